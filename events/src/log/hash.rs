@@ -1,0 +1,88 @@
+//! The hash, and the commitment that hides a payload behind a salt.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::fmt;
+
+use super::{NotCanonical, canonical};
+
+const PAYLOAD_CONTEXT: &str = "rollcall 2026 payload";
+
+/// 32 bytes of BLAKE3; written in lower-case hexadecimal.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Hash(pub(super) [u8; 32]);
+
+/// The random bytes that keep a commitment from being guessed; erased together with the payload.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Salt([u8; 16]);
+
+impl Hash {
+    /// The bytes, as the database keeps them.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Reads the bytes back; `None` where there are not 32.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().map(Self).ok()
+    }
+}
+
+impl Salt {
+    /// A new salt from the operating system's source of randomness.
+    ///
+    /// # Errors
+    /// Where that source fails.
+    pub fn generate() -> Result<Self, getrandom::Error> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes)?;
+        Ok(Self(bytes))
+    }
+
+    /// The bytes, as the database keeps them.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Reads the bytes back; `None` where there are not 16.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().map(Self).ok()
+    }
+}
+
+/// `H("rollcall 2026 payload", salt ‖ JCS(payload))`.
+///
+/// # Errors
+/// Where the payload has no canonical form.
+pub fn commitment(salt: Salt, payload: &Value) -> Result<Hash, NotCanonical> {
+    let mut hasher = blake3::Hasher::new_derive_key(PAYLOAD_CONTEXT);
+    hasher.update(&salt.0).update(&canonical(payload)?);
+    Ok(Hash(hasher.finalize().into()))
+}
+
+impl fmt::Display for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        blake3::Hash::from_bytes(self.0).to_hex().fmt(f)
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl From<Hash> for String {
+    fn from(hash: Hash) -> Self {
+        hash.to_string()
+    }
+}
+
+impl TryFrom<String> for Hash {
+    type Error = blake3::HexError;
+
+    fn try_from(text: String) -> Result<Self, blake3::HexError> {
+        blake3::Hash::from_hex(text).map(|hash| Self(hash.into()))
+    }
+}

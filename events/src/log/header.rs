@@ -1,0 +1,185 @@
+//! The header of a log entry: every column but payload and salt. It is never erased, so nothing personal may stand in it.
+
+use rollcall_scim::ScimError;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use uuid::Uuid;
+
+use super::{Hash, NotCanonical, canonical};
+use crate::actor::Actor;
+use crate::{EventId, OrganizationId, Timestamp};
+
+const LEAF_CONTEXT: &str = "rollcall 2026 leaf";
+
+macro_rules! names {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum $name {
+            $($(#[$variant_doc])* #[serde(rename = $text)] $variant),*
+        }
+
+        impl $name {
+            /// The name as it stands in the log.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),* }
+            }
+
+            /// Reads the name back.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($text => Some(Self::$variant),)* _ => None }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+names!(
+    /// What happened.
+    EventType {
+        /// A user came to be.
+        UserCreated = "UserCreated",
+        /// A user was changed, or asked to be what it was.
+        UserUpdated = "UserUpdated",
+        /// A user's account may no longer be used.
+        UserDeactivated = "UserDeactivated",
+        /// A user's account may be used again.
+        UserReactivated = "UserReactivated",
+        /// A user was deleted.
+        UserDeleted = "UserDeleted",
+        /// An organisation came to be.
+        OrganizationCreated = "OrganizationCreated",
+        /// A workspace came to be.
+        WorkspaceCreated = "WorkspaceCreated",
+        /// A SCIM token was issued.
+        TokenIssued = "TokenIssued",
+        /// A SCIM token was revoked.
+        TokenRevoked = "TokenRevoked",
+        /// Calls were refused for want of authentication or from a wrong place.
+        AccessDenied = "AccessDenied",
+        /// A request was refused for the state that it met.
+        RequestRejected = "RequestRejected",
+    }
+);
+
+names!(
+    /// What it happened to.
+    SubjectType {
+        /// A user.
+        User = "User",
+        /// An organisation.
+        Organization = "Organization",
+        /// A workspace.
+        Workspace = "Workspace",
+        /// A SCIM token.
+        Token = "Token",
+    }
+);
+
+names!(
+    /// Whether the request had its effect.
+    OutcomeKind {
+        /// It had.
+        Applied = "applied",
+        /// It was refused.
+        Rejected = "rejected",
+    }
+);
+
+/// The header of a log entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Header {
+    /// Whose log it is in.
+    pub organization_id: OrganizationId,
+    /// Its place in that log: 1, 2, 3 …
+    pub seq: u64,
+    /// The request that it answers.
+    pub event_id: EventId,
+    /// What happened.
+    #[serde(rename = "type")]
+    pub event_type: EventType,
+    /// The version of the payload's form.
+    pub schema_version: u16,
+    /// What kind of thing it happened to.
+    pub subject_type: Option<SubjectType>,
+    /// Which of them.
+    pub subject_id: Option<Uuid>,
+    /// Who asked.
+    pub actor: Actor,
+    /// When it was asked for, by the api's clock.
+    pub requested_at: Timestamp,
+    /// When it was recorded, by the worker's clock.
+    pub recorded_at: Timestamp,
+    /// Whether it had its effect.
+    pub outcome: OutcomeKind,
+    /// Why not.
+    pub error: Option<ScimError>,
+    /// The commitment to the payload.
+    pub commitment: Hash,
+}
+
+impl Header {
+    /// `H("rollcall 2026 leaf", JCS(header))`.
+    ///
+    /// # Errors
+    /// Where the header has no canonical form; a header made of these types has one.
+    pub fn leaf(&self) -> Result<Hash, NotCanonical> {
+        Ok(Hash(blake3::derive_key(LEAF_CONTEXT, &canonical(self)?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::{Salt, commitment};
+    use serde_json::json;
+
+    /// If this fails, the format of the log has changed, and every log written before can no longer be verified.
+    #[test]
+    fn the_format_of_the_log_does_not_change() {
+        let id = |n: u128| Uuid::from_u128(n);
+        let salt = Salt::from_bytes(&[9; 16]).unwrap();
+        let header = Header {
+            organization_id: OrganizationId(id(1)),
+            seq: 1,
+            event_id: EventId(id(2)),
+            event_type: EventType::UserCreated,
+            schema_version: 1,
+            subject_type: Some(SubjectType::User),
+            subject_id: Some(id(3)),
+            actor: Actor { address: "203.0.113.7".parse().ok(), ..Actor::operator("test") },
+            requested_at: "2026-01-02T03:04:05Z".parse().unwrap(),
+            recorded_at: "2026-01-02T03:04:05.25Z".parse().unwrap(),
+            outcome: OutcomeKind::Rejected,
+            error: Some(ScimError::uniqueness("userName is taken")),
+            commitment: commitment(salt, &json!({"resource": {"userName": "ada"}, "changed": []})).unwrap(),
+        };
+        assert_eq!(
+            String::from_utf8(canonical(&header).unwrap()).unwrap(),
+            concat!(
+                r#"{"actor":{"address":"203.0.113.7","label":"test"},"commitment":"108af39f79e9b5da1f357f18526b216e8824"#,
+                r#"228b006046aa643d44b05e980e65","error":{"detail":"userName is taken","scimType":"uniqueness","status""#,
+                r#":409},"event_id":"00000000-0000-0000-0000-000000000002","organization_id":"00000000-0000-0000-0000-0"#,
+                r#"00000000001","outcome":"rejected","recorded_at":"2026-01-02T03:04:05.250000Z","requested_at":"2026-0"#,
+                r#"1-02T03:04:05.000000Z","schema_version":1,"seq":1,"subject_id":"00000000-0000-0000-0000-000000000003"#,
+                r#"","subject_type":"User","type":"UserCreated"}"#,
+            )
+        );
+        assert_eq!(header.leaf().unwrap().to_string(), "858e31b98aa355de35ea2bc78e6b473e94782a4cda6be1a1410b6476f17b5b48");
+    }
+
+    #[test]
+    fn every_name_reads_back() {
+        for event_type in [EventType::UserCreated, EventType::OrganizationCreated, EventType::RequestRejected] {
+            assert_eq!(EventType::from_name(event_type.as_str()), Some(event_type));
+            assert_eq!(json!(event_type), json!(event_type.as_str()));
+        }
+        assert_eq!(EventType::from_name("Other"), None);
+    }
+}

@@ -1,0 +1,221 @@
+//! What is asked for: the events that the api and the commands publish and the worker decides.
+
+use rollcall_scim::patch::Operation;
+use rollcall_scim::resource::Attributes;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::actor::Actor;
+use crate::address::AllowList;
+use crate::origin::ServiceOrigin;
+use crate::token::TokenDigest;
+use crate::{EventId, OrganizationId, Timestamp, TokenId, UserId, WorkspaceId};
+
+/// One request. Everything that a decision needs besides the state is in it: ids, times and defaults.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// The event id, assigned by the api: the `txn` of the answer.
+    pub id: EventId,
+    /// Whose state is to change, and in whose log it is recorded.
+    pub organization_id: OrganizationId,
+    /// When it was asked for.
+    pub requested_at: Timestamp,
+    /// Who asked.
+    pub actor: Actor,
+    /// What an `Idempotency-Key` stands for: a hash of the method, path and body that first came with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    /// What is asked for.
+    #[serde(flatten)]
+    pub body: RequestBody,
+}
+
+/// The kinds of requests; the tag is the event's `type`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+pub enum RequestBody {
+    /// A SCIM call about a user.
+    UserRequested(UserRequested),
+    /// An administrator's change of settings.
+    SettingsRequested(SettingsRequested),
+    /// Calls that were refused at the door.
+    AccessDenied(AccessDenied),
+}
+
+impl RequestBody {
+    /// The names of all kinds.
+    pub const TYPES: [&str; 3] = ["UserRequested", "SettingsRequested", "AccessDenied"];
+
+    /// The name of the kind.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::UserRequested(_) => Self::TYPES[0],
+            Self::SettingsRequested(_) => Self::TYPES[1],
+            Self::AccessDenied(_) => Self::TYPES[2],
+        }
+    }
+}
+
+/// A SCIM call about one user.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UserRequested {
+    /// The user; for a creation, the id that it is to have.
+    pub user_id: UserId,
+    /// The workspace of a user that names none.
+    pub default_workspace: WorkspaceId,
+    /// Which states of the user the call is meant for (RFC 9110 section 13.1.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_match: Option<IfMatch>,
+    /// What is to be done.
+    pub operation: UserOperation,
+}
+
+/// What is to be done with a user. The attributes are validated, in canonical spelling.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum UserOperation {
+    /// RFC 7644 section 3.3.
+    Create(Attributes),
+    /// RFC 7644 section 3.5.1.
+    Replace(Attributes),
+    /// RFC 7644 section 3.5.2.
+    Patch(Vec<Operation>),
+    /// RFC 7644 section 3.6.
+    Delete,
+}
+
+impl UserOperation {
+    /// The operation's name in the log.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Create(_) => "create",
+            Self::Replace(_) => "replace",
+            Self::Patch(_) => "patch",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// An `If-Match` condition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum IfMatch {
+    /// `*`: any state, but there must be one.
+    Any,
+    /// One of these entity tags.
+    Tags(Vec<String>),
+}
+
+/// An administrator's change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SettingsRequested {
+    /// A new customer company; asked for in the system organisation.
+    CreateOrganization {
+        /// The id that it is to have.
+        organization_id: OrganizationId,
+        /// Its name.
+        name: String,
+    },
+    /// A new workspace.
+    CreateWorkspace {
+        /// The id that it is to have.
+        workspace_id: WorkspaceId,
+        /// Its name, unique in the organisation.
+        name: String,
+    },
+    /// A new SCIM token.
+    IssueToken {
+        /// The id that it is to have.
+        token_id: TokenId,
+        /// The digest of its secret.
+        digest: TokenDigest,
+        /// What it may be used for.
+        settings: TokenSettings,
+    },
+    /// The end of a token.
+    RevokeToken {
+        /// Which.
+        token_id: TokenId,
+    },
+}
+
+/// What an administrator chooses for a SCIM token.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TokenSettings {
+    /// A name for people.
+    pub label: String,
+    /// The workspace of users that name none.
+    pub default_workspace: WorkspaceId,
+    /// Where the caller's requests come from.
+    pub service_origin: ServiceOrigin,
+    /// Whether every call must say so; false for callers that cannot send a header of their own.
+    pub origin_required: bool,
+    /// The addresses that it may be used from; `None` for any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow_list: Option<AllowList>,
+    /// The shape that the caller speaks.
+    pub dialect: Dialect,
+    /// When it ends of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// The shape that a token's caller speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dialect {
+    /// RFC 7643 and RFC 7644.
+    #[default]
+    Standard,
+}
+
+/// Calls that were refused at the door, counted together so that a flood of them cannot fill the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessDenied {
+    /// Why.
+    pub reason: Denial,
+    /// How many.
+    pub count: u64,
+    /// The first of them.
+    pub first_at: Timestamp,
+    /// The last of them.
+    pub last_at: Timestamp,
+}
+
+/// Why a call was refused at the door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Denial {
+    /// No bearer token was given.
+    MissingToken,
+    /// What was given is not a token of ours.
+    MalformedToken,
+    /// No such token was issued.
+    UnknownToken,
+    /// The token was revoked.
+    RevokedToken,
+    /// The token has expired.
+    ExpiredToken,
+    /// The service origin is required and was not given.
+    MissingOrigin,
+    /// The service origin is not the token's.
+    WrongOrigin,
+    /// An address that counts is not on the token's list, or could not be told.
+    WrongAddress,
+}
+
+impl Request {
+    /// What the request is about, where that is known before it is decided.
+    pub fn subject(&self) -> Option<Uuid> {
+        match &self.body {
+            RequestBody::UserRequested(user) => Some(user.user_id.0),
+            RequestBody::SettingsRequested(settings) => Some(match settings {
+                SettingsRequested::CreateOrganization { organization_id, .. } => organization_id.0,
+                SettingsRequested::CreateWorkspace { workspace_id, .. } => workspace_id.0,
+                SettingsRequested::IssueToken { token_id, .. } | SettingsRequested::RevokeToken { token_id } => token_id.0,
+            }),
+            RequestBody::AccessDenied(_) => self.actor.token_id.map(|token| token.0),
+        }
+    }
+}

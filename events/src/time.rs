@@ -1,0 +1,97 @@
+//! Time as it is logged: UTC, to the microsecond, always with six decimals.
+
+use bytes::BytesMut;
+use postgres_types::{FromSql, IsNull, ToSql, Type, accepts, to_sql_checked};
+use serde::{Deserialize, Serialize};
+use std::error::Error;
+use std::fmt;
+use std::str::FromStr;
+
+/// Microseconds between the Unix epoch and 2000-01-01T00:00:00Z, where Postgres counts from.
+const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
+
+/// A point in time: microseconds since the Unix epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The time now, by this machine's clock.
+    pub fn now() -> Self {
+        Self(jiff::Timestamp::now().as_microsecond())
+    }
+
+    /// Whole seconds since the Unix epoch.
+    pub fn as_second(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = jiff::Timestamp::from_microsecond(self.0).map_err(|_| fmt::Error)?;
+        write!(f, "{time:.6}")
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = jiff::Error;
+
+    fn from_str(text: &str) -> Result<Self, jiff::Error> {
+        text.parse::<jiff::Timestamp>().map(|time| Self(time.as_microsecond()))
+    }
+}
+
+impl From<Timestamp> for String {
+    fn from(time: Timestamp) -> Self {
+        time.to_string()
+    }
+}
+
+impl TryFrom<String> for Timestamp {
+    type Error = jiff::Error;
+
+    fn try_from(text: String) -> Result<Self, jiff::Error> {
+        text.parse()
+    }
+}
+
+impl ToSql for Timestamp {
+    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        (self.0 - POSTGRES_EPOCH_MICROS).to_sql(ty, out)
+    }
+
+    accepts!(TIMESTAMPTZ);
+    to_sql_checked!();
+}
+
+impl<'a> FromSql<'a> for Timestamp {
+    fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        i64::from_sql(ty, raw).map(|micros| Self(micros + POSTGRES_EPOCH_MICROS))
+    }
+
+    accepts!(TIMESTAMPTZ);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_whole_second_has_its_six_decimals() {
+        let time: Timestamp = "2026-01-02T03:04:05+01:00".parse().unwrap();
+        assert_eq!(time.to_string(), "2026-01-02T02:04:05.000000Z");
+    }
+
+    proptest! {
+        #[test]
+        fn text_and_database_keep_every_microsecond(micros in -62_135_596_800_000_000_i64..253_402_207_200_000_000) {
+            let time = Timestamp(micros);
+            prop_assert_eq!(time.to_string().parse::<Timestamp>().unwrap(), time);
+            let mut raw = BytesMut::new();
+            time.to_sql(&Type::TIMESTAMPTZ, &mut raw).unwrap();
+            prop_assert_eq!(Timestamp::from_sql(&Type::TIMESTAMPTZ, &raw).unwrap(), time);
+        }
+    }
+}

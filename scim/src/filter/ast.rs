@@ -1,0 +1,82 @@
+//! What a filter is.
+
+use serde_json::Value;
+
+use crate::schema::{Attribute, ResourceType};
+
+/// The name of an attribute, perhaps with its schema's URN before it and a sub-attribute after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttributePath {
+    /// The schema's URN, where it was given.
+    pub urn: Option<String>,
+    /// The attribute's name.
+    pub name: String,
+    /// The sub-attribute's name.
+    pub sub: Option<String>,
+}
+
+/// The comparison operators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    /// Equal.
+    Eq,
+    /// Not equal.
+    Ne,
+    /// Contains.
+    Co,
+    /// Starts with.
+    Sw,
+    /// Ends with.
+    Ew,
+    /// Greater than.
+    Gt,
+    /// Greater than or equal to.
+    Ge,
+    /// Less than.
+    Lt,
+    /// Less than or equal to.
+    Le,
+}
+
+/// A filter expression.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Filter {
+    /// Either side holds.
+    Or(Box<Filter>, Box<Filter>),
+    /// Both sides hold.
+    And(Box<Filter>, Box<Filter>),
+    /// The inside does not hold.
+    Not(Box<Filter>),
+    /// The attribute has a value.
+    Present(AttributePath),
+    /// The attribute has a value that compares so; the value is a string, number, boolean or null.
+    Compare(AttributePath, Comparison, Value),
+    /// One value of the multi-valued attribute fulfils all of the inside.
+    ValuePath(AttributePath, Box<Filter>),
+}
+
+/// What the names in a filter refer to.
+#[derive(Debug, Clone, Copy)]
+pub enum Scope<'a> {
+    /// A resource's attributes.
+    Resource(&'a ResourceType),
+    /// The parts of one complex attribute.
+    Element(&'a Attribute),
+}
+
+impl<'a> Scope<'a> {
+    /// The attribute that a path begins with, without its sub-attribute.
+    pub fn attribute(self, path: &AttributePath) -> Option<&'a Attribute> {
+        match self {
+            Self::Resource(resource_type) => resource_type.lookup(path.urn.as_deref(), &path.name),
+            Self::Element(attribute) if path.urn.is_none() => {
+                // A value of a simple multi-valued attribute is called `value` (RFC 7643 section 2.4).
+                if attribute.sub_attributes.is_empty() && path.name.eq_ignore_ascii_case("value") {
+                    return Some(attribute);
+                }
+                attribute.sub(&path.name)
+            }
+            Self::Element(_) => None,
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Filters (RFC 7644 section 3.4.2.2): parsed once at the edge, then printed, evaluated or compiled to SQL.
+
+mod ast;
+mod check;
+mod eval;
+mod parse;
+mod print;
+
+pub use ast::{AttributePath, Comparison, Filter, Scope};
+pub use check::check;
+pub use eval::matches;
+pub use parse::{MAX_DEPTH, MAX_LENGTH, MAX_TERMS, parse};
+pub(crate) use parse::{attribute_path, bracketed, whole};

@@ -1,0 +1,21 @@
+//! SCIM 2.0 as pure functions: what a resource is, what a filter means, what a PATCH does.
+//!
+//! Both the api and the worker build on this room. Nothing here knows a queue, a database or an HTTP framework,
+//! and nothing here reads a clock: the same input gives the same output, anywhere.
+
+#![cfg_attr(test, allow(clippy::needless_pass_by_value, reason = "tests hand literals over"))]
+
+pub mod attributes;
+pub mod discovery;
+pub mod error;
+pub mod filter;
+pub mod fold;
+pub mod json;
+pub mod list;
+pub mod patch;
+pub mod path;
+pub mod resource;
+pub mod schema;
+pub mod validate;
+
+pub use error::{ScimError, ScimType};

@@ -1,0 +1,161 @@
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use test_case::test_case;
+
+use super::{Operation, PATCH_SCHEMA, apply, parse};
+use crate::schema::{ENTERPRISE_SCHEMA, ROLLCALL_SCHEMA, USER};
+use crate::{ScimError, ScimType};
+
+fn ada() -> Value {
+    json!({
+        "userName": "ada", "active": true, "title": "Countess", "name": {"givenName": "Ada", "familyName": "King"},
+        "emails": [{"value": "w@x", "type": "work", "primary": true}, {"value": "h@x", "type": "home"}],
+        ENTERPRISE_SCHEMA: {"department": "Engines", "manager": {"value": "m1"}},
+    })
+}
+
+fn operations(operations: Value) -> Result<Vec<Operation>, ScimError> {
+    parse(&USER, json!({"schemas": [PATCH_SCHEMA], "Operations": operations}))
+}
+
+fn patched(given: Value) -> Result<Value, ScimError> {
+    let operations = operations(given)?;
+    // What travels through the queue must mean the same on the other side.
+    let operations: Vec<Operation> = serde_json::from_value(json!(operations)).unwrap();
+    let Value::Object(mut resource) = ada() else { unreachable!() };
+    apply(&USER, &mut resource, &operations)?;
+    Ok(Value::Object(resource))
+}
+
+fn ada_with(pointer: &str, value: Value) -> Value {
+    let mut expected = ada();
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    expected.pointer_mut(parent).unwrap()[name] = value;
+    expected
+}
+
+fn ada_without(pointer: &str) -> Value {
+    let mut expected = ada();
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    expected.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(name);
+    expected
+}
+
+#[test_case(json!([{"op": "Replace", "value": {"active": "False"}}]) => ada_with("/active", json!(false)); "no path, loose spelling")]
+#[test_case(json!([{"op": "replace", "path": "title", "value": "Lady"}]) => ada_with("/title", json!("Lady")); "simple")]
+#[test_case(json!([{"op": "Replace", "value": {"name.givenName": "Augusta"}}]) => ada_with("/name/givenName", json!("Augusta")); "dotted key")]
+#[test_case(json!([{"op": "replace", "path": "name", "value": {"givenName": "Augusta"}}]) => ada_with("/name/givenName", json!("Augusta")); "complex leaves other parts")]
+#[test_case(json!([{"op": "remove", "path": "name.givenName"}]) => ada_without("/name/givenName"); "remove a part")]
+#[test_case(json!([{"op": "remove", "path": "title"}]) => ada_without("/title"); "remove")]
+#[test_case(json!([{"op": "replace", "path": "title", "value": null}]) => ada_without("/title"); "replace by null")]
+#[test_case(json!([{"op": "remove", "path": "nickName"}]) => ada(); "remove what is not there")]
+#[test_case(json!([{"op": "add", "path": "password", "value": "secret"}]) => ada(); "password is dropped")]
+#[test_case(json!([{"op": "replace", "value": {"id": "x", "schemas": [], "shoeSize": 3, "meta": {}}}]) => ada(); "server's own and unknown without a path")]
+fn single_values(operations: Value) -> Value {
+    patched(operations).unwrap()
+}
+
+#[test_case(json!([{"op": "add", "path": "emails", "value": {"value": "o@x", "primary": true}}])
+    => json!([{"value": "w@x", "type": "work", "primary": false}, {"value": "h@x", "type": "home"}, {"value": "o@x", "primary": true}]); "a new primary clears the old")]
+#[test_case(json!([{"op": "add", "path": "emails", "value": [{"value": "h@x", "type": "home"}]}]) => ada()["emails"].clone(); "an exact duplicate is dropped")]
+#[test_case(json!([{"op": "replace", "path": "emails", "value": [{"value": "n@x"}]}]) => json!([{"value": "n@x"}]); "replace all")]
+#[test_case(json!([{"op": "replace", "path": "emails[type eq \"work\"].value", "value": "n@x"}])
+    => json!([{"value": "n@x", "type": "work", "primary": true}, {"value": "h@x", "type": "home"}]); "replace a part of the chosen")]
+#[test_case(json!([{"op": "Replace", "path": "emails[type eq \"other\"].value", "value": "n@x"}])
+    => json!([{"value": "w@x", "type": "work", "primary": true}, {"value": "h@x", "type": "home"}, {"value": "n@x", "type": "other"}]); "one that was not there is made")]
+#[test_case(json!([{"op": "replace", "path": "emails[type eq \"home\"]", "value": {"value": "n@x"}}])
+    => json!([{"value": "w@x", "type": "work", "primary": true}, {"value": "n@x"}]); "replace the chosen whole")]
+#[test_case(json!([{"op": "replace", "path": "emails[type eq \"home\"].primary", "value": true}])
+    => json!([{"value": "w@x", "type": "work", "primary": false}, {"value": "h@x", "type": "home", "primary": true}]); "the primary moves")]
+#[test_case(json!([{"op": "remove", "path": "emails[type eq \"work\"]"}]) => json!([{"value": "h@x", "type": "home"}]); "remove the chosen")]
+#[test_case(json!([{"op": "Remove", "path": "emails", "value": [{"value": "w@x"}]}]) => json!([{"value": "h@x", "type": "home"}]); "remove the listed")]
+#[test_case(json!([{"op": "remove", "path": "emails"}]) => Value::Null; "remove all")]
+#[test_case(json!([{"op": "remove", "path": "emails[value pr]"}]) => Value::Null; "nothing left is absent")]
+fn multiple_values(operations: Value) -> Value {
+    patched(operations).unwrap()["emails"].clone()
+}
+
+#[test_case(json!([{"op": "replace", "value": {format!("{ENTERPRISE_SCHEMA}:department"): "B"}}]) => json!({"department": "B", "manager": {"value": "m1"}}); "a qualified key")]
+#[test_case(json!([{"op": "add", "value": {ENTERPRISE_SCHEMA: {"costCenter": "9"}}}]) => json!({"costCenter": "9", "department": "Engines", "manager": {"value": "m1"}}); "an extension as a key")]
+#[test_case(json!([{"op": "add", "path": ENTERPRISE_SCHEMA, "value": {"costCenter": "9"}}]) => json!({"costCenter": "9", "department": "Engines", "manager": {"value": "m1"}}); "an extension as a path")]
+#[test_case(json!([{"op": "add", "path": format!("{ENTERPRISE_SCHEMA}:manager"), "value": "m2"}]) => json!({"department": "Engines", "manager": {"value": "m2"}}); "manager as a plain string")]
+#[test_case(json!([{"op": "replace", "path": format!("{ENTERPRISE_SCHEMA}:manager"), "value": ""}]) => json!({"department": "Engines"}); "manager removed by an empty string")]
+#[test_case(json!([{"op": "remove", "path": ENTERPRISE_SCHEMA}]) => Value::Null; "the whole extension")]
+fn extensions(operations: Value) -> Value {
+    patched(operations).unwrap()[ENTERPRISE_SCHEMA].clone()
+}
+
+#[test]
+fn a_list_inside_a_chosen_value_is_added_to() {
+    let path = format!("{ROLLCALL_SCHEMA}:workspaces[value eq \"w\"].permissions");
+    let user = patched(json!([
+        {"op": "add", "path": path, "value": ["read"]},
+        {"op": "add", "path": path, "value": ["read", "write"]},
+    ]));
+    assert_eq!(user.unwrap()[ROLLCALL_SCHEMA]["workspaces"], json!([{"value": "w", "permissions": ["read", "write"]}]));
+}
+
+#[test_case(json!([]), ScimType::InvalidSyntax, "Operations is empty"; "none")]
+#[test_case(json!([7]), ScimType::InvalidSyntax, "Operations[0]: it is not an object"; "not an object")]
+#[test_case(json!([{"op": "move", "path": "title"}]), ScimType::InvalidSyntax, "op is not add, remove or replace"; "unknown op")]
+#[test_case(json!([{"op": "remove"}]), ScimType::NoTarget, "remove needs a path"; "remove without a path")]
+#[test_case(json!([{"op": "add", "value": "x"}]), ScimType::InvalidValue, "value is missing or not an object"; "no path, no object")]
+#[test_case(json!([{"op": "add", "path": 7}]), ScimType::InvalidPath, "path is not a string"; "path is a number")]
+#[test_case(json!([{"op": "add", "path": "a[", "value": 1}]), ScimType::InvalidPath, "the path is wrong at character"; "malformed path")]
+#[test_case(json!([{"op": "add", "path": "shoeSize", "value": 1}]), ScimType::InvalidPath, "shoeSize is not an attribute"; "unknown attribute")]
+#[test_case(json!([{"op": "replace", "path": "id", "value": "x"}]), ScimType::Mutability, "id is read-only"; "read-only")]
+#[test_case(json!([{"op": "replace", "path": "groups", "value": []}]), ScimType::Mutability, "groups is read-only"; "read-only list")]
+#[test_case(json!([{"op": "remove", "path": "userName"}]), ScimType::Mutability, "userName is required"; "required")]
+#[test_case(json!([{"op": "replace", "path": "userName", "value": null}]), ScimType::Mutability, "userName is required"; "required by null")]
+#[test_case(json!([{"op": "replace", "path": "active", "value": "maybe"}]), ScimType::InvalidValue, "active is not true or false"; "wrong type")]
+#[test_case(json!([{"op": "replace", "path": "title", "value": "x"}, {"op": "replace", "path": "emails[type ne \"work\" and value sw \"zz\"].value", "value": "n"}]), ScimType::NoTarget, "the filter chose no value of emails"; "a filter that chose nothing")]
+fn refused(operations: Value, scim_type: ScimType, why: &str) {
+    let error = patched(operations).unwrap_err();
+    assert_eq!(error.scim_type, Some(scim_type), "{}", error.detail);
+    assert!(error.detail.contains(why), "{}", error.detail);
+}
+
+fn edits() -> impl Strategy<Value = Value> {
+    let paths = vec![
+        "title",
+        "active",
+        "name",
+        "name.givenName",
+        "emails",
+        "emails[type eq \"work\"]",
+        "emails[type eq \"other\"].value",
+        "emails.primary",
+    ];
+    let values = vec![
+        json!("x"),
+        json!(true),
+        json!({"givenName": "G"}),
+        json!([{"value": "v", "primary": true}]),
+        json!({"value": "w", "type": "work", "primary": true}),
+        json!(null),
+    ];
+    let ops = proptest::sample::select(vec!["add", "remove", "replace"]);
+    (ops, proptest::sample::select(paths), proptest::sample::select(values))
+        .prop_map(|(op, path, value)| json!({"op": op, "path": path, "value": value}))
+}
+
+proptest! {
+    /// Whatever is patched, the result is a resource that validation would accept as it is: types kept, one primary at most, nothing empty.
+    #[test]
+    fn a_patched_resource_is_a_valid_resource(edits in proptest::collection::vec(edits(), 1..6)) {
+        if let Ok(mut user) = patched(json!(edits)) {
+            user["schemas"] = json!([crate::schema::USER_SCHEMA]);
+            let again = crate::validate::resource(&USER, user.clone());
+            user.as_object_mut().unwrap().remove("schemas");
+            prop_assert_eq!(again.map(Value::Object), Ok(user));
+        }
+    }
+
+    #[test]
+    fn replacing_twice_is_replacing_once(edit in edits()) {
+        // A value replaced as a whole may no longer be one that the filter chooses.
+        prop_assume!(edit["path"] != "emails[type eq \"work\"]");
+        let edit = json!({"op": "replace", "path": edit["path"], "value": edit["value"]});
+        prop_assert_eq!(patched(json!([edit])).ok(), patched(json!([edit, edit])).ok());
+    }
+}

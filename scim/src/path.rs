@@ -1,0 +1,149 @@
+//! PATCH paths (RFC 7644 figure 7): `name.givenName`, `emails[type eq "work"].value`, `urn:…:User:department`, `urn:…:User`.
+
+use serde::{Deserialize, Serialize};
+use std::fmt::{Display, Formatter};
+use std::str::FromStr;
+use winnow::combinator::{cut_err, opt, preceded};
+use winnow::prelude::*;
+
+use crate::ScimError;
+use crate::filter::{AttributePath, Filter, Scope, attribute_path, bracketed, check, whole};
+use crate::schema::{Attribute, ResourceType, Schema};
+
+/// A path as it was written, well-formed but not yet looked up in a schema.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Path {
+    attribute: AttributePath,
+    filter: Option<Filter>,
+    sub: Option<String>,
+}
+
+impl FromStr for Path {
+    type Err = ScimError;
+
+    fn from_str(text: &str) -> Result<Self, ScimError> {
+        let sub = preceded('.', cut_err(attribute_path)).verify(|sub| sub.urn.is_none() && sub.sub.is_none()).map(|sub| sub.name);
+        let path = (attribute_path, opt((bracketed, opt(sub)))).map(|(attribute, selection)| {
+            let (filter, sub) = selection.map_or((None, None), |(filter, sub)| (Some(filter), sub));
+            Self { attribute, filter, sub }
+        });
+        whole(text, path).map_err(|why| ScimError::invalid_path(format!("the path is wrong {why}")))
+    }
+}
+
+impl Display for Path {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        self.attribute.fmt(f)?;
+        if let Some(filter) = &self.filter {
+            write!(f, "[{filter}]")?;
+        }
+        self.sub.as_ref().map_or(Ok(()), |sub| write!(f, ".{sub}"))
+    }
+}
+
+impl From<Path> for String {
+    fn from(path: Path) -> Self {
+        path.to_string()
+    }
+}
+
+impl TryFrom<String> for Path {
+    type Error = ScimError;
+
+    fn try_from(text: String) -> Result<Self, ScimError> {
+        text.parse()
+    }
+}
+
+/// What a path leads to in the resources of one type.
+#[derive(Debug, Clone, Copy)]
+pub enum Target<'a> {
+    /// A whole extension.
+    Extension(&'static Schema),
+    /// An attribute or what is inside it.
+    Attribute(AttributeTarget<'a>),
+}
+
+/// An attribute, perhaps narrowed to some of its values and to one of their parts.
+#[derive(Debug, Clone, Copy)]
+pub struct AttributeTarget<'a> {
+    /// The extension that the attribute stands in; `None` for the core schema.
+    pub extension: Option<&'static Schema>,
+    /// The attribute.
+    pub attribute: &'static Attribute,
+    /// Which of its values.
+    pub filter: Option<&'a Filter>,
+    /// Which of their parts.
+    pub sub: Option<&'static Attribute>,
+}
+
+impl AttributeTarget<'_> {
+    /// The attribute whose value is set: the part where there is one.
+    pub fn innermost(&self) -> &'static Attribute {
+        self.sub.unwrap_or(self.attribute)
+    }
+}
+
+impl Path {
+    /// Looks the path up in the schemas of a resource type.
+    ///
+    /// # Errors
+    /// 400 `invalidPath` for an unknown attribute, 400 `invalidFilter` for a wrong one inside the brackets.
+    pub fn target(&self, resource_type: &ResourceType) -> Result<Target<'_>, ScimError> {
+        if self.filter.is_none()
+            && let Some(schema) = resource_type.extension(&self.attribute.to_string())
+        {
+            return Ok(Target::Extension(schema));
+        }
+        let unknown = || ScimError::invalid_path(format!("{self} is not an attribute of a {}", resource_type.name));
+        let path = &self.attribute;
+        let attribute = resource_type.lookup(path.urn.as_deref(), &path.name).ok_or_else(unknown)?;
+        if let Some(filter) = &self.filter {
+            if !attribute.multi_valued || path.sub.is_some() {
+                return Err(ScimError::invalid_path(format!("{path} has no values to choose from")));
+            }
+            check(filter, Scope::Element(attribute))?;
+        }
+        let sub = match path.sub.as_ref().or(self.sub.as_ref()) {
+            Some(name) => Some(attribute.sub(name).ok_or_else(unknown)?),
+            None => None,
+        };
+        let extension = path.urn.as_deref().and_then(|urn| resource_type.extension(urn));
+        Ok(Target::Attribute(AttributeTarget { extension, attribute, filter: self.filter.as_ref(), sub }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::USER;
+    use test_case::test_case;
+
+    #[test_case("userName"; "simple")]
+    #[test_case("name.givenName"; "sub-attribute")]
+    #[test_case(r#"emails[type eq "work"]"#; "value path")]
+    #[test_case(r#"emails[type eq "work" and primary eq true].value"#; "value path with a part")]
+    #[test_case("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"; "extension")]
+    #[test_case("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value"; "inside an extension")]
+    #[test_case(r#"urn:ietf:params:scim:schemas:extension:rollcall:2.0:User:workspaces[value eq "w"].permissions"#; "value path in an extension")]
+    fn prints_as_it_was_written(text: &str) {
+        let path: Path = text.parse().unwrap();
+        assert_eq!(path.to_string(), text);
+        path.target(&USER).unwrap();
+    }
+
+    #[test_case("", "wrong at character 1"; "empty")]
+    #[test_case("emails[type eq", "wrong at character 15"; "truncated")]
+    #[test_case(r#"emails[type eq "work"]x"#, "wrong at character 23"; "trailing")]
+    #[test_case(r#"emails[type eq "work"].a.b"#, "wrong at"; "too many parts")]
+    #[test_case("shoeSize", "shoeSize is not an attribute of a User"; "unknown")]
+    #[test_case("name.age", "name.age is not an attribute of a User"; "unknown part")]
+    #[test_case("urn:x:User:department", "urn:x:User:department is not an attribute of a User"; "unknown schema")]
+    #[test_case(r#"userName[value eq "x"]"#, "userName has no values to choose from"; "single-valued")]
+    #[test_case(r"emails[size eq 1]", "size is not a known attribute"; "unknown inside the brackets")]
+    fn refused(text: &str, why: &str) {
+        let error = text.parse::<Path>().and_then(|path| path.target(&USER).map(|_| ())).unwrap_err();
+        assert!(error.detail.contains(why), "{}", error.detail);
+    }
+}

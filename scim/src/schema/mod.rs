@@ -1,0 +1,188 @@
+//! Schemas as data (RFC 7643 section 7): what attributes there are, and what may be done with them.
+//!
+//! The files in `data/` state only what differs from the defaults of RFC 7643 section 2.2; `/Schemas` shows all of it.
+
+use serde::{Deserialize, Serialize};
+use std::sync::LazyLock;
+
+mod common;
+mod resource_type;
+
+pub use common::COMMON;
+pub use resource_type::{ResourceType, USER};
+
+/// The core user schema (RFC 7643 section 4.1).
+pub const USER_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+/// The enterprise extension (RFC 7643 section 4.3).
+pub const ENTERPRISE_SCHEMA: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+/// Rollcall's own extension: workspaces, permissions, teams.
+pub const ROLLCALL_SCHEMA: &str = "urn:ietf:params:scim:schemas:extension:rollcall:2.0:User";
+
+/// A schema: a URN and the attributes under it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schema {
+    /// The URN.
+    pub id: String,
+    /// A name for people.
+    pub name: String,
+    /// What the schema describes.
+    pub description: String,
+    /// Its attributes.
+    pub attributes: Vec<Attribute>,
+}
+
+/// The data types of RFC 7643 section 2.3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Kind {
+    /// A text.
+    #[default]
+    String,
+    /// True or false.
+    Boolean,
+    /// A number with a fraction.
+    Decimal,
+    /// A whole number.
+    Integer,
+    /// A time, as in XML Schema's dateTime.
+    DateTime,
+    /// Bytes in base64.
+    Binary,
+    /// A URI.
+    Reference,
+    /// An object of sub-attributes.
+    Complex,
+}
+
+/// Who may change an attribute, and when (RFC 7643 section 7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Mutability {
+    /// The server alone.
+    ReadOnly,
+    /// Anyone, at any time.
+    #[default]
+    ReadWrite,
+    /// Set once, at creation.
+    Immutable,
+    /// Set at any time, never read.
+    WriteOnly,
+}
+
+/// When an attribute is part of an answer (RFC 7643 section 7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Returned {
+    /// Whatever was asked for.
+    Always,
+    /// Never.
+    Never,
+    /// Unless excluded.
+    #[default]
+    Default,
+    /// Only where asked for.
+    Request,
+}
+
+/// Within what a value is unique (RFC 7643 section 7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Uniqueness {
+    /// Nothing.
+    #[default]
+    None,
+    /// The organisation.
+    Server,
+    /// The world.
+    Global,
+}
+
+/// One attribute of a schema.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Attribute {
+    /// The name, in its canonical spelling.
+    pub name: String,
+    /// The data type.
+    #[serde(rename = "type", default)]
+    pub kind: Kind,
+    /// Whether there may be several values.
+    #[serde(default)]
+    pub multi_valued: bool,
+    /// What it is for.
+    pub description: String,
+    /// Whether it must have a value.
+    #[serde(default)]
+    pub required: bool,
+    /// Values that are suggested.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub canonical_values: Vec<String>,
+    /// Whether case counts in comparison.
+    #[serde(default)]
+    pub case_exact: bool,
+    /// Who may change it.
+    #[serde(default)]
+    pub mutability: Mutability,
+    /// When it is returned.
+    #[serde(default)]
+    pub returned: Returned,
+    /// Within what it is unique.
+    #[serde(default)]
+    pub uniqueness: Uniqueness,
+    /// What a reference may refer to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reference_types: Vec<String>,
+    /// The parts of a complex attribute.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sub_attributes: Vec<Attribute>,
+}
+
+impl Attribute {
+    /// The sub-attribute of that name, whatever its case (RFC 7643 section 2.1).
+    pub fn sub(&self, name: &str) -> Option<&Attribute> {
+        find(&self.sub_attributes, name)
+    }
+}
+
+/// The attribute of that name, whatever its case.
+pub fn find<'a>(attributes: &'a [Attribute], name: &str) -> Option<&'a Attribute> {
+    attributes.iter().find(|attribute| attribute.name.eq_ignore_ascii_case(name))
+}
+
+#[expect(clippy::expect_used, reason = "the data is part of the program and a test reads all of it")]
+fn load(data: &str) -> Schema {
+    serde_json::from_str(data).expect("a schema file of this crate is well-formed")
+}
+
+/// The core user schema.
+pub static USER_CORE: LazyLock<Schema> = LazyLock::new(|| load(include_str!("data/user.json")));
+/// The enterprise user extension.
+pub static ENTERPRISE_USER: LazyLock<Schema> = LazyLock::new(|| load(include_str!("data/enterprise_user.json")));
+/// Rollcall's user extension.
+pub static ROLLCALL_USER: LazyLock<Schema> = LazyLock::new(|| load(include_str!("data/rollcall_user.json")));
+
+/// Every schema that `/Schemas` lists.
+pub fn all() -> [&'static Schema; 3] {
+    [&USER_CORE, &ENTERPRISE_USER, &ROLLCALL_USER]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_schema_file_loads_and_has_its_urn() {
+        assert_eq!(all().map(|schema| schema.id.as_str()), [USER_SCHEMA, ENTERPRISE_SCHEMA, ROLLCALL_SCHEMA]);
+    }
+
+    #[test]
+    fn only_complex_attributes_have_parts_and_all_of_them_do() {
+        fn check(attribute: &Attribute) {
+            assert_eq!(attribute.kind == Kind::Complex, !attribute.sub_attributes.is_empty(), "{}", attribute.name);
+            assert!(!attribute.description.is_empty(), "{}", attribute.name);
+            attribute.sub_attributes.iter().for_each(check);
+        }
+        all().into_iter().flat_map(|schema| &schema.attributes).for_each(check);
+    }
+}

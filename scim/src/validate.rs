@@ -1,0 +1,221 @@
+//! Reads what a caller sent into a resource as the schemas know it.
+//!
+//! Names get their canonical spelling, what is read-only or unknown is left out, values get the types that the schema gives them,
+//! and what is unassigned (`null`, `[]`; RFC 7643 section 2.5) is absent. What comes out of here is not checked again.
+
+use base64::Engine as _;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde_json::{Map, Value};
+
+use crate::ScimError;
+use crate::schema::{Attribute, Kind, Mutability, ResourceType, find};
+
+/// The most characters that a text may have.
+pub const MAX_TEXT_CHARS: usize = 4096;
+/// The most characters that `userName` may have, so that its folded key fits a database index.
+pub const MAX_USER_NAME_CHARS: usize = 256;
+/// The most characters of base64 that a binary value may have.
+pub const MAX_BINARY_CHARS: usize = 64 * 1024;
+/// The most values that a multi-valued attribute may have.
+pub const MAX_VALUES: usize = 1000;
+
+/// Reads a whole resource, as POST and PUT carry it.
+///
+/// # Errors
+/// 400 `invalidSyntax` for a wrong shape or schema, 400 `invalidValue` for a value that does not fit; each names the attribute.
+pub fn resource(resource_type: &ResourceType, body: Value) -> Result<Map<String, Value>, ScimError> {
+    let Value::Object(body) = body else {
+        return Err(ScimError::invalid_syntax("the body is not a JSON object"));
+    };
+    check_schemas(resource_type, &body)?;
+    let mut resource = Map::new();
+    for (name, value) in body {
+        if name.eq_ignore_ascii_case("schemas") {
+            continue;
+        }
+        let (key, value) = if is_urn(&name) {
+            let extension = resource_type.extension(&name).ok_or_else(|| unknown_schema(resource_type, &name))?;
+            let value = members(&extension.attributes, value, &extension.id)?;
+            (extension.id.as_str(), (!value.is_empty()).then_some(Value::Object(value)))
+        } else {
+            let Some(attribute) = resource_type.attribute(&name).filter(|attribute| is_writable(attribute)) else { continue };
+            (attribute.name.as_str(), value_of(attribute, value, &attribute.name)?)
+        };
+        if let Some(value) = value {
+            put_once(&mut resource, key, value)?;
+        }
+    }
+    check_required(&resource_type.core.attributes, &resource, "")?;
+    Ok(resource)
+}
+
+/// The `schemas` that a resource uses: the core schema and every extension it has attributes of (RFC 7643 section 3).
+pub fn schemas_of(resource_type: &ResourceType, resource: &Map<String, Value>) -> Value {
+    let extensions = resource_type.extensions.iter().filter(|schema| resource.contains_key(&schema.id));
+    std::iter::once(&resource_type.core).chain(extensions).map(|schema| Value::from(schema.id.as_str())).collect()
+}
+
+/// Reads one value of an attribute; `None` where it means "unassigned". `path` is how errors name the place.
+pub fn value_of(attribute: &Attribute, value: Value, path: &str) -> Result<Option<Value>, ScimError> {
+    if !attribute.multi_valued {
+        return single(attribute, value, path);
+    }
+    let values = match value {
+        Value::Array(values) => values,
+        Value::Null => return Ok(None),
+        // Several identity providers send a lone value without its brackets.
+        lone => vec![lone],
+    };
+    if values.len() > MAX_VALUES {
+        return Err(ScimError::invalid_value(format!("{path} has more than {MAX_VALUES} values")));
+    }
+    let values = values.into_iter().filter_map(|value| single(attribute, value, path).transpose()).collect::<Result<Vec<_>, _>>()?;
+    if values.iter().filter(|value| value["primary"] == true).count() > 1 {
+        return Err(ScimError::invalid_value(format!("{path} has more than one primary value")));
+    }
+    Ok((!values.is_empty()).then_some(Value::Array(values)))
+}
+
+/// Reads one element of a multi-valued attribute, or the value of a single-valued one.
+pub fn single(attribute: &Attribute, value: Value, path: &str) -> Result<Option<Value>, ScimError> {
+    let wrong = |expected: &str| Err(ScimError::invalid_value(format!("{path} is not {expected}")));
+    let value = match (attribute.kind, value) {
+        (_, Value::Null) => return Ok(None),
+        (Kind::Complex, value) => return complex(attribute, value, path),
+        (Kind::Boolean, value @ Value::Bool(_)) | (Kind::Decimal, value @ Value::Number(_)) => value,
+        (Kind::Boolean, Value::String(text)) if text.eq_ignore_ascii_case("true") => Value::Bool(true),
+        (Kind::Boolean, Value::String(text)) if text.eq_ignore_ascii_case("false") => Value::Bool(false),
+        (Kind::Boolean, _) => return wrong("true or false"),
+        (Kind::Integer, value) if value.is_i64() || value.is_u64() => value,
+        (Kind::Integer, _) => return wrong("a whole number"),
+        (Kind::Decimal, _) => return wrong("a number"),
+        (Kind::DateTime, Value::String(text)) if text.parse::<jiff::Timestamp>().is_ok() => Value::String(text),
+        (Kind::DateTime, _) => return wrong("a dateTime such as 2026-01-31T09:30:00Z"),
+        (Kind::Binary, Value::String(text)) if text.len() <= MAX_BINARY_CHARS && is_base64(&text) => Value::String(text),
+        (Kind::Binary, _) => return wrong("base64 of acceptable length"),
+        (Kind::String | Kind::Reference, Value::String(text)) => Value::String(bounded(attribute, text, path)?),
+        (Kind::String | Kind::Reference, _) => return wrong("a string"),
+    };
+    Ok(Some(value))
+}
+
+fn bounded(attribute: &Attribute, text: String, path: &str) -> Result<String, ScimError> {
+    let limit = if attribute.name == "userName" { MAX_USER_NAME_CHARS } else { MAX_TEXT_CHARS };
+    if text.len() > limit && text.chars().count() > limit {
+        return Err(ScimError::invalid_value(format!("{path} is longer than {limit} characters")));
+    }
+    if attribute.required && text.trim().is_empty() {
+        return Err(ScimError::invalid_value(format!("{path} is empty")));
+    }
+    Ok(text)
+}
+
+fn is_base64(text: &str) -> bool {
+    const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let standard = GeneralPurpose::new(&base64::alphabet::STANDARD, LENIENT);
+    let url_safe = GeneralPurpose::new(&base64::alphabet::URL_SAFE, LENIENT);
+    standard.decode(text).is_ok() || url_safe.decode(text).is_ok()
+}
+
+fn complex(attribute: &Attribute, value: Value, path: &str) -> Result<Option<Value>, ScimError> {
+    let value = match value {
+        Value::Object(_) => value,
+        Value::String(text) if text.is_empty() => return Ok(None),
+        // `manager` and `roles` often come as the plain value.
+        Value::String(text) if attribute.sub("value").is_some() => {
+            Value::Object(Map::from_iter([("value".to_owned(), Value::String(text))]))
+        }
+        _ => return Err(ScimError::invalid_value(format!("{path} is not an object"))),
+    };
+    let object = members(&attribute.sub_attributes, value, path)?;
+    if object.is_empty() {
+        return Ok(None);
+    }
+    check_required(&attribute.sub_attributes, &object, path)?;
+    Ok(Some(Value::Object(object)))
+}
+
+/// Reads the members of an object by the attributes that it may have.
+pub fn members(attributes: &[Attribute], value: Value, path: &str) -> Result<Map<String, Value>, ScimError> {
+    let Value::Object(value) = value else {
+        return Err(ScimError::invalid_value(format!("{path} is not an object")));
+    };
+    let mut object = Map::new();
+    for (name, value) in value {
+        let Some(attribute) = find(attributes, &name).filter(|attribute| is_writable(attribute)) else { continue };
+        let separator = if is_urn(path) { ':' } else { '.' };
+        if let Some(value) = value_of(attribute, value, &format!("{path}{separator}{}", attribute.name))? {
+            put_once(&mut object, &attribute.name, value)?;
+        }
+    }
+    Ok(object)
+}
+
+/// What a caller may set and what is kept: `password` is neither refused nor stored.
+fn is_writable(attribute: &Attribute) -> bool {
+    matches!(attribute.mutability, Mutability::ReadWrite | Mutability::Immutable)
+}
+
+/// `USERNAME` beside `userName` would make the outcome depend on the order of members.
+fn put_once(object: &mut Map<String, Value>, name: &str, value: Value) -> Result<(), ScimError> {
+    if object.insert(name.to_owned(), value).is_some() {
+        return Err(ScimError::invalid_syntax(format!("{name} is given twice in different spellings")));
+    }
+    Ok(())
+}
+
+/// Checks that every required attribute of `attributes` is in `object`.
+pub fn check_required(attributes: &[Attribute], object: &Map<String, Value>, path: &str) -> Result<(), ScimError> {
+    let missing = attributes.iter().find(|attribute| attribute.required && !object.contains_key(&attribute.name));
+    match missing {
+        Some(attribute) if path.is_empty() => Err(ScimError::invalid_value(format!("{} is missing", attribute.name))),
+        Some(attribute) => Err(ScimError::invalid_value(format!("{path}.{} is missing", attribute.name))),
+        None => Ok(()),
+    }
+}
+
+/// Checks that no attribute has grown beyond the most values it may have, as repeated PATCH could make it.
+pub fn check_lengths(attributes: &Map<String, Value>) -> Result<(), ScimError> {
+    for (name, value) in attributes {
+        match value {
+            Value::Array(values) if values.len() > MAX_VALUES => {
+                return Err(ScimError::invalid_value(format!("{name} has more than {MAX_VALUES} values")));
+            }
+            Value::Array(values) => values.iter().filter_map(Value::as_object).try_for_each(check_lengths)?,
+            Value::Object(inner) => check_lengths(inner)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_schemas(resource_type: &ResourceType, body: &Map<String, Value>) -> Result<(), ScimError> {
+    let core = &resource_type.core.id;
+    let schemas = body.iter().find(|(name, _)| name.eq_ignore_ascii_case("schemas")).map(|(_, value)| value);
+    let Some(Value::Array(schemas)) = schemas else {
+        return Err(ScimError::invalid_syntax(format!("schemas is missing or not a list; it must hold {core}")));
+    };
+    let mut has_core = false;
+    for urn in schemas {
+        let urn = urn.as_str().ok_or_else(|| ScimError::invalid_syntax("schemas holds something that is not a string"))?;
+        if urn.eq_ignore_ascii_case(core) {
+            has_core = true;
+        } else if resource_type.extension(urn).is_none() {
+            return Err(unknown_schema(resource_type, urn));
+        }
+    }
+    if has_core { Ok(()) } else { Err(ScimError::invalid_syntax(format!("schemas does not hold {core}"))) }
+}
+
+fn unknown_schema(resource_type: &ResourceType, urn: &str) -> ScimError {
+    let shown: String = urn.chars().take(128).collect();
+    ScimError::invalid_syntax(format!("the schema {shown} is not one of a {}", resource_type.name))
+}
+
+fn is_urn(name: &str) -> bool {
+    name.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("urn:"))
+}
+
+#[cfg(test)]
+#[path = "validate_tests.rs"]
+mod tests;

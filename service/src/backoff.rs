@@ -1,0 +1,37 @@
+//! How long to wait before a server is tried again.
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use std::time::Duration;
+
+const FIRST: Duration = Duration::from_millis(100);
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// Growing delays from 100 ms to 5 s, with jitter so that many clients do not come back at the same moment.
+pub struct Backoff(Box<dyn Iterator<Item = Duration> + Send>);
+
+impl Default for Backoff {
+    fn default() -> Self {
+        let delays = ExponentialBuilder::default().with_min_delay(FIRST).with_max_delay(LONGEST).with_jitter().without_max_times();
+        Self(Box::new(delays.build()))
+    }
+}
+
+impl Backoff {
+    /// The next delay; there is always one.
+    pub fn next_delay(&mut self) -> Duration {
+        self.0.next().unwrap_or(LONGEST)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_grow_to_a_bound_and_never_end() {
+        let mut backoff = Backoff::default();
+        let delays: Vec<_> = (0..100).map(|_| backoff.next_delay()).collect();
+        assert!(delays[0] < Duration::from_millis(300), "{delays:?}");
+        assert!(delays[99] >= LONGEST && delays.iter().all(|&delay| delay <= 2 * LONGEST), "{delays:?}");
+    }
+}

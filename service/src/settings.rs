@@ -1,0 +1,91 @@
+//! Settings in three layers: the documented defaults that are part of the program, then a file, then the environment.
+
+use config::{Config, Environment, File, FileFormat};
+use serde::de::DeserializeOwned;
+use std::fmt::Display;
+use std::path::Path;
+
+/// Settings that cannot be used; the message says which and why, and never shows a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// A file or variable is malformed, or names a setting that does not exist.
+    #[error("the settings cannot be read: {0}")]
+    Unreadable(#[from] config::ConfigError),
+    /// A number is too small or too great.
+    #[error("the setting {name} is {value}; it must be from {least} to {most}")]
+    OutOfRange {
+        /// The setting.
+        name: &'static str,
+        /// What was given.
+        value: u64,
+        /// The least that is allowed.
+        least: u64,
+        /// The most that is allowed.
+        most: u64,
+    },
+    /// A text does not have the form that it needs.
+    #[error("the setting {name} is wrong: {reason}")]
+    Malformed {
+        /// The setting.
+        name: &'static str,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl SettingsError {
+    /// A setting that is malformed for that reason.
+    pub fn malformed(name: &'static str, reason: impl Display) -> Self {
+        Self::Malformed { name, reason: reason.to_string() }
+    }
+}
+
+/// Reads the layers. The environment variable of `a` is `ROLLCALL__A`, and of `b` under `[a]` it is `ROLLCALL__A__B`.
+///
+/// # Errors
+/// Where a layer is malformed or a name in it is unknown.
+pub fn read<T: DeserializeOwned>(defaults: &str, file: Option<&Path>) -> Result<T, SettingsError> {
+    let mut layers = Config::builder().add_source(File::from_str(defaults, FileFormat::Toml));
+    if let Some(file) = file {
+        layers = layers.add_source(File::from(file).format(FileFormat::Toml));
+    }
+    let environment = Environment::with_prefix("ROLLCALL").prefix_separator("__").separator("__").try_parsing(true);
+    Ok(layers.add_source(environment).build()?.try_deserialize()?)
+}
+
+/// Checks that a number is in its range.
+///
+/// # Errors
+/// Where it is not.
+pub fn in_range(name: &'static str, value: impl Into<u64>, least: u64, most: u64) -> Result<(), SettingsError> {
+    let value = value.into();
+    if (least..=most).contains(&value) { Ok(()) } else { Err(SettingsError::OutOfRange { name, value, least, most }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+    use test_case::test_case;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Example {
+        size: u16,
+    }
+
+    #[test]
+    fn a_default_is_read_and_an_unknown_name_is_told() {
+        assert_eq!(read::<Example>("size = 7", None).unwrap().size, 7);
+        assert!(read::<Example>("size = 7\nsise = 8", None).unwrap_err().to_string().contains("sise"));
+        assert!(read::<Example>("size = 70000", None).is_err());
+    }
+
+    #[test_case(0 => false; "below")]
+    #[test_case(1 => true; "least")]
+    #[test_case(9 => true; "most")]
+    #[test_case(10 => false; "above")]
+    fn range(value: u64) -> bool {
+        in_range("size", value, 1, 9).is_ok()
+    }
+}
