@@ -1,0 +1,57 @@
+//! The caller of a SCIM call, authenticated.
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use rollcall_events::actor::Actor;
+use rollcall_events::{OrganizationId, WorkspaceId};
+use std::future::{Ready, ready};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::tokens::KnownToken;
+use crate::error::ApiError;
+
+/// Who calls. To have one is to have passed the door: a valid token, from an allowed origin and address, within the rate limit.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    token: Arc<KnownToken>,
+    address: Option<IpAddr>,
+    user_agent: Option<String>,
+}
+
+impl Caller {
+    pub(super) fn new(token: Arc<KnownToken>, address: Option<IpAddr>, user_agent: Option<String>) -> Self {
+        Self { token, address, user_agent }
+    }
+
+    /// Whose data the caller may see and change.
+    pub(crate) fn organization_id(&self) -> OrganizationId {
+        self.token.organization_id
+    }
+
+    /// Where a user goes that names no workspace.
+    pub(crate) fn default_workspace(&self) -> WorkspaceId {
+        self.token.default_workspace
+    }
+
+    /// The caller as the log knows it.
+    pub(crate) fn actor(&self) -> Actor {
+        Actor {
+            token_id: Some(self.token.id),
+            label: Some(self.token.label.clone()),
+            service_origin: Some(self.token.service_origin.to_string()),
+            address: self.address,
+            user_agent: self.user_agent.clone(),
+        }
+    }
+}
+
+impl FromRequest for Caller {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        // Only the door puts a caller there.
+        ready(request.extensions().get::<Self>().cloned().ok_or(ApiError::Unauthenticated { presented: false }))
+    }
+}

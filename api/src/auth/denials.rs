@@ -1,0 +1,141 @@
+//! Refusals at the door, counted up and put into the log at intervals, so that a flood of bad calls cannot fill it.
+
+use rollcall_events::actor::Actor;
+use rollcall_events::request::{AccessDenied, Denial, Request, RequestBody};
+use rollcall_events::{EventId, OrganizationId, Timestamp, TokenId};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::tokens::KnownToken;
+use crate::desk::Desk;
+
+/// How many entries one interval can put into the log with an address of their own; what comes above is counted together.
+const MAX_PLACES: usize = 32;
+/// How many entries at all: beyond, the token is not told apart either.
+const MAX_ENTRIES: usize = 256;
+
+/// A call that was refused.
+pub(super) struct Refused<'a> {
+    pub(super) token: Option<&'a KnownToken>,
+    pub(super) reason: Denial,
+    pub(super) address: Option<IpAddr>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    organization_id: OrganizationId,
+    token_id: Option<TokenId>,
+    reason: Denial,
+    address: Option<IpAddr>,
+}
+
+struct Tally {
+    label: Option<String>,
+    service_origin: Option<String>,
+    count: u64,
+    first_at: Timestamp,
+    last_at: Timestamp,
+}
+
+/// The counts since the last interval.
+#[derive(Default)]
+pub(crate) struct Denials {
+    counts: Mutex<HashMap<Key, Tally>>,
+}
+
+impl Denials {
+    /// Counts one refused call.
+    pub(super) fn count(&self, refused: &Refused<'_>) {
+        let Refused { token, reason, address } = *refused;
+        let now = Timestamp::now();
+        let organization_id = token.map_or(OrganizationId::SYSTEM, |token| token.organization_id);
+        let key = Key { organization_id, token_id: token.map(|token| token.id), reason, address };
+        let tally = Tally {
+            label: token.map(|token| token.label.clone()),
+            service_origin: token.map(|token| token.service_origin.to_string()),
+            count: 1,
+            first_at: now,
+            last_at: now,
+        };
+        self.add(key, tally);
+    }
+
+    fn add(&self, key: Key, tally: Tally) {
+        let mut counts = self.lock();
+        let key = match counts.len() {
+            _ if counts.contains_key(&key) => key,
+            0..MAX_PLACES => key,
+            MAX_PLACES..MAX_ENTRIES => Key { address: None, ..key },
+            _ => Key { organization_id: OrganizationId::SYSTEM, token_id: None, address: None, ..key },
+        };
+        let sum = counts.entry(key).or_insert(Tally { count: 0, ..tally });
+        sum.count += tally.count;
+        sum.first_at = sum.first_at.min(tally.first_at);
+        sum.last_at = sum.last_at.max(tally.last_at);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Tally>> {
+        // Nothing that holds the lock can leave the counts half-changed.
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts what was counted into the log; what cannot be published now stays for the next time.
+    pub(crate) async fn flush(&self, desk: &Desk) {
+        let counts = std::mem::take(&mut *self.lock());
+        for (key, tally) in counts {
+            if let Err(error) = desk.publish(&request(&key, &tally)).await {
+                tracing::warn!(%error, count = tally.count, "refused calls could not be logged yet");
+                self.add(key, tally);
+            }
+        }
+    }
+
+    /// Flushes at intervals for as long as the process lives.
+    pub(crate) async fn keep_flushing(&self, desk: &Desk, interval: Duration) {
+        loop {
+            tokio::time::sleep(interval).await;
+            self.flush(desk).await;
+        }
+    }
+}
+
+fn request(key: &Key, tally: &Tally) -> Request {
+    Request {
+        id: EventId::generate(),
+        organization_id: key.organization_id,
+        requested_at: Timestamp::now(),
+        actor: Actor {
+            token_id: key.token_id,
+            label: tally.label.clone(),
+            service_origin: tally.service_origin.clone(),
+            address: key.address,
+            user_agent: None,
+        },
+        fingerprint: None,
+        body: RequestBody::AccessDenied(AccessDenied {
+            reason: key.reason,
+            count: tally.count,
+            first_at: tally.first_at,
+            last_at: tally.last_at,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_from_everywhere_makes_few_entries_and_every_call_is_counted() {
+        let denials = Denials::default();
+        for n in 0..100_000_u32 {
+            let address = Some(IpAddr::from(n.to_be_bytes()));
+            denials.count(&Refused { token: None, reason: Denial::UnknownToken, address });
+        }
+        let counts = denials.lock();
+        assert_eq!(counts.len(), MAX_PLACES + 1);
+        assert_eq!(counts.values().map(|tally| tally.count).sum::<u64>(), 100_000);
+    }
+}

@@ -1,0 +1,167 @@
+//! Lets a call in, or refuses it and has the refusal counted.
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderMap, USER_AGENT};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{Error, HttpMessage};
+use rollcall_events::Timestamp;
+use rollcall_events::actor::Actor;
+use rollcall_events::request::Denial;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::bearer::bearer;
+use super::denials::{Denials, Refused};
+use super::origin::Stated;
+use super::tokens::{KnownToken, Tokens};
+use super::{Caller, Limits, Proxies};
+use crate::error::ApiError;
+
+/// What the door needs to know.
+pub(crate) struct Door {
+    pub(crate) tokens: Arc<Tokens>,
+    pub(crate) proxies: Proxies,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) denials: Arc<Denials>,
+}
+
+/// Middleware: puts the [`Caller`] into the request, or answers 401, 403, 429 or 503 in its place.
+pub(crate) async fn gate(request: ServiceRequest, next: Next<impl MessageBody>) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let caller = match request.app_data::<Data<Door>>() {
+        Some(door) => door.admit(request.peer_addr().map(|peer| peer.ip()), request.headers()).await?,
+        None => return Err(ApiError::Internal("the door is not set up".to_owned()).into()),
+    };
+    request.extensions_mut().insert(caller);
+    next.call(request).await
+}
+
+impl Door {
+    async fn admit(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Result<Caller, ApiError> {
+        let address = self.proxies.counting(peer, headers);
+        let digest = match bearer(headers) {
+            Ok(digest) => digest,
+            Err(reason) => {
+                self.denials.count(&Refused { token: None, reason, address });
+                return Err(ApiError::Unauthenticated { presented: reason != Denial::MissingToken });
+            }
+        };
+        let token = self.tokens.find(&digest).await?;
+        let verdict = match &token {
+            None => Err(Denial::UnknownToken),
+            Some(token) => check(token, address, &Stated::read(headers), Timestamp::now()),
+        };
+        match (token, verdict) {
+            (Some(token), Ok(())) => {
+                self.limits.take(token.id)?;
+                let user_agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).map(Actor::user_agent);
+                Ok(Caller::new(token, address, user_agent))
+            }
+            (token, verdict) => {
+                let reason = verdict.err().unwrap_or(Denial::UnknownToken);
+                self.denials.count(&Refused { token: token.as_deref(), reason, address });
+                Err(match reason {
+                    Denial::MissingOrigin | Denial::WrongOrigin | Denial::WrongAddress => ApiError::WrongPlace,
+                    _ => ApiError::Unauthenticated { presented: true },
+                })
+            }
+        }
+    }
+}
+
+/// Whether a token may be used now, with that origin, from there.
+fn check(token: &KnownToken, address: Option<IpAddr>, stated: &Stated, now: Timestamp) -> Result<(), Denial> {
+    // Whatever the clocks say: the worker has recorded it.
+    if token.revoked_at.is_some() {
+        return Err(Denial::RevokedToken);
+    }
+    if token.expires_at.is_some_and(|at| at <= now) {
+        return Err(Denial::ExpiredToken);
+    }
+    if stated.origins.is_empty() && token.origin_required {
+        return Err(Denial::MissingOrigin);
+    }
+    if stated.origins.iter().any(|origin| origin.as_ref() != Some(&token.service_origin)) {
+        return Err(Denial::WrongOrigin);
+    }
+    match (&token.allow_list, address) {
+        (None, _) => Ok(()),
+        (Some(list), Some(address)) if list.contains(address) && stated.addresses.iter().all(|&stated| list.contains(stated)) => Ok(()),
+        (Some(_), _) => Err(Denial::WrongAddress),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::http::header::{HeaderName, HeaderValue};
+    use rollcall_events::{OrganizationId, TokenId, WorkspaceId};
+    use test_case::test_case;
+
+    fn token() -> KnownToken {
+        KnownToken {
+            id: TokenId::generate(),
+            organization_id: OrganizationId::generate(),
+            label: "HR".to_owned(),
+            default_workspace: WorkspaceId::generate(),
+            service_origin: "hr.example.com".parse().unwrap(),
+            origin_required: true,
+            allow_list: None,
+            expires_at: None,
+            revoked_at: None,
+        }
+    }
+
+    fn stated(value: &str) -> Stated {
+        let mut headers = HeaderMap::new();
+        if !value.is_empty() {
+            headers.append(HeaderName::from_static("x-request-origin"), HeaderValue::from_str(value).unwrap());
+        }
+        Stated::read(&headers)
+    }
+
+    fn checked(token: &KnownToken, address: &str, origin: &str) -> Result<(), Denial> {
+        check(token, address.parse().ok(), &stated(origin), "2026-06-01T00:00:00Z".parse().unwrap())
+    }
+
+    #[test_case("hr.example.com" => Ok(()); "right")]
+    #[test_case("HTTPS://HR.example.com/" => Ok(()); "case, scheme and slash")]
+    #[test_case("hr.example.com; 203.0.113.7" => Ok(()); "with an address, and no list to be on")]
+    #[test_case("" => Err(Denial::MissingOrigin); "missing")]
+    #[test_case("203.0.113.7" => Err(Denial::MissingOrigin); "an address is not an origin")]
+    #[test_case("pay.example.com" => Err(Denial::WrongOrigin); "wrong")]
+    #[test_case("hr.example.com, pay.example.com" => Err(Denial::WrongOrigin); "right and wrong")]
+    #[test_case("hr.example.com.evil.example" => Err(Denial::WrongOrigin); "a longer name")]
+    fn a_required_origin(origin: &str) -> Result<(), Denial> {
+        checked(&token(), "203.0.113.7", origin)
+    }
+
+    #[test_case("" => Ok(()); "missing")]
+    #[test_case("203.0.113.7" => Ok(()); "an address alone")]
+    #[test_case("hr.example.com" => Ok(()); "right")]
+    #[test_case("pay.example.com" => Err(Denial::WrongOrigin); "wrong")]
+    fn an_origin_that_is_not_required(origin: &str) -> Result<(), Denial> {
+        checked(&KnownToken { origin_required: false, ..token() }, "203.0.113.7", origin)
+    }
+
+    #[test_case("203.0.113.7", "hr.example.com" => Ok(()); "the connection's address is listed")]
+    #[test_case("203.0.113.7", "hr.example.com; 203.0.113.8" => Ok(()); "the stated one too")]
+    #[test_case("203.0.113.7", "hr.example.com; 198.51.100.1" => Err(Denial::WrongAddress); "a stated address narrows")]
+    #[test_case("198.51.100.1", "hr.example.com; 203.0.113.7" => Err(Denial::WrongAddress); "and never widens")]
+    #[test_case("?", "hr.example.com; 203.0.113.7" => Err(Denial::WrongAddress); "an address that cannot be told")]
+    fn an_allowlist(address: &str, origin: &str) -> Result<(), Denial> {
+        checked(&KnownToken { allow_list: "203.0.113.0/24".parse().ok(), ..token() }, address, origin)
+    }
+
+    #[test]
+    fn a_token_ends_when_it_is_revoked_or_expires() {
+        let at = |time: &str| time.parse().ok();
+        let revoked = KnownToken { revoked_at: at("2026-05-31T00:00:00Z"), ..token() };
+        assert_eq!(checked(&revoked, "203.0.113.7", "hr.example.com"), Err(Denial::RevokedToken));
+        let expired = KnownToken { expires_at: at("2026-06-01T00:00:00Z"), ..token() };
+        assert_eq!(checked(&expired, "203.0.113.7", "hr.example.com"), Err(Denial::ExpiredToken));
+        let current = KnownToken { expires_at: at("2026-06-01T00:00:01Z"), ..token() };
+        assert_eq!(checked(&current, "203.0.113.7", "hr.example.com"), Ok(()));
+    }
+}

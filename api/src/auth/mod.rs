@@ -1,0 +1,19 @@
+//! The door: who calls, from where, how often.
+//!
+//! [`gate`] stands before every SCIM route, so that a body is not even read before its caller is known; a handler gets the [`Caller`] that it let in.
+
+mod address;
+mod bearer;
+mod caller;
+mod denials;
+mod gate;
+mod limit;
+mod origin;
+mod tokens;
+
+pub(crate) use address::{Proxies, ProxyHeader};
+pub(crate) use caller::Caller;
+pub(crate) use denials::Denials;
+pub(crate) use gate::{Door, gate};
+pub(crate) use limit::Limits;
+pub(crate) use tokens::{Tokens, follow_changes};

@@ -1,0 +1,173 @@
+//! SCIM tokens by their digest, kept in memory for as long as it is certain that they have not changed.
+//!
+//! The worker tells of every change of settings by NOTIFY. Each tells a new generation, and an entry counts only in the generation in which
+//! its row was read: a read that crossed a change can not bring the old row back. While nobody listens, nothing in memory counts.
+
+use moka::future::Cache;
+use rollcall_events::address::AllowList;
+use rollcall_events::origin::ServiceOrigin;
+use rollcall_events::token::TokenDigest;
+use rollcall_events::{OrganizationId, Timestamp, TokenId, WorkspaceId};
+use rollcall_service::backoff::Backoff;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio_postgres::{AsyncMessage, Row};
+
+use crate::error::ApiError;
+use crate::read::{Database, ReadError};
+
+const FIND: &str = "
+    SELECT organization_id, id, digest, label, default_workspace_id, service_origin, origin_required, allow_list, expires_at, revoked_at
+    FROM scim_tokens WHERE digest = $1";
+
+/// The channel on which the worker tells of changed settings.
+const LISTEN: &str = "LISTEN rollcall_settings";
+/// How often the listening connection is tried, and how long its answer may take: together less than the second within which a revoked token is refused.
+const HEARTBEAT: Duration = Duration::from_millis(300);
+const ANSWER: Duration = Duration::from_millis(500);
+/// The most tokens that are kept in memory.
+const MAX_ENTRIES: u64 = 10_000;
+/// The generation in which nobody listens.
+const DEAF: u64 = 0;
+
+/// A token as the database has it.
+#[derive(Debug, Clone)]
+pub(crate) struct KnownToken {
+    pub(super) id: TokenId,
+    pub(super) organization_id: OrganizationId,
+    pub(super) label: String,
+    pub(super) default_workspace: WorkspaceId,
+    pub(super) service_origin: ServiceOrigin,
+    pub(super) origin_required: bool,
+    pub(super) allow_list: Option<AllowList>,
+    pub(super) expires_at: Option<Timestamp>,
+    pub(super) revoked_at: Option<Timestamp>,
+}
+
+/// The tokens.
+pub(crate) struct Tokens {
+    database: Database,
+    cache: Cache<(TokenDigest, u64), Arc<KnownToken>>,
+    /// [`DEAF`], or the number of the generation.
+    generation: AtomicU64,
+    last_generation: AtomicU64,
+}
+
+/// Why there is no token.
+#[derive(Debug)]
+enum Miss {
+    Unknown,
+    Unavailable(ReadError),
+}
+
+impl Tokens {
+    /// Reads tokens from the database and keeps each for at most `kept`.
+    pub(crate) fn new(database: Database, kept: Duration) -> Self {
+        let cache = Cache::builder().max_capacity(MAX_ENTRIES).time_to_live(kept).build();
+        Self { database, cache, generation: AtomicU64::new(DEAF), last_generation: AtomicU64::new(DEAF) }
+    }
+
+    /// The token with that digest, revoked and expired ones included.
+    pub(super) async fn find(&self, digest: &TokenDigest) -> Result<Option<Arc<KnownToken>>, ApiError> {
+        // Read before the row is: what is read then is at least of this generation.
+        let generation = self.generation.load(Ordering::Acquire);
+        let found = match generation {
+            DEAF => self.read(digest).await,
+            generation => self.cache.try_get_with((*digest, generation), self.read(digest)).await.map_err(Arc::unwrap_or_clone),
+        };
+        match found {
+            Ok(token) => Ok(Some(token)),
+            Err(Miss::Unknown) => Ok(None),
+            Err(Miss::Unavailable(error)) => Err(error.into()),
+        }
+    }
+
+    async fn read(&self, digest: &TokenDigest) -> Result<Arc<KnownToken>, Miss> {
+        let row = self.database.query_opt(FIND, &[&digest.as_bytes()]).await.map_err(Miss::Unavailable)?.ok_or(Miss::Unknown)?;
+        let stored: &[u8] = row.try_get("digest").map_err(|error| Miss::Unavailable(error.into()))?;
+        if !digest.matches(stored) {
+            return Err(Miss::Unknown);
+        }
+        known(&row).map(Arc::new).map_err(Miss::Unavailable)
+    }
+
+    fn turn(&self) {
+        let next = self.last_generation.fetch_add(1, Ordering::AcqRel) + 1;
+        self.generation.store(next, Ordering::Release);
+    }
+
+    fn go_deaf(&self) {
+        self.generation.store(DEAF, Ordering::Release);
+    }
+}
+
+impl Clone for Miss {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Unknown => Self::Unknown,
+            Self::Unavailable(error) => Self::Unavailable(ReadError::Shared(error.to_string())),
+        }
+    }
+}
+
+fn known(row: &Row) -> Result<KnownToken, ReadError> {
+    let malformed = |error: &dyn std::fmt::Display| ReadError::Malformed(format!("a stored token: {error}"));
+    let origin: &str = row.try_get("service_origin")?;
+    let allow_list: Option<&str> = row.try_get("allow_list")?;
+    Ok(KnownToken {
+        id: row.try_get("id")?,
+        organization_id: row.try_get("organization_id")?,
+        label: row.try_get("label")?,
+        default_workspace: row.try_get("default_workspace_id")?,
+        service_origin: origin.parse().map_err(|error| malformed(&error))?,
+        origin_required: row.try_get("origin_required")?,
+        allow_list: allow_list.map(str::parse).transpose().map_err(|error| malformed(&error))?,
+        expires_at: row.try_get("expires_at")?,
+        revoked_at: row.try_get("revoked_at")?,
+    })
+}
+
+/// Listens for changes for as long as the process lives.
+pub(crate) async fn follow_changes(tokens: Arc<Tokens>) {
+    let mut backoff = Backoff::default();
+    loop {
+        let why = match listen(&tokens, &mut backoff).await {
+            Ok(()) => "the connection ended".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        tokens.go_deaf();
+        tracing::warn!(why, "nobody listens for changed tokens: each call looks its token up until that is mended");
+        tokio::time::sleep(backoff.next_delay()).await;
+    }
+}
+
+async fn listen(tokens: &Tokens, backoff: &mut Backoff) -> Result<(), ReadError> {
+    let (client, mut connection) = tokens.database.connect().await?;
+    let listening = async {
+        client.batch_execute(LISTEN).await?;
+        tokens.turn();
+        *backoff = Backoff::default();
+        tracing::info!("listening for changed tokens");
+        loop {
+            tokio::time::sleep(HEARTBEAT).await;
+            let answer = tokio::time::timeout(ANSWER, client.batch_execute("")).await;
+            answer.map_err(|_| ReadError::Malformed("postgres does not answer".to_owned()))??;
+        }
+    };
+    let messages = async {
+        while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
+            if let AsyncMessage::Notification(_) = message? {
+                tokens.turn();
+            }
+        }
+        Ok(())
+    };
+    let (listening, messages) = (pin!(listening), pin!(messages));
+    tokio::select! {
+        ended = listening => ended,
+        ended = messages => ended,
+    }
+}

@@ -1,0 +1,80 @@
+//! The desk: submits a request and awaits what becomes of it.
+
+use rollcall_events::EventId;
+use rollcall_events::outcome::Outcome;
+use rollcall_events::request::Request;
+use rollcall_scim::resource::Attributes;
+use std::time::{Duration, Instant};
+
+use crate::error::ApiError;
+use crate::publish::{NotConfirmed, Publisher};
+use crate::scim::Prefer;
+use crate::waiting::Waiting;
+
+/// Submits requests.
+pub(crate) struct Desk {
+    publisher: Publisher,
+    waiting: Waiting,
+    wait: Duration,
+}
+
+/// What is known of a request when its caller is answered.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Answer {
+    /// It is committed; the resource as it is now, as far as there is one.
+    Applied(Option<Attributes>),
+    /// It is on a durable queue and will be decided.
+    Accepted(EventId),
+}
+
+impl Desk {
+    /// A desk where calls wait for at most `wait`.
+    pub(crate) fn new(publisher: Publisher, waiting: Waiting, wait: Duration) -> Self {
+        Self { publisher, waiting, wait }
+    }
+
+    /// `RabbitMQ`, as the desk sees it.
+    pub(crate) fn publisher(&self) -> &Publisher {
+        &self.publisher
+    }
+
+    /// The calls that wait.
+    pub(crate) fn waiting(&self) -> &Waiting {
+        &self.waiting
+    }
+
+    /// Submits a request and waits for its outcome for as long as the caller and the settings allow.
+    ///
+    /// # Errors
+    /// The refusal where it was refused; 503 where it is not certain that `RabbitMQ` has it.
+    pub(crate) async fn submit(&self, request: &Request, prefer: &Prefer) -> Result<Answer, ApiError> {
+        let deadline = Instant::now() + prefer.wait.unwrap_or(self.wait).min(self.wait);
+        if prefer.respond_async {
+            self.publish(request).await?;
+            return Ok(Answer::Accepted(request.id));
+        }
+        let ticket = self.waiting.enter().ok_or(ApiError::Unavailable("too many calls wait for their outcomes"))?;
+        self.publisher.publish(request, Some(&ticket)).await?;
+        match ticket.outcome(deadline).await {
+            Some(Outcome::Applied { resource }) => Ok(Answer::Applied(resource)),
+            Some(Outcome::Rejected(error)) => Err(error.into()),
+            Some(Outcome::Failed) => Err(ApiError::Internal(format!("the request {} is a dead letter", request.id))),
+            None => Ok(Answer::Accepted(request.id)),
+        }
+    }
+
+    /// Publishes a request whose outcome nobody awaits.
+    ///
+    /// # Errors
+    /// Where it is not certain that `RabbitMQ` has it.
+    pub(crate) async fn publish(&self, request: &Request) -> Result<(), NotConfirmed> {
+        self.publisher.publish(request, None).await
+    }
+}
+
+impl From<NotConfirmed> for ApiError {
+    fn from(error: NotConfirmed) -> Self {
+        tracing::warn!(%error, "a request is not confirmed");
+        Self::Unavailable("rabbitmq")
+    }
+}

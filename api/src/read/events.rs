@@ -1,0 +1,41 @@
+//! What became of a request, by the log.
+
+use rollcall_events::log::EventType;
+use rollcall_events::{EventId, OrganizationId, Timestamp};
+use rollcall_scim::ScimError;
+use tokio_postgres::types::Json;
+use uuid::Uuid;
+
+use super::{Database, ReadError};
+
+const FIND: &str = "
+    SELECT type, subject_id, recorded_at, error, payload ->> 'operation' AS operation, payload #>> '{resource,meta,version}' AS version
+    FROM events WHERE organization_id = $1 AND event_id = $2";
+
+/// A request that is in the log.
+pub(crate) struct LogEntry {
+    pub(crate) event_type: EventType,
+    pub(crate) subject_id: Option<Uuid>,
+    pub(crate) recorded_at: Timestamp,
+    /// Why it was refused, if it was.
+    pub(crate) error: Option<ScimError>,
+    /// What was asked for, unless it was erased.
+    pub(crate) operation: Option<String>,
+    /// The entity tag of the resource that it left.
+    pub(crate) version: Option<String>,
+}
+
+/// The log entry of a request, once there is one.
+pub(crate) async fn find_event(database: &Database, organization: OrganizationId, id: EventId) -> Result<Option<LogEntry>, ReadError> {
+    let Some(row) = database.query_opt(FIND, &[&organization, &id]).await? else { return Ok(None) };
+    let name: &str = row.try_get("type")?;
+    let error: Option<Json<ScimError>> = row.try_get("error")?;
+    Ok(Some(LogEntry {
+        event_type: EventType::from_name(name).ok_or_else(|| ReadError::Malformed(format!("the log has the unknown type {name}")))?,
+        subject_id: row.try_get("subject_id")?,
+        recorded_at: row.try_get("recorded_at")?,
+        error: error.map(|Json(error)| error),
+        operation: row.try_get("operation")?,
+        version: row.try_get("version")?,
+    }))
+}

@@ -1,0 +1,97 @@
+//! Reads from Postgres, as a role that can do nothing else. Every query has the organisation in it.
+
+mod events;
+mod users;
+
+pub(crate) use events::{LogEntry, find_event};
+pub(crate) use users::{UserQuery, find_user, list_users};
+
+use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime};
+use secrecy::{ExposeSecret, SecretString};
+use std::str::FromStr;
+use std::time::Duration;
+use tokio_postgres::tls::NoTlsStream;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Config, Connection, NoTls, Row, Socket};
+
+use crate::error::ApiError;
+
+const CONNECT: Duration = Duration::from_secs(3);
+/// How long a call may wait for a connection of the pool.
+const WAIT: Duration = Duration::from_secs(2);
+/// No read may run longer; and a plan made while a table was empty must not become a scan of it once it is full.
+const SESSION: &str = "-c statement_timeout=5s -c idle_in_transaction_session_timeout=10s -c jit=off -c enable_seqscan=off";
+
+/// A pool of connections with prepared statements.
+#[derive(Clone)]
+pub(crate) struct Database {
+    pool: Pool,
+    config: Config,
+}
+
+/// Why something could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReadError {
+    /// Postgres refused or is away.
+    #[error("postgres: {0}")]
+    Postgres(#[from] tokio_postgres::Error),
+    /// No connection could be had in time.
+    #[error("no connection to postgres: {0}")]
+    Pool(#[from] PoolError),
+    /// What another call that asked for the same was told.
+    #[error("{0}")]
+    Shared(String),
+    /// What is stored does not have the form that it needs.
+    #[error("{0}")]
+    Malformed(String),
+}
+
+impl From<ReadError> for ApiError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Malformed(reason) => Self::Internal(reason),
+            error => {
+                tracing::warn!(%error, "a read failed");
+                Self::Unavailable("postgres")
+            }
+        }
+    }
+}
+
+impl Database {
+    /// Sets the pool up; the first connection is made when it is needed.
+    ///
+    /// # Errors
+    /// Where the address is malformed.
+    pub(crate) fn new(url: &SecretString, connections: u16) -> Result<Self, String> {
+        let mut config = Config::from_str(url.expose_secret()).map_err(|error| error.to_string())?;
+        let options = config.get_options().map_or_else(String::new, |options| format!("{options} ")) + SESSION;
+        config.application_name("rollcall-api").options(options).connect_timeout(CONNECT).tcp_user_timeout(Duration::from_secs(10));
+        let manager = Manager::from_config(config.clone(), NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+        let pool = Pool::builder(manager)
+            .max_size(connections.into())
+            .wait_timeout(Some(WAIT))
+            .create_timeout(Some(CONNECT))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| error.to_string())?;
+        Ok(Self { pool, config })
+    }
+
+    /// A connection of one's own, to be driven by whoever asked for it.
+    pub(crate) async fn connect(&self) -> Result<(Client, Connection<Socket, NoTlsStream>), ReadError> {
+        Ok(self.config.connect(NoTls).await?)
+    }
+
+    /// Runs a prepared query.
+    pub(crate) async fn query(&self, sql: &'static str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, ReadError> {
+        let client = self.pool.get().await?;
+        let statement = client.prepare_cached(sql).await?;
+        Ok(client.query(&statement, parameters).await?)
+    }
+
+    /// Runs a prepared query that gives one row at the most.
+    pub(crate) async fn query_opt(&self, sql: &'static str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, ReadError> {
+        Ok(self.query(sql, parameters).await?.into_iter().next())
+    }
+}

@@ -1,0 +1,88 @@
+//! How a resource is shown to a caller.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ETAG, HeaderMap, IF_NONE_MATCH, LOCATION};
+use rollcall_events::EventId;
+use rollcall_scim::attributes::Projection;
+use rollcall_scim::resource::Attributes;
+use rollcall_scim::schema::ResourceType;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Base;
+use super::headers::{PREFERENCE_APPLIED, Prefer, SET_TXN, entity_tags};
+use crate::error::{ApiError, ApiResult};
+
+/// The media type of every answer (RFC 7644 section 3.1).
+pub(crate) const SCIM_JSON: &str = "application/scim+json";
+
+/// A resource that a caller may see, complete with its location.
+pub(super) struct Shown<'a> {
+    resource_type: &'a ResourceType,
+    resource: Attributes,
+    location: String,
+    etag: String,
+}
+
+impl<'a> Shown<'a> {
+    /// Puts the location to a resource as it is kept.
+    pub(super) fn new(resource_type: &'a ResourceType, base: &Base, mut resource: Attributes) -> Self {
+        let location = base.location(resource_type, resource.get("id").and_then(Value::as_str).unwrap_or_default());
+        let mut etag = String::new();
+        if let Some(Value::Object(meta)) = resource.get_mut("meta") {
+            meta.insert("location".to_owned(), Value::from(location.as_str()));
+            meta.get("version").and_then(Value::as_str).unwrap_or_default().clone_into(&mut etag);
+        }
+        Self { resource_type, resource, location, etag }
+    }
+
+    /// The part of it that the caller asked for.
+    pub(super) fn projected(self, projection: &Projection) -> Attributes {
+        projection.apply(self.resource_type, self.resource)
+    }
+
+    /// With a body.
+    pub(super) fn with_body(self, status: StatusCode, projection: &Projection) -> ApiResult {
+        let mut response = HttpResponse::build(status);
+        response.insert_header((LOCATION, self.location.as_str())).insert_header((ETAG, self.etag.as_str()));
+        body(&mut response, &self.projected(projection))
+    }
+
+    /// 204, with the new entity tag.
+    pub(super) fn without_body(self) -> HttpResponse {
+        HttpResponse::NoContent().insert_header((ETAG, self.etag)).finish()
+    }
+
+    /// With a body, or 304 where the caller has this version already (RFC 9110 section 13.1.2).
+    pub(super) fn unless_known(self, headers: &HeaderMap, projection: &Projection) -> ApiResult {
+        let weak = |tag: &str| tag.trim_start_matches("W/").to_owned();
+        let known =
+            entity_tags(headers, &IF_NONE_MATCH)?.is_some_and(|tags| tags.iter().any(|tag| tag == "*" || weak(tag) == weak(&self.etag)));
+        if known {
+            Ok(HttpResponse::NotModified().insert_header((ETAG, self.etag)).finish())
+        } else {
+            self.with_body(StatusCode::OK, projection)
+        }
+    }
+}
+
+/// An answer with a body.
+pub(super) fn json(status: StatusCode, value: &impl Serialize) -> ApiResult {
+    body(&mut HttpResponse::build(status), value)
+}
+
+fn body(response: &mut actix_web::HttpResponseBuilder, value: &impl Serialize) -> ApiResult {
+    let text = serde_json::to_string(value).map_err(|error| ApiError::Internal(format!("an answer cannot be written: {error}")))?;
+    Ok(response.content_type(SCIM_JSON).body(text))
+}
+
+/// 202: the request is on a durable queue; where its outcome will be found (RFC 9967 section 2.5.1).
+pub(super) fn accepted(base: &Base, txn: EventId, prefer: &Prefer) -> HttpResponse {
+    let mut response = HttpResponse::Accepted();
+    response.insert_header((SET_TXN, txn.to_string())).insert_header((LOCATION, format!("{}/Events/{txn}", base.as_str())));
+    if prefer.respond_async {
+        response.insert_header((PREFERENCE_APPLIED, "respond-async"));
+    }
+    response.finish()
+}

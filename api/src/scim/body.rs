@@ -1,0 +1,64 @@
+//! The body of a SCIM call: bounded in size and time, of the right media type, strict JSON.
+
+use actix_web::dev::Payload;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::web::{Bytes, Data};
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::StreamExt;
+use futures_util::future::LocalBoxFuture;
+use rollcall_scim::{ScimError, json};
+use serde_json::Value;
+
+use super::Bounds;
+use crate::error::ApiError;
+
+/// A body, as it came and as it reads.
+pub(super) struct ScimBody {
+    pub(super) bytes: Bytes,
+    pub(super) json: Value,
+}
+
+impl FromRequest for ScimBody {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            check_media_type(&request)?;
+            let bounds = request.app_data::<Data<Bounds>>().ok_or_else(|| ApiError::Internal("the bounds are not set up".to_owned()))?;
+            let receiving = tokio::time::timeout(bounds.receive, receive(payload, bounds.max_body_bytes));
+            let bytes = receiving.await.map_err(|_| ScimError::new(408, "the body did not arrive in time"))??;
+            Ok(Self { json: json::parse(&bytes)?, bytes })
+        })
+    }
+}
+
+/// SCIM's own media type or plain JSON, whatever the parameters (RFC 7644 section 3.1); without a header, JSON is meant.
+fn check_media_type(request: &HttpRequest) -> Result<(), ScimError> {
+    let Some(value) = request.headers().get(CONTENT_TYPE) else { return Ok(()) };
+    let media_type = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match media_type.as_str() {
+        "application/scim+json" | "application/json" => Ok(()),
+        _ => Err(ScimError::new(415, "Content-Type must be application/scim+json or application/json")),
+    }
+}
+
+/// Reads a body to its end; one that is too large is refused, and read on for a while, so that its sender can hear why.
+async fn receive(mut payload: Payload, max_bytes: usize) -> Result<Bytes, ApiError> {
+    let mut received = Vec::new();
+    let mut total = 0;
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|error| ScimError::invalid_syntax(format!("the body broke off: {error}")))?;
+        total += chunk.len();
+        if total <= max_bytes {
+            received.extend_from_slice(&chunk);
+        } else if total > 16 * max_bytes {
+            break;
+        }
+    }
+    if total > max_bytes {
+        return Err(ScimError::new(413, format!("the body is larger than {max_bytes} bytes")).into());
+    }
+    Ok(received.into())
+}

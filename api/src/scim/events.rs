@@ -1,0 +1,83 @@
+//! `/Events/{txn}`: what became of a request that was answered 202 (RFC 9967 section 2.5.1).
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::RETRY_AFTER;
+use actix_web::web::{Data, Path};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rollcall_events::EventId;
+use rollcall_events::log::EventType;
+use rollcall_scim::ScimError;
+use rollcall_scim::schema::USER;
+use serde_json::{Value, json};
+
+use super::Base;
+use super::answer::SCIM_JSON;
+use crate::auth::Caller;
+use crate::error::ApiResult;
+use crate::read::{Database, LogEntry, find_event};
+
+/// The media type of a Security Event Token (RFC 8417 section 7.1).
+const SECURITY_EVENT_TOKEN: &str = "application/secevent+jwt";
+/// The event that says how an asynchronous request ended.
+const ASYNC_RESPONSE: &str = "urn:ietf:params:scim:event:misc:asyncresp";
+
+/// `GET /Events/{txn}`: the completion Security Event Token, or 404 with `Retry-After` for as long as there is none.
+pub(super) async fn read(caller: Caller, txn: Path<String>, database: Data<Database>, base: Data<Base>) -> ApiResult {
+    let found = match txn.parse() {
+        Ok(id) => find_event(&database, caller.organization_id(), id).await?.map(|entry| (id, entry)),
+        Err(_) => None,
+    };
+    let Some((id, entry)) = found else {
+        let error = ScimError::new(404, "there is no outcome of such a request, or none yet");
+        return Ok(HttpResponse::NotFound().insert_header((RETRY_AFTER, "1")).content_type(SCIM_JSON).body(error.to_body().to_string()));
+    };
+    let claims = claims(&base, id, &entry);
+    Ok(HttpResponse::build(StatusCode::OK).content_type(SECURITY_EVENT_TOKEN).body(unsecured(&claims)))
+}
+
+fn claims(base: &Base, txn: EventId, entry: &LogEntry) -> Value {
+    let mut response = json!({"status": status(entry).to_string()});
+    if let Some(method) = &entry.operation.as_deref().and_then(method) {
+        response["method"] = json!(method);
+    }
+    if let Some(error) = &entry.error {
+        response["response"] = error.to_body();
+    }
+    if let Some(version) = &entry.version {
+        response["version"] = json!(version);
+    }
+    let mut claims = json!({"iss": base.as_str(), "iat": entry.recorded_at.as_second(), "jti": txn, "txn": txn});
+    if let Some(id) = entry.subject_id.filter(|_| entry.error.is_none()) {
+        response["location"] = json!(base.location(&USER, &id.to_string()));
+        claims["sub_id"] = json!({"format": "scim", "uri": format!("{}/{id}", USER.endpoint)});
+    }
+    claims["events"] = json!({ASYNC_RESPONSE: response});
+    claims
+}
+
+fn status(entry: &LogEntry) -> u16 {
+    match (&entry.error, entry.event_type) {
+        (Some(error), _) => error.status,
+        (None, EventType::UserCreated) => 201,
+        (None, EventType::UserDeleted) => 204,
+        (None, _) => 200,
+    }
+}
+
+fn method(operation: &str) -> Option<&'static str> {
+    match operation {
+        "create" => Some("POST"),
+        "replace" => Some("PUT"),
+        "patch" => Some("PATCH"),
+        "delete" => Some("DELETE"),
+        _ => None,
+    }
+}
+
+/// An unsecured JWT (RFC 7519 section 6): whoever may read it here reads it over the connection that it authenticated.
+fn unsecured(claims: &Value) -> String {
+    let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    format!("{}.{}.", encode(&json!({"typ": "secevent+jwt", "alg": "none"})), encode(claims))
+}

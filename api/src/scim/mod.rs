@@ -1,0 +1,102 @@
+//! The SCIM endpoints (RFC 7644 section 3.2): what each call means, and nothing of how it travels.
+
+mod answer;
+mod body;
+mod call;
+mod discovery;
+mod events;
+mod headers;
+mod query;
+mod users;
+
+pub(crate) use answer::SCIM_JSON;
+pub(crate) use headers::Prefer;
+
+use actix_web::HttpRequest;
+use actix_web::web::{ServiceConfig, resource, route, to};
+use rollcall_scim::ScimError;
+use rollcall_scim::schema::{ResourceType, USER};
+
+use crate::error::{ApiError, ApiResult};
+
+/// The path of every SCIM endpoint, below the public address.
+pub(crate) const BASE_PATH: &str = "/scim/v2";
+
+/// Where callers reach the endpoints, from the settings and never from a `Host` header: `https://id.example.com/scim/v2`.
+#[derive(Debug, Clone)]
+pub(crate) struct Base(String);
+
+impl Base {
+    /// The endpoints below a public address.
+    pub(crate) fn below(public_url: &str) -> Self {
+        Self(format!("{public_url}{BASE_PATH}"))
+    }
+
+    /// The address itself.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The address of one resource.
+    pub(crate) fn location(&self, resource_type: &ResourceType, id: &str) -> String {
+        format!("{}{}/{id}", self.0, resource_type.endpoint)
+    }
+}
+
+/// Bounds that calls must keep.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// The largest body, in bytes.
+    pub(crate) max_body_bytes: usize,
+    /// How long the body may take to arrive.
+    pub(crate) receive: std::time::Duration,
+    /// The most resources in a page.
+    pub(crate) max_page: u64,
+}
+
+/// The routes.
+pub(crate) fn routes(config: &mut ServiceConfig) {
+    let users = resource(USER.endpoint).post(users::create).get(users::list).head(users::list).default_service(to(collection_method));
+    let user = resource("/Users/{id}")
+        .get(users::read)
+        .head(users::read)
+        .put(users::replace)
+        .patch(users::patch)
+        .delete(users::delete)
+        .default_service(to(resource_method));
+    config.service(users).service(user).service(read_only("/ServiceProviderConfig").get(discovery::service_provider_config));
+    config
+        .service(read_only("/ResourceTypes").get(discovery::resource_types))
+        .service(read_only("/ResourceTypes/{name}").get(discovery::resource_type));
+    config.service(read_only("/Schemas").get(discovery::schemas)).service(read_only("/Schemas/{urn}").get(discovery::schema));
+    config.service(read_only("/Events/{txn}").get(events::read));
+    for path in ["/Me", "/Bulk", "/.search"] {
+        config.route(path, route().to(not_implemented));
+    }
+}
+
+fn read_only(path: &str) -> actix_web::Resource {
+    resource(path).default_service(to(read_only_method))
+}
+
+async fn collection_method() -> ApiResult {
+    Err(ApiError::MethodNotAllowed { allowed: "GET, HEAD, POST" })
+}
+
+async fn resource_method() -> ApiResult {
+    Err(ApiError::MethodNotAllowed { allowed: "GET, HEAD, PUT, PATCH, DELETE" })
+}
+
+async fn read_only_method() -> ApiResult {
+    Err(ApiError::MethodNotAllowed { allowed: "GET" })
+}
+
+async fn not_implemented(request: HttpRequest) -> ApiResult {
+    let endpoint = request.path().strip_prefix(BASE_PATH).unwrap_or_default();
+    Err(ScimError::new(501, format!("{endpoint} is not supported")).into())
+}
+
+/// What no route matches.
+pub(crate) async fn no_endpoint() -> ApiResult {
+    Err(ScimError::new(404, "there is no such endpoint").into())
+}

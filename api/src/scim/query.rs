@@ -1,0 +1,72 @@
+//! The query string of a SCIM call.
+
+use actix_web::dev::Payload;
+use actix_web::web::Query;
+use actix_web::{FromRequest, HttpRequest};
+use rollcall_scim::attributes::Projection;
+use rollcall_scim::{ScimError, json};
+use std::collections::HashMap;
+use std::future::{Ready, ready};
+
+use crate::error::ApiError;
+
+/// The parameters, by their names in lower case: some identity providers spell them in a case of their own.
+pub(super) struct Parameters(HashMap<String, String>);
+
+impl Parameters {
+    /// Reads a query string.
+    pub(super) fn read(text: &str) -> Result<Self, ScimError> {
+        let malformed = |_| ScimError::invalid_value("the query string is malformed");
+        let pairs = Query::<Vec<(String, String)>>::from_query(text).map_err(malformed)?.into_inner();
+        if let Some((name, _)) = pairs.iter().find(|(name, value)| !json::is_storable(name) || !json::is_storable(value)) {
+            return Err(ScimError::invalid_value(format!("{} holds the character U+0000", name.replace('\0', ""))));
+        }
+        let mut parameters = HashMap::new();
+        for (name, value) in pairs {
+            if let Some(_first) = parameters.insert(name.to_ascii_lowercase(), value) {
+                return Err(ScimError::invalid_value(format!("{name} is given twice")));
+            }
+        }
+        Ok(Self(parameters))
+    }
+
+    /// One parameter, if it was given.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(&name.to_ascii_lowercase()).map(String::as_str)
+    }
+
+    /// Which attributes are asked for (RFC 7644 section 3.9).
+    pub(super) fn projection(&self) -> Result<Projection, ScimError> {
+        Projection::parse(self.get("attributes"), self.get("excludedAttributes"))
+    }
+}
+
+impl FromRequest for Parameters {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::read(request.query_string()).map_err(ApiError::from))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use test_case::test_case;
+
+    #[test]
+    fn names_are_found_in_any_case_and_values_are_decoded() {
+        let parameters = Parameters::read("filter=userName%20eq%20%22a%2Bb%22&STARTINDEX=2").unwrap();
+        assert_eq!(
+            (parameters.get("filter"), parameters.get("startIndex"), parameters.get("count")),
+            (Some(r#"userName eq "a+b""#), Some("2"), None)
+        );
+    }
+
+    #[test_case("count=1&Count=2"; "twice")]
+    #[test_case("filter=%00"; "nul")]
+    fn refused(text: &str) {
+        assert_eq!(Parameters::read(text).err().map(|error| error.status), Some(400));
+    }
+}

@@ -1,0 +1,107 @@
+//! Puts everything together, serves until told to stop, and ends in order.
+
+use actix_web::middleware::{NormalizePath, TrailingSlash, from_fn};
+use actix_web::web::{self, Data};
+use actix_web::{App, HttpServer};
+use rollcall_service::settings::SettingsError;
+use rollcall_service::shutdown;
+use std::sync::Arc;
+use std::time::Duration;
+use tracing_actix_web::TracingLogger;
+
+use crate::auth::{Denials, Door, Limits, Tokens, follow_changes, gate};
+use crate::desk::Desk;
+use crate::health::{self, Health};
+use crate::publish::Publisher;
+use crate::read::Database;
+use crate::scim::{self, BASE_PATH, Base, Bounds};
+use crate::settings::Settings;
+use crate::trace::CallSpan;
+use crate::waiting::Waiting;
+
+/// Why the api could not serve.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServeError {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error("cannot listen on {address}: {error}; is the port taken, or listen wrong?")]
+    Listen { address: std::net::SocketAddr, error: std::io::Error },
+    #[error("the server broke off: {0}")]
+    Server(#[from] std::io::Error),
+}
+
+/// Serves until the first signal to stop; then accepts nothing more, finishes what it has accepted, and returns.
+pub(crate) async fn serve(settings: Settings) -> Result<(), ServeError> {
+    let database = Database::new(&settings.database_url, settings.database_connections)
+        .map_err(|error| SettingsError::malformed("database_url", error))?;
+    let publisher = Publisher::new(settings.partitions, Duration::from_secs(settings.confirm_seconds));
+    let desk = Arc::new(Desk::new(publisher, Waiting::new(settings.max_waiting), Duration::from_secs(settings.wait_seconds)));
+    let door = Door {
+        tokens: Arc::new(Tokens::new(database.clone(), Duration::from_secs(settings.token_cache_seconds))),
+        proxies: settings.proxies()?,
+        limits: Arc::new(Limits::new(settings.calls_per_second, settings.burst)),
+        denials: Arc::new(Denials::default()),
+    };
+    let denials = door.denials.clone();
+    start_companions(&settings, &desk, &door);
+    let stop = shutdown::on_signal()?;
+    http(&settings, database, desk.clone(), door, async move { stop.cancelled().await })?.await?;
+    denials.flush(&desk).await;
+    tracing::info!("everything that was accepted is finished");
+    Ok(())
+}
+
+/// The tasks that live as long as the process.
+fn start_companions(settings: &Settings, desk: &Arc<Desk>, door: &Door) {
+    let (connected, amqp_url) = (desk.clone(), settings.amqp_url.clone());
+    tokio::spawn(async move { connected.publisher().keep_connected(&amqp_url, connected.waiting()).await });
+    tokio::spawn(follow_changes(door.tokens.clone()));
+    let limits = door.limits.clone();
+    tokio::spawn(async move { limits.keep_small().await });
+    let (denials, desk, interval) = (door.denials.clone(), desk.clone(), Duration::from_secs(settings.denied_seconds));
+    tokio::spawn(async move { denials.keep_flushing(&desk, interval).await });
+}
+
+fn http(
+    settings: &Settings,
+    database: Database,
+    desk: Arc<Desk>,
+    door: Door,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<actix_web::dev::Server, ServeError> {
+    let receive = Duration::from_secs(settings.receive_seconds);
+    let bounds = Data::new(Bounds {
+        max_body_bytes: usize::try_from(settings.max_body_bytes).unwrap_or(usize::MAX),
+        receive,
+        max_page: settings.max_page.into(),
+    });
+    let (desk, door, database) = (Data::from(desk), Data::new(door), Data::new(database));
+    let (health, base) = (Data::new(Health::new(settings.partitions)), Data::new(Base::below(&settings.public_url)));
+    let app = move || {
+        App::new()
+            .app_data(desk.clone())
+            .app_data(door.clone())
+            .app_data(database.clone())
+            .app_data(health.clone())
+            .app_data(base.clone())
+            .app_data(bounds.clone())
+            .wrap(NormalizePath::new(TrailingSlash::Trim))
+            .wrap(TracingLogger::<CallSpan>::new())
+            .route("/healthz", web::get().to(health::alive))
+            .route("/readyz", web::get().to(health::ready))
+            .service(web::scope(BASE_PATH).wrap(from_fn(gate)).configure(scim::routes).default_service(web::to(scim::no_endpoint)))
+            .default_service(web::to(scim::no_endpoint))
+    };
+    let listen = |error| ServeError::Listen { address: settings.listen, error };
+    let server = HttpServer::new(app)
+        .max_connections(usize::try_from(settings.max_connections).unwrap_or(usize::MAX))
+        .client_request_timeout(receive)
+        .shutdown_timeout(settings.shutdown_seconds)
+        .shutdown_signal(stop)
+        .bind(settings.listen)
+        .map_err(listen)?;
+    for address in server.addrs() {
+        tracing::info!("listening on http://{address}{BASE_PATH}");
+    }
+    Ok(server.run())
+}

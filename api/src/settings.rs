@@ -1,0 +1,107 @@
+//! The api's settings: what each means, and its default, stands in `default.toml`. Checked before anything starts.
+
+use rollcall_events::address::AllowList;
+use rollcall_service::logging::LogFormat;
+use rollcall_service::settings::{SettingsError, in_range, read};
+use secrecy::SecretString;
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::Path;
+use url::Url;
+
+use crate::auth::{Proxies, ProxyHeader};
+
+/// The api's settings.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    pub(crate) listen: SocketAddr,
+    pub(crate) public_url: String,
+    pub(crate) database_url: SecretString,
+    pub(crate) database_connections: u16,
+    pub(crate) amqp_url: SecretString,
+    pub(crate) partitions: u16,
+    pub(crate) wait_seconds: u64,
+    pub(crate) confirm_seconds: u64,
+    pub(crate) max_waiting: u32,
+    pub(crate) max_body_bytes: u32,
+    pub(crate) receive_seconds: u64,
+    pub(crate) max_connections: u32,
+    pub(crate) max_page: u32,
+    pub(crate) calls_per_second: u32,
+    pub(crate) burst: u32,
+    pub(crate) token_cache_seconds: u64,
+    pub(crate) denied_seconds: u64,
+    pub(crate) shutdown_seconds: u64,
+    pub(crate) log_format: LogFormat,
+    proxies: ProxySettings,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProxySettings {
+    trusted: String,
+    header: ProxyHeader,
+}
+
+impl Settings {
+    /// Reads and checks the settings.
+    pub(crate) fn read(file: Option<&Path>) -> Result<Self, SettingsError> {
+        let mut settings: Self = read(include_str!("../default.toml"), file)?;
+        settings.public_url = public_url(&settings.public_url)?;
+        settings.proxies()?;
+        in_range("database_connections", settings.database_connections, 1, 1000)?;
+        in_range("partitions", settings.partitions, 1, 1024)?;
+        in_range("wait_seconds", settings.wait_seconds, 0, 600)?;
+        in_range("confirm_seconds", settings.confirm_seconds, 1, 60)?;
+        in_range("max_waiting", settings.max_waiting, 1, 1_000_000)?;
+        in_range("max_body_bytes", settings.max_body_bytes, 1024, 64 * 1024 * 1024)?;
+        in_range("receive_seconds", settings.receive_seconds, 1, 600)?;
+        in_range("max_connections", settings.max_connections, 1, 1_000_000)?;
+        in_range("max_page", settings.max_page, 1, 10_000)?;
+        in_range("calls_per_second", settings.calls_per_second, 1, 1_000_000)?;
+        in_range("burst", settings.burst, 1, 1_000_000)?;
+        in_range("token_cache_seconds", settings.token_cache_seconds, 1, 3600)?;
+        in_range("denied_seconds", settings.denied_seconds, 1, 3600)?;
+        in_range("shutdown_seconds", settings.shutdown_seconds, 1, 600)?;
+        Ok(settings)
+    }
+
+    /// The reverse proxies that are trusted, if any.
+    pub(crate) fn proxies(&self) -> Result<Proxies, SettingsError> {
+        let list = self.proxies.trusted.trim();
+        let trusted = if list.is_empty() { None } else { Some(list.parse::<AllowList>()) };
+        let trusted = trusted.transpose().map_err(|error| SettingsError::malformed("proxies.trusted", error))?;
+        Ok(Proxies::new(trusted, self.proxies.header))
+    }
+}
+
+/// The address without a slash at its end.
+fn public_url(text: &str) -> Result<String, SettingsError> {
+    let malformed = |reason: &dyn std::fmt::Display| SettingsError::malformed("public_url", reason);
+    let url: Url = text.parse().map_err(|error| malformed(&error))?;
+    if !["http", "https"].contains(&url.scheme()) || url.query().is_some() || url.fragment().is_some() {
+        return Err(malformed(&"it must be an http or https address without a query"));
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use test_case::test_case;
+
+    #[test]
+    fn the_defaults_are_acceptable() {
+        assert_eq!(Settings::read(None).unwrap().public_url, "http://localhost:8080");
+    }
+
+    #[test_case("https://id.example.com/" => Some("https://id.example.com".to_owned()); "slash")]
+    #[test_case("https://example.com/rollcall" => Some("https://example.com/rollcall".to_owned()); "below a path")]
+    #[test_case("ftp://example.com" => None; "scheme")]
+    #[test_case("example.com" => None; "no scheme")]
+    #[test_case("https://example.com/?a=b" => None; "query")]
+    fn public(text: &str) -> Option<String> {
+        public_url(text).ok()
+    }
+}

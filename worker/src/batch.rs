@@ -1,0 +1,95 @@
+//! Applies a batch of requests: load, decide each in order, record, project, commit. Two round trips, whatever the number of requests.
+
+use futures_util::try_join;
+use rollcall_events::Timestamp;
+use rollcall_events::membership::{memberships, show_names};
+use rollcall_events::outcome::Outcome;
+use rollcall_events::request::Request;
+use rollcall_scim::ScimError;
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::decide::{State, decide, fold};
+use crate::load::{Loaded, Recorded, load};
+use crate::project::Projection;
+use crate::record::Appendix;
+use crate::store::{Store, StoreError};
+
+/// Applies requests in one transaction; answers their outcomes in the same order.
+///
+/// # Errors
+/// Where Postgres fails or a request cannot be processed at all. Nothing was applied then.
+pub(crate) async fn apply(store: &Store, requests: &[Request]) -> Result<Vec<Outcome>, StoreError> {
+    let applied = attempt(store, requests).await;
+    if applied.is_err() && !store.is_closed() {
+        // The failure that led here is the one to report.
+        let _ = store.command("ROLLBACK").await;
+    }
+    applied
+}
+
+async fn attempt(store: &Store, requests: &[Request]) -> Result<Vec<Outcome>, StoreError> {
+    let Loaded { heads, recorded, mut state } = Box::pin(load(store, requests)).await?;
+    let mut appendix = Appendix::at(heads, Timestamp::now());
+    let mut projection = Projection::default();
+    let mut outcomes: Vec<Outcome> = Vec::with_capacity(requests.len());
+    let mut decided = HashMap::with_capacity(requests.len());
+    for (index, request) in requests.iter().enumerate() {
+        let key = (request.organization_id, request.id);
+        if let Some(recorded) = recorded.get(&key) {
+            outcomes.push(recorded_outcome(recorded, &state, request));
+            continue;
+        }
+        if let Some(&first) = decided.get(&key) {
+            outcomes.push(repeated_outcome(&requests[first], &outcomes[first], request));
+            continue;
+        }
+        decided.insert(key, index);
+        let decision = catch_unwind(AssertUnwindSafe(|| decide(&state, request))).map_err(|_| StoreError::Panicked)?;
+        outcomes.push(decision.outcome.clone());
+        if let Some(change) = fold(decision.event_type, decision.subject.map(|(_, id)| id), &decision.payload)? {
+            let before = state.apply(request.organization_id, &change);
+            projection.take(request.organization_id, change, before.as_ref());
+        }
+        appendix.append(request, decision)?;
+    }
+    if appendix.is_empty() {
+        store.command("ROLLBACK").await?;
+    } else {
+        Box::pin(write(store, &appendix, &projection)).await?;
+    }
+    Ok(outcomes)
+}
+
+/// Writes the log, then the projections, and commits: the statements are polled, and so run, in this order.
+async fn write(store: &Store, appendix: &Appendix, projection: &Projection) -> Result<(), StoreError> {
+    try_join!(appendix.insert(store), appendix.move_heads(store), projection.write(store), store.command("COMMIT")).map(|_| ())
+}
+
+/// The outcome of a request that an earlier batch recorded.
+fn recorded_outcome(recorded: &Recorded, state: &State, request: &Request) -> Outcome {
+    let fingerprint = recorded.payload.as_ref().map(|payload| payload["fingerprint"].as_str());
+    if fingerprint.is_some_and(|fingerprint| fingerprint != request.fingerprint.as_deref()) {
+        return Outcome::Rejected(other_request());
+    }
+    if let Some(error) = &recorded.error {
+        return Outcome::Rejected(error.clone());
+    }
+    let resource = recorded.payload.as_ref().and_then(|payload| payload["resource"].as_object()).cloned();
+    let resource = resource.map(|mut resource| {
+        let ids = memberships(&resource).unwrap_or_default().into_iter().map(|membership| membership.workspace_id);
+        let names = state.workspace_names(request.organization_id, ids);
+        show_names(&mut resource, &names);
+        resource
+    });
+    Outcome::Applied { resource }
+}
+
+/// The outcome of a request that came twice in one batch.
+fn repeated_outcome(first: &Request, outcome: &Outcome, request: &Request) -> Outcome {
+    if first.fingerprint == request.fingerprint { outcome.clone() } else { Outcome::Rejected(other_request()) }
+}
+
+fn other_request() -> ScimError {
+    ScimError::new(422, "this Idempotency-Key came with another request before; a new request needs a new key")
+}

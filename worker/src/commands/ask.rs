@@ -1,0 +1,64 @@
+//! Publishes a request like the api does, and awaits its outcome.
+
+use futures_util::StreamExt;
+use lapin::options::{BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
+use lapin::types::FieldTable;
+use lapin::{Confirmation, Connection, ConnectionProperties, Consumer};
+use rollcall_events::actor::Actor;
+use rollcall_events::envelope::{ReplyTo, decode_outcomes, encode, properties};
+use rollcall_events::outcome::Outcome;
+use rollcall_events::request::{Request, RequestBody, SettingsRequested};
+use rollcall_events::topology::{REQUESTED_EXCHANGE, declare, partition, queue_name};
+use rollcall_events::{CorrelationId, EventId, OrganizationId, Timestamp};
+use secrecy::ExposeSecret;
+use std::time::Duration;
+
+use super::CommandError;
+use crate::settings::Settings;
+
+const APP_ID: &str = "rollcall-worker";
+
+/// Asks for a change of settings; returns once it is committed.
+pub(super) async fn ask(settings: &Settings, organization_id: OrganizationId, change: SettingsRequested) -> Result<(), CommandError> {
+    let request = Request {
+        id: EventId::generate(),
+        organization_id,
+        requested_at: Timestamp::now(),
+        actor: Actor::operator("rollcall-worker"),
+        fingerprint: None,
+        body: RequestBody::SettingsRequested(change),
+    };
+    let connection = Connection::connect(settings.amqp_url.expose_secret(), ConnectionProperties::default()).await?;
+    let channel = connection.create_channel().await?;
+    channel.confirm_select(ConfirmSelectOptions::default()).await?;
+    declare(&channel, settings.partitions).await?;
+    let exclusive = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
+    let answers = channel.queue_declare("".into(), exclusive, FieldTable::default()).await?;
+    let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
+    let consumer = channel.basic_consume(answers.name().clone(), "answers".into(), options, FieldTable::default()).await?;
+    let key = queue_name(partition(organization_id, settings.partitions));
+    let reply = ReplyTo { queue: answers.name().as_str(), correlation_id: CorrelationId::generate() };
+    let properties = properties(&request, APP_ID, Some(reply));
+    let options = BasicPublishOptions { mandatory: true, ..Default::default() };
+    let confirm = channel.basic_publish(REQUESTED_EXCHANGE.into(), key.as_str().into(), options, &encode(&request)?, properties).await?;
+    if !matches!(confirm.await?, Confirmation::Ack(None)) {
+        return Err(CommandError::NotConfirmed);
+    }
+    let seconds = settings.command_timeout_seconds;
+    let outcome = tokio::time::timeout(Duration::from_secs(seconds), answer(consumer, reply.correlation_id)).await;
+    match outcome.map_err(|_| CommandError::NoOutcome { event_id: request.id, seconds })?? {
+        Outcome::Applied { .. } => Ok(()),
+        Outcome::Rejected(error) => Err(CommandError::Refused(error)),
+        Outcome::Failed => Err(CommandError::Failed(request.id)),
+    }
+}
+
+async fn answer(mut consumer: Consumer, id: CorrelationId) -> Result<Outcome, CommandError> {
+    while let Some(delivery) = consumer.next().await {
+        let outcomes = decode_outcomes(&delivery?.data)?.outcomes;
+        if let Some((_, outcome)) = outcomes.into_iter().find(|(answered, _)| *answered == id) {
+            return Ok(outcome);
+        }
+    }
+    Err(CommandError::NotConfirmed)
+}

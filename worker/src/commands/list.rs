@@ -1,0 +1,52 @@
+//! The lists: read straight from the database.
+
+use rollcall_events::{OrganizationId, Timestamp, TokenId, WorkspaceId};
+use serde_json::json;
+
+use super::{CommandError, print};
+use crate::settings::Settings;
+use crate::store::connect;
+
+const ORGANIZATIONS: &str = "SELECT id, name, created_at FROM organizations ORDER BY created_at, id";
+
+const WORKSPACES: &str = "SELECT id, name, created_at FROM workspaces WHERE organization_id = $1 ORDER BY created_at, id";
+
+const TOKENS: &str = "
+    SELECT id, label, default_workspace_id, service_origin, origin_required, allow_list, dialect, created_at, expires_at, revoked_at
+    FROM scim_tokens WHERE organization_id = $1 ORDER BY created_at, id";
+
+const APPLICATION: &str = "rollcall-worker list";
+
+pub(super) async fn organizations(settings: &Settings) -> Result<(), CommandError> {
+    for row in connect(&settings.database_url, APPLICATION).await?.query(ORGANIZATIONS, &[]).await? {
+        let (id, created_at): (OrganizationId, Timestamp) = (row.try_get("id")?, row.try_get("created_at")?);
+        print(&json!({"id": id, "name": row.try_get::<_, &str>("name")?, "created_at": created_at}));
+    }
+    Ok(())
+}
+
+pub(super) async fn workspaces(settings: &Settings, organization: OrganizationId) -> Result<(), CommandError> {
+    for row in connect(&settings.database_url, APPLICATION).await?.query(WORKSPACES, &[&organization]).await? {
+        let (id, created_at): (WorkspaceId, Timestamp) = (row.try_get("id")?, row.try_get("created_at")?);
+        print(&json!({"id": id, "name": row.try_get::<_, &str>("name")?, "created_at": created_at}));
+    }
+    Ok(())
+}
+
+pub(super) async fn tokens(settings: &Settings, organization: OrganizationId) -> Result<(), CommandError> {
+    for row in connect(&settings.database_url, APPLICATION).await?.query(TOKENS, &[&organization]).await? {
+        print(&json!({
+            "id": row.try_get::<_, TokenId>("id")?,
+            "label": row.try_get::<_, &str>("label")?,
+            "default_workspace": row.try_get::<_, WorkspaceId>("default_workspace_id")?,
+            "service_origin": row.try_get::<_, &str>("service_origin")?,
+            "origin_required": row.try_get::<_, bool>("origin_required")?,
+            "allow_list": row.try_get::<_, Option<&str>>("allow_list")?,
+            "dialect": row.try_get::<_, &str>("dialect")?,
+            "created_at": row.try_get::<_, Timestamp>("created_at")?,
+            "expires_at": row.try_get::<_, Option<Timestamp>>("expires_at")?,
+            "revoked_at": row.try_get::<_, Option<Timestamp>>("revoked_at")?,
+        }));
+    }
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! `run`: serves every partition until told to stop.
+
+use futures_util::future::join_all;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+use super::CommandError;
+use crate::consume::serve;
+use crate::settings::Settings;
+use rollcall_service::shutdown;
+
+/// Serves all partitions; with several workers, `RabbitMQ` gives each partition to one of them.
+pub(super) async fn run(settings: Settings) -> Result<(), CommandError> {
+    let stop = shutdown::on_signal()?;
+    let settings = Arc::new(settings);
+    join_all((0..settings.partitions).map(|partition| supervise(settings.clone(), partition, stop.clone()))).await;
+    Ok(())
+}
+
+/// Starts a partition again should its task panic: one partition's trouble must not take the others along.
+async fn supervise(settings: Arc<Settings>, partition: u16, stop: CancellationToken) {
+    while let Err(error) = tokio::spawn(serve(settings.clone(), partition, stop.clone())).await {
+        tracing::error!(partition, %error, "the partition's task broke off");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}

@@ -1,0 +1,138 @@
+//! One partition: takes what its queue delivers, batch by batch, and starts again after whatever goes wrong.
+
+use futures_util::{FutureExt, StreamExt};
+use lapin::message::Delivery;
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::types::FieldTable;
+use lapin::{Connection, ConnectionProperties, Consumer};
+use rollcall_events::topology;
+use rollcall_service::backoff::Backoff;
+use secrecy::ExposeSecret;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+use crate::reply::Replier;
+use crate::settings::Settings;
+use crate::store::{Store, StoreError};
+use crate::work::Work;
+
+/// Why a partition's run ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunError {
+    #[error("rabbitmq: {0}")]
+    Broker(#[from] lapin::Error),
+    #[error("rabbitmq closed the queue's consumer")]
+    ConsumerClosed,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("rabbitmq did not confirm a dead letter")]
+    NotConfirmed,
+    #[error("an answer cannot be written: {0}")]
+    Unwritable(#[from] serde_json::Error),
+}
+
+/// Serves a partition until `stop`, reconnecting to either server for as long as it takes.
+pub(crate) async fn serve(settings: Arc<Settings>, partition: u16, stop: CancellationToken) {
+    let mut backoff = Backoff::default();
+    while !stop.is_cancelled() {
+        let started = Instant::now();
+        match run(&settings, partition, &stop).await {
+            Ok(()) => return,
+            Err(error) => tracing::warn!(partition, %error, "the partition starts again"),
+        }
+        // A run that lasted was not part of the same trouble.
+        if started.elapsed() > Duration::from_secs(30) {
+            backoff = Backoff::default();
+        }
+        tokio::select! {
+            () = tokio::time::sleep(backoff.next_delay()) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// One run: Postgres first, so that nothing is taken from the queue that could not be applied.
+async fn run(settings: &Settings, partition: u16, stop: &CancellationToken) -> Result<(), RunError> {
+    let name = format!("rollcall-worker/{partition}");
+    let mut store = Store::connect(&settings.database_url, &name).await?;
+    let properties = ConnectionProperties::default().with_connection_name(name.as_str().into());
+    let connection = Connection::connect(settings.amqp_url.expose_secret(), properties).await?;
+    let channel = connection.create_channel().await?;
+    topology::declare(&channel, settings.partitions).await?;
+    channel.basic_qos(settings.batch_size, BasicQosOptions::default()).await?;
+    let queue = topology::queue_name(partition);
+    let mut consumer =
+        channel.basic_consume(queue.as_str().into(), name.as_str().into(), BasicConsumeOptions::default(), FieldTable::default()).await?;
+    let replier = Replier::open(&connection, channel).await?;
+    tracing::info!(partition, "the partition is served");
+    loop {
+        let first = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            delivery = consumer.next() => delivery.ok_or(RunError::ConsumerClosed)??,
+        };
+        let deliveries = drain(first, &mut consumer, settings.batch_size.into())?;
+        handle(settings, &name, &mut store, &replier, deliveries, stop).await?;
+    }
+    tracing::info!(partition, "the partition is left in order");
+    connection.close(200, "shutdown".into()).await?;
+    Ok(())
+}
+
+/// Everything that is delivered already, without waiting for more.
+fn drain(first: Delivery, consumer: &mut Consumer, most: usize) -> Result<Vec<Delivery>, lapin::Error> {
+    let mut deliveries = vec![first];
+    while deliveries.len() < most {
+        match consumer.next().now_or_never() {
+            Some(Some(delivery)) => deliveries.push(delivery?),
+            Some(None) | None => break,
+        }
+    }
+    Ok(deliveries)
+}
+
+/// Applies a batch, acknowledges it, answers it: in this order, so that nothing is answered that could still be lost.
+async fn handle(
+    settings: &Settings,
+    name: &str,
+    store: &mut Store,
+    replier: &Replier,
+    deliveries: Vec<Delivery>,
+    stop: &CancellationToken,
+) -> Result<(), RunError> {
+    let Some(last) = deliveries.last() else { return Ok(()) };
+    let acker = last.acker.clone();
+    let mut work = Work::read(deliveries);
+    hold(settings, name, store, replier, &mut work, stop).await?;
+    acker.ack(BasicAckOptions { multiple: true }).await?;
+    replier.answer(work.into_replies()).await
+}
+
+/// Works through a batch, and goes on after each failure that may pass, for as long as the batch may be held.
+async fn hold(
+    settings: &Settings,
+    name: &str,
+    store: &mut Store,
+    replier: &Replier,
+    work: &mut Work,
+    stop: &CancellationToken,
+) -> Result<(), RunError> {
+    let started = Instant::now();
+    let mut backoff = Backoff::default();
+    loop {
+        let error = match work.go_on(store, replier).await {
+            Err(RunError::Store(error)) => error,
+            ended => return ended,
+        };
+        if stop.is_cancelled() || started.elapsed() > Duration::from_secs(settings.hold_seconds) {
+            return Err(error.into());
+        }
+        tracing::warn!(%error, requests = work.len(), "the batch is held and tried again");
+        tokio::time::sleep(backoff.next_delay()).await;
+        match Store::connect(&settings.database_url, name).await {
+            Ok(fresh) => *store = fresh,
+            Err(error) => tracing::warn!(%error, "postgres is away"),
+        }
+    }
+}

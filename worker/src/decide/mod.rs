@@ -1,0 +1,58 @@
+//! The core: decides what one request does to the state it meets.
+//!
+//! Everything here is pure. Time, ids and defaults come in the request, so that the same requests give the same log, anywhere.
+
+mod settings;
+mod state;
+mod users;
+
+pub(crate) use state::{Change, MalformedFact, State, Token, User, Workspace, fold};
+
+use rollcall_events::log::{EventType, SubjectType};
+use rollcall_events::outcome::Outcome;
+use rollcall_events::request::{Request, RequestBody};
+use rollcall_scim::ScimError;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// What was decided: the fact that goes into the log, and the answer to whoever asked.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Decision {
+    /// What happened.
+    pub(crate) event_type: EventType,
+    /// What it happened to.
+    pub(crate) subject: Option<(SubjectType, Uuid)>,
+    /// Why it was refused, if it was. Without personal data: the header that it goes into is never erased.
+    pub(crate) error: Option<ScimError>,
+    /// The facts.
+    pub(crate) payload: Value,
+    /// The answer.
+    pub(crate) outcome: Outcome,
+}
+
+/// Decides one request.
+pub(crate) fn decide(state: &State, request: &Request) -> Decision {
+    let mut decision = match &request.body {
+        RequestBody::UserRequested(user) => users::decide(state, request, user),
+        RequestBody::SettingsRequested(settings) => settings::decide(state, request, settings),
+        RequestBody::AccessDenied(denied) => Decision {
+            event_type: EventType::AccessDenied,
+            subject: request.actor.token_id.map(|token| (SubjectType::Token, token.0)),
+            error: None,
+            payload: json!(denied),
+            outcome: Outcome::Applied { resource: None },
+        },
+    };
+    if let Some(fingerprint) = &request.fingerprint {
+        decision.payload["fingerprint"] = json!(fingerprint);
+    }
+    decision
+}
+
+/// A refusal, recorded as a fact of its own. `subject` is whoever the payload is about, so that erasing them reaches it.
+fn rejected(error: ScimError, subject: Option<(SubjectType, Uuid)>, payload: Value) -> Decision {
+    Decision { event_type: EventType::RequestRejected, subject, error: Some(error.clone()), payload, outcome: Outcome::Rejected(error) }
+}
+
+#[cfg(test)]
+mod tests;

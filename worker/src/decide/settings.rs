@@ -1,0 +1,75 @@
+//! Settings: organisations, workspaces, tokens.
+
+use rollcall_events::log::{EventType, SubjectType};
+use rollcall_events::outcome::Outcome;
+use rollcall_events::request::{Request, SettingsRequested};
+use rollcall_scim::ScimError;
+use rollcall_scim::fold::fold as fold_case;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::state::{Standing, State, Token, Workspace};
+use super::{Decision, rejected};
+
+type Fact = (EventType, Value);
+
+/// Decides an administrator's change.
+pub(super) fn decide(state: &State, request: &Request, settings: &SettingsRequested) -> Decision {
+    let (subject, operation) = subject(settings);
+    match attempt(state, request, settings) {
+        Ok((event_type, payload)) => {
+            Decision { event_type, subject: Some(subject), error: None, payload, outcome: Outcome::Applied { resource: None } }
+        }
+        Err(error) => rejected(error, Some(subject), json!({"operation": operation})),
+    }
+}
+
+fn subject(settings: &SettingsRequested) -> ((SubjectType, Uuid), &'static str) {
+    match settings {
+        SettingsRequested::CreateOrganization { organization_id, .. } => {
+            ((SubjectType::Organization, organization_id.0), "createOrganization")
+        }
+        SettingsRequested::CreateWorkspace { workspace_id, .. } => ((SubjectType::Workspace, workspace_id.0), "createWorkspace"),
+        SettingsRequested::IssueToken { token_id, .. } => ((SubjectType::Token, token_id.0), "issueToken"),
+        SettingsRequested::RevokeToken { token_id } => ((SubjectType::Token, token_id.0), "revokeToken"),
+    }
+}
+
+fn attempt(state: &State, request: &Request, settings: &SettingsRequested) -> Result<Fact, ScimError> {
+    let organization = request.organization_id;
+    let created_at = request.requested_at;
+    if !matches!(settings, SettingsRequested::CreateOrganization { .. }) && !state.has_organization(organization) {
+        return Err(ScimError::new(404, "there is no such organization"));
+    }
+    match settings {
+        SettingsRequested::CreateOrganization { organization_id, name } => {
+            if state.has_organization(*organization_id) {
+                return Err(ScimError::uniqueness("there is an organization with this id already"));
+            }
+            Ok((EventType::OrganizationCreated, json!({"name": name, "created_at": created_at})))
+        }
+        SettingsRequested::CreateWorkspace { workspace_id, name } => {
+            if state.workspace_named(organization, fold_case(name)).is_some() || state.workspace(organization, *workspace_id).is_some() {
+                return Err(ScimError::uniqueness("there is a workspace with this name or id already"));
+            }
+            let workspace = Workspace { id: *workspace_id, name: name.clone(), created_at };
+            Ok((EventType::WorkspaceCreated, json!({"workspace": workspace})))
+        }
+        SettingsRequested::IssueToken { token_id, digest, settings } => {
+            if state.token(organization, *token_id).is_some() {
+                return Err(ScimError::uniqueness("there is a token with this id already"));
+            }
+            if state.workspace(organization, settings.default_workspace).is_none() {
+                return Err(ScimError::invalid_value("default_workspace: there is no such workspace in the organization"));
+            }
+            let token = Token { id: *token_id, digest: *digest, settings: settings.clone(), created_at };
+            Ok((EventType::TokenIssued, json!({"token": token})))
+        }
+        SettingsRequested::RevokeToken { token_id } => match state.token(organization, *token_id) {
+            None => Err(ScimError::new(404, "there is no such token")),
+            // Revoking twice is revoking once: the first time counts.
+            Some(Standing::RevokedAt(revoked_at)) => Ok((EventType::TokenRevoked, json!({"revoked_at": revoked_at}))),
+            Some(Standing::Valid) => Ok((EventType::TokenRevoked, json!({"revoked_at": created_at}))),
+        },
+    }
+}

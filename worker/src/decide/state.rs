@@ -1,0 +1,212 @@
+//! The part of the state that a batch needs, and how a fact changes it.
+
+use rollcall_events::log::EventType;
+use rollcall_events::request::TokenSettings;
+use rollcall_events::token::TokenDigest;
+use rollcall_events::{OrganizationId, Timestamp, TokenId, UserId, WorkspaceId};
+use rollcall_scim::fold::fold as fold_case;
+use rollcall_scim::resource::{Attributes, text};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// A user: the resource as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct User {
+    pub(crate) id: UserId,
+    pub(crate) resource: Arc<Attributes>,
+}
+
+/// A workspace.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Workspace {
+    pub(crate) id: WorkspaceId,
+    pub(crate) name: String,
+    pub(crate) created_at: Timestamp,
+}
+
+/// A SCIM token.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Token {
+    pub(crate) id: TokenId,
+    pub(crate) digest: TokenDigest,
+    pub(crate) settings: TokenSettings,
+    pub(crate) created_at: Timestamp,
+}
+
+/// Whether a token may still be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Valid,
+    RevokedAt(Timestamp),
+}
+
+/// What a fact does to the projections.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Change {
+    PutUser(User),
+    DeleteUser(UserId),
+    PutOrganization { id: OrganizationId, name: String, created_at: Timestamp },
+    PutWorkspace(Workspace),
+    PutToken(Token),
+    RevokeToken { id: TokenId, revoked_at: Timestamp },
+}
+
+/// The state of the organisations in a batch, as far as the batch may touch it.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    users: HashMap<(OrganizationId, UserId), User>,
+    user_names: HashMap<(OrganizationId, String), UserId>,
+    organizations: HashMap<OrganizationId, String>,
+    workspaces: HashMap<(OrganizationId, WorkspaceId), Workspace>,
+    workspace_names: HashMap<(OrganizationId, String), WorkspaceId>,
+    tokens: HashMap<(OrganizationId, TokenId), Standing>,
+}
+
+impl User {
+    /// The key by which the user's name is unique.
+    pub(crate) fn name_key(&self) -> String {
+        fold_case(text(&self.resource, "userName").unwrap_or_default())
+    }
+
+    fn meta(&self, name: &str) -> &str {
+        self.resource.get("meta").and_then(|meta| meta[name].as_str()).unwrap_or_default()
+    }
+
+    /// When the user was created.
+    pub(crate) fn created(&self) -> &str {
+        self.meta("created")
+    }
+
+    /// When the user was last changed.
+    pub(crate) fn last_modified(&self) -> &str {
+        self.meta("lastModified")
+    }
+
+    /// The entity tag of this state.
+    pub(crate) fn etag(&self) -> &str {
+        self.meta("version")
+    }
+
+    /// How many states the user has had.
+    pub(crate) fn version(&self) -> u64 {
+        self.etag().trim_start_matches("W/").trim_matches('"').parse().unwrap_or(0)
+    }
+}
+
+impl State {
+    pub(crate) fn user(&self, organization: OrganizationId, id: UserId) -> Option<&User> {
+        self.users.get(&(organization, id))
+    }
+
+    pub(crate) fn user_named(&self, organization: OrganizationId, name_key: String) -> Option<UserId> {
+        self.user_names.get(&(organization, name_key)).copied()
+    }
+
+    pub(crate) fn has_organization(&self, id: OrganizationId) -> bool {
+        self.organizations.contains_key(&id)
+    }
+
+    pub(crate) fn workspace(&self, organization: OrganizationId, id: WorkspaceId) -> Option<&Workspace> {
+        self.workspaces.get(&(organization, id))
+    }
+
+    pub(crate) fn workspace_named(&self, organization: OrganizationId, name_key: String) -> Option<WorkspaceId> {
+        self.workspace_names.get(&(organization, name_key)).copied()
+    }
+
+    /// How a token stands, if there is one.
+    pub(crate) fn token(&self, organization: OrganizationId, id: TokenId) -> Option<Standing> {
+        self.tokens.get(&(organization, id)).copied()
+    }
+
+    /// The names of an organisation's workspaces among `ids`.
+    pub(crate) fn workspace_names(
+        &self,
+        organization: OrganizationId,
+        ids: impl Iterator<Item = WorkspaceId>,
+    ) -> BTreeMap<WorkspaceId, String> {
+        ids.filter_map(|id| Some((id, self.workspace(organization, id)?.name.clone()))).collect()
+    }
+
+    /// Takes a change into the state, so that the next request of the batch meets it; answers the user as it was before.
+    pub(crate) fn apply(&mut self, organization: OrganizationId, change: &Change) -> Option<User> {
+        match change {
+            Change::PutUser(user) => {
+                let before = self.remove_user(organization, user.id);
+                self.user_names.insert((organization, user.name_key()), user.id);
+                self.users.insert((organization, user.id), user.clone());
+                return before;
+            }
+            Change::DeleteUser(id) => return self.remove_user(organization, *id),
+            Change::PutOrganization { id, name, .. } => {
+                self.organizations.insert(*id, name.clone());
+            }
+            Change::PutWorkspace(workspace) => {
+                self.workspace_names.insert((organization, fold_case(&workspace.name)), workspace.id);
+                self.workspaces.insert((organization, workspace.id), workspace.clone());
+            }
+            Change::PutToken(token) => {
+                self.tokens.insert((organization, token.id), Standing::Valid);
+            }
+            Change::RevokeToken { id, revoked_at } => {
+                self.tokens.insert((organization, *id), Standing::RevokedAt(*revoked_at));
+            }
+        }
+        None
+    }
+
+    /// Takes a stored token's standing into the state.
+    pub(crate) fn load_token(&mut self, organization: OrganizationId, id: TokenId, revoked_at: Option<Timestamp>) {
+        self.tokens.insert((organization, id), revoked_at.map_or(Standing::Valid, Standing::RevokedAt));
+    }
+
+    fn remove_user(&mut self, organization: OrganizationId, id: UserId) -> Option<User> {
+        let before = self.users.remove(&(organization, id))?;
+        self.user_names.remove(&(organization, before.name_key()));
+        Some(before)
+    }
+}
+
+/// A fact that does not have the form that its type has.
+#[derive(Debug, thiserror::Error)]
+#[error("the payload of {event_type} is malformed: {reason}")]
+pub(crate) struct MalformedFact {
+    event_type: EventType,
+    reason: String,
+}
+
+/// What a recorded fact does to the projections: the live path and every rebuild go through here.
+pub(crate) fn fold(event_type: EventType, subject_id: Option<uuid::Uuid>, payload: &Value) -> Result<Option<Change>, MalformedFact> {
+    let malformed = |reason: &dyn std::fmt::Display| MalformedFact { event_type, reason: reason.to_string() };
+    let subject = || subject_id.ok_or_else(|| malformed(&"it has no subject"));
+    let change = match event_type {
+        EventType::UserCreated | EventType::UserUpdated | EventType::UserDeactivated | EventType::UserReactivated => {
+            // A request that changed nothing is recorded and leaves the user alone.
+            if payload["changed"].as_array().is_none_or(Vec::is_empty) {
+                return Ok(None);
+            }
+            let resource = payload["resource"].as_object().ok_or_else(|| malformed(&"it has no resource"))?;
+            Change::PutUser(User { id: UserId(subject()?), resource: Arc::new(resource.clone()) })
+        }
+        EventType::UserDeleted => Change::DeleteUser(UserId(subject()?)),
+        EventType::OrganizationCreated => {
+            let name = payload["name"].as_str().ok_or_else(|| malformed(&"it has no name"))?.to_owned();
+            let created_at = serde_json::from_value(payload["created_at"].clone()).map_err(|error| malformed(&error))?;
+            Change::PutOrganization { id: OrganizationId(subject()?), name, created_at }
+        }
+        EventType::WorkspaceCreated => Change::PutWorkspace(read(payload, "workspace").map_err(|error| malformed(&error))?),
+        EventType::TokenIssued => Change::PutToken(read(payload, "token").map_err(|error| malformed(&error))?),
+        EventType::TokenRevoked => {
+            let revoked_at = serde_json::from_value(payload["revoked_at"].clone()).map_err(|error| malformed(&error))?;
+            Change::RevokeToken { id: TokenId(subject()?), revoked_at }
+        }
+        EventType::AccessDenied | EventType::RequestRejected => return Ok(None),
+    };
+    Ok(Some(change))
+}
+
+fn read<T: serde::de::DeserializeOwned>(payload: &Value, name: &str) -> Result<T, serde_json::Error> {
+    T::deserialize(&payload[name])
+}

@@ -1,0 +1,187 @@
+use rollcall_events::actor::Actor;
+use rollcall_events::log::EventType;
+use rollcall_events::outcome::Outcome;
+use rollcall_events::request::{IfMatch, Request, RequestBody, SettingsRequested, UserOperation, UserRequested};
+use rollcall_events::{EventId, OrganizationId, Timestamp, UserId, WorkspaceId};
+use rollcall_scim::patch::{PATCH_SCHEMA, parse};
+use rollcall_scim::schema::{ROLLCALL_SCHEMA, USER};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Change, Decision, State, Workspace, decide, fold};
+
+const ACME: OrganizationId = OrganizationId(Uuid::from_u128(1));
+const MARKETING: WorkspaceId = WorkspaceId(Uuid::from_u128(2));
+const SALES: WorkspaceId = WorkspaceId(Uuid::from_u128(3));
+
+/// An organisation with two workspaces, and whatever happens to it.
+struct Story {
+    state: State,
+    clock: u64,
+}
+
+impl Story {
+    fn new() -> Self {
+        let mut state = State::default();
+        let created_at: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        state.apply(ACME, &Change::PutOrganization { id: ACME, name: "Acme".to_owned(), created_at });
+        for (id, name) in [(MARKETING, "Marketing"), (SALES, "Sales")] {
+            state.apply(ACME, &Change::PutWorkspace(Workspace { id, name: name.to_owned(), created_at }));
+        }
+        Self { state, clock: 0 }
+    }
+
+    fn request(&mut self, body: RequestBody) -> Request {
+        self.clock += 1;
+        Request {
+            id: EventId(Uuid::from_u128(self.clock.into())),
+            organization_id: ACME,
+            requested_at: format!("2026-01-01T00:00:{:02}Z", self.clock).parse().unwrap(),
+            actor: Actor::default(),
+            fingerprint: None,
+            body,
+        }
+    }
+
+    fn happens(&mut self, body: RequestBody) -> Decision {
+        let request = self.request(body);
+        let decision = decide(&self.state, &request);
+        assert_eq!(decision, decide(&self.state, &request), "the same input gives the same facts");
+        if let Some(change) = fold(decision.event_type, decision.subject.map(|(_, id)| id), &decision.payload).unwrap() {
+            self.state.apply(ACME, &change);
+        }
+        decision
+    }
+
+    fn user(&mut self, id: u128, if_match: Option<IfMatch>, operation: UserOperation) -> Decision {
+        let call = UserRequested { user_id: UserId(Uuid::from_u128(id)), default_workspace: MARKETING, if_match, operation };
+        self.happens(RequestBody::UserRequested(call))
+    }
+
+    fn create(&mut self, id: u128, attributes: Value) -> Decision {
+        self.user(id, None, UserOperation::Create(attributes.as_object().cloned().unwrap()))
+    }
+
+    fn replace(&mut self, id: u128, attributes: Value) -> Decision {
+        self.user(id, None, UserOperation::Replace(attributes.as_object().cloned().unwrap()))
+    }
+
+    fn patch(&mut self, id: u128, operations: Value) -> Decision {
+        let operations = parse(&USER, json!({"schemas": [PATCH_SCHEMA], "Operations": operations})).unwrap();
+        self.user(id, None, UserOperation::Patch(operations))
+    }
+}
+
+fn status(decision: &Decision) -> u16 {
+    decision.error.as_ref().map_or(200, |error| error.status)
+}
+
+fn shown(decision: &Decision) -> &serde_json::Map<String, Value> {
+    match &decision.outcome {
+        Outcome::Applied { resource: Some(resource) } => resource,
+        other => panic!("no resource in {other:?}"),
+    }
+}
+
+#[test]
+fn a_new_user_joins_the_default_workspace_and_is_active() {
+    let created = Story::new().create(7, json!({"userName": "ada"}));
+    assert_eq!(created.event_type, EventType::UserCreated);
+    let user = shown(&created);
+    assert_eq!(user["active"], true);
+    assert_eq!(user["meta"]["version"], "W/\"1\"");
+    assert_eq!(user[ROLLCALL_SCHEMA]["workspaces"], json!([{"value": MARKETING, "display": "Marketing"}]));
+    assert_eq!(created.payload["resource"][ROLLCALL_SCHEMA]["workspaces"], json!([{"value": MARKETING}]), "names are not recorded");
+}
+
+#[test]
+fn a_name_is_unique_whatever_its_case_until_its_holder_is_gone() {
+    let mut story = Story::new();
+    story.create(7, json!({"userName": "Straße"}));
+    let refused = story.create(8, json!({"userName": "STRASSE"}));
+    assert_eq!((status(&refused), refused.event_type), (409, EventType::RequestRejected));
+    assert_eq!(refused.subject.unwrap().1, Uuid::from_u128(7), "the refusal is about the holder, so that erasing them reaches it");
+    assert!(!refused.error.unwrap().detail.to_lowercase().contains("strasse"), "no personal data in the header");
+    story.user(7, None, UserOperation::Delete);
+    assert_eq!(status(&story.create(8, json!({"userName": "STRASSE"}))), 200);
+}
+
+#[test]
+fn an_unknown_workspace_is_refused_and_nothing_is_created() {
+    let mut story = Story::new();
+    let refused =
+        story.create(7, json!({"userName": "ada", ROLLCALL_SCHEMA: {"workspaces": [{"value": WorkspaceId(Uuid::from_u128(99))}]}}));
+    assert_eq!(status(&refused), 400);
+    assert_eq!(status(&story.user(7, None, UserOperation::Delete)), 404);
+}
+
+#[test]
+fn replace_clears_what_it_does_not_carry_but_neither_lets_in_nor_throws_out() {
+    let mut story = Story::new();
+    let sales = json!({"workspaces": [{"value": SALES}]});
+    story.create(7, json!({"userName": "ada", "title": "Countess", "active": false, ROLLCALL_SCHEMA: sales}));
+    let replaced = story.replace(7, json!({"userName": "ada"}));
+    let user = shown(&replaced);
+    assert_eq!(replaced.payload["changed"], json!(["title"]));
+    assert_eq!((user.get("title"), &user["active"]), (None, &json!(false)));
+    assert_eq!(user[ROLLCALL_SCHEMA]["workspaces"][0]["display"], "Sales");
+    assert_eq!(user["meta"]["version"], "W/\"2\"");
+}
+
+#[test]
+fn a_change_that_changes_nothing_keeps_version_and_time() {
+    let mut story = Story::new();
+    let created = story.create(7, json!({"userName": "ada", "title": "Countess"}));
+    let patched = story.patch(7, json!([{"op": "replace", "path": "title", "value": "Countess"}]));
+    assert_eq!(patched.payload["changed"], json!([]));
+    assert_eq!(shown(&patched), shown(&created));
+}
+
+#[test]
+fn deactivation_and_reactivation_are_told_apart_from_other_changes() {
+    let mut story = Story::new();
+    story.create(7, json!({"userName": "ada"}));
+    assert_eq!(story.patch(7, json!([{"op": "replace", "value": {"active": "False"}}])).event_type, EventType::UserDeactivated);
+    assert_eq!(story.patch(7, json!([{"op": "replace", "path": "title", "value": "x"}])).event_type, EventType::UserUpdated);
+    assert_eq!(story.patch(7, json!([{"op": "remove", "path": "active"}])).event_type, EventType::UserReactivated);
+}
+
+#[test]
+fn if_match_refuses_another_version() {
+    let mut story = Story::new();
+    story.create(7, json!({"userName": "ada"}));
+    let delete = |story: &mut Story, tag: &str| status(&story.user(7, Some(IfMatch::Tags(vec![tag.to_owned()])), UserOperation::Delete));
+    assert_eq!(delete(&mut story, "W/\"2\""), 412);
+    assert_eq!(delete(&mut story, "W/\"1\""), 200);
+}
+
+#[test]
+fn a_renamed_user_frees_the_old_name_and_holds_the_new_one() {
+    let mut story = Story::new();
+    story.create(7, json!({"userName": "ada"}));
+    story.patch(7, json!([{"op": "replace", "path": "userName", "value": "augusta"}]));
+    assert_eq!(status(&story.create(8, json!({"userName": "ada"}))), 200);
+    assert_eq!(status(&story.replace(8, json!({"userName": "Augusta"}))), 409);
+    assert_eq!(status(&story.replace(7, json!({"userName": "Augusta"}))), 200, "one's own name in another case");
+}
+
+#[test]
+fn repeated_patches_cannot_grow_a_list_without_bound() {
+    let mut story = Story::new();
+    story.create(7, json!({"userName": "ada"}));
+    let add = |n: usize| json!([{"op": "add", "path": "roles", "value": (0..600).map(|i| json!({"value": format!("{n}-{i}")})).collect::<Vec<_>>()}]);
+    assert_eq!(status(&story.patch(7, add(1))), 200);
+    assert_eq!(status(&story.patch(7, add(2))), 400);
+}
+
+#[test]
+fn settings_need_an_organisation_and_free_names() {
+    let mut story = Story::new();
+    let workspace = |name: &str| {
+        RequestBody::SettingsRequested(SettingsRequested::CreateWorkspace { workspace_id: WorkspaceId::generate(), name: name.to_owned() })
+    };
+    assert_eq!(status(&story.happens(workspace("Legal"))), 200);
+    assert_eq!(status(&story.happens(workspace("LEGAL"))), 409);
+    let stranger = decide(&State::default(), &story.request(workspace("Legal")));
+    assert_eq!(status(&stranger), 404);
+}

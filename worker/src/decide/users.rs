@@ -1,0 +1,166 @@
+//! Users: create, replace, patch, delete.
+
+use rollcall_events::log::{EventType, SubjectType};
+use rollcall_events::membership::{join_default, memberships, show_names, unknown_workspace};
+use rollcall_events::outcome::Outcome;
+use rollcall_events::request::{IfMatch, Request, UserOperation, UserRequested};
+use rollcall_scim::fold::fold as fold_case;
+use rollcall_scim::resource::{Attributes, Meta, changed_paths, stamp, text, without_stamp};
+use rollcall_scim::schema::{ROLLCALL_SCHEMA, USER};
+use rollcall_scim::{ScimError, patch, validate};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::state::{State, User};
+use super::{Decision, rejected};
+
+/// Why a request is refused, and about whom: a name that is taken is somebody else's.
+struct Refusal {
+    error: ScimError,
+    about: Option<Uuid>,
+    user_name: Option<String>,
+}
+
+impl From<ScimError> for Refusal {
+    fn from(error: ScimError) -> Self {
+        Self { error, about: None, user_name: None }
+    }
+}
+
+/// Decides a SCIM call about a user.
+pub(super) fn decide(state: &State, request: &Request, call: &UserRequested) -> Decision {
+    attempt(state, request, call).unwrap_or_else(|refusal| {
+        let mut payload = json!({"operation": call.operation.name()});
+        if let Some(user_name) = refusal.user_name {
+            payload["userName"] = json!(user_name);
+        }
+        rejected(refusal.error, Some((SubjectType::User, refusal.about.unwrap_or(call.user_id.0))), payload)
+    })
+}
+
+fn attempt(state: &State, request: &Request, call: &UserRequested) -> Result<Decision, Refusal> {
+    let before = state.user(request.organization_id, call.user_id);
+    if let UserOperation::Create(attributes) = &call.operation {
+        return match before {
+            Some(_) => Err(ScimError::new(409, "there is a user with this id already").into()),
+            None => create(state, request, call, attributes.clone()),
+        };
+    }
+    let before = before.ok_or_else(|| ScimError::new(404, "there is no such user"))?;
+    check_version(before, call.if_match.as_ref())?;
+    match &call.operation {
+        UserOperation::Replace(attributes) => change(state, request, call, before, replaced(before, attributes.clone())),
+        UserOperation::Patch(operations) => change(state, request, call, before, patched(before, operations)?),
+        UserOperation::Delete | UserOperation::Create(_) => Ok(delete(before)),
+    }
+}
+
+fn check_version(user: &User, if_match: Option<&IfMatch>) -> Result<(), ScimError> {
+    // Our tags are weak; what they promise is what If-Match asks for here (RFC 7644 section 3.14).
+    let strong = |tag: &str| tag.trim_start_matches("W/").to_owned();
+    match if_match {
+        None | Some(IfMatch::Any) => Ok(()),
+        Some(IfMatch::Tags(tags)) if tags.iter().any(|tag| strong(tag) == strong(user.etag())) => Ok(()),
+        Some(IfMatch::Tags(_)) => Err(ScimError::new(412, "the user has changed: its version is not the one in If-Match")),
+    }
+}
+
+fn create(state: &State, request: &Request, call: &UserRequested, attributes: Attributes) -> Result<Decision, Refusal> {
+    let attributes = settled(state, request, call, attributes)?;
+    let now = request.requested_at.to_string();
+    let meta = Meta { created: &now, last_modified: &now, version: 1 };
+    let resource = stamp(&USER, attributes, &call.user_id.to_string(), meta);
+    Ok(applied(state, request, call, EventType::UserCreated, &Attributes::new(), resource))
+}
+
+/// PUT clears what it does not carry (RFC 7644 section 3.5.1), but two things stay unless they are named: whether the account may be used, so that
+/// nobody is let in again by omission, and the workspaces, which most identity providers know nothing of.
+fn replaced(before: &User, mut attributes: Attributes) -> Attributes {
+    for name in ["active", ROLLCALL_SCHEMA] {
+        if let (None, Some(kept)) = (attributes.get(name), before.resource.get(name)) {
+            attributes.insert(name.to_owned(), kept.clone());
+        }
+    }
+    attributes
+}
+
+fn patched(before: &User, operations: &[patch::Operation]) -> Result<Attributes, ScimError> {
+    let mut attributes = without_stamp((*before.resource).clone());
+    patch::apply(&USER, &mut attributes, operations)?;
+    validate::check_required(&USER.core.attributes, &attributes, "")?;
+    validate::check_lengths(&attributes)?;
+    Ok(attributes)
+}
+
+fn change(state: &State, request: &Request, call: &UserRequested, before: &User, attributes: Attributes) -> Result<Decision, Refusal> {
+    let attributes = settled(state, request, call, attributes)?;
+    if attributes == without_stamp((*before.resource).clone()) {
+        return Ok(applied(state, request, call, EventType::UserUpdated, &before.resource, (*before.resource).clone()));
+    }
+    let event_type = match (is_active(&before.resource), is_active(&attributes)) {
+        (true, false) => EventType::UserDeactivated,
+        (false, true) => EventType::UserReactivated,
+        _ => EventType::UserUpdated,
+    };
+    let now = request.requested_at.to_string();
+    let meta = Meta { created: before.created(), last_modified: &now, version: before.version() + 1 };
+    let resource = stamp(&USER, attributes, &call.user_id.to_string(), meta);
+    Ok(applied(state, request, call, event_type, &before.resource, resource))
+}
+
+fn is_active(resource: &Attributes) -> bool {
+    resource.get("active").and_then(Value::as_bool).unwrap_or(true)
+}
+
+/// What every state of a user fulfils: a name that is free, workspaces that exist, and at least one of them.
+fn settled(state: &State, request: &Request, call: &UserRequested, mut attributes: Attributes) -> Result<Attributes, Refusal> {
+    let organization = request.organization_id;
+    attributes.entry("active").or_insert(Value::Bool(true));
+    join_default(&mut attributes, call.default_workspace);
+    for membership in memberships(&attributes)? {
+        if state.workspace(organization, membership.workspace_id).is_none() {
+            return Err(unknown_workspace(&membership.workspace_id.to_string()).into());
+        }
+    }
+    let user_name = text(&attributes, "userName").unwrap_or_default();
+    match state.user_named(organization, fold_case(user_name)) {
+        Some(holder) if holder != call.user_id => Err(Refusal {
+            error: ScimError::uniqueness("userName is taken by another user"),
+            about: Some(holder.0),
+            user_name: Some(user_name.to_owned()),
+        }),
+        _ => Ok(attributes),
+    }
+}
+
+fn applied(
+    state: &State,
+    request: &Request,
+    call: &UserRequested,
+    event_type: EventType,
+    before: &Attributes,
+    resource: Attributes,
+) -> Decision {
+    let changed: Vec<_> = changed_paths(before, &resource).into_iter().filter(|path| path != "meta" && path != "schemas").collect();
+    let payload = json!({"operation": call.operation.name(), "resource": resource, "changed": changed});
+    let mut shown = resource;
+    let ids: Vec<_> = memberships(&shown).unwrap_or_default().into_iter().map(|membership| membership.workspace_id).collect();
+    show_names(&mut shown, &state.workspace_names(request.organization_id, ids.into_iter()));
+    Decision {
+        event_type,
+        subject: Some((SubjectType::User, call.user_id.0)),
+        error: None,
+        payload,
+        outcome: Outcome::Applied { resource: Some(shown) },
+    }
+}
+
+fn delete(before: &User) -> Decision {
+    Decision {
+        event_type: EventType::UserDeleted,
+        subject: Some((SubjectType::User, before.id.0)),
+        error: None,
+        payload: json!({"operation": "delete"}),
+        outcome: Outcome::Applied { resource: None },
+    }
+}

@@ -1,0 +1,247 @@
+//! Reads what a batch needs to know: the log heads, which it locks, what is recorded already, and the state that its requests touch.
+//!
+//! All in one round trip, each query set-based; the queries after the lock see what was committed before it was granted.
+
+use futures_util::try_join;
+use rollcall_events::log::CompactRange;
+use rollcall_events::membership::memberships;
+use rollcall_events::request::{Request, RequestBody, SettingsRequested, UserOperation};
+use rollcall_events::{EventId, OrganizationId, Timestamp, TokenId, UserId, WorkspaceId};
+use rollcall_scim::ScimError;
+use rollcall_scim::fold::fold as fold_case;
+use rollcall_scim::resource::text;
+use serde_json::Value;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use tokio_postgres::Row;
+use tokio_postgres::types::Json;
+use uuid::Uuid;
+
+use crate::decide::{Change, State, User, Workspace};
+use crate::store::{Store, StoreError};
+
+/// Every statement of this room, to be prepared.
+pub(crate) const STATEMENTS: &[&str] =
+    &[ENSURE_HEADS, LOCK_HEADS, RECORDED, USERS_BY_ID, USERS_BY_NAME, WORKSPACES, WORKSPACES_BY_NAME, ORGANIZATIONS, TOKENS];
+
+const ENSURE_HEADS: &str = "INSERT INTO log_heads (organization_id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING";
+
+const LOCK_HEADS: &str = "
+    SELECT organization_id, size, peaks FROM log_heads WHERE organization_id = ANY ($1::uuid[]) ORDER BY organization_id FOR UPDATE";
+
+const RECORDED: &str = "
+    SELECT e.organization_id, e.event_id, e.error, e.payload
+    FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, event_id)
+    JOIN events e ON e.organization_id = k.organization_id AND e.event_id = k.event_id";
+
+const USERS_BY_ID: &str = "
+    SELECT u.organization_id, u.id, u.resource
+    FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
+    JOIN users u ON u.organization_id = k.organization_id AND u.id = k.id";
+
+const USERS_BY_NAME: &str = "
+    SELECT u.organization_id, u.id, u.resource
+    FROM unnest($1::uuid[], $2::text[]) AS k (organization_id, user_name_key)
+    JOIN users u ON u.organization_id = k.organization_id AND u.user_name_key = k.user_name_key";
+
+/// The workspaces that the requests mention, and those that their users are in.
+const WORKSPACES: &str = "
+    SELECT w.organization_id, w.id, w.name, w.created_at
+    FROM (
+        SELECT * FROM unnest($1::uuid[], $2::uuid[])
+        UNION
+        SELECT m.organization_id, m.workspace_id
+        FROM unnest($3::uuid[], $4::uuid[]) AS u (organization_id, id)
+        JOIN workspace_members m ON m.organization_id = u.organization_id AND m.user_id = u.id
+    ) AS k (organization_id, id)
+    JOIN workspaces w ON w.organization_id = k.organization_id AND w.id = k.id";
+
+const WORKSPACES_BY_NAME: &str = "
+    SELECT w.organization_id, w.id, w.name, w.created_at
+    FROM unnest($1::uuid[], $2::text[]) AS k (organization_id, name_key)
+    JOIN workspaces w ON w.organization_id = k.organization_id AND w.name_key = k.name_key";
+
+const ORGANIZATIONS: &str = "SELECT id, name, created_at FROM organizations WHERE id = ANY ($1::uuid[])";
+
+const TOKENS: &str = "
+    SELECT t.organization_id, t.id, t.revoked_at
+    FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
+    JOIN scim_tokens t ON t.organization_id = k.organization_id AND t.id = k.id";
+
+/// A request that is in the log already.
+pub(crate) struct Recorded {
+    /// Why it was refused, if it was.
+    pub(crate) error: Option<ScimError>,
+    /// The facts, unless they were erased.
+    pub(crate) payload: Option<Value>,
+}
+
+/// What a batch meets.
+pub(crate) struct Loaded {
+    /// The locked log heads.
+    pub(crate) heads: HashMap<OrganizationId, CompactRange>,
+    /// What is recorded already.
+    pub(crate) recorded: HashMap<(OrganizationId, EventId), Recorded>,
+    /// The state.
+    pub(crate) state: State,
+}
+
+/// Pairs of keys as two columns, for UNNEST.
+type Keys<T> = (Vec<OrganizationId>, Vec<T>);
+
+/// What the requests of a batch may touch.
+#[derive(Default)]
+struct Touched {
+    organizations: BTreeSet<OrganizationId>,
+    events: Keys<EventId>,
+    users: BTreeSet<(OrganizationId, UserId)>,
+    user_names: BTreeSet<(OrganizationId, String)>,
+    workspaces: BTreeSet<(OrganizationId, WorkspaceId)>,
+    workspace_names: BTreeSet<(OrganizationId, String)>,
+    settings_of: BTreeSet<OrganizationId>,
+    tokens: BTreeSet<(OrganizationId, TokenId)>,
+}
+
+fn columns<T>(keys: BTreeSet<(OrganizationId, T)>) -> Keys<T> {
+    keys.into_iter().unzip()
+}
+
+impl Touched {
+    fn by(requests: &[Request]) -> Self {
+        let mut touched = Self::default();
+        for request in requests {
+            let organization = request.organization_id;
+            touched.organizations.insert(organization);
+            touched.events.0.push(organization);
+            touched.events.1.push(request.id);
+            match &request.body {
+                RequestBody::UserRequested(call) => {
+                    touched.users.insert((organization, call.user_id));
+                    touched.workspaces.insert((organization, call.default_workspace));
+                    touched.operation(organization, &call.operation);
+                }
+                RequestBody::SettingsRequested(settings) => touched.settings(organization, settings),
+                RequestBody::AccessDenied(_) => {}
+            }
+        }
+        touched
+    }
+
+    fn operation(&mut self, organization: OrganizationId, operation: &UserOperation) {
+        match operation {
+            UserOperation::Create(attributes) | UserOperation::Replace(attributes) => {
+                if let Some(name) = text(attributes, "userName") {
+                    self.user_names.insert((organization, fold_case(name)));
+                }
+                for membership in memberships(attributes).unwrap_or_default() {
+                    self.workspaces.insert((organization, membership.workspace_id));
+                }
+            }
+            UserOperation::Patch(operations) => {
+                for operation in operations {
+                    // A workspace can be named in a value or inside the brackets of a path.
+                    let path = operation.path.to_string();
+                    let ids = uuids(&path).chain(operation.value.iter().flat_map(texts).flat_map(uuids));
+                    self.workspaces.extend(ids.map(|id| (organization, WorkspaceId(id))));
+                    if path.to_ascii_lowercase().ends_with("username") {
+                        self.user_names.extend(operation.value.iter().flat_map(texts).map(|name| (organization, fold_case(name))));
+                    }
+                }
+            }
+            UserOperation::Delete => {}
+        }
+    }
+
+    fn settings(&mut self, organization: OrganizationId, settings: &SettingsRequested) {
+        self.settings_of.insert(organization);
+        match settings {
+            SettingsRequested::CreateOrganization { organization_id, .. } => {
+                self.settings_of.insert(*organization_id);
+            }
+            SettingsRequested::CreateWorkspace { workspace_id, name } => {
+                self.workspaces.insert((organization, *workspace_id));
+                self.workspace_names.insert((organization, fold_case(name)));
+            }
+            SettingsRequested::IssueToken { token_id, settings, .. } => {
+                self.tokens.insert((organization, *token_id));
+                self.workspaces.insert((organization, settings.default_workspace));
+            }
+            SettingsRequested::RevokeToken { token_id } => {
+                self.tokens.insert((organization, *token_id));
+            }
+        }
+    }
+}
+
+/// All texts in a value.
+fn texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) => vec![text],
+        Value::Array(values) => values.iter().flat_map(texts).collect(),
+        Value::Object(members) => members.values().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// All UUIDs in a text.
+fn uuids(text: &str) -> impl Iterator<Item = Uuid> {
+    text.split(|c: char| !(c.is_ascii_hexdigit() || c == '-')).filter_map(|part| Uuid::try_parse(part).ok())
+}
+
+/// Begins the transaction and reads what the requests need.
+///
+/// # Errors
+/// Where Postgres fails or holds something that cannot be read.
+pub(crate) async fn load(store: &Store, requests: &[Request]) -> Result<Loaded, StoreError> {
+    let touched = Touched::by(requests);
+    let organizations: Vec<_> = touched.organizations.into_iter().collect();
+    let events = touched.events;
+    let (users, user_names) = (columns(touched.users), columns(touched.user_names));
+    let (workspaces, workspace_names) = (columns(touched.workspaces), columns(touched.workspace_names));
+    let (settings_of, tokens) = (touched.settings_of.into_iter().collect::<Vec<_>>(), columns(touched.tokens));
+    let ((), _, heads, recorded, by_id, by_name, workspaces, named, organizations, tokens) = try_join!(
+        store.command("BEGIN"),
+        async { store.query(ENSURE_HEADS, &[&organizations]).await },
+        async { store.query(LOCK_HEADS, &[&organizations]).await },
+        async { store.query(RECORDED, &[&events.0, &events.1]).await },
+        async { store.query_if(!users.0.is_empty(), USERS_BY_ID, &[&users.0, &users.1]).await },
+        async { store.query_if(!user_names.0.is_empty(), USERS_BY_NAME, &[&user_names.0, &user_names.1]).await },
+        async { store.query_if(!workspaces.0.is_empty(), WORKSPACES, &[&workspaces.0, &workspaces.1, &users.0, &users.1]).await },
+        async { store.query_if(!workspace_names.0.is_empty(), WORKSPACES_BY_NAME, &[&workspace_names.0, &workspace_names.1]).await },
+        async { store.query_if(!settings_of.is_empty(), ORGANIZATIONS, &[&settings_of]).await },
+        async { store.query_if(!tokens.0.is_empty(), TOKENS, &[&tokens.0, &tokens.1]).await },
+    )?;
+    let mut state = State::default();
+    for row in by_id.iter().chain(&by_name) {
+        let Json(resource) = row.try_get("resource")?;
+        state.apply(row.try_get("organization_id")?, &Change::PutUser(User { id: row.try_get("id")?, resource: Arc::new(resource) }));
+    }
+    for row in workspaces.iter().chain(&named) {
+        let workspace = Workspace { id: row.try_get("id")?, name: row.try_get("name")?, created_at: row.try_get("created_at")? };
+        state.apply(row.try_get("organization_id")?, &Change::PutWorkspace(workspace));
+    }
+    for row in &organizations {
+        let id = row.try_get("id")?;
+        state.apply(id, &Change::PutOrganization { id, name: row.try_get("name")?, created_at: row.try_get("created_at")? });
+    }
+    for row in &tokens {
+        state.load_token(row.try_get("organization_id")?, row.try_get("id")?, row.try_get::<_, Option<Timestamp>>("revoked_at")?);
+    }
+    Ok(Loaded {
+        heads: heads.iter().map(head).collect::<Result<_, _>>()?,
+        recorded: recorded.iter().map(recorded_request).collect::<Result<_, _>>()?,
+        state,
+    })
+}
+
+fn head(row: &Row) -> Result<(OrganizationId, CompactRange), StoreError> {
+    let size: i64 = row.try_get("size")?;
+    let peaks: Vec<Vec<u8>> = row.try_get("peaks")?;
+    Ok((row.try_get("organization_id")?, CompactRange::from_parts(size.unsigned_abs(), &peaks)?))
+}
+
+fn recorded_request(row: &Row) -> Result<((OrganizationId, EventId), Recorded), StoreError> {
+    let recorded =
+        Recorded { error: row.try_get::<_, Option<Json<_>>>("error")?.map(|Json(error)| error), payload: row.try_get("payload")? };
+    Ok(((row.try_get("organization_id")?, row.try_get("event_id")?), recorded))
+}

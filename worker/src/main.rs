@@ -1,0 +1,41 @@
+//! `rollcall-worker`: applies what was requested, keeps the log, and gives operators their commands.
+
+#![cfg_attr(test, allow(clippy::needless_pass_by_value, reason = "tests hand literals over"))]
+
+use clap::Parser;
+use std::process::ExitCode;
+
+mod batch;
+mod commands;
+mod consume;
+mod decide;
+mod load;
+mod project;
+mod record;
+mod reply;
+mod settings;
+mod store;
+mod work;
+
+use commands::Cli;
+use rollcall_service::logging;
+use settings::Settings;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let settings = match Settings::read(cli.settings.as_deref()) {
+        Ok(settings) => settings,
+        Err(error) => return fail(&error),
+    };
+    logging::start(settings.log_format);
+    match commands::run(cli.command, settings).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("rollcall-worker: {error}");
+    ExitCode::FAILURE
+}
