@@ -47,7 +47,7 @@ struct ProxySettings {
 impl Settings {
     /// Reads and checks the settings.
     pub(crate) fn read(file: Option<&Path>) -> Result<Self, SettingsError> {
-        let mut settings: Self = read(include_str!("../default.toml"), file)?;
+        let mut settings: Self = read("ROLLCALL_API", include_str!("../default.toml"), file)?;
         settings.public_url = public_url(&settings.public_url)?;
         settings.proxies()?;
         in_range("database_connections", settings.database_connections, 1, 1000)?;

@@ -60,6 +60,16 @@ pub fn join_default(user: &mut Attributes, workspace_id: WorkspaceId) {
     }
 }
 
+/// Where a workspace is named more than once, as after a PATCH that adds one with other permissions, the last naming counts.
+pub fn keep_last(user: &mut Attributes) {
+    let workspaces = user.get_mut(ROLLCALL_SCHEMA).and_then(|extension| extension.get_mut("workspaces"));
+    let Some(workspaces) = workspaces.and_then(Value::as_array_mut) else { return };
+    let mut seen = BTreeSet::new();
+    let mut kept: Vec<_> = workspaces.drain(..).rev().filter(|workspace| seen.insert(workspace["value"].to_string())).collect();
+    kept.reverse();
+    *workspaces = kept;
+}
+
 /// Writes each workspace's name beside its id: names are looked up when a user is shown, so that they are always today's.
 pub fn show_names(user: &mut Attributes, names: &BTreeMap<WorkspaceId, String>) {
     let workspaces = user.get_mut(ROLLCALL_SCHEMA).and_then(|extension| extension.get_mut("workspaces"));
@@ -94,6 +104,14 @@ mod tests {
         let id = WorkspaceId::generate();
         assert!(memberships(&user(json!([{"value": "Marketing"}]))).unwrap_err().detail.contains("no workspace Marketing"));
         assert!(memberships(&user(json!([{"value": id}, {"value": id}]))).unwrap_err().detail.contains("twice"));
+    }
+
+    #[test]
+    fn the_last_naming_of_a_workspace_counts() {
+        let (one, other) = (WorkspaceId::generate(), WorkspaceId::generate());
+        let mut user = user(json!([{"value": one}, {"value": other}, {"value": one, "permissions": ["read"]}]));
+        keep_last(&mut user);
+        assert_eq!(user[ROLLCALL_SCHEMA]["workspaces"], json!([{"value": other}, {"value": one, "permissions": ["read"]}]));
     }
 
     #[test]

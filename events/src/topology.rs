@@ -41,7 +41,7 @@ pub async fn declare(channel: &Channel, partitions: u16) -> Result<(), lapin::Er
         let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
         channel.exchange_declare(exchange.into(), ExchangeKind::Direct, options, FieldTable::default()).await?;
     }
-    declare_queue(channel, DEAD, DEAD, quorum()).await?;
+    declare_queue(channel, DEAD, DEAD, dead_letter_arguments()).await?;
     for partition in 0..partitions {
         declare_queue(channel, &queue_name(partition), REQUESTED_EXCHANGE, partition_arguments()).await?;
     }
@@ -57,6 +57,13 @@ async fn declare_queue(channel: &Channel, name: &str, exchange: &str, arguments:
 fn quorum() -> FieldTable {
     let mut arguments = FieldTable::default();
     arguments.insert("x-queue-type".into(), text("quorum"));
+    arguments
+}
+
+/// Looking at a dead letter and putting it back must never lose it, however often; RabbitMQ 4 would drop it after 20 times.
+fn dead_letter_arguments() -> FieldTable {
+    let mut arguments = quorum();
+    arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(i64::from(i32::MAX)));
     arguments
 }
 

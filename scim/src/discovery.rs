@@ -67,6 +67,18 @@ pub fn schema(base: &str, schema: &Schema) -> Value {
     shown
 }
 
+/// Tells which values a part of an attribute can have, where that depends on who asks: its `canonicalValues` (RFC 7643 section 7).
+pub fn suggest(schema: &mut Value, attribute: &str, part: &str, values: &[String]) {
+    let parts = named(schema.get_mut("attributes"), attribute).and_then(|attribute| attribute.get_mut("subAttributes"));
+    if let Some(part) = named(parts, part) {
+        part["canonicalValues"] = json!(values);
+    }
+}
+
+fn named<'a>(attributes: Option<&'a mut Value>, name: &str) -> Option<&'a mut Value> {
+    attributes?.as_array_mut()?.iter_mut().find(|attribute| attribute["name"] == name)
+}
+
 /// Leaves out what says nothing about an attribute of its type: only texts have a case, and only simple ones are unique.
 fn without_noise(attribute: Value) -> Value {
     let Value::Object(mut attribute) = attribute else { return attribute };
@@ -86,7 +98,7 @@ fn without_noise(attribute: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{ENTERPRISE_SCHEMA, ROLLCALL_SCHEMA, USER, USER_SCHEMA};
+    use crate::schema::{ENTERPRISE_SCHEMA, ROLLCALL_SCHEMA, ROLLCALL_USER, USER, USER_SCHEMA};
 
     #[test]
     fn a_resource_type_names_its_schemas() {
@@ -108,5 +120,12 @@ mod tests {
         let parts = &shown["attributes"][1];
         assert_eq!(parts["subAttributes"][0]["mutability"], "readWrite");
         assert_eq!(parts.get("caseExact"), None);
+    }
+
+    #[test]
+    fn values_can_be_suggested_to_whoever_asks() {
+        let mut shown = schema("https://x/scim/v2", &ROLLCALL_USER);
+        suggest(&mut shown, "workspaces", "value", &["w".to_owned()]);
+        assert_eq!(shown["attributes"][0]["subAttributes"][0]["canonicalValues"], json!(["w"]));
     }
 }

@@ -40,16 +40,16 @@ impl SettingsError {
     }
 }
 
-/// Reads the layers. The environment variable of `a` is `ROLLCALL__A`, and of `b` under `[a]` it is `ROLLCALL__A__B`.
+/// Reads the layers. With the prefix `X`, the environment variable of `a` is `X__A`, and of `b` under `[a]` it is `X__A__B`.
 ///
 /// # Errors
 /// Where a layer is malformed or a name in it is unknown.
-pub fn read<T: DeserializeOwned>(defaults: &str, file: Option<&Path>) -> Result<T, SettingsError> {
+pub fn read<T: DeserializeOwned>(prefix: &str, defaults: &str, file: Option<&Path>) -> Result<T, SettingsError> {
     let mut layers = Config::builder().add_source(File::from_str(defaults, FileFormat::Toml));
     if let Some(file) = file {
         layers = layers.add_source(File::from(file).format(FileFormat::Toml));
     }
-    let environment = Environment::with_prefix("ROLLCALL").prefix_separator("__").separator("__").try_parsing(true);
+    let environment = Environment::with_prefix(prefix).prefix_separator("__").separator("__").try_parsing(true);
     Ok(layers.add_source(environment).build()?.try_deserialize()?)
 }
 
@@ -76,9 +76,9 @@ mod tests {
 
     #[test]
     fn a_default_is_read_and_an_unknown_name_is_told() {
-        assert_eq!(read::<Example>("size = 7", None).unwrap().size, 7);
-        assert!(read::<Example>("size = 7\nsise = 8", None).unwrap_err().to_string().contains("sise"));
-        assert!(read::<Example>("size = 70000", None).is_err());
+        assert_eq!(read::<Example>("ROLLCALL_TEST_SETTINGS", "size = 7", None).unwrap().size, 7);
+        assert!(read::<Example>("ROLLCALL_TEST_SETTINGS", "size = 7\nsise = 8", None).unwrap_err().to_string().contains("sise"));
+        assert!(read::<Example>("ROLLCALL_TEST_SETTINGS", "size = 70000", None).is_err());
     }
 
     #[test_case(0 => false; "below")]

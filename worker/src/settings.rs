@@ -34,7 +34,7 @@ pub(crate) struct Migrate {
 impl Settings {
     /// Reads and checks the settings.
     pub(crate) fn read(file: Option<&Path>) -> Result<Self, SettingsError> {
-        let settings: Self = read(include_str!("../default.toml"), file)?;
+        let settings: Self = read("ROLLCALL_WORKER", include_str!("../default.toml"), file)?;
         in_range("partitions", settings.partitions, 1, 1024)?;
         in_range("batch_size", settings.batch_size, 1, 2000)?;
         in_range("hold_seconds", settings.hold_seconds, 1, 1200)?;

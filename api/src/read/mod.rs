@@ -2,9 +2,11 @@
 
 mod events;
 mod users;
+mod workspaces;
 
 pub(crate) use events::{LogEntry, find_event};
 pub(crate) use users::{UserQuery, find_user, list_users};
+pub(crate) use workspaces::first_workspaces;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime};
 use secrecy::{ExposeSecret, SecretString};

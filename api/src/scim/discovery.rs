@@ -2,9 +2,10 @@
 
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
+use rollcall_events::WorkspaceId;
 use rollcall_scim::discovery::{self, Limits};
 use rollcall_scim::list::ListResponse;
-use rollcall_scim::schema::{self, USER};
+use rollcall_scim::schema::{self, ROLLCALL_SCHEMA, Schema, USER};
 use rollcall_scim::{ScimError, ScimType};
 use serde_json::Value;
 
@@ -13,6 +14,7 @@ use super::query::Parameters;
 use super::{Base, Bounds};
 use crate::auth::Caller;
 use crate::error::ApiResult;
+use crate::read::{Database, first_workspaces};
 
 /// `GET /ServiceProviderConfig`.
 pub(super) async fn service_provider_config(_: Caller, parameters: Parameters, base: Data<Base>, bounds: Data<Bounds>) -> ApiResult {
@@ -35,17 +37,29 @@ pub(super) async fn resource_type(_: Caller, name: Path<String>, base: Data<Base
 }
 
 /// `GET /Schemas`.
-pub(super) async fn schemas(_: Caller, parameters: Parameters, base: Data<Base>) -> ApiResult {
+pub(super) async fn schemas(caller: Caller, parameters: Parameters, database: Data<Database>, base: Data<Base>) -> ApiResult {
     refuse_filter(&parameters)?;
-    let schemas: Vec<Value> = schema::all().into_iter().map(|schema| discovery::schema(base.as_str(), schema)).collect();
+    let workspaces = first_workspaces(&database, caller.organization_id()).await?;
+    let schemas = schema::all().into_iter().map(|schema| shown(&base, schema, &workspaces)).collect();
     json(StatusCode::OK, &ListResponse::whole(schemas))
 }
 
 /// `GET /Schemas/{urn}`.
-pub(super) async fn schema(_: Caller, urn: Path<String>, base: Data<Base>) -> ApiResult {
+pub(super) async fn schema(caller: Caller, urn: Path<String>, database: Data<Database>, base: Data<Base>) -> ApiResult {
     let found = schema::all().into_iter().find(|schema| schema.id.eq_ignore_ascii_case(&urn));
     let found = found.ok_or_else(|| ScimError::new(404, "there is no such schema"))?;
-    json(StatusCode::OK, &discovery::schema(base.as_str(), found))
+    let workspaces = first_workspaces(&database, caller.organization_id()).await?;
+    json(StatusCode::OK, &shown(&base, found, &workspaces))
+}
+
+/// A schema, with the workspaces that the caller can name in it.
+fn shown(base: &Base, schema: &Schema, workspaces: &[WorkspaceId]) -> Value {
+    let mut shown = discovery::schema(base.as_str(), schema);
+    if schema.id == ROLLCALL_SCHEMA {
+        let ids: Vec<_> = workspaces.iter().map(ToString::to_string).collect();
+        discovery::suggest(&mut shown, "workspaces", "value", &ids);
+    }
+    shown
 }
 
 /// A filter here is refused, lest a caller takes an unfiltered list for a filtered one.

@@ -61,6 +61,13 @@ pub fn commitment(salt: Salt, payload: &Value) -> Result<Hash, NotCanonical> {
     Ok(Hash(hasher.finalize().into()))
 }
 
+/// A salt is as secret as the payload that it hides.
+impl fmt::Debug for Salt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Salt")
+    }
+}
+
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         blake3::Hash::from_bytes(self.0).to_hex().fmt(f)

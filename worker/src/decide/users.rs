@@ -1,7 +1,7 @@
 //! Users: create, replace, patch, delete.
 
 use rollcall_events::log::{EventType, SubjectType};
-use rollcall_events::membership::{join_default, memberships, show_names, unknown_workspace};
+use rollcall_events::membership::{join_default, keep_last, memberships, show_names, unknown_workspace};
 use rollcall_events::outcome::Outcome;
 use rollcall_events::request::{IfMatch, Request, UserOperation, UserRequested};
 use rollcall_scim::fold::fold as fold_case;
@@ -87,6 +87,7 @@ fn replaced(before: &User, mut attributes: Attributes) -> Attributes {
 fn patched(before: &User, operations: &[patch::Operation]) -> Result<Attributes, ScimError> {
     let mut attributes = without_stamp((*before.resource).clone());
     patch::apply(&USER, &mut attributes, operations)?;
+    keep_last(&mut attributes);
     validate::check_required(&USER.core.attributes, &attributes, "")?;
     validate::check_lengths(&attributes)?;
     Ok(attributes)

@@ -1,0 +1,86 @@
+//! Messages put onto the queue by hand, as a broken or repeating sender would.
+
+use futures_util::StreamExt;
+use lapin::options::{
+    BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions,
+};
+use lapin::types::FieldTable;
+use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
+use rollcall_events::envelope::{ReplyTo, decode_outcomes, encode, properties};
+use rollcall_events::outcome::Outcome;
+use rollcall_events::request::Request;
+use rollcall_events::topology::{DEAD, REQUESTED_EXCHANGE, partition, queue_name};
+use rollcall_events::{CorrelationId, OrganizationId};
+
+use crate::instance::Instance;
+
+/// How many partitions the stack has.
+pub const PARTITIONS: u16 = 8;
+
+/// A sender.
+#[derive(Debug)]
+pub struct Sender {
+    _connection: Connection,
+    channel: Channel,
+    answers: String,
+}
+
+impl Sender {
+    /// Connects.
+    pub async fn connect(instance: &Instance) -> Self {
+        let connection = Connection::connect(&instance.amqp_url(), ConnectionProperties::default()).await.unwrap();
+        let channel = connection.create_channel().await.unwrap();
+        channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
+        let own = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
+        let answers = channel.queue_declare("".into(), own, FieldTable::default()).await.unwrap().name().as_str().to_owned();
+        Self { _connection: connection, channel, answers }
+    }
+
+    /// Publishes any message to the partition of an organisation.
+    pub async fn publish(&self, organization: OrganizationId, properties: BasicProperties, body: &[u8]) {
+        let key = queue_name(partition(organization, PARTITIONS));
+        let options = BasicPublishOptions { mandatory: true, ..Default::default() };
+        let confirm =
+            self.channel.basic_publish(REQUESTED_EXCHANGE.into(), key.into(), options, body, properties).await.unwrap().await.unwrap();
+        assert_eq!(confirm, Confirmation::Ack(None));
+    }
+
+    /// Publishes requests at once and awaits an outcome for each, in the order of the requests.
+    pub async fn submit(&self, requests: &[Request]) -> Vec<Outcome> {
+        let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
+        let tag = CorrelationId::generate().to_string();
+        let mut consumer =
+            self.channel.basic_consume(self.answers.as_str().into(), tag.into(), options, FieldTable::default()).await.unwrap();
+        let ids: Vec<_> = requests.iter().map(|_| CorrelationId::generate()).collect();
+        for (request, &correlation_id) in requests.iter().zip(&ids) {
+            let reply = ReplyTo { queue: &self.answers, correlation_id };
+            self.publish(request.organization_id, properties(request, "test", Some(reply)), &encode(request).unwrap()).await;
+        }
+        let mut outcomes = std::collections::HashMap::new();
+        while outcomes.len() < ids.len() {
+            let delivery = consumer.next().await.unwrap().unwrap();
+            outcomes.extend(decode_outcomes(&delivery.data).unwrap().outcomes);
+        }
+        ids.iter().map(|id| outcomes.remove(id).unwrap()).collect()
+    }
+
+    /// Takes the dead letter with that message id out of the queue, if it is there yet; its reason and its body.
+    pub async fn dead_letter(&self, message_id: &str) -> Option<(String, Vec<u8>)> {
+        let mut others = Vec::new();
+        let mut found = None;
+        while let Some(message) = self.channel.basic_get(DEAD.into(), BasicGetOptions::default()).await.unwrap() {
+            if message.properties.message_id().as_ref().is_some_and(|id| id.as_str() == message_id) {
+                message.acker.ack(BasicAckOptions::default()).await.unwrap();
+                let headers = message.properties.headers().clone().unwrap_or_default();
+                let reason = headers.inner().get("x-rollcall-reason").and_then(|value| value.as_long_string().map(ToString::to_string));
+                found = Some((reason.unwrap_or_default(), message.data.clone()));
+                break;
+            }
+            others.push(message);
+        }
+        for message in others {
+            message.acker.nack(lapin::options::BasicNackOptions { requeue: true, ..Default::default() }).await.unwrap();
+        }
+        found
+    }
+}

@@ -1,0 +1,164 @@
+//! An auditor who trusts nothing: recomputes every hash of a log, and folds the log into the state that the tables should show.
+
+use rollcall_events::log::{CompactRange, EventType, Hash, Header, OutcomeKind, Salt, SubjectType, commitment};
+use rollcall_events::{OrganizationId, Timestamp};
+use rollcall_scim::fold::fold;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use tokio_postgres::types::Json;
+use tokio_postgres::{Client, Row};
+use uuid::Uuid;
+
+/// The auditor.
+#[derive(Debug)]
+pub struct Auditor {
+    /// Its connection, with the power to read everything.
+    pub database: Client,
+}
+
+/// One entry of a log, as the auditor read it.
+#[derive(Debug)]
+pub struct Entry {
+    /// Its header.
+    pub header: Header,
+    /// The facts.
+    pub payload: Value,
+    salt: Salt,
+    leaf: Hash,
+}
+
+/// A user as the tables show it: the row, and its memberships by workspace.
+pub type UserRow = (Value, BTreeMap<String, Value>);
+
+impl Auditor {
+    pub(crate) fn new(database: Client) -> Self {
+        Self { database }
+    }
+
+    /// The log of an organisation, in order.
+    pub async fn log(&self, organization: &str) -> Vec<Entry> {
+        let sql = "SELECT * FROM rollcall.events WHERE organization_id = $1 ORDER BY seq";
+        self.database.query(sql, &[&id(organization)]).await.unwrap().iter().map(entry).collect()
+    }
+
+    /// Checks a log from end to end: no gap, every commitment and leaf right, the recomputed tree equal to the stored one; answers the log.
+    pub async fn verify(&self, organization: &str) -> Vec<Entry> {
+        let log = self.log(organization).await;
+        let mut range = CompactRange::default();
+        for (index, entry) in log.iter().enumerate() {
+            assert_eq!(entry.header.seq, index as u64 + 1, "a gap in the log");
+            assert_eq!(commitment(entry.salt, &entry.payload).unwrap(), entry.header.commitment, "the payload of {}", entry.header.seq);
+            assert_eq!(entry.header.leaf().unwrap(), entry.leaf, "the leaf of {}", entry.header.seq);
+            range.append(entry.leaf);
+        }
+        let sql = "SELECT size, peaks FROM rollcall.log_heads WHERE organization_id = $1";
+        let head = self.database.query_one(sql, &[&id(organization)]).await.unwrap();
+        let stored = CompactRange::from_parts(head.get::<_, i64>(0).unsigned_abs(), &head.get::<_, Vec<Vec<u8>>>(1)).unwrap();
+        assert_eq!(stored.root(), range.root(), "the root of the tree");
+        log
+    }
+
+    /// Checks that the tables are what the log adds up to, row by row; answers how many users there are.
+    pub async fn compare_with_tables(&self, organization: &str) -> usize {
+        let (expected, shown) = (folded(&self.log(organization).await), self.users(organization).await);
+        assert_eq!(expected.len(), shown.len(), "the number of users");
+        for (id, user) in &expected {
+            assert_eq!(Some(user), shown.get(id), "user {id}");
+        }
+        shown.len()
+    }
+
+    /// The users of an organisation as the tables show them.
+    pub async fn users(&self, organization: &str) -> BTreeMap<String, UserRow> {
+        let sql = "
+            SELECT u.id::text, jsonb_build_object('name', u.user_name_key, 'externalId', u.external_id, 'active', u.active,
+                    'display', u.display_name_key, 'primaryEmail', u.primary_email_key, 'emails', u.email_keys, 'resource', u.resource),
+                COALESCE(jsonb_object_agg(m.workspace_id, jsonb_build_object('permissions', m.permissions, 'teams', m.teams))
+                    FILTER (WHERE m.workspace_id IS NOT NULL), '{}')
+            FROM rollcall.users u
+            LEFT JOIN rollcall.workspace_members m ON m.organization_id = u.organization_id AND m.user_id = u.id
+            WHERE u.organization_id = $1 GROUP BY u.organization_id, u.id";
+        let rows = self.database.query(sql, &[&id(organization)]).await.unwrap();
+        let members = |row: &Row| row.get::<_, Json<BTreeMap<String, Value>>>(2).0;
+        rows.iter().map(|row| (row.get(0), (row.get(1), members(row)))).collect()
+    }
+
+    /// The names of the workspaces that a user is in, in order.
+    pub async fn workspaces_of(&self, user: &str) -> Vec<String> {
+        let sql = "
+            SELECT w.name FROM rollcall.workspace_members m JOIN rollcall.workspaces w ON w.organization_id = m.organization_id AND w.id = m.workspace_id
+            WHERE m.user_id = $1 ORDER BY w.name";
+        self.database.query(sql, &[&id(user)]).await.unwrap().iter().map(|row| row.get(0)).collect()
+    }
+}
+
+/// Reads an id.
+pub fn id(text: &str) -> Uuid {
+    text.parse().unwrap()
+}
+
+fn entry(row: &Row) -> Entry {
+    let json = |name: &str| row.get::<_, Option<Value>>(name);
+    let name = |name: &str| row.get::<_, Option<String>>(name);
+    let header = Header {
+        organization_id: row.get::<_, OrganizationId>("organization_id"),
+        seq: row.get::<_, i64>("seq").unsigned_abs(),
+        event_id: row.get("event_id"),
+        event_type: EventType::from_name(&name("type").unwrap()).unwrap(),
+        schema_version: row.get::<_, i16>("schema_version").unsigned_abs(),
+        subject_type: name("subject_type").map(|name| SubjectType::from_name(&name).unwrap()),
+        subject_id: row.get("subject_id"),
+        actor: serde_json::from_value(json("actor").unwrap()).unwrap(),
+        requested_at: row.get::<_, Timestamp>("requested_at"),
+        recorded_at: row.get::<_, Timestamp>("recorded_at"),
+        outcome: OutcomeKind::from_name(&name("outcome").unwrap()).unwrap(),
+        error: json("error").map(|error| serde_json::from_value(error).unwrap()),
+        commitment: Hash::from_bytes(row.get("commitment")).unwrap(),
+    };
+    Entry {
+        header,
+        payload: json("payload").unwrap(),
+        salt: Salt::from_bytes(row.get("salt")).unwrap(),
+        leaf: Hash::from_bytes(row.get("leaf")).unwrap(),
+    }
+}
+
+/// The state that a log adds up to, written down independently of the worker.
+fn folded(log: &[Entry]) -> BTreeMap<String, UserRow> {
+    let mut users = BTreeMap::new();
+    for entry in log {
+        let id = entry.header.subject_id.map(|id| id.to_string()).unwrap_or_default();
+        match entry.header.event_type {
+            EventType::UserDeleted => {
+                users.remove(&id);
+            }
+            EventType::UserCreated | EventType::UserUpdated | EventType::UserDeactivated | EventType::UserReactivated => {
+                users.insert(id, row(&entry.payload["resource"]));
+            }
+            _ => {}
+        }
+    }
+    users
+}
+
+fn row(resource: &Value) -> UserRow {
+    let key = |value: &Value| value.as_str().map(fold);
+    let none = Vec::new();
+    let emails = resource["emails"].as_array().unwrap_or(&none);
+    let primary = emails.iter().find(|email| email["primary"] == true).and_then(|email| key(&email["value"]));
+    let row = json!({
+        "name": key(&resource["userName"]), "externalId": resource["externalId"], "active": resource["active"],
+        "display": key(&resource["displayName"]), "primaryEmail": primary,
+        "emails": emails.iter().filter_map(|email| key(&email["value"])).collect::<Vec<_>>(), "resource": resource,
+    });
+    let workspaces = resource["urn:ietf:params:scim:schemas:extension:rollcall:2.0:User"]["workspaces"].as_array().unwrap_or(&none);
+    let or_empty = |value: &Value| if value.is_null() { json!([]) } else { value.clone() };
+    let member = |workspace: &Value| {
+        let rest = Map::from_iter([
+            ("permissions".to_owned(), or_empty(&workspace["permissions"])),
+            ("teams".to_owned(), or_empty(&workspace["teams"])),
+        ]);
+        (workspace["value"].as_str().unwrap().to_owned(), Value::Object(rest))
+    };
+    (row, workspaces.iter().map(member).collect())
+}

@@ -1,0 +1,89 @@
+//! A private Postgres and RabbitMQ, as `./dev` makes them: where they are and how to get in.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The servers in one folder.
+#[derive(Debug, Clone)]
+pub struct Instance {
+    dir: PathBuf,
+    values: HashMap<String, String>,
+}
+
+/// The folder of the workspace.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+impl Instance {
+    /// The servers that `./dev test` has started.
+    pub fn shared() -> Self {
+        let dir = std::env::var("ROLLCALL_TEST_DIR").expect("the end-to-end tests need servers: run ./dev test");
+        Self::at(dir.into())
+    }
+
+    /// Servers of one's own, started now, from nothing.
+    pub fn fresh(name: &str) -> Self {
+        let dir = Path::new(&std::env::var("ROLLCALL_TEST_DIR").expect("the end-to-end tests need servers: run ./dev test")).join(name);
+        if dir.exists() {
+            dev(&dir, "stop");
+            std::fs::remove_dir_all(&dir).unwrap();
+        }
+        dev(&dir, "start");
+        Self::at(dir)
+    }
+
+    fn at(dir: PathBuf) -> Self {
+        let text = std::fs::read_to_string(dir.join("instance")).unwrap();
+        let values = text.lines().filter_map(|line| line.split_once('=')).map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Self { dir, values: values.collect() }
+    }
+
+    fn value(&self, name: &str) -> &str {
+        &self.values[name]
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The address of the api that `./dev` starts beside the servers.
+    pub fn api_port(&self) -> u16 {
+        self.value("API_PORT").parse().unwrap()
+    }
+
+    /// The database, as one of the roles `postgres`, `rollcall_api`, `rollcall_worker`, `rollcall_auditor`, `rollcall_app`.
+    pub fn database_url(&self, role: &str) -> String {
+        let password = match role {
+            "postgres" => "OWNER_PASSWORD".to_owned(),
+            role => format!("{}_PASSWORD", role.trim_start_matches("rollcall_").to_ascii_uppercase()),
+        };
+        format!("postgres://{role}:{}@127.0.0.1:{}/rollcall", self.value(&password), self.value("POSTGRES_PORT"))
+    }
+
+    /// The broker.
+    pub fn amqp_url(&self) -> String {
+        format!("amqp://rollcall:{}@127.0.0.1:{}/%2f", self.value("AMQP_PASSWORD"), self.value("AMQP_PORT"))
+    }
+
+    /// What `rollcall-worker migrate` needs to know.
+    pub fn migration_settings(&self) -> Vec<(String, String)> {
+        let password =
+            |role: &str| (format!("ROLLCALL_WORKER__MIGRATE__{role}_PASSWORD"), self.value(&format!("{role}_PASSWORD")).to_owned());
+        let mut settings: Vec<_> = ["API", "WORKER", "AUDITOR", "APP"].into_iter().map(password).collect();
+        settings.push(("ROLLCALL_WORKER__MIGRATE__DATABASE_URL".to_owned(), self.database_url("postgres")));
+        settings
+    }
+
+    /// Does something to the servers: `kill-postgres`, `start-postgres`, `kill-rabbitmq`, `start-rabbitmq`, `stop`.
+    pub fn servers(&self, what: &str) {
+        dev(&self.dir, what);
+    }
+}
+
+fn dev(dir: &Path, what: &str) {
+    let status = Command::new(root().join("dev")).arg("servers").arg(dir).arg(what).status().unwrap();
+    assert!(status.success(), "./dev servers {} {what} failed", dir.display());
+}

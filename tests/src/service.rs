@@ -1,0 +1,106 @@
+//! The real binaries, as processes.
+
+use serde_json::Value;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+
+use crate::instance::Instance;
+use crate::wait::eventually;
+
+/// A running service; killed when it is dropped.
+#[derive(Debug)]
+pub struct Service {
+    child: Child,
+}
+
+/// Where cargo puts the binaries: beside the folder of the running test.
+fn binary(name: &str) -> PathBuf {
+    let path = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join(name);
+    assert!(path.exists(), "{} is not built: run ./dev test", path.display());
+    path
+}
+
+fn worker_command(instance: &Instance) -> Command {
+    let mut command = Command::new(binary("rollcall-worker"));
+    command
+        .env("ROLLCALL_WORKER__DATABASE_URL", instance.database_url("rollcall_worker"))
+        .env("ROLLCALL_WORKER__AMQP_URL", instance.amqp_url());
+    command
+}
+
+impl Service {
+    fn spawn(mut command: Command, instance: &Instance, name: &str) -> Self {
+        let log = std::fs::File::options().create(true).append(true).open(instance.dir().join("log").join(format!("{name}.log"))).unwrap();
+        Self { child: command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap() }
+    }
+
+    /// A worker that serves all partitions.
+    pub fn worker(instance: &Instance) -> Self {
+        let mut command = worker_command(instance);
+        command.arg("run");
+        Self::spawn(command, instance, "worker")
+    }
+
+    /// An api with settings of its own; returns once it is ready, with its address.
+    pub async fn api(instance: &Instance, settings: &[(&str, &str)]) -> (Self, String) {
+        let port = free_port();
+        let url = format!("http://127.0.0.1:{port}");
+        let mut command = Command::new(binary("rollcall-api"));
+        command.env("ROLLCALL_API__DATABASE_URL", instance.database_url("rollcall_api")).env("ROLLCALL_API__AMQP_URL", instance.amqp_url());
+        command.env("ROLLCALL_API__LISTEN", format!("127.0.0.1:{port}")).env("ROLLCALL_API__PUBLIC_URL", &url);
+        command.envs(settings.iter().copied());
+        let api = Self::spawn(command, instance, "api");
+        ready(&url).await;
+        (api, url)
+    }
+
+    /// Ends it at once, as the kernel would for want of memory.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Asks it to end.
+    pub fn terminate(&self) {
+        let status = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits until it has ended; whether it ended in order.
+    pub async fn ended(&mut self) -> bool {
+        eventually("the end of the service", async || self.child.try_wait().unwrap()).await.success()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Waits until an api says that it can do its work.
+pub async fn ready(url: &str) {
+    eventually("readiness", async || reqwest::get(format!("{url}/readyz")).await.ok().filter(|answer| answer.status() == 200)).await;
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Runs a command of `rollcall-worker`.
+pub fn command(instance: &Instance, arguments: &[&str]) -> Output {
+    worker_command(instance).args(arguments).output().unwrap()
+}
+
+/// Runs a command that must succeed; what it printed, line by line.
+pub fn answers(instance: &Instance, arguments: &[&str]) -> Vec<Value> {
+    let output = command(instance, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Brings the database to the newest schema.
+pub fn migrate(instance: &Instance) {
+    let output = worker_command(instance).arg("migrate").envs(instance.migration_settings()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

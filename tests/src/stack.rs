@@ -1,0 +1,104 @@
+//! A running stack, and the organisations that tests have in it.
+
+use tokio_postgres::NoTls;
+
+use crate::audit::Auditor;
+use crate::client::Client;
+use crate::instance::Instance;
+use crate::service::{Service, answers, migrate, ready};
+
+/// Servers and services.
+#[derive(Debug)]
+pub struct Stack {
+    /// The servers.
+    pub instance: Instance,
+    /// Where the api is.
+    pub url: String,
+    /// The services, where they are the test's own.
+    pub api: Option<Service>,
+    /// The worker, where it is the test's own.
+    pub worker: Option<Service>,
+}
+
+/// A customer company of a test's own.
+#[derive(Debug, Clone)]
+pub struct Organization {
+    instance: Instance,
+    url: String,
+    /// Its id.
+    pub id: String,
+    /// The id of its workspace Marketing, the default of its tokens.
+    pub marketing: String,
+    /// The id of its workspace Sales.
+    pub sales: String,
+}
+
+impl Stack {
+    /// The stack that `./dev test` has started.
+    pub async fn shared() -> Self {
+        let instance = Instance::shared();
+        let url = format!("http://127.0.0.1:{}", instance.api_port());
+        ready(&url).await;
+        Self { instance, url, api: None, worker: None }
+    }
+
+    /// A stack of one's own, to break.
+    pub async fn private(name: &str, api_settings: &[(&str, &str)]) -> Self {
+        let instance = Instance::fresh(name);
+        migrate(&instance);
+        let worker = Service::worker(&instance);
+        let (api, url) = Service::api(&instance, api_settings).await;
+        Self { instance, url, api: Some(api), worker: Some(worker) }
+    }
+
+    /// A new organisation with the workspaces Marketing and Sales.
+    pub fn organization(&self) -> Organization {
+        let id = |arguments: &[&str]| answers(&self.instance, arguments)[0]["id"].as_str().unwrap().to_owned();
+        let organization = id(&["organization", "create", "Test"]);
+        let workspace = |name| id(&["workspace", "create", "--organization", &organization, name]);
+        let (marketing, sales) = (workspace("Marketing"), workspace("Sales"));
+        Organization { instance: self.instance.clone(), url: self.url.clone(), id: organization, marketing, sales }
+    }
+
+    /// A connection to the database in one of its roles.
+    pub async fn database(&self, role: &str) -> tokio_postgres::Client {
+        let (client, connection) = tokio_postgres::connect(&self.instance.database_url(role), NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+    }
+
+    /// Someone who recomputes what the database says.
+    pub async fn auditor(&self) -> Auditor {
+        Auditor::new(self.database("postgres").await)
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        if self.api.take().is_some() {
+            drop(self.worker.take());
+            self.instance.servers("stop");
+        }
+    }
+}
+
+impl Organization {
+    /// Issues a token for `hr.example.com`, with more flags; its id and the token.
+    pub fn issue(&self, flags: &[&str]) -> (String, String) {
+        let mut arguments = vec!["token", "issue", "--organization", &self.id, "--default-workspace", &self.marketing];
+        arguments.extend(["--label", "test", "--service-origin", "hr.example.com"]);
+        arguments.extend(flags);
+        let issued = answers(&self.instance, &arguments).remove(0);
+        (issued["id"].as_str().unwrap().to_owned(), issued["token"].as_str().unwrap().to_owned())
+    }
+
+    /// A caller with a token of its own and the right origin.
+    pub fn client(&self) -> Client {
+        self.client_with(&[])
+    }
+
+    /// A caller with a token that was issued with more flags.
+    pub fn client_with(&self, flags: &[&str]) -> Client {
+        Client::new(&self.url, &self.issue(flags).1, Some("hr.example.com"))
+    }
+}

@@ -1,0 +1,175 @@
+//! Whatever is sent: a SCIM error that names the trouble, nothing created, no connection left hanging.
+
+use reqwest::Method;
+use rollcall_tests::client::{ROLLCALL, USER, user, user_with};
+use rollcall_tests::{Client, Stack};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+async fn post(client: &Client, body: impl Into<reqwest::Body>) -> rollcall_tests::Answer {
+    client.call(Method::POST, "/Users").body(body, "application/scim+json").send().await
+}
+
+/// Every bad body, the keyword it gets, and a word that its detail must have.
+fn bad_bodies() -> Vec<(Vec<u8>, u16, Option<&'static str>, &'static str)> {
+    let text = |text: &str| text.as_bytes().to_vec();
+    let value = |value: Value| value.to_string().into_bytes();
+    let syntax = Some("invalidSyntax");
+    let invalid = Some("invalidValue");
+    vec![
+        (text(""), 400, syntax, "EOF"),
+        (text("hello"), 400, syntax, "JSON"),
+        (text(r#"{"schemas": ["#), 400, syntax, "EOF"),
+        (text(r#"{"userName": "a"} trailing"#), 400, syntax, "trailing"),
+        (text(r#"{"userName": "a", "userName": "b"}"#), 400, syntax, "twice"),
+        (text(r#"{"userName": "a\u0000b"}"#), 400, syntax, "U+0000"),
+        (text(r#"{"userName": "\ud800"}"#), 400, syntax, "JSON"),
+        (text(r#"{"userName": 1e999}"#), 400, syntax, "number"),
+        (b"{\"userName\": \"\xff\xfe\"}".to_vec(), 400, syntax, "UTF-8"),
+        (text(&"[".repeat(10_000)), 400, syntax, "nested"),
+        (text(&format!("{}1{}", "{\"a\":".repeat(10_000), "}".repeat(10_000))), 400, syntax, "nested"),
+        (value(json!([])), 400, syntax, "object"),
+        (value(json!({"userName": "a"})), 400, syntax, "schemas"),
+        (value(json!({"schemas": ["urn:example:nothing"], "userName": "a"})), 400, syntax, "urn:example:nothing"),
+        (value(json!({"schemas": [USER, "urn:example:more"], "userName": "a"})), 400, syntax, "urn:example:more"),
+        (value(json!({"schemas": [USER]})), 400, invalid, "userName"),
+        (value(user("")), 400, invalid, "userName"),
+        (value(json!({"schemas": [USER], "userName": {"a": 1}})), 400, invalid, "userName"),
+        (value(user(&"x".repeat(100_000))), 400, invalid, "userName"),
+        (value(user_with("a", &json!({"active": "perhaps"}))), 400, invalid, "active"),
+        (value(user_with("a", &json!({"emails": "a@x"}))), 400, None, ""),
+        (value(user_with("a", &json!({"emails": [7]}))), 400, invalid, "emails"),
+        (value(user_with("a", &json!({"emails": [{"value": 7}]}))), 400, invalid, "emails.value"),
+        (value(user_with("a", &json!({"roles": vec!["r"; 2000]}))), 400, invalid, "roles"),
+        (value(user_with("a", &json!({ROLLCALL: {"workspaces": [{"value": "nowhere"}]}}))), 400, invalid, "nowhere"),
+        (
+            value(user_with("a", &json!({ROLLCALL: {"workspaces": [{"value": "01890000-0000-7000-8000-000000000000"}]}}))),
+            400,
+            invalid,
+            "workspaces",
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn a_bad_body_is_refused_by_name_and_creates_nothing() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let client = organization.client();
+    let mut accepted = 0;
+    for (body, status, scim_type, word) in bad_bodies() {
+        let shown = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
+        let answer = post(&client, body).await;
+        // A lone e-mail address in place of a list is one of the spellings that are understood.
+        if word.is_empty() {
+            accepted += 1;
+            answer.expect(201);
+            continue;
+        }
+        let detail = answer.expect_error(status, scim_type);
+        assert!(detail.contains(word), "{shown}: {detail}");
+        assert!(detail.len() < 500, "{shown}: the detail is {} bytes long", detail.len());
+    }
+    assert_eq!(client.get("/Users").await.expect(200)["totalResults"], accepted);
+    assert_eq!(stack.auditor().await.compare_with_tables(&organization.id).await, accepted);
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused_and_its_sender_hears_why() {
+    let stack = Stack::shared().await;
+    let client = stack.organization().client();
+    let body = user_with("ada", &json!({"title": "x".repeat(10 * 1024 * 1024)})).to_string();
+    let answer = post(&client, body).await;
+    assert!(answer.expect_error(413, None).contains("1048576 bytes"));
+    assert_eq!(client.create(user("ada")).await.status, 201, "the next call is served");
+}
+
+#[tokio::test]
+async fn other_media_types_are_refused_and_all_spellings_of_ours_are_taken() {
+    let stack = Stack::shared().await;
+    let client = stack.organization().client();
+    for media_type in ["text/plain", "application/xml", "application/x-www-form-urlencoded", "application/jsonp"] {
+        let answer = client.call(Method::POST, "/Users").body(user("ada").to_string(), media_type).send().await;
+        assert!(answer.expect_error(415, None).contains("application/scim+json"));
+    }
+    for (name, media_type) in
+        [("a", "application/json"), ("b", "Application/SCIM+JSON; charset=UTF-8"), ("c", "application/json;charset=utf-8")]
+    {
+        assert_eq!(client.call(Method::POST, "/Users").body(user(name).to_string(), media_type).send().await.status, 201, "{media_type}");
+    }
+}
+
+#[tokio::test]
+async fn a_bad_patch_is_refused_and_changes_nothing() {
+    let stack = Stack::shared().await;
+    let client = stack.organization().client();
+    let created = client.create(user_with("ada", &json!({"title": "Lady", "emails": [{"value": "a@x", "type": "work"}]}))).await;
+    let cases = [
+        (json!([]), "invalidSyntax", "Operations"),
+        (json!([{"op": "destroy", "path": "title"}]), "invalidSyntax", "op"),
+        (json!([{"op": "remove"}]), "noTarget", "path"),
+        (json!([{"op": "add", "path": "shoeSize", "value": 1}]), "invalidPath", "shoeSize"),
+        (json!([{"op": "add", "path": "emails[", "value": 1}]), "invalidPath", "character"),
+        (json!([{"op": "replace", "path": "id", "value": "x"}]), "mutability", "id"),
+        (json!([{"op": "replace", "path": "meta.version", "value": "x"}]), "mutability", "meta"),
+        (json!([{"op": "remove", "path": "userName"}]), "mutability", "userName"),
+        (json!([{"op": "replace", "path": "active", "value": 7}]), "invalidValue", "active"),
+        (
+            json!([{"op": "replace", "path": "title", "value": "B"}, {"op": "replace", "path": "emails[type ne \"work\" and value sw \"z\"].value", "value": "n"}]),
+            "noTarget",
+            "emails",
+        ),
+        (
+            json!([{"op": "add", "path": format!("{ROLLCALL}:workspaces"), "value": [{"value": "01890000-0000-7000-8000-000000000000"}]}]),
+            "invalidValue",
+            "workspace",
+        ),
+    ];
+    for (operations, scim_type, word) in cases {
+        let answer = client.patch(&created.id(), operations.clone()).await;
+        let detail = answer.expect_error(400, Some(scim_type));
+        assert!(detail.contains(word), "{operations}: {detail}");
+    }
+    assert_eq!(client.get(&format!("/Users/{}", created.id())).await.body, created.body);
+}
+
+#[tokio::test]
+async fn bad_addresses_and_queries_are_told() {
+    let stack = Stack::shared().await;
+    let client = stack.organization().client();
+    client.get("/Users/not-an-id").await.expect_error(404, None);
+    client.get("/Users?filter=%00").await.expect_error(400, Some("invalidValue"));
+    client.get("/Users?count=1&count=2").await.expect_error(400, Some("invalidValue"));
+    client.get("/Users?attributes=a&excludedAttributes=b").await.expect_error(400, Some("invalidValue"));
+    client.find(&format!("{}a pr{}", "(".repeat(500), ")".repeat(500))).await.expect_error(400, Some("invalidFilter"));
+    client.find(&format!("userName eq \"{}\"", "x".repeat(5000))).await.expect_error(400, Some("invalidFilter"));
+    let refused = client.call(Method::POST, "/Users/01890000-0000-7000-8000-000000000000").json(&user("a")).send().await;
+    refused.expect_error(405, None);
+    let long = client.call(Method::POST, "/Users").header("idempotency-key", &"k".repeat(300)).json(&user("a")).send().await;
+    long.expect_error(400, Some("invalidValue"));
+}
+
+#[tokio::test]
+async fn a_caller_that_stops_in_the_middle_is_answered_and_let_go() {
+    let stack = Stack::shared().await;
+    let (_api, url) = rollcall_tests::service::Service::api(&stack.instance, &[("ROLLCALL_API__RECEIVE_SECONDS", "1")]).await;
+    let client = stack.organization().client();
+    let address = url.trim_start_matches("http://").to_owned();
+    let heads = [
+        "POST /scim/v2/Users HTTP/1.1\r\nhost: x\r\n".to_owned(),
+        format!(
+            "POST /scim/v2/Users HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\nx-request-origin: hr.example.com\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{{",
+            client.token
+        ),
+    ];
+    for head in heads {
+        let mut connection = TcpStream::connect(&address).await.unwrap();
+        connection.write_all(head.as_bytes()).await.unwrap();
+        // The connection ends by the server's doing; without that, this read would never return.
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    }
+    assert_eq!(client.at(&url).get("/Users").await.expect(200)["totalResults"], 0);
+}
