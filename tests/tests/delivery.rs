@@ -1,0 +1,142 @@
+//! What the queue may do to us: deliver twice, deliver nonsense, deliver what can never be applied. And what it must not: change the order.
+
+use lapin::BasicProperties;
+use reqwest::Method;
+use rollcall_events::actor::Actor;
+use rollcall_events::envelope::{encode, properties};
+use rollcall_events::outcome::Outcome;
+use rollcall_events::request::{Request, RequestBody, UserOperation, UserRequested};
+use rollcall_events::{EventId, OrganizationId, Timestamp, UserId};
+use rollcall_tests::amqp::Sender;
+use rollcall_tests::client::{user, user_with};
+use rollcall_tests::{Organization, Stack, eventually};
+use serde_json::{Value, json};
+
+fn create(organization: &Organization, attributes: &Value) -> Request {
+    Request {
+        id: EventId::generate(),
+        organization_id: organization.id.parse().unwrap(),
+        requested_at: Timestamp::now(),
+        actor: Actor::operator("test"),
+        fingerprint: None,
+        body: RequestBody::UserRequested(UserRequested {
+            user_id: UserId::generate(),
+            default_workspace: organization.marketing.parse().unwrap(),
+            if_match: None,
+            operation: UserOperation::Create(attributes.as_object().cloned().unwrap()),
+        }),
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_is_delivered_twice_has_one_effect_and_one_outcome() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let sender = Sender::connect(&stack.instance).await;
+    let (ada, grace) = (create(&organization, &json!({"userName": "ada"})), create(&organization, &json!({"userName": "grace"})));
+    let refused = create(&organization, &json!({"userName": "ADA"}));
+    let together = sender.submit(&[ada.clone(), ada.clone(), refused.clone(), grace.clone(), refused.clone(), ada.clone()]).await;
+    let later = sender.submit(&[ada, grace, refused]).await;
+    assert!(matches!(together[0], Outcome::Applied { resource: Some(_) }), "{together:?}");
+    assert!(matches!(&together[2], Outcome::Rejected(error) if error.status == 409), "{together:?}");
+    assert_eq!((&together[1], &together[5], &later[0]), (&together[0], &together[0], &together[0]));
+    assert_eq!((&together[4], &later[2]), (&together[2], &together[2]));
+    assert_eq!(later[1], together[3]);
+    let auditor = stack.auditor().await;
+    assert_eq!(auditor.compare_with_tables(&organization.id).await, 2);
+    let log = auditor.verify(&organization.id).await;
+    assert_eq!(log.iter().filter(|entry| entry.header.event_type.as_str() == "UserCreated").count(), 2);
+}
+
+#[tokio::test]
+async fn events_are_decided_in_the_order_in_which_the_broker_took_them() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let client = organization.client();
+    let id = client.create(user("ada")).await.id();
+    let mut sent = Vec::new();
+    for n in 0..100 {
+        let path = format!("/Users/{id}");
+        let body = user_with("ada", &json!({"title": format!("t{n}")}));
+        let accepted = client.call(Method::PUT, &path).header("prefer", "respond-async").json(&body).send().await;
+        assert_eq!(accepted.status, 202);
+        sent.push(accepted.header("set-txn").to_owned());
+    }
+    client.replace(&id, user_with("ada", &json!({"title": "last"}))).await.expect(200);
+    let log = stack.auditor().await.verify(&organization.id).await;
+    let updates: Vec<_> = log.iter().filter(|entry| entry.header.event_type.as_str() == "UserUpdated").map(|entry| entry.header.event_id.to_string()).collect();
+    assert_eq!(updates[..100], sent);
+    assert_eq!(client.get(&format!("/Users/{id}")).await.expect(200)["meta"]["version"], "W/\"102\"");
+}
+
+#[tokio::test]
+async fn what_is_not_understood_becomes_a_dead_letter_with_its_reason_and_the_rest_goes_on() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let to: OrganizationId = organization.id.parse().unwrap();
+    let sender = Sender::connect(&stack.instance).await;
+    let good = create(&organization, &json!({"userName": "ada"}));
+    let with = |edit: &dyn Fn(&mut Value)| {
+        let request = create(&organization, &json!({"userName": "ada"}));
+        let mut body: Value = serde_json::from_slice(&encode(&request).unwrap()).unwrap();
+        edit(&mut body);
+        (request.id.to_string(), properties(&request, "test", None), body.to_string().into_bytes())
+    };
+    let nonsense = EventId::generate().to_string();
+    let bad = [
+        (with(&|body| body["version"] = json!(99)), "version 99"),
+        (with(&|body| body["type"] = json!("TeaRequested")), "TeaRequested"),
+        (with(&|body| body["data"] = json!({})), "not a request"),
+        (with(&|body| body["id"] = json!(EventId::generate())), "message_id"),
+        ((nonsense.clone(), BasicProperties::default().with_message_id(nonsense.into()), b"{".to_vec()), "not a request"),
+    ];
+    for ((_, properties, body), _) in &bad {
+        sender.publish(to, properties.clone(), body).await;
+    }
+    assert!(matches!(sender.submit(&[good]).await[0], Outcome::Applied { .. }), "what comes behind goes on");
+    for ((id, _, body), word) in &bad {
+        let (reason, kept) = eventually("the dead letter", async || sender.dead_letter(id).await).await;
+        assert!(reason.contains(word), "{reason}");
+        assert_eq!(kept, *body);
+    }
+    assert_eq!(stack.auditor().await.compare_with_tables(&organization.id).await, 1);
+}
+
+#[tokio::test]
+async fn an_event_that_can_never_be_applied_costs_only_itself() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let sender = Sender::connect(&stack.instance).await;
+    let mut requests: Vec<_> = (0..40).map(|n| create(&organization, &json!({"userName": format!("user{n}")}))).collect();
+    // The edge refuses this; a sender that does not pass the edge can send it all the same, and Postgres cannot store it.
+    requests[17] = create(&organization, &json!({"userName": "a\u{0}b"}));
+    let outcomes = sender.submit(&requests).await;
+    for (n, outcome) in outcomes.iter().enumerate() {
+        let as_expected = if n == 17 { *outcome == Outcome::Failed } else { matches!(outcome, Outcome::Applied { .. }) };
+        assert!(as_expected, "{n}: {outcome:?}");
+    }
+    let id = requests[17].id.to_string();
+    let (reason, _) = eventually("the dead letter", async || sender.dead_letter(&id).await).await;
+    assert!(reason.starts_with("postgres:") && !reason.contains("a\u{0}b"), "{reason}");
+    let auditor = stack.auditor().await;
+    auditor.verify(&organization.id).await;
+    assert_eq!(auditor.compare_with_tables(&organization.id).await, 39);
+}
+
+#[tokio::test]
+async fn applications_hear_of_every_change() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let (client, mut connection) = tokio_postgres::connect(&stack.instance.database_url("rollcall_app"), tokio_postgres::NoTls).await.unwrap();
+    let (heard, mut hears) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(Ok(message)) = std::future::poll_fn(|context| connection.poll_message(context)).await {
+            if let tokio_postgres::AsyncMessage::Notification(told) = message {
+                let _ = heard.send(told.payload().to_owned());
+            }
+        }
+    });
+    client.batch_execute("LISTEN rollcall_v1").await.unwrap();
+    assert_eq!(organization.client().create(user("ada")).await.status, 201);
+    while hears.recv().await.expect("a notification") != organization.id {}
+}
