@@ -60,7 +60,7 @@ fn quorum() -> FieldTable {
     arguments
 }
 
-/// Looking at a dead letter and putting it back must never lose it, however often; RabbitMQ 4 would drop it after 20 times.
+/// Looking at a dead letter and putting it back must never lose it, however often; from its version 4 on the broker would drop it after 20 times.
 fn dead_letter_arguments() -> FieldTable {
     let mut arguments = quorum();
     arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(i64::from(i32::MAX)));

@@ -64,6 +64,17 @@ impl Sender {
         ids.iter().map(|id| outcomes.remove(id).unwrap()).collect()
     }
 
+    /// How many messages wait in all partitions.
+    pub async fn ready_messages(&self) -> u32 {
+        let mut count = 0;
+        for partition in 0..PARTITIONS {
+            let passive = QueueDeclareOptions { passive: true, ..Default::default() };
+            count +=
+                self.channel.queue_declare(queue_name(partition).into(), passive, FieldTable::default()).await.unwrap().message_count();
+        }
+        count
+    }
+
     /// Takes the dead letter with that message id out of the queue, if it is there yet; its reason and its body.
     pub async fn dead_letter(&self, message_id: &str) -> Option<(String, Vec<u8>)> {
         let mut others = Vec::new();

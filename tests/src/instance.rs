@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 /// The servers in one folder.
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ impl Instance {
     pub fn fresh(name: &str) -> Self {
         let dir = Path::new(&std::env::var("ROLLCALL_TEST_DIR").expect("the end-to-end tests need servers: run ./dev test")).join(name);
         if dir.exists() {
-            dev(&dir, "stop");
+            let _ = run(&dir, "stop");
             std::fs::remove_dir_all(&dir).unwrap();
         }
         dev(&dir, "start");
@@ -77,13 +77,22 @@ impl Instance {
         settings
     }
 
-    /// Does something to the servers: `kill-postgres`, `start-postgres`, `kill-rabbitmq`, `start-rabbitmq`, `stop`.
+    /// Does something to the servers: `kill-postgres`, `start-postgres`, `kill-rabbitmq`, `start-rabbitmq`.
     pub fn servers(&self, what: &str) {
         dev(&self.dir, what);
     }
+
+    /// Stops the servers, whatever state a test has left them in.
+    pub fn stop(&self) {
+        let _ = run(&self.dir, "stop");
+    }
+}
+
+fn run(dir: &Path, what: &str) -> std::io::Result<Output> {
+    Command::new(root().join("dev")).arg("servers").arg(dir).arg(what).output()
 }
 
 fn dev(dir: &Path, what: &str) {
-    let status = Command::new(root().join("dev")).arg("servers").arg(dir).arg(what).status().unwrap();
-    assert!(status.success(), "./dev servers {} {what} failed", dir.display());
+    let output = run(dir, what).unwrap();
+    assert!(output.status.success(), "./dev servers {} {what}: {}", dir.display(), String::from_utf8_lossy(&output.stderr));
 }

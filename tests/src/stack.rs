@@ -77,7 +77,7 @@ impl Drop for Stack {
     fn drop(&mut self) {
         if self.api.take().is_some() {
             drop(self.worker.take());
-            self.instance.servers("stop");
+            self.instance.stop();
         }
     }
 }

@@ -64,7 +64,11 @@ async fn events_are_decided_in_the_order_in_which_the_broker_took_them() {
     }
     client.replace(&id, user_with("ada", &json!({"title": "last"}))).await.expect(200);
     let log = stack.auditor().await.verify(&organization.id).await;
-    let updates: Vec<_> = log.iter().filter(|entry| entry.header.event_type.as_str() == "UserUpdated").map(|entry| entry.header.event_id.to_string()).collect();
+    let updates: Vec<_> = log
+        .iter()
+        .filter(|entry| entry.header.event_type.as_str() == "UserUpdated")
+        .map(|entry| entry.header.event_id.to_string())
+        .collect();
     assert_eq!(updates[..100], sent);
     assert_eq!(client.get(&format!("/Users/{id}")).await.expect(200)["meta"]["version"], "W/\"102\"");
 }
@@ -127,7 +131,8 @@ async fn an_event_that_can_never_be_applied_costs_only_itself() {
 async fn applications_hear_of_every_change() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
-    let (client, mut connection) = tokio_postgres::connect(&stack.instance.database_url("rollcall_app"), tokio_postgres::NoTls).await.unwrap();
+    let (client, mut connection) =
+        tokio_postgres::connect(&stack.instance.database_url("rollcall_app"), tokio_postgres::NoTls).await.unwrap();
     let (heard, mut hears) = tokio::sync::mpsc::unbounded_channel();
     tokio::spawn(async move {
         while let Some(Ok(message)) = std::future::poll_fn(|context| connection.poll_message(context)).await {

@@ -78,7 +78,11 @@ async fn who_may_only_read_can_only_read(role: &str, hidden: &[&str]) {
     let stack = Stack::shared().await;
     let database = stack.database(role).await;
     for table in ["organizations", "workspaces", "scim_tokens", "users", "workspace_members", "events", "log_heads"] {
-        for attempt in [format!("INSERT INTO rollcall.{table} DEFAULT VALUES"), format!("UPDATE rollcall.{table} SET organization_id = NULL"), format!("DELETE FROM rollcall.{table}")] {
+        for attempt in [
+            format!("INSERT INTO rollcall.{table} DEFAULT VALUES"),
+            format!("UPDATE rollcall.{table} SET organization_id = NULL"),
+            format!("DELETE FROM rollcall.{table}"),
+        ] {
             let refused = database.batch_execute(&attempt).await.unwrap_err();
             let code = refused.code().unwrap();
             let no_such_column = table == "organizations" && *code == SqlState::UNDEFINED_COLUMN;
@@ -125,7 +129,12 @@ async fn one_organisation_neither_sees_nor_touches_anothers_users() {
     assert_eq!(us.get("/Users").await.expect(200)["totalResults"], 0);
     let foreign = us.create(user_with("eve", &json!({ROLLCALL: {"workspaces": [{"value": theirs.marketing}]}}))).await;
     foreign.expect_error(400, Some("invalidValue"));
-    let accepted = them.call(reqwest::Method::DELETE, &format!("/Users/{id}")).header("prefer", "respond-async").header("if-match", "\"9\"").send().await;
+    let accepted = them
+        .call(reqwest::Method::DELETE, &format!("/Users/{id}"))
+        .header("prefer", "respond-async")
+        .header("if-match", "\"9\"")
+        .send()
+        .await;
     us.get(&format!("/Events/{}", accepted.header("set-txn"))).await.expect_error(404, None);
     assert_eq!(us.create(user("ada")).await.status, 201, "a name is taken in one organisation only");
     assert_eq!(them.get(&format!("/Users/{id}")).await.body, created.body);
@@ -162,7 +171,9 @@ fn what_the_database_gives_back_has_the_canonical_form_of_what_was_written() {
         .run(&proptest::collection::vec(acceptable_json(), 32), |values| {
             let parsed = values.iter().map(|value| rollcall_scim::json::parse(value.to_string().as_bytes()));
             let accepted = parsed.collect::<Result<Vec<_>, _>>().map_err(|error| TestCaseError::fail(error.detail))?;
-            let rows = runtime.block_on(database.query("SELECT v FROM unnest($1::jsonb[]) WITH ORDINALITY AS u (v, n) ORDER BY n", &[&accepted])).unwrap();
+            let rows = runtime
+                .block_on(database.query("SELECT v FROM unnest($1::jsonb[]) WITH ORDINALITY AS u (v, n) ORDER BY n", &[&accepted]))
+                .unwrap();
             for (written, row) in accepted.iter().zip(&rows) {
                 let read: Value = row.get(0);
                 let text = |value: &Value| String::from_utf8(canonical(value).unwrap()).unwrap();

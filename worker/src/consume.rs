@@ -22,6 +22,8 @@ use crate::work::Work;
 pub(crate) enum RunError {
     #[error("rabbitmq: {0}")]
     Broker(#[from] lapin::Error),
+    #[error("the servers did not let the partition in within {} s", OPEN.as_secs())]
+    NotLetIn,
     #[error("rabbitmq closed the queue's consumer")]
     ConsumerClosed,
     #[error(transparent)]
@@ -52,19 +54,36 @@ pub(crate) async fn serve(settings: Arc<Settings>, partition: u16, stop: Cancell
     }
 }
 
-/// One run: Postgres first, so that nothing is taken from the queue that could not be applied.
-async fn run(settings: &Settings, partition: u16, stop: &CancellationToken) -> Result<(), RunError> {
-    let name = format!("rollcall-worker/{partition}");
-    let mut store = Store::connect(&settings.database_url, &name).await?;
-    let properties = ConnectionProperties::default().with_connection_name(name.as_str().into());
+/// How long a server may take to let a partition in: a broker that has just started can leave a consumer waiting without end.
+const OPEN: Duration = Duration::from_secs(20);
+
+/// What a run works with.
+struct Session {
+    store: Store,
+    connection: Connection,
+    consumer: Consumer,
+    replier: Replier,
+}
+
+/// Opens a session: Postgres first, so that nothing is taken from the queue that could not be applied.
+async fn open(settings: &Settings, partition: u16, name: &str) -> Result<Session, RunError> {
+    let store = Store::connect(&settings.database_url, name).await?;
+    let properties = ConnectionProperties::default().with_connection_name(name.into());
     let connection = Connection::connect(settings.amqp_url.expose_secret(), properties).await?;
     let channel = connection.create_channel().await?;
     topology::declare(&channel, settings.partitions).await?;
     channel.basic_qos(settings.batch_size, BasicQosOptions::default()).await?;
     let queue = topology::queue_name(partition);
-    let mut consumer =
-        channel.basic_consume(queue.as_str().into(), name.as_str().into(), BasicConsumeOptions::default(), FieldTable::default()).await?;
+    let consumer = channel.basic_consume(queue.into(), name.into(), BasicConsumeOptions::default(), FieldTable::default()).await?;
     let replier = Replier::open(&connection, channel).await?;
+    Ok(Session { store, connection, consumer, replier })
+}
+
+/// One run: takes batch after batch until it is told to stop or something fails.
+async fn run(settings: &Settings, partition: u16, stop: &CancellationToken) -> Result<(), RunError> {
+    let name = format!("rollcall-worker/{partition}");
+    let opening = tokio::time::timeout(OPEN, open(settings, partition, &name));
+    let Session { mut store, connection, mut consumer, replier } = opening.await.map_err(|_| RunError::NotLetIn)??;
     tracing::info!(partition, "the partition is served");
     loop {
         let first = tokio::select! {

@@ -1,0 +1,146 @@
+//! What is killed, when, and what must still be true: everything that was answered 201 or 202 is in the users table and in the log exactly once.
+//!
+//! Each test breaks a stack of its own.
+
+use futures_util::{StreamExt, stream};
+use reqwest::Method;
+use rollcall_tests::client::user;
+use rollcall_tests::service::{Service, ready};
+use rollcall_tests::{Answer, Client, Organization, Stack, eventually};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+const CREATES: usize = 2000;
+const CALLERS: usize = 32;
+
+/// Creates 2,000 users from 32 callers; a call that was promised nothing is made again with its key. `answered` counts as they are done.
+async fn stream_of_creates(client: &Client, answered: &AtomicUsize) {
+    stream::iter(0..CREATES)
+        .for_each_concurrent(CALLERS, async |n| {
+            let name = format!("user{n}");
+            let key = format!("key{n}");
+            eventually("a promise", async || {
+                let call = client.call(Method::POST, "/Users").header("idempotency-key", &key).json(&user(&name));
+                match call.try_send().await {
+                    Ok(Answer { status: 201 | 202, .. }) => Some(()),
+                    Ok(answer) => {
+                        assert_eq!(answer.status, 503, "{}", answer.body);
+                        assert!(!answer.header("retry-after").is_empty());
+                        None
+                    }
+                    Err(_) => None,
+                }
+            })
+            .await;
+            answered.fetch_add(1, Ordering::Relaxed);
+        })
+        .await;
+}
+
+async fn after(answered: &AtomicUsize, count: usize) {
+    eventually("progress", async || (answered.load(Ordering::Relaxed) >= count).then_some(())).await;
+}
+
+/// Waits until everything accepted is applied, then checks that it was exactly once, and that log, tree and tables agree.
+async fn check(stack: &Stack, organization: &Organization) {
+    ready(&stack.url).await;
+    let auditor = stack.auditor().await;
+    eventually("the last of what was accepted", async || (auditor.users(&organization.id).await.len() == CREATES).then_some(())).await;
+    assert_eq!(auditor.compare_with_tables(&organization.id).await, CREATES);
+    let log = auditor.verify(&organization.id).await;
+    let created: Vec<_> = log.iter().filter(|entry| entry.header.event_type.as_str() == "UserCreated").collect();
+    let names: BTreeSet<_> = created.iter().filter_map(|entry| entry.payload["resource"]["userName"].as_str()).collect();
+    assert_eq!((created.len(), names.len()), (CREATES, CREATES), "each of them once");
+}
+
+#[tokio::test]
+async fn a_worker_killed_in_the_middle_of_a_stream_loses_and_doubles_nothing() {
+    let mut stack = Stack::private("worker-killed", &[]).await;
+    let organization = stack.organization();
+    let (client, answered) = (organization.client(), AtomicUsize::new(0));
+    let breaking = async {
+        for round in 1..=3 {
+            after(&answered, round * CREATES / 4).await;
+            stack.worker.as_mut().unwrap().kill();
+            stack.worker = Some(Service::worker(&stack.instance));
+        }
+    };
+    tokio::join!(stream_of_creates(&client, &answered), breaking);
+    check(&stack, &organization).await;
+}
+
+#[tokio::test]
+async fn a_broker_killed_in_the_middle_of_a_stream_loses_and_doubles_nothing() {
+    let stack = Stack::private("broker-killed", &[]).await;
+    let organization = stack.organization();
+    let (client, answered) = (organization.client(), AtomicUsize::new(0));
+    let breaking = async {
+        after(&answered, CREATES / 3).await;
+        in_background(&stack, "kill-rabbitmq").await;
+        let refused = client.call(Method::POST, "/Users").header("idempotency-key", "key0").json(&user("user0")).send().await;
+        refused.expect_error(503, None);
+        assert_eq!(client.get("/Users?count=0").await.status, 200, "reads go on");
+        in_background(&stack, "start-rabbitmq").await;
+    };
+    tokio::join!(stream_of_creates(&client, &answered), breaking);
+    check(&stack, &organization).await;
+}
+
+#[tokio::test]
+async fn a_database_killed_in_the_middle_of_a_stream_loses_and_doubles_nothing() {
+    let stack = Stack::private("database-killed", &[]).await;
+    let organization = stack.organization();
+    let (client, answered) = (organization.client(), AtomicUsize::new(0));
+    let breaking = async {
+        after(&answered, CREATES / 3).await;
+        in_background(&stack, "kill-postgres").await;
+        client.get("/Users").await.expect_error(503, None);
+        in_background(&stack, "start-postgres").await;
+    };
+    tokio::join!(stream_of_creates(&client, &answered), breaking);
+    check(&stack, &organization).await;
+}
+
+async fn in_background(stack: &Stack, what: &'static str) {
+    let instance = stack.instance.clone();
+    tokio::task::spawn_blocking(move || instance.servers(what)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_service_that_is_asked_to_stop_finishes_what_it_accepted() {
+    let mut stack = Stack::private("stopped", &[("ROLLCALL_API__WAIT_SECONDS", "30")]).await;
+    let organization = stack.organization();
+    let client = organization.client();
+
+    // No worker: calls are accepted and wait.
+    stack.worker.as_mut().unwrap().terminate();
+    assert!(stack.worker.as_mut().unwrap().ended().await, "the worker leaves in order");
+    let unserved =
+        eventually("unreadiness", async || reqwest::get(format!("{}/readyz", stack.url)).await.ok().filter(|ready| ready.status() == 503))
+            .await;
+    assert!(unserved.text().await.unwrap().contains("\"partitions_without_worker\":[0,1,2,3,4,5,6,7]"));
+    let waited = client.call(Method::POST, "/Users").header("prefer", "wait=1").json(&user("patient")).send().await;
+    assert_eq!((waited.status, waited.header("preference-applied")), (202, ""), "confirmed, and not known in time");
+
+    let waiting: Vec<_> = (0..20)
+        .map(|n| {
+            let client = client.clone();
+            tokio::spawn(async move { client.create(user(&format!("user{n}"))).await })
+        })
+        .collect();
+    queued(&stack, 21).await;
+    stack.api.as_ref().unwrap().terminate();
+    eventually("the end of listening", async || client.call(Method::GET, "/Users").try_send().await.is_err().then_some(())).await;
+    stack.worker = Some(Service::worker(&stack.instance));
+    for answer in waiting {
+        assert_eq!(answer.await.unwrap().status, 201);
+    }
+    assert!(stack.api.as_mut().unwrap().ended().await, "the api leaves in order");
+    assert_eq!(stack.auditor().await.compare_with_tables(&organization.id).await, 21);
+}
+
+/// Waits until that many messages are in the queues.
+async fn queued(stack: &Stack, count: u32) {
+    let sender = rollcall_tests::amqp::Sender::connect(&stack.instance).await;
+    eventually("the queued calls", async || (sender.ready_messages().await >= count).then_some(())).await;
+}
