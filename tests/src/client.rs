@@ -48,6 +48,7 @@ impl Client {
     }
 
     /// The same caller at another address.
+    #[must_use]
     pub fn at(&self, url: &str) -> Self {
         Self::new(url, &self.token, self.origin.as_deref())
     }

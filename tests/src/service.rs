@@ -13,11 +13,11 @@ pub struct Service {
     child: Child,
 }
 
-/// Where cargo puts the binaries: beside the folder of the running test.
+/// Where cargo puts the binaries: beside the running program, or, for a test, beside the folder that it is in.
 fn binary(name: &str) -> PathBuf {
-    let path = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join(name);
-    assert!(path.exists(), "{} is not built: run ./dev test", path.display());
-    path
+    let running = std::env::current_exe().unwrap();
+    let found = running.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|path| path.exists());
+    found.unwrap_or_else(|| panic!("{name} is not built: run ./dev test"))
 }
 
 fn worker_command(instance: &Instance) -> Command {

@@ -19,8 +19,5 @@ pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>)
             }
         }
     };
-    match tokio::time::timeout(LIMIT, looking).await {
-        Ok(seen) => seen,
-        Err(_) => panic!("{what} has not happened"),
-    }
+    tokio::time::timeout(LIMIT, looking).await.unwrap_or_else(|_| panic!("{what} has not happened"))
 }

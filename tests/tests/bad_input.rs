@@ -1,5 +1,7 @@
 //! Whatever is sent: a SCIM error that names the trouble, nothing created, no connection left hanging.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+
 use reqwest::Method;
 use rollcall_tests::client::{ROLLCALL, USER, user, user_with};
 use rollcall_tests::{Client, Stack};

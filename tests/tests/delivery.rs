@@ -1,5 +1,7 @@
 //! What the queue may do to us: deliver twice, deliver nonsense, deliver what can never be applied. And what it must not: change the order.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+
 use lapin::BasicProperties;
 use reqwest::Method;
 use rollcall_events::actor::Actor;
@@ -133,11 +135,11 @@ async fn applications_hear_of_every_change() {
     let organization = stack.organization();
     let (client, mut connection) =
         tokio_postgres::connect(&stack.instance.database_url("rollcall_app"), tokio_postgres::NoTls).await.unwrap();
-    let (heard, mut hears) = tokio::sync::mpsc::unbounded_channel();
+    let (teller, mut hears) = tokio::sync::mpsc::unbounded_channel();
     tokio::spawn(async move {
         while let Some(Ok(message)) = std::future::poll_fn(|context| connection.poll_message(context)).await {
             if let tokio_postgres::AsyncMessage::Notification(told) = message {
-                let _ = heard.send(told.payload().to_owned());
+                let _ = teller.send(told.payload().to_owned());
             }
         }
     });

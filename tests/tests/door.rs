@@ -1,5 +1,7 @@
 //! Who is let in: every header and address rule, tried through the real door.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+
 use reqwest::Method;
 use rollcall_tests::service::{Service, answers, command};
 use rollcall_tests::{Answer, Client, Stack, eventually};

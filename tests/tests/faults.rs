@@ -2,6 +2,8 @@
 //!
 //! Each test breaks a stack of its own.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+
 use futures_util::{StreamExt, stream};
 use reqwest::Method;
 use rollcall_tests::client::user;

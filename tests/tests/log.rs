@@ -1,5 +1,7 @@
 //! What an auditor is promised: a log without gaps that nobody changes, that hashes as it says, and that adds up to the tables.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+
 use proptest::prelude::*;
 use rollcall_events::log::canonical;
 use rollcall_tests::Stack;

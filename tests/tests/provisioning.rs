@@ -1,5 +1,7 @@
 //! What an identity provider is promised when it provisions users.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+
 use reqwest::Method;
 use rollcall_tests::client::{PATCH, ROLLCALL, USER, user, user_with};
 use rollcall_tests::{Stack, eventually};
