@@ -2,10 +2,12 @@
 
 use lapin::BasicProperties;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
+use crate::actor::Actor;
 use crate::outcome::Outcomes;
 use crate::request::{Request, RequestBody};
-use crate::{CorrelationId, EventId};
+use crate::{CorrelationId, EventId, OrganizationId, Timestamp};
 
 /// The version of the message's form. A worker knows this one only; workers are upgraded before apis.
 pub const VERSION: u16 = 1;
@@ -32,13 +34,33 @@ pub enum DecodeError {
     WrongMessageId,
 }
 
+/// The message's form, for writing.
 #[derive(Serialize)]
-struct Versioned<'a, T> {
+struct Written<'a> {
     version: u16,
+    id: EventId,
+    organization_id: OrganizationId,
+    requested_at: Timestamp,
+    actor: &'a Actor,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fingerprint: Option<&'a str>,
     #[serde(flatten)]
-    content: &'a T,
+    body: &'a RequestBody,
 }
 
+/// The message's form, for reading. What is inside is read by its type only after the version is known.
+#[derive(Deserialize)]
+struct Read<'a> {
+    id: EventId,
+    organization_id: OrganizationId,
+    requested_at: Timestamp,
+    actor: Actor,
+    fingerprint: Option<String>,
+    #[serde(borrow)]
+    data: &'a RawValue,
+}
+
+/// What every version has.
 #[derive(Deserialize)]
 struct Preamble {
     version: u16,
@@ -51,7 +73,16 @@ struct Preamble {
 /// # Errors
 /// Where it cannot be written as JSON; a request made of these types can.
 pub fn encode(request: &Request) -> Result<Vec<u8>, serde_json::Error> {
-    serde_json::to_vec(&Versioned { version: VERSION, content: request })
+    let Request { id, organization_id, requested_at, actor, fingerprint, body } = request;
+    serde_json::to_vec(&Written {
+        version: VERSION,
+        id: *id,
+        organization_id: *organization_id,
+        requested_at: *requested_at,
+        actor,
+        fingerprint: fingerprint.as_deref(),
+        body,
+    })
 }
 
 /// Where an outcome is awaited: the queue, and the number by which it is told apart from others there. The number is not the event id, since the
@@ -94,12 +125,26 @@ pub fn decode(properties: &BasicProperties, body: &[u8]) -> Result<Request, Deco
     if preamble.version != VERSION {
         return Err(DecodeError::UnknownVersion(preamble.version));
     }
-    if !RequestBody::TYPES.contains(&preamble.type_name.as_str()) {
-        return Err(DecodeError::UnknownType(preamble.type_name));
-    }
-    let request: Request = serde_json::from_slice(body)?;
+    let read: Read<'_> = serde_json::from_slice(body)?;
+    let data = read.data.get();
+    let content = match preamble.type_name.as_str() {
+        "UserRequested" => RequestBody::UserRequested(serde_json::from_str(data)?),
+        "SettingsRequested" => RequestBody::SettingsRequested(serde_json::from_str(data)?),
+        "AccessDenied" => RequestBody::AccessDenied(serde_json::from_str(data)?),
+        _ => return Err(DecodeError::UnknownType(preamble.type_name)),
+    };
     let message_id = properties.message_id().as_ref().and_then(|id| id.as_str().parse::<EventId>().ok());
-    if message_id == Some(request.id) { Ok(request) } else { Err(DecodeError::WrongMessageId) }
+    if message_id != Some(read.id) {
+        return Err(DecodeError::WrongMessageId);
+    }
+    Ok(Request {
+        id: read.id,
+        organization_id: read.organization_id,
+        requested_at: read.requested_at,
+        actor: read.actor,
+        fingerprint: read.fingerprint,
+        body: content,
+    })
 }
 
 /// Writes a batch of outcomes.

@@ -3,7 +3,6 @@
 use rollcall_scim::patch::Operation;
 use rollcall_scim::resource::Attributes;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use crate::actor::Actor;
 use crate::address::AllowList;
@@ -12,7 +11,7 @@ use crate::token::TokenDigest;
 use crate::{EventId, OrganizationId, Timestamp, TokenId, UserId, WorkspaceId};
 
 /// One request. Everything that a decision needs besides the state is in it: ids, times and defaults.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Request {
     /// The event id, assigned by the api: the `txn` of the answer.
     pub id: EventId,
@@ -23,15 +22,13 @@ pub struct Request {
     /// Who asked.
     pub actor: Actor,
     /// What an `Idempotency-Key` stands for: a hash of the method, path and body that first came with it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
     /// What is asked for.
-    #[serde(flatten)]
     pub body: RequestBody,
 }
 
 /// The kinds of requests; the tag is the event's `type`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "type", content = "data")]
 pub enum RequestBody {
     /// A SCIM call about a user.
@@ -43,15 +40,12 @@ pub enum RequestBody {
 }
 
 impl RequestBody {
-    /// The names of all kinds.
-    pub const TYPES: [&str; 3] = ["UserRequested", "SettingsRequested", "AccessDenied"];
-
     /// The name of the kind.
     pub fn type_name(&self) -> &'static str {
         match self {
-            Self::UserRequested(_) => Self::TYPES[0],
-            Self::SettingsRequested(_) => Self::TYPES[1],
-            Self::AccessDenied(_) => Self::TYPES[2],
+            Self::UserRequested(_) => "UserRequested",
+            Self::SettingsRequested(_) => "SettingsRequested",
+            Self::AccessDenied(_) => "AccessDenied",
         }
     }
 }
@@ -203,19 +197,4 @@ pub enum Denial {
     WrongOrigin,
     /// An address that counts is not on the token's list, or could not be told.
     WrongAddress,
-}
-
-impl Request {
-    /// What the request is about, where that is known before it is decided.
-    pub fn subject(&self) -> Option<Uuid> {
-        match &self.body {
-            RequestBody::UserRequested(user) => Some(user.user_id.0),
-            RequestBody::SettingsRequested(settings) => Some(match settings {
-                SettingsRequested::CreateOrganization { organization_id, .. } => organization_id.0,
-                SettingsRequested::CreateWorkspace { workspace_id, .. } => workspace_id.0,
-                SettingsRequested::IssueToken { token_id, .. } | SettingsRequested::RevokeToken { token_id } => token_id.0,
-            }),
-            RequestBody::AccessDenied(_) => self.actor.token_id.map(|token| token.0),
-        }
-    }
 }

@@ -36,13 +36,13 @@ pub enum ScimType {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{status} {detail}")]
 pub struct ScimError {
-    /// The HTTP status code.
-    pub status: u16,
+    /// What was wrong, in words that name the attribute.
+    pub detail: String,
     /// The keyword of table 9; only with status 400 and 409.
     #[serde(rename = "scimType", default, skip_serializing_if = "Option::is_none")]
     pub scim_type: Option<ScimType>,
-    /// What was wrong, in words that name the attribute.
-    pub detail: String,
+    /// The HTTP status code.
+    pub status: u16,
 }
 
 impl ScimError {

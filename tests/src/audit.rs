@@ -1,6 +1,6 @@
 //! An auditor who trusts nothing: recomputes every hash of a log, and folds the log into the state that the tables should show.
 
-use rollcall_events::log::{CompactRange, EventType, Hash, Header, OutcomeKind, Salt, SubjectType, commitment};
+use rollcall_events::log::{CompactRange, EventType, Hash, Header, OutcomeKind, Salt, SubjectType, canonical, commitment};
 use rollcall_events::{OrganizationId, Timestamp};
 use rollcall_scim::fold::fold;
 use serde_json::{Map, Value, json};
@@ -47,7 +47,12 @@ impl Auditor {
         let mut range = CompactRange::default();
         for (index, entry) in log.iter().enumerate() {
             assert_eq!(entry.header.seq, index as u64 + 1, "a gap in the log");
-            assert_eq!(commitment(entry.salt, &entry.payload).unwrap(), entry.header.commitment, "the payload of {}", entry.header.seq);
+            assert_eq!(
+                commitment(entry.salt, &canonical(&entry.payload).unwrap()),
+                entry.header.commitment,
+                "the payload of {}",
+                entry.header.seq
+            );
             assert_eq!(entry.header.leaf().unwrap(), entry.leaf, "the leaf of {}", entry.header.seq);
             range.append(entry.leaf);
         }

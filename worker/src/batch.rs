@@ -9,7 +9,7 @@ use rollcall_scim::ScimError;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::decide::{State, decide, fold};
+use crate::decide::{Decision, State, decide, fold};
 use crate::load::{Loaded, Recorded, load};
 use crate::project::Projection;
 use crate::record::Appendix;
@@ -46,12 +46,13 @@ async fn attempt(store: &Store, requests: &[Request]) -> Result<Vec<Outcome>, St
         }
         decided.insert(key, index);
         let decision = catch_unwind(AssertUnwindSafe(|| decide(&state, request))).map_err(|_| StoreError::Panicked)?;
-        outcomes.push(decision.outcome.clone());
-        if let Some(change) = fold(decision.event_type, decision.subject.map(|(_, id)| id), &decision.payload)? {
+        appendix.append(request, &decision)?;
+        let Decision { event_type, subject, payload, outcome, .. } = decision;
+        outcomes.push(outcome);
+        if let Some(change) = fold(event_type, subject.map(|(_, id)| id), payload)? {
             let before = state.apply(request.organization_id, &change);
             projection.take(request.organization_id, change, before.as_ref());
         }
-        appendix.append(request, decision)?;
     }
     if appendix.is_empty() {
         store.command("ROLLBACK").await?;
@@ -63,7 +64,8 @@ async fn attempt(store: &Store, requests: &[Request]) -> Result<Vec<Outcome>, St
 
 /// Writes the log, then the projections, and commits: the statements are polled, and so run, in this order.
 async fn write(store: &Store, appendix: &Appendix, projection: &Projection) -> Result<(), StoreError> {
-    try_join!(appendix.insert(store), appendix.move_heads(store), projection.write(store), store.command("COMMIT")).map(|_| ())
+    let commit = projection.commit();
+    try_join!(appendix.write(store), projection.write(store), store.command(&commit)).map(|_| ())
 }
 
 /// The outcome of a request that an earlier batch recorded.

@@ -1,6 +1,6 @@
 //! One partition: takes what its queue delivers, batch by batch, and starts again after whatever goes wrong.
 
-use futures_util::{FutureExt, StreamExt};
+use futures_util::{FutureExt, StreamExt, try_join};
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
@@ -124,8 +124,8 @@ async fn handle(
     let acker = last.acker.clone();
     let mut work = Work::read(deliveries);
     hold(settings, name, store, replier, &mut work, stop).await?;
-    acker.ack(BasicAckOptions { multiple: true }).await?;
-    replier.answer(work.into_replies()).await
+    let acknowledge = async { Ok(acker.ack(BasicAckOptions { multiple: true }).await?) };
+    try_join!(acknowledge, replier.answer(work.into_replies())).map(|_| ())
 }
 
 /// Works through a batch, and goes on after each failure that may pass, for as long as the batch may be held.

@@ -21,8 +21,7 @@ use crate::decide::{Change, State, User, Workspace};
 use crate::store::{Store, StoreError};
 
 /// Every statement of this room, to be prepared.
-pub(crate) const STATEMENTS: &[&str] =
-    &[ENSURE_HEADS, LOCK_HEADS, RECORDED, USERS_BY_ID, USERS_BY_NAME, WORKSPACES, WORKSPACES_BY_NAME, ORGANIZATIONS, TOKENS];
+pub(crate) const STATEMENTS: &[&str] = &[ENSURE_HEADS, LOCK_HEADS, RECORDED, USERS, WORKSPACES, WORKSPACES_BY_NAME, ORGANIZATIONS, TOKENS];
 
 const ENSURE_HEADS: &str = "INSERT INTO log_heads (organization_id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING";
 
@@ -34,14 +33,14 @@ const RECORDED: &str = "
     FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, event_id)
     JOIN events e ON e.organization_id = k.organization_id AND e.event_id = k.event_id";
 
-const USERS_BY_ID: &str = "
+/// Users by id and by name.
+const USERS: &str = "
     SELECT u.organization_id, u.id, u.resource
     FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
-    JOIN users u ON u.organization_id = k.organization_id AND u.id = k.id";
-
-const USERS_BY_NAME: &str = "
+    JOIN users u ON u.organization_id = k.organization_id AND u.id = k.id
+    UNION ALL
     SELECT u.organization_id, u.id, u.resource
-    FROM unnest($1::uuid[], $2::text[]) AS k (organization_id, user_name_key)
+    FROM unnest($3::uuid[], $4::text[]) AS k (organization_id, user_name_key)
     JOIN users u ON u.organization_id = k.organization_id AND u.user_name_key = k.user_name_key";
 
 /// The workspaces that the requests mention, and those that their users are in.
@@ -95,6 +94,8 @@ struct Touched {
     organizations: BTreeSet<OrganizationId>,
     events: Keys<EventId>,
     users: BTreeSet<(OrganizationId, UserId)>,
+    /// Those among them that are there already and are in workspaces.
+    members: BTreeSet<(OrganizationId, UserId)>,
     user_names: BTreeSet<(OrganizationId, String)>,
     workspaces: BTreeSet<(OrganizationId, WorkspaceId)>,
     workspace_names: BTreeSet<(OrganizationId, String)>,
@@ -102,8 +103,8 @@ struct Touched {
     tokens: BTreeSet<(OrganizationId, TokenId)>,
 }
 
-fn columns<T>(keys: BTreeSet<(OrganizationId, T)>) -> Keys<T> {
-    keys.into_iter().unzip()
+fn columns<T: Clone>(keys: &BTreeSet<(OrganizationId, T)>) -> Keys<T> {
+    keys.iter().cloned().unzip()
 }
 
 impl Touched {
@@ -117,6 +118,9 @@ impl Touched {
             match &request.body {
                 RequestBody::UserRequested(call) => {
                     touched.users.insert((organization, call.user_id));
+                    if !matches!(call.operation, UserOperation::Create(_)) {
+                        touched.members.insert((organization, call.user_id));
+                    }
                     touched.workspaces.insert((organization, call.default_workspace));
                     touched.operation(organization, &call.operation);
                 }
@@ -194,25 +198,35 @@ fn uuids(text: &str) -> impl Iterator<Item = Uuid> {
 /// Where Postgres fails or holds something that cannot be read.
 pub(crate) async fn load(store: &Store, requests: &[Request]) -> Result<Loaded, StoreError> {
     let touched = Touched::by(requests);
-    let organizations: Vec<_> = touched.organizations.into_iter().collect();
-    let events = touched.events;
-    let (users, user_names) = (columns(touched.users), columns(touched.user_names));
-    let (workspaces, workspace_names) = (columns(touched.workspaces), columns(touched.workspace_names));
-    let (settings_of, tokens) = (touched.settings_of.into_iter().collect::<Vec<_>>(), columns(touched.tokens));
-    let ((), _, heads, recorded, by_id, by_name, workspaces, named, organizations, tokens) = try_join!(
-        store.command("BEGIN"),
-        async { store.query(ENSURE_HEADS, &[&organizations]).await },
+    let logs = touched.organizations.len();
+    let loaded = read(store, &touched).await?;
+    if loaded.heads.len() == logs {
+        return Ok(loaded);
+    }
+    // The first request of an organisation: its log begins, and is then locked like any other.
+    store.command("ROLLBACK").await?;
+    store.query(ENSURE_HEADS, &[&touched.organizations.iter().copied().collect::<Vec<_>>()]).await?;
+    read(store, &touched).await
+}
+
+async fn read(store: &Store, touched: &Touched) -> Result<Loaded, StoreError> {
+    let organizations: Vec<_> = touched.organizations.iter().copied().collect();
+    let events = &touched.events;
+    let (users, members, user_names) = (columns(&touched.users), columns(&touched.members), columns(&touched.user_names));
+    let (workspaces, workspace_names) = (columns(&touched.workspaces), columns(&touched.workspace_names));
+    let (settings_of, tokens) = (touched.settings_of.iter().copied().collect::<Vec<_>>(), columns(&touched.tokens));
+    let ((), heads, recorded, users, workspaces, named, organizations, tokens) = try_join!(
+        store.begin(),
         async { store.query(LOCK_HEADS, &[&organizations]).await },
         async { store.query(RECORDED, &[&events.0, &events.1]).await },
-        async { store.query_if(!users.0.is_empty(), USERS_BY_ID, &[&users.0, &users.1]).await },
-        async { store.query_if(!user_names.0.is_empty(), USERS_BY_NAME, &[&user_names.0, &user_names.1]).await },
-        async { store.query_if(!workspaces.0.is_empty(), WORKSPACES, &[&workspaces.0, &workspaces.1, &users.0, &users.1]).await },
+        async { store.query_if(!users.0.is_empty(), USERS, &[&users.0, &users.1, &user_names.0, &user_names.1]).await },
+        async { store.query_if(!workspaces.0.is_empty(), WORKSPACES, &[&workspaces.0, &workspaces.1, &members.0, &members.1]).await },
         async { store.query_if(!workspace_names.0.is_empty(), WORKSPACES_BY_NAME, &[&workspace_names.0, &workspace_names.1]).await },
         async { store.query_if(!settings_of.is_empty(), ORGANIZATIONS, &[&settings_of]).await },
         async { store.query_if(!tokens.0.is_empty(), TOKENS, &[&tokens.0, &tokens.1]).await },
     )?;
     let mut state = State::default();
-    for row in by_id.iter().chain(&by_name) {
+    for row in &users {
         let Json(resource) = row.try_get("resource")?;
         state.apply(row.try_get("organization_id")?, &Change::PutUser(User { id: row.try_get("id")?, resource: Arc::new(resource) }));
     }

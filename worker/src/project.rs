@@ -5,30 +5,37 @@ use rollcall_events::membership::memberships;
 use rollcall_events::{OrganizationId, Timestamp, TokenId, UserId, WorkspaceId};
 use rollcall_scim::fold::fold as fold_case;
 use rollcall_scim::resource::{Attributes, text};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use tokio_postgres::types::Json;
+use tokio_postgres::types::{Json, ToSql};
 
 use crate::decide::{Change, Token, User, Workspace};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, array_text};
 
 /// Every statement of this room, to be prepared.
 pub(crate) const STATEMENTS: &[&str] =
-    &[DELETE_USERS, PUT_USERS, DELETE_MEMBERS, INSERT_MEMBERS, PUT_ORGANIZATIONS, PUT_WORKSPACES, PUT_TOKENS, REVOKE_TOKENS, NOTIFY];
+    &[DELETE_USERS, PUT_USERS, DELETE_MEMBERS, PUT_ORGANIZATIONS, PUT_WORKSPACES, PUT_TOKENS, REVOKE_TOKENS];
 
 const DELETE_USERS: &str = "
     DELETE FROM users u USING unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
     WHERE u.organization_id = k.organization_id AND u.id = k.id";
 
+/// Writes users and their memberships; memberships that users had before are gone by then.
 const PUT_USERS: &str = "
+    WITH joined AS (
+        INSERT INTO workspace_members (organization_id, workspace_id, user_id, permissions, teams)
+        SELECT m.organization_id, m.workspace_id, m.user_id, m.permissions::text[], m.teams
+        FROM unnest($12::uuid[], $13::uuid[], $14::uuid[], $15::text[], $16::jsonb[])
+            AS m (organization_id, workspace_id, user_id, permissions, teams)
+    )
     INSERT INTO users (
         organization_id, id, user_name_key, external_id, active, display_name_key, primary_email_key, email_keys,
         resource, created_at, last_modified_at
     )
     SELECT u.organization_id, u.id, u.user_name_key, u.external_id, u.active, u.display_name_key, u.primary_email_key,
-        ARRAY (SELECT jsonb_array_elements_text(u.email_keys)), u.resource, u.created_at, u.last_modified_at
+        u.email_keys::text[], u.resource, u.created_at, u.last_modified_at
     FROM unnest(
-        $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::boolean[], $6::text[], $7::text[], $8::jsonb[],
+        $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::boolean[], $6::text[], $7::text[], $8::text[],
         $9::jsonb[], $10::timestamptz[], $11::timestamptz[]
     ) AS u (
         organization_id, id, user_name_key, external_id, active, display_name_key, primary_email_key, email_keys,
@@ -42,11 +49,6 @@ const PUT_USERS: &str = "
 const DELETE_MEMBERS: &str = "
     DELETE FROM workspace_members m USING unnest($1::uuid[], $2::uuid[]) AS k (organization_id, user_id)
     WHERE m.organization_id = k.organization_id AND m.user_id = k.user_id";
-
-const INSERT_MEMBERS: &str = "
-    INSERT INTO workspace_members (organization_id, workspace_id, user_id, permissions, teams)
-    SELECT m.organization_id, m.workspace_id, m.user_id, ARRAY (SELECT jsonb_array_elements_text(m.permissions)), m.teams
-    FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::jsonb[], $5::jsonb[]) AS m (organization_id, workspace_id, user_id, permissions, teams)";
 
 const PUT_ORGANIZATIONS: &str = "
     INSERT INTO organizations (id, name, created_at) SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[])";
@@ -70,9 +72,6 @@ const REVOKE_TOKENS: &str = "
     UPDATE scim_tokens t SET revoked_at = k.revoked_at
     FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS k (organization_id, id, revoked_at)
     WHERE t.organization_id = k.organization_id AND t.id = k.id";
-
-/// Tells listening applications, and the apis whose caches hold tokens.
-const NOTIFY: &str = "SELECT pg_notify(channel, organization_id::text) FROM unnest($1::text[], $2::uuid[]) AS n (channel, organization_id)";
 
 /// The channel that applications listen on.
 const APPLICATION_CHANNEL: &str = "rollcall_v1";
@@ -126,14 +125,12 @@ impl Projection {
     pub(crate) async fn write(&self, store: &Store) -> Result<(), StoreError> {
         try_join!(
             delete(store, DELETE_USERS, &self.removed_users),
-            self.put_users(store),
             delete(store, DELETE_MEMBERS, &self.stale_members),
-            self.insert_members(store),
+            self.put_users(store),
             self.put_organizations(store),
             self.put_workspaces(store),
             self.put_tokens(store),
             self.revoke_tokens(store),
-            self.notify(store),
         )
         .map(|_| ())
     }
@@ -146,46 +143,45 @@ impl Projection {
         let active: Vec<_> = users().map(|user| user.resource.get("active") == Some(&Value::Bool(true))).collect();
         let display_names: Vec<_> = users().map(|user| text(&user.resource, "displayName").map(fold_case)).collect();
         let primary_emails: Vec<_> = users().map(|user| primary_email_key(&user.resource)).collect();
-        let emails: Vec<_> = users().map(|user| json!(email_keys(&user.resource))).collect();
+        let emails: Vec<_> = users().map(|user| array_text(email_keys(&user.resource))).collect();
         let resources: Vec<_> = users().map(|user| Json(&*user.resource)).collect();
         let created: Vec<_> = users().map(|user| timestamp(user.created())).collect::<Result<_, _>>()?;
         let modified: Vec<_> = users().map(|user| timestamp(user.last_modified())).collect::<Result<_, _>>()?;
-        store
-            .query_if(
-                !ids.is_empty(),
-                PUT_USERS,
-                &[
-                    &organizations,
-                    &ids,
-                    &names,
-                    &external_ids,
-                    &active,
-                    &display_names,
-                    &primary_emails,
-                    &emails,
-                    &resources,
-                    &created,
-                    &modified,
-                ],
-            )
-            .await
-            .map(|_| ())
+        let members = self.members()?;
+        let parameters: [&(dyn ToSql + Sync); 16] = [
+            &organizations,
+            &ids,
+            &names,
+            &external_ids,
+            &active,
+            &display_names,
+            &primary_emails,
+            &emails,
+            &resources,
+            &created,
+            &modified,
+            &members.organizations,
+            &members.workspaces,
+            &members.users,
+            &members.permissions,
+            &members.teams,
+        ];
+        store.query_if(!ids.is_empty(), PUT_USERS, &parameters).await.map(|_| ())
     }
 
-    async fn insert_members(&self, store: &Store) -> Result<(), StoreError> {
-        let (mut organizations, mut workspaces, mut users) = (Vec::new(), Vec::<WorkspaceId>::new(), Vec::new());
-        let (mut permissions, mut teams) = (Vec::new(), Vec::new());
+    /// The memberships of the users that are written.
+    fn members(&self) -> Result<MemberColumns, StoreError> {
+        let mut columns = MemberColumns::default();
         for ((organization, id), user) in &self.users {
             for membership in memberships(&user.resource).map_err(|error| StoreError::Unreadable(error.detail))? {
-                organizations.push(*organization);
-                workspaces.push(membership.workspace_id);
-                users.push(*id);
-                permissions.push(json!(membership.permissions));
-                teams.push(membership.teams);
+                columns.organizations.push(*organization);
+                columns.workspaces.push(membership.workspace_id);
+                columns.users.push(*id);
+                columns.permissions.push(array_text(membership.permissions));
+                columns.teams.push(membership.teams);
             }
         }
-        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 5] = [&organizations, &workspaces, &users, &permissions, &teams];
-        store.query_if(!users.is_empty(), INSERT_MEMBERS, &parameters).await.map(|_| ())
+        Ok(columns)
     }
 
     async fn put_organizations(&self, store: &Store) -> Result<(), StoreError> {
@@ -218,15 +214,26 @@ impl Projection {
         store.query_if(!ids.is_empty(), REVOKE_TOKENS, &[&organizations, &ids, &times]).await.map(|_| ())
     }
 
-    async fn notify(&self, store: &Store) -> Result<(), StoreError> {
+    /// Commits, and by that tells listening applications, and the apis that keep tokens in memory, whose organisation has changed.
+    pub(crate) fn commit(&self) -> String {
         let users = self.users.keys().chain(&self.removed_users).map(|key| (APPLICATION_CHANNEL, key.0));
         let workspaces = self.workspaces.iter().flat_map(|row| [(APPLICATION_CHANNEL, row.0), (SETTINGS_CHANNEL, row.0)]);
         let tokens = self.tokens.iter().map(|row| row.0).chain(self.revoked.keys().map(|key| key.0));
         let tokens = tokens.map(|organization| (SETTINGS_CHANNEL, organization));
-        let all: BTreeSet<_> = users.chain(workspaces).chain(tokens).collect();
-        let (channels, organizations): (Vec<_>, Vec<_>) = all.into_iter().unzip();
-        store.query_if(!channels.is_empty(), NOTIFY, &[&channels, &organizations]).await.map(|_| ())
+        let told: BTreeSet<_> = users.chain(workspaces).chain(tokens).collect();
+        let notify = told.into_iter().map(|(channel, organization)| format!("NOTIFY {channel}, '{organization}'; "));
+        notify.chain(["COMMIT".to_owned()]).collect()
     }
+}
+
+/// The columns of memberships to be written.
+#[derive(Default)]
+struct MemberColumns {
+    organizations: Vec<OrganizationId>,
+    workspaces: Vec<WorkspaceId>,
+    users: Vec<UserId>,
+    permissions: Vec<String>,
+    teams: Vec<Value>,
 }
 
 async fn delete(store: &Store, sql: &'static str, keys: &BTreeSet<Key<UserId>>) -> Result<(), StoreError> {

@@ -1,23 +1,30 @@
 //! Records decisions in the log: gives each its place, hashes it, writes all of them in one statement.
 
-use rollcall_events::log::{CompactRange, Hash, Header, OutcomeKind, Salt, commitment};
+use rollcall_events::actor::Actor;
+use rollcall_events::log::{CompactRange, Hash, Header, OutcomeKind, Salt, canonical, commitment};
 use rollcall_events::request::Request;
 use rollcall_events::{EventId, OrganizationId, Timestamp};
-use serde_json::{Value, json};
+use rollcall_scim::ScimError;
 use std::collections::HashMap;
-use std::fmt::Write as _;
+use tokio_postgres::types::{Json, ToSql};
 use uuid::Uuid;
 
 use crate::decide::Decision;
-use crate::store::{Store, StoreError};
+use crate::store::{RawJson, Store, StoreError, array_text};
 
 /// Every statement of this room, to be prepared.
-pub(crate) const STATEMENTS: &[&str] = &[INSERT_EVENTS, MOVE_HEADS];
+pub(crate) const STATEMENTS: &[&str] = &[APPEND];
 
 /// The version of the payloads' form.
 const SCHEMA_VERSION: u16 = 1;
 
-const INSERT_EVENTS: &str = "
+/// Appends the entries and moves the heads to where they end.
+const APPEND: &str = "
+    WITH moved AS (
+        UPDATE log_heads h SET size = k.size, peaks = k.peaks::bytea[]
+        FROM unnest($17::uuid[], $18::bigint[], $19::text[]) AS k (organization_id, size, peaks)
+        WHERE h.organization_id = k.organization_id
+    )
     INSERT INTO events (
         organization_id, seq, event_id, type, schema_version, subject_type, subject_id,
         actor, requested_at, recorded_at, outcome, error, payload, salt, commitment, leaf
@@ -32,12 +39,6 @@ const INSERT_EVENTS: &str = "
         actor, requested_at, recorded_at, outcome, error, payload, salt, commitment, leaf
     )";
 
-/// An array of arrays cannot be unnested by one level, so each head's peaks come as the text of an array.
-const MOVE_HEADS: &str = "
-    UPDATE log_heads h SET size = k.size, peaks = k.peaks::bytea[]
-    FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS k (organization_id, size, peaks)
-    WHERE h.organization_id = k.organization_id";
-
 /// The columns of the rows to be written.
 #[derive(Default)]
 struct Columns {
@@ -47,12 +48,12 @@ struct Columns {
     event_type: Vec<&'static str>,
     subject_type: Vec<Option<&'static str>>,
     subject_id: Vec<Option<Uuid>>,
-    actor: Vec<Value>,
+    actor: Vec<Json<Actor>>,
     requested_at: Vec<Timestamp>,
     recorded_at: Vec<Timestamp>,
     outcome: Vec<&'static str>,
-    error: Vec<Option<Value>>,
-    payload: Vec<Value>,
+    error: Vec<Option<Json<ScimError>>>,
+    payload: Vec<RawJson>,
     salt: Vec<Vec<u8>>,
     commitment: Vec<Vec<u8>>,
     leaf: Vec<Vec<u8>>,
@@ -80,9 +81,10 @@ impl Appendix {
     ///
     /// # Errors
     /// Where it cannot be hashed.
-    pub(crate) fn append(&mut self, request: &Request, decision: Decision) -> Result<(), StoreError> {
+    pub(crate) fn append(&mut self, request: &Request, decision: &Decision) -> Result<(), StoreError> {
         let head = self.heads.entry(request.organization_id).or_default();
         let salt = Salt::generate()?;
+        let payload = canonical(&decision.payload)?;
         let header = Header {
             organization_id: request.organization_id,
             seq: head.size() + 1,
@@ -95,78 +97,60 @@ impl Appendix {
             requested_at: request.requested_at,
             recorded_at: self.recorded_at,
             outcome: if decision.error.is_some() { OutcomeKind::Rejected } else { OutcomeKind::Applied },
-            error: decision.error,
-            commitment: commitment(salt, &decision.payload)?,
+            error: decision.error.clone(),
+            commitment: commitment(salt, &payload),
         };
         let leaf = header.leaf()?;
         head.append(leaf);
-        self.columns.push(header, decision.payload, salt, leaf);
+        self.columns.push(header, RawJson(payload), salt, leaf);
         Ok(())
     }
 
-    /// Writes the entries.
-    pub(crate) async fn insert(&self, store: &Store) -> Result<(), StoreError> {
+    /// Writes the entries and moves the heads.
+    pub(crate) async fn write(&self, store: &Store) -> Result<(), StoreError> {
         let c = &self.columns;
         let version = i16::try_from(SCHEMA_VERSION).unwrap_or(i16::MAX);
-        store
-            .query(
-                INSERT_EVENTS,
-                &[
-                    &c.organization_id,
-                    &c.seq,
-                    &c.event_id,
-                    &c.event_type,
-                    &c.subject_type,
-                    &c.subject_id,
-                    &c.actor,
-                    &c.requested_at,
-                    &c.recorded_at,
-                    &c.outcome,
-                    &c.error,
-                    &c.payload,
-                    &c.salt,
-                    &c.commitment,
-                    &c.leaf,
-                    &version,
-                ],
-            )
-            .await
-            .map(|_| ())
-    }
-
-    /// Moves the heads to where the entries end.
-    pub(crate) async fn move_heads(&self, store: &Store) -> Result<(), StoreError> {
         let organizations: Vec<_> = self.heads.keys().copied().collect();
         let sizes: Vec<_> = self.heads.values().map(|head| i64::try_from(head.size()).unwrap_or(i64::MAX)).collect();
-        let peaks: Vec<_> = self.heads.values().map(array_text).collect();
-        store.query(MOVE_HEADS, &[&organizations, &sizes, &peaks]).await.map(|_| ())
+        let peaks: Vec<_> = self.heads.values().map(|head| array_text(head.peaks().iter().map(|peak| format!("\\x{peak}")))).collect();
+        let parameters: [&(dyn ToSql + Sync); 19] = [
+            &c.organization_id,
+            &c.seq,
+            &c.event_id,
+            &c.event_type,
+            &c.subject_type,
+            &c.subject_id,
+            &c.actor,
+            &c.requested_at,
+            &c.recorded_at,
+            &c.outcome,
+            &c.error,
+            &c.payload,
+            &c.salt,
+            &c.commitment,
+            &c.leaf,
+            &version,
+            &organizations,
+            &sizes,
+            &peaks,
+        ];
+        store.query(APPEND, &parameters).await.map(|_| ())
     }
-}
-
-/// The peaks as Postgres writes an array of bytea: `{"\\x00…","\\x01…"}`.
-fn array_text(head: &CompactRange) -> String {
-    let mut text = String::from("{");
-    for (index, peak) in head.peaks().iter().enumerate() {
-        let separator = if index == 0 { "" } else { "," };
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{separator}\"\\\\x{peak}\"");
-    }
-    text + "}"
 }
 
 impl Columns {
-    fn push(&mut self, header: Header, payload: Value, salt: Salt, leaf: Hash) {
+    fn push(&mut self, header: Header, payload: RawJson, salt: Salt, leaf: Hash) {
         self.organization_id.push(header.organization_id);
         self.seq.push(i64::try_from(header.seq).unwrap_or(i64::MAX));
         self.event_id.push(header.event_id);
         self.event_type.push(header.event_type.as_str());
         self.subject_type.push(header.subject_type.map(rollcall_events::log::SubjectType::as_str));
         self.subject_id.push(header.subject_id);
-        self.actor.push(json!(header.actor));
+        self.actor.push(Json(header.actor));
         self.requested_at.push(header.requested_at);
         self.recorded_at.push(header.recorded_at);
         self.outcome.push(header.outcome.as_str());
-        self.error.push(header.error.map(|error| json!(error)));
+        self.error.push(header.error.map(Json));
         self.payload.push(payload);
         self.salt.push(salt.as_bytes().to_vec());
         self.commitment.push(header.commitment.as_bytes().to_vec());

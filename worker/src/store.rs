@@ -2,11 +2,14 @@
 
 use std::collections::HashMap;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::{BufMut, BytesMut};
 use secrecy::{ExposeSecret, SecretString};
+use std::error::Error;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{IsNull, ToSql, Type, accepts, to_sql_checked};
 use tokio_postgres::{Client, NoTls, Row, Statement};
 
 use crate::decide::MalformedFact;
@@ -16,14 +19,15 @@ use rollcall_events::log::{InvalidRange, NotCanonical};
 /// How long to try to reach the server before a connection attempt has failed.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Key look-ups are all that the worker reads. A plan made while a table was empty must not become a scan of it once it is full.
-const SESSION: &str =
-    "SET statement_timeout = '60s'; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off";
+/// Key look-ups are all that the worker reads, and to plan every batch anew would cost more than to run it.
+const SESSION: &str = "SET statement_timeout = '60s'; SET jit = off; SET plan_cache_mode = force_generic_plan;
+    SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off";
 
 /// A connection that is ready to apply batches.
 pub(crate) struct Store {
     client: Client,
     statements: HashMap<&'static str, Statement>,
+    batches: AtomicU64,
 }
 
 /// Why a batch could not be applied. Nothing of it was.
@@ -112,7 +116,7 @@ impl Store {
         for sql in load::STATEMENTS.iter().chain(record::STATEMENTS).chain(project::STATEMENTS) {
             statements.insert(*sql, client.prepare(sql).await?);
         }
-        Ok(Self { client, statements })
+        Ok(Self { client, statements, batches: AtomicU64::new(0) })
     }
 
     /// Whether the connection is gone.
@@ -120,8 +124,18 @@ impl Store {
         self.client.is_closed()
     }
 
-    /// Runs a statement without parameters, such as BEGIN.
-    pub(crate) async fn command(&self, sql: &'static str) -> Result<(), StoreError> {
+    /// Begins a batch's transaction.
+    ///
+    /// While a table is empty all its indexes cost the same, and a plan made then may look through one that has only the organisation in
+    /// common with the look-up. So plans are made anew whenever the number of batches has doubled: since all events of an organisation
+    /// come through one connection, no plan is older than half of what it looks through.
+    pub(crate) async fn begin(&self) -> Result<(), StoreError> {
+        let batches = self.batches.fetch_add(1, Ordering::Relaxed) + 1;
+        self.command(if batches.is_power_of_two() { "DISCARD PLANS; BEGIN" } else { "BEGIN" }).await
+    }
+
+    /// Runs statements without parameters, such as COMMIT.
+    pub(crate) async fn command(&self, sql: &str) -> Result<(), StoreError> {
         Ok(self.client.batch_execute(sql).await?)
     }
 
@@ -141,5 +155,52 @@ impl Store {
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, StoreError> {
         if needed { self.query(sql, parameters).await } else { Ok(Vec::new()) }
+    }
+}
+
+/// JSON that is written already, for a jsonb parameter.
+#[derive(Debug)]
+pub(crate) struct RawJson(pub(crate) Vec<u8>);
+
+impl ToSql for RawJson {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        // The version of jsonb's binary form.
+        out.put_u8(1);
+        out.put_slice(&self.0);
+        Ok(IsNull::No)
+    }
+
+    accepts!(JSONB);
+    to_sql_checked!();
+}
+
+/// An array as Postgres writes one: `{"a","b"}`. An array of arrays cannot be unnested by one level, so arrays that belong to a row travel as text.
+pub(crate) fn array_text(values: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    let mut text = String::from("{");
+    for value in values {
+        if text.len() > 1 {
+            text.push(',');
+        }
+        text.push('"');
+        for character in value.as_ref().chars() {
+            if matches!(character, '"' | '\\') {
+                text.push('\\');
+            }
+            text.push(character);
+        }
+        text.push('"');
+    }
+    text.push('}');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_array_is_quoted_as_postgres_quotes_it() {
+        assert_eq!(array_text(["a", "b,c", "", "NULL", r#"q"\b"#]), r#"{"a","b,c","","NULL","q\"\\b"}"#);
+        assert_eq!(array_text([] as [&str; 0]), "{}");
     }
 }

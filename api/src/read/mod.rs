@@ -21,8 +21,8 @@ use crate::error::ApiError;
 const CONNECT: Duration = Duration::from_secs(3);
 /// How long a call may wait for a connection of the pool.
 const WAIT: Duration = Duration::from_secs(2);
-/// No read may run longer; and a plan made while a table was empty must not become a scan of it once it is full.
-const SESSION: &str = "-c statement_timeout=5s -c idle_in_transaction_session_timeout=10s -c jit=off -c enable_seqscan=off";
+/// No read may run longer; and a plan made while a table was empty, when all indexes cost the same, must not outlive that.
+const SESSION: &str = "-c statement_timeout=5s -c jit=off -c enable_seqscan=off -c plan_cache_mode=force_custom_plan";
 
 /// A pool of connections with prepared statements.
 #[derive(Clone)]

@@ -1,10 +1,7 @@
 //! The hash, and the commitment that hides a payload behind a salt.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::fmt;
-
-use super::{NotCanonical, canonical};
 
 const PAYLOAD_CONTEXT: &str = "rollcall 2026 payload";
 
@@ -51,14 +48,11 @@ impl Salt {
     }
 }
 
-/// `H("rollcall 2026 payload", salt ‖ JCS(payload))`.
-///
-/// # Errors
-/// Where the payload has no canonical form.
-pub fn commitment(salt: Salt, payload: &Value) -> Result<Hash, NotCanonical> {
+/// `H("rollcall 2026 payload", salt ‖ JCS(payload))`; the payload is given in its canonical form.
+pub fn commitment(salt: Salt, canonical_payload: &[u8]) -> Hash {
     let mut hasher = blake3::Hasher::new_derive_key(PAYLOAD_CONTEXT);
-    hasher.update(&salt.0).update(&canonical(payload)?);
-    Ok(Hash(hasher.finalize().into()))
+    hasher.update(&salt.0).update(canonical_payload);
+    Hash(hasher.finalize().into())
 }
 
 /// A salt is as secret as the payload that it hides.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use uuid::Uuid;
 
-use super::{Hash, NotCanonical, canonical};
+use super::{Hash, NotCanonical};
 use crate::actor::Actor;
 use crate::{EventId, OrganizationId, Timestamp};
 
@@ -91,61 +91,62 @@ names!(
     }
 );
 
-/// The header of a log entry.
+/// The header of a log entry. The fields stand in the order of their names, here and in what is inside, so that the plain JSON of a header is its
+/// canonical form; a test holds that to the library's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
-    /// Whose log it is in.
-    pub organization_id: OrganizationId,
-    /// Its place in that log: 1, 2, 3 …
-    pub seq: u64,
+    /// Who asked.
+    pub actor: Actor,
+    /// The commitment to the payload.
+    pub commitment: Hash,
+    /// Why it had no effect.
+    pub error: Option<ScimError>,
     /// The request that it answers.
     pub event_id: EventId,
+    /// Whose log it is in.
+    pub organization_id: OrganizationId,
+    /// Whether it had its effect.
+    pub outcome: OutcomeKind,
+    /// When it was recorded, by the worker's clock.
+    pub recorded_at: Timestamp,
+    /// When it was asked for, by the api's clock.
+    pub requested_at: Timestamp,
+    /// The version of the payload's form.
+    pub schema_version: u16,
+    /// Its place in that log: 1, 2, 3 …
+    pub seq: u64,
+    /// Which of them.
+    pub subject_id: Option<Uuid>,
+    /// What kind of thing it happened to.
+    pub subject_type: Option<SubjectType>,
     /// What happened.
     #[serde(rename = "type")]
     pub event_type: EventType,
-    /// The version of the payload's form.
-    pub schema_version: u16,
-    /// What kind of thing it happened to.
-    pub subject_type: Option<SubjectType>,
-    /// Which of them.
-    pub subject_id: Option<Uuid>,
-    /// Who asked.
-    pub actor: Actor,
-    /// When it was asked for, by the api's clock.
-    pub requested_at: Timestamp,
-    /// When it was recorded, by the worker's clock.
-    pub recorded_at: Timestamp,
-    /// Whether it had its effect.
-    pub outcome: OutcomeKind,
-    /// Why not.
-    pub error: Option<ScimError>,
-    /// The commitment to the payload.
-    pub commitment: Hash,
 }
 
 impl Header {
     /// `H("rollcall 2026 leaf", JCS(header))`.
     ///
     /// # Errors
-    /// Where the header has no canonical form; a header made of these types has one.
+    /// Where the header cannot be written as JSON; a header made of these types can.
     pub fn leaf(&self) -> Result<Hash, NotCanonical> {
-        Ok(Hash(blake3::derive_key(LEAF_CONTEXT, &canonical(self)?)))
+        Ok(Hash(blake3::derive_key(LEAF_CONTEXT, &serde_json::to_vec(self)?)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::{Salt, commitment};
+    use crate::log::{Salt, canonical, commitment};
+    use proptest::prelude::*;
     use serde_json::json;
 
-    /// If this fails, the format of the log has changed, and every log written before can no longer be verified.
-    #[test]
-    fn the_format_of_the_log_does_not_change() {
+    fn header(actor: Actor, detail: &str) -> Header {
         let id = |n: u128| Uuid::from_u128(n);
         let salt = Salt::from_bytes(&[9; 16]).unwrap();
-        let header = Header {
+        let payload = canonical(&json!({"resource": {"userName": "ada"}, "changed": []})).unwrap();
+        Header {
             organization_id: OrganizationId(id(1)),
             seq: 1,
             event_id: EventId(id(2)),
@@ -153,15 +154,22 @@ mod tests {
             schema_version: 1,
             subject_type: Some(SubjectType::User),
             subject_id: Some(id(3)),
-            actor: Actor { address: "203.0.113.7".parse().ok(), ..Actor::operator("test") },
+            actor,
             requested_at: "2026-01-02T03:04:05Z".parse().unwrap(),
             recorded_at: "2026-01-02T03:04:05.25Z".parse().unwrap(),
             outcome: OutcomeKind::Rejected,
-            error: Some(ScimError::uniqueness("userName is taken")),
-            commitment: commitment(salt, &json!({"resource": {"userName": "ada"}, "changed": []})).unwrap(),
-        };
+            error: Some(ScimError::uniqueness(detail)),
+            commitment: commitment(salt, &payload),
+        }
+    }
+
+    /// If this fails, the format of the log has changed, and every log written before can no longer be verified.
+    #[test]
+    fn the_format_of_the_log_does_not_change() {
+        let actor = Actor { address: "203.0.113.7".parse().ok(), ..Actor::operator("test") };
+        let header = header(actor, "userName is taken");
         assert_eq!(
-            String::from_utf8(canonical(&header).unwrap()).unwrap(),
+            serde_json::to_string(&header).unwrap(),
             concat!(
                 r#"{"actor":{"address":"203.0.113.7","label":"test"},"commitment":"108af39f79e9b5da1f357f18526b216e8824"#,
                 r#"228b006046aa643d44b05e980e65","error":{"detail":"userName is taken","scimType":"uniqueness","status""#,
@@ -172,6 +180,19 @@ mod tests {
             )
         );
         assert_eq!(header.leaf().unwrap().to_string(), "858e31b98aa355de35ea2bc78e6b473e94782a4cda6be1a1410b6476f17b5b48");
+    }
+
+    proptest! {
+        #[test]
+        fn a_header_is_written_in_its_canonical_form(
+            label in proptest::option::of("\\PC{0,12}"), origin in proptest::option::of("\\PC{0,12}"),
+            user_agent in proptest::option::of("[\u{0}-\u{1f}\"\\\\/é😀a]{0,12}"), detail in "\\PC{0,12}", token in any::<Option<u128>>(),
+        ) {
+            let token_id = token.map(|n| crate::TokenId(Uuid::from_u128(n)));
+            let actor = Actor { address: "2001:db8::7".parse().ok(), label, service_origin: origin, token_id, user_agent };
+            let header = header(actor, &detail);
+            prop_assert_eq!(serde_json::to_vec(&header).unwrap(), serde_json_canonicalizer::to_vec(&header).unwrap());
+        }
     }
 
     #[test]

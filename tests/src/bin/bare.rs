@@ -23,6 +23,10 @@ use tokio_postgres::NoTls;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
+/// The same as the services have: allocation is not what is compared.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const QUEUE: &str = "bare.requested";
 const BATCH: u16 = 500;
 const TABLES: &str = "

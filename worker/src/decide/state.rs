@@ -178,7 +178,7 @@ pub(crate) struct MalformedFact {
 }
 
 /// What a recorded fact does to the projections: the live path and every rebuild go through here.
-pub(crate) fn fold(event_type: EventType, subject_id: Option<uuid::Uuid>, payload: &Value) -> Result<Option<Change>, MalformedFact> {
+pub(crate) fn fold(event_type: EventType, subject_id: Option<uuid::Uuid>, mut payload: Value) -> Result<Option<Change>, MalformedFact> {
     let malformed = |reason: &dyn std::fmt::Display| MalformedFact { event_type, reason: reason.to_string() };
     let subject = || subject_id.ok_or_else(|| malformed(&"it has no subject"));
     let change = match event_type {
@@ -187,8 +187,8 @@ pub(crate) fn fold(event_type: EventType, subject_id: Option<uuid::Uuid>, payloa
             if payload["changed"].as_array().is_none_or(Vec::is_empty) {
                 return Ok(None);
             }
-            let resource = payload["resource"].as_object().ok_or_else(|| malformed(&"it has no resource"))?;
-            Change::PutUser(User { id: UserId(subject()?), resource: Arc::new(resource.clone()) })
+            let Value::Object(resource) = payload["resource"].take() else { return Err(malformed(&"it has no resource")) };
+            Change::PutUser(User { id: UserId(subject()?), resource: Arc::new(resource) })
         }
         EventType::UserDeleted => Change::DeleteUser(UserId(subject()?)),
         EventType::OrganizationCreated => {
@@ -196,8 +196,8 @@ pub(crate) fn fold(event_type: EventType, subject_id: Option<uuid::Uuid>, payloa
             let created_at = serde_json::from_value(payload["created_at"].clone()).map_err(|error| malformed(&error))?;
             Change::PutOrganization { id: OrganizationId(subject()?), name, created_at }
         }
-        EventType::WorkspaceCreated => Change::PutWorkspace(read(payload, "workspace").map_err(|error| malformed(&error))?),
-        EventType::TokenIssued => Change::PutToken(read(payload, "token").map_err(|error| malformed(&error))?),
+        EventType::WorkspaceCreated => Change::PutWorkspace(read(&payload, "workspace").map_err(|error| malformed(&error))?),
+        EventType::TokenIssued => Change::PutToken(read(&payload, "token").map_err(|error| malformed(&error))?),
         EventType::TokenRevoked => {
             let revoked_at = serde_json::from_value(payload["revoked_at"].clone()).map_err(|error| malformed(&error))?;
             Change::RevokeToken { id: TokenId(subject()?), revoked_at }

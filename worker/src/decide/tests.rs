@@ -47,7 +47,7 @@ impl Story {
         let request = self.request(body);
         let decision = decide(&self.state, &request);
         assert_eq!(decision, decide(&self.state, &request), "the same input gives the same facts");
-        if let Some(change) = fold(decision.event_type, decision.subject.map(|(_, id)| id), &decision.payload).unwrap() {
+        if let Some(change) = fold(decision.event_type, decision.subject.map(|(_, id)| id), decision.payload.clone()).unwrap() {
             self.state.apply(ACME, &change);
         }
         decision

@@ -8,7 +8,7 @@ use rollcall_scim::fold::fold as fold_case;
 use rollcall_scim::resource::{Attributes, Meta, changed_paths, stamp, text, without_stamp};
 use rollcall_scim::schema::{ROLLCALL_SCHEMA, USER};
 use rollcall_scim::{ScimError, patch, validate};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::state::{State, User};
@@ -143,15 +143,19 @@ fn applied(
     resource: Attributes,
 ) -> Decision {
     let changed: Vec<_> = changed_paths(before, &resource).into_iter().filter(|path| path != "meta" && path != "schemas").collect();
-    let payload = json!({"operation": call.operation.name(), "resource": resource, "changed": changed});
-    let mut shown = resource;
+    let mut shown = resource.clone();
+    let payload = Map::from_iter([
+        ("operation".to_owned(), Value::from(call.operation.name())),
+        ("resource".to_owned(), Value::Object(resource)),
+        ("changed".to_owned(), Value::from(changed)),
+    ]);
     let ids: Vec<_> = memberships(&shown).unwrap_or_default().into_iter().map(|membership| membership.workspace_id).collect();
     show_names(&mut shown, &state.workspace_names(request.organization_id, ids.into_iter()));
     Decision {
         event_type,
         subject: Some((SubjectType::User, call.user_id.0)),
         error: None,
-        payload,
+        payload: Value::Object(payload),
         outcome: Outcome::Applied { resource: Some(shown) },
     }
 }
