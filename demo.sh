@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Makes a demo organization with two workspaces and a token, once, and remembers them in an env file; then provisions three users by SCIM.
+# Needs rollcall-worker with its settings in the environment, and ROLLCALL_URL. Used by ./dev up and by docker compose alike.
+#   demo.sh ENV-FILE [MORE LINES FOR IT...]
+set -euo pipefail
+env_file=$1; shift
+
+say() { printf '\033[1m▸ %s\033[0m\n' "$*" >&2; }
+
+# One member of a JSON object on standard input.
+value() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }
+
+if [ ! -e "$env_file" ]; then
+  say "making a demo organization, two workspaces and a token"
+  organization=$(rollcall-worker organization create Demo | value id)
+  marketing=$(rollcall-worker workspace create --organization "$organization" Marketing | value id)
+  rollcall-worker workspace create --organization "$organization" Sales >/dev/null
+  token=$(rollcall-worker token issue --organization "$organization" --label Demo --default-workspace "$marketing" \
+    --service-origin hr.example.com | value token)
+  (
+    umask 077
+    printf '%s\n' "# For scripts to source." "export ROLLCALL_URL=$ROLLCALL_URL" "export ROLLCALL_TOKEN=$token" \
+      "export ROLLCALL_ORIGIN=hr.example.com" "export ROLLCALL_ORGANIZATION=$organization" "$@" >"$env_file.new"
+  )
+  mv "$env_file.new" "$env_file"
+fi
+
+# shellcheck disable=SC1090
+. "$env_file"
+for name in ada grace alan; do
+  status=$(curl -sS -o /dev/null -w '%{http_code}' "$ROLLCALL_URL/Users" -H "Authorization: Bearer $ROLLCALL_TOKEN" \
+    -H "X-Request-Origin: $ROLLCALL_ORIGIN" -H 'Content-Type: application/scim+json' -d "{
+      \"schemas\": [\"urn:ietf:params:scim:schemas:core:2.0:User\"], \"userName\": \"$name@example.com\",
+      \"emails\": [{\"value\": \"$name@example.com\", \"type\": \"work\", \"primary\": true}]}")
+  case $status in
+    201) say "provisioned $name@example.com" ;;
+    409) ;; # It was there already.
+    *) say "provisioning $name@example.com was answered $status; see the log of the api" && exit 1 ;;
+  esac
+done
