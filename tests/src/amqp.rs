@@ -3,6 +3,7 @@
 use futures_util::StreamExt;
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions,
+    QueueDeleteOptions,
 };
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
@@ -62,6 +63,12 @@ impl Sender {
             outcomes.extend(decode_outcomes(&delivery.data).unwrap().outcomes);
         }
         ids.iter().map(|id| outcomes.remove(id).unwrap()).collect()
+    }
+
+    /// Takes away the queue of an organisation's partition.
+    pub async fn delete_queue(&self, organization: OrganizationId) {
+        let queue = queue_name(partition(organization, PARTITIONS));
+        self.channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.unwrap();
     }
 
     /// How many messages wait in all partitions.

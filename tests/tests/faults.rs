@@ -62,9 +62,11 @@ async fn a_worker_killed_in_the_middle_of_a_stream_loses_and_doubles_nothing() {
     let (client, answered) = (organization.client(), AtomicUsize::new(0));
     let breaking = async {
         for round in 1..=3 {
+            // One stands by: RabbitMQ gives it the partitions when the other is gone.
+            let mut standby = Service::worker(&stack.instance);
             after(&answered, round * CREATES / 4).await;
-            stack.worker.as_mut().unwrap().kill();
-            stack.worker = Some(Service::worker(&stack.instance));
+            std::mem::swap(stack.worker.as_mut().unwrap(), &mut standby);
+            standby.kill();
         }
     };
     tokio::join!(stream_of_creates(&client, &answered), breaking);
@@ -115,6 +117,7 @@ async fn a_service_that_is_asked_to_stop_finishes_what_it_accepted() {
     let client = organization.client();
 
     // No worker: calls are accepted and wait.
+    assert_eq!(reqwest::get(format!("{}/healthz", stack.url)).await.unwrap().status(), 200);
     stack.worker.as_mut().unwrap().terminate();
     assert!(stack.worker.as_mut().unwrap().ended().await, "the worker leaves in order");
     let unserved =
@@ -139,6 +142,23 @@ async fn a_service_that_is_asked_to_stop_finishes_what_it_accepted() {
     }
     assert!(stack.api.as_mut().unwrap().ended().await, "the api leaves in order");
     assert_eq!(stack.auditor().await.compare_with_tables(&organization.id).await, 21);
+}
+
+#[tokio::test]
+async fn a_call_that_no_queue_takes_is_promised_nothing() {
+    let mut stack = Stack::private("unroutable", &[]).await;
+    let organization = stack.organization();
+    let client = organization.client();
+    stack.worker.as_mut().unwrap().terminate();
+    assert!(stack.worker.as_mut().unwrap().ended().await);
+    rollcall_tests::amqp::Sender::connect(&stack.instance).await.delete_queue(organization.id.parse().unwrap()).await;
+    let refused = client.create(user("ada")).await;
+    refused.expect_error(503, None);
+    assert!(!refused.header("retry-after").is_empty());
+    // Whoever comes first declares the queue again.
+    stack.worker = Some(Service::worker(&stack.instance));
+    ready(&stack.url).await;
+    assert_eq!(client.create(user("ada")).await.status, 201);
 }
 
 /// Waits until that many messages are in the queues.
