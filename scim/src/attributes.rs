@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::ScimError;
 use crate::filter::{AttributePath, attribute_path, whole};
-use crate::schema::{Attribute, ResourceType, Returned, find};
+use crate::schema::{Attribute, ResourceType, Returned, Schema, find};
 
 /// The most names in one list.
 const MAX_NAMES: usize = 100;
@@ -41,11 +41,32 @@ impl Projection {
     }
 
     /// The part of a resource that is returned.
-    pub fn apply(&self, resource_type: &ResourceType, resource: Map<String, Value>) -> Map<String, Value> {
+    pub fn apply(&self, resource_type: &ResourceType, mut resource: Map<String, Value>) -> Map<String, Value> {
+        for (schema, attribute, part) in resource_type.on_request() {
+            if !self.asks_for(schema, attribute, part) {
+                let holder =
+                    if std::ptr::eq(*schema, resource_type.core) { Some(&mut resource) } else { object(resource.get_mut(&schema.id)) };
+                let values = holder.and_then(|holder| holder.get_mut(&attribute.name)).and_then(Value::as_array_mut);
+                for value in values.into_iter().flatten() {
+                    object(Some(value)).map(|value| value.remove(&part.name));
+                }
+            }
+        }
         if self.is_default() {
             return resource;
         }
         resource.into_iter().filter_map(|(name, value)| Some((name.clone(), self.member(resource_type, &name, value)?))).collect()
+    }
+
+    /// Whether the caller names a part that is returned on request only.
+    fn asks_for(&self, schema: &Schema, attribute: &Attribute, part: &Attribute) -> bool {
+        let Self::Only(paths) = self else { return false };
+        let same = |given: Option<&str>, name: &str| given.is_some_and(|given| given.eq_ignore_ascii_case(name));
+        paths.iter().any(|path| {
+            path.name.eq_ignore_ascii_case(&attribute.name)
+                && same(path.sub.as_deref(), &part.name)
+                && path.urn.as_deref().is_none_or(|urn| urn.eq_ignore_ascii_case(&schema.id))
+        })
     }
 
     fn member(&self, resource_type: &ResourceType, name: &str, value: Value) -> Option<Value> {
@@ -97,6 +118,10 @@ impl Projection {
     }
 }
 
+fn object(value: Option<&mut Value>) -> Option<&mut Map<String, Value>> {
+    value.and_then(Value::as_object_mut)
+}
+
 /// The parts of a complex value, or of each of several, that are kept.
 fn parts(value: Value, keep: &dyn Fn(&str) -> bool) -> Option<Value> {
     match value {
@@ -125,7 +150,7 @@ fn paths(parameter: &str, names: &str) -> Result<Vec<AttributePath>, ScimError> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{ENTERPRISE_SCHEMA, USER, USER_SCHEMA};
+    use crate::schema::{ENTERPRISE_SCHEMA, ROLLCALL_SCHEMA, USER, USER_SCHEMA};
     use serde_json::json;
     use test_case::test_case;
 
@@ -145,6 +170,16 @@ mod tests {
     #[test_case("shoeSize" => json!({"schemas": [USER_SCHEMA], "id": "7"}); "unknown")]
     fn only(names: &str) -> Value {
         Value::Object(Projection::parse(Some(names), None).unwrap().apply(&USER, user()))
+    }
+
+    #[test]
+    fn what_is_returned_on_request_is_returned_on_request() {
+        let user = json!({"userName": "ada", ROLLCALL_SCHEMA: {"workspaces": [{"value": "w", "display": "Marketing"}]}});
+        let shown = |names: Option<&str>| Projection::parse(names, None).unwrap().apply(&USER, user.as_object().cloned().unwrap());
+        assert_eq!(shown(None)[ROLLCALL_SCHEMA]["workspaces"], json!([{"value": "w"}]));
+        assert_eq!(shown(Some(&format!("{ROLLCALL_SCHEMA}:workspaces")))[ROLLCALL_SCHEMA]["workspaces"], json!([{"value": "w"}]));
+        let asked = shown(Some(&format!("{ROLLCALL_SCHEMA}:workspaces.value,{ROLLCALL_SCHEMA}:workspaces.display")));
+        assert_eq!(asked[ROLLCALL_SCHEMA]["workspaces"], json!([{"value": "w", "display": "Marketing"}]));
     }
 
     #[test]

@@ -152,7 +152,7 @@ fn row(resource: &Value) -> UserRow {
     let emails = resource["emails"].as_array().unwrap_or(&none);
     let primary = emails.iter().find(|email| email["primary"] == true).and_then(|email| key(&email["value"]));
     let row = json!({
-        "name": key(&resource["userName"]), "externalId": resource["externalId"], "active": resource["active"],
+        "name": key(&resource["userName"]), "externalId": resource["externalId"], "active": resource["active"] != false,
         "display": key(&resource["displayName"]), "primaryEmail": primary,
         "emails": emails.iter().filter_map(|email| key(&email["value"])).collect::<Vec<_>>(), "resource": resource,
     });

@@ -19,7 +19,10 @@ async fn a_user_created_without_a_workspace_joins_the_tokens_default_workspace()
     assert_eq!(created.header("location"), created.body["meta"]["location"]);
     assert_eq!(created.header("etag"), "W/\"1\"");
     assert_eq!(created.header("content-type"), "application/scim+json");
-    assert_eq!(created.body[ROLLCALL]["workspaces"], json!([{"value": organization.marketing, "display": "Marketing"}]));
+    assert_eq!(created.body[ROLLCALL]["workspaces"], json!([{"value": organization.marketing}]));
+    let path = format!("/Users/{}?attributes={ROLLCALL}:workspaces.value,{ROLLCALL}:workspaces.display", created.id());
+    let named = organization.client().get(&path).await.expect(200);
+    assert_eq!(named[ROLLCALL]["workspaces"], json!([{"value": organization.marketing, "display": "Marketing"}]));
     assert_eq!(stack.auditor().await.workspaces_of(&created.id()).await, ["Marketing"]);
 }
 

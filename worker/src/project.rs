@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::types::{Json, ToSql};
 
-use crate::decide::{Change, Token, User, Workspace};
+use crate::decide::{Change, Token, User, Workspace, is_active};
 use crate::store::{Store, StoreError, array_text};
 
 /// Every statement of this room, to be prepared.
@@ -140,7 +140,7 @@ impl Projection {
         let (organizations, ids): (Vec<_>, Vec<_>) = self.users.keys().copied().unzip();
         let names: Vec<_> = users().map(User::name_key).collect();
         let external_ids: Vec<_> = users().map(|user| text(&user.resource, "externalId")).collect();
-        let active: Vec<_> = users().map(|user| user.resource.get("active") == Some(&Value::Bool(true))).collect();
+        let active: Vec<_> = users().map(|user| is_active(&user.resource)).collect();
         let display_names: Vec<_> = users().map(|user| text(&user.resource, "displayName").map(fold_case)).collect();
         let primary_emails: Vec<_> = users().map(|user| primary_email_key(&user.resource)).collect();
         let emails: Vec<_> = users().map(|user| array_text(email_keys(&user.resource))).collect();

@@ -9,7 +9,7 @@ mod common;
 mod resource_type;
 
 pub use common::COMMON;
-pub use resource_type::{ResourceType, USER};
+pub use resource_type::{Part, ResourceType, USER};
 
 /// The core user schema (RFC 7643 section 4.1).
 pub const USER_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:User";

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::{Attribute, COMMON, ENTERPRISE_USER, ROLLCALL_USER, Schema, USER_CORE, find};
+use super::{Attribute, COMMON, ENTERPRISE_USER, ROLLCALL_USER, Returned, Schema, USER_CORE, find};
 
 /// What kind of resource an endpoint serves.
 #[derive(Debug)]
@@ -17,18 +17,36 @@ pub struct ResourceType {
     pub core: &'static Schema,
     /// The extensions; none is required.
     pub extensions: Vec<&'static Schema>,
+    on_request: Vec<Part>,
 }
 
+/// A part of a complex attribute of a schema.
+pub type Part = (&'static Schema, &'static Attribute, &'static Attribute);
+
 /// The user.
-pub static USER: LazyLock<ResourceType> = LazyLock::new(|| ResourceType {
-    name: "User",
-    endpoint: "/Users",
-    description: "A person's account",
-    core: &USER_CORE,
-    extensions: vec![&ENTERPRISE_USER, &ROLLCALL_USER],
-});
+pub static USER: LazyLock<ResourceType> =
+    LazyLock::new(|| ResourceType::new("User", "/Users", "A person's account", &USER_CORE, vec![&ENTERPRISE_USER, &ROLLCALL_USER]));
 
 impl ResourceType {
+    fn new(
+        name: &'static str,
+        endpoint: &'static str,
+        description: &'static str,
+        core: &'static Schema,
+        extensions: Vec<&'static Schema>,
+    ) -> Self {
+        let schemas = std::iter::once(core).chain(extensions.iter().copied());
+        let attributes = schemas.flat_map(|schema| schema.attributes.iter().map(move |attribute| (schema, attribute)));
+        let parts = attributes.flat_map(|(schema, attribute)| attribute.sub_attributes.iter().map(move |part| (schema, attribute, part)));
+        let on_request = parts.filter(|(_, _, part)| part.returned == Returned::Request).collect();
+        Self { name, endpoint, description, core, extensions, on_request }
+    }
+
+    /// The parts of attributes that are returned on request only (RFC 7643 section 7).
+    pub fn on_request(&self) -> &[Part] {
+        &self.on_request
+    }
+
     /// The extension with that URN, whatever its case.
     pub fn extension(&self, urn: &str) -> Option<&'static Schema> {
         self.extensions.iter().copied().find(|schema| schema.id.eq_ignore_ascii_case(urn))

@@ -6,7 +6,7 @@ mod settings;
 mod state;
 mod users;
 
-pub(crate) use state::{Change, MalformedFact, State, Token, User, Workspace, fold};
+pub(crate) use state::{Change, MalformedFact, State, Token, User, Workspace, fold, is_active};
 
 use rollcall_events::log::{EventType, SubjectType};
 use rollcall_events::outcome::Outcome;

@@ -95,6 +95,11 @@ impl User {
     }
 }
 
+/// Whether an account may be used: it may unless it says that it may not.
+pub(crate) fn is_active(resource: &Attributes) -> bool {
+    resource.get("active").and_then(Value::as_bool).unwrap_or(true)
+}
+
 impl State {
     pub(crate) fn user(&self, organization: OrganizationId, id: UserId) -> Option<&User> {
         self.users.get(&(organization, id))

@@ -11,7 +11,7 @@ use rollcall_scim::{ScimError, patch, validate};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::state::{State, User};
+use super::state::{State, User, is_active};
 use super::{Decision, rejected};
 
 /// Why a request is refused, and about whom: a name that is taken is somebody else's.
@@ -65,7 +65,9 @@ fn check_version(user: &User, if_match: Option<&IfMatch>) -> Result<(), ScimErro
     }
 }
 
-fn create(state: &State, request: &Request, call: &UserRequested, attributes: Attributes) -> Result<Decision, Refusal> {
+fn create(state: &State, request: &Request, call: &UserRequested, mut attributes: Attributes) -> Result<Decision, Refusal> {
+    attributes.entry("active").or_insert(Value::Bool(true));
+    join_default(&mut attributes, call.default_workspace);
     let attributes = settled(state, request, call, attributes)?;
     let now = request.requested_at.to_string();
     let meta = Meta { created: &now, last_modified: &now, version: 1 };
@@ -109,15 +111,9 @@ fn change(state: &State, request: &Request, call: &UserRequested, before: &User,
     Ok(applied(state, request, call, event_type, &before.resource, resource))
 }
 
-fn is_active(resource: &Attributes) -> bool {
-    resource.get("active").and_then(Value::as_bool).unwrap_or(true)
-}
-
-/// What every state of a user fulfils: a name that is free, workspaces that exist, and at least one of them.
-fn settled(state: &State, request: &Request, call: &UserRequested, mut attributes: Attributes) -> Result<Attributes, Refusal> {
+/// What every state of a user fulfils: a name that is free, and workspaces that exist.
+fn settled(state: &State, request: &Request, call: &UserRequested, attributes: Attributes) -> Result<Attributes, Refusal> {
     let organization = request.organization_id;
-    attributes.entry("active").or_insert(Value::Bool(true));
-    join_default(&mut attributes, call.default_workspace);
     for membership in memberships(&attributes)? {
         if state.workspace(organization, membership.workspace_id).is_none() {
             return Err(unknown_workspace(&membership.workspace_id.to_string()).into());
