@@ -61,6 +61,19 @@ async fn no_role_of_the_services_can_change_the_log(role: &str) {
 }
 
 #[tokio::test]
+async fn no_role_of_the_services_has_the_right_to_change_the_log() {
+    let stack = Stack::shared().await;
+    let sql = "
+        SELECT r.role, p.privilege FROM unnest($1::text[]) AS r (role), unnest($2::text[]) AS p (privilege)
+        WHERE has_table_privilege(r.role, 'rollcall.events', p.privilege)";
+    let roles = ["rollcall_api", "rollcall_worker", "rollcall_auditor", "rollcall_app"].as_slice();
+    let privileges = ["UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"].as_slice();
+    let rows = stack.database("postgres").await.query(sql, &[&roles, &privileges]).await.unwrap();
+    let found: Vec<(String, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    assert_eq!(found, []);
+}
+
+#[tokio::test]
 async fn not_even_the_owner_changes_the_log_by_mistake() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
