@@ -14,6 +14,7 @@ use rollcall_events::topology::{DEAD, REQUESTED_EXCHANGE, partition, queue_name}
 use rollcall_events::{CorrelationId, OrganizationId};
 
 use crate::instance::Instance;
+use crate::wait::within;
 
 /// How many partitions the stack has.
 pub const PARTITIONS: u16 = 8;
@@ -59,7 +60,7 @@ impl Sender {
         }
         let mut outcomes = std::collections::HashMap::new();
         while outcomes.len() < ids.len() {
-            let delivery = consumer.next().await.unwrap().unwrap();
+            let delivery = within("an outcome", consumer.next()).await.unwrap().unwrap();
             outcomes.extend(decode_outcomes(&delivery.data).unwrap().outcomes);
         }
         ids.iter().map(|id| outcomes.remove(id).unwrap()).collect()

@@ -15,4 +15,4 @@ pub mod wait;
 
 pub use client::{Answer, Client};
 pub use stack::{Organization, Stack};
-pub use wait::eventually;
+pub use wait::{eventually, within};

@@ -19,5 +19,13 @@ pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>)
             }
         }
     };
-    tokio::time::timeout(LIMIT, looking).await.unwrap_or_else(|_| panic!("{what} has not happened"))
+    within(what, looking).await
+}
+
+/// Waits for something that comes by itself.
+///
+/// # Panics
+/// Where it does not come in a time that means it never will.
+pub async fn within<T>(what: &str, coming: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LIMIT, coming).await.unwrap_or_else(|_| panic!("{what} has not happened"))
 }

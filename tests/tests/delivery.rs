@@ -11,7 +11,7 @@ use rollcall_events::request::{Request, RequestBody, UserOperation, UserRequeste
 use rollcall_events::{EventId, OrganizationId, Timestamp, UserId};
 use rollcall_tests::amqp::Sender;
 use rollcall_tests::client::{user, user_with};
-use rollcall_tests::{Organization, Stack, eventually};
+use rollcall_tests::{Organization, Stack, eventually, within};
 use serde_json::{Value, json};
 
 fn create(organization: &Organization, attributes: &Value) -> Request {
@@ -145,5 +145,5 @@ async fn applications_hear_of_every_change() {
     });
     client.batch_execute("LISTEN rollcall_v1").await.unwrap();
     assert_eq!(organization.client().create(user("ada")).await.status, 201);
-    while hears.recv().await.expect("a notification") != organization.id {}
+    while within("a notification", hears.recv()).await.unwrap() != organization.id {}
 }
