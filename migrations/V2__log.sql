@@ -22,8 +22,6 @@ CREATE TABLE events (
     CHECK ((payload IS NULL) = (salt IS NULL))
 );
 
-CREATE INDEX events_subject ON events (organization_id, subject_id, seq);
-
 -- How far each log has come: its size and the compact range of its Merkle tree.
 CREATE TABLE log_heads (
     organization_id uuid    PRIMARY KEY,

@@ -1,6 +1,6 @@
 //! One partition: takes what its queue delivers, batch by batch, and starts again after whatever goes wrong.
 
-use futures_util::{FutureExt, StreamExt, try_join};
+use futures_util::{FutureExt, StreamExt};
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
+use crate::dead::DeadLetters;
 use crate::reply::Replier;
 use crate::settings::Settings;
 use crate::store::{Store, StoreError};
@@ -28,6 +29,8 @@ pub(crate) enum RunError {
     ConsumerClosed,
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("outcomes can no longer be sent")]
+    RepliesEnded,
     #[error("rabbitmq did not confirm a dead letter")]
     NotConfirmed,
     #[error("an answer cannot be written: {0}")]
@@ -63,6 +66,7 @@ struct Session {
     connection: Connection,
     consumer: Consumer,
     replier: Replier,
+    dead: DeadLetters,
 }
 
 /// Opens a session: Postgres first, so that nothing is taken from the queue that could not be applied.
@@ -75,27 +79,28 @@ async fn open(settings: &Settings, partition: u16, name: &str) -> Result<Session
     channel.basic_qos(settings.batch_size, BasicQosOptions::default()).await?;
     let queue = topology::queue_name(partition);
     let consumer = channel.basic_consume(queue.into(), name.into(), BasicConsumeOptions::default(), FieldTable::default()).await?;
-    let replier = Replier::open(&connection, channel).await?;
-    Ok(Session { store, connection, consumer, replier })
+    let (replier, dead) = (Replier::open(&connection).await?, DeadLetters::open(&connection).await?);
+    Ok(Session { store, connection, consumer, replier, dead })
 }
 
 /// One run: takes batch after batch until it is told to stop or something fails.
 async fn run(settings: &Settings, partition: u16, stop: &CancellationToken) -> Result<(), RunError> {
     let name = format!("rollcall-worker/{partition}");
     let opening = tokio::time::timeout(OPEN, open(settings, partition, &name));
-    let Session { mut store, connection, mut consumer, replier } = opening.await.map_err(|_| RunError::NotLetIn)??;
+    let mut session = opening.await.map_err(|_| RunError::NotLetIn)??;
     tracing::info!(partition, "the partition is served");
     loop {
         let first = tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            delivery = consumer.next() => delivery.ok_or(RunError::ConsumerClosed)??,
+            delivery = session.consumer.next() => delivery.ok_or(RunError::ConsumerClosed)??,
         };
-        let deliveries = drain(first, &mut consumer, settings.batch_size.into())?;
-        handle(settings, &name, &mut store, &replier, deliveries, stop).await?;
+        let deliveries = drain(first, &mut session.consumer, settings.batch_size.into())?;
+        handle(settings, &name, &mut session, deliveries, stop).await?;
     }
+    session.replier.finish().await;
+    session.connection.close(200, "shutdown".into()).await?;
     tracing::info!(partition, "the partition is left in order");
-    connection.close(200, "shutdown".into()).await?;
     Ok(())
 }
 
@@ -111,36 +116,28 @@ fn drain(first: Delivery, consumer: &mut Consumer, most: usize) -> Result<Vec<De
     Ok(deliveries)
 }
 
-/// Applies a batch, acknowledges it, answers it: in this order, so that nothing is answered that could still be lost.
+/// Applies a batch, acknowledges it, has it answered: in this order, so that nothing is answered that could still be lost.
 async fn handle(
     settings: &Settings,
     name: &str,
-    store: &mut Store,
-    replier: &Replier,
+    session: &mut Session,
     deliveries: Vec<Delivery>,
     stop: &CancellationToken,
 ) -> Result<(), RunError> {
     let Some(last) = deliveries.last() else { return Ok(()) };
     let acker = last.acker.clone();
     let mut work = Work::read(deliveries);
-    hold(settings, name, store, replier, &mut work, stop).await?;
-    let acknowledge = async { Ok(acker.ack(BasicAckOptions { multiple: true }).await?) };
-    try_join!(acknowledge, replier.answer(work.into_replies())).map(|_| ())
+    hold(settings, name, session, &mut work, stop).await?;
+    acker.ack(BasicAckOptions { multiple: true }).await?;
+    session.replier.answer(work.into_replies()).await
 }
 
 /// Works through a batch, and goes on after each failure that may pass, for as long as the batch may be held.
-async fn hold(
-    settings: &Settings,
-    name: &str,
-    store: &mut Store,
-    replier: &Replier,
-    work: &mut Work,
-    stop: &CancellationToken,
-) -> Result<(), RunError> {
+async fn hold(settings: &Settings, name: &str, session: &mut Session, work: &mut Work, stop: &CancellationToken) -> Result<(), RunError> {
     let started = Instant::now();
     let mut backoff = Backoff::default();
     loop {
-        let error = match work.go_on(store, replier).await {
+        let error = match work.go_on(&session.store, &session.dead).await {
             Err(RunError::Store(error)) => error,
             ended => return ended,
         };
@@ -150,7 +147,7 @@ async fn hold(
         tracing::warn!(%error, requests = work.len(), "the batch is held and tried again");
         tokio::time::sleep(backoff.next_delay()).await;
         match Store::connect(&settings.database_url, name).await {
-            Ok(fresh) => *store = fresh,
+            Ok(fresh) => session.store = fresh,
             Err(error) => tracing::warn!(%error, "postgres is away"),
         }
     }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 mod batch;
 mod commands;
 mod consume;
+mod dead;
 mod decide;
 mod load;
 mod project;

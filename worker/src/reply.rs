@@ -1,15 +1,18 @@
-//! What goes back into `RabbitMQ`: outcomes to the apis that await them, and dead letters.
+//! Outcomes on their way back to the apis that await them.
 
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::types::AMQPValue;
-use lapin::{BasicProperties, Channel, Confirmation, Connection};
+use lapin::options::BasicPublishOptions;
+use lapin::{BasicProperties, Channel, Connection};
 use rollcall_events::CorrelationId;
 use rollcall_events::envelope::{CONTENT_TYPE, OUTCOMES_TYPE, encode_outcomes};
 use rollcall_events::outcome::{Outcome, Outcomes};
-use rollcall_events::topology::{DEAD, REASON_HEADER};
 use std::collections::BTreeMap;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::JoinHandle;
 
 use crate::consume::RunError;
+
+/// How many batches may wait to be answered.
+const BACKLOG: usize = 4;
 
 /// An outcome and the queue where it is awaited.
 pub(crate) struct Reply {
@@ -18,47 +21,54 @@ pub(crate) struct Reply {
     pub(crate) outcome: Outcome,
 }
 
-/// Publishes replies and dead letters.
+/// Sends replies from a task of its own, so that the next batch need not wait until they are written.
 pub(crate) struct Replier {
-    /// Replies are not confirmed: an api that does not get one answers 202.
-    replies: Channel,
-    /// Dead letters are.
-    dead: Channel,
+    batches: Sender<Vec<Reply>>,
+    sending: JoinHandle<()>,
 }
 
 impl Replier {
-    /// Replies go over the channel that consumes; dead letters over one of their own, with confirms.
-    pub(crate) async fn open(connection: &Connection, replies: Channel) -> Result<Self, lapin::Error> {
-        let dead = connection.create_channel().await?;
-        dead.confirm_select(ConfirmSelectOptions::default()).await?;
-        Ok(Self { replies, dead })
+    /// Opens a channel for replies. They are not confirmed: an api that does not get one answers 202.
+    pub(crate) async fn open(connection: &Connection) -> Result<Self, lapin::Error> {
+        let (batches, waiting) = channel(BACKLOG);
+        Ok(Self { batches, sending: tokio::spawn(send_all(connection.create_channel().await?, waiting)) })
     }
 
-    /// Sends the outcomes of a batch, one message to each api instance.
+    /// Has the outcomes of a batch sent.
+    ///
+    /// # Errors
+    /// Where those of an earlier batch could not be.
     pub(crate) async fn answer(&self, replies: Vec<Reply>) -> Result<(), RunError> {
-        let mut by_queue: BTreeMap<String, Vec<(CorrelationId, Outcome)>> = BTreeMap::new();
-        for reply in replies {
-            by_queue.entry(reply.queue).or_default().push((reply.correlation_id, reply.outcome));
-        }
-        for (queue, outcomes) in by_queue {
-            let body = encode_outcomes(&Outcomes { outcomes })?;
-            let properties = BasicProperties::default().with_type(OUTCOMES_TYPE.into()).with_content_type(CONTENT_TYPE.into());
-            self.replies.basic_publish("".into(), queue.as_str().into(), BasicPublishOptions::default(), &body, properties).await?;
-        }
-        Ok(())
+        self.batches.send(replies).await.map_err(|_| RunError::RepliesEnded)
     }
 
-    /// Moves a message to the dead letters, with the reason, and returns once the broker has it.
-    pub(crate) async fn bury(&self, properties: &BasicProperties, data: &[u8], reason: &str) -> Result<(), RunError> {
-        let message_id = properties.message_id().as_ref().map_or("none", |id| id.as_str());
-        tracing::error!(message_id, reason, "a request can never be applied; it is kept in {DEAD}");
-        let mut headers = properties.headers().clone().unwrap_or_default();
-        headers.insert(REASON_HEADER.into(), AMQPValue::LongString(reason.into()));
-        let properties = properties.clone().with_headers(headers).with_delivery_mode(2);
-        let options = BasicPublishOptions { mandatory: true, ..Default::default() };
-        match self.dead.basic_publish(DEAD.into(), DEAD.into(), options, data, properties).await?.await? {
-            Confirmation::Ack(None) => Ok(()),
-            _ => Err(RunError::NotConfirmed),
+    /// Returns once everything is sent.
+    pub(crate) async fn finish(self) {
+        drop(self.batches);
+        // A task that broke off has nothing left to send.
+        let _ = self.sending.await;
+    }
+}
+
+async fn send_all(channel: Channel, mut batches: Receiver<Vec<Reply>>) {
+    while let Some(replies) = batches.recv().await {
+        if let Err(error) = send(&channel, replies).await {
+            tracing::warn!(%error, "outcomes could not be sent");
+            return;
         }
     }
+}
+
+/// Sends the outcomes of a batch, one message to each api instance.
+async fn send(channel: &Channel, replies: Vec<Reply>) -> Result<(), RunError> {
+    let mut by_queue: BTreeMap<String, Vec<(CorrelationId, Outcome)>> = BTreeMap::new();
+    for reply in replies {
+        by_queue.entry(reply.queue).or_default().push((reply.correlation_id, reply.outcome));
+    }
+    for (queue, outcomes) in by_queue {
+        let body = encode_outcomes(&Outcomes { outcomes })?;
+        let properties = BasicProperties::default().with_type(OUTCOMES_TYPE.into()).with_content_type(CONTENT_TYPE.into());
+        channel.basic_publish("".into(), queue.into(), BasicPublishOptions::default(), &body, properties).await?;
+    }
+    Ok(())
 }

@@ -10,7 +10,8 @@ use std::ops::Range;
 
 use crate::batch;
 use crate::consume::RunError;
-use crate::reply::{Replier, Reply};
+use crate::dead::DeadLetters;
+use crate::reply::Reply;
 use crate::store::Store;
 
 /// A message as it came.
@@ -69,9 +70,9 @@ impl Work {
     ///
     /// # Errors
     /// Where a server fails. To go on later is right then.
-    pub(crate) async fn go_on(&mut self, store: &Store, replier: &Replier) -> Result<(), RunError> {
+    pub(crate) async fn go_on(&mut self, store: &Store, dead: &DeadLetters) -> Result<(), RunError> {
         while let Some((message, error)) = self.unreadable.last() {
-            replier.bury(&message.properties, &message.data, &error.to_string()).await?;
+            dead.bury(&message.properties, &message.data, &error.to_string()).await?;
             self.unreadable.pop();
         }
         while let Some(span) = self.spans.last().cloned() {
@@ -84,7 +85,7 @@ impl Work {
                 Err(error) if !error.is_lasting() => return Err(error.into()),
                 Err(error) if span.len() == 1 => {
                     let message = &self.messages[span.start];
-                    replier.bury(&message.properties, &message.data, &error.to_string()).await?;
+                    dead.bury(&message.properties, &message.data, &error.to_string()).await?;
                     self.reply(span.start, Outcome::Failed);
                     Vec::new()
                 }
