@@ -4,6 +4,7 @@ use rollcall_events::EventId;
 use rollcall_events::outcome::Outcome;
 use rollcall_events::request::Request;
 use rollcall_scim::resource::Attributes;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::ApiError;
@@ -56,7 +57,7 @@ impl Desk {
         let ticket = self.waiting.enter().ok_or(ApiError::Unavailable("too many calls wait for their outcomes"))?;
         self.publisher.publish(request, Some(&ticket)).await?;
         match ticket.outcome(deadline).await {
-            Some(Outcome::Applied { resource }) => Ok(Answer::Applied(resource)),
+            Some(Outcome::Applied { resource }) => Ok(Answer::Applied(resource.map(Arc::unwrap_or_clone))),
             Some(Outcome::Rejected(error)) => Err(error.into()),
             Some(Outcome::Failed) => Err(ApiError::Internal(format!("the request {} is a dead letter", request.id))),
             None => Ok(Answer::Accepted(request.id)),

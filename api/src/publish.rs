@@ -2,7 +2,7 @@
 
 use arc_swap::ArcSwapOption;
 use futures_util::StreamExt;
-use lapin::options::{BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
+use lapin::options::{BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Confirmation, Connection, ConnectionProperties, Consumer, Event};
 use rollcall_events::envelope::{ReplyTo, decode_outcomes, encode, properties};
@@ -17,6 +17,8 @@ use std::time::Duration;
 use crate::waiting::{Ticket, Waiting};
 
 const APP_ID: &str = "rollcall-api";
+/// `RabbitMQ`'s direct reply-to: what is published to the address that it makes of this goes to the asking channel without a queue in between.
+const REPLY_QUEUE: &str = "amq.rabbitmq.reply-to";
 
 /// Why a request was not published for sure.
 #[derive(Debug, thiserror::Error)]
@@ -46,11 +48,10 @@ pub(crate) struct Publisher {
     keys: Vec<ShortString>,
 }
 
-/// A connection with its channel for publishing and its queue of answers.
+/// A connection with the channel for publishing, where the answers come in as well.
 struct Link {
     connection: Connection,
     channel: Channel,
-    answers: ShortString,
     blocked: Arc<AtomicBool>,
 }
 
@@ -72,7 +73,7 @@ impl Publisher {
         }
         let partition = topology::partition(request.organization_id, u16::try_from(self.keys.len()).unwrap_or(u16::MAX));
         let key = self.keys[usize::from(partition)].clone();
-        let reply = ticket.map(|ticket| ReplyTo { queue: link.answers.as_str(), correlation_id: ticket.id() });
+        let reply = ticket.map(|ticket| ReplyTo { queue: REPLY_QUEUE, correlation_id: ticket.id() });
         let (properties, body) = (properties(request, APP_ID, reply), encode(request)?);
         // In a task of its own, since a caller that hangs up must not leave a confirm that nobody takes.
         let publishing = tokio::spawn(async move {
@@ -123,12 +124,9 @@ impl Publisher {
         let channel = connection.create_channel().await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
         topology::declare(&channel, u16::try_from(self.keys.len()).unwrap_or(u16::MAX)).await?;
-        let own = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
-        let hearing = connection.create_channel().await?;
-        let answers = hearing.queue_declare("".into(), own, FieldTable::default()).await?.name().clone();
         let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
-        let consumer = hearing.basic_consume(answers.clone(), "answers".into(), options, FieldTable::default()).await?;
-        Ok((Link { connection, channel, answers, blocked }, consumer))
+        let consumer = channel.basic_consume(REPLY_QUEUE.into(), "answers".into(), options, FieldTable::default()).await?;
+        Ok((Link { connection, channel, blocked }, consumer))
     }
 }
 

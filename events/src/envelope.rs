@@ -3,6 +3,7 @@
 use lapin::BasicProperties;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 use crate::actor::Actor;
 use crate::outcome::Outcomes;
@@ -48,9 +49,12 @@ struct Written<'a> {
     body: &'a RequestBody,
 }
 
-/// The message's form, for reading. What is inside is read by its type only after the version is known.
+/// The message's form, for reading. What is inside is read by its type.
 #[derive(Deserialize)]
 struct Read<'a> {
+    version: u16,
+    #[serde(rename = "type", borrow)]
+    type_name: Cow<'a, str>,
     id: EventId,
     organization_id: OrganizationId,
     requested_at: Timestamp,
@@ -64,8 +68,6 @@ struct Read<'a> {
 #[derive(Deserialize)]
 struct Preamble {
     version: u16,
-    #[serde(rename = "type")]
-    type_name: String,
 }
 
 /// Writes a request's body.
@@ -121,17 +123,16 @@ pub fn reply_to(properties: &BasicProperties) -> Option<ReplyTo<'_>> {
 /// # Errors
 /// Where it is not one that this program knows.
 pub fn decode(properties: &BasicProperties, body: &[u8]) -> Result<Request, DecodeError> {
-    let preamble: Preamble = serde_json::from_slice(body)?;
-    if preamble.version != VERSION {
-        return Err(DecodeError::UnknownVersion(preamble.version));
+    let read: Read<'_> = serde_json::from_slice(body).map_err(|error| other_version(body).unwrap_or(error.into()))?;
+    if read.version != VERSION {
+        return Err(DecodeError::UnknownVersion(read.version));
     }
-    let read: Read<'_> = serde_json::from_slice(body)?;
     let data = read.data.get();
-    let content = match preamble.type_name.as_str() {
+    let content = match &*read.type_name {
         "UserRequested" => RequestBody::UserRequested(serde_json::from_str(data)?),
         "SettingsRequested" => RequestBody::SettingsRequested(serde_json::from_str(data)?),
         "AccessDenied" => RequestBody::AccessDenied(serde_json::from_str(data)?),
-        _ => return Err(DecodeError::UnknownType(preamble.type_name)),
+        _ => return Err(DecodeError::UnknownType(read.type_name.into_owned())),
     };
     let message_id = properties.message_id().as_ref().and_then(|id| id.as_str().parse::<EventId>().ok());
     if message_id != Some(read.id) {
@@ -145,6 +146,12 @@ pub fn decode(properties: &BasicProperties, body: &[u8]) -> Result<Request, Deco
         fingerprint: read.fingerprint,
         body: content,
     })
+}
+
+/// What does not have this version's form may be of another one.
+fn other_version(body: &[u8]) -> Option<DecodeError> {
+    let preamble: Preamble = serde_json::from_slice(body).ok()?;
+    (preamble.version != VERSION).then_some(DecodeError::UnknownVersion(preamble.version))
 }
 
 /// Writes a batch of outcomes.

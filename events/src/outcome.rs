@@ -3,6 +3,7 @@
 use rollcall_scim::ScimError;
 use rollcall_scim::resource::Attributes;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 use crate::CorrelationId;
 
@@ -12,8 +13,8 @@ use crate::CorrelationId;
 pub enum Outcome {
     /// It is committed. The resource as it is now, as far as there is one.
     Applied {
-        /// The user, workspace names included.
-        resource: Option<Attributes>,
+        /// The resource as it is kept; shared with the worker's state, since it can be large.
+        resource: Option<Arc<Attributes>>,
     },
     /// It is recorded as refused.
     Rejected(ScimError),

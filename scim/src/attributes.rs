@@ -58,6 +58,11 @@ impl Projection {
         resource.into_iter().filter_map(|(name, value)| Some((name.clone(), self.member(resource_type, &name, value)?))).collect()
     }
 
+    /// Whether the caller names anything that is returned on request only.
+    pub fn asks_on_request(&self, resource_type: &ResourceType) -> bool {
+        resource_type.on_request().iter().any(|(schema, attribute, part)| self.asks_for(schema, attribute, part))
+    }
+
     /// Whether the caller names a part that is returned on request only.
     fn asks_for(&self, schema: &Schema, attribute: &Attribute, part: &Attribute) -> bool {
         let Self::Only(paths) = self else { return false };

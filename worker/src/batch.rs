@@ -2,14 +2,15 @@
 
 use futures_util::try_join;
 use rollcall_events::Timestamp;
-use rollcall_events::membership::{memberships, show_names};
 use rollcall_events::outcome::Outcome;
 use rollcall_events::request::Request;
 use rollcall_scim::ScimError;
+use rollcall_scim::resource::Attributes;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
-use crate::decide::{Decision, State, decide, fold};
+use crate::decide::{Decision, Fact, decide};
 use crate::load::{Loaded, Recorded, load};
 use crate::project::Projection;
 use crate::record::Appendix;
@@ -30,14 +31,14 @@ pub(crate) async fn apply(store: &Store, requests: &[Request]) -> Result<Vec<Out
 
 async fn attempt(store: &Store, requests: &[Request]) -> Result<Vec<Outcome>, StoreError> {
     let Loaded { heads, recorded, mut state } = Box::pin(load(store, requests)).await?;
-    let mut appendix = Appendix::at(heads, Timestamp::now());
+    let mut appendix = Appendix::at(heads, Timestamp::now(), requests.len())?;
     let mut projection = Projection::default();
     let mut outcomes: Vec<Outcome> = Vec::with_capacity(requests.len());
     let mut decided = HashMap::with_capacity(requests.len());
     for (index, request) in requests.iter().enumerate() {
         let key = (request.organization_id, request.id);
         if let Some(recorded) = recorded.get(&key) {
-            outcomes.push(recorded_outcome(recorded, &state, request));
+            outcomes.push(recorded_outcome(recorded, request));
             continue;
         }
         if let Some(&first) = decided.get(&key) {
@@ -46,12 +47,13 @@ async fn attempt(store: &Store, requests: &[Request]) -> Result<Vec<Outcome>, St
         }
         decided.insert(key, index);
         let decision = catch_unwind(AssertUnwindSafe(|| decide(&state, request))).map_err(|_| StoreError::Panicked)?;
-        appendix.append(request, &decision)?;
-        let Decision { event_type, subject, payload, outcome, .. } = decision;
-        outcomes.push(outcome);
-        if let Some(change) = fold(event_type, subject.map(|(_, id)| id), payload)? {
+        let seq = appendix.append(request, &decision)?;
+        let Decision { event_type, subject, payload, error } = decision;
+        let fact = Fact::new(event_type, subject.map(|(_, id)| id), payload);
+        outcomes.push(outcome(error, fact.resource.clone()));
+        if let Some(change) = fact.fold()? {
             let before = state.apply(request.organization_id, &change);
-            projection.take(request.organization_id, change, before.as_ref());
+            projection.take(request.organization_id, seq, change, before.as_ref());
         }
     }
     if appendix.is_empty() {
@@ -68,23 +70,16 @@ async fn write(store: &Store, appendix: &Appendix, projection: &Projection) -> R
     try_join!(appendix.write(store), projection.write(store), store.command(&commit)).map(|_| ())
 }
 
+fn outcome(error: Option<ScimError>, resource: Option<Arc<Attributes>>) -> Outcome {
+    error.map_or(Outcome::Applied { resource }, Outcome::Rejected)
+}
+
 /// The outcome of a request that an earlier batch recorded.
-fn recorded_outcome(recorded: &Recorded, state: &State, request: &Request) -> Outcome {
-    let fingerprint = recorded.payload.as_ref().map(|payload| payload["fingerprint"].as_str());
-    if fingerprint.is_some_and(|fingerprint| fingerprint != request.fingerprint.as_deref()) {
+fn recorded_outcome(recorded: &Recorded, request: &Request) -> Outcome {
+    if recorded.is_other_than(request) {
         return Outcome::Rejected(other_request());
     }
-    if let Some(error) = &recorded.error {
-        return Outcome::Rejected(error.clone());
-    }
-    let resource = recorded.payload.as_ref().and_then(|payload| payload["resource"].as_object()).cloned();
-    let resource = resource.map(|mut resource| {
-        let ids = memberships(&resource).unwrap_or_default().into_iter().map(|membership| membership.workspace_id);
-        let names = state.workspace_names(request.organization_id, ids);
-        show_names(&mut resource, &names);
-        resource
-    });
-    Outcome::Applied { resource }
+    outcome(recorded.error.clone(), recorded.resource.clone())
 }
 
 /// The outcome of a request that came twice in one batch.

@@ -9,7 +9,7 @@ use rollcall_events::request::{Request, RequestBody, SettingsRequested, UserOper
 use rollcall_events::{EventId, OrganizationId, Timestamp, TokenId, UserId, WorkspaceId};
 use rollcall_scim::ScimError;
 use rollcall_scim::fold::fold as fold_case;
-use rollcall_scim::resource::text;
+use rollcall_scim::resource::{Attributes, text};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Json;
 use uuid::Uuid;
 
-use crate::decide::{Change, State, User, Workspace};
+use crate::decide::{Change, State, User, Workspace, resource_of};
 use crate::store::{Store, StoreError};
 
 /// Every statement of this room, to be prepared.
@@ -43,16 +43,9 @@ const USERS: &str = "
     FROM unnest($3::uuid[], $4::text[]) AS k (organization_id, user_name_key)
     JOIN users u ON u.organization_id = k.organization_id AND u.user_name_key = k.user_name_key";
 
-/// The workspaces that the requests mention, and those that their users are in.
 const WORKSPACES: &str = "
     SELECT w.organization_id, w.id, w.name, w.created_at
-    FROM (
-        SELECT * FROM unnest($1::uuid[], $2::uuid[])
-        UNION
-        SELECT m.organization_id, m.workspace_id
-        FROM unnest($3::uuid[], $4::uuid[]) AS u (organization_id, id)
-        JOIN workspace_members m ON m.organization_id = u.organization_id AND m.user_id = u.id
-    ) AS k (organization_id, id)
+    FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
     JOIN workspaces w ON w.organization_id = k.organization_id AND w.id = k.id";
 
 const WORKSPACES_BY_NAME: &str = "
@@ -71,8 +64,17 @@ const TOKENS: &str = "
 pub(crate) struct Recorded {
     /// Why it was refused, if it was.
     pub(crate) error: Option<ScimError>,
-    /// The facts, unless they were erased.
-    pub(crate) payload: Option<Value>,
+    /// The resource as the request left it, unless it was erased.
+    pub(crate) resource: Option<Arc<Attributes>>,
+    /// What it came with, unless it was erased.
+    fingerprint: Option<Value>,
+}
+
+impl Recorded {
+    /// Whether what came with the same id is another request.
+    pub(crate) fn is_other_than(&self, request: &Request) -> bool {
+        self.fingerprint.as_ref().is_some_and(|fingerprint| fingerprint.as_str() != request.fingerprint.as_deref())
+    }
 }
 
 /// What a batch meets.
@@ -94,8 +96,6 @@ struct Touched {
     organizations: BTreeSet<OrganizationId>,
     events: Keys<EventId>,
     users: BTreeSet<(OrganizationId, UserId)>,
-    /// Those among them that are there already and are in workspaces.
-    members: BTreeSet<(OrganizationId, UserId)>,
     user_names: BTreeSet<(OrganizationId, String)>,
     workspaces: BTreeSet<(OrganizationId, WorkspaceId)>,
     workspace_names: BTreeSet<(OrganizationId, String)>,
@@ -118,9 +118,6 @@ impl Touched {
             match &request.body {
                 RequestBody::UserRequested(call) => {
                     touched.users.insert((organization, call.user_id));
-                    if !matches!(call.operation, UserOperation::Create(_)) {
-                        touched.members.insert((organization, call.user_id));
-                    }
                     touched.workspaces.insert((organization, call.default_workspace));
                     touched.operation(organization, &call.operation);
                 }
@@ -212,7 +209,7 @@ pub(crate) async fn load(store: &Store, requests: &[Request]) -> Result<Loaded, 
 async fn read(store: &Store, touched: &Touched) -> Result<Loaded, StoreError> {
     let organizations: Vec<_> = touched.organizations.iter().copied().collect();
     let events = &touched.events;
-    let (users, members, user_names) = (columns(&touched.users), columns(&touched.members), columns(&touched.user_names));
+    let (users, user_names) = (columns(&touched.users), columns(&touched.user_names));
     let (workspaces, workspace_names) = (columns(&touched.workspaces), columns(&touched.workspace_names));
     let (settings_of, tokens) = (touched.settings_of.iter().copied().collect::<Vec<_>>(), columns(&touched.tokens));
     let ((), heads, recorded, users, workspaces, named, organizations, tokens) = try_join!(
@@ -220,7 +217,7 @@ async fn read(store: &Store, touched: &Touched) -> Result<Loaded, StoreError> {
         async { store.query(LOCK_HEADS, &[&organizations]).await },
         async { store.query(RECORDED, &[&events.0, &events.1]).await },
         async { store.query_if(!users.0.is_empty(), USERS, &[&users.0, &users.1, &user_names.0, &user_names.1]).await },
-        async { store.query_if(!workspaces.0.is_empty(), WORKSPACES, &[&workspaces.0, &workspaces.1, &members.0, &members.1]).await },
+        async { store.query_if(!workspaces.0.is_empty(), WORKSPACES, &[&workspaces.0, &workspaces.1]).await },
         async { store.query_if(!workspace_names.0.is_empty(), WORKSPACES_BY_NAME, &[&workspace_names.0, &workspace_names.1]).await },
         async { store.query_if(!settings_of.is_empty(), ORGANIZATIONS, &[&settings_of]).await },
         async { store.query_if(!tokens.0.is_empty(), TOKENS, &[&tokens.0, &tokens.1]).await },
@@ -255,7 +252,12 @@ fn head(row: &Row) -> Result<(OrganizationId, CompactRange), StoreError> {
 }
 
 fn recorded_request(row: &Row) -> Result<((OrganizationId, EventId), Recorded), StoreError> {
-    let recorded =
-        Recorded { error: row.try_get::<_, Option<Json<_>>>("error")?.map(|Json(error)| error), payload: row.try_get("payload")? };
+    let payload: Option<Value> = row.try_get("payload")?;
+    let fingerprint = payload.as_ref().map(|payload| payload["fingerprint"].clone());
+    let recorded = Recorded {
+        error: row.try_get::<_, Option<Json<_>>>("error")?.map(|Json(error)| error),
+        resource: payload.and_then(|mut payload| resource_of(&mut payload)),
+        fingerprint,
+    };
     Ok(((row.try_get("organization_id")?, row.try_get("event_id")?), recorded))
 }

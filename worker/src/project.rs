@@ -14,37 +14,53 @@ use crate::store::{Store, StoreError, array_text};
 
 /// Every statement of this room, to be prepared.
 pub(crate) const STATEMENTS: &[&str] =
-    &[DELETE_USERS, PUT_USERS, DELETE_MEMBERS, PUT_ORGANIZATIONS, PUT_WORKSPACES, PUT_TOKENS, REVOKE_TOKENS];
+    &[DELETE_USERS, INSERT_USERS, PUT_USERS, DELETE_MEMBERS, PUT_ORGANIZATIONS, PUT_WORKSPACES, PUT_TOKENS, REVOKE_TOKENS];
 
 const DELETE_USERS: &str = "
     DELETE FROM users u USING unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
     WHERE u.organization_id = k.organization_id AND u.id = k.id";
 
-/// Writes users and their memberships; memberships that users had before are gone by then.
-const PUT_USERS: &str = "
-    WITH joined AS (
-        INSERT INTO workspace_members (organization_id, workspace_id, user_id, permissions, teams)
-        SELECT m.organization_id, m.workspace_id, m.user_id, m.permissions::text[], m.teams
-        FROM unnest($12::uuid[], $13::uuid[], $14::uuid[], $15::text[], $16::jsonb[])
-            AS m (organization_id, workspace_id, user_id, permissions, teams)
-    )
-    INSERT INTO users (
-        organization_id, id, user_name_key, external_id, active, display_name_key, primary_email_key, email_keys,
-        resource, created_at, last_modified_at
-    )
-    SELECT u.organization_id, u.id, u.user_name_key, u.external_id, u.active, u.display_name_key, u.primary_email_key,
-        u.email_keys::text[], u.resource, u.created_at, u.last_modified_at
-    FROM unnest(
-        $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::boolean[], $6::text[], $7::text[], $8::text[],
-        $9::jsonb[], $10::timestamptz[], $11::timestamptz[]
-    ) AS u (
-        organization_id, id, user_name_key, external_id, active, display_name_key, primary_email_key, email_keys,
-        resource, created_at, last_modified_at
-    )
+/// Writes users and their memberships; memberships that users had before are gone by then. The resource comes from the log, where the
+/// statement before this one has put it: it is sent and parsed once.
+macro_rules! insert_users {
+    ($on_conflict:literal) => {
+        concat!(
+            "WITH joined AS (
+                INSERT INTO workspace_members (organization_id, workspace_id, user_id, permissions, teams)
+                SELECT m.organization_id, m.workspace_id, m.user_id, m.permissions::text[], m.teams
+                FROM unnest($12::uuid[], $13::uuid[], $14::uuid[], $15::text[], $16::jsonb[])
+                    AS m (organization_id, workspace_id, user_id, permissions, teams)
+            )
+            INSERT INTO users (
+                organization_id, id, user_name_key, external_id, active, display_name_key, primary_email_key, email_keys,
+                resource, created_at, last_modified_at
+            )
+            SELECT u.organization_id, u.id, u.user_name_key, u.external_id, u.active, u.display_name_key, u.primary_email_key,
+                u.email_keys::text[], e.payload -> 'resource', u.created_at, u.last_modified_at
+            FROM unnest(
+                $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::boolean[], $6::text[], $7::text[], $8::text[],
+                $9::bigint[], $10::timestamptz[], $11::timestamptz[]
+            ) AS u (
+                organization_id, id, user_name_key, external_id, active, display_name_key, primary_email_key, email_keys,
+                seq, created_at, last_modified_at
+            )
+            JOIN events e ON e.organization_id = u.organization_id AND e.seq = u.seq",
+            $on_conflict
+        )
+    };
+}
+
+/// For users that are new.
+const INSERT_USERS: &str = insert_users!("");
+
+/// For users some of which are there.
+const PUT_USERS: &str = insert_users!(
+    "
     ON CONFLICT (organization_id, id) DO UPDATE SET
         user_name_key = excluded.user_name_key, external_id = excluded.external_id, active = excluded.active,
         display_name_key = excluded.display_name_key, primary_email_key = excluded.primary_email_key, email_keys = excluded.email_keys,
-        resource = excluded.resource, last_modified_at = excluded.last_modified_at";
+        resource = excluded.resource, last_modified_at = excluded.last_modified_at"
+);
 
 const DELETE_MEMBERS: &str = "
     DELETE FROM workspace_members m USING unnest($1::uuid[], $2::uuid[]) AS k (organization_id, user_id)
@@ -83,7 +99,8 @@ type Key<T> = (OrganizationId, T);
 /// What a batch does to the projections, each row once however often it was changed.
 #[derive(Default)]
 pub(crate) struct Projection {
-    users: BTreeMap<Key<UserId>, User>,
+    /// Each with the place in the log where its resource stands.
+    users: BTreeMap<Key<UserId>, (User, u64)>,
     /// Rows to be taken out first: users that are gone, and users whose name changed, so that a name can pass from one to another in a batch.
     removed_users: BTreeSet<Key<UserId>>,
     stale_members: BTreeSet<Key<UserId>>,
@@ -94,8 +111,8 @@ pub(crate) struct Projection {
 }
 
 impl Projection {
-    /// Takes in a change; `before` is the user that it meets.
-    pub(crate) fn take(&mut self, organization: OrganizationId, change: Change, before: Option<&User>) {
+    /// Takes in a change that the log has at `seq`; `before` is the user that it meets.
+    pub(crate) fn take(&mut self, organization: OrganizationId, seq: u64, change: Change, before: Option<&User>) {
         match change {
             Change::PutUser(user) => {
                 let key = (organization, user.id);
@@ -105,7 +122,7 @@ impl Projection {
                         self.removed_users.insert(key);
                     }
                 }
-                self.users.insert(key, user);
+                self.users.insert(key, (user, seq));
             }
             Change::DeleteUser(id) => {
                 self.users.remove(&(organization, id));
@@ -136,7 +153,7 @@ impl Projection {
     }
 
     async fn put_users(&self, store: &Store) -> Result<(), StoreError> {
-        let users = || self.users.values();
+        let users = || self.users.values().map(|(user, _)| user);
         let (organizations, ids): (Vec<_>, Vec<_>) = self.users.keys().copied().unzip();
         let names: Vec<_> = users().map(User::name_key).collect();
         let external_ids: Vec<_> = users().map(|user| text(&user.resource, "externalId")).collect();
@@ -144,7 +161,7 @@ impl Projection {
         let display_names: Vec<_> = users().map(|user| text(&user.resource, "displayName").map(fold_case)).collect();
         let primary_emails: Vec<_> = users().map(|user| primary_email_key(&user.resource)).collect();
         let emails: Vec<_> = users().map(|user| array_text(email_keys(&user.resource))).collect();
-        let resources: Vec<_> = users().map(|user| Json(&*user.resource)).collect();
+        let seqs: Vec<_> = self.users.values().map(|(_, seq)| i64::try_from(*seq).unwrap_or(i64::MAX)).collect();
         let created: Vec<_> = users().map(|user| timestamp(user.created())).collect::<Result<_, _>>()?;
         let modified: Vec<_> = users().map(|user| timestamp(user.last_modified())).collect::<Result<_, _>>()?;
         let members = self.members()?;
@@ -157,7 +174,7 @@ impl Projection {
             &display_names,
             &primary_emails,
             &emails,
-            &resources,
+            &seqs,
             &created,
             &modified,
             &members.organizations,
@@ -166,13 +183,15 @@ impl Projection {
             &members.permissions,
             &members.teams,
         ];
-        store.query_if(!ids.is_empty(), PUT_USERS, &parameters).await.map(|_| ())
+        let are_new = self.users.keys().all(|key| self.removed_users.contains(key) || !self.stale_members.contains(key));
+        let sql = if are_new { INSERT_USERS } else { PUT_USERS };
+        store.query_if(!ids.is_empty(), sql, &parameters).await.map(|_| ())
     }
 
     /// The memberships of the users that are written.
     fn members(&self) -> Result<MemberColumns, StoreError> {
         let mut columns = MemberColumns::default();
-        for ((organization, id), user) in &self.users {
+        for ((organization, id), (user, _)) in &self.users {
             for membership in memberships(&user.resource).map_err(|error| StoreError::Unreadable(error.detail))? {
                 columns.organizations.push(*organization);
                 columns.workspaces.push(membership.workspace_id);

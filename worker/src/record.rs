@@ -63,13 +63,17 @@ struct Columns {
 pub(crate) struct Appendix {
     heads: HashMap<OrganizationId, CompactRange>,
     recorded_at: Timestamp,
+    salts: Vec<Salt>,
     columns: Columns,
 }
 
 impl Appendix {
-    /// Begins where the locked heads stand.
-    pub(crate) fn at(heads: HashMap<OrganizationId, CompactRange>, recorded_at: Timestamp) -> Self {
-        Self { heads, recorded_at, columns: Columns::default() }
+    /// Begins where the locked heads stand, with room for so many entries.
+    ///
+    /// # Errors
+    /// Where the system has no randomness to give.
+    pub(crate) fn at(heads: HashMap<OrganizationId, CompactRange>, recorded_at: Timestamp, entries: usize) -> Result<Self, StoreError> {
+        Ok(Self { heads, recorded_at, salts: Salt::generate(entries)?, columns: Columns::default() })
     }
 
     /// Whether nothing was appended.
@@ -77,13 +81,13 @@ impl Appendix {
         self.columns.seq.is_empty()
     }
 
-    /// Appends one decision.
+    /// Appends one decision; answers its place in its organisation's log.
     ///
     /// # Errors
-    /// Where it cannot be hashed.
-    pub(crate) fn append(&mut self, request: &Request, decision: &Decision) -> Result<(), StoreError> {
+    /// Where it cannot be hashed, or there are more than there was to be room for.
+    pub(crate) fn append(&mut self, request: &Request, decision: &Decision) -> Result<u64, StoreError> {
         let head = self.heads.entry(request.organization_id).or_default();
-        let salt = Salt::generate()?;
+        let salt = self.salts.pop().ok_or(getrandom::Error::UNEXPECTED)?;
         let payload = canonical(&decision.payload)?;
         let header = Header {
             organization_id: request.organization_id,
@@ -102,8 +106,9 @@ impl Appendix {
         };
         let leaf = header.leaf()?;
         head.append(leaf);
+        let seq = header.seq;
         self.columns.push(header, RawJson(payload), salt, leaf);
-        Ok(())
+        Ok(seq)
     }
 
     /// Writes the entries and moves the heads.

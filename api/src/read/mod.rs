@@ -6,7 +6,7 @@ mod workspaces;
 
 pub(crate) use events::{LogEntry, find_event};
 pub(crate) use users::{UserQuery, find_user, list_users};
-pub(crate) use workspaces::first_workspaces;
+pub(crate) use workspaces::{first_workspaces, workspace_names};
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime};
 use secrecy::{ExposeSecret, SecretString};

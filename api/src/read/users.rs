@@ -32,8 +32,8 @@ macro_rules! select {
 
 const BY_ID: &str = select!(" AND u.id = $2");
 const BY_NAME: &str = select!(" AND u.user_name_key = $2");
-const BY_EXTERNAL_ID: &str = select!(" AND u.external_id = $2 ORDER BY u.created_at, u.id OFFSET $3 LIMIT $4");
-const ALL: &str = select!(" ORDER BY u.created_at, u.id OFFSET $2 LIMIT $3");
+const BY_EXTERNAL_ID: &str = select!(" AND u.external_id = $2 ORDER BY u.id OFFSET $3 LIMIT $4");
+const ALL: &str = select!(" ORDER BY u.id OFFSET $2 LIMIT $3");
 
 const COUNT_ALL: &str = "SELECT count(*) FROM users WHERE organization_id = $1";
 const COUNT_BY_EXTERNAL_ID: &str = "SELECT count(*) FROM users WHERE organization_id = $1 AND external_id = $2";

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use rollcall_events::UserId;
-use rollcall_events::membership::memberships;
+use rollcall_events::membership::{memberships, show_names};
 use rollcall_events::request::UserOperation;
 use rollcall_scim::list::{ListResponse, Window};
 use rollcall_scim::resource::Attributes;
@@ -20,15 +20,15 @@ use super::{Base, Bounds};
 use crate::auth::Caller;
 use crate::desk::{Answer, Desk};
 use crate::error::{ApiError, ApiResult};
-use crate::read::{Database, UserQuery, find_user, list_users};
+use crate::read::{Database, UserQuery, find_user, list_users, workspace_names};
 
 /// `POST /Users` (RFC 7644 section 3.3).
-pub(super) async fn create(call: Call, body: ScimBody, desk: Data<Desk>, base: Data<Base>) -> ApiResult {
+pub(super) async fn create(call: Call, body: ScimBody, desk: Data<Desk>, database: Data<Database>, base: Data<Base>) -> ApiResult {
     let operation = UserOperation::Create(user(body.json)?);
     let request = call.request(UserId::generate(), operation, &body.bytes)?;
     match desk.submit(&request, &call.prefer).await? {
         Answer::Accepted(txn) => Ok(accepted(&base, txn, &call.prefer)),
-        Answer::Applied(resource) => shown(&base, resource)?.with_body(StatusCode::CREATED, &call.projection),
+        Answer::Applied(resource) => shown(&call, &database, &base, resource).await?.with_body(StatusCode::CREATED, &call.projection),
     }
 }
 
@@ -58,24 +58,40 @@ pub(super) async fn list(
 }
 
 /// `PUT /Users/{id}` (RFC 7644 section 3.5.1).
-pub(super) async fn replace(call: Call, id: Path<String>, body: ScimBody, desk: Data<Desk>, base: Data<Base>) -> ApiResult {
+pub(super) async fn replace(
+    call: Call,
+    id: Path<String>,
+    body: ScimBody,
+    desk: Data<Desk>,
+    database: Data<Database>,
+    base: Data<Base>,
+) -> ApiResult {
     let operation = UserOperation::Replace(user(body.json)?);
     let request = call.request(user_id(&id)?, operation, &body.bytes)?;
     match desk.submit(&request, &call.prefer).await? {
         Answer::Accepted(txn) => Ok(accepted(&base, txn, &call.prefer)),
-        Answer::Applied(resource) => shown(&base, resource)?.with_body(StatusCode::OK, &call.projection),
+        Answer::Applied(resource) => shown(&call, &database, &base, resource).await?.with_body(StatusCode::OK, &call.projection),
     }
 }
 
 /// `PATCH /Users/{id}` (RFC 7644 section 3.5.2): 204, or 200 with the body where the caller shows that it wants one.
-pub(super) async fn patch(call: Call, id: Path<String>, body: ScimBody, desk: Data<Desk>, base: Data<Base>) -> ApiResult {
+pub(super) async fn patch(
+    call: Call,
+    id: Path<String>,
+    body: ScimBody,
+    desk: Data<Desk>,
+    database: Data<Database>,
+    base: Data<Base>,
+) -> ApiResult {
     let operation = UserOperation::Patch(scim_patch::parse(&USER, body.json)?);
     let request = call.request(user_id(&id)?, operation, &body.bytes)?;
     let wants_body = call.prefer.representation || !call.projection.is_default();
     match desk.submit(&request, &call.prefer).await? {
         Answer::Accepted(txn) => Ok(accepted(&base, txn, &call.prefer)),
-        Answer::Applied(resource) if wants_body => shown(&base, resource)?.with_body(StatusCode::OK, &call.projection),
-        Answer::Applied(resource) => Ok(shown(&base, resource)?.without_body()),
+        Answer::Applied(resource) if wants_body => {
+            shown(&call, &database, &base, resource).await?.with_body(StatusCode::OK, &call.projection)
+        }
+        Answer::Applied(resource) => Ok(shown(&call, &database, &base, resource).await?.without_body()),
     }
 }
 
@@ -104,7 +120,12 @@ fn no_user() -> ScimError {
     ScimError::new(404, "there is no such user")
 }
 
-fn shown<'a>(base: &Base, resource: Option<Attributes>) -> Result<Shown<'a>, ApiError> {
-    let resource = resource.ok_or_else(|| ApiError::Internal("a change of a user was answered without the user".to_owned()))?;
+/// What a change left, complete for the caller. The names of workspaces are looked up only where they are asked for.
+async fn shown<'a>(call: &Call, database: &Database, base: &Base, resource: Option<Attributes>) -> Result<Shown<'a>, ApiError> {
+    let mut resource = resource.ok_or_else(|| ApiError::Internal("a change of a user was answered without the user".to_owned()))?;
+    if call.projection.asks_on_request(&USER) {
+        let ids = memberships(&resource)?.into_iter().map(|membership| membership.workspace_id).collect::<Vec<_>>();
+        show_names(&mut resource, &workspace_names(database, call.caller.organization_id(), &ids).await?);
+    }
     Ok(Shown::new(&USER, base, resource))
 }

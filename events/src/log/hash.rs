@@ -27,14 +27,14 @@ impl Hash {
 }
 
 impl Salt {
-    /// A new salt from the operating system's source of randomness.
+    /// New salts from the operating system's source of randomness, which is asked once for all of them.
     ///
     /// # Errors
     /// Where that source fails.
-    pub fn generate() -> Result<Self, getrandom::Error> {
-        let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes)?;
-        Ok(Self(bytes))
+    pub fn generate(count: usize) -> Result<Vec<Self>, getrandom::Error> {
+        let mut salts = vec![[0; 16]; count];
+        getrandom::fill(salts.as_flattened_mut())?;
+        Ok(salts.into_iter().map(Self).collect())
     }
 
     /// The bytes, as the database keeps them.

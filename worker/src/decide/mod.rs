@@ -6,16 +6,15 @@ mod settings;
 mod state;
 mod users;
 
-pub(crate) use state::{Change, MalformedFact, State, Token, User, Workspace, fold, is_active};
+pub(crate) use state::{Change, Fact, MalformedFact, State, Token, User, Workspace, is_active, resource_of};
 
 use rollcall_events::log::{EventType, SubjectType};
-use rollcall_events::outcome::Outcome;
 use rollcall_events::request::{Request, RequestBody};
 use rollcall_scim::ScimError;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// What was decided: the fact that goes into the log, and the answer to whoever asked.
+/// What was decided: the fact that goes into the log.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Decision {
     /// What happened.
@@ -26,8 +25,6 @@ pub(crate) struct Decision {
     pub(crate) error: Option<ScimError>,
     /// The facts.
     pub(crate) payload: Value,
-    /// The answer.
-    pub(crate) outcome: Outcome,
 }
 
 /// Decides one request.
@@ -40,7 +37,6 @@ pub(crate) fn decide(state: &State, request: &Request) -> Decision {
             subject: request.actor.token_id.map(|token| (SubjectType::Token, token.0)),
             error: None,
             payload: json!(denied),
-            outcome: Outcome::Applied { resource: None },
         },
     };
     if let Some(fingerprint) = &request.fingerprint {
@@ -51,7 +47,7 @@ pub(crate) fn decide(state: &State, request: &Request) -> Decision {
 
 /// A refusal, recorded as a fact of its own. `subject` is whoever the payload is about, so that erasing them reaches it.
 fn rejected(error: ScimError, subject: Option<(SubjectType, Uuid)>, payload: Value) -> Decision {
-    Decision { event_type: EventType::RequestRejected, subject, error: Some(error.clone()), payload, outcome: Outcome::Rejected(error) }
+    Decision { event_type: EventType::RequestRejected, subject, error: Some(error), payload }
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Settings: organisations, workspaces, tokens.
 
 use rollcall_events::log::{EventType, SubjectType};
-use rollcall_events::outcome::Outcome;
 use rollcall_events::request::{Request, SettingsRequested};
 use rollcall_scim::ScimError;
 use rollcall_scim::fold::fold as fold_case;
@@ -17,9 +16,7 @@ type Fact = (EventType, Value);
 pub(super) fn decide(state: &State, request: &Request, settings: &SettingsRequested) -> Decision {
     let (subject, operation) = subject(settings);
     match attempt(state, request, settings) {
-        Ok((event_type, payload)) => {
-            Decision { event_type, subject: Some(subject), error: None, payload, outcome: Outcome::Applied { resource: None } }
-        }
+        Ok((event_type, payload)) => Decision { event_type, subject: Some(subject), error: None, payload },
         Err(error) => rejected(error, Some(subject), json!({"operation": operation})),
     }
 }

@@ -8,8 +8,9 @@ use rollcall_scim::fold::fold as fold_case;
 use rollcall_scim::resource::{Attributes, text};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// A user: the resource as it is kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -126,15 +127,6 @@ impl State {
         self.tokens.get(&(organization, id)).copied()
     }
 
-    /// The names of an organisation's workspaces among `ids`.
-    pub(crate) fn workspace_names(
-        &self,
-        organization: OrganizationId,
-        ids: impl Iterator<Item = WorkspaceId>,
-    ) -> BTreeMap<WorkspaceId, String> {
-        ids.filter_map(|id| Some((id, self.workspace(organization, id)?.name.clone()))).collect()
-    }
-
     /// Takes a change into the state, so that the next request of the batch meets it; answers the user as it was before.
     pub(crate) fn apply(&mut self, organization: OrganizationId, change: &Change) -> Option<User> {
         match change {
@@ -182,36 +174,66 @@ pub(crate) struct MalformedFact {
     reason: String,
 }
 
-/// What a recorded fact does to the projections: the live path and every rebuild go through here.
-pub(crate) fn fold(event_type: EventType, subject_id: Option<uuid::Uuid>, mut payload: Value) -> Result<Option<Change>, MalformedFact> {
-    let malformed = |reason: &dyn std::fmt::Display| MalformedFact { event_type, reason: reason.to_string() };
-    let subject = || subject_id.ok_or_else(|| malformed(&"it has no subject"));
-    let change = match event_type {
-        EventType::UserCreated | EventType::UserUpdated | EventType::UserDeactivated | EventType::UserReactivated => {
-            // A request that changed nothing is recorded and leaves the user alone.
-            if payload["changed"].as_array().is_none_or(Vec::is_empty) {
-                return Ok(None);
-            }
-            let Value::Object(resource) = payload["resource"].take() else { return Err(malformed(&"it has no resource")) };
-            Change::PutUser(User { id: UserId(subject()?), resource: Arc::new(resource) })
-        }
-        EventType::UserDeleted => Change::DeleteUser(UserId(subject()?)),
-        EventType::OrganizationCreated => {
-            let name = payload["name"].as_str().ok_or_else(|| malformed(&"it has no name"))?.to_owned();
-            let created_at = serde_json::from_value(payload["created_at"].clone()).map_err(|error| malformed(&error))?;
-            Change::PutOrganization { id: OrganizationId(subject()?), name, created_at }
-        }
-        EventType::WorkspaceCreated => Change::PutWorkspace(read(&payload, "workspace").map_err(|error| malformed(&error))?),
-        EventType::TokenIssued => Change::PutToken(read(&payload, "token").map_err(|error| malformed(&error))?),
-        EventType::TokenRevoked => {
-            let revoked_at = serde_json::from_value(payload["revoked_at"].clone()).map_err(|error| malformed(&error))?;
-            Change::RevokeToken { id: TokenId(subject()?), revoked_at }
-        }
-        EventType::AccessDenied | EventType::RequestRejected => return Ok(None),
-    };
-    Ok(Some(change))
+/// The member of a payload that holds the resource as it is after the change.
+pub(crate) const RESOURCE: &str = "resource";
+
+/// Takes the resource out of a payload.
+pub(crate) fn resource_of(payload: &mut Value) -> Option<Arc<Attributes>> {
+    match payload.get_mut(RESOURCE).map(Value::take) {
+        Some(Value::Object(resource)) => Some(Arc::new(resource)),
+        _ => None,
+    }
 }
 
-fn read<T: serde::de::DeserializeOwned>(payload: &Value, name: &str) -> Result<T, serde_json::Error> {
-    T::deserialize(&payload[name])
+/// A fact, in the log or on its way there.
+pub(crate) struct Fact {
+    event_type: EventType,
+    subject_id: Option<Uuid>,
+    payload: Value,
+    /// The resource that was in the payload.
+    pub(crate) resource: Option<Arc<Attributes>>,
+}
+
+impl Fact {
+    pub(crate) fn new(event_type: EventType, subject_id: Option<Uuid>, mut payload: Value) -> Self {
+        let resource = resource_of(&mut payload);
+        Self { event_type, subject_id, payload, resource }
+    }
+
+    /// What it does to the projections: the live path and every rebuild go through here.
+    pub(crate) fn fold(self) -> Result<Option<Change>, MalformedFact> {
+        let change = match self.event_type {
+            EventType::UserCreated | EventType::UserUpdated | EventType::UserDeactivated | EventType::UserReactivated => {
+                // A request that changed nothing is recorded and leaves the user alone.
+                if self.payload["changed"].as_array().is_none_or(Vec::is_empty) {
+                    return Ok(None);
+                }
+                let resource = self.resource.clone().ok_or_else(|| self.malformed(&"it has no resource"))?;
+                Change::PutUser(User { id: UserId(self.subject()?), resource })
+            }
+            EventType::UserDeleted => Change::DeleteUser(UserId(self.subject()?)),
+            EventType::OrganizationCreated => Change::PutOrganization {
+                id: OrganizationId(self.subject()?),
+                name: self.read("name")?,
+                created_at: self.read("created_at")?,
+            },
+            EventType::WorkspaceCreated => Change::PutWorkspace(self.read("workspace")?),
+            EventType::TokenIssued => Change::PutToken(self.read("token")?),
+            EventType::TokenRevoked => Change::RevokeToken { id: TokenId(self.subject()?), revoked_at: self.read("revoked_at")? },
+            EventType::AccessDenied | EventType::RequestRejected => return Ok(None),
+        };
+        Ok(Some(change))
+    }
+
+    fn subject(&self) -> Result<Uuid, MalformedFact> {
+        self.subject_id.ok_or_else(|| self.malformed(&"it has no subject"))
+    }
+
+    fn read<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, MalformedFact> {
+        T::deserialize(&self.payload[name]).map_err(|error| self.malformed(&format_args!("{name}: {error}")))
+    }
+
+    fn malformed(&self, reason: &dyn std::fmt::Display) -> MalformedFact {
+        MalformedFact { event_type: self.event_type, reason: reason.to_string() }
+    }
 }

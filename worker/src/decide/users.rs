@@ -1,8 +1,7 @@
 //! Users: create, replace, patch, delete.
 
 use rollcall_events::log::{EventType, SubjectType};
-use rollcall_events::membership::{join_default, keep_last, memberships, show_names, unknown_workspace};
-use rollcall_events::outcome::Outcome;
+use rollcall_events::membership::{join_default, keep_last, memberships, unknown_workspace};
 use rollcall_events::request::{IfMatch, Request, UserOperation, UserRequested};
 use rollcall_scim::fold::fold as fold_case;
 use rollcall_scim::resource::{Attributes, Meta, changed_paths, stamp, text, without_stamp};
@@ -11,7 +10,7 @@ use rollcall_scim::{ScimError, patch, validate};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::state::{State, User, is_active};
+use super::state::{RESOURCE, State, User, is_active};
 use super::{Decision, rejected};
 
 /// Why a request is refused, and about whom: a name that is taken is somebody else's.
@@ -72,7 +71,7 @@ fn create(state: &State, request: &Request, call: &UserRequested, mut attributes
     let now = request.requested_at.to_string();
     let meta = Meta { created: &now, last_modified: &now, version: 1 };
     let resource = stamp(&USER, attributes, &call.user_id.to_string(), meta);
-    Ok(applied(state, request, call, EventType::UserCreated, &Attributes::new(), resource))
+    Ok(applied(call, EventType::UserCreated, &Attributes::new(), resource))
 }
 
 /// PUT clears what it does not carry (RFC 7644 section 3.5.1), but two things stay unless they are named: whether the account may be used, so that
@@ -98,7 +97,7 @@ fn patched(before: &User, operations: &[patch::Operation]) -> Result<Attributes,
 fn change(state: &State, request: &Request, call: &UserRequested, before: &User, attributes: Attributes) -> Result<Decision, Refusal> {
     let attributes = settled(state, request, call, attributes)?;
     if attributes == without_stamp((*before.resource).clone()) {
-        return Ok(applied(state, request, call, EventType::UserUpdated, &before.resource, (*before.resource).clone()));
+        return Ok(applied(call, EventType::UserUpdated, &before.resource, (*before.resource).clone()));
     }
     let event_type = match (is_active(&before.resource), is_active(&attributes)) {
         (true, false) => EventType::UserDeactivated,
@@ -108,7 +107,7 @@ fn change(state: &State, request: &Request, call: &UserRequested, before: &User,
     let now = request.requested_at.to_string();
     let meta = Meta { created: before.created(), last_modified: &now, version: before.version() + 1 };
     let resource = stamp(&USER, attributes, &call.user_id.to_string(), meta);
-    Ok(applied(state, request, call, event_type, &before.resource, resource))
+    Ok(applied(call, event_type, &before.resource, resource))
 }
 
 /// What every state of a user fulfils: a name that is free, and workspaces that exist.
@@ -130,38 +129,17 @@ fn settled(state: &State, request: &Request, call: &UserRequested, attributes: A
     }
 }
 
-fn applied(
-    state: &State,
-    request: &Request,
-    call: &UserRequested,
-    event_type: EventType,
-    before: &Attributes,
-    resource: Attributes,
-) -> Decision {
+fn applied(call: &UserRequested, event_type: EventType, before: &Attributes, resource: Attributes) -> Decision {
     let changed: Vec<_> = changed_paths(before, &resource).into_iter().filter(|path| path != "meta" && path != "schemas").collect();
-    let mut shown = resource.clone();
     let payload = Map::from_iter([
         ("operation".to_owned(), Value::from(call.operation.name())),
-        ("resource".to_owned(), Value::Object(resource)),
+        (RESOURCE.to_owned(), Value::Object(resource)),
         ("changed".to_owned(), Value::from(changed)),
     ]);
-    let ids: Vec<_> = memberships(&shown).unwrap_or_default().into_iter().map(|membership| membership.workspace_id).collect();
-    show_names(&mut shown, &state.workspace_names(request.organization_id, ids.into_iter()));
-    Decision {
-        event_type,
-        subject: Some((SubjectType::User, call.user_id.0)),
-        error: None,
-        payload: Value::Object(payload),
-        outcome: Outcome::Applied { resource: Some(shown) },
-    }
+    Decision { event_type, subject: Some((SubjectType::User, call.user_id.0)), error: None, payload: Value::Object(payload) }
 }
 
 fn delete(before: &User) -> Decision {
-    Decision {
-        event_type: EventType::UserDeleted,
-        subject: Some((SubjectType::User, before.id.0)),
-        error: None,
-        payload: json!({"operation": "delete"}),
-        outcome: Outcome::Applied { resource: None },
-    }
+    let subject = Some((SubjectType::User, before.id.0));
+    Decision { event_type: EventType::UserDeleted, subject, error: None, payload: json!({"operation": "delete"}) }
 }
