@@ -13,7 +13,7 @@ use crate::auth::{Denials, Door, Limits, Tokens, follow_changes, gate};
 use crate::desk::Desk;
 use crate::health::{self, Health};
 use crate::publish::Publisher;
-use crate::read::Database;
+use crate::read::{Database, Walks};
 use crate::scim::{self, BASE_PATH, Base, Bounds};
 use crate::settings::Settings;
 use crate::trace::CallSpan;
@@ -76,6 +76,7 @@ fn http(
         max_page: settings.max_page.into(),
     });
     let (desk, door, database) = (Data::from(desk), Data::new(door), Data::new(database));
+    let walks = Data::new(Walks::default());
     let (health, base) = (Data::new(Health::new(settings.partitions)), Data::new(Base::below(&settings.public_url)));
     let app = move || {
         App::new()
@@ -84,6 +85,7 @@ fn http(
             .app_data(database.clone())
             .app_data(health.clone())
             .app_data(base.clone())
+            .app_data(walks.clone())
             .app_data(bounds.clone())
             .wrap(NormalizePath::new(TrailingSlash::Trim))
             .wrap(TracingLogger::<CallSpan>::new())

@@ -130,6 +130,7 @@ pub fn decode(properties: &BasicProperties, body: &[u8]) -> Result<Request, Deco
     let data = read.data.get();
     let content = match &*read.type_name {
         "UserRequested" => RequestBody::UserRequested(serde_json::from_str(data)?),
+        "GroupRequested" => RequestBody::GroupRequested(serde_json::from_str(data)?),
         "SettingsRequested" => RequestBody::SettingsRequested(serde_json::from_str(data)?),
         "AccessDenied" => RequestBody::AccessDenied(serde_json::from_str(data)?),
         _ => return Err(DecodeError::UnknownType(read.type_name.into_owned())),

@@ -50,6 +50,10 @@ id!(
     UserId
 );
 id!(
+    /// A group of an organisation: the SCIM `id`.
+    GroupId
+);
+id!(
     /// A SCIM token, not to be mistaken for its secret.
     TokenId
 );

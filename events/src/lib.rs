@@ -9,6 +9,7 @@ pub mod address;
 pub mod envelope;
 pub mod ids;
 pub mod log;
+pub mod members;
 pub mod membership;
 pub mod origin;
 pub mod outcome;
@@ -17,5 +18,5 @@ pub mod time;
 pub mod token;
 pub mod topology;
 
-pub use ids::{CorrelationId, EventId, OrganizationId, TokenId, UserId, WorkspaceId};
+pub use ids::{CorrelationId, EventId, GroupId, OrganizationId, TokenId, UserId, WorkspaceId};
 pub use time::Timestamp;

@@ -3,12 +3,14 @@
 use rollcall_scim::patch::Operation;
 use rollcall_scim::resource::Attributes;
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::actor::Actor;
 use crate::address::AllowList;
+use crate::members::MemberChange;
 use crate::origin::ServiceOrigin;
 use crate::token::TokenDigest;
-use crate::{EventId, OrganizationId, Timestamp, TokenId, UserId, WorkspaceId};
+use crate::{EventId, GroupId, OrganizationId, Timestamp, TokenId, UserId, WorkspaceId};
 
 /// One request. Everything that a decision needs besides the state is in it: ids, times and defaults.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +35,8 @@ pub struct Request {
 pub enum RequestBody {
     /// A SCIM call about a user.
     UserRequested(UserRequested),
+    /// A SCIM call about a group.
+    GroupRequested(GroupRequested),
     /// An administrator's change of settings.
     SettingsRequested(SettingsRequested),
     /// Calls that were refused at the door.
@@ -44,6 +48,7 @@ impl RequestBody {
     pub fn type_name(&self) -> &'static str {
         match self {
             Self::UserRequested(_) => "UserRequested",
+            Self::GroupRequested(_) => "GroupRequested",
             Self::SettingsRequested(_) => "SettingsRequested",
             Self::AccessDenied(_) => "AccessDenied",
         }
@@ -90,6 +95,53 @@ impl UserOperation {
     }
 }
 
+/// A SCIM call about one group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GroupRequested {
+    /// The group; for a creation, the id that it is to have.
+    pub group_id: GroupId,
+    /// Which states of the group the call is meant for (RFC 9110 section 13.1.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_match: Option<IfMatch>,
+    /// What is to be done.
+    pub operation: GroupOperation,
+}
+
+/// What is to be done with a group. The attributes are validated, in canonical spelling, and without the members.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum GroupOperation {
+    /// RFC 7644 section 3.3.
+    Create(Attributes, BTreeSet<UserId>),
+    /// RFC 7644 section 3.5.1.
+    Replace(Attributes, BTreeSet<UserId>),
+    /// RFC 7644 section 3.5.2.
+    Patch(Vec<Operation>, Vec<MemberChange>),
+    /// RFC 7644 section 3.6.
+    Delete,
+}
+
+impl GroupOperation {
+    /// The operation's name in the log.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Create(..) => "create",
+            Self::Replace(..) => "replace",
+            Self::Patch(..) => "patch",
+            Self::Delete => "delete",
+        }
+    }
+
+    /// What it does to the members, in its order.
+    pub fn member_changes(&self) -> Vec<MemberChange> {
+        match self {
+            Self::Create(_, members) | Self::Replace(_, members) => vec![MemberChange::Set(members.clone())],
+            Self::Patch(_, changes) => changes.clone(),
+            Self::Delete => vec![MemberChange::Set(BTreeSet::new())],
+        }
+    }
+}
+
 /// An `If-Match` condition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -117,6 +169,13 @@ pub enum SettingsRequested {
         workspace_id: WorkspaceId,
         /// Its name, unique in the organisation.
         name: String,
+    },
+    /// The workspaces whose members a group's members are, and what they may do there. An empty list ends it.
+    MapGroup {
+        /// The group.
+        group_id: GroupId,
+        /// The workspaces, each with its permissions.
+        workspaces: BTreeMap<WorkspaceId, BTreeSet<String>>,
     },
     /// A new SCIM token.
     IssueToken {

@@ -21,6 +21,11 @@ impl Timestamp {
         Self(jiff::Timestamp::now().as_microsecond())
     }
 
+    /// So many microseconds after the Unix epoch; `None` where no calendar has a date for it.
+    pub fn from_microsecond(micros: i64) -> Option<Self> {
+        jiff::Timestamp::from_microsecond(micros).ok().map(|_| Self(micros))
+    }
+
     /// Whole seconds since the Unix epoch.
     pub fn as_second(self) -> i64 {
         self.0.div_euclid(1_000_000)

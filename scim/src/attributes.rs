@@ -58,6 +58,16 @@ impl Projection {
         resource.into_iter().filter_map(|(name, value)| Some((name.clone(), self.member(resource_type, &name, value)?))).collect()
     }
 
+    /// Whether any of an attribute of the core schema is to be returned.
+    pub fn wants(&self, name: &str) -> bool {
+        let names = |path: &AttributePath| path.name.eq_ignore_ascii_case(name);
+        match self {
+            Self::Default => true,
+            Self::Only(paths) => paths.iter().any(names),
+            Self::Without(paths) => !paths.iter().any(|path| names(path) && path.sub.is_none()),
+        }
+    }
+
     /// Whether the caller names anything that is returned on request only.
     pub fn asks_on_request(&self, resource_type: &ResourceType) -> bool {
         resource_type.on_request().iter().any(|(schema, attribute, part)| self.asks_for(schema, attribute, part))

@@ -26,7 +26,11 @@ pub fn service_provider_config(base: &str, limits: Limits) -> Value {
         "bulk": {"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
         "filter": {"supported": true, "maxResults": limits.max_results},
         "changePassword": {"supported": false},
-        "sort": {"supported": false},
+        "sort": {"supported": true},
+        "pagination": {
+            "cursor": true, "index": true, "defaultPaginationMethod": "index",
+            "defaultPageSize": limits.max_results, "maxPageSize": limits.max_results,
+        },
         "etag": {"supported": true},
         "authenticationSchemes": [{
             "type": "oauthbearertoken",

@@ -28,6 +28,12 @@ pub enum ScimType {
     InvalidValue,
     /// The protocol version is not supported.
     InvalidVers,
+    /// The cursor is none of this query's (RFC 9865 section 2.1).
+    InvalidCursor,
+    /// The cursor has expired (RFC 9865 section 2.1).
+    ExpiredCursor,
+    /// The count is none that a page with a cursor can have (RFC 9865 section 2.1).
+    InvalidCount,
     /// The request cannot be completed because sensitive information was in the URI.
     Sensitive,
 }

@@ -16,6 +16,7 @@ pub mod patch;
 pub mod path;
 pub mod resource;
 pub mod schema;
+pub mod search;
 pub mod validate;
 
 pub use error::{ScimError, ScimType};

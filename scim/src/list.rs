@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::ScimError;
+use crate::{ScimError, ScimType};
 
 /// The schema of a list of resources.
 pub const LIST_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
@@ -18,47 +18,84 @@ pub struct ListResponse {
     /// How many are in this page.
     #[serde(rename = "itemsPerPage")]
     pub items_per_page: usize,
-    /// The 1-based index of this page's first resource.
-    #[serde(rename = "startIndex")]
-    pub start_index: u64,
+    /// The 1-based index of this page's first resource, where pages go by index.
+    #[serde(rename = "startIndex", skip_serializing_if = "Option::is_none")]
+    pub start_index: Option<u64>,
+    /// Where the next page begins (RFC 9865 section 2).
+    #[serde(rename = "nextCursor", skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+    /// Where the page before ends (RFC 9865 section 2).
+    #[serde(rename = "previousCursor", skip_serializing_if = "Option::is_none")]
+    pub previous_cursor: Option<String>,
     /// The resources themselves.
     #[serde(rename = "Resources")]
     pub resources: Vec<Value>,
 }
 
 impl ListResponse {
-    /// A page that starts at `start_index` of `total_results` matches.
-    pub fn page(total_results: u64, start_index: u64, resources: Vec<Value>) -> Self {
-        Self { schemas: [LIST_SCHEMA], total_results, items_per_page: resources.len(), start_index, resources }
+    /// A page of `total_results` matches; where it stands among them is for the caller to say.
+    pub fn of(total_results: u64, resources: Vec<Value>) -> Self {
+        Self {
+            schemas: [LIST_SCHEMA],
+            total_results,
+            items_per_page: resources.len(),
+            start_index: None,
+            next_cursor: None,
+            previous_cursor: None,
+            resources,
+        }
     }
 
     /// All there is, as the discovery endpoints answer.
     pub fn whole(resources: Vec<Value>) -> Self {
-        Self::page(resources.len() as u64, 1, resources)
+        Self { start_index: Some(1), ..Self::of(resources.len() as u64, resources) }
     }
 }
 
-/// The window of a query: `startIndex` and `count` (RFC 7644 section 3.4.2.4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window {
-    /// 1-based index of the first resource.
-    pub start_index: u64,
-    /// At most so many resources; 0 asks for the total only.
-    pub count: u64,
+/// Which page of a query is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Page {
+    /// By index (RFC 7644 section 3.4.2.4).
+    Index {
+        /// 1-based index of the first resource.
+        start_index: u64,
+        /// At most so many resources; 0 asks for the total only.
+        count: u64,
+    },
+    /// By cursor (RFC 9865); an empty one asks for the first page.
+    Cursor {
+        /// Where the page begins, as an earlier page said.
+        cursor: String,
+        /// At most so many resources.
+        count: u64,
+    },
 }
 
-impl Window {
-    /// Reads the two parameters as given: a start below 1 means 1, a negative count means 0, and `max_count` bounds a page.
+impl Page {
+    /// Reads the parameters as given: a start below 1 means 1, a negative count means 0, and `max_count` bounds a page.
     ///
     /// # Errors
-    /// 400 `invalidValue` where a parameter is not an integer.
-    pub fn parse(start_index: Option<&str>, count: Option<&str>, max_count: u64) -> Result<Self, ScimError> {
+    /// 400 `invalidValue` where a parameter is not an integer, 400 `invalidCount` where a count cannot be one of a page with a cursor.
+    pub fn parse(start_index: Option<&str>, count: Option<&str>, cursor: Option<&str>, max_count: u64) -> Result<Self, ScimError> {
+        let bounded = |count: i64| u64::try_from(count).unwrap_or(0).min(max_count);
+        if let Some(cursor) = cursor {
+            let count = match count.map(str::parse::<i64>) {
+                None => max_count,
+                Some(Ok(count)) if count >= 0 => bounded(count),
+                Some(_) => return Err(ScimError::bad_request(ScimType::InvalidCount, "count is not a whole number from 0 on")),
+            };
+            return Ok(Self::Cursor { cursor: cursor.to_owned(), count });
+        }
         let start_index = start_index.map(|text| integer("startIndex", text)).transpose()?.unwrap_or(1);
-        let count = count.map(|text| integer("count", text)).transpose()?;
-        Ok(Self {
-            start_index: u64::try_from(start_index).unwrap_or(1).max(1),
-            count: count.map_or(max_count, |count| u64::try_from(count).unwrap_or(0).min(max_count)),
-        })
+        let count = count.map(|text| integer("count", text)).transpose()?.map_or(max_count, bounded);
+        Ok(Self::Index { start_index: u64::try_from(start_index).unwrap_or(1).max(1), count })
+    }
+
+    /// At most so many resources.
+    pub fn count(&self) -> u64 {
+        match self {
+            Self::Index { count, .. } | Self::Cursor { count, .. } => *count,
+        }
     }
 }
 
@@ -78,9 +115,19 @@ mod tests {
     #[test_case(Some("2"), Some("100000") => Ok((2, 200)); "bounded")]
     #[test_case(Some("x"), None => Err("startIndex".to_owned()); "not a number")]
     #[test_case(None, Some("1.5") => Err("count".to_owned()); "not an integer")]
-    fn window(start_index: Option<&str>, count: Option<&str>) -> Result<(u64, u64), String> {
-        Window::parse(start_index, count, 200)
-            .map(|window| (window.start_index, window.count))
-            .map_err(|error| error.detail.split(' ').next().unwrap_or_default().to_owned())
+    fn by_index(start_index: Option<&str>, count: Option<&str>) -> Result<(u64, u64), String> {
+        match Page::parse(start_index, count, None, 200) {
+            Ok(Page::Index { start_index, count }) => Ok((start_index, count)),
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => Err(error.detail.split(' ').next().unwrap_or_default().to_owned()),
+        }
+    }
+
+    #[test_case("", None => Ok(200); "the first page")]
+    #[test_case("x", Some("10") => Ok(10); "plain")]
+    #[test_case("x", Some("-1") => Err(Some(ScimType::InvalidCount)); "negative")]
+    #[test_case("x", Some("many") => Err(Some(ScimType::InvalidCount)); "not a number")]
+    fn by_cursor(cursor: &str, count: Option<&str>) -> Result<u64, Option<ScimType>> {
+        Page::parse(None, count, Some(cursor), 200).map(|page| page.count()).map_err(|error| error.scim_type)
     }
 }

@@ -16,7 +16,7 @@ pub const MAX_TEXT_CHARS: usize = 4096;
 pub const MAX_USER_NAME_CHARS: usize = 256;
 /// The most characters of base64 that a binary value may have.
 pub const MAX_BINARY_CHARS: usize = 64 * 1024;
-/// The most values that a multi-valued attribute may have.
+/// The most values that a multi-valued attribute may have, unless its schema says otherwise.
 pub const MAX_VALUES: usize = 1000;
 
 /// Reads a whole resource, as POST and PUT carry it.
@@ -66,8 +66,9 @@ pub fn value_of(attribute: &Attribute, value: Value, path: &str) -> Result<Optio
         // Several identity providers send a lone value without its brackets.
         lone => vec![lone],
     };
-    if values.len() > MAX_VALUES {
-        return Err(ScimError::invalid_value(format!("{path} has more than {MAX_VALUES} values")));
+    let most = attribute.max_values.unwrap_or(MAX_VALUES);
+    if values.len() > most {
+        return Err(ScimError::invalid_value(format!("{path} has more than {most} values")));
     }
     let values = values.into_iter().filter_map(|value| single(attribute, value, path).transpose()).collect::<Result<Vec<_>, _>>()?;
     if values.iter().filter(|value| value["primary"] == true).count() > 1 {

@@ -3,8 +3,10 @@
 use rollcall_events::log::{CompactRange, EventType, Hash, Header, OutcomeKind, Salt, SubjectType, canonical, commitment};
 use rollcall_events::{OrganizationId, Timestamp};
 use rollcall_scim::fold::fold;
+use rollcall_scim::schema::USER;
+use rollcall_scim::search::keys;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::types::Json;
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
@@ -29,6 +31,9 @@ pub struct Entry {
 
 /// A user as the tables show it: the row, and its memberships by workspace.
 pub type UserRow = (Value, BTreeMap<String, Value>);
+
+/// A group as the tables show it: the resource, and who is in it.
+pub type GroupRow = (Value, BTreeSet<String>);
 
 impl Auditor {
     pub(crate) fn new(database: Client) -> Self {
@@ -70,6 +75,7 @@ impl Auditor {
         for (id, user) in &expected {
             assert_eq!(Some(user), shown.get(id), "user {id}");
         }
+        assert_eq!(folded_groups(&self.log(organization).await), self.groups(organization).await, "groups and their members");
         shown.len()
     }
 
@@ -77,7 +83,7 @@ impl Auditor {
     pub async fn users(&self, organization: &str) -> BTreeMap<String, UserRow> {
         let sql = "
             SELECT u.id::text, jsonb_build_object('name', u.user_name_key, 'externalId', u.external_id, 'active', u.active,
-                    'display', u.display_name_key, 'primaryEmail', u.primary_email_key, 'emails', u.email_keys, 'resource', u.resource),
+                    'keys', u.keys, 'resource', u.resource),
                 COALESCE(jsonb_object_agg(m.workspace_id, jsonb_build_object('permissions', m.permissions, 'teams', m.teams))
                     FILTER (WHERE m.workspace_id IS NOT NULL), '{}')
             FROM rollcall.users u
@@ -86,6 +92,16 @@ impl Auditor {
         let rows = self.database.query(sql, &[&id(organization)]).await.unwrap();
         let members = |row: &Row| row.get::<_, Json<BTreeMap<String, Value>>>(2).0;
         rows.iter().map(|row| (row.get(0), (row.get(1), members(row)))).collect()
+    }
+
+    /// The groups of an organisation as the tables show them.
+    pub async fn groups(&self, organization: &str) -> BTreeMap<String, GroupRow> {
+        let sql = "
+            SELECT g.id::text, g.resource,
+                ARRAY(SELECT m.user_id::text FROM rollcall.group_members m WHERE m.organization_id = g.organization_id AND m.group_id = g.id)
+            FROM rollcall.groups g WHERE g.organization_id = $1";
+        let rows = self.database.query(sql, &[&id(organization)]).await.unwrap();
+        rows.iter().map(|row| (row.get(0), (row.get(1), row.get::<_, Vec<String>>(2).into_iter().collect()))).collect()
     }
 
     /// The names of the workspaces that a user is in, in order.
@@ -146,15 +162,41 @@ fn folded(log: &[Entry]) -> BTreeMap<String, UserRow> {
     users
 }
 
+/// The groups that a log adds up to, written down independently of the worker.
+fn folded_groups(log: &[Entry]) -> BTreeMap<String, GroupRow> {
+    let mut groups: BTreeMap<String, GroupRow> = BTreeMap::new();
+    for entry in log {
+        let id = entry.header.subject_id.map(|id| id.to_string()).unwrap_or_default();
+        match entry.header.event_type {
+            EventType::GroupDeleted => {
+                groups.remove(&id);
+            }
+            EventType::UserDeleted => {
+                for (_, members) in groups.values_mut() {
+                    members.remove(&id);
+                }
+            }
+            EventType::GroupCreated | EventType::GroupUpdated => {
+                let moved = |side: &str| entry.payload["members"][side].as_array().unwrap().clone();
+                let (resource, members) = groups.entry(id).or_default();
+                entry.payload["resource"].clone_into(resource);
+                members.extend(moved("added").iter().map(|user| user.as_str().unwrap().to_owned()));
+                for user in moved("removed") {
+                    members.remove(user.as_str().unwrap());
+                }
+            }
+            _ => {}
+        }
+    }
+    groups
+}
+
 fn row(resource: &Value) -> UserRow {
     let key = |value: &Value| value.as_str().map(fold);
     let none = Vec::new();
-    let emails = resource["emails"].as_array().unwrap_or(&none);
-    let primary = emails.iter().find(|email| email["primary"] == true).and_then(|email| key(&email["value"]));
     let row = json!({
         "name": key(&resource["userName"]), "externalId": resource["externalId"], "active": resource["active"] != false,
-        "display": key(&resource["displayName"]), "primaryEmail": primary,
-        "emails": emails.iter().filter_map(|email| key(&email["value"])).collect::<Vec<_>>(), "resource": resource,
+        "keys": keys(&USER, resource.as_object().unwrap()), "resource": resource,
     });
     let workspaces = resource["urn:ietf:params:scim:schemas:extension:rollcall:2.0:User"]["workspaces"].as_array().unwrap_or(&none);
     let or_empty = |value: &Value| if value.is_null() { json!([]) } else { value.clone() };

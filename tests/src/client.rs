@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 /// The core user schema.
 pub const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+/// The core group schema.
+pub const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 /// Rollcall's extension.
 pub const ROLLCALL: &str = "urn:ietf:params:scim:schemas:extension:rollcall:2.0:User";
 /// The schema of a PATCH.
@@ -74,9 +76,30 @@ impl Client {
 
     /// `GET /Users` with a filter.
     pub async fn find(&self, filter: &str) -> Answer {
-        let mut call = self.call(Method::GET, "/Users");
-        call.request = call.request.query(&[("filter", filter)]);
+        self.query("/Users", &[("filter", filter)]).await
+    }
+
+    /// `GET` with a query string.
+    pub async fn query(&self, path: &str, parameters: &[(&str, &str)]) -> Answer {
+        let mut call = self.call(Method::GET, path);
+        call.request = call.request.query(parameters);
         call.send().await
+    }
+
+    /// Any method with a body.
+    pub async fn send(&self, method: Method, path: &str, body: Value) -> Answer {
+        self.call(method, path).json(&body).send().await
+    }
+
+    /// `POST /Groups`.
+    pub async fn create_group(&self, name: &str, members: &[&str]) -> Answer {
+        let members: Vec<_> = members.iter().map(|id| json!({"value": id})).collect();
+        self.send(Method::POST, "/Groups", json!({"schemas": [GROUP], "displayName": name, "members": members})).await
+    }
+
+    /// `PATCH /Groups/{id}`.
+    pub async fn patch_group(&self, id: &str, operations: Value) -> Answer {
+        self.send(Method::PATCH, &format!("/Groups/{id}"), json!({"schemas": [PATCH], "Operations": operations})).await
     }
 
     /// `POST /Users`.

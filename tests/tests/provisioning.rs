@@ -148,7 +148,7 @@ async fn users_are_found_by_name_external_id_and_id_and_a_miss_is_an_empty_list(
         assert_eq!((&found["totalResults"], &found["Resources"]), (&json!(0), &json!([])), "{filter}");
     }
     client.find("userName eq").await.expect_error(400, Some("invalidFilter"));
-    client.find("title sw \"a\"").await.expect_error(400, Some("invalidFilter"));
+    client.find("shoeSize sw \"a\"").await.expect_error(400, Some("invalidFilter"));
 }
 
 #[tokio::test]

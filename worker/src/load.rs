@@ -4,9 +4,10 @@
 
 use futures_util::try_join;
 use rollcall_events::log::CompactRange;
+use rollcall_events::members::MemberChange;
 use rollcall_events::membership::memberships;
-use rollcall_events::request::{Request, RequestBody, SettingsRequested, UserOperation};
-use rollcall_events::{EventId, OrganizationId, Timestamp, TokenId, UserId, WorkspaceId};
+use rollcall_events::request::{GroupOperation, GroupRequested, Request, RequestBody, SettingsRequested, UserOperation};
+use rollcall_events::{EventId, GroupId, OrganizationId, Timestamp, TokenId, UserId, WorkspaceId};
 use rollcall_scim::ScimError;
 use rollcall_scim::fold::fold as fold_case;
 use rollcall_scim::resource::{Attributes, text};
@@ -14,14 +15,15 @@ use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use tokio_postgres::Row;
-use tokio_postgres::types::Json;
+use tokio_postgres::types::{Json, ToSql};
 use uuid::Uuid;
 
-use crate::decide::{Change, State, User, Workspace, resource_of};
+use crate::decide::{Change, Group, State, User, Workspace, resource_of};
 use crate::store::{Store, StoreError};
 
 /// Every statement of this room, to be prepared.
-pub(crate) const STATEMENTS: &[&str] = &[ENSURE_HEADS, LOCK_HEADS, RECORDED, USERS, WORKSPACES, WORKSPACES_BY_NAME, ORGANIZATIONS, TOKENS];
+pub(crate) const STATEMENTS: &[&str] =
+    &[ENSURE_HEADS, LOCK_HEADS, RECORDED, USERS, KNOWN_USERS, GROUPS, MEMBERS, WORKSPACES, WORKSPACES_BY_NAME, ORGANIZATIONS, TOKENS];
 
 const ENSURE_HEADS: &str = "INSERT INTO log_heads (organization_id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING";
 
@@ -42,6 +44,32 @@ const USERS: &str = "
     SELECT u.organization_id, u.id, u.resource
     FROM unnest($3::uuid[], $4::text[]) AS k (organization_id, user_name_key)
     JOIN users u ON u.organization_id = k.organization_id AND u.user_name_key = k.user_name_key";
+
+/// Which of some users there are.
+const KNOWN_USERS: &str = "
+    SELECT u.organization_id, u.id
+    FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
+    JOIN users u ON u.organization_id = k.organization_id AND u.id = k.id";
+
+/// Groups by id and by name.
+const GROUPS: &str = "
+    SELECT g.organization_id, g.id, g.resource
+    FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
+    JOIN groups g ON g.organization_id = k.organization_id AND g.id = k.id
+    UNION ALL
+    SELECT g.organization_id, g.id, g.resource
+    FROM unnest($3::uuid[], $4::text[]) AS k (organization_id, display_name_key)
+    JOIN groups g ON g.organization_id = k.organization_id AND g.display_name_key = k.display_name_key";
+
+/// Which of some users are members, and all members of the groups that are set as a whole.
+const MEMBERS: &str = "
+    SELECT m.organization_id, m.group_id, m.user_id
+    FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS k (organization_id, group_id, user_id)
+    JOIN group_members m ON m.organization_id = k.organization_id AND m.group_id = k.group_id AND m.user_id = k.user_id
+    UNION ALL
+    SELECT m.organization_id, m.group_id, m.user_id
+    FROM unnest($4::uuid[], $5::uuid[]) AS k (organization_id, group_id)
+    JOIN group_members m ON m.organization_id = k.organization_id AND m.group_id = k.group_id";
 
 const WORKSPACES: &str = "
     SELECT w.organization_id, w.id, w.name, w.created_at
@@ -90,6 +118,9 @@ pub(crate) struct Loaded {
 /// Pairs of keys as two columns, for UNNEST.
 type Keys<T> = (Vec<OrganizationId>, Vec<T>);
 
+/// The same with pairs of keys.
+type Keys3 = (Vec<OrganizationId>, (Vec<GroupId>, Vec<UserId>));
+
 /// What the requests of a batch may touch.
 #[derive(Default)]
 struct Touched {
@@ -97,6 +128,13 @@ struct Touched {
     events: Keys<EventId>,
     users: BTreeSet<(OrganizationId, UserId)>,
     user_names: BTreeSet<(OrganizationId, String)>,
+    /// Users of whom only their being there matters.
+    known_users: BTreeSet<(OrganizationId, UserId)>,
+    groups: BTreeSet<(OrganizationId, GroupId)>,
+    group_names: BTreeSet<(OrganizationId, String)>,
+    members: BTreeSet<(OrganizationId, (GroupId, UserId))>,
+    /// Groups whose members are all needed.
+    whole_groups: BTreeSet<(OrganizationId, GroupId)>,
     workspaces: BTreeSet<(OrganizationId, WorkspaceId)>,
     workspace_names: BTreeSet<(OrganizationId, String)>,
     settings_of: BTreeSet<OrganizationId>,
@@ -121,6 +159,7 @@ impl Touched {
                     touched.workspaces.insert((organization, call.default_workspace));
                     touched.operation(organization, &call.operation);
                 }
+                RequestBody::GroupRequested(call) => touched.group(organization, call),
                 RequestBody::SettingsRequested(settings) => touched.settings(organization, settings),
                 RequestBody::AccessDenied(_) => {}
             }
@@ -153,6 +192,31 @@ impl Touched {
         }
     }
 
+    fn group(&mut self, organization: OrganizationId, call: &GroupRequested) {
+        self.groups.insert((organization, call.group_id));
+        match &call.operation {
+            GroupOperation::Create(attributes, _) | GroupOperation::Replace(attributes, _) => {
+                self.group_names.extend(text(attributes, "displayName").map(|name| (organization, fold_case(name))));
+            }
+            GroupOperation::Patch(operations, _) => {
+                let values = operations.iter().flat_map(|operation| &operation.value).flat_map(texts);
+                self.group_names.extend(values.map(|name| (organization, fold_case(name))));
+            }
+            GroupOperation::Delete => return,
+        }
+        for change in call.operation.member_changes() {
+            let users = match change {
+                MemberChange::Set(users) => {
+                    self.whole_groups.insert((organization, call.group_id));
+                    users
+                }
+                MemberChange::Add(users) | MemberChange::Remove(users) => users,
+            };
+            self.known_users.extend(users.iter().map(|user| (organization, *user)));
+            self.members.extend(users.into_iter().map(|user| (organization, (call.group_id, user))));
+        }
+    }
+
     fn settings(&mut self, organization: OrganizationId, settings: &SettingsRequested) {
         self.settings_of.insert(organization);
         match settings {
@@ -162,6 +226,10 @@ impl Touched {
             SettingsRequested::CreateWorkspace { workspace_id, name } => {
                 self.workspaces.insert((organization, *workspace_id));
                 self.workspace_names.insert((organization, fold_case(name)));
+            }
+            SettingsRequested::MapGroup { group_id, workspaces } => {
+                self.groups.insert((organization, *group_id));
+                self.workspaces.extend(workspaces.keys().map(|id| (organization, *id)));
             }
             SettingsRequested::IssueToken { token_id, settings, .. } => {
                 self.tokens.insert((organization, *token_id));
@@ -209,14 +277,25 @@ pub(crate) async fn load(store: &Store, requests: &[Request]) -> Result<Loaded, 
 async fn read(store: &Store, touched: &Touched) -> Result<Loaded, StoreError> {
     let organizations: Vec<_> = touched.organizations.iter().copied().collect();
     let events = &touched.events;
-    let (users, user_names) = (columns(&touched.users), columns(&touched.user_names));
+    let (users, user_names, known) = (columns(&touched.users), columns(&touched.user_names), columns(&touched.known_users));
+    let (groups, group_names, whole_groups) = (columns(&touched.groups), columns(&touched.group_names), columns(&touched.whole_groups));
+    let (members_of, (member_groups, members)): Keys3 = {
+        let (organizations, pairs) = columns(&touched.members);
+        (organizations, pairs.into_iter().unzip())
+    };
     let (workspaces, workspace_names) = (columns(&touched.workspaces), columns(&touched.workspace_names));
     let (settings_of, tokens) = (touched.settings_of.iter().copied().collect::<Vec<_>>(), columns(&touched.tokens));
-    let ((), heads, recorded, users, workspaces, named, organizations, tokens) = try_join!(
+    let ((), heads, recorded, users, known, groups, members, workspaces, named, organizations, tokens) = try_join!(
         store.begin(),
         async { store.query(LOCK_HEADS, &[&organizations]).await },
         async { store.query(RECORDED, &[&events.0, &events.1]).await },
         async { store.query_if(!users.0.is_empty(), USERS, &[&users.0, &users.1, &user_names.0, &user_names.1]).await },
+        async { store.query_if(!known.0.is_empty(), KNOWN_USERS, &[&known.0, &known.1]).await },
+        async { store.query_if(!groups.0.is_empty(), GROUPS, &[&groups.0, &groups.1, &group_names.0, &group_names.1]).await },
+        async {
+            let keys: [&(dyn ToSql + Sync); 5] = [&members_of, &member_groups, &members, &whole_groups.0, &whole_groups.1];
+            store.query_if(!(members.is_empty() && whole_groups.0.is_empty()), MEMBERS, &keys).await
+        },
         async { store.query_if(!workspaces.0.is_empty(), WORKSPACES, &[&workspaces.0, &workspaces.1]).await },
         async { store.query_if(!workspace_names.0.is_empty(), WORKSPACES_BY_NAME, &[&workspace_names.0, &workspace_names.1]).await },
         async { store.query_if(!settings_of.is_empty(), ORGANIZATIONS, &[&settings_of]).await },
@@ -226,6 +305,17 @@ async fn read(store: &Store, touched: &Touched) -> Result<Loaded, StoreError> {
     for row in &users {
         let Json(resource) = row.try_get("resource")?;
         state.apply(row.try_get("organization_id")?, &Change::PutUser(User { id: row.try_get("id")?, resource: Arc::new(resource) }));
+    }
+    for row in &known {
+        state.load_known_user(row.try_get("organization_id")?, row.try_get("id")?);
+    }
+    for row in &groups {
+        let Json(resource) = row.try_get("resource")?;
+        let group = Group { id: row.try_get("id")?, resource: Arc::new(resource) };
+        state.apply(row.try_get("organization_id")?, &Change::PutGroup { group, added: Vec::new(), removed: Vec::new() });
+    }
+    for row in &members {
+        state.load_member(row.try_get("organization_id")?, row.try_get("group_id")?, row.try_get("user_id")?);
     }
     for row in workspaces.iter().chain(&named) {
         let workspace = Workspace { id: row.try_get("id")?, name: row.try_get("name")?, created_at: row.try_get("created_at")? };

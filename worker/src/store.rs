@@ -113,7 +113,7 @@ impl Store {
         let client = connect(url, name).await?;
         client.batch_execute(SESSION).await?;
         let mut statements = HashMap::new();
-        for sql in load::STATEMENTS.iter().chain(record::STATEMENTS).chain(project::STATEMENTS) {
+        for sql in load::STATEMENTS.iter().chain(record::STATEMENTS).chain(project::STATEMENTS.into_iter().flatten()) {
             statements.insert(*sql, client.prepare(sql).await?);
         }
         Ok(Self { client, statements, batches: AtomicU64::new(0) })

@@ -1,6 +1,6 @@
 //! What became of a request, by the log.
 
-use rollcall_events::log::EventType;
+use rollcall_events::log::{EventType, SubjectType};
 use rollcall_events::{EventId, OrganizationId, Timestamp};
 use rollcall_scim::ScimError;
 use tokio_postgres::types::Json;
@@ -9,12 +9,13 @@ use uuid::Uuid;
 use super::{Database, ReadError};
 
 const FIND: &str = "
-    SELECT type, subject_id, recorded_at, error, payload ->> 'operation' AS operation, payload #>> '{resource,meta,version}' AS version
+    SELECT type, subject_type, subject_id, recorded_at, error, payload ->> 'operation' AS operation, payload #>> '{resource,meta,version}' AS version
     FROM events WHERE organization_id = $1 AND event_id = $2";
 
 /// A request that is in the log.
 pub(crate) struct LogEntry {
     pub(crate) event_type: EventType,
+    pub(crate) subject_type: Option<SubjectType>,
     pub(crate) subject_id: Option<Uuid>,
     pub(crate) recorded_at: Timestamp,
     /// Why it was refused, if it was.
@@ -32,6 +33,7 @@ pub(crate) async fn find_event(database: &Database, organization: OrganizationId
     let error: Option<Json<ScimError>> = row.try_get("error")?;
     Ok(Some(LogEntry {
         event_type: EventType::from_name(name).ok_or_else(|| ReadError::Malformed(format!("the log has the unknown type {name}")))?,
+        subject_type: row.try_get::<_, Option<&str>>("subject_type")?.and_then(SubjectType::from_name),
         subject_id: row.try_get("subject_id")?,
         recorded_at: row.try_get("recorded_at")?,
         error: error.map(|Json(error)| error),

@@ -1,19 +1,25 @@
 //! Reads from Postgres, as a role that can do nothing else. Every query has the organisation in it.
 
+mod cursor;
 mod events;
-mod users;
+mod filter_sql;
+mod find;
+mod list;
+mod table;
 mod workspaces;
 
 pub(crate) use events::{LogEntry, find_event};
-pub(crate) use users::{UserQuery, find_user, list_users};
-pub(crate) use workspaces::{first_workspaces, workspace_names};
+pub(crate) use find::{complete, find_by_id, find_by_key};
+pub(crate) use list::{ListError, ListQuery, Walks, list, single};
+pub(crate) use table::{GROUPS, Table, USERS};
+pub(crate) use workspaces::first_workspaces;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime};
 use secrecy::{ExposeSecret, SecretString};
 use std::str::FromStr;
 use std::time::Duration;
 use tokio_postgres::tls::NoTlsStream;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, Connection, NoTls, Row, Socket};
 
 use crate::error::ApiError;
@@ -86,14 +92,19 @@ impl Database {
     }
 
     /// Runs a prepared query.
-    pub(crate) async fn query(&self, sql: &'static str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, ReadError> {
+    pub(crate) async fn query(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, ReadError> {
         let client = self.pool.get().await?;
         let statement = client.prepare_cached(sql).await?;
         Ok(client.query(&statement, parameters).await?)
     }
 
+    /// Runs a query that was made for one call, in one round trip.
+    async fn query_typed(&self, sql: &str, parameters: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<Row>, ReadError> {
+        Ok(self.pool.get().await?.query_typed(sql, parameters).await?)
+    }
+
     /// Runs a prepared query that gives one row at the most.
-    pub(crate) async fn query_opt(&self, sql: &'static str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, ReadError> {
+    pub(crate) async fn query_opt(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, ReadError> {
         Ok(self.query(sql, parameters).await?.into_iter().next())
     }
 }

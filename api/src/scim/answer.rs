@@ -34,6 +34,7 @@ impl<'a> Shown<'a> {
             meta.insert("location".to_owned(), Value::from(location.as_str()));
             meta.get("version").and_then(Value::as_str).unwrap_or_default().clone_into(&mut etag);
         }
+        refer(resource_type, base, &mut resource);
         Self { resource_type, resource, location, etag }
     }
 
@@ -63,6 +64,19 @@ impl<'a> Shown<'a> {
             Ok(HttpResponse::NotModified().insert_header((ETAG, self.etag)).finish())
         } else {
             self.with_body(StatusCode::OK, projection)
+        }
+    }
+}
+
+/// Writes the addresses of what a resource is related to, where the service knows them: `members.$ref`, `groups.$ref`.
+fn refer(resource_type: &ResourceType, base: &Base, resource: &mut Attributes) {
+    for (attribute, target) in resource_type.references() {
+        let values = resource.get_mut(&attribute.name).and_then(Value::as_array_mut);
+        for value in values.into_iter().flatten().filter_map(Value::as_object_mut) {
+            if let Some(id) = value.get("value").and_then(Value::as_str) {
+                let location = format!("{}{}/{id}", base.as_str(), target.endpoint);
+                value.insert("$ref".to_owned(), Value::from(location));
+            }
         }
     }
 }

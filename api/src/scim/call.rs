@@ -1,18 +1,25 @@
-//! What every call that changes something has in common: who makes it, under which conditions, and what it would like in return.
+//! What every call that changes something has in common: who makes it, under which conditions, what it would like in return, and how it is answered.
 
 use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
+use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
-use rollcall_events::request::{Request, RequestBody, UserOperation, UserRequested};
-use rollcall_events::{Timestamp, UserId};
+use rollcall_events::Timestamp;
+use rollcall_events::request::{IfMatch, Request, RequestBody};
 use rollcall_scim::ScimError;
 use rollcall_scim::attributes::Projection;
+use rollcall_scim::resource::{Attributes, text};
 use std::future::{Ready, ready};
 
+use super::Base;
+use super::answer::Shown;
 use super::headers::{Prefer, identity, if_match};
 use super::query::Parameters;
 use crate::auth::Caller;
-use crate::error::ApiError;
+use crate::desk::{Answer, Desk};
+use crate::error::{ApiError, ApiResult};
+use crate::read::{Database, Table, complete};
 
 /// A call, its body apart.
 pub(super) struct Call {
@@ -27,23 +34,16 @@ impl Call {
         self.http.headers()
     }
 
+    /// The states of the resource that the call is meant for.
+    pub(super) fn if_match(&self) -> Result<Option<IfMatch>, ScimError> {
+        if_match(self.headers())
+    }
+
     /// The event that asks for what the call asks for.
-    pub(super) fn request(&self, user_id: UserId, operation: UserOperation, body: &[u8]) -> Result<Request, ScimError> {
+    fn request(&self, content: RequestBody, body: &[u8]) -> Result<Request, ScimError> {
         let organization_id = self.caller.organization_id();
         let (id, fingerprint) = identity(&self.http, organization_id, body)?;
-        Ok(Request {
-            id,
-            organization_id,
-            requested_at: Timestamp::now(),
-            actor: self.caller.actor(),
-            fingerprint,
-            body: RequestBody::UserRequested(UserRequested {
-                user_id,
-                default_workspace: self.caller.default_workspace(),
-                if_match: if_match(self.headers())?,
-                operation,
-            }),
-        })
+        Ok(Request { id, organization_id, requested_at: Timestamp::now(), actor: self.caller.actor(), fingerprint, body: content })
     }
 
     fn read(http: &HttpRequest, payload: &mut Payload) -> Result<Self, ApiError> {
@@ -62,5 +62,60 @@ impl FromRequest for Call {
 
     fn from_request(http: &HttpRequest, payload: &mut Payload) -> Self::Future {
         ready(Self::read(http, payload))
+    }
+}
+
+/// What a call that changes something needs besides itself.
+pub(super) struct Writing {
+    desk: Data<Desk>,
+    database: Data<Database>,
+    pub(super) base: Data<Base>,
+}
+
+impl Writing {
+    /// Submits what a call asks for, and waits for what becomes of it.
+    pub(super) async fn submit(&self, call: &Call, content: RequestBody, body: &[u8]) -> Result<Answer, ApiError> {
+        self.desk.submit(&call.request(content, body)?, &call.prefer).await
+    }
+
+    /// What a change left, as it is.
+    pub(super) fn plain(&self, table: &'static Table, left: Option<Attributes>) -> Result<Shown<'static>, ApiError> {
+        let left = left.ok_or_else(|| ApiError::Internal("a change was answered without the resource".to_owned()))?;
+        Ok(Shown::new(table.resource_type, &self.base, left))
+    }
+
+    /// What a change left, with what of it is kept elsewhere, as far as the caller wants it.
+    pub(super) async fn shown(&self, call: &Call, table: &'static Table, left: Option<Attributes>) -> Result<Shown<'static>, ApiError> {
+        let mut left = left.ok_or_else(|| ApiError::Internal("a change was answered without the resource".to_owned()))?;
+        let id = text(&left, "id").and_then(|id| id.parse().ok());
+        if let Some(id) = id {
+            complete(&self.database, table, call.caller.organization_id(), id, &call.projection, &mut left).await?;
+        }
+        Ok(Shown::new(table.resource_type, &self.base, left))
+    }
+
+    /// The answer to a PATCH: 204, or 200 with the body where the caller shows that it wants one (RFC 7644 section 3.5.2).
+    pub(super) async fn patched(&self, call: &Call, table: &'static Table, left: Option<Attributes>) -> ApiResult {
+        if call.prefer.representation || !call.projection.is_default() {
+            return self.shown(call, table, left).await?.with_body(StatusCode::OK, &call.projection);
+        }
+        Ok(self.plain(table, left)?.without_body())
+    }
+}
+
+impl FromRequest for Writing {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(http: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let found = |missing: &'static str| ApiError::Internal(format!("{missing} is not set up"));
+        let read = || {
+            Ok(Self {
+                desk: http.app_data().cloned().ok_or_else(|| found("the desk"))?,
+                database: http.app_data().cloned().ok_or_else(|| found("the database"))?,
+                base: http.app_data().cloned().ok_or_else(|| found("the base"))?,
+            })
+        };
+        ready(read())
     }
 }

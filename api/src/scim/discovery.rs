@@ -5,7 +5,7 @@ use actix_web::web::{Data, Path};
 use rollcall_events::WorkspaceId;
 use rollcall_scim::discovery::{self, Limits};
 use rollcall_scim::list::ListResponse;
-use rollcall_scim::schema::{self, ROLLCALL_SCHEMA, Schema, USER};
+use rollcall_scim::schema::{self, ROLLCALL_SCHEMA, ResourceType, Schema};
 use rollcall_scim::{ScimError, ScimType};
 use serde_json::Value;
 
@@ -25,15 +25,14 @@ pub(super) async fn service_provider_config(_: Caller, parameters: Parameters, b
 /// `GET /ResourceTypes`.
 pub(super) async fn resource_types(_: Caller, parameters: Parameters, base: Data<Base>) -> ApiResult {
     refuse_filter(&parameters)?;
-    json(StatusCode::OK, &ListResponse::whole(vec![discovery::resource_type(base.as_str(), &USER)]))
+    json(StatusCode::OK, &ListResponse::whole(ResourceType::all().map(|known| discovery::resource_type(base.as_str(), known)).to_vec()))
 }
 
 /// `GET /ResourceTypes/{name}`.
 pub(super) async fn resource_type(_: Caller, name: Path<String>, base: Data<Base>) -> ApiResult {
-    if *name != USER.name {
-        return Err(ScimError::new(404, "there is no such resource type").into());
-    }
-    json(StatusCode::OK, &discovery::resource_type(base.as_str(), &USER))
+    let found = ResourceType::all().into_iter().find(|known| known.name == *name);
+    let found = found.ok_or_else(|| ScimError::new(404, "there is no such resource type"))?;
+    json(StatusCode::OK, &discovery::resource_type(base.as_str(), found))
 }
 
 /// `GET /Schemas`.

@@ -7,9 +7,9 @@ use actix_web::web::{Data, Path};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rollcall_events::EventId;
-use rollcall_events::log::EventType;
+use rollcall_events::log::{EventType, SubjectType};
 use rollcall_scim::ScimError;
-use rollcall_scim::schema::USER;
+use rollcall_scim::schema::{GROUP, ResourceType, USER};
 use serde_json::{Value, json};
 
 use super::Base;
@@ -50,8 +50,9 @@ fn claims(base: &Base, txn: EventId, entry: &LogEntry) -> Value {
     }
     let mut claims = json!({"iss": base.as_str(), "iat": entry.recorded_at.as_second(), "jti": txn, "txn": txn});
     if let Some(id) = entry.subject_id.filter(|_| entry.error.is_none()) {
-        response["location"] = json!(base.location(&USER, &id.to_string()));
-        claims["sub_id"] = json!({"format": "scim", "uri": format!("{}/{id}", USER.endpoint)});
+        let resource_type: &ResourceType = if entry.subject_type == Some(SubjectType::Group) { &GROUP } else { &USER };
+        response["location"] = json!(base.location(resource_type, &id.to_string()));
+        claims["sub_id"] = json!({"format": "scim", "uri": format!("{}/{id}", resource_type.endpoint)});
     }
     claims["events"] = json!({ASYNC_RESPONSE: response});
     claims
@@ -60,8 +61,8 @@ fn claims(base: &Base, txn: EventId, entry: &LogEntry) -> Value {
 fn status(entry: &LogEntry) -> u16 {
     match (&entry.error, entry.event_type) {
         (Some(error), _) => error.status,
-        (None, EventType::UserCreated) => 201,
-        (None, EventType::UserDeleted) => 204,
+        (None, EventType::UserCreated | EventType::GroupCreated) => 201,
+        (None, EventType::UserDeleted | EventType::GroupDeleted) => 204,
         (None, _) => 200,
     }
 }

@@ -5,8 +5,10 @@ mod body;
 mod call;
 mod discovery;
 mod events;
+mod groups;
 mod headers;
 mod query;
+mod search;
 mod users;
 
 pub(crate) use answer::SCIM_JSON;
@@ -15,7 +17,7 @@ pub(crate) use headers::Prefer;
 use actix_web::HttpRequest;
 use actix_web::web::{ServiceConfig, resource, route, to};
 use rollcall_scim::ScimError;
-use rollcall_scim::schema::{ResourceType, USER};
+use rollcall_scim::schema::{GROUP, ResourceType, USER};
 
 use crate::error::{ApiError, ApiResult};
 
@@ -56,7 +58,7 @@ pub(crate) struct Bounds {
 
 /// The routes.
 pub(crate) fn routes(config: &mut ServiceConfig) {
-    let users = resource(USER.endpoint).post(users::create).get(users::list).head(users::list).default_service(to(collection_method));
+    let users = resource(USER.endpoint).post(users::create).get(search::users).head(search::users).default_service(to(collection_method));
     let user = resource("/Users/{id}")
         .get(users::read)
         .head(users::read)
@@ -64,19 +66,46 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .patch(users::patch)
         .delete(users::delete)
         .default_service(to(resource_method));
-    config.service(users).service(user).service(read_only("/ServiceProviderConfig").get(discovery::service_provider_config));
+    let groups =
+        resource(GROUP.endpoint).post(groups::create).get(search::groups).head(search::groups).default_service(to(collection_method));
+    let group = resource("/Groups/{id}")
+        .get(groups::read)
+        .head(groups::read)
+        .put(groups::replace)
+        .patch(groups::patch)
+        .delete(groups::delete)
+        .default_service(to(resource_method));
+    config
+        .service(search_only("/.search").post(search::search_everything))
+        .service(search_only("/Users/.search").post(search::search_users))
+        .service(search_only("/Groups/.search").post(search::search_groups))
+        .service(read_only("").get(search::everything));
+    config
+        .service(users)
+        .service(user)
+        .service(groups)
+        .service(group)
+        .service(read_only("/ServiceProviderConfig").get(discovery::service_provider_config));
     config
         .service(read_only("/ResourceTypes").get(discovery::resource_types))
         .service(read_only("/ResourceTypes/{name}").get(discovery::resource_type));
     config.service(read_only("/Schemas").get(discovery::schemas)).service(read_only("/Schemas/{urn}").get(discovery::schema));
     config.service(read_only("/Events/{txn}").get(events::read));
-    for path in ["/Me", "/Bulk", "/.search"] {
+    for path in ["/Me", "/Bulk"] {
         config.route(path, route().to(not_implemented));
     }
 }
 
 fn read_only(path: &str) -> actix_web::Resource {
     resource(path).default_service(to(read_only_method))
+}
+
+fn search_only(path: &str) -> actix_web::Resource {
+    resource(path).default_service(to(search_method))
+}
+
+async fn search_method() -> ApiResult {
+    Err(ApiError::MethodNotAllowed { allowed: "POST" })
 }
 
 async fn collection_method() -> ApiResult {

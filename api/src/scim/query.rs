@@ -5,10 +5,14 @@ use actix_web::web::Query;
 use actix_web::{FromRequest, HttpRequest};
 use rollcall_scim::attributes::Projection;
 use rollcall_scim::{ScimError, json};
+use serde_json::Value;
 use std::collections::HashMap;
 use std::future::{Ready, ready};
 
 use crate::error::ApiError;
+
+/// The schema of a search.
+const SEARCH_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 
 /// The parameters, by their names in lower case: some identity providers spell them in a case of their own.
 pub(super) struct Parameters(HashMap<String, String>);
@@ -25,6 +29,36 @@ impl Parameters {
         for (name, value) in pairs {
             if let Some(_first) = parameters.insert(name.to_ascii_lowercase(), value) {
                 return Err(ScimError::invalid_value(format!("{name} is given twice")));
+            }
+        }
+        Ok(Self(parameters))
+    }
+
+    /// Reads the body of a search (RFC 7644 section 3.4.3), which says the same as a query string.
+    pub(super) fn of_search(body: Value) -> Result<Self, ScimError> {
+        let Value::Object(body) = body else { return Err(ScimError::invalid_syntax("the body is not a JSON object")) };
+        let mut parameters = HashMap::new();
+        for (name, value) in body {
+            let lower = name.to_ascii_lowercase();
+            let text = match (lower.as_str(), value) {
+                ("schemas", schemas) => {
+                    let is_search = |urn: &Value| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(SEARCH_SCHEMA));
+                    if !schemas.as_array().is_some_and(|schemas| schemas.iter().all(is_search)) {
+                        return Err(ScimError::invalid_syntax(format!("schemas holds something else than {SEARCH_SCHEMA}")));
+                    }
+                    continue;
+                }
+                (_, Value::Null) => continue,
+                ("attributes" | "excludedattributes", Value::Array(names)) => {
+                    let names: Option<Vec<_>> = names.iter().map(Value::as_str).collect();
+                    names.ok_or_else(|| ScimError::invalid_value(format!("{name} holds something that is not a string")))?.join(",")
+                }
+                (_, Value::String(text)) => text,
+                ("startindex" | "count", Value::Number(number)) => number.to_string(),
+                _ => return Err(ScimError::invalid_value(format!("{name} has a value of a wrong type"))),
+            };
+            if parameters.insert(lower, text).is_some() {
+                return Err(ScimError::invalid_syntax(format!("{name} is given twice in different spellings")));
             }
         }
         Ok(Self(parameters))

@@ -52,6 +52,14 @@ names!(
         UserReactivated = "UserReactivated",
         /// A user was deleted.
         UserDeleted = "UserDeleted",
+        /// A group came to be.
+        GroupCreated = "GroupCreated",
+        /// A group or its members were changed, or asked to be what they were.
+        GroupUpdated = "GroupUpdated",
+        /// A group was deleted.
+        GroupDeleted = "GroupDeleted",
+        /// A group's members came to belong to a workspace, or no longer do.
+        GroupMapped = "GroupMapped",
         /// An organisation came to be.
         OrganizationCreated = "OrganizationCreated",
         /// A workspace came to be.
@@ -72,6 +80,8 @@ names!(
     SubjectType {
         /// A user.
         User = "User",
+        /// A group.
+        Group = "Group",
         /// An organisation.
         Organization = "Organization",
         /// A workspace.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::schema::{Attribute, ResourceType};
+use crate::schema::{Attribute, ResourceType, Schema};
 
 /// The name of an attribute, perhaps with its schema's URN before it and a sub-attribute after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +55,19 @@ pub enum Filter {
     ValuePath(AttributePath, Box<Filter>),
 }
 
+/// What a path leads to.
+#[derive(Debug, Clone, Copy)]
+pub struct Resolved<'a> {
+    /// The extension that the attribute stands in; `None` for the core schema and what all resources have.
+    pub extension: Option<&'static Schema>,
+    /// The attribute.
+    pub attribute: &'a Attribute,
+    /// The part of it.
+    pub sub: Option<&'a Attribute>,
+    /// Whether the attribute is the element of the scope itself: a value of a simple multi-valued attribute.
+    pub is_element: bool,
+}
+
 /// What the names in a filter refer to.
 #[derive(Debug, Clone, Copy)]
 pub enum Scope<'a> {
@@ -65,6 +78,21 @@ pub enum Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
+    /// What a path leads to; `None` where a name is unknown.
+    pub fn resolve(self, path: &AttributePath) -> Option<Resolved<'a>> {
+        let attribute = self.attribute(path)?;
+        let sub = match &path.sub {
+            Some(sub) => Some(attribute.sub(sub)?),
+            None => None,
+        };
+        let extension = match (self, &path.urn) {
+            (Self::Resource(resource_type), Some(urn)) => resource_type.extension(urn),
+            _ => None,
+        };
+        let is_element = matches!(self, Self::Element(element) if std::ptr::eq(element, attribute));
+        Some(Resolved { extension, attribute, sub, is_element })
+    }
+
     /// The attribute that a path begins with, without its sub-attribute.
     pub fn attribute(self, path: &AttributePath) -> Option<&'a Attribute> {
         match self {

@@ -6,8 +6,16 @@ mod eval;
 mod parse;
 mod print;
 
-pub use ast::{AttributePath, Comparison, Filter, Scope};
+pub use ast::{AttributePath, Comparison, Filter, Resolved, Scope};
 pub use check::check;
 pub use eval::matches;
 pub use parse::{MAX_DEPTH, MAX_LENGTH, MAX_TERMS, parse};
 pub(crate) use parse::{attribute_path, bracketed, whole};
+
+/// Parses the name of an attribute, as `sortBy` has it.
+///
+/// # Errors
+/// Says where the name is wrong.
+pub fn parse_name(text: &str) -> Result<AttributePath, String> {
+    whole(text, attribute_path)
+}

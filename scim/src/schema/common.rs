@@ -39,5 +39,6 @@ fn server_made(name: &str, kind: Kind) -> Attribute {
         uniqueness: Uniqueness::None,
         reference_types: Vec::new(),
         sub_attributes: Vec::new(),
+        max_values: None,
     }
 }

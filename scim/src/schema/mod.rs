@@ -9,10 +9,12 @@ mod common;
 mod resource_type;
 
 pub use common::COMMON;
-pub use resource_type::{Part, ResourceType, USER};
+pub use resource_type::{GROUP, Part, ResourceType, USER};
 
 /// The core user schema (RFC 7643 section 4.1).
 pub const USER_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+/// The core group schema (RFC 7643 section 4.2).
+pub const GROUP_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 /// The enterprise extension (RFC 7643 section 4.3).
 pub const ENTERPRISE_SCHEMA: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 /// Rollcall's own extension: workspaces, permissions, teams.
@@ -136,6 +138,9 @@ pub struct Attribute {
     /// The parts of a complex attribute.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sub_attributes: Vec<Attribute>,
+    /// The most values that it may have, where that is not what all others may have. Not a characteristic that SCIM knows.
+    #[serde(default, skip_serializing)]
+    pub max_values: Option<usize>,
 }
 
 impl Attribute {
@@ -157,14 +162,16 @@ fn load(data: &str) -> Schema {
 
 /// The core user schema.
 pub static USER_CORE: LazyLock<Schema> = LazyLock::new(|| load(include_str!("data/user.json")));
+/// The core group schema.
+pub static GROUP_CORE: LazyLock<Schema> = LazyLock::new(|| load(include_str!("data/group.json")));
 /// The enterprise user extension.
 pub static ENTERPRISE_USER: LazyLock<Schema> = LazyLock::new(|| load(include_str!("data/enterprise_user.json")));
 /// Rollcall's user extension.
 pub static ROLLCALL_USER: LazyLock<Schema> = LazyLock::new(|| load(include_str!("data/rollcall_user.json")));
 
 /// Every schema that `/Schemas` lists.
-pub fn all() -> [&'static Schema; 3] {
-    [&USER_CORE, &ENTERPRISE_USER, &ROLLCALL_USER]
+pub fn all() -> [&'static Schema; 4] {
+    [&USER_CORE, &GROUP_CORE, &ENTERPRISE_USER, &ROLLCALL_USER]
 }
 
 #[cfg(test)]
@@ -173,7 +180,7 @@ mod tests {
 
     #[test]
     fn every_schema_file_loads_and_has_its_urn() {
-        assert_eq!(all().map(|schema| schema.id.as_str()), [USER_SCHEMA, ENTERPRISE_SCHEMA, ROLLCALL_SCHEMA]);
+        assert_eq!(all().map(|schema| schema.id.as_str()), [USER_SCHEMA, GROUP_SCHEMA, ENTERPRISE_SCHEMA, ROLLCALL_SCHEMA]);
     }
 
     #[test]

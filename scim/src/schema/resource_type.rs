@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::{Attribute, COMMON, ENTERPRISE_USER, ROLLCALL_USER, Returned, Schema, USER_CORE, find};
+use super::{Attribute, COMMON, ENTERPRISE_USER, GROUP_CORE, ROLLCALL_USER, Returned, Schema, USER_CORE, find};
 
 /// What kind of resource an endpoint serves.
 #[derive(Debug)]
@@ -27,7 +27,16 @@ pub type Part = (&'static Schema, &'static Attribute, &'static Attribute);
 pub static USER: LazyLock<ResourceType> =
     LazyLock::new(|| ResourceType::new("User", "/Users", "A person's account", &USER_CORE, vec![&ENTERPRISE_USER, &ROLLCALL_USER]));
 
+/// The group.
+pub static GROUP: LazyLock<ResourceType> =
+    LazyLock::new(|| ResourceType::new("Group", "/Groups", "A group of people", &GROUP_CORE, Vec::new()));
+
 impl ResourceType {
+    /// Every resource type that `/ResourceTypes` lists.
+    pub fn all() -> [&'static ResourceType; 2] {
+        [&USER, &GROUP]
+    }
+
     fn new(
         name: &'static str,
         endpoint: &'static str,
@@ -40,6 +49,14 @@ impl ResourceType {
         let parts = attributes.flat_map(|(schema, attribute)| attribute.sub_attributes.iter().map(move |part| (schema, attribute, part)));
         let on_request = parts.filter(|(_, _, part)| part.returned == Returned::Request).collect();
         Self { name, endpoint, description, core, extensions, on_request }
+    }
+
+    /// The multi-valued core attributes whose values refer to resources of one type, and that type.
+    pub fn references(&self) -> impl Iterator<Item = (&'static Attribute, &'static ResourceType)> {
+        self.core.attributes.iter().filter(|attribute| attribute.multi_valued).filter_map(|attribute| {
+            let name = attribute.sub("$ref")?.reference_types.first()?;
+            Some((attribute, ResourceType::all().into_iter().find(|known| known.name == name)?))
+        })
     }
 
     /// The parts of attributes that are returned on request only (RFC 7643 section 7).

@@ -2,11 +2,13 @@
 //!
 //! Everything here is pure. Time, ids and defaults come in the request, so that the same requests give the same log, anywhere.
 
+mod groups;
+mod resource;
 mod settings;
 mod state;
 mod users;
 
-pub(crate) use state::{Change, Fact, MalformedFact, State, Token, User, Workspace, is_active, resource_of};
+pub(crate) use state::{Before, Change, Fact, Group, MalformedFact, Mapping, State, Token, User, Workspace, is_active, resource_of};
 
 use rollcall_events::log::{EventType, SubjectType};
 use rollcall_events::request::{Request, RequestBody};
@@ -31,6 +33,7 @@ pub(crate) struct Decision {
 pub(crate) fn decide(state: &State, request: &Request) -> Decision {
     let mut decision = match &request.body {
         RequestBody::UserRequested(user) => users::decide(state, request, user),
+        RequestBody::GroupRequested(group) => groups::decide(state, request, group),
         RequestBody::SettingsRequested(settings) => settings::decide(state, request, settings),
         RequestBody::AccessDenied(denied) => Decision {
             event_type: EventType::AccessDenied,

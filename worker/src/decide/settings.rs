@@ -27,6 +27,7 @@ fn subject(settings: &SettingsRequested) -> ((SubjectType, Uuid), &'static str) 
             ((SubjectType::Organization, organization_id.0), "createOrganization")
         }
         SettingsRequested::CreateWorkspace { workspace_id, .. } => ((SubjectType::Workspace, workspace_id.0), "createWorkspace"),
+        SettingsRequested::MapGroup { group_id, .. } => ((SubjectType::Group, group_id.0), "mapGroup"),
         SettingsRequested::IssueToken { token_id, .. } => ((SubjectType::Token, token_id.0), "issueToken"),
         SettingsRequested::RevokeToken { token_id } => ((SubjectType::Token, token_id.0), "revokeToken"),
     }
@@ -51,6 +52,15 @@ fn attempt(state: &State, request: &Request, settings: &SettingsRequested) -> Re
             }
             let workspace = Workspace { id: *workspace_id, name: name.clone(), created_at };
             Ok((EventType::WorkspaceCreated, json!({"workspace": workspace})))
+        }
+        SettingsRequested::MapGroup { group_id, workspaces } => {
+            if state.group(organization, *group_id).is_none() {
+                return Err(ScimError::new(404, "there is no such group"));
+            }
+            if let Some(unknown) = workspaces.keys().find(|id| state.workspace(organization, **id).is_none()) {
+                return Err(ScimError::invalid_value(format!("workspaces: there is no workspace {unknown} in the organization")));
+            }
+            Ok((EventType::GroupMapped, json!({"workspaces": workspaces})))
         }
         SettingsRequested::IssueToken { token_id, digest, settings } => {
             if state.token(organization, *token_id).is_some() {

@@ -1,22 +1,37 @@
 //! The part of the state that a batch needs, and how a fact changes it.
 
 use rollcall_events::log::EventType;
+use rollcall_events::members::MEMBERS;
 use rollcall_events::request::TokenSettings;
 use rollcall_events::token::TokenDigest;
-use rollcall_events::{OrganizationId, Timestamp, TokenId, UserId, WorkspaceId};
+use rollcall_events::{GroupId, OrganizationId, Timestamp, TokenId, UserId, WorkspaceId};
 use rollcall_scim::fold::fold as fold_case;
 use rollcall_scim::resource::{Attributes, text};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// A user: the resource as it is kept.
+/// A resource as it is kept.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct User {
-    pub(crate) id: UserId,
+pub(crate) struct Kept<Id> {
+    pub(crate) id: Id,
     pub(crate) resource: Arc<Attributes>,
+}
+
+/// A user.
+pub(crate) type User = Kept<UserId>;
+/// A group, without its members.
+pub(crate) type Group = Kept<GroupId>;
+/// The workspaces that a group's members are in, and what they may do there.
+pub(crate) type Mapping = BTreeMap<WorkspaceId, BTreeSet<String>>;
+
+/// The resource that a change met.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Before {
+    User(User),
+    Group(Group),
 }
 
 /// A workspace.
@@ -48,6 +63,9 @@ pub(crate) enum Standing {
 pub(crate) enum Change {
     PutUser(User),
     DeleteUser(UserId),
+    PutGroup { group: Group, added: Vec<UserId>, removed: Vec<UserId> },
+    DeleteGroup(GroupId),
+    MapGroup { id: GroupId, workspaces: Mapping },
     PutOrganization { id: OrganizationId, name: String, created_at: Timestamp },
     PutWorkspace(Workspace),
     PutToken(Token),
@@ -59,10 +77,26 @@ pub(crate) enum Change {
 pub(crate) struct State {
     users: HashMap<(OrganizationId, UserId), User>,
     user_names: HashMap<(OrganizationId, String), UserId>,
+    /// Users of whom it is only known that they are there.
+    known_users: HashSet<(OrganizationId, UserId)>,
+    groups: HashMap<(OrganizationId, GroupId), Group>,
+    group_names: HashMap<(OrganizationId, String), GroupId>,
+    /// The members that requests speak of; all of them for a group that is set as a whole.
+    members: HashMap<(OrganizationId, GroupId), HashSet<UserId>>,
     organizations: HashMap<OrganizationId, String>,
     workspaces: HashMap<(OrganizationId, WorkspaceId), Workspace>,
     workspace_names: HashMap<(OrganizationId, String), WorkspaceId>,
     tokens: HashMap<(OrganizationId, TokenId), Standing>,
+}
+
+impl Before {
+    pub(crate) fn user(&self) -> Option<&User> {
+        if let Self::User(user) = self { Some(user) } else { None }
+    }
+
+    pub(crate) fn group(&self) -> Option<&Group> {
+        if let Self::Group(group) = self { Some(group) } else { None }
+    }
 }
 
 impl User {
@@ -70,17 +104,26 @@ impl User {
     pub(crate) fn name_key(&self) -> String {
         fold_case(text(&self.resource, "userName").unwrap_or_default())
     }
+}
 
+impl Group {
+    /// The key by which the group's name is unique.
+    pub(crate) fn name_key(&self) -> String {
+        fold_case(text(&self.resource, "displayName").unwrap_or_default())
+    }
+}
+
+impl<Id> Kept<Id> {
     fn meta(&self, name: &str) -> &str {
         self.resource.get("meta").and_then(|meta| meta[name].as_str()).unwrap_or_default()
     }
 
-    /// When the user was created.
+    /// When it was created.
     pub(crate) fn created(&self) -> &str {
         self.meta("created")
     }
 
-    /// When the user was last changed.
+    /// When it was last changed.
     pub(crate) fn last_modified(&self) -> &str {
         self.meta("lastModified")
     }
@@ -90,7 +133,7 @@ impl User {
         self.meta("version")
     }
 
-    /// How many states the user has had.
+    /// How many states it has had.
     pub(crate) fn version(&self) -> u64 {
         self.etag().trim_start_matches("W/").trim_matches('"').parse().unwrap_or(0)
     }
@@ -110,6 +153,28 @@ impl State {
         self.user_names.get(&(organization, name_key)).copied()
     }
 
+    /// Whether there is such a user.
+    pub(crate) fn knows_user(&self, organization: OrganizationId, id: UserId) -> bool {
+        self.users.contains_key(&(organization, id)) || self.known_users.contains(&(organization, id))
+    }
+
+    pub(crate) fn group(&self, organization: OrganizationId, id: GroupId) -> Option<&Group> {
+        self.groups.get(&(organization, id))
+    }
+
+    pub(crate) fn group_named(&self, organization: OrganizationId, name_key: String) -> Option<GroupId> {
+        self.group_names.get(&(organization, name_key)).copied()
+    }
+
+    /// The members of a group, as far as they were loaded.
+    pub(crate) fn members(&self, organization: OrganizationId, group: GroupId) -> impl Iterator<Item = UserId> {
+        self.members.get(&(organization, group)).into_iter().flatten().copied()
+    }
+
+    pub(crate) fn is_member(&self, organization: OrganizationId, group: GroupId, user: UserId) -> bool {
+        self.members.get(&(organization, group)).is_some_and(|members| members.contains(&user))
+    }
+
     pub(crate) fn has_organization(&self, id: OrganizationId) -> bool {
         self.organizations.contains_key(&id)
     }
@@ -127,16 +192,38 @@ impl State {
         self.tokens.get(&(organization, id)).copied()
     }
 
-    /// Takes a change into the state, so that the next request of the batch meets it; answers the user as it was before.
-    pub(crate) fn apply(&mut self, organization: OrganizationId, change: &Change) -> Option<User> {
+    /// Takes a change into the state, so that the next request of the batch meets it; answers the resource as it was before.
+    pub(crate) fn apply(&mut self, organization: OrganizationId, change: &Change) -> Option<Before> {
         match change {
             Change::PutUser(user) => {
                 let before = self.remove_user(organization, user.id);
                 self.user_names.insert((organization, user.name_key()), user.id);
                 self.users.insert((organization, user.id), user.clone());
-                return before;
+                return before.map(Before::User);
             }
-            Change::DeleteUser(id) => return self.remove_user(organization, *id),
+            Change::DeleteUser(id) => {
+                self.known_users.remove(&(organization, *id));
+                self.members.iter_mut().filter(|((of, _), _)| *of == organization).for_each(|(_, members)| {
+                    members.remove(id);
+                });
+                return self.remove_user(organization, *id).map(Before::User);
+            }
+            Change::PutGroup { group, added, removed } => {
+                let before = self.remove_group(organization, group.id);
+                self.group_names.insert((organization, group.name_key()), group.id);
+                self.groups.insert((organization, group.id), group.clone());
+                let members = self.members.entry((organization, group.id)).or_default();
+                members.extend(added);
+                for user in removed {
+                    members.remove(user);
+                }
+                return before.map(Before::Group);
+            }
+            Change::DeleteGroup(id) => {
+                self.members.remove(&(organization, *id));
+                return self.remove_group(organization, *id).map(Before::Group);
+            }
+            Change::MapGroup { .. } => {}
             Change::PutOrganization { id, name, .. } => {
                 self.organizations.insert(*id, name.clone());
             }
@@ -154,9 +241,25 @@ impl State {
         None
     }
 
+    /// Takes into the state that a user is there.
+    pub(crate) fn load_known_user(&mut self, organization: OrganizationId, id: UserId) {
+        self.known_users.insert((organization, id));
+    }
+
+    /// Takes a stored member into the state.
+    pub(crate) fn load_member(&mut self, organization: OrganizationId, group: GroupId, user: UserId) {
+        self.members.entry((organization, group)).or_default().insert(user);
+    }
+
     /// Takes a stored token's standing into the state.
     pub(crate) fn load_token(&mut self, organization: OrganizationId, id: TokenId, revoked_at: Option<Timestamp>) {
         self.tokens.insert((organization, id), revoked_at.map_or(Standing::Valid, Standing::RevokedAt));
+    }
+
+    fn remove_group(&mut self, organization: OrganizationId, id: GroupId) -> Option<Group> {
+        let before = self.groups.remove(&(organization, id))?;
+        self.group_names.remove(&(organization, before.name_key()));
+        Some(before)
     }
 
     fn remove_user(&mut self, organization: OrganizationId, id: UserId) -> Option<User> {
@@ -176,6 +279,13 @@ pub(crate) struct MalformedFact {
 
 /// The member of a payload that holds the resource as it is after the change.
 pub(crate) const RESOURCE: &str = "resource";
+
+/// Who joins and who leaves a group.
+#[derive(Deserialize)]
+struct Moves {
+    added: Vec<UserId>,
+    removed: Vec<UserId>,
+}
 
 /// Takes the resource out of a payload.
 pub(crate) fn resource_of(payload: &mut Value) -> Option<Arc<Attributes>> {
@@ -212,6 +322,16 @@ impl Fact {
                 Change::PutUser(User { id: UserId(self.subject()?), resource })
             }
             EventType::UserDeleted => Change::DeleteUser(UserId(self.subject()?)),
+            EventType::GroupCreated | EventType::GroupUpdated => {
+                if self.payload["changed"].as_array().is_none_or(Vec::is_empty) {
+                    return Ok(None);
+                }
+                let resource = self.resource.clone().ok_or_else(|| self.malformed(&"it has no resource"))?;
+                let moves: Moves = self.read(MEMBERS)?;
+                Change::PutGroup { group: Group { id: GroupId(self.subject()?), resource }, added: moves.added, removed: moves.removed }
+            }
+            EventType::GroupDeleted => Change::DeleteGroup(GroupId(self.subject()?)),
+            EventType::GroupMapped => Change::MapGroup { id: GroupId(self.subject()?), workspaces: self.read("workspaces")? },
             EventType::OrganizationCreated => Change::PutOrganization {
                 id: OrganizationId(self.subject()?),
                 name: self.read("name")?,

@@ -2,14 +2,15 @@
 
 use rollcall_events::log::{EventType, SubjectType};
 use rollcall_events::membership::{join_default, keep_last, memberships, unknown_workspace};
-use rollcall_events::request::{IfMatch, Request, UserOperation, UserRequested};
+use rollcall_events::request::{Request, UserOperation, UserRequested};
 use rollcall_scim::fold::fold as fold_case;
-use rollcall_scim::resource::{Attributes, Meta, changed_paths, stamp, text, without_stamp};
+use rollcall_scim::resource::{Attributes, changed_paths, text, without_stamp};
 use rollcall_scim::schema::{ROLLCALL_SCHEMA, USER};
 use rollcall_scim::{ScimError, patch, validate};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::resource::{check_version, first_state, next_state};
 use super::state::{RESOURCE, State, User, is_active};
 use super::{Decision, rejected};
 
@@ -46,7 +47,7 @@ fn attempt(state: &State, request: &Request, call: &UserRequested) -> Result<Dec
         };
     }
     let before = before.ok_or_else(|| ScimError::new(404, "there is no such user"))?;
-    check_version(before, call.if_match.as_ref())?;
+    check_version(before.etag(), call.if_match.as_ref(), "the user")?;
     match &call.operation {
         UserOperation::Replace(attributes) => change(state, request, call, before, replaced(before, attributes.clone())),
         UserOperation::Patch(operations) => change(state, request, call, before, patched(before, operations)?),
@@ -54,23 +55,11 @@ fn attempt(state: &State, request: &Request, call: &UserRequested) -> Result<Dec
     }
 }
 
-fn check_version(user: &User, if_match: Option<&IfMatch>) -> Result<(), ScimError> {
-    // Our tags are weak; what they promise is what If-Match asks for here (RFC 7644 section 3.14).
-    let strong = |tag: &str| tag.trim_start_matches("W/").to_owned();
-    match if_match {
-        None | Some(IfMatch::Any) => Ok(()),
-        Some(IfMatch::Tags(tags)) if tags.iter().any(|tag| strong(tag) == strong(user.etag())) => Ok(()),
-        Some(IfMatch::Tags(_)) => Err(ScimError::new(412, "the user has changed: its version is not the one in If-Match")),
-    }
-}
-
 fn create(state: &State, request: &Request, call: &UserRequested, mut attributes: Attributes) -> Result<Decision, Refusal> {
     attributes.entry("active").or_insert(Value::Bool(true));
     join_default(&mut attributes, call.default_workspace);
     let attributes = settled(state, request, call, attributes)?;
-    let now = request.requested_at.to_string();
-    let meta = Meta { created: &now, last_modified: &now, version: 1 };
-    let resource = stamp(&USER, attributes, &call.user_id.to_string(), meta);
+    let resource = first_state(&USER, attributes, &call.user_id.to_string(), request.requested_at);
     Ok(applied(call, EventType::UserCreated, &Attributes::new(), resource))
 }
 
@@ -104,9 +93,7 @@ fn change(state: &State, request: &Request, call: &UserRequested, before: &User,
         (false, true) => EventType::UserReactivated,
         _ => EventType::UserUpdated,
     };
-    let now = request.requested_at.to_string();
-    let meta = Meta { created: before.created(), last_modified: &now, version: before.version() + 1 };
-    let resource = stamp(&USER, attributes, &call.user_id.to_string(), meta);
+    let resource = next_state(&USER, attributes, before, request.requested_at);
     Ok(applied(call, event_type, &before.resource, resource))
 }
 

@@ -1,0 +1,67 @@
+//! Places in a list: where a page ends and the next one begins, by key, so that no resource that stays is missed while others come and go.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rollcall_scim::{ScimError, ScimType};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The place of one resource in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Place {
+    /// Which of the query's tables it is in.
+    pub(super) table: i32,
+    pub(super) id: Uuid,
+    /// What it is sorted by, where that is not the id alone.
+    pub(super) sort_key: Option<String>,
+}
+
+/// Which side of a place is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Side {
+    /// What comes after it.
+    After,
+    /// What comes before it.
+    Before,
+}
+
+/// A cursor (RFC 9865): a side of a place, and a hash of the query that it belongs to.
+#[derive(Serialize, Deserialize)]
+struct Cursor(String, Side, Place);
+
+/// Writes a cursor.
+///
+/// # Errors
+/// Where it cannot be written as JSON; what is made of these types can.
+pub(super) fn write(query: &str, side: Side, place: Place) -> Result<String, serde_json::Error> {
+    Ok(URL_SAFE_NO_PAD.encode(serde_json::to_vec(&Cursor(query.to_owned(), side, place))?))
+}
+
+/// Reads a cursor.
+///
+/// # Errors
+/// 400 `invalidCursor` where it is not one, or one of another query.
+pub(super) fn read(query: &str, text: &str) -> Result<(Side, Place), ScimError> {
+    let read = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| serde_json::from_slice::<Cursor>(&bytes).ok());
+    match read {
+        Some(Cursor(of, side, place)) if of == query && !place.sort_key.as_deref().unwrap_or_default().contains('\0') => Ok((side, place)),
+        Some(_) => Err(ScimError::bad_request(ScimType::InvalidCursor, "cursor belongs to a query with another filter or order")),
+        None => Err(ScimError::bad_request(ScimType::InvalidCursor, "cursor is not one that this service gave")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_reads_back_with_its_own_query_only() {
+        let place = Place { table: 1, id: Uuid::from_u128(7), sort_key: Some("ß".to_owned()) };
+        let cursor = write("q", Side::Before, place.clone()).unwrap();
+        assert_eq!(read("q", &cursor), Ok((Side::Before, place)));
+        for (query, text) in [("other", cursor.as_str()), ("q", "x"), ("q", "e30"), ("q", "\u{e9}")] {
+            assert_eq!(read(query, text).unwrap_err().scim_type, Some(ScimType::InvalidCursor), "{text}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! One resource, by its id or its unique attribute.
+
+use rollcall_events::membership::show_names;
+use rollcall_events::{OrganizationId, WorkspaceId};
+use rollcall_scim::attributes::Projection;
+use rollcall_scim::resource::Attributes;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use tokio_postgres::Row;
+use tokio_postgres::types::Json;
+use uuid::Uuid;
+
+use super::table::Table;
+use super::{Database, ReadError};
+
+/// The resource with that id.
+pub(crate) async fn find_by_id(
+    database: &Database,
+    table: &'static Table,
+    organization: OrganizationId,
+    id: Uuid,
+    projection: &Projection,
+) -> Result<Option<Attributes>, ReadError> {
+    let row = database.query_opt(table.by_id(projection), &[&organization, &id]).await?;
+    row.as_ref().map(|row| resource(table, row)).transpose()
+}
+
+/// The resource whose unique attribute has that key.
+pub(crate) async fn find_by_key(
+    database: &Database,
+    table: &'static Table,
+    organization: OrganizationId,
+    key: &str,
+    projection: &Projection,
+) -> Result<Option<Attributes>, ReadError> {
+    let row = database.query_opt(table.by_key(projection), &[&organization, &key]).await?;
+    row.as_ref().map(|row| resource(table, row)).transpose()
+}
+
+/// What of a resource is kept elsewhere and shown with it, put to what a change left of it.
+pub(crate) async fn complete(
+    database: &Database,
+    table: &'static Table,
+    organization: OrganizationId,
+    id: Uuid,
+    projection: &Projection,
+    left: &mut Attributes,
+) -> Result<(), ReadError> {
+    if let Some(row) = database.query_opt(table.by_id(projection), &[&organization, &id]).await? {
+        relate(table, &row, left)?;
+    }
+    Ok(())
+}
+
+/// Reads a resource from a row.
+pub(super) fn resource(table: &Table, row: &Row) -> Result<Attributes, ReadError> {
+    let Json(mut resource): Json<Attributes> = row.try_get("resource")?;
+    relate(table, row, &mut resource)?;
+    Ok(resource)
+}
+
+fn relate(table: &Table, row: &Row, resource: &mut Attributes) -> Result<(), ReadError> {
+    if let Some(Json(names)) = row.try_get::<_, Option<Json<BTreeMap<WorkspaceId, String>>>>("names")? {
+        show_names(resource, &names);
+    }
+    if let Some(related) = row.try_get::<_, Option<Value>>("related")? {
+        resource.insert(table.relation.attribute.to_owned(), related);
+    }
+    Ok(())
+}

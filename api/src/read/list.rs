@@ -1,0 +1,259 @@
+//! Pages of lists: filtered, sorted, by index or by cursor.
+
+use moka::sync::Cache;
+use rollcall_events::OrganizationId;
+use rollcall_scim::ScimError;
+use rollcall_scim::attributes::Projection;
+use rollcall_scim::filter::{AttributePath, Filter};
+use rollcall_scim::list::Page;
+use rollcall_scim::resource::Attributes;
+use std::time::Duration;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+
+use super::cursor::{self, Place, Side};
+use super::filter_sql::{Values, condition, sort_key};
+use super::find::resource;
+use super::table::Table;
+use super::{Database, ReadError};
+
+/// How many ends of pages are remembered, and for how long.
+const WALKS: u64 = 10_000;
+const WALK: Duration = Duration::from_mins(10);
+
+/// What is asked for.
+pub(crate) struct ListQuery<'a> {
+    pub(crate) organization: OrganizationId,
+    pub(crate) tables: &'a [&'static Table],
+    pub(crate) filter: Option<&'a Filter>,
+    /// The attribute to sort by, and whether the greatest comes first; creation order where there is none.
+    pub(crate) sort: Option<(&'a AttributePath, bool)>,
+    pub(crate) page: &'a Page,
+    pub(crate) projection: &'a Projection,
+}
+
+/// What was found.
+#[derive(Default)]
+pub(crate) struct Listed {
+    pub(crate) total: u64,
+    pub(crate) resources: Vec<(&'static str, Attributes)>,
+    pub(crate) next_cursor: Option<String>,
+    pub(crate) previous_cursor: Option<String>,
+}
+
+/// Where the pages of index walks ended: the next page of a walk begins there, and costs the same at any depth.
+#[derive(Clone)]
+pub(crate) struct Walks(Cache<(OrganizationId, String, u64), Place>);
+
+impl Default for Walks {
+    fn default() -> Self {
+        Self(Cache::builder().max_capacity(WALKS).time_to_live(WALK).build())
+    }
+}
+
+/// Why a list cannot be given.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ListError {
+    #[error(transparent)]
+    Scim(#[from] ScimError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// Where a page begins.
+enum Start {
+    Offset(i64),
+    At(Side, Place),
+}
+
+impl ListQuery<'_> {
+    /// What tells one query from another: pages of the same query can follow each other.
+    fn fingerprint(&self) -> String {
+        let tables: Vec<_> = self.tables.iter().map(|table| table.name).collect();
+        let text =
+            format!("{tables:?} {:?} {:?}", self.filter.map(ToString::to_string), self.sort.map(|(path, down)| (path.to_string(), down)));
+        blake3::hash(text.as_bytes()).to_hex()[..16].to_owned()
+    }
+}
+
+/// One page of a list, and how many match in all.
+///
+/// # Errors
+/// 400 for a wrong cursor; else where Postgres fails.
+pub(crate) async fn list(database: &Database, walks: &Walks, query: &ListQuery<'_>) -> Result<Listed, ListError> {
+    let fingerprint = query.fingerprint();
+    match query.page {
+        Page::Index { start_index, count } => by_index(database, walks, query, fingerprint, *start_index, *count).await,
+        Page::Cursor { cursor, count } => by_cursor(database, query, &fingerprint, cursor, *count).await,
+    }
+}
+
+async fn by_index(
+    database: &Database,
+    walks: &Walks,
+    query: &ListQuery<'_>,
+    fingerprint: String,
+    start_index: u64,
+    count: u64,
+) -> Result<Listed, ListError> {
+    let offset = start_index - 1;
+    let known = walks.0.get(&(query.organization, fingerprint.clone(), start_index));
+    let (is_known, start) = match known {
+        Some(place) => (true, Start::At(Side::After, place)),
+        None => (false, Start::Offset(i64::try_from(offset).unwrap_or(i64::MAX))),
+    };
+    let rows = if count == 0 { Vec::new() } else { page(database, query, &start, count).await? };
+    let found = rows.len() as u64;
+    // A page that is not full tells the total by itself, unless it lies past the end or others were deleted on the way to it.
+    let total = if found < count && !is_known && (found > 0 || offset == 0) { offset + found } else { total(database, query).await? };
+    if let (Some(last), true) = (rows.last(), found == count) {
+        walks.0.insert((query.organization, fingerprint, start_index + found), place(last)?);
+    }
+    Ok(Listed { total, resources: resources(query, &rows)?, ..Listed::default() })
+}
+
+async fn by_cursor(database: &Database, query: &ListQuery<'_>, fingerprint: &str, cursor: &str, count: u64) -> Result<Listed, ListError> {
+    let start = match cursor {
+        "" => Start::Offset(0),
+        cursor => {
+            let (side, place) = cursor::read(fingerprint, cursor)?;
+            Start::At(side, place)
+        }
+    };
+    let total = total(database, query).await?;
+    if count == 0 {
+        return Ok(Listed { total, ..Listed::default() });
+    }
+    // One more than asked for tells whether there is another page.
+    let mut rows = page(database, query, &start, count + 1).await?;
+    let goes_on = rows.len() as u64 > count;
+    if goes_on {
+        rows.pop();
+    }
+    let (has_more, has_less) = match start {
+        Start::Offset(_) => (goes_on, false),
+        Start::At(Side::After, _) => (goes_on, true),
+        Start::At(Side::Before, _) => (true, goes_on),
+    };
+    if matches!(start, Start::At(Side::Before, _)) {
+        rows.reverse();
+    }
+    let end = |row: Option<&Row>, side, wanted: bool| match row.filter(|_| wanted) {
+        Some(row) => cursor::write(fingerprint, side, place(row)?).map(Some).map_err(|error| ReadError::Malformed(error.to_string())),
+        None => Ok(None),
+    };
+    Ok(Listed {
+        total,
+        resources: resources(query, &rows)?,
+        next_cursor: end(rows.last(), Side::After, has_more)?,
+        previous_cursor: end(rows.first(), Side::Before, has_less)?,
+    })
+}
+
+fn place(row: &Row) -> Result<Place, ReadError> {
+    Ok(Place { table: row.try_get("n")?, id: row.try_get("id")?, sort_key: row.try_get("sort_key")? })
+}
+
+fn resources(query: &ListQuery<'_>, rows: &[Row]) -> Result<Vec<(&'static str, Attributes)>, ReadError> {
+    let shown = rows.iter().map(|row| {
+        let number = usize::try_from(row.try_get::<_, i32>("n")?).unwrap_or_default();
+        let table = query.tables.get(number).ok_or_else(|| ReadError::Malformed("a row is of no table".to_owned()))?;
+        Ok((table.resource_type.name, resource(table, row)?))
+    });
+    shown.collect()
+}
+
+async fn total(database: &Database, query: &ListQuery<'_>) -> Result<u64, ReadError> {
+    let mut values = Values::default();
+    let organization = values.bind(query.organization, Type::UUID);
+    let counts = query.tables.iter().map(|table| {
+        let filter = query.filter.map_or_else(|| "TRUE".to_owned(), |filter| condition(filter, table, &mut values));
+        format!("(SELECT count(*) FROM {} r WHERE r.organization_id = {organization} AND {filter})", table.name)
+    });
+    let sql = format!("SELECT {} AS total", counts.collect::<Vec<_>>().join(" + "));
+    let rows = database.query_typed(&sql, &values.parameters()).await?;
+    Ok(rows.first().map(|row| row.try_get::<_, i64>("total")).transpose()?.unwrap_or_default().unsigned_abs())
+}
+
+/// The rows of a page: chosen by their keys first, so that nothing is joined to rows that are passed over.
+async fn page(database: &Database, query: &ListQuery<'_>, start: &Start, limit: u64) -> Result<Vec<Row>, ReadError> {
+    let mut values = Values::default();
+    values.bind(query.organization, Type::UUID);
+    let backwards = matches!(start, Start::At(Side::Before, _));
+    let chosen: Vec<_> = (0_i32..).zip(query.tables).map(|(number, table)| chosen(query, number, table, start, &mut values)).collect();
+    let order = order(query, backwards);
+    let offset = values.bind(if let Start::Offset(offset) = start { *offset } else { 0 }, Type::INT8);
+    let limit = values.bind(i64::try_from(limit).unwrap_or(i64::MAX), Type::INT8);
+    let shown = (0..).zip(query.tables).map(|(number, table): (i32, _)| {
+        let (columns, name) = (table.columns(query.projection), table.name);
+        format!("SELECT p.n, p.id, p.sort_key, {columns} FROM page p JOIN {name} r ON r.organization_id = $1 AND r.id = p.id WHERE p.n = {number}")
+    });
+    let shown = shown.collect::<Vec<_>>().join(" UNION ALL ");
+    let chosen = chosen.join(" UNION ALL ");
+    let sql = format!("WITH page AS MATERIALIZED ({chosen} ORDER BY {order} OFFSET {offset} LIMIT {limit}) {shown} ORDER BY {order}");
+    database.query_typed(&sql, &values.parameters()).await
+}
+
+/// The keys of a table's rows that match.
+fn chosen(query: &ListQuery<'_>, number: i32, table: &Table, start: &Start, values: &mut Values) -> String {
+    let sort = query.sort.map(|(path, _)| sort_key(path, table).unwrap_or_else(|| "NULL::text".to_owned()));
+    let filter = query.filter.map_or_else(|| "TRUE".to_owned(), |filter| condition(filter, table, values));
+    let seek = match start {
+        Start::Offset(_) => "TRUE".to_owned(),
+        Start::At(side, place) => seek(query, number, sort.as_deref(), *side, place, values),
+    };
+    let key = sort.as_deref().unwrap_or("NULL::text");
+    format!(
+        "SELECT {number} AS n, r.id AS id, {key} COLLATE \"C\" AS sort_key FROM {} r WHERE r.organization_id = $1 AND {filter} AND {seek}",
+        table.name
+    )
+}
+
+/// The order of a list. What has nothing to be sorted by comes last where the least comes first (RFC 7644 section 3.4.2.3).
+fn order(query: &ListQuery<'_>, backwards: bool) -> String {
+    let ids = if backwards { "DESC" } else { "ASC" };
+    let mut parts = Vec::new();
+    if let Some((_, descending)) = query.sort {
+        parts.push(if descending == backwards { "sort_key ASC NULLS LAST" } else { "sort_key DESC NULLS FIRST" }.to_owned());
+    }
+    if query.tables.len() > 1 {
+        parts.push(format!("n {ids}"));
+    }
+    parts.push(format!("id {ids}"));
+    parts.join(", ")
+}
+
+/// Whether a row lies on that side of a place.
+fn seek(query: &ListQuery<'_>, number: i32, sort: Option<&str>, side: Side, place: &Place, values: &mut Values) -> String {
+    let by_id = |values: &mut Values, sign: &str| match number.cmp(&place.table) {
+        std::cmp::Ordering::Equal => format!("r.id {sign} {}", values.bind(place.id, Type::UUID)),
+        std::cmp::Ordering::Greater => (sign == ">").to_string(),
+        std::cmp::Ordering::Less => (sign == "<").to_string(),
+    };
+    let (sign, is_after) = if side == Side::After { (">", true) } else { ("<", false) };
+    let (Some(sort), Some((_, descending))) = (sort, query.sort) else { return by_id(values, sign) };
+    let same = by_id(values, sign);
+    // Going towards the greater end, whichever that is.
+    let ascends = is_after != descending;
+    match &place.sort_key {
+        None if ascends => format!("({sort} IS NULL AND {same})"),
+        None => format!("({sort} IS NOT NULL OR {same})"),
+        Some(key) => {
+            let key = values.bind(key.clone(), Type::TEXT);
+            let beyond = if ascends {
+                format!("({sort} COLLATE \"C\" > {key} OR {sort} IS NULL)")
+            } else {
+                format!("COALESCE({sort} COLLATE \"C\" < {key}, FALSE)")
+            };
+            format!("({beyond} OR COALESCE({sort} = {key} AND {same}, FALSE))")
+        }
+    }
+}
+
+/// A page of what one key finds: at the most one resource.
+pub(crate) fn single(found: Option<Attributes>, table: &Table, page: &Page) -> Listed {
+    let is_shown = page.count() > 0 && !matches!(page, Page::Index { start_index, .. } if *start_index > 1);
+    let total = u64::from(found.is_some());
+    let resources = found.into_iter().filter(|_| is_shown).map(|found| (table.resource_type.name, found)).collect();
+    Listed { total, resources, ..Listed::default() }
+}

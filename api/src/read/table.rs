@@ -1,0 +1,180 @@
+//! The tables that resources are read from. Users and groups are read alike: what differs between them stands here.
+
+use rollcall_scim::attributes::Projection;
+use rollcall_scim::schema::{Attribute, GROUP, ResourceType, USER};
+use std::sync::LazyLock;
+
+/// Where the resources of a type are.
+#[derive(Debug)]
+pub(crate) struct Table {
+    /// What they are.
+    pub(crate) resource_type: &'static ResourceType,
+    /// The table; every row is called `r` in a query.
+    pub(super) name: &'static str,
+    /// The attribute that is unique, whatever its case, and the column of its keys.
+    pub(super) unique: (&'static str, &'static str),
+    /// The attribute that is a relation, and not part of the stored resource.
+    pub(super) relation: Relation,
+    /// The statements that find one by its id, as much as is wanted of it.
+    by_id: [String; 3],
+    /// The statements that find one by its unique attribute.
+    by_key: [String; 3],
+    /// What is selected to show a resource, as much as is wanted of it: nothing is joined that the caller does not want.
+    columns: [String; 3],
+}
+
+/// An attribute whose values are rows of another table.
+#[derive(Debug)]
+pub(super) struct Relation {
+    pub(super) attribute: &'static str,
+    /// The values as they are shown, as one JSON array; NULL where there are none.
+    shown: &'static str,
+    /// The same with what is returned on request only.
+    shown_on_request: &'static str,
+    /// The values as they are searched: one row each, `v`, in the form of keys.
+    pub(super) searched: &'static str,
+    /// Whether the value with an id is among them; the id goes between the two.
+    pub(super) holds: (&'static str, &'static str),
+}
+
+const NOTHING: &str = "NULL::jsonb";
+
+const GROUPS_OF_USER: &str = "(
+    SELECT jsonb_agg(jsonb_build_object('value', g.id, 'display', g.resource -> 'displayName', 'type', 'direct') ORDER BY g.id)
+    FROM group_members m JOIN groups g ON g.organization_id = m.organization_id AND g.id = m.group_id
+    WHERE m.organization_id = r.organization_id AND m.user_id = r.id
+)";
+
+const MEMBERS_OF_GROUP: &str = "(
+    SELECT jsonb_agg(jsonb_build_object('value', m.user_id, 'type', 'User') ORDER BY m.user_id)
+    FROM group_members m WHERE m.organization_id = r.organization_id AND m.group_id = r.id
+)";
+
+const NAMED_MEMBERS_OF_GROUP: &str = "(
+    SELECT jsonb_agg(jsonb_build_object(
+        'value', u.id, 'display', COALESCE(u.resource -> 'displayName', u.resource -> 'userName'), 'type', 'User'
+    ) ORDER BY u.id)
+    FROM group_members m JOIN users u ON u.organization_id = m.organization_id AND u.id = m.user_id
+    WHERE m.organization_id = r.organization_id AND m.group_id = r.id
+)";
+
+/// The names of the workspaces that a user names, for `display`.
+const WORKSPACE_NAMES: &str = "(
+    SELECT jsonb_object_agg(w.id, w.name)
+    FROM workspace_members m JOIN workspaces w ON w.organization_id = m.organization_id AND w.id = m.workspace_id
+    WHERE m.organization_id = r.organization_id AND m.user_id = r.id
+)";
+
+/// The users.
+pub(crate) static USERS: LazyLock<Table> = LazyLock::new(|| {
+    Table::new(
+        &USER,
+        "users",
+        ("userName", "r.user_name_key"),
+        Relation {
+            attribute: "groups",
+            shown: GROUPS_OF_USER,
+            shown_on_request: GROUPS_OF_USER,
+            searched: "
+                SELECT jsonb_build_object('value', g.id, 'display', g.keys -> 'displayName', 'type', 'direct') AS v
+                FROM group_members m JOIN groups g ON g.organization_id = m.organization_id AND g.id = m.group_id
+                WHERE m.organization_id = r.organization_id AND m.user_id = r.id",
+            holds: (
+                "(r.organization_id, r.id) IN (SELECT m.organization_id, m.user_id FROM group_members m WHERE m.organization_id = $1 AND m.group_id = ",
+                ")",
+            ),
+        },
+        WORKSPACE_NAMES,
+    )
+});
+
+/// The groups.
+pub(crate) static GROUPS: LazyLock<Table> = LazyLock::new(|| {
+    Table::new(
+        &GROUP,
+        "groups",
+        ("displayName", "r.display_name_key"),
+        Relation {
+            attribute: "members",
+            shown: MEMBERS_OF_GROUP,
+            shown_on_request: NAMED_MEMBERS_OF_GROUP,
+            searched: "
+                SELECT jsonb_build_object('value', u.id, 'display', COALESCE(u.keys -> 'displayName', u.keys -> 'userName'), 'type', 'user') AS v
+                FROM group_members m JOIN users u ON u.organization_id = m.organization_id AND u.id = m.user_id
+                WHERE m.organization_id = r.organization_id AND m.group_id = r.id",
+            holds: ("(r.organization_id, r.id) IN (SELECT m.organization_id, m.group_id FROM group_members m WHERE m.organization_id = $1 AND m.user_id = ", ")"),
+        },
+        NOTHING,
+    )
+});
+
+/// How much of a resource is wanted.
+#[derive(Debug, Clone, Copy)]
+enum Wanted {
+    /// What is returned by default.
+    Default,
+    /// That and what is returned on request only.
+    OnRequest,
+    /// What the row itself holds.
+    Bare,
+}
+
+impl Table {
+    fn new(
+        resource_type: &'static ResourceType,
+        name: &'static str,
+        unique: (&'static str, &'static str),
+        relation: Relation,
+        names: &'static str,
+    ) -> Self {
+        let select = |names: &str, related: &str| format!("r.resource, {names} AS names, {related} AS related");
+        let columns = [select(NOTHING, relation.shown), select(names, relation.shown_on_request), select(NOTHING, NOTHING)];
+        let find = |column: &str| {
+            let find = |columns: &String| format!("SELECT {columns} FROM {name} r WHERE r.organization_id = $1 AND {column} = $2");
+            columns.each_ref().map(find)
+        };
+        let (by_id, by_key) = (find("r.id"), find(unique.1));
+        Self { resource_type, name, unique, relation, by_id, by_key, columns }
+    }
+
+    /// Every table, in the order in which a query across types goes through them.
+    pub(crate) fn all() -> [&'static Self; 2] {
+        [&USERS, &GROUPS]
+    }
+
+    fn wanted(&self, projection: &Projection) -> usize {
+        let wanted = if projection.asks_on_request(self.resource_type) {
+            Wanted::OnRequest
+        } else if projection.wants(self.relation.attribute) {
+            Wanted::Default
+        } else {
+            Wanted::Bare
+        };
+        wanted as usize
+    }
+
+    /// The statement that finds one by its id.
+    pub(super) fn by_id(&self, projection: &Projection) -> &str {
+        &self.by_id[self.wanted(projection)]
+    }
+
+    /// The statement that finds one by its unique attribute.
+    pub(super) fn by_key(&self, projection: &Projection) -> &str {
+        &self.by_key[self.wanted(projection)]
+    }
+
+    /// What is selected to show a resource.
+    pub(super) fn columns(&self, projection: &Projection) -> &str {
+        &self.columns[self.wanted(projection)]
+    }
+
+    /// Whether an attribute of the core schema is the one that is unique.
+    pub(crate) fn is_unique(&self, attribute: &Attribute) -> bool {
+        attribute.name == self.unique.0
+    }
+
+    /// Whether an attribute of the core schema is the relation.
+    pub(crate) fn is_relation(&self, attribute: &Attribute) -> bool {
+        attribute.name == self.relation.attribute
+    }
+}

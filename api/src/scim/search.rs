@@ -1,0 +1,158 @@
+//! Queries (RFC 7644 section 3.4.2) by GET and by POST to `/.search`, on one type of resources and across all of them.
+
+use actix_web::http::StatusCode;
+use actix_web::web::Data;
+use rollcall_scim::ScimError;
+use rollcall_scim::filter::{self, AttributePath, Comparison, Filter, Scope, check};
+use rollcall_scim::fold::fold;
+use rollcall_scim::list::{ListResponse, Page};
+use rollcall_scim::schema::{GROUP, ResourceType, USER};
+use serde_json::Value;
+
+use super::answer::{Shown, json};
+use super::body::ScimBody;
+use super::query::Parameters;
+use super::{Base, Bounds};
+use crate::auth::Caller;
+use crate::error::{ApiError, ApiResult};
+use crate::read::{Database, GROUPS, ListError, ListQuery, Table, USERS, Walks, find_by_key, list, single};
+
+/// `GET /Users`.
+pub(super) async fn users(caller: Caller, parameters: Parameters, reading: Reading) -> ApiResult {
+    reading.answer(&caller, &[&USERS], &parameters).await
+}
+
+/// `GET /Groups`.
+pub(super) async fn groups(caller: Caller, parameters: Parameters, reading: Reading) -> ApiResult {
+    reading.answer(&caller, &[&GROUPS], &parameters).await
+}
+
+/// `GET /`.
+pub(super) async fn everything(caller: Caller, parameters: Parameters, reading: Reading) -> ApiResult {
+    reading.answer(&caller, &Table::all(), &parameters).await
+}
+
+/// `POST /Users/.search` (RFC 7644 section 3.4.3).
+pub(super) async fn search_users(caller: Caller, body: ScimBody, reading: Reading) -> ApiResult {
+    reading.answer(&caller, &[&USERS], &Parameters::of_search(body.json)?).await
+}
+
+/// `POST /Groups/.search`.
+pub(super) async fn search_groups(caller: Caller, body: ScimBody, reading: Reading) -> ApiResult {
+    reading.answer(&caller, &[&GROUPS], &Parameters::of_search(body.json)?).await
+}
+
+/// `POST /.search`.
+pub(super) async fn search_everything(caller: Caller, body: ScimBody, reading: Reading) -> ApiResult {
+    reading.answer(&caller, &Table::all(), &Parameters::of_search(body.json)?).await
+}
+
+/// What a query needs besides its parameters.
+pub(super) struct Reading {
+    database: Data<Database>,
+    walks: Data<Walks>,
+    base: Data<Base>,
+    bounds: Data<Bounds>,
+}
+
+impl Reading {
+    async fn answer(&self, caller: &Caller, tables: &[&'static Table], parameters: &Parameters) -> ApiResult {
+        let projection = parameters.projection()?;
+        let page = Page::parse(parameters.get("startIndex"), parameters.get("count"), parameters.get("cursor"), self.bounds.max_page)?;
+        let filter = parameters.get("filter").map(|text| checked(text, tables)).transpose()?;
+        let sort = parameters.get("sortBy").map(|text| sort(text, parameters.get("sortOrder"), tables)).transpose()?;
+        let query = ListQuery {
+            organization: caller.organization_id(),
+            tables,
+            filter: filter.as_ref(),
+            sort: sort.as_ref().map(|(path, descending)| (path, *descending)),
+            page: &page,
+            projection: &projection,
+        };
+        let listed = match by_key(&query) {
+            Some((table, key)) => single(find_by_key(&self.database, table, query.organization, &key, &projection).await?, table, &page),
+            None => list(&self.database, &self.walks, &query).await?,
+        };
+        let resources = listed.resources.into_iter().map(|(name, resource)| {
+            let resource_type: &ResourceType = if name == USER.name { &USER } else { &GROUP };
+            Value::Object(Shown::new(resource_type, &self.base, resource).projected(&projection))
+        });
+        let mut response = ListResponse::of(listed.total, resources.collect());
+        match page {
+            Page::Index { start_index, .. } => response.start_index = Some(start_index),
+            Page::Cursor { .. } => (response.next_cursor, response.previous_cursor) = (listed.next_cursor, listed.previous_cursor),
+        }
+        json(StatusCode::OK, &response)
+    }
+}
+
+/// What identity providers ask before every create: whether somebody has that name. One prepared statement answers it.
+fn by_key(query: &ListQuery<'_>) -> Option<(&'static Table, String)> {
+    let ([table], Some(Filter::Compare(path, Comparison::Eq, Value::String(value))), None) = (query.tables, query.filter, query.sort)
+    else {
+        return None;
+    };
+    let found = Scope::Resource(table.resource_type).resolve(path)?;
+    (found.sub.is_none() && found.extension.is_none() && table.is_unique(found.attribute)).then(|| (*table, fold(value)))
+}
+
+/// A filter whose every term some type of the resources knows.
+fn checked(text: &str, tables: &[&'static Table]) -> Result<Filter, ScimError> {
+    let filter = filter::parse(text)?;
+    let mut wrong = None;
+    for table in tables {
+        match check(&filter, Scope::Resource(table.resource_type)) {
+            Ok(()) => return Ok(filter),
+            Err(error) => wrong = wrong.or(Some(error)),
+        }
+    }
+    wrong.map_or(Ok(filter), Err)
+}
+
+/// The attribute to sort by, and whether the greatest comes first (RFC 7644 section 3.4.2.3).
+fn sort(text: &str, order: Option<&str>, tables: &[&'static Table]) -> Result<(AttributePath, bool), ScimError> {
+    let path = filter::parse_name(text).map_err(|why| ScimError::invalid_value(format!("sortBy is wrong {why}")))?;
+    if !tables.iter().any(|table| is_sortable(&path, table)) {
+        return Err(ScimError::invalid_value(format!("sortBy: {path} is not an attribute that can be sorted by")));
+    }
+    let descending = match order.map(str::to_ascii_lowercase).as_deref() {
+        None | Some("" | "ascending") => false,
+        Some("descending") => true,
+        Some(_) => return Err(ScimError::invalid_value("sortOrder is not ascending or descending")),
+    };
+    Ok((path, descending))
+}
+
+fn is_sortable(path: &AttributePath, table: &Table) -> bool {
+    // What may be asked for by a filter may be sorted by, but for what is a relation.
+    let asked = Filter::Present(path.clone());
+    check(&asked, Scope::Resource(table.resource_type)).is_ok()
+        && Scope::Resource(table.resource_type).resolve(path).is_some_and(|found| !table.is_relation(found.attribute))
+}
+
+impl actix_web::FromRequest for Reading {
+    type Error = ApiError;
+    type Future = std::future::Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &actix_web::HttpRequest, _: &mut actix_web::dev::Payload) -> Self::Future {
+        let data = |missing: &'static str| ApiError::Internal(format!("{missing} is not set up"));
+        let read = || {
+            Ok(Self {
+                database: request.app_data().cloned().ok_or_else(|| data("the database"))?,
+                walks: request.app_data().cloned().ok_or_else(|| data("the memory of walks"))?,
+                base: request.app_data().cloned().ok_or_else(|| data("the base"))?,
+                bounds: request.app_data().cloned().ok_or_else(|| data("the bounds"))?,
+            })
+        };
+        std::future::ready(read())
+    }
+}
+
+impl From<ListError> for ApiError {
+    fn from(error: ListError) -> Self {
+        match error {
+            ListError::Scim(error) => error.into(),
+            ListError::Read(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Who is in a group: a relation of its own beside the group's resource, so that one member more costs the same in a group of any size.
+
+use rollcall_scim::ScimError;
+use rollcall_scim::filter::{Comparison, Filter};
+use rollcall_scim::patch::{Op, Operation};
+use rollcall_scim::path::Target;
+use rollcall_scim::resource::Attributes;
+use rollcall_scim::schema::GROUP;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+use crate::UserId;
+
+/// The attribute that holds the members.
+pub const MEMBERS: &str = "members";
+
+/// One change of a group's members.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum MemberChange {
+    /// These join; who is in already stays.
+    Add(BTreeSet<UserId>),
+    /// These leave; who is not in is not missed.
+    Remove(BTreeSet<UserId>),
+    /// These are the members, and nobody else.
+    Set(BTreeSet<UserId>),
+}
+
+/// Takes the members out of a group's attributes.
+///
+/// # Errors
+/// 400 `invalidValue` where one is no user's id, or is said to be a group.
+pub fn take_members(group: &mut Attributes) -> Result<BTreeSet<UserId>, ScimError> {
+    group.remove(MEMBERS).as_ref().map_or(Ok(BTreeSet::new()), members)
+}
+
+/// Takes the operations on members out of a PATCH.
+///
+/// # Errors
+/// 400 `invalidValue` where a member is no user's id; 400 `invalidFilter` where members are chosen by anything but their `value`.
+pub fn take_member_changes(operations: Vec<Operation>) -> Result<(Vec<Operation>, Vec<MemberChange>), ScimError> {
+    let (mut others, mut changes) = (Vec::new(), Vec::new());
+    for operation in operations {
+        match change(&operation)? {
+            Some(change) => changes.push(change),
+            None => others.push(operation),
+        }
+    }
+    Ok((others, changes))
+}
+
+/// The change that an operation asks for; `None` where it is about something else.
+fn change(operation: &Operation) -> Result<Option<MemberChange>, ScimError> {
+    let Target::Attribute(target) = operation.path.target(&GROUP)? else { return Ok(None) };
+    if target.attribute.name != MEMBERS {
+        return Ok(None);
+    }
+    if target.sub.is_some() {
+        return Err(ScimError::mutability("what is inside a member cannot be changed: remove the member and add another"));
+    }
+    let listed = || operation.value.as_ref().map(members).transpose();
+    Ok(Some(match (operation.op, target.filter) {
+        (Op::Remove, Some(filter)) => MemberChange::Remove(chosen(filter)?),
+        // Entra ID names who is to leave in the value: only they do, never everybody.
+        (Op::Remove, None) => listed()?.map_or_else(|| MemberChange::Set(BTreeSet::new()), MemberChange::Remove),
+        (Op::Add, None) => MemberChange::Add(listed()?.unwrap_or_default()),
+        (Op::Replace, None) => MemberChange::Set(listed()?.unwrap_or_default()),
+        (Op::Add | Op::Replace, Some(_)) => return Err(ScimError::mutability("a member cannot be changed: remove it and add another")),
+    }))
+}
+
+fn members(value: &Value) -> Result<BTreeSet<UserId>, ScimError> {
+    let members = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    members.iter().map(member).collect()
+}
+
+fn member(member: &Value) -> Result<UserId, ScimError> {
+    let is_group = |text: &str| text.eq_ignore_ascii_case("group") || text.contains("/Groups/");
+    if ["type", "$ref"].iter().any(|name| member[*name].as_str().is_some_and(is_group)) {
+        return Err(ScimError::invalid_value("members: a group cannot be a member of a group"));
+    }
+    user_id(member["value"].as_str().unwrap_or_default())
+}
+
+fn user_id(value: &str) -> Result<UserId, ScimError> {
+    value.parse().map_err(|_| unknown_member(value))
+}
+
+/// The error for a member that the organisation does not have.
+pub fn unknown_member(value: &str) -> ScimError {
+    let shown: String = value.chars().take(64).collect();
+    ScimError::invalid_value(format!("members: there is no user {shown}"))
+}
+
+/// The members that a filter chooses: `value eq "…"`, several joined by `or`. An id that is none is the id of nobody.
+fn chosen(filter: &Filter) -> Result<BTreeSet<UserId>, ScimError> {
+    match filter {
+        Filter::Or(left, right) => {
+            let mut both = chosen(left)?;
+            both.append(&mut chosen(right)?);
+            Ok(both)
+        }
+        Filter::Compare(path, Comparison::Eq, Value::String(value)) if path.name.eq_ignore_ascii_case("value") => {
+            Ok(value.parse().ok().into_iter().collect())
+        }
+        _ => Err(ScimError::invalid_filter("members can be chosen by value eq only, several joined by or")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rollcall_scim::patch::{PATCH_SCHEMA, parse};
+    use serde_json::json;
+    use test_case::test_case;
+    use uuid::Uuid;
+
+    fn ids<const N: usize>(ids: [u128; N]) -> BTreeSet<UserId> {
+        ids.into_iter().map(|id| UserId(Uuid::from_u128(id))).collect()
+    }
+
+    fn changes(operation: Value) -> Result<Vec<MemberChange>, ScimError> {
+        let operations = parse(&GROUP, json!({"schemas": [PATCH_SCHEMA], "Operations": [operation]}))?;
+        Ok(take_member_changes(operations)?.1)
+    }
+
+    const ONE: &str = "00000000-0000-0000-0000-000000000001";
+    const TWO: &str = "00000000-0000-0000-0000-000000000002";
+
+    #[test_case(&json!({"op": "add", "path": "members", "value": [{"value": ONE}, {"value": TWO}]}), &MemberChange::Add(ids([1, 2])); "add")]
+    #[test_case(&json!({"op": "Add", "value": {"members": [{"value": ONE}]}}), &MemberChange::Add(ids([1])); "add without a path")]
+    #[test_case(&json!({"op": "add", "path": "members", "value": {"value": ONE, "type": "User"}}), &MemberChange::Add(ids([1])); "one without brackets")]
+    #[test_case(&json!({"op": "replace", "path": "members", "value": [{"value": ONE}]}), &MemberChange::Set(ids([1])); "replace")]
+    #[test_case(&json!({"op": "replace", "path": "members", "value": []}), &MemberChange::Set(ids([])); "replace by nothing")]
+    #[test_case(&json!({"op": "remove", "path": "members"}), &MemberChange::Set(ids([])); "remove all")]
+    #[test_case(&json!({"op": "Remove", "path": "members", "value": [{"value": ONE}]}), &MemberChange::Remove(ids([1])); "remove the listed")]
+    #[test_case(&json!({"op": "remove", "path": format!("members[value eq \"{ONE}\"]")}), &MemberChange::Remove(ids([1])); "remove the chosen")]
+    #[test_case(&json!({"op": "remove", "path": format!("members[value eq \"{ONE}\" or value eq \"{TWO}\"]")}), &MemberChange::Remove(ids([1, 2])); "remove several")]
+    #[test_case(&json!({"op": "remove", "path": "members[value eq \"x\"]"}), &MemberChange::Remove(ids([])); "remove nobody")]
+    fn read(operation: &Value, expected: &MemberChange) {
+        assert_eq!(changes(operation.clone()).unwrap(), std::slice::from_ref(expected));
+    }
+
+    #[test_case(json!({"op": "add", "path": "members", "value": [{"value": "x"}]}), "no user x"; "not an id")]
+    #[test_case(json!({"op": "add", "path": "members", "value": [{"value": ONE, "type": "Group"}]}), "a group cannot"; "nested")]
+    #[test_case(json!({"op": "remove", "path": "members[type eq \"User\"]"}), "by value eq only"; "chosen by something else")]
+    #[test_case(json!({"op": "replace", "path": format!("members[value eq \"{ONE}\"].value"), "value": TWO}), "cannot be changed"; "inside a member")]
+    fn refused(operation: Value, why: &str) {
+        let error = changes(operation).unwrap_err();
+        assert!(error.detail.contains(why), "{}", error.detail);
+    }
+}

@@ -1,0 +1,150 @@
+//! What an identity provider is promised of groups.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use rollcall_tests::Stack;
+use rollcall_tests::client::{Answer, Client, GROUP, user};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// So many users; their ids.
+async fn users(client: &Client, count: usize) -> Vec<String> {
+    let created = join_all((0..count).map(|n| client.create(user(&format!("user{n}@example.com"))))).await;
+    created.iter().map(Answer::id).collect()
+}
+
+async fn members(client: &Client, group: &str) -> BTreeSet<String> {
+    let group = client.get(&format!("/Groups/{group}")).await.expect(200);
+    let members = group["members"].as_array().cloned().unwrap_or_default();
+    members.iter().map(|member| member["value"].as_str().unwrap().to_owned()).collect()
+}
+
+fn set(ids: &[&String]) -> BTreeSet<String> {
+    ids.iter().map(|id| (*id).clone()).collect()
+}
+
+#[tokio::test]
+async fn a_groups_life_is_visible_to_every_read_that_follows() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let client = organization.client();
+    let ids = users(&client, 3).await;
+    let created = client.create_group("Engines", &[&ids[0], &ids[1]]).await;
+    assert_eq!((created.status, created.header("etag")), (201, "W/\"1\""), "{}", created.body);
+    let group = created.id();
+    assert_eq!(created.header("location"), format!("{}/scim/v2/Groups/{group}", stack.url));
+    let mut expected: Vec<_> =
+        ids[..2].iter().map(|id| json!({"value": id, "type": "User", "$ref": format!("{}/scim/v2/Users/{id}", stack.url)})).collect();
+    expected.sort_by_key(|member| member["value"].to_string());
+    assert_eq!(created.body["members"], json!(expected));
+    let named = client.get(&format!("/Groups/{group}?attributes=members.value,members.display")).await.expect(200);
+    let displays: BTreeSet<_> = named["members"].as_array().unwrap().iter().filter_map(|member| member["display"].as_str()).collect();
+    assert_eq!(displays, BTreeSet::from(["user0@example.com", "user1@example.com"]));
+    assert_eq!(client.get(&format!("/Groups/{group}")).await.body, created.body);
+
+    let ada = client.get(&format!("/Users/{}", ids[0])).await.expect(200);
+    let reference = format!("{}/scim/v2/Groups/{group}", stack.url);
+    assert_eq!(ada["groups"], json!([{"value": group, "display": "Engines", "type": "direct", "$ref": reference}]));
+
+    let patched = client.patch_group(&group, json!([{"op": "add", "path": "members", "value": [{"value": ids[2]}]}])).await;
+    assert_eq!((patched.status, patched.header("etag")), (204, "W/\"2\""));
+    assert_eq!(members(&client, &group).await, set(&[&ids[0], &ids[1], &ids[2]]));
+
+    let body = json!({"schemas": [GROUP], "displayName": "Motors", "members": [{"value": ids[2]}]});
+    let replaced = client.send(Method::PUT, &format!("/Groups/{group}"), body).await;
+    assert_eq!((replaced.status, replaced.header("etag"), &replaced.body["displayName"]), (200, "W/\"3\"", &json!("Motors")));
+    assert_eq!(members(&client, &group).await, set(&[&ids[2]]));
+
+    client.delete(&ids[2]).await.expect(204);
+    assert_eq!(members(&client, &group).await, set(&[]), "a deleted user is in no group");
+    let path = format!("/Groups/{group}");
+    assert_eq!(client.call(Method::DELETE, &path).send().await.status, 204);
+    client.get(&path).await.expect_error(404, None);
+    assert_eq!(client.create_group("motors", &[]).await.status, 201, "the name is free again");
+    let auditor = stack.auditor().await;
+    auditor.compare_with_tables(&organization.id).await;
+}
+
+#[tokio::test]
+async fn a_change_of_members_that_changes_nothing_keeps_the_version() {
+    let stack = Stack::shared().await;
+    let client = stack.organization().client();
+    let ids = users(&client, 2).await;
+    let group = client.create_group("G", &[&ids[0]]).await.id();
+    for operation in [
+        json!({"op": "add", "path": "members", "value": [{"value": ids[0]}]}),
+        json!({"op": "remove", "path": format!("members[value eq \"{}\"]", ids[1])}),
+        json!({"op": "replace", "path": "members", "value": [{"value": ids[0]}]}),
+    ] {
+        assert_eq!(client.patch_group(&group, json!([operation])).await.header("etag"), "W/\"1\"", "{operation}");
+    }
+    // One after the other within a call: who joins and leaves again has not moved.
+    let there_and_back = json!([
+        {"op": "add", "path": "members", "value": [{"value": ids[1]}]},
+        {"op": "Remove", "path": "members", "value": [{"value": ids[1]}]},
+    ]);
+    assert_eq!(client.patch_group(&group, there_and_back).await.header("etag"), "W/\"1\"");
+}
+
+#[tokio::test]
+async fn members_that_are_added_at_the_same_moment_are_all_in() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let client = organization.client();
+    let ids = users(&client, 30).await;
+    let group = client.create_group("G", &[]).await.id();
+    let adds = ids.iter().map(|id| client.patch_group(&group, json!([{"op": "Add", "path": "members", "value": [{"value": id}]}])));
+    assert!(join_all(adds).await.iter().all(|answer| answer.status == 204));
+    assert_eq!(members(&client, &group).await, set(&ids.iter().collect::<Vec<_>>()));
+    stack.auditor().await.compare_with_tables(&organization.id).await;
+}
+
+#[tokio::test]
+async fn of_many_creates_of_one_name_one_succeeds_and_the_others_conflict() {
+    let stack = Stack::shared().await;
+    let client = stack.organization().client();
+    let answers = join_all(["One", "ONE", "one", "oNe", "onE"].map(|name| client.create_group(name, &[]))).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1);
+    for refused in answers.iter().filter(|answer| answer.status != 201) {
+        refused.expect_error(409, Some("uniqueness"));
+    }
+}
+
+#[tokio::test]
+async fn what_a_group_cannot_have_is_refused_and_nothing_is_changed() {
+    let stack = Stack::shared().await;
+    let (client, stranger) = (stack.organization().client(), stack.organization().client());
+    let (ours, theirs) = (users(&client, 1).await.remove(0), users(&stranger, 1).await.remove(0));
+    client.create_group("G", &[&theirs]).await.expect_error(400, Some("invalidValue"));
+    client.create_group("G", &["nobody"]).await.expect_error(400, Some("invalidValue"));
+    let group = client.create_group("G", &[&ours]).await.id();
+    let nested = json!([{"op": "add", "path": "members", "value": [{"value": group, "type": "Group"}]}]);
+    assert!(client.patch_group(&group, nested).await.expect_error(400, Some("invalidValue")).contains("a group cannot"));
+    let half =
+        json!([{"op": "replace", "path": "displayName", "value": "H"}, {"op": "add", "path": "members", "value": [{"value": theirs}]}]);
+    client.patch_group(&group, half).await.expect_error(400, Some("invalidValue"));
+    let shown = client.get(&format!("/Groups/{group}")).await.expect(200);
+    assert_eq!((&shown["displayName"], &shown["meta"]["version"]), (&json!("G"), &json!("W/\"1\"")));
+    stranger.get(&format!("/Groups/{group}")).await.expect_error(404, None);
+    stranger.patch_group(&group, json!([{"op": "remove", "path": "members"}])).await.expect_error(404, None);
+}
+
+#[tokio::test]
+async fn a_large_group_is_read_without_its_members_where_they_are_excluded() {
+    let stack = Stack::shared().await;
+    let client = stack.organization().client();
+    let ids = users(&client, 20).await;
+    let group = client.create_group("G", &ids.iter().map(String::as_str).collect::<Vec<_>>()).await.id();
+    let shown = client.get(&format!("/Groups/{group}?excludedAttributes=members")).await.expect(200);
+    assert_eq!(shown.get("members"), None);
+    let found = client.query("/Groups", &[("filter", "displayName eq \"g\""), ("excludedAttributes", "members")]).await.expect(200);
+    assert_eq!((&found["totalResults"], found["Resources"][0].get("members")), (&json!(1), None));
+    let by_member = format!("members.value eq \"{}\"", ids[7]);
+    let found = client.query("/Groups", &[("filter", by_member.as_str()), ("attributes", "displayName")]).await.expect(200);
+    assert_eq!(found["Resources"], json!([{"schemas": [GROUP], "id": group, "displayName": "G"}]));
+    let by_group = format!("groups[value eq \"{group}\"] and userName sw \"USER1\"");
+    let found = client.find(&by_group).await.expect(200);
+    assert_eq!(found["totalResults"], Value::from(11), "user1 and user10 to user19");
+}

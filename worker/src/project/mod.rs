@@ -1,0 +1,93 @@
+//! Projects facts into the tables that applications and the api read: one statement a table, however many facts.
+
+mod groups;
+mod settings;
+mod users;
+
+use futures_util::try_join;
+use rollcall_events::{OrganizationId, Timestamp};
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+use crate::decide::{Before, Change};
+use crate::store::{Store, StoreError};
+use groups::Groups;
+use settings::Settings;
+use users::Users;
+
+/// Every statement of this room, to be prepared.
+pub(crate) const STATEMENTS: [&[&str]; 3] = [users::STATEMENTS, groups::STATEMENTS, settings::STATEMENTS];
+
+/// The channel that applications listen on.
+const APPLICATION_CHANNEL: &str = "rollcall_v1";
+/// The channel that the api listens on.
+const SETTINGS_CHANNEL: &str = "rollcall_settings";
+
+type Key<T> = (OrganizationId, T);
+
+/// What a batch does to the projections, each row once however often it was changed.
+#[derive(Default)]
+pub(crate) struct Projection {
+    users: Users,
+    groups: Groups,
+    settings: Settings,
+}
+
+impl Projection {
+    /// Takes in a change that the log has at `seq`; `before` is the resource that it meets.
+    pub(crate) fn take(&mut self, organization: OrganizationId, seq: u64, change: Change, before: Option<&Before>) {
+        match change {
+            Change::PutUser(user) => {
+                self.users.put(organization, seq, user, before.and_then(Before::user));
+            }
+            Change::DeleteUser(id) => {
+                self.users.delete(organization, id);
+                self.groups.forget_user(organization, id);
+            }
+            Change::PutGroup { group, added, removed } => {
+                self.groups.move_members(organization, group.id, &added, true);
+                self.groups.move_members(organization, group.id, &removed, false);
+                self.groups.put(organization, seq, group, before.and_then(Before::group));
+            }
+            Change::DeleteGroup(id) => self.groups.delete(organization, id),
+            Change::MapGroup { id, workspaces } => self.groups.map(organization, id, workspaces),
+            Change::PutOrganization { id, name, created_at } => self.settings.organizations.push((id, name, created_at)),
+            Change::PutWorkspace(workspace) => self.settings.workspaces.push((organization, workspace)),
+            Change::PutToken(token) => self.settings.tokens.push((organization, token)),
+            Change::RevokeToken { id, revoked_at } => {
+                self.settings.revoked.insert((organization, id), revoked_at);
+            }
+        }
+    }
+
+    /// Writes everything. The futures are polled in this order, and so the statements run in it.
+    pub(crate) async fn write(&self, store: &Store) -> Result<(), StoreError> {
+        try_join!(self.users.write(store), self.groups.write(store), self.settings.write(store)).map(|_| ())
+    }
+
+    /// Commits, and by that tells listening applications, and the apis that keep tokens in memory, whose organisation has changed.
+    pub(crate) fn commit(&self) -> String {
+        let workspaces = self.settings.workspaces.iter().map(|row| row.0);
+        let tokens = self.settings.tokens.iter().map(|row| row.0).chain(self.settings.revoked.keys().map(|key| key.0));
+        let for_applications = self.users.organizations().chain(self.groups.organizations()).chain(workspaces.clone());
+        let for_applications = for_applications.map(|organization| (APPLICATION_CHANNEL, organization));
+        let for_apis = workspaces.chain(tokens).map(|organization| (SETTINGS_CHANNEL, organization));
+        let told: BTreeSet<_> = for_applications.chain(for_apis).collect();
+        let notify = told.into_iter().map(|(channel, organization)| format!("NOTIFY {channel}, '{organization}'; "));
+        notify.chain(["COMMIT".to_owned()]).collect()
+    }
+}
+
+async fn delete(store: &Store, sql: &'static str, keys: impl IntoIterator<Item = Key<Uuid>>) -> Result<(), StoreError> {
+    let (organizations, ids): (Vec<_>, Vec<_>) = keys.into_iter().unzip();
+    store.query_if(!ids.is_empty(), sql, &[&organizations, &ids]).await.map(|_| ())
+}
+
+/// A place in the log, as the database counts.
+fn place(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}
+
+fn timestamp(text: &str) -> Result<Timestamp, StoreError> {
+    text.parse().map_err(|_| StoreError::Unreadable("a resource's meta has no time".to_owned()))
+}
