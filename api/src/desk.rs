@@ -49,19 +49,43 @@ impl Desk {
     /// # Errors
     /// The refusal where it was refused; 503 where it is not certain that `RabbitMQ` has it.
     pub(crate) async fn submit(&self, request: &Request, prefer: &Prefer) -> Result<Answer, ApiError> {
-        let deadline = Instant::now() + prefer.wait.unwrap_or(self.wait).min(self.wait);
+        let deadline = self.deadline(prefer);
         if prefer.respond_async {
             self.publish(request).await?;
             return Ok(Answer::Accepted(request.id));
         }
         let ticket = self.waiting.enter().ok_or(ApiError::Unavailable("too many calls wait for their outcomes"))?;
         self.publisher.publish(request, Some(&ticket)).await?;
-        match ticket.outcome(deadline).await {
-            Some(Outcome::Applied { resource }) => Ok(Answer::Applied(resource.map(Arc::unwrap_or_clone))),
-            Some(Outcome::Rejected(error)) => Err(error.into()),
-            Some(Outcome::Failed) => Err(ApiError::Internal(format!("the request {} is a dead letter", request.id))),
-            None => Ok(Answer::Accepted(request.id)),
+        answer(request, ticket.outcome(deadline).await)
+    }
+
+    /// Until when an outcome is awaited: as long as the caller and the settings allow.
+    pub(crate) fn deadline(&self, prefer: &Prefer) -> Instant {
+        Instant::now() + prefer.wait.unwrap_or(self.wait).min(self.wait)
+    }
+
+    /// Submits requests of one organisation in their order, and waits for the outcome of each.
+    pub(crate) async fn submit_all(&self, requests: &[Request], deadline: Instant) -> Vec<Result<Answer, ApiError>> {
+        let tickets: Vec<_> = requests.iter().map_while(|_| self.waiting.enter()).collect();
+        let confirms = self.publisher.publish_all(requests.iter().zip(&tickets).map(|(request, ticket)| (request, Some(ticket)))).await;
+        let mut answers = Vec::with_capacity(requests.len());
+        for ((request, ticket), confirm) in requests.iter().zip(tickets).zip(confirms) {
+            answers.push(match confirm {
+                Ok(()) => answer(request, ticket.outcome(deadline).await),
+                Err(error) => Err(error.into()),
+            });
         }
+        answers.resize_with(requests.len(), || Err(ApiError::Unavailable("too many calls wait for their outcomes")));
+        answers
+    }
+
+    /// Publishes requests of one organisation in their order, whose outcomes nobody awaits.
+    ///
+    /// # Errors
+    /// Where it is not certain that `RabbitMQ` has all of them.
+    pub(crate) async fn publish_all(&self, requests: &[Request]) -> Result<(), ApiError> {
+        let confirms = self.publisher.publish_all(requests.iter().map(|request| (request, None))).await;
+        confirms.into_iter().collect::<Result<(), _>>().map_err(ApiError::from)
     }
 
     /// Publishes a request whose outcome nobody awaits.
@@ -70,6 +94,15 @@ impl Desk {
     /// Where it is not certain that `RabbitMQ` has it.
     pub(crate) async fn publish(&self, request: &Request) -> Result<(), NotConfirmed> {
         self.publisher.publish(request, None).await
+    }
+}
+
+fn answer(request: &Request, outcome: Option<Outcome>) -> Result<Answer, ApiError> {
+    match outcome {
+        Some(Outcome::Applied { resource }) => Ok(Answer::Applied(resource.map(Arc::unwrap_or_clone))),
+        Some(Outcome::Rejected(error)) => Err(error.into()),
+        Some(Outcome::Failed) => Err(ApiError::Internal(format!("the request {} is a dead letter", request.id))),
+        None => Ok(Answer::Accepted(request.id)),
     }
 }
 

@@ -49,7 +49,8 @@ pub(crate) type ApiResult = Result<HttpResponse, ApiError>;
 const RETRY_SECONDS: u64 = 2;
 
 impl ApiError {
-    fn to_scim(&self) -> ScimError {
+    /// The error as the caller is told it.
+    pub(crate) fn to_scim(&self) -> ScimError {
         match self {
             Self::Scim(error) => error.clone(),
             Self::Unauthenticated { .. } => ScimError::new(401, "the call does not carry a valid bearer token"),

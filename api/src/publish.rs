@@ -4,7 +4,7 @@ use arc_swap::ArcSwapOption;
 use futures_util::StreamExt;
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::{FieldTable, ShortString};
-use lapin::{Channel, Confirmation, Connection, ConnectionProperties, Consumer, Event};
+use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer, Event, PublisherConfirm};
 use rollcall_events::envelope::{ReplyTo, decode_outcomes, encode, properties};
 use rollcall_events::request::Request;
 use rollcall_events::topology::{self, REQUESTED_EXCHANGE};
@@ -67,27 +67,66 @@ impl Publisher {
     /// # Errors
     /// Where that is not certain: the request may be applied all the same.
     pub(crate) async fn publish(&self, request: &Request, ticket: Option<&Ticket>) -> Result<(), NotConfirmed> {
-        let link = self.link.load_full().ok_or(NotConfirmed::NotConnected)?;
-        if link.blocked.load(Ordering::Relaxed) {
-            return Err(NotConfirmed::Blocked);
-        }
-        let partition = topology::partition(request.organization_id, u16::try_from(self.keys.len()).unwrap_or(u16::MAX));
-        let key = self.keys[usize::from(partition)].clone();
-        let reply = ticket.map(|ticket| ReplyTo { queue: REPLY_QUEUE, correlation_id: ticket.id() });
-        let (properties, body) = (properties(request, APP_ID, reply), encode(request)?);
+        let (link, message) = (self.link()?, self.message(request, ticket)?);
         // In a task of its own, since a caller that hangs up must not leave a confirm that nobody takes.
-        let publishing = tokio::spawn(async move {
-            let options = BasicPublishOptions { mandatory: true, ..Default::default() };
-            link.channel.basic_publish(REQUESTED_EXCHANGE.into(), key, options, &body, properties).await?.await
-        });
+        let publishing = tokio::spawn(async move { link.send(message).await?.await });
         match tokio::time::timeout(self.confirm_within, publishing).await {
             Err(_) => Err(NotConfirmed::TimedOut),
             Ok(Err(_)) => Err(NotConfirmed::BrokeOff),
-            Ok(Ok(Err(error))) => Err(error.into()),
-            Ok(Ok(Ok(Confirmation::Ack(None)))) => Ok(()),
-            Ok(Ok(Ok(Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_))))) => Err(NotConfirmed::Unroutable),
-            Ok(Ok(Ok(Confirmation::Nack(None) | Confirmation::NotRequested))) => Err(NotConfirmed::Refused),
+            Ok(Ok(confirmation)) => confirmed(confirmation),
         }
+    }
+
+    /// Publishes requests of one organisation in their order; whether `RabbitMQ` has each on a durable queue.
+    pub(crate) async fn publish_all<'a>(
+        &self,
+        requests: impl Iterator<Item = (&'a Request, Option<&'a Ticket>)>,
+    ) -> Vec<Result<(), NotConfirmed>> {
+        let messages: Vec<_> = requests.map(|(request, ticket)| self.message(request, ticket)).collect();
+        let count = messages.len();
+        let link = match self.link() {
+            Ok(link) => link,
+            Err(error) => {
+                tracing::warn!(%error, "a bulk request is not published");
+                return messages.iter().map(|_| Err(NotConfirmed::NotConnected)).collect();
+            }
+        };
+        let publishing = tokio::spawn(async move {
+            let mut sent = Vec::with_capacity(messages.len());
+            for message in messages {
+                sent.push(match message {
+                    Ok(message) => link.send(message).await.map_err(NotConfirmed::from),
+                    Err(error) => Err(error),
+                });
+            }
+            let mut results = Vec::with_capacity(sent.len());
+            for sent in sent {
+                results.push(match sent {
+                    Ok(confirm) => confirmed(confirm.await),
+                    Err(error) => Err(error),
+                });
+            }
+            results
+        });
+        let none = |error: fn() -> NotConfirmed| (0..count).map(|_| Err(error())).collect();
+        match tokio::time::timeout(self.confirm_within, publishing).await {
+            Err(_) => none(|| NotConfirmed::TimedOut),
+            Ok(Err(_)) => none(|| NotConfirmed::BrokeOff),
+            Ok(Ok(results)) => results,
+        }
+    }
+
+    /// The connection, where it takes messages.
+    fn link(&self) -> Result<Arc<Link>, NotConfirmed> {
+        let link = self.link.load_full().ok_or(NotConfirmed::NotConnected)?;
+        if link.blocked.load(Ordering::Relaxed) { Err(NotConfirmed::Blocked) } else { Ok(link) }
+    }
+
+    fn message(&self, request: &Request, ticket: Option<&Ticket>) -> Result<Message, NotConfirmed> {
+        let partition = topology::partition(request.organization_id, u16::try_from(self.keys.len()).unwrap_or(u16::MAX));
+        let reply = ticket.map(|ticket| ReplyTo { queue: REPLY_QUEUE, correlation_id: ticket.id() });
+        let (properties, body) = (properties(request, APP_ID, reply), encode(request)?);
+        Ok(Message { key: self.keys[usize::from(partition)].clone(), properties, body })
     }
 
     /// A channel for a question of one's own, such as how many consumers a queue has.
@@ -127,6 +166,28 @@ impl Publisher {
         let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
         let consumer = channel.basic_consume(REPLY_QUEUE.into(), "answers".into(), options, FieldTable::default()).await?;
         Ok((Link { connection, channel, blocked }, consumer))
+    }
+}
+
+/// A request as it travels.
+struct Message {
+    key: ShortString,
+    properties: BasicProperties,
+    body: Vec<u8>,
+}
+
+impl Link {
+    async fn send(&self, message: Message) -> Result<PublisherConfirm, lapin::Error> {
+        let options = BasicPublishOptions { mandatory: true, ..Default::default() };
+        self.channel.basic_publish(REQUESTED_EXCHANGE.into(), message.key, options, &message.body, message.properties).await
+    }
+}
+
+fn confirmed(confirmation: Result<Confirmation, lapin::Error>) -> Result<(), NotConfirmed> {
+    match confirmation? {
+        Confirmation::Ack(None) => Ok(()),
+        Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_)) => Err(NotConfirmed::Unroutable),
+        Confirmation::Nack(None) | Confirmation::NotRequested => Err(NotConfirmed::Refused),
     }
 }
 

@@ -74,6 +74,7 @@ fn http(
         max_body_bytes: usize::try_from(settings.max_body_bytes).unwrap_or(usize::MAX),
         receive,
         max_page: settings.max_page.into(),
+        max_operations: usize::try_from(settings.max_bulk_operations).unwrap_or(usize::MAX),
     });
     let (desk, door, database) = (Data::from(desk), Data::new(door), Data::new(database));
     let walks = Data::new(Walks::default());

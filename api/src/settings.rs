@@ -28,6 +28,7 @@ pub(crate) struct Settings {
     pub(crate) receive_seconds: u64,
     pub(crate) max_connections: u32,
     pub(crate) max_page: u32,
+    pub(crate) max_bulk_operations: u32,
     pub(crate) calls_per_second: u32,
     pub(crate) burst: u32,
     pub(crate) token_cache_seconds: u64,
@@ -53,6 +54,7 @@ impl Settings {
         in_range("database_connections", settings.database_connections, 1, 1000)?;
         in_range("partitions", settings.partitions, 1, 1024)?;
         in_range("wait_seconds", settings.wait_seconds, 0, 600)?;
+        in_range("max_bulk_operations", settings.max_bulk_operations, 1, 100_000)?;
         in_range("confirm_seconds", settings.confirm_seconds, 1, 60)?;
         in_range("max_waiting", settings.max_waiting, 1, 1_000_000)?;
         in_range("max_body_bytes", settings.max_body_bytes, 1024, 64 * 1024 * 1024)?;

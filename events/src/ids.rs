@@ -87,6 +87,12 @@ impl EventId {
         Self(Uuid::new_v8(bytes))
     }
 
+    /// The event id of one operation of a bulk request that this is the transaction of.
+    #[must_use]
+    pub fn of_operation(self, organization: OrganizationId, index: usize) -> Self {
+        Self::from_key(organization, &format!("{self}:{index}"))
+    }
+
     /// What tells a call that carries an `Idempotency-Key` from another one: a hash of its parts.
     pub fn fingerprint(parts: [&[u8]; 3]) -> String {
         let mut hasher = blake3::Hasher::new_derive_key(FINGERPRINT_CONTEXT);

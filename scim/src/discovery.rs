@@ -16,6 +16,10 @@ pub const SCHEMA_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
 pub struct Limits {
     /// The most resources in one page.
     pub max_results: u64,
+    /// The most operations in one bulk request.
+    pub max_operations: usize,
+    /// The largest body, in bytes.
+    pub max_payload_bytes: usize,
 }
 
 /// `/ServiceProviderConfig`: true to what the service does.
@@ -23,7 +27,7 @@ pub fn service_provider_config(base: &str, limits: Limits) -> Value {
     json!({
         "schemas": [CONFIG_SCHEMA],
         "patch": {"supported": true},
-        "bulk": {"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+        "bulk": {"supported": true, "maxOperations": limits.max_operations, "maxPayloadSize": limits.max_payload_bytes},
         "filter": {"supported": true, "maxResults": limits.max_results},
         "changePassword": {"supported": false},
         "sort": {"supported": true},

@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::needless_pass_by_value, reason = "tests hand literals over"))]
 
 pub mod attributes;
+pub mod bulk;
 pub mod discovery;
 pub mod error;
 pub mod filter;

@@ -83,7 +83,7 @@ async fn a_body_that_is_too_large_is_refused_and_its_sender_hears_why() {
     let client = stack.organization().client();
     let body = user_with("ada", &json!({"title": "x".repeat(10 * 1024 * 1024)})).to_string();
     let answer = post(&client, body).await;
-    assert!(answer.expect_error(413, None).contains("1048576 bytes"));
+    assert!(answer.expect_error(413, None).contains("4194304 bytes"));
     assert_eq!(client.create(user("ada")).await.status, 201, "the next call is served");
 }
 

@@ -257,10 +257,14 @@ async fn the_service_describes_itself_truly() {
     let client = organization.client();
     let config = client.get("/ServiceProviderConfig").await.expect(200);
     assert_eq!(
-        (&config["patch"]["supported"], &config["bulk"]["supported"], &config["etag"]["supported"]),
-        (&json!(true), &json!(false), &json!(true))
+        (&config["bulk"], &config["pagination"]["cursor"]),
+        (&json!({"supported": true, "maxOperations": 1000, "maxPayloadSize": 4_194_304}), &json!(true))
     );
-    assert_eq!(client.get("/ResourceTypes").await.expect(200)["Resources"][0]["endpoint"], "/Users");
+    for feature in ["patch", "filter", "sort", "etag"] {
+        assert_eq!(config[feature]["supported"], true, "{feature}");
+    }
+    let types = client.get("/ResourceTypes").await.expect(200);
+    assert_eq!((&types["Resources"][0]["endpoint"], &types["Resources"][1]["endpoint"]), (&json!("/Users"), &json!("/Groups")));
     let schemas = client.get("/Schemas").await.expect(200);
     for schema in schemas["Resources"].as_array().unwrap() {
         assert_eq!(client.get(&format!("/Schemas/{}", schema["id"].as_str().unwrap())).await.expect(200), *schema);

@@ -5,16 +5,17 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
-use rollcall_events::Timestamp;
 use rollcall_events::request::{IfMatch, Request, RequestBody};
+use rollcall_events::{EventId, Timestamp};
 use rollcall_scim::ScimError;
 use rollcall_scim::attributes::Projection;
 use rollcall_scim::resource::{Attributes, text};
 use std::future::{Ready, ready};
+use std::time::Instant;
 
 use super::Base;
 use super::answer::Shown;
-use super::headers::{Prefer, identity, if_match};
+use super::headers::{IDEMPOTENCY_KEY, Prefer, identity, if_match};
 use super::query::Parameters;
 use crate::auth::Caller;
 use crate::desk::{Answer, Desk};
@@ -39,10 +40,20 @@ impl Call {
         if_match(self.headers())
     }
 
+    /// The event id of the call, and what its `Idempotency-Key` stands for.
+    pub(super) fn identity(&self, body: &[u8]) -> Result<(EventId, Option<String>), ScimError> {
+        identity(&self.http, self.caller.organization_id(), body)
+    }
+
+    /// Whether the call carries an `Idempotency-Key`.
+    pub(super) fn is_repeatable(&self) -> bool {
+        self.headers().contains_key(&IDEMPOTENCY_KEY)
+    }
+
     /// The event that asks for what the call asks for.
     fn request(&self, content: RequestBody, body: &[u8]) -> Result<Request, ScimError> {
         let organization_id = self.caller.organization_id();
-        let (id, fingerprint) = identity(&self.http, organization_id, body)?;
+        let (id, fingerprint) = self.identity(body)?;
         Ok(Request { id, organization_id, requested_at: Timestamp::now(), actor: self.caller.actor(), fingerprint, body: content })
     }
 
@@ -76,6 +87,21 @@ impl Writing {
     /// Submits what a call asks for, and waits for what becomes of it.
     pub(super) async fn submit(&self, call: &Call, content: RequestBody, body: &[u8]) -> Result<Answer, ApiError> {
         self.desk.submit(&call.request(content, body)?, &call.prefer).await
+    }
+
+    /// Until when the outcome of a call is awaited.
+    pub(super) fn deadline(&self, call: &Call) -> Instant {
+        self.desk.deadline(&call.prefer)
+    }
+
+    /// Submits several requests in their order, and waits for what becomes of each.
+    pub(super) async fn submit_all(&self, requests: &[Request], deadline: Instant) -> Vec<Result<Answer, ApiError>> {
+        self.desk.submit_all(requests, deadline).await
+    }
+
+    /// Publishes several requests in their order, whose outcomes nobody awaits.
+    pub(super) async fn publish_all(&self, requests: &[Request]) -> Result<(), ApiError> {
+        self.desk.publish_all(requests).await
     }
 
     /// What a change left, as it is.

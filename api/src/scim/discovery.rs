@@ -19,7 +19,8 @@ use crate::read::{Database, first_workspaces};
 /// `GET /ServiceProviderConfig`.
 pub(super) async fn service_provider_config(_: Caller, parameters: Parameters, base: Data<Base>, bounds: Data<Bounds>) -> ApiResult {
     refuse_filter(&parameters)?;
-    json(StatusCode::OK, &discovery::service_provider_config(base.as_str(), Limits { max_results: bounds.max_page }))
+    let limits = Limits { max_results: bounds.max_page, max_operations: bounds.max_operations, max_payload_bytes: bounds.max_body_bytes };
+    json(StatusCode::OK, &discovery::service_provider_config(base.as_str(), limits))
 }
 
 /// `GET /ResourceTypes`.

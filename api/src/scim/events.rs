@@ -25,9 +25,9 @@ const ASYNC_RESPONSE: &str = "urn:ietf:params:scim:event:misc:asyncresp";
 
 /// `GET /Events/{txn}`: the completion Security Event Token, or 404 with `Retry-After` for as long as there is none.
 pub(super) async fn read(caller: Caller, txn: Path<String>, database: Data<Database>, base: Data<Base>) -> ApiResult {
-    let found = match txn.parse() {
-        Ok(id) => find_event(&database, caller.organization_id(), id).await?.map(|entry| (id, entry)),
-        Err(_) => None,
+    let found = match event_id(&caller, &txn) {
+        Some(id) => find_event(&database, caller.organization_id(), id).await?.map(|entry| (id, entry)),
+        None => None,
     };
     let Some((id, entry)) = found else {
         let error = ScimError::new(404, "there is no outcome of such a request, or none yet");
@@ -35,6 +35,14 @@ pub(super) async fn read(caller: Caller, txn: Path<String>, database: Data<Datab
     };
     let claims = claims(&base, id, &entry);
     Ok(HttpResponse::build(StatusCode::OK).content_type(SECURITY_EVENT_TOKEN).body(unsecured(&claims)))
+}
+
+/// A transaction, or one operation of a bulk request: `txn:index`.
+fn event_id(caller: &Caller, txn: &str) -> Option<EventId> {
+    match txn.split_once(':') {
+        None => txn.parse().ok(),
+        Some((txn, index)) => Some(txn.parse::<EventId>().ok()?.of_operation(caller.organization_id(), index.parse().ok()?)),
+    }
 }
 
 fn claims(base: &Base, txn: EventId, entry: &LogEntry) -> Value {

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use rollcall_events::members::{take_member_changes, take_members};
-use rollcall_events::request::{GroupOperation, GroupRequested, RequestBody};
+use rollcall_events::request::{GroupOperation, GroupRequested, IfMatch, RequestBody};
 use rollcall_events::{GroupId, UserId};
 use rollcall_scim::resource::Attributes;
 use rollcall_scim::schema::GROUP;
@@ -22,9 +22,8 @@ use crate::read::{Database, GROUPS, find_by_id};
 
 /// `POST /Groups` (RFC 7644 section 3.3).
 pub(super) async fn create(call: Call, body: ScimBody, writing: Writing) -> ApiResult {
-    let (attributes, members) = group(body.json)?;
-    let request = request(&call, GroupId::generate(), GroupOperation::Create(attributes, members))?;
-    match writing.submit(&call, request, &body.bytes).await? {
+    let content = content(GroupId::generate(), None, create_operation(body.json)?);
+    match writing.submit(&call, content, &body.bytes).await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
         Answer::Applied(left) => writing.shown(&call, &GROUPS, left).await?.with_body(StatusCode::CREATED, &call.projection),
     }
@@ -38,9 +37,8 @@ pub(super) async fn read(call: Call, id: Path<String>, database: Data<Database>,
 
 /// `PUT /Groups/{id}` (RFC 7644 section 3.5.1).
 pub(super) async fn replace(call: Call, id: Path<String>, body: ScimBody, writing: Writing) -> ApiResult {
-    let (attributes, members) = group(body.json)?;
-    let request = request(&call, group_id(&id)?, GroupOperation::Replace(attributes, members))?;
-    match writing.submit(&call, request, &body.bytes).await? {
+    let content = content(group_id(&id)?, call.if_match()?, replace_operation(body.json)?);
+    match writing.submit(&call, content, &body.bytes).await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
         Answer::Applied(left) => writing.shown(&call, &GROUPS, left).await?.with_body(StatusCode::OK, &call.projection),
     }
@@ -48,9 +46,8 @@ pub(super) async fn replace(call: Call, id: Path<String>, body: ScimBody, writin
 
 /// `PATCH /Groups/{id}` (RFC 7644 section 3.5.2).
 pub(super) async fn patch(call: Call, id: Path<String>, body: ScimBody, writing: Writing) -> ApiResult {
-    let (operations, members) = take_member_changes(scim_patch::parse(&GROUP, body.json)?)?;
-    let request = request(&call, group_id(&id)?, GroupOperation::Patch(operations, members))?;
-    match writing.submit(&call, request, &body.bytes).await? {
+    let content = content(group_id(&id)?, call.if_match()?, patch_operation(body.json)?);
+    match writing.submit(&call, content, &body.bytes).await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
         Answer::Applied(left) => writing.patched(&call, &GROUPS, left).await,
     }
@@ -58,14 +55,34 @@ pub(super) async fn patch(call: Call, id: Path<String>, body: ScimBody, writing:
 
 /// `DELETE /Groups/{id}` (RFC 7644 section 3.6).
 pub(super) async fn delete(call: Call, id: Path<String>, writing: Writing) -> ApiResult {
-    match writing.submit(&call, request(&call, group_id(&id)?, GroupOperation::Delete)?, b"").await? {
+    match writing.submit(&call, content(group_id(&id)?, call.if_match()?, DELETE), b"").await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
         Answer::Applied(_) => Ok(HttpResponse::NoContent().finish()),
     }
 }
 
-fn request(call: &Call, group_id: GroupId, operation: GroupOperation) -> Result<RequestBody, ScimError> {
-    Ok(RequestBody::GroupRequested(GroupRequested { group_id, if_match: call.if_match()?, operation }))
+/// What is asked for of a group.
+pub(super) fn content(group_id: GroupId, if_match: Option<IfMatch>, operation: GroupOperation) -> RequestBody {
+    RequestBody::GroupRequested(GroupRequested { group_id, if_match, operation })
+}
+
+/// To delete it.
+pub(super) const DELETE: GroupOperation = GroupOperation::Delete;
+
+/// To create it.
+pub(super) fn create_operation(body: Value) -> Result<GroupOperation, ScimError> {
+    group(body).map(|(attributes, members)| GroupOperation::Create(attributes, members))
+}
+
+/// To replace it.
+pub(super) fn replace_operation(body: Value) -> Result<GroupOperation, ScimError> {
+    group(body).map(|(attributes, members)| GroupOperation::Replace(attributes, members))
+}
+
+/// To modify it.
+pub(super) fn patch_operation(body: Value) -> Result<GroupOperation, ScimError> {
+    let (operations, members) = take_member_changes(scim_patch::parse(&GROUP, body)?)?;
+    Ok(GroupOperation::Patch(operations, members))
 }
 
 /// Reads a body into a group's attributes and its members.
@@ -76,7 +93,7 @@ fn group(body: Value) -> Result<(Attributes, BTreeSet<UserId>), ScimError> {
 }
 
 /// An id that is none is the id of no group.
-fn group_id(text: &str) -> Result<GroupId, ScimError> {
+pub(super) fn group_id(text: &str) -> Result<GroupId, ScimError> {
     text.parse().map_err(|_| no_group())
 }
 

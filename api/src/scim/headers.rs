@@ -12,7 +12,7 @@ pub(super) const SET_TXN: HeaderName = HeaderName::from_static("set-txn");
 /// The header that tells which preferences were followed (RFC 7240 section 3).
 pub(super) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The longest idempotency key, in characters.
 const MAX_KEY_CHARS: usize = 255;
 /// The most entity tags in one condition.

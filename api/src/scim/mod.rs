@@ -2,6 +2,7 @@
 
 mod answer;
 mod body;
+mod bulk;
 mod call;
 mod discovery;
 mod events;
@@ -52,6 +53,8 @@ pub(crate) struct Bounds {
     pub(crate) max_body_bytes: usize,
     /// How long the body may take to arrive.
     pub(crate) receive: std::time::Duration,
+    /// The most operations in a bulk request.
+    pub(crate) max_operations: usize,
     /// The most resources in a page.
     pub(crate) max_page: u64,
 }
@@ -91,9 +94,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(read_only("/ResourceTypes/{name}").get(discovery::resource_type));
     config.service(read_only("/Schemas").get(discovery::schemas)).service(read_only("/Schemas/{urn}").get(discovery::schema));
     config.service(read_only("/Events/{txn}").get(events::read));
-    for path in ["/Me", "/Bulk"] {
-        config.route(path, route().to(not_implemented));
-    }
+    config.service(search_only("/Bulk").post(bulk::bulk)).route("/Me", route().to(not_implemented));
 }
 
 fn read_only(path: &str) -> actix_web::Resource {

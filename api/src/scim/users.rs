@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use rollcall_events::UserId;
 use rollcall_events::membership::memberships;
-use rollcall_events::request::{RequestBody, UserOperation, UserRequested};
+use rollcall_events::request::{IfMatch, RequestBody, UserOperation, UserRequested};
 use rollcall_scim::resource::Attributes;
 use rollcall_scim::schema::USER;
 use rollcall_scim::{ScimError, patch as scim_patch, validate};
@@ -15,14 +15,15 @@ use super::Base;
 use super::answer::{Shown, accepted};
 use super::body::ScimBody;
 use super::call::{Call, Writing};
+use crate::auth::Caller;
 use crate::desk::Answer;
 use crate::error::ApiResult;
 use crate::read::{Database, USERS, find_by_id};
 
 /// `POST /Users` (RFC 7644 section 3.3).
 pub(super) async fn create(call: Call, body: ScimBody, writing: Writing) -> ApiResult {
-    let (id, operation) = (UserId::generate(), UserOperation::Create(user(body.json)?));
-    match writing.submit(&call, request(&call, id, operation)?, &body.bytes).await? {
+    let content = content(&call.caller, UserId::generate(), None, create_operation(body.json)?);
+    match writing.submit(&call, content, &body.bytes).await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
         // A user that has just come is in no group: there is nothing to look up unless names are asked for.
         Answer::Applied(left) if call.projection.asks_on_request(&USER) => {
@@ -40,8 +41,8 @@ pub(super) async fn read(call: Call, id: Path<String>, database: Data<Database>,
 
 /// `PUT /Users/{id}` (RFC 7644 section 3.5.1).
 pub(super) async fn replace(call: Call, id: Path<String>, body: ScimBody, writing: Writing) -> ApiResult {
-    let operation = UserOperation::Replace(user(body.json)?);
-    match writing.submit(&call, request(&call, user_id(&id)?, operation)?, &body.bytes).await? {
+    let content = content(&call.caller, user_id(&id)?, call.if_match()?, replace_operation(body.json)?);
+    match writing.submit(&call, content, &body.bytes).await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
         Answer::Applied(left) => writing.shown(&call, &USERS, left).await?.with_body(StatusCode::OK, &call.projection),
     }
@@ -49,8 +50,8 @@ pub(super) async fn replace(call: Call, id: Path<String>, body: ScimBody, writin
 
 /// `PATCH /Users/{id}` (RFC 7644 section 3.5.2).
 pub(super) async fn patch(call: Call, id: Path<String>, body: ScimBody, writing: Writing) -> ApiResult {
-    let operation = UserOperation::Patch(scim_patch::parse(&USER, body.json)?);
-    match writing.submit(&call, request(&call, user_id(&id)?, operation)?, &body.bytes).await? {
+    let content = content(&call.caller, user_id(&id)?, call.if_match()?, patch_operation(body.json)?);
+    match writing.submit(&call, content, &body.bytes).await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
         Answer::Applied(left) => writing.patched(&call, &USERS, left).await,
     }
@@ -58,15 +59,34 @@ pub(super) async fn patch(call: Call, id: Path<String>, body: ScimBody, writing:
 
 /// `DELETE /Users/{id}` (RFC 7644 section 3.6).
 pub(super) async fn delete(call: Call, id: Path<String>, writing: Writing) -> ApiResult {
-    match writing.submit(&call, request(&call, user_id(&id)?, UserOperation::Delete)?, b"").await? {
+    let content = content(&call.caller, user_id(&id)?, call.if_match()?, DELETE);
+    match writing.submit(&call, content, b"").await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
         Answer::Applied(_) => Ok(HttpResponse::NoContent().finish()),
     }
 }
 
-fn request(call: &Call, user_id: UserId, operation: UserOperation) -> Result<RequestBody, ScimError> {
-    let (default_workspace, if_match) = (call.caller.default_workspace(), call.if_match()?);
-    Ok(RequestBody::UserRequested(UserRequested { user_id, default_workspace, if_match, operation }))
+/// What is asked for of a user.
+pub(super) fn content(caller: &Caller, user_id: UserId, if_match: Option<IfMatch>, operation: UserOperation) -> RequestBody {
+    RequestBody::UserRequested(UserRequested { user_id, default_workspace: caller.default_workspace(), if_match, operation })
+}
+
+/// To delete it.
+pub(super) const DELETE: UserOperation = UserOperation::Delete;
+
+/// To create it.
+pub(super) fn create_operation(body: Value) -> Result<UserOperation, ScimError> {
+    user(body).map(UserOperation::Create)
+}
+
+/// To replace it.
+pub(super) fn replace_operation(body: Value) -> Result<UserOperation, ScimError> {
+    user(body).map(UserOperation::Replace)
+}
+
+/// To modify it.
+pub(super) fn patch_operation(body: Value) -> Result<UserOperation, ScimError> {
+    scim_patch::parse(&USER, body).map(UserOperation::Patch)
 }
 
 /// Reads a body into a user's attributes; what can be refused without state is refused here.
@@ -77,7 +97,7 @@ fn user(body: Value) -> Result<Attributes, ScimError> {
 }
 
 /// An id that is none is the id of nobody.
-fn user_id(text: &str) -> Result<UserId, ScimError> {
+pub(super) fn user_id(text: &str) -> Result<UserId, ScimError> {
     text.parse().map_err(|_| no_user())
 }
 

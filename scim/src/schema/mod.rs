@@ -169,18 +169,28 @@ pub static ENTERPRISE_USER: LazyLock<Schema> = LazyLock::new(|| load(include_str
 /// Rollcall's user extension.
 pub static ROLLCALL_USER: LazyLock<Schema> = LazyLock::new(|| load(include_str!("data/rollcall_user.json")));
 
+/// The schema of the service provider configuration (RFC 7643 section 5).
+pub static SERVICE_PROVIDER_CONFIG: LazyLock<Schema> = LazyLock::new(|| load(include_str!("data/service_provider_config.json")));
+/// The schema of a resource type (RFC 7643 section 6).
+pub static RESOURCE_TYPE: LazyLock<Schema> = LazyLock::new(|| load(include_str!("data/resource_type.json")));
+/// The schema of a schema (RFC 7643 section 7).
+pub static SCHEMA: LazyLock<Schema> = LazyLock::new(|| load(include_str!("data/schema.json")));
+
 /// Every schema that `/Schemas` lists.
-pub fn all() -> [&'static Schema; 4] {
-    [&USER_CORE, &GROUP_CORE, &ENTERPRISE_USER, &ROLLCALL_USER]
+pub fn all() -> [&'static Schema; 7] {
+    [&USER_CORE, &GROUP_CORE, &ENTERPRISE_USER, &ROLLCALL_USER, &SERVICE_PROVIDER_CONFIG, &RESOURCE_TYPE, &SCHEMA]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::discovery::{CONFIG_SCHEMA, RESOURCE_TYPE_SCHEMA, SCHEMA_SCHEMA};
 
     #[test]
     fn every_schema_file_loads_and_has_its_urn() {
-        assert_eq!(all().map(|schema| schema.id.as_str()), [USER_SCHEMA, GROUP_SCHEMA, ENTERPRISE_SCHEMA, ROLLCALL_SCHEMA]);
+        let urns = all().map(|schema| schema.id.as_str());
+        assert_eq!(urns[..4], [USER_SCHEMA, GROUP_SCHEMA, ENTERPRISE_SCHEMA, ROLLCALL_SCHEMA]);
+        assert_eq!(urns[4..], [CONFIG_SCHEMA, RESOURCE_TYPE_SCHEMA, SCHEMA_SCHEMA]);
     }
 
     #[test]

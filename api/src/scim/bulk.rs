@@ -1,0 +1,209 @@
+//! `POST /Bulk` (RFC 7644 section 3.7): every operation is an event of its own, published in order and answered in order.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::LOCATION;
+use actix_web::web::Data;
+use rollcall_events::request::{IfMatch, Request, RequestBody};
+use rollcall_events::{EventId, Timestamp, UserId};
+use rollcall_scim::ScimError;
+use rollcall_scim::bulk::{BULK_RESPONSE_SCHEMA, Operation, Outcome, parse, waves};
+use rollcall_scim::resource::{Attributes, text};
+use rollcall_scim::schema::{GROUP, ResourceType, USER};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::time::Instant;
+
+use super::answer::json as answer;
+use super::body::ScimBody;
+use super::call::{Call, Writing};
+use super::headers::{PREFERENCE_APPLIED, SET_TXN};
+use super::{Base, Bounds, groups, users};
+use crate::auth::Caller;
+use crate::desk::Answer;
+use crate::error::{ApiError, ApiResult};
+
+/// `POST /Bulk`.
+pub(super) async fn bulk(call: Call, body: ScimBody, writing: Writing, bounds: Data<Bounds>) -> ApiResult {
+    let request = parse(body.json, bounds.max_operations)?;
+    let (txn, _) = call.identity(&body.bytes)?;
+    let mut job = Job::new(&call, &writing, txn, &request.operations);
+    if call.prefer.respond_async {
+        return job.accept(&request.operations).await;
+    }
+    // Where errors are counted, what comes after the last one must not be done: each operation then waits for the one before.
+    let waves = match request.fail_on_errors {
+        Some(_) => waves(&request.operations).into_iter().flatten().map(|index| vec![index]).collect(),
+        None => waves(&request.operations),
+    };
+    let deadline = writing.deadline(&call);
+    for wave in waves {
+        job.run(&request.operations, &wave, deadline).await;
+        let errors = job.outcomes.iter().flatten().filter(|outcome| outcome.is_error()).count() as u64;
+        if request.fail_on_errors.is_some_and(|most| errors >= most) {
+            break;
+        }
+    }
+    let outcomes: Vec<_> = job.outcomes.into_iter().flatten().collect();
+    answer(StatusCode::OK, &json!({"schemas": [BULK_RESPONSE_SCHEMA], "Operations": outcomes}))
+}
+
+/// A bulk request under way.
+struct Job<'a> {
+    call: &'a Call,
+    writing: &'a Writing,
+    /// The transaction of the whole; an operation's own is made of it and of its place.
+    txn: EventId,
+    /// The ids of what is created, by their `bulkId`s: as planned until it is, then as it became; absent where it could not be created.
+    ids: HashMap<String, String>,
+    outcomes: Vec<Option<Outcome>>,
+}
+
+impl<'a> Job<'a> {
+    fn new(call: &'a Call, writing: &'a Writing, txn: EventId, operations: &[Operation]) -> Self {
+        let ids = operations.iter().filter_map(|operation| Some((operation.bulk_id.clone()?, UserId::generate().to_string()))).collect();
+        Self { call, writing, txn, ids, outcomes: vec![None; operations.len()] }
+    }
+
+    /// Does a wave of operations.
+    async fn run(&mut self, operations: &[Operation], wave: &[usize], deadline: Instant) {
+        let (mut indices, mut requests) = (Vec::new(), Vec::new());
+        for &index in wave {
+            match self.request(index, &operations[index]) {
+                Ok(request) => {
+                    indices.push(index);
+                    requests.push(request);
+                }
+                Err(error) => self.settle(index, Outcome::failed(&operations[index], &error)),
+            }
+        }
+        let answers = self.writing.submit_all(&requests, deadline).await;
+        for ((index, request), answer) in indices.into_iter().zip(requests).zip(answers) {
+            let outcome = self.outcome(&operations[index], index, &request, answer);
+            self.settle(index, outcome);
+        }
+    }
+
+    fn settle(&mut self, index: usize, outcome: Outcome) {
+        match (&outcome.bulk_id, outcome.location.as_deref().and_then(|location| location.rsplit('/').next())) {
+            (Some(bulk_id), _) if outcome.is_error() => {
+                self.ids.remove(bulk_id);
+            }
+            (Some(bulk_id), Some(id)) if outcome.status == "201" => {
+                self.ids.insert(bulk_id.clone(), id.to_owned());
+            }
+            _ => {}
+        }
+        self.outcomes[index] = Some(outcome);
+    }
+
+    /// The event that an operation asks for.
+    fn request(&self, index: usize, operation: &Operation) -> Result<Request, ScimError> {
+        let mut operation = operation.clone();
+        operation.resolve(&self.ids);
+        if let Some(id) = operation.references().first() {
+            return Err(ScimError::invalid_value(format!("bulkId:{id} is not the name of something that was created")));
+        }
+        let planned = operation.bulk_id.as_ref().and_then(|bulk_id| self.ids.get(bulk_id)).cloned().unwrap_or_default();
+        let body = content(&self.call.caller, &operation, &planned)?;
+        let fingerprint = self.call.is_repeatable().then(|| {
+            let data = operation.data.to_string();
+            EventId::fingerprint([operation.method.as_bytes(), operation.path.as_bytes(), data.as_bytes()])
+        });
+        Ok(Request {
+            id: self.txn.of_operation(self.call.caller.organization_id(), index),
+            organization_id: self.call.caller.organization_id(),
+            requested_at: Timestamp::now(),
+            actor: self.call.caller.actor(),
+            fingerprint,
+            body,
+        })
+    }
+
+    fn outcome(&self, operation: &Operation, index: usize, request: &Request, answer: Result<Answer, ApiError>) -> Outcome {
+        let (base, method) = (&self.writing.base, &operation.method);
+        let (resource_type, id) = subject(&request.body);
+        let of = |status: u16, location: String, version: Option<String>| Outcome {
+            method: method.clone(),
+            bulk_id: operation.bulk_id.clone(),
+            version,
+            location: Some(location),
+            status: status.to_string(),
+            response: None,
+        };
+        match answer {
+            Ok(Answer::Applied(left)) => {
+                // A repeated create has the id of the first.
+                let id = left.as_ref().and_then(|left| text(left, "id")).map_or(id, str::to_owned);
+                of(status(method), base.location(resource_type, &id), left.as_ref().and_then(version))
+            }
+            Ok(Answer::Accepted(_)) => of(202, self.event(base, index), None),
+            Err(error) => Outcome::failed(operation, &error.to_scim()),
+        }
+    }
+
+    fn event(&self, base: &Base, index: usize) -> String {
+        format!("{}/Events/{}:{index}", base.as_str(), self.txn)
+    }
+
+    /// Publishes all operations and waits for none: their outcomes are events of their own (RFC 9967 section 2.5.1.2). What is created is known by
+    /// its id beforehand, so what refers to it can be published before it is there.
+    async fn accept(&self, operations: &[Operation]) -> ApiResult {
+        let mut requests = Vec::with_capacity(operations.len());
+        for (index, operation) in waves(operations).into_iter().flatten().map(|index| (index, &operations[index])) {
+            requests.push(self.request(index, operation)?);
+        }
+        self.writing.publish_all(&requests).await?;
+        let mut response = HttpResponse::Accepted();
+        response.insert_header((SET_TXN, self.txn.to_string())).insert_header((PREFERENCE_APPLIED, "respond-async"));
+        Ok(response.insert_header((LOCATION, self.event(&self.writing.base, 0))).finish())
+    }
+}
+
+fn version(left: &Attributes) -> Option<String> {
+    left.get("meta")?["version"].as_str().map(str::to_owned)
+}
+
+fn status(method: &str) -> u16 {
+    match method {
+        "POST" => 201,
+        "DELETE" => 204,
+        _ => 200,
+    }
+}
+
+fn subject(body: &RequestBody) -> (&'static ResourceType, String) {
+    match body {
+        RequestBody::GroupRequested(call) => (&GROUP, call.group_id.to_string()),
+        RequestBody::UserRequested(call) => (&USER, call.user_id.to_string()),
+        RequestBody::SettingsRequested(_) | RequestBody::AccessDenied(_) => (&USER, String::new()),
+    }
+}
+
+/// What an operation asks for, as the endpoint of its path would; `planned` is the id of what it creates.
+fn content(caller: &Caller, operation: &Operation, planned: &str) -> Result<RequestBody, ScimError> {
+    let if_match = operation.version.clone().map(|tag| if tag == "*" { IfMatch::Any } else { IfMatch::Tags(vec![tag]) });
+    let data = || match &operation.data {
+        Value::Null => Err(ScimError::invalid_syntax("data is missing")),
+        data => Ok(data.clone()),
+    };
+    let path = operation.path.trim_matches('/');
+    let (endpoint, id) = path.split_once('/').map_or((path, None), |(endpoint, id)| (endpoint, Some(id)));
+    match (operation.method.as_str(), endpoint, id) {
+        ("POST", "Users", None) => Ok(users::content(caller, users::user_id(planned)?, None, users::create_operation(data()?)?)),
+        ("PUT", "Users", Some(id)) => Ok(users::content(caller, users::user_id(id)?, if_match, users::replace_operation(data()?)?)),
+        ("PATCH", "Users", Some(id)) => Ok(users::content(caller, users::user_id(id)?, if_match, users::patch_operation(data()?)?)),
+        ("DELETE", "Users", Some(id)) => Ok(users::content(caller, users::user_id(id)?, if_match, users::DELETE)),
+        ("POST", "Groups", None) => Ok(groups::content(groups::group_id(planned)?, None, groups::create_operation(data()?)?)),
+        ("PUT", "Groups", Some(id)) => Ok(groups::content(groups::group_id(id)?, if_match, groups::replace_operation(data()?)?)),
+        ("PATCH", "Groups", Some(id)) => Ok(groups::content(groups::group_id(id)?, if_match, groups::patch_operation(data()?)?)),
+        ("DELETE", "Groups", Some(id)) => Ok(groups::content(groups::group_id(id)?, if_match, groups::DELETE)),
+        ("POST" | "PUT" | "PATCH" | "DELETE", "Users" | "Groups", _) => {
+            Err(ScimError::new(405, format!("{} cannot be done at {}", operation.method, operation.path)))
+        }
+        ("POST" | "PUT" | "PATCH" | "DELETE", ..) => {
+            Err(ScimError::new(404, format!("{} is not an endpoint for bulk operations", operation.path)))
+        }
+        _ => Err(ScimError::invalid_syntax("method is not POST, PUT, PATCH or DELETE")),
+    }
+}

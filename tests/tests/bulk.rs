@@ -1,0 +1,137 @@
+//! Several operations in one call.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+
+use reqwest::Method;
+use rollcall_tests::client::{Answer, Client, GROUP, PATCH, user};
+use rollcall_tests::{Stack, eventually};
+use serde_json::{Value, json};
+
+const BULK: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
+
+async fn bulk(client: &Client, operations: Value) -> Answer {
+    client.send(Method::POST, "/Bulk", json!({"schemas": [BULK], "Operations": operations})).await
+}
+
+fn create(name: &str, bulk_id: &str) -> Value {
+    json!({"method": "POST", "path": "/Users", "bulkId": bulk_id, "data": user(name)})
+}
+
+fn statuses(answer: &Value) -> Vec<&str> {
+    answer["Operations"].as_array().unwrap().iter().map(|one| one["status"].as_str().unwrap()).collect()
+}
+
+fn id(outcome: &Value) -> &str {
+    outcome["location"].as_str().unwrap().rsplit('/').next().unwrap()
+}
+
+#[tokio::test]
+async fn operations_are_answered_in_order_each_with_its_own_status() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let client = organization.client();
+    let taken = client.create(user("taken")).await.id();
+    let answer = bulk(
+        &client,
+        json!([
+            create("ada", "a"),
+            create("TAKEN", "b"),
+            {"method": "patch", "path": format!("/Users/{taken}"), "data": {"schemas": [PATCH], "Operations": [{"op": "add", "path": "title", "value": "x"}]}},
+            {"method": "DELETE", "path": format!("/Users/{taken}"), "version": "W/\"1\""},
+            {"method": "DELETE", "path": format!("/Users/{taken}"), "version": "W/\"2\""},
+            {"method": "PUT", "path": "/Users/nobody", "data": user("x")},
+            {"method": "POST", "path": "/Users", "bulkId": "c", "data": {"schemas": []}},
+            {"method": "GET", "path": "/Users"},
+            {"method": "POST", "path": "/Schemas", "bulkId": "d", "data": {}},
+        ]),
+    )
+    .await
+    .expect(200);
+    assert_eq!(answer["schemas"], json!(["urn:ietf:params:scim:api:messages:2.0:BulkResponse"]));
+    assert_eq!(statuses(&answer), ["201", "409", "200", "412", "204", "404", "400", "400", "404"]);
+    let outcomes = &answer["Operations"];
+    assert_eq!((&outcomes[0]["bulkId"], &outcomes[0]["version"]), (&json!("a"), &json!("W/\"1\"")));
+    assert_eq!(outcomes[1]["response"]["scimType"], "uniqueness");
+    assert_eq!(client.get(&format!("/Users/{}", id(&outcomes[0]))).await.expect(200)["userName"], "ada");
+    stack.auditor().await.compare_with_tables(&organization.id).await;
+}
+
+#[tokio::test]
+async fn what_is_created_can_be_referred_to_before_and_after() {
+    let stack = Stack::shared().await;
+    let client = stack.organization().client();
+    let group = |name: &str, members: &[&str]| {
+        let members: Vec<_> = members.iter().map(|id| json!({"value": format!("bulkId:{id}")})).collect();
+        json!({"method": "POST", "path": "/Groups", "bulkId": name, "data": {"schemas": [GROUP], "displayName": name, "members": members}})
+    };
+    let add = json!({"schemas": [PATCH], "Operations": [{"op": "add", "path": "members", "value": [{"value": "bulkId:c"}]}]});
+    let manager = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+    let reporting = |name: &str, by: &str| {
+        let data = json!({"schemas": [user("")["schemas"][0], manager], "userName": name, manager: {"manager": {"value": format!("bulkId:{by}")}}});
+        json!({"method": "POST", "path": "/Users", "bulkId": name, "data": data})
+    };
+    let operations = json!([
+        group("first", &["a", "b"]), create("a", "a"), create("b", "b"), create("c", "c"), group("second", &["c"]),
+        {"method": "PATCH", "path": "/Groups/bulkId:first", "data": add}, group("third", &["nobody"]), group("fourth", &["taken"]),
+        create("a", "taken"), reporting("x", "y"), reporting("y", "x"),
+    ]);
+    let answer = bulk(&client, operations).await.expect(200);
+    assert_eq!(statuses(&answer)[..9], ["201", "201", "201", "201", "201", "200", "400", "400", "409"]);
+    assert_eq!(statuses(&answer)[9..], ["201", "201"], "in a circle");
+    let x = client.get(&format!("/Users/{}", id(&answer["Operations"][9]))).await.expect(200);
+    assert_eq!(x[manager]["manager"]["value"], id(&answer["Operations"][10]));
+    let first = client.get(&format!("/Groups/{}", id(&answer["Operations"][0]))).await.expect(200);
+    assert_eq!(first["members"].as_array().unwrap().len(), 3);
+    assert!(answer["Operations"][6]["response"]["detail"].as_str().unwrap().contains("bulkId:nobody"));
+}
+
+#[tokio::test]
+async fn after_so_many_errors_nothing_more_is_done() {
+    let stack = Stack::shared().await;
+    let client = stack.organization().client();
+    let operations = [create("a", "1"), create("a", "2"), create("b", "3"), create("A", "4"), create("c", "5")];
+    let body = json!({"schemas": [BULK], "failOnErrors": 2, "Operations": operations});
+    let answer = client.send(Method::POST, "/Bulk", body).await.expect(200);
+    assert_eq!(statuses(&answer), ["201", "409", "201", "409"]);
+    assert_eq!(client.find("userName eq \"c\"").await.expect(200)["totalResults"], 0);
+}
+
+#[tokio::test]
+async fn a_repeated_bulk_request_is_done_once() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let client = organization.client();
+    let operations: Vec<_> = (0..200).map(|n| create(&format!("u{n}"), &format!("{n}"))).collect();
+    let call = || {
+        client.call(Method::POST, "/Bulk").header("Idempotency-Key", "import-7").json(&json!({"schemas": [BULK], "Operations": operations}))
+    };
+    let (first, second) = (call().send().await.expect(200), call().send().await.expect(200));
+    assert!(statuses(&first).iter().all(|status| *status == "201"));
+    assert_eq!(first, second);
+    assert_eq!(stack.auditor().await.compare_with_tables(&organization.id).await, 200);
+}
+
+#[tokio::test]
+async fn an_asynchronous_bulk_request_is_accepted_at_once_and_each_outcome_can_be_asked_for() {
+    let stack = Stack::shared().await;
+    let client = stack.organization().client();
+    let operations = json!([create("ada", "a"), create("ADA", "b")]);
+    let call = client.call(Method::POST, "/Bulk").header("Prefer", "respond-async");
+    let accepted = call.json(&json!({"schemas": [BULK], "Operations": operations})).send().await;
+    assert_eq!((accepted.status, accepted.header("preference-applied")), (202, "respond-async"));
+    let txn = accepted.header("set-txn").to_owned();
+    for index in 0..2 {
+        eventually("the outcome", async || (client.get(&format!("/Events/{txn}:{index}")).await.status == 200).then_some(())).await;
+    }
+    assert_eq!(client.find("userName eq \"ada\"").await.expect(200)["totalResults"], 1);
+}
+
+#[tokio::test]
+async fn a_bulk_request_beyond_the_limits_is_refused_as_a_whole() {
+    let stack = Stack::shared().await;
+    let client = stack.organization().client();
+    let many: Vec<_> = (0..1001).map(|n| create(&format!("u{n}"), &format!("{n}"))).collect();
+    bulk(&client, json!(many)).await.expect_error(413, Some("tooMany"));
+    bulk(&client, json!([create("a", "1"), create("b", "1")])).await.expect_error(400, Some("invalidValue"));
+    assert_eq!(client.get("/Users?count=0").await.expect(200)["totalResults"], 0);
+}
