@@ -43,10 +43,14 @@ impl Projection {
     /// The part of a resource that is returned.
     pub fn apply(&self, resource_type: &ResourceType, mut resource: Map<String, Value>) -> Map<String, Value> {
         for (schema, attribute, part) in resource_type.on_request() {
-            if !self.asks_for(schema, attribute, part) {
-                let holder =
-                    if std::ptr::eq(*schema, resource_type.core) { Some(&mut resource) } else { object(resource.get_mut(&schema.id)) };
-                let values = holder.and_then(|holder| holder.get_mut(&attribute.name)).and_then(Value::as_array_mut);
+            if !self.asks_for(schema, attribute, *part) {
+                let is_core = std::ptr::eq(*schema, resource_type.core);
+                let Some(holder) = (if is_core { Some(&mut resource) } else { object(resource.get_mut(&schema.id)) }) else { continue };
+                let Some(part) = part else {
+                    holder.remove(&attribute.name);
+                    continue;
+                };
+                let values = holder.get_mut(&attribute.name).and_then(Value::as_array_mut);
                 for value in values.into_iter().flatten() {
                     object(Some(value)).map(|value| value.remove(&part.name));
                 }
@@ -70,16 +74,16 @@ impl Projection {
 
     /// Whether the caller names anything that is returned on request only.
     pub fn asks_on_request(&self, resource_type: &ResourceType) -> bool {
-        resource_type.on_request().iter().any(|(schema, attribute, part)| self.asks_for(schema, attribute, part))
+        resource_type.on_request().iter().any(|(schema, attribute, part)| self.asks_for(schema, attribute, *part))
     }
 
-    /// Whether the caller names a part that is returned on request only.
-    fn asks_for(&self, schema: &Schema, attribute: &Attribute, part: &Attribute) -> bool {
+    /// Whether the caller names something that is returned on request only.
+    fn asks_for(&self, schema: &Schema, attribute: &Attribute, part: Option<&Attribute>) -> bool {
         let Self::Only(paths) = self else { return false };
         let same = |given: Option<&str>, name: &str| given.is_some_and(|given| given.eq_ignore_ascii_case(name));
         paths.iter().any(|path| {
             path.name.eq_ignore_ascii_case(&attribute.name)
-                && same(path.sub.as_deref(), &part.name)
+                && part.is_none_or(|part| same(path.sub.as_deref(), &part.name))
                 && path.urn.as_deref().is_none_or(|urn| urn.eq_ignore_ascii_case(&schema.id))
         })
     }

@@ -92,6 +92,13 @@ impl Organization {
         (issued["id"].as_str().unwrap().to_owned(), issued["token"].as_str().unwrap().to_owned())
     }
 
+    /// Maps a group to workspaces, each given as `ID` or `ID=permission,permission`.
+    pub fn map_group(&self, group: &str, workspaces: &[&str]) {
+        let mut arguments = vec!["group", "map", "--organization", &self.id, group];
+        arguments.extend(workspaces.iter().flat_map(|workspace| ["--workspace", workspace]));
+        answers(&self.instance, &arguments);
+    }
+
     /// A caller with a token of its own and the right origin.
     pub fn client(&self) -> Client {
         self.client_with(&[])

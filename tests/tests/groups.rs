@@ -5,7 +5,7 @@
 use futures_util::future::join_all;
 use reqwest::Method;
 use rollcall_tests::Stack;
-use rollcall_tests::client::{Answer, Client, GROUP, user};
+use rollcall_tests::client::{Answer, Client, GROUP, ROLLCALL, user};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -147,4 +147,40 @@ async fn a_large_group_is_read_without_its_members_where_they_are_excluded() {
     let by_group = format!("groups[value eq \"{group}\"] and userName sw \"USER1\"");
     let found = client.find(&by_group).await.expect(200);
     assert_eq!(found["totalResults"], Value::from(11), "user1 and user10 to user19");
+}
+
+#[tokio::test]
+async fn the_members_of_a_mapped_group_belong_to_its_workspaces_for_as_long_as_they_are_in_it() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let client = organization.client();
+    let ids = users(&client, 2).await;
+    let group = client.create_group("Sellers", &[&ids[0]]).await.id();
+    organization.map_group(&group, &[&format!("{}=read,write", organization.sales)]);
+    let auditor = stack.auditor().await;
+    let sales = async |user: &str| {
+        let sql = "
+            SELECT source, permissions FROM rollcall_v1.memberships WHERE organization_id::text = $1 AND user_id::text = $2 AND workspace_id::text = $3";
+        let rows = auditor.database.query(sql, &[&organization.id, &user, &organization.sales]).await.unwrap();
+        rows.iter().map(|row| (row.get::<_, String>(0), row.get::<_, Vec<String>>(1).join(" "))).collect::<Vec<_>>()
+    };
+    assert_eq!(sales(&ids[0]).await, [("group".to_owned(), "read write".to_owned())]);
+    assert_eq!(sales(&ids[1]).await, []);
+    let shown = client.get(&format!("/Users/{}?attributes={ROLLCALL}:groupWorkspaces,{ROLLCALL}:workspaces", ids[0])).await.expect(200);
+    let expected = json!([{"value": organization.sales, "group": group, "permissions": ["read", "write"]}]);
+    assert_eq!(shown[ROLLCALL], json!({"groupWorkspaces": expected, "workspaces": [{"value": organization.marketing}]}));
+    let plain = client.get(&format!("/Users/{}", ids[0])).await.expect(200);
+    assert_eq!(plain[ROLLCALL], json!({"workspaces": [{"value": organization.marketing}]}), "only where it is asked for");
+    let found = client.find(&format!("{ROLLCALL}:groupWorkspaces[value eq \"{}\"]", organization.sales)).await.expect(200);
+    assert_eq!((&found["totalResults"], &found["Resources"][0]["id"]), (&json!(1), &json!(ids[0])));
+
+    let swap = json!([
+        {"op": "add", "path": "members", "value": [{"value": ids[1]}]},
+        {"op": "remove", "path": format!("members[value eq \"{}\"]", ids[0])},
+    ]);
+    client.patch_group(&group, swap).await.expect(204);
+    assert_eq!((sales(&ids[0]).await.len(), sales(&ids[1]).await.len()), (0, 1));
+    organization.map_group(&group, &[]);
+    assert_eq!(sales(&ids[1]).await, [], "the mapping has ended");
+    auditor.compare_with_tables(&organization.id).await;
 }

@@ -229,7 +229,14 @@ impl Compiler<'_, '_> {
             None if found.extension.is_none() && found.attribute.name == self.table.relation.attribute => {
                 return Source::Values(self.table.relation.searched.to_owned());
             }
-            None => format!("({} -> {name})", container(found)),
+            None => {
+                if let Some((_, rows)) =
+                    self.table.derived.filter(|(attribute, _)| found.extension.is_some() && *attribute == found.attribute.name)
+                {
+                    return Source::Values(rows.to_owned());
+                }
+                format!("({} -> {name})", container(found))
+            }
         };
         if found.attribute.multi_valued { Source::Values(format!("SELECT jsonb_array_elements({value})")) } else { Source::Value(value) }
     }

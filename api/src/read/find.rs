@@ -4,6 +4,7 @@ use rollcall_events::membership::show_names;
 use rollcall_events::{OrganizationId, WorkspaceId};
 use rollcall_scim::attributes::Projection;
 use rollcall_scim::resource::Attributes;
+use rollcall_scim::schema::ROLLCALL_SCHEMA;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use tokio_postgres::Row;
@@ -62,6 +63,10 @@ pub(super) fn resource(table: &Table, row: &Row) -> Result<Attributes, ReadError
 fn relate(table: &Table, row: &Row, resource: &mut Attributes) -> Result<(), ReadError> {
     if let Some(Json(names)) = row.try_get::<_, Option<Json<BTreeMap<WorkspaceId, String>>>>("names")? {
         show_names(resource, &names);
+    }
+    if let (Some((attribute, _)), Some(derived)) = (table.derived, row.try_get::<_, Option<Value>>("derived")?) {
+        let extension = resource.entry(ROLLCALL_SCHEMA).or_insert_with(|| Value::Object(Attributes::new()));
+        extension[attribute] = derived;
     }
     if let Some(related) = row.try_get::<_, Option<Value>>("related")? {
         resource.insert(table.relation.attribute.to_owned(), related);

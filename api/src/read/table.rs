@@ -15,6 +15,8 @@ pub(crate) struct Table {
     pub(super) unique: (&'static str, &'static str),
     /// The attribute that is a relation, and not part of the stored resource.
     pub(super) relation: Relation,
+    /// What follows from the relation: an attribute of an extension that is returned on request only, and its values as rows, `v`.
+    pub(super) derived: Option<(&'static str, &'static str)>,
     /// The statements that find one by its id, as much as is wanted of it.
     by_id: [String; 3],
     /// The statements that find one by its unique attribute.
@@ -38,6 +40,12 @@ pub(super) struct Relation {
 }
 
 const NOTHING: &str = "NULL::jsonb";
+
+/// The workspaces that a user is in by way of groups.
+const GROUP_WORKSPACES: &str = "
+    SELECT jsonb_build_object('value', w.workspace_id, 'group', w.group_id, 'permissions', w.permissions) AS v
+    FROM group_members m JOIN group_workspaces w ON w.organization_id = m.organization_id AND w.group_id = m.group_id
+    WHERE m.organization_id = r.organization_id AND m.user_id = r.id";
 
 const GROUPS_OF_USER: &str = "(
     SELECT jsonb_agg(jsonb_build_object('value', g.id, 'display', g.resource -> 'displayName', 'type', 'direct') ORDER BY g.id)
@@ -85,6 +93,7 @@ pub(crate) static USERS: LazyLock<Table> = LazyLock::new(|| {
             ),
         },
         WORKSPACE_NAMES,
+        Some(("groupWorkspaces", GROUP_WORKSPACES)),
     )
 });
 
@@ -105,6 +114,7 @@ pub(crate) static GROUPS: LazyLock<Table> = LazyLock::new(|| {
             holds: ("(r.organization_id, r.id) IN (SELECT m.organization_id, m.group_id FROM group_members m WHERE m.organization_id = $1 AND m.user_id = ", ")"),
         },
         NOTHING,
+        None,
     )
 });
 
@@ -126,15 +136,22 @@ impl Table {
         unique: (&'static str, &'static str),
         relation: Relation,
         names: &'static str,
+        derived: Option<(&'static str, &'static str)>,
     ) -> Self {
-        let select = |names: &str, related: &str| format!("r.resource, {names} AS names, {related} AS related");
-        let columns = [select(NOTHING, relation.shown), select(names, relation.shown_on_request), select(NOTHING, NOTHING)];
+        let select =
+            |names: &str, related: &str, derived: &str| format!("r.resource, {names} AS names, {related} AS related, {derived} AS derived");
+        let all_derived = derived.map_or_else(|| NOTHING.to_owned(), |(_, rows)| format!("(SELECT jsonb_agg(d.v) FROM ({rows}) d)"));
+        let columns = [
+            select(NOTHING, relation.shown, NOTHING),
+            select(names, relation.shown_on_request, &all_derived),
+            select(NOTHING, NOTHING, NOTHING),
+        ];
         let find = |column: &str| {
             let find = |columns: &String| format!("SELECT {columns} FROM {name} r WHERE r.organization_id = $1 AND {column} = $2");
             columns.each_ref().map(find)
         };
         let (by_id, by_key) = (find("r.id"), find(unique.1));
-        Self { resource_type, name, unique, relation, by_id, by_key, columns }
+        Self { resource_type, name, unique, relation, derived, by_id, by_key, columns }
     }
 
     /// Every table, in the order in which a query across types goes through them.

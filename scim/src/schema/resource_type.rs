@@ -20,8 +20,8 @@ pub struct ResourceType {
     on_request: Vec<Part>,
 }
 
-/// A part of a complex attribute of a schema.
-pub type Part = (&'static Schema, &'static Attribute, &'static Attribute);
+/// An attribute of a schema, or a part of it.
+pub type Part = (&'static Schema, &'static Attribute, Option<&'static Attribute>);
 
 /// The user.
 pub static USER: LazyLock<ResourceType> =
@@ -46,8 +46,11 @@ impl ResourceType {
     ) -> Self {
         let schemas = std::iter::once(core).chain(extensions.iter().copied());
         let attributes = schemas.flat_map(|schema| schema.attributes.iter().map(move |attribute| (schema, attribute)));
-        let parts = attributes.flat_map(|(schema, attribute)| attribute.sub_attributes.iter().map(move |part| (schema, attribute, part)));
-        let on_request = parts.filter(|(_, _, part)| part.returned == Returned::Request).collect();
+        let parts = attributes.flat_map(|(schema, attribute)| {
+            let inside = attribute.sub_attributes.iter().map(Some);
+            std::iter::once(None).chain(inside).map(move |part| (schema, attribute, part))
+        });
+        let on_request = parts.filter(|(_, attribute, part)| part.unwrap_or(attribute).returned == Returned::Request).collect();
         Self { name, endpoint, description, core, extensions, on_request }
     }
 
@@ -59,7 +62,7 @@ impl ResourceType {
         })
     }
 
-    /// The parts of attributes that are returned on request only (RFC 7643 section 7).
+    /// The attributes and parts of them that are returned on request only (RFC 7643 section 7).
     pub fn on_request(&self) -> &[Part] {
         &self.on_request
     }

@@ -12,7 +12,8 @@ use rollcall_events::address::AllowList;
 use rollcall_events::origin::ServiceOrigin;
 use rollcall_events::request::SettingsRequested;
 use rollcall_events::token::Token;
-use rollcall_events::{OrganizationId, Timestamp, TokenId, WorkspaceId};
+use rollcall_events::{GroupId, OrganizationId, Timestamp, TokenId, WorkspaceId};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::settings::Settings;
@@ -41,6 +42,9 @@ pub(crate) enum Command {
     /// Create or list workspaces.
     #[command(subcommand)]
     Workspace(WorkspaceCommand),
+    /// Map groups to workspaces.
+    #[command(subcommand)]
+    Group(GroupCommand),
     /// Issue, list or revoke SCIM tokens.
     #[command(subcommand)]
     Token(TokenCommand),
@@ -70,6 +74,19 @@ pub(crate) enum WorkspaceCommand {
     List {
         #[arg(long)]
         organization: OrganizationId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum GroupCommand {
+    /// Make the members of a group members of these workspaces, and of no others on its account, for as long as they are in the group.
+    Map {
+        #[arg(long)]
+        organization: OrganizationId,
+        group: GroupId,
+        /// A workspace, and what the members may do there: ID or ID=permission,permission. Repeat it for several; without it the mapping ends.
+        #[arg(long = "workspace", value_parser = settings::mapping)]
+        workspaces: Vec<(WorkspaceId, BTreeSet<String>)>,
     },
 }
 
@@ -168,6 +185,12 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), Comm
             Ok(())
         }
         Command::Workspace(WorkspaceCommand::List { organization }) => list::workspaces(&settings, organization).await,
+        Command::Group(GroupCommand::Map { organization, group, workspaces }) => {
+            let mapping = SettingsRequested::MapGroup { group_id: group, workspaces: workspaces.into_iter().collect() };
+            ask::ask(&settings, organization, mapping).await?;
+            print(&serde_json::json!({"id": group, "mapped": true}));
+            Ok(())
+        }
         Command::Token(TokenCommand::Issue(issue)) => issue_token(&settings, *issue).await,
         Command::Token(TokenCommand::List { organization }) => list::tokens(&settings, organization).await,
         Command::Token(TokenCommand::Revoke { organization, token }) => {

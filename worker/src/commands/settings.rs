@@ -1,6 +1,8 @@
 //! What an operator types, read into what is requested.
 
+use rollcall_events::WorkspaceId;
 use rollcall_events::request::{Dialect, TokenSettings};
+use std::collections::BTreeSet;
 
 use super::IssueToken;
 
@@ -14,6 +16,14 @@ pub(super) fn name(text: &str) -> Result<String, String> {
         return Err(format!("a name has 1 to {MAX_NAME_CHARS} characters and no control characters"));
     }
     Ok(name.to_owned())
+}
+
+/// Reads a workspace and the permissions in it: `ID` or `ID=permission,permission`.
+pub(super) fn mapping(text: &str) -> Result<(WorkspaceId, BTreeSet<String>), String> {
+    let (id, permissions) = text.split_once('=').unwrap_or((text, ""));
+    let id = id.trim().parse().map_err(|_| format!("{id} is not the id of a workspace"))?;
+    let permissions = permissions.split(',').filter(|permission| !permission.trim().is_empty()).map(name);
+    Ok((id, permissions.collect::<Result<_, _>>()?))
 }
 
 /// Reads a dialect.
