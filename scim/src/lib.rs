@@ -12,6 +12,7 @@ pub mod error;
 pub mod filter;
 pub mod fold;
 pub mod json;
+pub mod lenience;
 pub mod list;
 pub mod patch;
 pub mod path;

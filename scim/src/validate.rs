@@ -7,8 +7,8 @@ use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::{Map, Value};
 
-use crate::ScimError;
 use crate::schema::{Attribute, Kind, Mutability, ResourceType, find};
+use crate::{ScimError, lenience};
 
 /// The most characters that a text may have.
 pub const MAX_TEXT_CHARS: usize = 4096;
@@ -60,12 +60,7 @@ pub fn value_of(attribute: &Attribute, value: Value, path: &str) -> Result<Optio
     if !attribute.multi_valued {
         return single(attribute, value, path);
     }
-    let values = match value {
-        Value::Array(values) => values,
-        Value::Null => return Ok(None),
-        // Several identity providers send a lone value without its brackets.
-        lone => vec![lone],
-    };
+    let values = lenience::list(value);
     let most = attribute.max_values.unwrap_or(MAX_VALUES);
     if values.len() > most {
         return Err(ScimError::invalid_value(format!("{path} has more than {most} values")));
@@ -84,8 +79,10 @@ pub fn single(attribute: &Attribute, value: Value, path: &str) -> Result<Option<
         (_, Value::Null) => return Ok(None),
         (Kind::Complex, value) => return complex(attribute, value, path),
         (Kind::Boolean, value @ Value::Bool(_)) | (Kind::Decimal, value @ Value::Number(_)) => value,
-        (Kind::Boolean, Value::String(text)) if text.eq_ignore_ascii_case("true") => Value::Bool(true),
-        (Kind::Boolean, Value::String(text)) if text.eq_ignore_ascii_case("false") => Value::Bool(false),
+        (Kind::Boolean, Value::String(text)) => match lenience::boolean(&text) {
+            Some(value) => Value::Bool(value),
+            None => return wrong("true or false"),
+        },
         (Kind::Boolean, _) => return wrong("true or false"),
         (Kind::Integer, value) if value.is_i64() || value.is_u64() => value,
         (Kind::Integer, _) => return wrong("a whole number"),
@@ -119,13 +116,9 @@ fn is_base64(text: &str) -> bool {
 }
 
 fn complex(attribute: &Attribute, value: Value, path: &str) -> Result<Option<Value>, ScimError> {
-    let value = match value {
-        Value::Object(_) => value,
-        Value::String(text) if text.is_empty() => return Ok(None),
-        // `manager` and `roles` often come as the plain value.
-        Value::String(text) if attribute.sub("value").is_some() => {
-            Value::Object(Map::from_iter([("value".to_owned(), Value::String(text))]))
-        }
+    let value = match lenience::complex(attribute, value) {
+        value @ Value::Object(_) => value,
+        Value::Null => return Ok(None),
         _ => return Err(ScimError::invalid_value(format!("{path} is not an object"))),
     };
     let object = members(&attribute.sub_attributes, value, path)?;
@@ -201,7 +194,7 @@ fn check_schemas(resource_type: &ResourceType, body: &Map<String, Value>) -> Res
         let urn = urn.as_str().ok_or_else(|| ScimError::invalid_syntax("schemas holds something that is not a string"))?;
         if urn.eq_ignore_ascii_case(core) {
             has_core = true;
-        } else if resource_type.extension(urn).is_none() {
+        } else if resource_type.extension(urn).is_none() && !lenience::names_without_using(body, urn) {
             return Err(unknown_schema(resource_type, urn));
         }
     }

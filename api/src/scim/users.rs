@@ -8,7 +8,7 @@ use rollcall_events::membership::memberships;
 use rollcall_events::request::{IfMatch, RequestBody, UserOperation, UserRequested};
 use rollcall_scim::resource::Attributes;
 use rollcall_scim::schema::USER;
-use rollcall_scim::{ScimError, patch as scim_patch, validate};
+use rollcall_scim::{ScimError, lenience, patch as scim_patch, validate};
 use serde_json::Value;
 
 use super::Base;
@@ -50,9 +50,13 @@ pub(super) async fn replace(call: Call, id: Path<String>, body: ScimBody, writin
 
 /// `PATCH /Users/{id}` (RFC 7644 section 3.5.2).
 pub(super) async fn patch(call: Call, id: Path<String>, body: ScimBody, writing: Writing) -> ApiResult {
+    let expects_the_resource = lenience::expects_the_resource(&body.json);
     let content = content(&call.caller, user_id(&id)?, call.if_match()?, patch_operation(body.json)?);
     match writing.submit(&call, content, &body.bytes).await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
+        Answer::Applied(left) if expects_the_resource => {
+            writing.shown(&call, &USERS, left).await?.with_body(StatusCode::OK, &call.projection)
+        }
         Answer::Applied(left) => writing.patched(&call, &USERS, left).await,
     }
 }

@@ -6,7 +6,7 @@ use super::{MAX_OPERATIONS, Op, Operation, PATCH_SCHEMA};
 use crate::ScimError;
 use crate::path::{AttributeTarget, Path, Target};
 use crate::schema::{Mutability, ResourceType, Schema};
-use crate::validate;
+use crate::{lenience, validate};
 
 /// Reads the operations of a PATCH body.
 ///
@@ -20,8 +20,9 @@ pub fn parse(resource_type: &ResourceType, body: Value) -> Result<Vec<Operation>
     if !take(&mut body, "schemas").as_ref().and_then(Value::as_array).is_some_and(|schemas| schemas.iter().any(is_patch)) {
         return Err(ScimError::invalid_syntax(format!("schemas does not hold {PATCH_SCHEMA}")));
     }
-    let Some(Value::Array(operations)) = take(&mut body, "Operations") else {
-        return Err(ScimError::invalid_syntax("Operations is missing or not a list"));
+    let operations = match take(&mut body, "Operations") {
+        Some(operations @ (Value::Array(_) | Value::Object(_))) => lenience::list(operations),
+        _ => return Err(ScimError::invalid_syntax("Operations is missing or not a list")),
     };
     if operations.is_empty() {
         return Err(ScimError::invalid_syntax("Operations is empty"));
@@ -126,12 +127,8 @@ fn typed(path: &Path, target: &AttributeTarget<'_>, value: Option<Value>) -> Res
     let Some(value) = value else { return Ok(None) };
     let name = path.to_string();
     if target.filter.is_some() && target.sub.is_none() {
-        // The values that the filter chose are each set to one value; some callers put it into brackets.
-        let value = match value {
-            Value::Array(mut values) if values.len() == 1 => values.remove(0),
-            value => value,
-        };
-        return validate::single(target.attribute, value, &name);
+        // The values that the filter chose are each set to one value.
+        return validate::single(target.attribute, lenience::lone(value), &name);
     }
     validate::value_of(target.innermost(), value, &name)
 }

@@ -1,0 +1,110 @@
+//! What real identity providers send that is not quite SCIM, and is understood all the same: one function each, used wherever it applies, whoever
+//! the caller is. `docs/clients.md` lists them. Nothing here guesses where data could be lost.
+
+use serde_json::{Map, Value};
+
+use crate::schema::Attribute;
+
+/// Entra ID writes booleans as texts: `"True"`.
+pub fn boolean(text: &str) -> Option<bool> {
+    match text {
+        _ if text.eq_ignore_ascii_case("true") => Some(true),
+        _ if text.eq_ignore_ascii_case("false") => Some(false),
+        _ => None,
+    }
+}
+
+/// Several send a lone value of a list without its brackets, a lone operation of a PATCH as well. `null` is no value.
+pub fn list(value: Value) -> Vec<Value> {
+    match value {
+        Value::Array(values) => values,
+        Value::Null => Vec::new(),
+        lone => vec![lone],
+    }
+}
+
+/// Entra ID puts the one value that a filter chooses into brackets.
+pub fn lone(value: Value) -> Value {
+    match value {
+        Value::Array(mut values) if values.len() == 1 => values.remove(0),
+        value => value,
+    }
+}
+
+/// `manager`, `roles` and `members` come as the plain value: `"id"` for `{"value": "id"}`. An empty text means that there is none.
+pub fn complex(attribute: &Attribute, value: Value) -> Value {
+    match value {
+        Value::String(text) if text.is_empty() => Value::Null,
+        Value::String(text) if attribute.sub("value").is_some() => {
+            Value::Object(Map::from_iter([("value".to_owned(), Value::String(text))]))
+        }
+        value => value,
+    }
+}
+
+/// Entra ID names a schema of Microsoft's own for groups, an address that is no URN, and sends nothing under it. `body` is that of the resource.
+pub fn names_without_using(body: &Map<String, Value>, schema: &str) -> bool {
+    let is_urn = schema.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("urn:"));
+    !is_urn && schema.contains("://") && !body.contains_key(schema)
+}
+
+/// Okta deactivates by a PATCH whose value is a piece of the resource, without a path, and expects to see the resource: RFC 7644 section 3.5.2 allows
+/// the answer 200 for any PATCH. `body` is that of the PATCH.
+pub fn expects_the_resource(body: &Value) -> bool {
+    let Some(operations) = body.as_object().and_then(|body| body.iter().find(|(name, _)| name.eq_ignore_ascii_case("Operations"))) else {
+        return false;
+    };
+    let has_no_path = |operation: &Value| operation.is_object() && operation.get("path").is_none_or(Value::is_null);
+    operations.1.as_array().is_some_and(|operations| operations.iter().any(has_no_path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{ENTERPRISE_USER, USER};
+    use serde_json::json;
+    use test_case::test_case;
+
+    #[test_case("True" => Some(true); "as Entra ID writes it")]
+    #[test_case("false" => Some(false); "in small letters")]
+    #[test_case("yes" => None; "another word")]
+    fn booleans(text: &str) -> Option<bool> {
+        boolean(text)
+    }
+
+    #[test]
+    fn brackets_may_be_left_out_and_put_in() {
+        assert_eq!(
+            (list(json!("a")), list(json!(["a", "b"])), list(Value::Null)),
+            (vec![json!("a")], vec![json!("a"), json!("b")], vec![])
+        );
+        assert_eq!((lone(json!(["a"])), lone(json!(["a", "b"])), lone(json!("a"))), (json!("a"), json!(["a", "b"]), json!("a")));
+    }
+
+    #[test]
+    fn a_plain_value_stands_for_an_object_that_has_one() {
+        let manager = ENTERPRISE_USER.attributes.iter().find(|attribute| attribute.name == "manager").unwrap();
+        assert_eq!(complex(manager, json!("7")), json!({"value": "7"}));
+        assert_eq!(complex(manager, json!("")), Value::Null);
+        assert_eq!(complex(manager, json!({"value": "7"})), json!({"value": "7"}));
+        let name = USER.attribute("name").unwrap();
+        assert_eq!(complex(name, json!("Ada")), json!("Ada"), "a name has no value of its own");
+    }
+
+    #[test]
+    fn a_schema_that_is_named_and_not_used_does_no_harm() {
+        let body = json!({"http://x.example/Used": {}});
+        let names = |schema: &str| names_without_using(body.as_object().unwrap(), schema);
+        assert!(names("http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group"));
+        assert!(!names("http://x.example/Used"));
+        assert!(!names("urn:example:params:scim:schemas:extension:other:2.0:User"));
+        assert!(!names("User"));
+    }
+
+    #[test]
+    fn a_patch_without_a_path_is_answered_with_the_resource() {
+        assert!(expects_the_resource(&json!({"Operations": [{"op": "replace", "value": {"active": false}}]})));
+        assert!(!expects_the_resource(&json!({"Operations": [{"op": "replace", "path": "active", "value": false}]})));
+        assert!(!expects_the_resource(&json!([])));
+    }
+}
