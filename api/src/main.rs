@@ -11,6 +11,7 @@ mod auth;
 mod desk;
 mod error;
 mod health;
+mod openapi;
 mod publish;
 mod read;
 mod scim;

@@ -8,10 +8,12 @@ use rollcall_service::shutdown;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing_actix_web::TracingLogger;
+use utoipa_swagger_ui::SwaggerUi;
 
 use crate::auth::{Denials, Door, Limits, Tokens, follow_changes, gate};
 use crate::desk::Desk;
 use crate::health::{self, Health};
+use crate::openapi;
 use crate::publish::Publisher;
 use crate::read::{Database, Walks};
 use crate::scim::{self, BASE_PATH, Base, Bounds};
@@ -77,6 +79,7 @@ fn http(
         max_operations: usize::try_from(settings.max_bulk_operations).unwrap_or(usize::MAX),
     });
     let (desk, door, database) = (Data::from(desk), Data::new(door), Data::new(database));
+    let openapi = openapi::document(&settings.public_url).map_err(|error| SettingsError::malformed("public_url", error))?;
     let walks = Data::new(Walks::default());
     let (health, base) = (Data::new(Health::new(settings.partitions)), Data::new(Base::below(&settings.public_url)));
     let app = move || {
@@ -90,6 +93,7 @@ fn http(
             .app_data(bounds.clone())
             .wrap(NormalizePath::new(TrailingSlash::Trim))
             .wrap(TracingLogger::<CallSpan>::new())
+            .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", openapi.clone()))
             .route("/healthz", web::get().to(health::alive))
             .route("/readyz", web::get().to(health::ready))
             .service(web::scope(BASE_PATH).wrap(from_fn(gate)).configure(scim::routes).default_service(web::to(scim::no_endpoint)))
