@@ -93,6 +93,7 @@ fn http(
             .app_data(bounds.clone())
             .wrap(NormalizePath::new(TrailingSlash::Trim))
             .wrap(TracingLogger::<CallSpan>::new())
+            .service(web::redirect("/docs", "/docs/index.html"))
             .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", openapi.clone()))
             .route("/healthz", web::get().to(health::alive))
             .route("/readyz", web::get().to(health::ready))

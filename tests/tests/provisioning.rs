@@ -282,3 +282,18 @@ async fn the_service_describes_itself_truly() {
     client.get("/Nothing").await.expect_error(404, None);
     assert_eq!(client.get("/Users/").await.status, 200, "a slash at the end does not count");
 }
+
+#[tokio::test]
+async fn the_api_is_described_to_programs_and_to_people_without_help_from_elsewhere() {
+    let stack = Stack::shared().await;
+    let get = async |path: &str| {
+        let answer = reqwest::get(format!("{}{path}", stack.url)).await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        answer.text().await.unwrap()
+    };
+    let description: Value = serde_json::from_str(&get("/openapi.json").await).unwrap();
+    assert_eq!(description["servers"], json!([{"url": stack.url}]));
+    let page = get("/docs").await;
+    assert!(page.contains("swagger-ui") && !page.contains("//"), "the page loads nothing from elsewhere: {page}");
+    assert!(get("/docs/swagger-initializer.js").await.contains("/openapi.json"));
+}
