@@ -16,7 +16,7 @@ use crate::health::{self, Health};
 use crate::openapi;
 use crate::publish::Publisher;
 use crate::read::{Database, Walks};
-use crate::scim::{self, BASE_PATH, Base, Bounds};
+use crate::scim::{self, BASE_PATH, Base, Bounds, Known};
 use crate::settings::Settings;
 use crate::trace::CallSpan;
 use crate::waiting::Waiting;
@@ -80,6 +80,7 @@ fn http(
     });
     let (desk, door, database) = (Data::from(desk), Data::new(door), Data::new(database));
     let openapi = openapi::document(&settings.public_url).map_err(|error| SettingsError::malformed("public_url", error))?;
+    let known = Data::new(Known::read(&settings.braze_strings).map_err(|error| SettingsError::malformed("braze_strings", error))?);
     let walks = Data::new(Walks::default());
     let (health, base) = (Data::new(Health::new(settings.partitions)), Data::new(Base::below(&settings.public_url)));
     let app = move || {
@@ -90,6 +91,7 @@ fn http(
             .app_data(health.clone())
             .app_data(base.clone())
             .app_data(walks.clone())
+            .app_data(known.clone())
             .app_data(bounds.clone())
             .wrap(NormalizePath::new(TrailingSlash::Trim))
             .wrap(TracingLogger::<CallSpan>::new())

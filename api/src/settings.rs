@@ -35,6 +35,7 @@ pub(crate) struct Settings {
     pub(crate) denied_seconds: u64,
     pub(crate) shutdown_seconds: u64,
     pub(crate) log_format: LogFormat,
+    pub(crate) braze_strings: String,
     proxies: ProxySettings,
 }
 

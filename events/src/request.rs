@@ -221,6 +221,20 @@ pub enum Dialect {
     /// RFC 7643 and RFC 7644.
     #[default]
     Standard,
+    /// What callers of Braze's SCIM API send.
+    Braze,
+}
+
+impl std::str::FromStr for Dialect {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "standard" => Ok(Self::Standard),
+            "braze" => Ok(Self::Braze),
+            _ => Err("a dialect is standard or braze".to_owned()),
+        }
+    }
 }
 
 /// Calls that were refused at the door, counted together so that a flood of them cannot fill the log.

@@ -19,6 +19,8 @@ pub enum Projection {
     Only(Vec<AttributePath>),
     /// All but these.
     Without(Vec<AttributePath>),
+    /// Everything there is, as a dialect needs it to make its own shape of.
+    Everything,
 }
 
 impl Projection {
@@ -42,6 +44,9 @@ impl Projection {
 
     /// The part of a resource that is returned.
     pub fn apply(&self, resource_type: &ResourceType, mut resource: Map<String, Value>) -> Map<String, Value> {
+        if *self == Self::Everything {
+            return resource;
+        }
         for (schema, attribute, part) in resource_type.on_request() {
             if !self.asks_for(schema, attribute, *part) {
                 let is_core = std::ptr::eq(*schema, resource_type.core);
@@ -66,7 +71,7 @@ impl Projection {
     pub fn wants(&self, name: &str) -> bool {
         let names = |path: &AttributePath| path.name.eq_ignore_ascii_case(name);
         match self {
-            Self::Default => true,
+            Self::Default | Self::Everything => true,
             Self::Only(paths) => paths.iter().any(names),
             Self::Without(paths) => !paths.iter().any(|path| names(path) && path.sub.is_none()),
         }
@@ -79,7 +84,7 @@ impl Projection {
 
     /// Whether the caller names something that is returned on request only.
     fn asks_for(&self, schema: &Schema, attribute: &Attribute, part: Option<&Attribute>) -> bool {
-        let Self::Only(paths) = self else { return false };
+        let Self::Only(paths) = self else { return *self == Self::Everything };
         let same = |given: Option<&str>, name: &str| given.is_some_and(|given| given.eq_ignore_ascii_case(name));
         paths.iter().any(|path| {
             path.name.eq_ignore_ascii_case(&attribute.name)
@@ -121,7 +126,7 @@ impl Projection {
             return Some(value);
         }
         let (paths, keep) = match self {
-            Self::Default => return Some(value),
+            Self::Default | Self::Everything => return Some(value),
             Self::Only(paths) => (paths, true),
             Self::Without(paths) => (paths, false),
         };

@@ -17,12 +17,14 @@ fn filled(text: &str, saved: &BTreeMap<String, String>) -> String {
 #[test_case(include_str!("../data/clients/entra_groups.json"); "entra groups")]
 #[test_case(include_str!("../data/clients/okta.json"); "okta")]
 #[test_case(include_str!("../data/clients/others.json"); "others")]
+#[test_case(include_str!("../data/clients/braze.json"); "braze")]
 #[tokio::test]
 async fn a_clients_sequence_works_step_by_step(story: &str) {
     let stack = Stack::shared().await;
     let organization = stack.organization();
-    let client = organization.client();
     let story: Value = serde_json::from_str(story).unwrap();
+    let flags: Vec<_> = story["flags"].as_array().into_iter().flatten().map(|flag| flag.as_str().unwrap()).collect();
+    let client = organization.client_with(&flags);
     let mut saved = BTreeMap::new();
     for step in story["steps"].as_array().unwrap() {
         let does = step["does"].as_str().unwrap();

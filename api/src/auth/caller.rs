@@ -3,6 +3,7 @@
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use rollcall_events::actor::Actor;
+use rollcall_events::request::Dialect;
 use rollcall_events::{OrganizationId, WorkspaceId};
 use std::future::{Ready, ready};
 use std::net::IpAddr;
@@ -32,6 +33,11 @@ impl Caller {
     /// Where a user goes that names no workspace.
     pub(crate) fn default_workspace(&self) -> WorkspaceId {
         self.token.default_workspace
+    }
+
+    /// The shape that the caller speaks.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.token.dialect
     }
 
     /// The caller as the log knows it.

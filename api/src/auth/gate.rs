@@ -108,6 +108,7 @@ mod tests {
             service_origin: "hr.example.com".parse().unwrap(),
             origin_required: true,
             allow_list: None,
+            dialect: rollcall_events::request::Dialect::Standard,
             expires_at: None,
             revoked_at: None,
         }

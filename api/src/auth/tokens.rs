@@ -6,6 +6,7 @@
 use moka::future::Cache;
 use rollcall_events::address::AllowList;
 use rollcall_events::origin::ServiceOrigin;
+use rollcall_events::request::Dialect;
 use rollcall_events::token::TokenDigest;
 use rollcall_events::{OrganizationId, Timestamp, TokenId, WorkspaceId};
 use rollcall_service::backoff::Backoff;
@@ -20,7 +21,7 @@ use crate::error::ApiError;
 use crate::read::{Database, ReadError};
 
 const FIND: &str = "
-    SELECT organization_id, id, digest, label, default_workspace_id, service_origin, origin_required, allow_list, expires_at, revoked_at
+    SELECT organization_id, id, digest, label, default_workspace_id, service_origin, origin_required, allow_list, dialect, expires_at, revoked_at
     FROM scim_tokens WHERE digest = $1";
 
 /// The channel on which the worker tells of changed settings.
@@ -43,6 +44,7 @@ pub(crate) struct KnownToken {
     pub(super) service_origin: ServiceOrigin,
     pub(super) origin_required: bool,
     pub(super) allow_list: Option<AllowList>,
+    pub(super) dialect: Dialect,
     pub(super) expires_at: Option<Timestamp>,
     pub(super) revoked_at: Option<Timestamp>,
 }
@@ -124,6 +126,7 @@ fn known(row: &Row) -> Result<KnownToken, ReadError> {
         default_workspace: row.try_get("default_workspace_id")?,
         service_origin: origin.parse().map_err(|error| malformed(&error))?,
         origin_required: row.try_get("origin_required")?,
+        dialect: row.try_get::<_, &str>("dialect")?.parse().map_err(|error| malformed(&error))?,
         allow_list: allow_list.map(str::parse).transpose().map_err(|error| malformed(&error))?,
         expires_at: row.try_get("expires_at")?,
         revoked_at: row.try_get("revoked_at")?,

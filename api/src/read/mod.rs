@@ -12,7 +12,7 @@ pub(crate) use events::{LogEntry, find_event};
 pub(crate) use find::{complete, find_by_id, find_by_key};
 pub(crate) use list::{ListError, ListQuery, Walks, list, single};
 pub(crate) use table::{GROUPS, Table, USERS};
-pub(crate) use workspaces::first_workspaces;
+pub(crate) use workspaces::{first_workspaces, workspaces_named};
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime};
 use secrecy::{ExposeSecret, SecretString};

@@ -2,11 +2,23 @@
 
 use rollcall_events::{OrganizationId, WorkspaceId};
 
+use std::collections::HashMap;
+
 use super::{Database, ReadError};
 
 const FIRST: &str = "SELECT id FROM workspaces WHERE organization_id = $1 ORDER BY created_at, id LIMIT 100";
+const NAMED: &str = "SELECT id, name_key FROM workspaces WHERE organization_id = $1 AND name_key = ANY ($2)";
 
 /// The ids of an organisation's first hundred workspaces.
 pub(crate) async fn first_workspaces(database: &Database, organization: OrganizationId) -> Result<Vec<WorkspaceId>, ReadError> {
     database.query(FIRST, &[&organization]).await?.iter().map(|row| Ok(row.try_get("id")?)).collect()
+}
+
+/// The workspaces with those keys of names, by key.
+pub(crate) async fn workspaces_named(
+    database: &Database,
+    organization: OrganizationId,
+    keys: &[String],
+) -> Result<HashMap<String, WorkspaceId>, ReadError> {
+    database.query(NAMED, &[&organization, &keys]).await?.iter().map(|row| Ok((row.try_get("name_key")?, row.try_get("id")?))).collect()
 }

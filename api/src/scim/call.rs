@@ -14,6 +14,7 @@ use std::future::{Ready, ready};
 use std::time::Instant;
 
 use super::Base;
+use super::Known;
 use super::answer::Shown;
 use super::headers::{IDEMPOTENCY_KEY, Prefer, identity, if_match};
 use super::query::Parameters;
@@ -58,12 +59,9 @@ impl Call {
     }
 
     fn read(http: &HttpRequest, payload: &mut Payload) -> Result<Self, ApiError> {
-        Ok(Self {
-            caller: Caller::from_request(http, payload).into_inner()?,
-            prefer: Prefer::read(http.headers()),
-            projection: Parameters::read(http.query_string())?.projection()?,
-            http: http.clone(),
-        })
+        let caller = Caller::from_request(http, payload).into_inner()?;
+        let projection = Parameters::read(http.query_string())?.projection(&caller)?;
+        Ok(Self { caller, prefer: Prefer::read(http.headers()), projection, http: http.clone() })
     }
 }
 
@@ -79,7 +77,8 @@ impl FromRequest for Call {
 /// What a call that changes something needs besides itself.
 pub(super) struct Writing {
     desk: Data<Desk>,
-    database: Data<Database>,
+    pub(super) database: Data<Database>,
+    pub(super) known: Data<Known>,
     pub(super) base: Data<Base>,
 }
 
@@ -112,12 +111,17 @@ impl Writing {
 
     /// What a change left, with what of it is kept elsewhere, as far as the caller wants it.
     pub(super) async fn shown(&self, call: &Call, table: &'static Table, left: Option<Attributes>) -> Result<Shown<'static>, ApiError> {
+        Ok(Shown::new(table.resource_type, &self.base, self.completed(call, table, left).await?))
+    }
+
+    /// The same, as it is kept.
+    pub(super) async fn completed(&self, call: &Call, table: &'static Table, left: Option<Attributes>) -> Result<Attributes, ApiError> {
         let mut left = left.ok_or_else(|| ApiError::Internal("a change was answered without the resource".to_owned()))?;
         let id = text(&left, "id").and_then(|id| id.parse().ok());
         if let Some(id) = id {
             complete(&self.database, table, call.caller.organization_id(), id, &call.projection, &mut left).await?;
         }
-        Ok(Shown::new(table.resource_type, &self.base, left))
+        Ok(left)
     }
 
     /// The answer to a PATCH: 204, or 200 with the body where the caller shows that it wants one (RFC 7644 section 3.5.2).
@@ -139,6 +143,7 @@ impl FromRequest for Writing {
             Ok(Self {
                 desk: http.app_data().cloned().ok_or_else(|| found("the desk"))?,
                 database: http.app_data().cloned().ok_or_else(|| found("the database"))?,
+                known: http.app_data().cloned().ok_or_else(|| found("what dialects know"))?,
                 base: http.app_data().cloned().ok_or_else(|| found("the base"))?,
             })
         };

@@ -4,6 +4,7 @@ mod answer;
 mod body;
 mod bulk;
 mod call;
+mod dialect;
 mod discovery;
 mod events;
 mod groups;
@@ -13,6 +14,7 @@ mod search;
 mod users;
 
 pub(crate) use answer::SCIM_JSON;
+pub(crate) use dialect::Known;
 pub(crate) use headers::Prefer;
 
 use actix_web::HttpRequest;

@@ -3,12 +3,14 @@
 use actix_web::dev::Payload;
 use actix_web::web::Query;
 use actix_web::{FromRequest, HttpRequest};
+use rollcall_events::request::Dialect;
 use rollcall_scim::attributes::Projection;
 use rollcall_scim::{ScimError, json};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::future::{Ready, ready};
 
+use crate::auth::Caller;
 use crate::error::ApiError;
 
 /// The schema of a search.
@@ -70,7 +72,10 @@ impl Parameters {
     }
 
     /// Which attributes are asked for (RFC 7644 section 3.9).
-    pub(super) fn projection(&self) -> Result<Projection, ScimError> {
+    pub(super) fn projection(&self, caller: &Caller) -> Result<Projection, ScimError> {
+        if caller.dialect() != Dialect::Standard {
+            return Ok(Projection::Everything);
+        }
         Projection::parse(self.get("attributes"), self.get("excludedAttributes"))
     }
 }

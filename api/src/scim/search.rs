@@ -2,6 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
+use rollcall_events::request::Dialect;
 use rollcall_scim::ScimError;
 use rollcall_scim::filter::{self, AttributePath, Comparison, Filter, Scope, check};
 use rollcall_scim::fold::fold;
@@ -12,7 +13,7 @@ use serde_json::Value;
 use super::answer::{Shown, json};
 use super::body::ScimBody;
 use super::query::Parameters;
-use super::{Base, Bounds};
+use super::{Base, Bounds, dialect};
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
 use crate::read::{Database, GROUPS, ListError, ListQuery, Table, USERS, Walks, find_by_key, list, single};
@@ -57,7 +58,7 @@ pub(super) struct Reading {
 
 impl Reading {
     async fn answer(&self, caller: &Caller, tables: &[&'static Table], parameters: &Parameters) -> ApiResult {
-        let projection = parameters.projection()?;
+        let projection = parameters.projection(caller)?;
         let page = Page::parse(parameters.get("startIndex"), parameters.get("count"), parameters.get("cursor"), self.bounds.max_page)?;
         let filter = parameters.get("filter").map(|text| checked(text, tables)).transpose()?;
         let sort = parameters.get("sortBy").map(|text| sort(text, parameters.get("sortOrder"), tables)).transpose()?;
@@ -74,6 +75,9 @@ impl Reading {
             None => list(&self.database, &self.walks, &query).await?,
         };
         let resources = listed.resources.into_iter().map(|(name, resource)| {
+            if name == USER.name && caller.dialect() == Dialect::Braze {
+                return dialect::shown(&resource);
+            }
             let resource_type: &ResourceType = if name == USER.name { &USER } else { &GROUP };
             Value::Object(Shown::new(resource_type, &self.base, resource).projected(&projection))
         });

@@ -2,26 +2,29 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path};
+use actix_web::web::Path;
 use rollcall_events::UserId;
 use rollcall_events::membership::memberships;
-use rollcall_events::request::{IfMatch, RequestBody, UserOperation, UserRequested};
+use rollcall_events::request::{Dialect, IfMatch, RequestBody, UserOperation, UserRequested};
 use rollcall_scim::resource::Attributes;
 use rollcall_scim::schema::USER;
 use rollcall_scim::{ScimError, lenience, patch as scim_patch, validate};
 use serde_json::Value;
 
-use super::Base;
 use super::answer::{Shown, accepted};
 use super::body::ScimBody;
 use super::call::{Call, Writing};
+use super::dialect;
 use crate::auth::Caller;
 use crate::desk::Answer;
 use crate::error::ApiResult;
-use crate::read::{Database, USERS, find_by_id};
+use crate::read::{USERS, find_by_id};
 
 /// `POST /Users` (RFC 7644 section 3.3).
 pub(super) async fn create(call: Call, body: ScimBody, writing: Writing) -> ApiResult {
+    if call.caller.dialect() == Dialect::Braze {
+        return dialect::create(&call, body, &writing).await;
+    }
     let content = content(&call.caller, UserId::generate(), None, create_operation(body.json)?);
     match writing.submit(&call, content, &body.bytes).await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
@@ -34,13 +37,19 @@ pub(super) async fn create(call: Call, body: ScimBody, writing: Writing) -> ApiR
 }
 
 /// `GET /Users/{id}` (RFC 7644 section 3.4.1).
-pub(super) async fn read(call: Call, id: Path<String>, database: Data<Database>, base: Data<Base>) -> ApiResult {
-    let found = find_by_id(&database, &USERS, call.caller.organization_id(), user_id(&id)?.0, &call.projection).await?;
-    Shown::new(&USER, &base, found.ok_or_else(no_user)?).unless_known(call.headers(), &call.projection)
+pub(super) async fn read(call: Call, id: Path<String>, writing: Writing) -> ApiResult {
+    if call.caller.dialect() == Dialect::Braze {
+        return dialect::read(&call, &id, &writing).await;
+    }
+    let found = find_by_id(&writing.database, &USERS, call.caller.organization_id(), user_id(&id)?.0, &call.projection).await?;
+    Shown::new(&USER, &writing.base, found.ok_or_else(no_user)?).unless_known(call.headers(), &call.projection)
 }
 
 /// `PUT /Users/{id}` (RFC 7644 section 3.5.1).
 pub(super) async fn replace(call: Call, id: Path<String>, body: ScimBody, writing: Writing) -> ApiResult {
+    if call.caller.dialect() == Dialect::Braze {
+        return dialect::replace(&call, &id, body, &writing).await;
+    }
     let content = content(&call.caller, user_id(&id)?, call.if_match()?, replace_operation(body.json)?);
     match writing.submit(&call, content, &body.bytes).await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
@@ -63,6 +72,9 @@ pub(super) async fn patch(call: Call, id: Path<String>, body: ScimBody, writing:
 
 /// `DELETE /Users/{id}` (RFC 7644 section 3.6).
 pub(super) async fn delete(call: Call, id: Path<String>, writing: Writing) -> ApiResult {
+    if call.caller.dialect() == Dialect::Braze {
+        return dialect::delete(&call, &id, &writing).await;
+    }
     let content = content(&call.caller, user_id(&id)?, call.if_match()?, DELETE);
     match writing.submit(&call, content, b"").await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
@@ -105,6 +117,6 @@ pub(super) fn user_id(text: &str) -> Result<UserId, ScimError> {
     text.parse().map_err(|_| no_user())
 }
 
-fn no_user() -> ScimError {
+pub(super) fn no_user() -> ScimError {
     ScimError::new(404, "there is no such user")
 }

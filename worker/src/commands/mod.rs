@@ -126,8 +126,8 @@ pub(crate) struct IssueToken {
     /// Allowed addresses: a comma-separated list of addresses, networks and first-last ranges.
     #[arg(long)]
     allow: Option<AllowList>,
-    /// The shape that the caller speaks.
-    #[arg(long, default_value = "standard", value_parser = settings::dialect)]
+    /// The shape that the caller speaks: standard (SCIM 2.0) or braze.
+    #[arg(long, default_value = "standard")]
     dialect: rollcall_events::request::Dialect,
     /// When the token ends of itself, such as 2027-01-31T00:00:00Z.
     #[arg(long)]

@@ -1,7 +1,7 @@
 //! What an operator types, read into what is requested.
 
 use rollcall_events::WorkspaceId;
-use rollcall_events::request::{Dialect, TokenSettings};
+use rollcall_events::request::TokenSettings;
 use std::collections::BTreeSet;
 
 use super::IssueToken;
@@ -24,14 +24,6 @@ pub(super) fn mapping(text: &str) -> Result<(WorkspaceId, BTreeSet<String>), Str
     let id = id.trim().parse().map_err(|_| format!("{id} is not the id of a workspace"))?;
     let permissions = permissions.split(',').filter(|permission| !permission.trim().is_empty()).map(name);
     Ok((id, permissions.collect::<Result<_, _>>()?))
-}
-
-/// Reads a dialect.
-pub(super) fn dialect(text: &str) -> Result<Dialect, String> {
-    match text {
-        "standard" => Ok(Dialect::Standard),
-        _ => Err("the dialect is standard".to_owned()),
-    }
 }
 
 impl From<IssueToken> for TokenSettings {

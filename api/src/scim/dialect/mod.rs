@@ -1,0 +1,8 @@
+//! Dialects: shapes other than SCIM's own that callers of other services already send. A dialect is a translation at the edge; behind it there is one
+//! model.
+
+mod braze;
+mod shape;
+
+pub(super) use braze::{create, delete, read, replace, shown};
+pub(crate) use shape::Known;
