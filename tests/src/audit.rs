@@ -76,6 +76,13 @@ impl Auditor {
             assert_eq!(Some(user), shown.get(id), "user {id}");
         }
         assert_eq!(folded_groups(&self.log(organization).await), self.groups(organization).await, "groups and their members");
+        let sql = "SELECT users, groups FROM rollcall.organizations WHERE id = $1";
+        let counted = self.database.query_one(sql, &[&id(organization)]).await.unwrap();
+        let groups = self.groups(organization).await.len();
+        assert_eq!(
+            (counted.get::<_, i64>(0), counted.get::<_, i64>(1)),
+            (i64::try_from(shown.len()).unwrap(), i64::try_from(groups).unwrap())
+        );
         shown.len()
     }
 

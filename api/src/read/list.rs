@@ -166,9 +166,13 @@ fn resources(query: &ListQuery<'_>, rows: &[Row]) -> Result<Vec<(&'static str, A
 async fn total(database: &Database, query: &ListQuery<'_>) -> Result<u64, ReadError> {
     let mut values = Values::default();
     let organization = values.bind(query.organization, Type::UUID);
-    let counts = query.tables.iter().map(|table| {
-        let filter = query.filter.map_or_else(|| "TRUE".to_owned(), |filter| condition(filter, table, &mut values));
-        format!("(SELECT count(*) FROM {} r WHERE r.organization_id = {organization} AND {filter})", table.name)
+    let counts = query.tables.iter().map(|table| match query.filter {
+        // The worker keeps count of all.
+        None => format!("(SELECT {} FROM organizations WHERE id = {organization})", table.name),
+        Some(filter) => {
+            let filter = condition(filter, table, &mut values);
+            format!("(SELECT count(*) FROM {} r WHERE r.organization_id = {organization} AND {filter})", table.name)
+        }
     });
     let sql = format!("SELECT {} AS total", counts.collect::<Vec<_>>().join(" + "));
     let rows = database.query_typed(&sql, &values.parameters()).await?;

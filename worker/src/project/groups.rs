@@ -22,6 +22,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
     PUT_GROUPS,
     PUT_MEMBERS,
     PUT_MAPPINGS,
+    COUNT_GROUPS,
 ];
 
 const DELETE_GROUPS: &str = "
@@ -66,6 +67,10 @@ const PUT_MAPPINGS: &str = "
     SELECT m.organization_id, m.group_id, m.workspace_id, m.permissions::text[]
     FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[]) AS m (organization_id, group_id, workspace_id, permissions)";
 
+/// Keeps count of an organisation's groups.
+const COUNT_GROUPS: &str = "
+    UPDATE organizations o SET groups = o.groups + k.more FROM unnest($1::uuid[], $2::bigint[]) AS k (id, more) WHERE o.id = k.id";
+
 /// What a batch does to groups.
 #[derive(Default)]
 pub(super) struct Groups {
@@ -78,13 +83,19 @@ pub(super) struct Groups {
     /// Who is in which group in the end, and who is not.
     members: BTreeMap<(OrganizationId, GroupId, UserId), bool>,
     mappings: BTreeMap<Key<GroupId>, Mapping>,
+    /// How many more groups there are; fewer where it is negative.
+    more: BTreeMap<OrganizationId, i64>,
 }
 
 impl Groups {
     pub(super) fn put(&mut self, organization: OrganizationId, seq: u64, group: Group, before: Option<&Group>) {
         let key = (organization, group.id);
-        if before.is_some_and(|before| before.name_key() != group.name_key()) {
-            self.removed.insert(key);
+        match before {
+            Some(before) if before.name_key() != group.name_key() => {
+                self.removed.insert(key);
+            }
+            Some(_) => {}
+            None => *self.more.entry(organization).or_default() += 1,
         }
         self.rows.insert(key, (group, seq));
     }
@@ -98,6 +109,7 @@ impl Groups {
     }
 
     pub(super) fn delete(&mut self, organization: OrganizationId, id: GroupId) {
+        *self.more.entry(organization).or_default() -= 1;
         self.rows.remove(&(organization, id));
         self.members.retain(|(of, group, _), _| (*of, *group) != (organization, id));
         self.mappings.insert((organization, id), Mapping::new());
@@ -129,6 +141,7 @@ impl Groups {
             self.put_members(store, DELETE_MEMBERS, false),
             self.put_members(store, PUT_MEMBERS, true),
             self.put_mappings(store),
+            self.count(store),
         )
         .map(|_| ())
     }
@@ -158,6 +171,11 @@ impl Groups {
             users.push(user);
         }
         store.query_if(!users.is_empty(), sql, &[&organizations, &groups, &users]).await.map(|_| ())
+    }
+
+    async fn count(&self, store: &Store) -> Result<(), StoreError> {
+        let (organizations, more): (Vec<_>, Vec<_>) = self.more.iter().map(|(organization, more)| (*organization, *more)).unzip();
+        store.query_if(!organizations.is_empty(), COUNT_GROUPS, &[&organizations, &more]).await.map(|_| ())
     }
 
     async fn put_mappings(&self, store: &Store) -> Result<(), StoreError> {

@@ -60,9 +60,9 @@ impl Projection {
         }
     }
 
-    /// Writes everything. The futures are polled in this order, and so the statements run in it.
+    /// Writes everything. The futures are polled in this order, and so the statements run in it: an organisation is there before its users are counted.
     pub(crate) async fn write(&self, store: &Store) -> Result<(), StoreError> {
-        try_join!(self.users.write(store), self.groups.write(store), self.settings.write(store)).map(|_| ())
+        try_join!(self.settings.write(store), self.users.write(store), self.groups.write(store)).map(|_| ())
     }
 
     /// Commits, and by that tells listening applications, and the apis that keep tokens in memory, whose organisation has changed.

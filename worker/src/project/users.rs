@@ -15,7 +15,7 @@ use crate::decide::{User, is_active};
 use crate::store::{Store, StoreError, array_text};
 
 /// Every statement of this room, to be prepared.
-pub(crate) const STATEMENTS: &[&str] = &[DELETE_USERS, DELETE_MEMBERS, INSERT_USERS, PUT_USERS];
+pub(crate) const STATEMENTS: &[&str] = &[DELETE_USERS, DELETE_MEMBERS, INSERT_USERS, PUT_USERS, COUNT_USERS];
 
 const DELETE_USERS: &str = "
     DELETE FROM users u USING unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
@@ -25,7 +25,11 @@ const DELETE_MEMBERS: &str = "
     DELETE FROM workspace_members m USING unnest($1::uuid[], $2::uuid[]) AS k (organization_id, user_id)
     WHERE m.organization_id = k.organization_id AND m.user_id = k.user_id";
 
-/// Writes users and their memberships; memberships that users had before are gone by then. The resource comes from the log, where the
+/// Keeps count of an organisation's users.
+const COUNT_USERS: &str = "
+    UPDATE organizations o SET users = o.users + k.more FROM unnest($1::uuid[], $2::bigint[]) AS k (id, more) WHERE o.id = k.id";
+
+/// Writes users and their memberships, and keeps count of the users; memberships that users had before are gone by then. The resource comes from the log, where the
 /// statement before this one has put it: it is sent and parsed once.
 macro_rules! insert_users {
     ($on_conflict:literal) => {
@@ -35,6 +39,8 @@ macro_rules! insert_users {
                 SELECT m.organization_id, m.workspace_id, m.user_id, m.permissions::text[], m.teams
                 FROM unnest($10::uuid[], $11::uuid[], $12::uuid[], $13::text[], $14::jsonb[])
                     AS m (organization_id, workspace_id, user_id, permissions, teams)
+            ), counted AS (
+                UPDATE organizations o SET users = o.users + k.more FROM unnest($15::uuid[], $16::bigint[]) AS k (id, more) WHERE o.id = k.id
             )
             INSERT INTO users (organization_id, id, user_name_key, external_id, active, keys, resource, created_at, last_modified_at)
             SELECT u.organization_id, u.id, u.user_name_key, u.external_id, u.active, u.keys, e.payload -> 'resource',
@@ -67,6 +73,8 @@ pub(super) struct Users {
     /// Rows to be taken out first: users that are gone, and users whose name changed, so that a name can pass from one to another in a batch.
     removed: BTreeSet<Key<UserId>>,
     stale_members: BTreeSet<Key<UserId>>,
+    /// How many more users there are; fewer where it is negative.
+    more: BTreeMap<OrganizationId, i64>,
 }
 
 impl Users {
@@ -77,11 +85,14 @@ impl Users {
             if before.name_key() != user.name_key() {
                 self.removed.insert(key);
             }
+        } else {
+            *self.more.entry(organization).or_default() += 1;
         }
         self.rows.insert(key, (user, seq));
     }
 
     pub(super) fn delete(&mut self, organization: OrganizationId, id: UserId) {
+        *self.more.entry(organization).or_default() -= 1;
         self.rows.remove(&(organization, id));
         self.removed.insert((organization, id));
         self.stale_members.insert((organization, id));
@@ -113,7 +124,11 @@ impl Users {
         let created: Vec<_> = users().map(|user| timestamp(user.created())).collect::<Result<_, _>>()?;
         let modified: Vec<_> = users().map(|user| timestamp(user.last_modified())).collect::<Result<_, _>>()?;
         let members = self.members()?;
-        let parameters: [&(dyn ToSql + Sync); 14] = [
+        let (counted, more): (Vec<_>, Vec<_>) = self.more.iter().map(|(organization, more)| (*organization, *more)).unzip();
+        if ids.is_empty() {
+            return store.query_if(!counted.is_empty(), COUNT_USERS, &[&counted, &more]).await.map(|_| ());
+        }
+        let parameters: [&(dyn ToSql + Sync); 16] = [
             &organizations,
             &ids,
             &names,
@@ -128,10 +143,12 @@ impl Users {
             &members.users,
             &members.permissions,
             &members.teams,
+            &counted,
+            &more,
         ];
         let are_new = self.rows.keys().all(|key| self.removed.contains(key) || !self.stale_members.contains(key));
         let sql = if are_new { INSERT_USERS } else { PUT_USERS };
-        store.query_if(!ids.is_empty(), sql, &parameters).await.map(|_| ())
+        store.query(sql, &parameters).await.map(|_| ())
     }
 
     /// The memberships of the users that are written.
