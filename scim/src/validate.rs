@@ -10,10 +10,8 @@ use serde_json::{Map, Value};
 use crate::schema::{Attribute, Kind, Mutability, ResourceType, find};
 use crate::{ScimError, lenience};
 
-/// The most characters that a text may have.
+/// The most characters that a text may have, unless its schema says otherwise.
 pub const MAX_TEXT_CHARS: usize = 4096;
-/// The most characters that `userName` may have, so that its folded key fits a database index.
-pub const MAX_USER_NAME_CHARS: usize = 256;
 /// The most characters of base64 that a binary value may have.
 pub const MAX_BINARY_CHARS: usize = 64 * 1024;
 /// The most values that a multi-valued attribute may have, unless its schema says otherwise.
@@ -98,7 +96,7 @@ pub fn single(attribute: &Attribute, value: Value, path: &str) -> Result<Option<
 }
 
 fn bounded(attribute: &Attribute, text: String, path: &str) -> Result<String, ScimError> {
-    let limit = if attribute.name == "userName" { MAX_USER_NAME_CHARS } else { MAX_TEXT_CHARS };
+    let limit = attribute.max_chars.unwrap_or(MAX_TEXT_CHARS);
     if text.len() > limit && text.chars().count() > limit {
         return Err(ScimError::invalid_value(format!("{path} is longer than {limit} characters")));
     }

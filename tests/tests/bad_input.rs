@@ -4,12 +4,12 @@
 
 use reqwest::Method;
 use rollcall_tests::client::{ROLLCALL, USER, user, user_with};
-use rollcall_tests::{Client, Stack, within};
+use rollcall_tests::{Answer, Client, Stack, within};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-async fn post(client: &Client, body: impl Into<reqwest::Body>) -> rollcall_tests::Answer {
+async fn post(client: &Client, body: impl Into<reqwest::Body>) -> Answer {
     client.call(Method::POST, "/Users").body(body, "application/scim+json").send().await
 }
 
@@ -174,4 +174,22 @@ async fn a_caller_that_stops_in_the_middle_is_answered_and_let_go() {
         assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
     }
     assert_eq!(client.at(&url).get("/Users").await.expect(200)["totalResults"], 0);
+}
+
+/// Text that does not compress: what an index cannot hold must be refused before it is tried.
+#[tokio::test]
+async fn no_text_is_too_long_for_an_index() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let client = organization.client();
+    let long: String = (0..120).map(|_| uuid::Uuid::new_v4().to_string()).collect();
+    let long = &long[..4000];
+    let detail = |answer: &Answer| answer.expect_error(400, Some("invalidValue")).to_owned();
+    assert!(detail(&client.create(user_with("ada", &json!({"externalId": long}))).await).contains("externalId"));
+    assert!(detail(&client.create(user(long)).await).contains("userName"));
+    assert!(detail(&client.create_group(long, &[]).await).contains("displayName"));
+    let id = client.create(user("ada")).await.id();
+    let patch = json!([{"op": "add", "path": "externalId", "value": long}]);
+    assert!(detail(&client.patch(&id, patch).await).contains("externalId"));
+    assert_eq!(client.create(user_with("grace", &json!({"title": long}))).await.status, 201, "what has no index may be long");
 }

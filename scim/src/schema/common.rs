@@ -20,7 +20,7 @@ pub static COMMON: LazyLock<Vec<Attribute>> = LazyLock::new(|| {
     vec![
         Attribute { multi_valued: true, returned: Returned::Always, ..server_made("schemas", Kind::Reference) },
         Attribute { returned: Returned::Always, uniqueness: Uniqueness::Server, ..server_made("id", Kind::String) },
-        Attribute { mutability: Mutability::ReadWrite, ..server_made("externalId", Kind::String) },
+        Attribute { mutability: Mutability::ReadWrite, max_chars: Some(256), ..server_made("externalId", Kind::String) },
         meta,
     ]
 });
@@ -40,5 +40,6 @@ fn server_made(name: &str, kind: Kind) -> Attribute {
         reference_types: Vec::new(),
         sub_attributes: Vec::new(),
         max_values: None,
+        max_chars: None,
     }
 }

@@ -141,6 +141,9 @@ pub struct Attribute {
     /// The most values that it may have, where that is not what all others may have. Not a characteristic that SCIM knows.
     #[serde(default, skip_serializing)]
     pub max_values: Option<usize>,
+    /// The most characters that a value may have, where that is not what all others may have: what a database index holds must fit it.
+    #[serde(default, skip_serializing)]
+    pub max_chars: Option<usize>,
 }
 
 impl Attribute {
