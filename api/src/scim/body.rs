@@ -9,7 +9,7 @@ use futures_util::future::LocalBoxFuture;
 use rollcall_scim::{ScimError, json};
 use serde_json::Value;
 
-use super::Bounds;
+use super::{Bounds, set_up};
 use crate::error::ApiError;
 
 /// A body, as it came and as it reads.
@@ -26,7 +26,7 @@ impl FromRequest for ScimBody {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             check_media_type(&request)?;
-            let bounds = request.app_data::<Data<Bounds>>().ok_or_else(|| ApiError::Internal("the bounds are not set up".to_owned()))?;
+            let bounds: Data<Bounds> = set_up(&request, "the bounds")?;
             let receiving = tokio::time::timeout(bounds.receive, receive(payload, bounds.max_body_bytes));
             let bytes = receiving.await.map_err(|_| ScimError::new(408, "the body did not arrive in time"))??;
             Ok(Self { json: json::parse(&bytes)?, bytes })

@@ -13,11 +13,10 @@ use rollcall_scim::resource::{Attributes, text};
 use std::future::{Ready, ready};
 use std::time::Instant;
 
-use super::Base;
-use super::Known;
 use super::answer::Shown;
 use super::headers::{IDEMPOTENCY_KEY, Prefer, identity, if_match};
 use super::query::Parameters;
+use super::{Base, Known, set_up};
 use crate::auth::Caller;
 use crate::desk::{Answer, Desk};
 use crate::error::{ApiError, ApiResult};
@@ -138,13 +137,12 @@ impl FromRequest for Writing {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(http: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let found = |missing: &'static str| ApiError::Internal(format!("{missing} is not set up"));
         let read = || {
             Ok(Self {
-                desk: http.app_data().cloned().ok_or_else(|| found("the desk"))?,
-                database: http.app_data().cloned().ok_or_else(|| found("the database"))?,
-                known: http.app_data().cloned().ok_or_else(|| found("what dialects know"))?,
-                base: http.app_data().cloned().ok_or_else(|| found("the base"))?,
+                desk: set_up(http, "the desk")?,
+                database: set_up(http, "the database")?,
+                known: set_up(http, "what dialects know")?,
+                base: set_up(http, "the base")?,
             })
         };
         ready(read())

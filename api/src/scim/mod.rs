@@ -18,7 +18,7 @@ pub(crate) use dialect::Known;
 pub(crate) use headers::Prefer;
 
 use actix_web::HttpRequest;
-use actix_web::web::{ServiceConfig, resource, route, to};
+use actix_web::web::{Data, ServiceConfig, resource, route, to};
 use rollcall_scim::ScimError;
 use rollcall_scim::schema::{GROUP, ResourceType, USER};
 
@@ -59,6 +59,11 @@ pub(crate) struct Bounds {
     pub(crate) max_operations: usize,
     /// The most resources in a page.
     pub(crate) max_page: u64,
+}
+
+/// What the server has set up for its handlers.
+fn set_up<T: 'static>(request: &HttpRequest, what: &str) -> Result<Data<T>, ApiError> {
+    request.app_data().cloned().ok_or_else(|| ApiError::Internal(format!("{what} is not set up")))
 }
 
 /// The routes.

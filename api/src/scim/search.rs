@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::answer::{Shown, json};
 use super::body::ScimBody;
 use super::query::Parameters;
-use super::{Base, Bounds, dialect};
+use super::{Base, Bounds, dialect, set_up};
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
 use crate::read::{Database, GROUPS, ListError, ListQuery, Table, USERS, Walks, find_by_key, list, single};
@@ -139,13 +139,12 @@ impl actix_web::FromRequest for Reading {
     type Future = std::future::Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &actix_web::HttpRequest, _: &mut actix_web::dev::Payload) -> Self::Future {
-        let data = |missing: &'static str| ApiError::Internal(format!("{missing} is not set up"));
         let read = || {
             Ok(Self {
-                database: request.app_data().cloned().ok_or_else(|| data("the database"))?,
-                walks: request.app_data().cloned().ok_or_else(|| data("the memory of walks"))?,
-                base: request.app_data().cloned().ok_or_else(|| data("the base"))?,
-                bounds: request.app_data().cloned().ok_or_else(|| data("the bounds"))?,
+                database: set_up(request, "the database")?,
+                walks: set_up(request, "the memory of walks")?,
+                base: set_up(request, "the base")?,
+                bounds: set_up(request, "the bounds")?,
             })
         };
         std::future::ready(read())

@@ -25,21 +25,10 @@ pub(crate) const STATEMENTS: &[&str] = &[
     COUNT_GROUPS,
 ];
 
-const DELETE_GROUPS: &str = "
-    DELETE FROM groups g USING unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
-    WHERE g.organization_id = k.organization_id AND g.id = k.id";
-
-const DELETE_MEMBERS_OF_GROUPS: &str = "
-    DELETE FROM group_members m USING unnest($1::uuid[], $2::uuid[]) AS k (organization_id, group_id)
-    WHERE m.organization_id = k.organization_id AND m.group_id = k.group_id";
-
-const DELETE_MEMBERSHIPS_OF_USERS: &str = "
-    DELETE FROM group_members m USING unnest($1::uuid[], $2::uuid[]) AS k (organization_id, user_id)
-    WHERE m.organization_id = k.organization_id AND m.user_id = k.user_id";
-
-const DELETE_MAPPINGS: &str = "
-    DELETE FROM group_workspaces w USING unnest($1::uuid[], $2::uuid[]) AS k (organization_id, group_id)
-    WHERE w.organization_id = k.organization_id AND w.group_id = k.group_id";
+const DELETE_GROUPS: &str = delete_by!("groups", "id");
+const DELETE_MEMBERS_OF_GROUPS: &str = delete_by!("group_members", "group_id");
+const DELETE_MEMBERSHIPS_OF_USERS: &str = delete_by!("group_members", "user_id");
+const DELETE_MAPPINGS: &str = delete_by!("group_workspaces", "group_id");
 
 const DELETE_MEMBERS: &str = "
     DELETE FROM group_members m USING unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS k (organization_id, group_id, user_id)

@@ -1,5 +1,18 @@
 //! Projects facts into the tables that applications and the api read: one statement a table, however many facts.
 
+/// Deletes the rows of a table whose column has one of some ids.
+macro_rules! delete_by {
+    ($table:literal, $column:literal) => {
+        concat!(
+            "DELETE FROM ",
+            $table,
+            " t USING unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id) WHERE t.organization_id = k.organization_id AND t.",
+            $column,
+            " = k.id"
+        )
+    };
+}
+
 mod groups;
 mod settings;
 mod users;

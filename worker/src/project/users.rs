@@ -17,13 +17,8 @@ use crate::store::{Store, StoreError, array_text};
 /// Every statement of this room, to be prepared.
 pub(crate) const STATEMENTS: &[&str] = &[DELETE_USERS, DELETE_MEMBERS, INSERT_USERS, PUT_USERS, COUNT_USERS];
 
-const DELETE_USERS: &str = "
-    DELETE FROM users u USING unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
-    WHERE u.organization_id = k.organization_id AND u.id = k.id";
-
-const DELETE_MEMBERS: &str = "
-    DELETE FROM workspace_members m USING unnest($1::uuid[], $2::uuid[]) AS k (organization_id, user_id)
-    WHERE m.organization_id = k.organization_id AND m.user_id = k.user_id";
+const DELETE_USERS: &str = delete_by!("users", "id");
+const DELETE_MEMBERS: &str = delete_by!("workspace_members", "user_id");
 
 /// Keeps count of an organisation's users.
 const COUNT_USERS: &str = "
