@@ -14,7 +14,7 @@ pub(crate) use list::{ListError, ListQuery, Walks, list, single};
 pub(crate) use table::{GROUPS, Table, USERS};
 pub(crate) use workspaces::{first_workspaces, workspaces_named};
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime};
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
 use secrecy::{ExposeSecret, SecretString};
 use std::str::FromStr;
 use std::time::Duration;
@@ -27,8 +27,10 @@ use crate::error::ApiError;
 const CONNECT: Duration = Duration::from_secs(3);
 /// How long a call may wait for a connection of the pool.
 const WAIT: Duration = Duration::from_secs(2);
-/// No read may run longer; and a plan made while a table was empty, when all indexes cost the same, must not outlive that.
-const SESSION: &str = "-c statement_timeout=5s -c jit=off -c enable_seqscan=off -c plan_cache_mode=force_custom_plan";
+/// No read may run longer.
+const SESSION: &str = "-c statement_timeout=5s -c jit=off -c enable_seqscan=off";
+/// After how many uses of a connection its plans are made anew at the latest.
+const PLANS_KEPT: usize = 4096;
 
 /// A pool of connections with prepared statements.
 #[derive(Clone)]
@@ -94,6 +96,11 @@ impl Database {
     /// Runs a prepared query.
     pub(crate) async fn query(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, ReadError> {
         let client = self.pool.get().await?;
+        // A plan made while a table was empty, when all indexes cost the same, must not outlive that for long.
+        let uses = Object::metrics(&client).recycle_count;
+        if uses.is_power_of_two() || uses.is_multiple_of(PLANS_KEPT) {
+            client.batch_execute("DISCARD PLANS").await?;
+        }
         let statement = client.prepare_cached(sql).await?;
         Ok(client.query(&statement, parameters).await?)
     }
