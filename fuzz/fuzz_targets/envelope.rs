@@ -1,0 +1,19 @@
+//! Messages: a body that is read as a request is written as one that is read as the same.
+
+#![no_main]
+
+use lapin::BasicProperties;
+use libfuzzer_sys::fuzz_target;
+use rollcall_events::EventId;
+use rollcall_events::envelope::{decode, decode_outcomes, encode, properties};
+use serde_json::Value;
+
+fuzz_target!(|body: &[u8]| {
+    let _ = decode_outcomes(body);
+    let id = serde_json::from_slice::<Value>(body).ok().and_then(|body| body.get("id")?.as_str()?.parse::<EventId>().ok());
+    let Some(id) = id else { return };
+    let Ok(request) = decode(&BasicProperties::default().with_message_id(id.to_string().into()), body) else { return };
+    let written = encode(&request).expect("a request is JSON");
+    let again = decode(&properties(&request, "fuzz", None), &written).expect("what is written is read");
+    assert_eq!(again, request);
+});

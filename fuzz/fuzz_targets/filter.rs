@@ -1,0 +1,35 @@
+//! Filters: what parses prints to what parses to the same, and checking and evaluating it never panics.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use rollcall_scim::filter::{Scope, check, matches, parse};
+use rollcall_scim::schema::{GROUP, USER};
+use serde_json::{Value, json};
+use std::sync::LazyLock;
+
+static SUBJECT: LazyLock<Value> = LazyLock::new(|| {
+    json!({
+        "id": "7", "userName": "Ada", "active": true, "title": "", "displayName": "Straße",
+        "meta": {"resourceType": "User", "created": "2026-01-01T00:00:00Z"},
+        "emails": [{"value": "a@x", "type": "work", "primary": true}, {"value": "b@x"}],
+        "members": [{"value": "7"}],
+    })
+});
+
+fuzz_target!(|text: &str| {
+    let Ok(filter) = parse(text) else { return };
+    let printed = filter.to_string();
+    // Printing writes what was left out, so that the longest filters print to what is too long.
+    if let Ok(again) = parse(&printed) {
+        assert_eq!(again, filter, "{printed}");
+    } else {
+        assert!(printed.len() > text.len(), "{printed}");
+    }
+    for resource_type in [&*USER, &*GROUP] {
+        let scope = Scope::Resource(resource_type);
+        if check(&filter, scope).is_ok() {
+            matches(&filter, scope, &SUBJECT);
+        }
+    }
+});

@@ -1,0 +1,35 @@
+//! PATCH bodies: operations travel as they were read, and what they leave is valid as it is.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use rollcall_scim::schema::{GROUP, GROUP_SCHEMA, ResourceType, USER, USER_SCHEMA};
+use rollcall_scim::{json, patch, validate};
+use serde_json::{Value, json};
+
+fuzz_target!(|body: &[u8]| {
+    let Ok(body) = json::parse(body) else { return };
+    let ada = json!({
+        "schemas": [USER_SCHEMA], "userName": "ada", "active": true, "name": {"givenName": "Ada"},
+        "emails": [{"value": "w@x", "type": "work", "primary": true}, {"value": "h@x", "type": "home"}],
+    });
+    patched(&USER, ada, body.clone());
+    patched(&GROUP, json!({"schemas": [GROUP_SCHEMA], "displayName": "Engines"}), body);
+});
+
+fn patched(resource_type: &ResourceType, resource: Value, body: Value) {
+    let Ok(operations) = patch::parse(resource_type, body) else { return };
+    let written = serde_json::to_string(&operations).expect("operations are JSON");
+    assert_eq!(serde_json::from_str::<Vec<patch::Operation>>(&written).expect("they are read as they are written"), operations);
+    let mut attributes = validate::resource(resource_type, resource).expect("the resource is valid");
+    let applied = patch::apply(resource_type, &mut attributes, &operations);
+    // What must not be missing is for the worker to say, which knows the resource.
+    let is_whole = validate::check_required(&resource_type.core.attributes, &attributes, "").is_ok();
+    if applied.is_err() || !is_whole {
+        return;
+    }
+    let mut left = attributes.clone();
+    left.insert("schemas".to_owned(), validate::schemas_of(resource_type, &attributes));
+    let again = validate::resource(resource_type, Value::Object(left));
+    assert_eq!(again.as_ref(), Ok(&attributes));
+}
