@@ -2,10 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
 
+use futures_util::{StreamExt, stream};
 use reqwest::Method;
-use rollcall_tests::Stack;
-use serde_json::Value;
+use rollcall_tests::client::{Call, user};
+use rollcall_tests::service::Service;
+use rollcall_tests::{Answer, Client, Stack};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use test_case::test_case;
 
 /// Puts what earlier steps saved in the place of `${name}`.
@@ -49,4 +54,67 @@ async fn a_clients_sequence_works_step_by_step(story: &str) {
         }
     }
     stack.auditor().await.compare_with_tables(&organization.id).await;
+}
+
+/// A connector as Entra ID's: several calls at once, each again after the time it is told where it was too fast.
+struct Connector {
+    client: Client,
+    told_to_wait: AtomicUsize,
+}
+
+impl Connector {
+    async fn patiently(&self, call: impl Fn() -> Call) -> Answer {
+        loop {
+            let answer = call().send().await;
+            if answer.status != 429 {
+                return answer;
+            }
+            self.told_to_wait.fetch_add(1, Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_secs(answer.header("retry-after").parse().unwrap())).await;
+        }
+    }
+
+    async fn find(&self, name: &str) -> Value {
+        let path = format!("/Users?filter=userName%20eq%20%22{name}%22");
+        self.patiently(|| self.client.call(Method::GET, &path)).await.expect(200)
+    }
+
+    /// Looks a user up, creates it, and disables it; where `times_out`, the creation is given up and made again, as if it had not been sent.
+    async fn provision(&self, name: &str, times_out: bool) {
+        assert_eq!(self.find(name).await["totalResults"], 0);
+        let create = || self.client.call(Method::POST, "/Users").json(&user(name));
+        if times_out {
+            // Whether it arrived, was refused or is still on its way: the connector does not know.
+            let _ = tokio::time::timeout(Duration::from_millis(2), create().try_send()).await;
+        }
+        let created = self.patiently(create).await;
+        match created.status {
+            409 if times_out => drop(created.expect_error(409, Some("uniqueness"))),
+            _ => drop(created.expect(201)),
+        }
+        let found = self.find(name).await;
+        assert_eq!(found["totalResults"], 1, "{found}");
+        let path = format!("/Users/{}", found["Resources"][0]["id"].as_str().unwrap());
+        let operations = json!([{"op": "Replace", "path": "active", "value": "False"}]);
+        let disable = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations});
+        let disabled = self.patiently(|| self.client.call(Method::PATCH, &path).json(&disable)).await;
+        assert!(matches!(disabled.status, 200 | 204), "{}", disabled.body);
+    }
+}
+
+#[tokio::test]
+async fn entra_is_told_how_fast_it_may_go_and_may_repeat_what_timed_out() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let (_api, url) = Service::api(&stack.instance, &[("ROLLCALL_API__CALLS_PER_SECOND", "150"), ("ROLLCALL_API__BURST", "40")]).await;
+    let connector = Connector { client: organization.client().at(&url), told_to_wait: AtomicUsize::new(0) };
+    stream::iter(0..90)
+        .for_each_concurrent(12, |n| {
+            let connector = &connector;
+            async move { connector.provision(&format!("employee{n}"), n % 3 == 0).await }
+        })
+        .await;
+    assert!(connector.told_to_wait.load(Ordering::Relaxed) > 0, "it was never too fast");
+    let auditor = stack.auditor().await;
+    assert_eq!(auditor.compare_with_tables(&organization.id).await, 90, "no user is there twice");
 }

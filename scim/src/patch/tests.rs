@@ -158,4 +158,26 @@ proptest! {
         let edit = json!({"op": "replace", "path": edit["path"], "value": edit["value"]});
         prop_assert_eq!(patched(json!([edit])).ok(), patched(json!([edit, edit])).ok());
     }
+
+    #[test]
+    fn what_is_added_and_removed_again_leaves_no_trace(
+        (path, chosen, value) in proptest::sample::select(vec![
+            ("nickName", "nickName", json!("Countess of Lovelace")),
+            ("name.middleName", "name.middleName", json!("Noel")),
+            ("name", "name.honorificPrefix", json!({"honorificPrefix": "Lady"})),
+            ("emails", "emails[value eq \"new@x\"]", json!([{"value": "new@x", "type": "other"}])),
+            ("phoneNumbers", "phoneNumbers", json!([{"value": "tel:+44"}, {"value": "tel:+45", "primary": true}])),
+            ("ims[type eq \"skype\"].value", "ims[type eq \"skype\"]", json!("ada")),
+            ("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:division",
+             "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:division", json!("Difference")),
+        ]),
+        edits in proptest::collection::vec(edits(), 0..4),
+    ) {
+        let (there, gone) = (json!({"op": "add", "path": path, "value": value}), json!({"op": "remove", "path": chosen}));
+        let edited = |more: &[Value]| patched(Value::Array(edits.iter().chain(more).cloned().collect()));
+        let before = if edits.is_empty() { Ok(ada()) } else { edited(&[]) };
+        prop_assume!(before.is_ok());
+        prop_assert_ne!(&edited(std::slice::from_ref(&there)), &before);
+        prop_assert_eq!(edited(&[there, gone]), before);
+    }
 }

@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use rollcall_events::actor::Actor;
 use rollcall_events::log::EventType;
 use rollcall_events::request::{IfMatch, Request, RequestBody, SettingsRequested, UserOperation, UserRequested};
@@ -180,4 +181,30 @@ fn settings_need_an_organisation_and_free_names() {
     assert_eq!(status(&story.happens(workspace("LEGAL"))), 409);
     let stranger = decide(&State::default(), &story.request(workspace("Legal")));
     assert_eq!(status(&stranger), 404);
+}
+
+proptest! {
+    /// One operation that cannot be done undoes all before it: neither the user nor its version changes.
+    #[test]
+    fn a_patch_that_fails_changes_nothing(
+        done in proptest::collection::vec(proptest::sample::select(vec![
+            json!({"op": "replace", "path": "title", "value": "Lady"}),
+            json!({"op": "add", "path": "emails", "value": [{"value": "new@x"}]}),
+            json!({"op": "replace", "path": "userName", "value": "augusta"}),
+            json!({"op": "replace", "path": "active", "value": false}),
+        ]), 0..4),
+        failing in proptest::sample::select(vec![
+            json!({"op": "replace", "path": "emails[type sw \"fax\"].display", "value": "x"}),
+            json!({"op": "replace", "path": "userName", "value": "Charles"}),
+            json!({"op": "add", "path": format!("{ROLLCALL_SCHEMA}:workspaces"), "value": [{"value": WorkspaceId(Uuid::from_u128(99))}]}),
+        ]),
+    ) {
+        let mut story = Story::new();
+        story.create(8, json!({"userName": "charles"}));
+        let created = story.create(7, json!({"userName": "ada", "title": "Countess"}));
+        let failed = story.patch(7, Value::Array(done.into_iter().chain([failing]).collect()));
+        prop_assert_eq!(failed.event_type, EventType::RequestRejected);
+        let looked_at = story.patch(7, json!([{"op": "replace", "path": "title", "value": "Countess"}]));
+        prop_assert_eq!(shown(&looked_at), shown(&created));
+    }
 }
