@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a demo organization with two workspaces and a token, once, and remembers them in an env file; then provisions three users by SCIM.
+# Makes a demo organization with two workspaces, a token and an auditor, once, and remembers them in an env file; then provisions three users by SCIM.
 # Needs rollcall-worker with its settings in the environment, and ROLLCALL_URL. Used by ./dev up and by docker compose alike.
 #   demo.sh ENV-FILE [MORE LINES FOR IT...]
 set -euo pipefail
@@ -17,10 +17,12 @@ if [ ! -e "$env_file" ]; then
   rollcall-worker workspace create --organization "$organization" Sales >/dev/null
   token=$(rollcall-worker token issue --organization "$organization" --label Demo --default-workspace "$marketing" \
     --service-origin hr.example.com | value token)
+  auditor=$(rollcall-worker auditor-token issue --organization "$organization" --label "Demo auditor" | value token)
   (
     umask 077
     printf '%s\n' "# For scripts to source." "export ROLLCALL_URL=$ROLLCALL_URL" "export ROLLCALL_TOKEN=$token" \
-      "export ROLLCALL_ORIGIN=hr.example.com" "export ROLLCALL_ORGANIZATION=$organization" "$@" >"$env_file.new"
+      "export ROLLCALL_ORIGIN=hr.example.com" "export ROLLCALL_ORGANIZATION=$organization" \
+      "export ROLLCALL_AUDIT_URL=${ROLLCALL_URL%/scim/v2}/audit/v1" "export ROLLCALL_AUDITOR_TOKEN=$auditor" "$@" >"$env_file.new"
   )
   mv "$env_file.new" "$env_file"
 fi

@@ -7,6 +7,7 @@ use rollcall_service::logging;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+mod audit;
 mod auth;
 mod desk;
 mod error;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tracing_actix_web::TracingLogger;
 use utoipa_swagger_ui::SwaggerUi;
 
+use crate::audit;
 use crate::auth::{Denials, Door, Limits, Tokens, follow_changes, gate};
 use crate::desk::Desk;
 use crate::health::{self, Health};
@@ -100,6 +101,7 @@ fn http(
             .route("/healthz", web::get().to(health::alive))
             .route("/readyz", web::get().to(health::ready))
             .service(web::scope(BASE_PATH).wrap(from_fn(gate)).configure(scim::routes).default_service(web::to(scim::no_endpoint)))
+            .configure(audit::routes)
             .default_service(web::to(scim::no_endpoint))
     };
     let listen = |error| ServeError::Listen { address: settings.listen, error };

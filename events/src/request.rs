@@ -186,7 +186,16 @@ pub enum SettingsRequested {
         /// What it may be used for.
         settings: TokenSettings,
     },
-    /// The end of a token.
+    /// A new auditor's token.
+    IssueAuditorToken {
+        /// The id that it is to have.
+        token_id: TokenId,
+        /// The digest of its secret.
+        digest: TokenDigest,
+        /// Where and for how long it may be used.
+        settings: AuditorTokenSettings,
+    },
+    /// The end of a token of either kind.
     RevokeToken {
         /// Which.
         token_id: TokenId,
@@ -209,6 +218,19 @@ pub struct TokenSettings {
     pub allow_list: Option<AllowList>,
     /// The shape that the caller speaks.
     pub dialect: Dialect,
+    /// When it ends of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What an administrator chooses for an auditor's token. It reads the log of its organisation and can do nothing else.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuditorTokenSettings {
+    /// A name for people.
+    pub label: String,
+    /// The addresses that it may be used from; `None` for any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow_list: Option<AllowList>,
     /// When it ends of itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,

@@ -49,6 +49,11 @@ impl Client {
         Self { http: reqwest::Client::new(), base, token: token.to_owned(), origin: origin.map(str::to_owned) }
     }
 
+    /// A caller of the auditors' endpoints.
+    pub fn auditor(url: &str, token: &str) -> Self {
+        Self { http: reqwest::Client::new(), base: format!("{url}/audit/v1"), token: token.to_owned(), origin: None }
+    }
+
     /// The same caller at another address.
     #[must_use]
     pub fn at(&self, url: &str) -> Self {

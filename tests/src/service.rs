@@ -28,6 +28,13 @@ fn worker_command(instance: &Instance) -> Command {
     command
 }
 
+/// Runs `rollcall-verify`; its exit code, and what it printed.
+pub fn verify(arguments: &[&str]) -> (i32, String) {
+    let output = Command::new(binary("rollcall-verify")).args(arguments).output().unwrap();
+    let printed = [output.stdout, output.stderr].concat();
+    (output.status.code().unwrap(), String::from_utf8(printed).unwrap())
+}
+
 impl Service {
     fn spawn(mut command: Command, instance: &Instance, name: &str) -> Self {
         let log = std::fs::File::options().create(true).append(true).open(instance.dir().join("log").join(format!("{name}.log"))).unwrap();
@@ -100,6 +107,11 @@ pub fn answers(instance: &Instance, arguments: &[&str]) -> Vec<Value> {
     let output = command(instance, arguments);
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Runs a command of `rollcall-worker` that needs the owner of the database.
+pub fn owner_command(instance: &Instance, arguments: &[&str]) -> Output {
+    worker_command(instance).args(arguments).envs(instance.migration_settings()).output().unwrap()
 }
 
 /// Brings the database to the newest schema.

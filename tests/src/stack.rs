@@ -92,6 +92,24 @@ impl Organization {
         (issued["id"].as_str().unwrap().to_owned(), issued["token"].as_str().unwrap().to_owned())
     }
 
+    /// Issues an auditor's token, with more flags; its id and the token.
+    pub fn issue_for_auditor(&self, flags: &[&str]) -> (String, String) {
+        let mut arguments = vec!["auditor-token", "issue", "--organization", &self.id, "--label", "auditor"];
+        arguments.extend(flags);
+        let issued = answers(&self.instance, &arguments).remove(0);
+        (issued["id"].as_str().unwrap().to_owned(), issued["token"].as_str().unwrap().to_owned())
+    }
+
+    /// An auditor with a token of its own.
+    pub fn auditor(&self) -> Client {
+        Client::auditor(&self.url, &self.issue_for_auditor(&[]).1)
+    }
+
+    /// The public key that checkpoints are signed with.
+    pub fn checkpoint_key(&self) -> String {
+        std::fs::read_to_string(self.instance.dir().join("checkpoint.pub")).unwrap().trim().to_owned()
+    }
+
     /// Maps a group to workspaces, each given as `ID` or `ID=permission,permission`.
     pub fn map_group(&self, group: &str, workspaces: &[&str]) {
         let mut arguments = vec!["group", "map", "--organization", &self.id, group];

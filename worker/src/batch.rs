@@ -66,7 +66,7 @@ async fn attempt(store: &Store, requests: &[Request]) -> Result<Vec<Outcome>, St
 
 /// Writes the log, then the projections, and commits: the statements are polled, and so run, in this order.
 async fn write(store: &Store, appendix: &Appendix, projection: &Projection) -> Result<(), StoreError> {
-    let commit = projection.commit();
+    let commit = projection.commit(appendix.sizes());
     try_join!(appendix.write(store), projection.write(store), store.command(&commit)).map(|_| ())
 }
 

@@ -86,7 +86,11 @@ const ORGANIZATIONS: &str = "SELECT id, name, created_at FROM organizations WHER
 const TOKENS: &str = "
     SELECT t.organization_id, t.id, t.revoked_at
     FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
-    JOIN scim_tokens t ON t.organization_id = k.organization_id AND t.id = k.id";
+    JOIN scim_tokens t ON t.organization_id = k.organization_id AND t.id = k.id
+    UNION ALL
+    SELECT t.organization_id, t.id, t.revoked_at
+    FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
+    JOIN auditor_tokens t ON t.organization_id = k.organization_id AND t.id = k.id";
 
 /// A request that is in the log already.
 pub(crate) struct Recorded {
@@ -235,7 +239,7 @@ impl Touched {
                 self.tokens.insert((organization, *token_id));
                 self.workspaces.insert((organization, settings.default_workspace));
             }
-            SettingsRequested::RevokeToken { token_id } => {
+            SettingsRequested::IssueAuditorToken { token_id, .. } | SettingsRequested::RevokeToken { token_id } => {
                 self.tokens.insert((organization, *token_id));
             }
         }
@@ -302,18 +306,11 @@ async fn read(store: &Store, touched: &Touched) -> Result<Loaded, StoreError> {
         async { store.query_if(!tokens.0.is_empty(), TOKENS, &[&tokens.0, &tokens.1]).await },
     )?;
     let mut state = State::default();
-    for row in &users {
-        let Json(resource) = row.try_get("resource")?;
-        state.apply(row.try_get("organization_id")?, &Change::PutUser(User { id: row.try_get("id")?, resource: Arc::new(resource) }));
-    }
+    load_users(&mut state, &users)?;
     for row in &known {
         state.load_known_user(row.try_get("organization_id")?, row.try_get("id")?);
     }
-    for row in &groups {
-        let Json(resource) = row.try_get("resource")?;
-        let group = Group { id: row.try_get("id")?, resource: Arc::new(resource) };
-        state.apply(row.try_get("organization_id")?, &Change::PutGroup { group, added: Vec::new(), removed: Vec::new() });
-    }
+    load_groups(&mut state, &groups)?;
     for row in &members {
         state.load_member(row.try_get("organization_id")?, row.try_get("group_id")?, row.try_get("user_id")?);
     }
@@ -333,6 +330,41 @@ async fn read(store: &Store, touched: &Touched) -> Result<Loaded, StoreError> {
         recorded: recorded.iter().map(recorded_request).collect::<Result<_, _>>()?,
         state,
     })
+}
+
+/// The users and groups of an organisation that are known by these ids.
+///
+/// # Errors
+/// Where Postgres fails or holds something that cannot be read.
+pub(crate) async fn subjects(
+    store: &Store,
+    organization: OrganizationId,
+    users: &[UserId],
+    groups: &[GroupId],
+) -> Result<State, StoreError> {
+    let mut state = State::default();
+    let (of_users, of_groups, none) = (vec![organization; users.len()], vec![organization; groups.len()], Vec::<String>::new());
+    let no_names: Vec<OrganizationId> = Vec::new();
+    load_users(&mut state, &store.query(USERS, &[&of_users, &users, &no_names, &none]).await?)?;
+    load_groups(&mut state, &store.query(GROUPS, &[&of_groups, &groups, &no_names, &none]).await?)?;
+    Ok(state)
+}
+
+fn load_users(state: &mut State, rows: &[Row]) -> Result<(), StoreError> {
+    for row in rows {
+        let Json(resource) = row.try_get("resource")?;
+        state.apply(row.try_get("organization_id")?, &Change::PutUser(User { id: row.try_get("id")?, resource: Arc::new(resource) }));
+    }
+    Ok(())
+}
+
+fn load_groups(state: &mut State, rows: &[Row]) -> Result<(), StoreError> {
+    for row in rows {
+        let Json(resource) = row.try_get("resource")?;
+        let group = Group { id: row.try_get("id")?, resource: Arc::new(resource) };
+        state.apply(row.try_get("organization_id")?, &Change::PutGroup { group, added: Vec::new(), removed: Vec::new() });
+    }
+    Ok(())
 }
 
 fn head(row: &Row) -> Result<(OrganizationId, CompactRange), StoreError> {

@@ -6,6 +6,7 @@ use clap::Parser;
 use std::process::ExitCode;
 
 mod batch;
+mod checkpoints;
 mod commands;
 mod consume;
 mod dead;
@@ -13,9 +14,12 @@ mod decide;
 mod load;
 mod project;
 mod record;
+mod replay;
 mod reply;
 mod settings;
 mod store;
+mod tiles;
+mod verify;
 mod work;
 
 use commands::Cli;

@@ -1,6 +1,8 @@
 //! Records decisions in the log: gives each its place, hashes it, writes all of them in one statement.
 
+use futures_util::try_join;
 use rollcall_events::actor::Actor;
+use rollcall_events::log::tile::NewTiles;
 use rollcall_events::log::{CompactRange, Hash, Header, OutcomeKind, Salt, canonical, commitment};
 use rollcall_events::request::Request;
 use rollcall_events::{EventId, OrganizationId, Timestamp};
@@ -10,7 +12,8 @@ use tokio_postgres::types::{Json, ToSql};
 use uuid::Uuid;
 
 use crate::decide::Decision;
-use crate::store::{RawJson, Store, StoreError, array_text};
+use crate::store::{RawJson, Store, StoreError, array_text, place};
+use crate::tiles::TileColumns;
 
 /// Every statement of this room, to be prepared.
 pub(crate) const STATEMENTS: &[&str] = &[APPEND];
@@ -62,6 +65,7 @@ struct Columns {
 /// The part of the log that a batch appends.
 pub(crate) struct Appendix {
     heads: HashMap<OrganizationId, CompactRange>,
+    tiles: HashMap<OrganizationId, NewTiles>,
     recorded_at: Timestamp,
     salts: Vec<Salt>,
     columns: Columns,
@@ -73,7 +77,7 @@ impl Appendix {
     /// # Errors
     /// Where the system has no randomness to give.
     pub(crate) fn at(heads: HashMap<OrganizationId, CompactRange>, recorded_at: Timestamp, entries: usize) -> Result<Self, StoreError> {
-        Ok(Self { heads, recorded_at, salts: Salt::generate(entries)?, columns: Columns::default() })
+        Ok(Self { heads, tiles: HashMap::new(), recorded_at, salts: Salt::generate(entries)?, columns: Columns::default() })
     }
 
     /// Whether nothing was appended.
@@ -105,18 +109,29 @@ impl Appendix {
             commitment: commitment(salt, &payload),
         };
         let leaf = header.leaf()?;
-        head.append(leaf);
+        self.tiles.entry(request.organization_id).or_default().append(head, leaf);
         let seq = header.seq;
         self.columns.push(header, RawJson(payload), salt, leaf);
         Ok(seq)
     }
 
-    /// Writes the entries and moves the heads.
+    /// The organisations whose logs grow, and their new sizes.
+    pub(crate) fn sizes(&self) -> impl Iterator<Item = (OrganizationId, u64)> {
+        self.tiles.keys().filter_map(|id| Some((*id, self.heads.get(id)?.size())))
+    }
+
+    /// Writes the entries, moves the heads, and stores what became complete of the trees: the futures are polled in this order, and so the statements run in it.
     pub(crate) async fn write(&self, store: &Store) -> Result<(), StoreError> {
+        let mut tiles = TileColumns::default();
+        self.tiles.iter().for_each(|(organization, new)| tiles.push(*organization, new));
+        try_join!(self.write_entries(store), tiles.write(store)).map(|_| ())
+    }
+
+    async fn write_entries(&self, store: &Store) -> Result<(), StoreError> {
         let c = &self.columns;
         let version = i16::try_from(SCHEMA_VERSION).unwrap_or(i16::MAX);
         let organizations: Vec<_> = self.heads.keys().copied().collect();
-        let sizes: Vec<_> = self.heads.values().map(|head| i64::try_from(head.size()).unwrap_or(i64::MAX)).collect();
+        let sizes: Vec<_> = self.heads.values().map(|head| place(head.size())).collect();
         let peaks: Vec<_> = self.heads.values().map(|head| array_text(head.peaks().iter().map(|peak| format!("\\x{peak}")))).collect();
         let parameters: [&(dyn ToSql + Sync); 19] = [
             &c.organization_id,
@@ -146,7 +161,7 @@ impl Appendix {
 impl Columns {
     fn push(&mut self, header: Header, payload: RawJson, salt: Salt, leaf: Hash) {
         self.organization_id.push(header.organization_id);
-        self.seq.push(i64::try_from(header.seq).unwrap_or(i64::MAX));
+        self.seq.push(place(header.seq));
         self.event_id.push(header.event_id);
         self.event_type.push(header.event_type.as_str());
         self.subject_type.push(header.subject_type.map(rollcall_events::log::SubjectType::as_str));

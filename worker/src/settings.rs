@@ -1,8 +1,9 @@
 //! The worker's settings: what each means, and its default, stands in `default.toml`. Checked before anything starts.
 
+use rollcall_events::log::checkpoint::SigningKeys;
 use rollcall_service::logging::LogFormat;
 use rollcall_service::settings::{SettingsError, in_range, read};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::path::Path;
 
@@ -16,6 +17,10 @@ pub(crate) struct Settings {
     pub(crate) batch_size: u16,
     pub(crate) hold_seconds: u64,
     pub(crate) command_timeout_seconds: u64,
+    checkpoint_keys: SecretString,
+    checkpoint_key_file: String,
+    pub(crate) checkpoint_seconds: u64,
+    pub(crate) checkpoint_events: u64,
     pub(crate) log_format: LogFormat,
     pub(crate) migrate: Migrate,
 }
@@ -39,6 +44,20 @@ impl Settings {
         in_range("batch_size", settings.batch_size, 1, 2000)?;
         in_range("hold_seconds", settings.hold_seconds, 1, 1200)?;
         in_range("command_timeout_seconds", settings.command_timeout_seconds, 1, 600)?;
+        in_range("checkpoint_seconds", settings.checkpoint_seconds, 1, 3600)?;
+        in_range("checkpoint_events", settings.checkpoint_events, 1, 1_000_000_000)?;
         Ok(settings)
+    }
+
+    /// The keys that sign checkpoints: those of the setting, then those of the file.
+    pub(crate) fn signing_keys(&self) -> Result<SigningKeys, SettingsError> {
+        let file = match self.checkpoint_key_file.as_str() {
+            "" => String::new(),
+            path => std::fs::read_to_string(path)
+                .map_err(|error| SettingsError::malformed("checkpoint_key_file", format!("{path}: {error}")))?,
+        };
+        let keys: Vec<SecretString> =
+            self.checkpoint_keys.expose_secret().split_whitespace().chain(file.split_whitespace()).map(SecretString::from).collect();
+        SigningKeys::read(&keys).map_err(|error| SettingsError::malformed("checkpoint_keys", error))
     }
 }

@@ -1,6 +1,7 @@
 //! The worker's connection to Postgres: one per partition, with every statement prepared.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -8,12 +9,13 @@ use std::time::Duration;
 use bytes::{BufMut, BytesMut};
 use secrecy::{ExposeSecret, SecretString};
 use std::error::Error;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{IsNull, ToSql, Type, accepts, to_sql_checked};
-use tokio_postgres::{Client, NoTls, Row, Statement};
+use tokio_postgres::{AsyncMessage, Client, NoTls, Row, Statement};
 
 use crate::decide::MalformedFact;
-use crate::{load, project, record};
+use crate::{load, project, record, tiles};
 use rollcall_events::log::{InvalidRange, NotCanonical};
 
 /// How long to try to reach the server before a connection attempt has failed.
@@ -22,6 +24,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Key look-ups are all that the worker reads, and to plan every batch anew would cost more than to run it.
 const SESSION: &str = "SET statement_timeout = '60s'; SET jit = off; SET plan_cache_mode = force_generic_plan;
     SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off";
+
+/// How queries over many rows are planned, and how look-ups by key are.
+const WHOLE_TABLES: &str = "SET statement_timeout = 0; SET enable_seqscan = on; SET enable_hashjoin = on; SET enable_mergejoin = on";
+const KEYS: &str = "SET statement_timeout = '60s'; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off";
 
 /// A connection that is ready to apply batches.
 pub(crate) struct Store {
@@ -51,6 +57,9 @@ pub(crate) enum StoreError {
     /// What is stored cannot be read.
     #[error("a stored value cannot be read: {0}")]
     Unreadable(String),
+    /// Somebody else replays.
+    #[error("another replay or verification is running")]
+    Busy,
     /// The decision itself failed.
     #[error("the decision panicked")]
     Panicked,
@@ -75,13 +84,28 @@ impl StoreError {
                 None => !error.is_closed() && error.to_string().contains("serializing parameter"),
             },
             Self::NotCanonical(_) | Self::Malformed(_) | Self::Panicked => true,
-            Self::Head(_) | Self::NoRandomness(_) | Self::Unreadable(_) => false,
+            Self::Head(_) | Self::NoRandomness(_) | Self::Unreadable(_) | Self::Busy => false,
         }
     }
 }
 
+/// A place in a log, or its size, as the database counts.
+pub(crate) fn place(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}
+
 fn class(code: &SqlState) -> &str {
     code.code().get(..2).unwrap_or_default()
+}
+
+fn config(url: &SecretString, name: &str) -> Result<tokio_postgres::Config, tokio_postgres::Error> {
+    let mut config = tokio_postgres::Config::from_str(url.expose_secret())?;
+    config
+        .application_name(name)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .keepalives_idle(Duration::from_secs(30))
+        .tcp_user_timeout(Duration::from_mins(1));
+    Ok(config)
 }
 
 /// Opens a connection and drives it in the background until either side closes it.
@@ -89,13 +113,7 @@ fn class(code: &SqlState) -> &str {
 /// # Errors
 /// Where the address is malformed or the server cannot be reached.
 pub(crate) async fn connect(url: &SecretString, name: &str) -> Result<Client, tokio_postgres::Error> {
-    let mut config = tokio_postgres::Config::from_str(url.expose_secret())?;
-    config
-        .application_name(name)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .keepalives_idle(Duration::from_secs(30))
-        .tcp_user_timeout(Duration::from_mins(1));
-    let (client, connection) = config.connect(NoTls).await?;
+    let (client, connection) = config(url, name)?.connect(NoTls).await?;
     tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::warn!(error = describe(&error), "a connection to postgres ended");
@@ -104,16 +122,59 @@ pub(crate) async fn connect(url: &SecretString, name: &str) -> Result<Client, to
     Ok(client)
 }
 
+/// A connection that hears what is told on a channel.
+pub(crate) struct Listener {
+    /// The connection, for queries.
+    pub(crate) client: Client,
+    told: UnboundedReceiver<String>,
+}
+
+impl Listener {
+    /// Connects and listens.
+    ///
+    /// # Errors
+    /// Where the server cannot be reached.
+    pub(crate) async fn open(url: &SecretString, name: &str, channel: &str) -> Result<Self, tokio_postgres::Error> {
+        let (client, mut connection) = config(url, name)?.connect(NoTls).await?;
+        let (tell, told) = unbounded_channel();
+        tokio::spawn(async move {
+            while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+                if let AsyncMessage::Notification(notification) = message {
+                    // Whoever no longer listens has dropped the client too.
+                    let _ = tell.send(notification.payload().to_owned());
+                }
+            }
+        });
+        client.batch_execute(&format!("LISTEN {channel}")).await?;
+        Ok(Self { client, told })
+    }
+
+    /// What is told next; `None` once the connection has ended.
+    pub(crate) async fn next(&mut self) -> Option<String> {
+        self.told.recv().await
+    }
+}
+
 impl Store {
     /// Connects and prepares every statement.
     ///
     /// # Errors
     /// Where the server cannot be reached or the schema is not there yet.
     pub(crate) async fn connect(url: &SecretString, name: &str) -> Result<Self, StoreError> {
+        Self::connect_in(url, name, "rollcall").await
+    }
+
+    /// The same in other schemas: what a statement names is looked for in them in turn.
+    ///
+    /// # Errors
+    /// Where the server cannot be reached or something that is named is not there.
+    pub(crate) async fn connect_in(url: &SecretString, name: &str, search_path: &str) -> Result<Self, StoreError> {
         let client = connect(url, name).await?;
-        client.batch_execute(SESSION).await?;
+        client.batch_execute(&format!("{SESSION}; SET search_path = {search_path}")).await?;
         let mut statements = HashMap::new();
-        for sql in load::STATEMENTS.iter().chain(record::STATEMENTS).chain(project::STATEMENTS.into_iter().flatten()) {
+        for sql in
+            load::STATEMENTS.iter().chain(record::STATEMENTS).chain(tiles::STATEMENTS).chain(project::STATEMENTS.into_iter().flatten())
+        {
             statements.insert(*sql, client.prepare(sql).await?);
         }
         Ok(Self { client, statements, batches: AtomicU64::new(0) })
@@ -137,6 +198,14 @@ impl Store {
     /// Runs statements without parameters, such as COMMIT.
     pub(crate) async fn command(&self, sql: &str) -> Result<(), StoreError> {
         Ok(self.client.batch_execute(sql).await?)
+    }
+
+    /// Runs a query that was made for once, as it is planned best for the tables as they are.
+    pub(crate) async fn query_once(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, StoreError> {
+        self.client.batch_execute(WHOLE_TABLES).await?;
+        let rows = self.client.query(sql, parameters).await;
+        self.client.batch_execute(KEYS).await?;
+        Ok(rows?)
     }
 
     /// Runs a prepared query. Several that are polled together go to the server in one round trip, in the order of their first poll.

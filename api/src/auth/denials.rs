@@ -1,6 +1,7 @@
 //! Refusals at the door, counted up and put into the log at intervals, so that a flood of bad calls cannot fill it.
 
 use rollcall_events::actor::Actor;
+use rollcall_events::origin::ServiceOrigin;
 use rollcall_events::request::{AccessDenied, Denial, Request, RequestBody};
 use rollcall_events::{EventId, OrganizationId, Timestamp, TokenId};
 use std::collections::HashMap;
@@ -16,9 +17,24 @@ const MAX_PLACES: usize = 32;
 /// How many entries at all: beyond, the token is not told apart either.
 const MAX_ENTRIES: usize = 256;
 
+/// What is known of the token that a refused call presented.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Presented<'a> {
+    pub(super) organization_id: OrganizationId,
+    pub(super) id: TokenId,
+    pub(super) label: &'a str,
+    pub(super) origin: Option<&'a ServiceOrigin>,
+}
+
+impl<'a> From<&'a KnownToken> for Presented<'a> {
+    fn from(token: &'a KnownToken) -> Self {
+        Self { organization_id: token.organization_id, id: token.id, label: &token.label, origin: Some(&token.service_origin) }
+    }
+}
+
 /// A call that was refused.
 pub(super) struct Refused<'a> {
-    pub(super) token: Option<&'a KnownToken>,
+    pub(super) token: Option<Presented<'a>>,
     pub(super) reason: Denial,
     pub(super) address: Option<IpAddr>,
 }
@@ -53,8 +69,8 @@ impl Denials {
         let organization_id = token.map_or(OrganizationId::SYSTEM, |token| token.organization_id);
         let key = Key { organization_id, token_id: token.map(|token| token.id), reason, address };
         let tally = Tally {
-            label: token.map(|token| token.label.clone()),
-            service_origin: token.map(|token| token.service_origin.to_string()),
+            label: token.map(|token| token.label.to_owned()),
+            service_origin: token.and_then(|token| token.origin).map(ToString::to_string),
             count: 1,
             first_at: now,
             last_at: now,

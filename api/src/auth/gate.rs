@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::bearer::bearer;
-use super::denials::{Denials, Refused};
+use super::denials::{Denials, Presented, Refused};
 use super::origin::Stated;
 use super::tokens::{KnownToken, Tokens};
 use super::{Caller, Limits, Proxies};
@@ -60,7 +60,7 @@ impl Door {
             }
             (token, verdict) => {
                 let reason = verdict.err().unwrap_or(Denial::UnknownToken);
-                self.denials.count(&Refused { token: token.as_deref(), reason, address });
+                self.denials.count(&Refused { token: token.as_deref().map(Presented::from), reason, address });
                 Err(match reason {
                     Denial::MissingOrigin | Denial::WrongOrigin | Denial::WrongAddress => ApiError::WrongPlace,
                     _ => ApiError::Unauthenticated { presented: true },

@@ -3,6 +3,7 @@
 //! [`gate`] stands before every SCIM route, so that a body is not even read before its caller is known; a handler gets the [`Caller`] that it let in.
 
 mod address;
+mod auditor;
 mod bearer;
 mod caller;
 mod denials;
@@ -12,6 +13,7 @@ mod origin;
 mod tokens;
 
 pub(crate) use address::{Proxies, ProxyHeader};
+pub(crate) use auditor::{Auditor, audit_gate};
 pub(crate) use caller::Caller;
 pub(crate) use denials::Denials;
 pub(crate) use gate::{Door, gate};

@@ -1,5 +1,6 @@
 //! The description of every endpoint (`OpenAPI` 3.1), made of the schemas that drive everything else, at `/openapi.json`; a page to read it at `/docs`.
 
+mod audit;
 mod schemas;
 
 use rollcall_scim::schema::ResourceType;
@@ -75,6 +76,7 @@ fn paths() -> Value {
         get["security"] = json!([]);
         paths.insert(path.to_owned(), json!({"get": get}));
     }
+    paths.extend(audit::paths());
     Value::Object(paths)
 }
 

@@ -5,19 +5,26 @@ mod events;
 mod filter_sql;
 mod find;
 mod list;
+mod log;
 mod table;
+mod tree;
 mod workspaces;
 
 pub(crate) use events::{LogEntry, find_event};
 pub(crate) use find::{complete, find_by_id, find_by_key};
 pub(crate) use list::{ListError, ListQuery, Walks, list, single};
+pub(crate) use log::{Condition, Order, known_as, last_entries_of_users, log_entries, log_size, users_named};
 pub(crate) use table::{GROUPS, Table, USERS};
+pub(crate) use tree::{checkpoint, roots};
 pub(crate) use workspaces::{first_workspaces, workspaces_named};
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
+use rollcall_scim::{ScimError, ScimType};
+use rollcall_service::entries::MalformedEntry;
 use secrecy::{ExposeSecret, SecretString};
 use std::str::FromStr;
 use std::time::Duration;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::NoTlsStream;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, Connection, NoTls, Row, Socket};
@@ -56,10 +63,23 @@ pub(crate) enum ReadError {
     Malformed(String),
 }
 
+impl From<MalformedEntry> for ReadError {
+    fn from(error: MalformedEntry) -> Self {
+        match error {
+            MalformedEntry::Column(error) => Self::Postgres(error),
+            unknown @ MalformedEntry::Unknown(_) => Self::Malformed(unknown.to_string()),
+        }
+    }
+}
+
 impl From<ReadError> for ApiError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Malformed(reason) => Self::Internal(reason),
+            ReadError::Postgres(error) if error.code() == Some(&SqlState::QUERY_CANCELED) => ApiError::Scim(ScimError::bad_request(
+                ScimType::TooMany,
+                "the query takes too long; narrow it down, by an attribute that is unique, a time or a subject",
+            )),
             error => {
                 tracing::warn!(%error, "a read failed");
                 Self::Unavailable("postgres")

@@ -16,6 +16,7 @@ mod users;
 pub(crate) use answer::SCIM_JSON;
 pub(crate) use dialect::Known;
 pub(crate) use headers::Prefer;
+pub(crate) use query::Parameters;
 
 use actix_web::HttpRequest;
 use actix_web::web::{Data, ServiceConfig, resource, route, to};

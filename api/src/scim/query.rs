@@ -17,7 +17,7 @@ use crate::error::ApiError;
 const SEARCH_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 
 /// The parameters, by their names in lower case: some identity providers spell them in a case of their own.
-pub(super) struct Parameters(HashMap<String, String>);
+pub(crate) struct Parameters(HashMap<String, String>);
 
 impl Parameters {
     /// Reads a query string.
@@ -67,7 +67,7 @@ impl Parameters {
     }
 
     /// One parameter, if it was given.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(&name.to_ascii_lowercase()).map(String::as_str)
     }
 

@@ -10,8 +10,9 @@ const PAYLOAD_CONTEXT: &str = "rollcall 2026 payload";
 #[serde(into = "String", try_from = "String")]
 pub struct Hash(pub(super) [u8; 32]);
 
-/// The random bytes that keep a commitment from being guessed; erased together with the payload.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// The random bytes that keep a commitment from being guessed; erased together with the payload. Written in lower-case hexadecimal.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Salt([u8; 16]);
 
 impl Hash {
@@ -71,6 +72,22 @@ impl fmt::Display for Hash {
 impl fmt::Debug for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+impl From<Salt> for String {
+    fn from(salt: Salt) -> Self {
+        format!("{:032x}", u128::from_be_bytes(salt.0))
+    }
+}
+
+impl TryFrom<String> for Salt {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        let is_salt = text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let number = u128::from_str_radix(&text, 16).ok().filter(|_| is_salt);
+        number.map(|number| Self(number.to_be_bytes())).ok_or("a salt is 32 hexadecimal digits")
     }
 }
 

@@ -66,7 +66,9 @@ names!(
         WorkspaceCreated = "WorkspaceCreated",
         /// A SCIM token was issued.
         TokenIssued = "TokenIssued",
-        /// A SCIM token was revoked.
+        /// A token was issued that an auditor reads the log with.
+        AuditorTokenIssued = "AuditorTokenIssued",
+        /// A token was revoked.
         TokenRevoked = "TokenRevoked",
         /// Calls were refused for want of authentication or from a wrong place.
         AccessDenied = "AccessDenied",

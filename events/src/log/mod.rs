@@ -5,11 +5,16 @@
 //! no value can stand for another.
 
 mod canonical;
+pub mod checkpoint;
+mod entry;
 mod hash;
 mod header;
+pub mod proof;
+pub mod tile;
 mod tree;
 
 pub use canonical::{NotCanonical, canonical};
+pub use entry::{Entry, Mismatch};
 pub use hash::{Hash, Salt, commitment};
 pub use header::{EventType, Header, OutcomeKind, SubjectType};
 pub use tree::{CompactRange, InvalidRange};

@@ -4,6 +4,7 @@
 //! each bit that is set in the size. An append costs one hash on average, whatever the size.
 
 use super::Hash;
+use super::proof::root_of;
 
 const NODE_CONTEXT: &str = "rollcall 2026 node";
 
@@ -47,10 +48,16 @@ impl CompactRange {
 
     /// Appends a leaf.
     pub fn append(&mut self, leaf: Hash) {
+        self.append_and_tell(leaf, |_, _| ());
+    }
+
+    /// Appends a leaf, and tells the height and the root of every subtree that is complete with it, the leaf itself apart.
+    pub fn append_and_tell(&mut self, leaf: Hash, mut complete: impl FnMut(u32, Hash)) {
         let merges = self.size.trailing_ones() as usize;
         let mut node = leaf;
-        for left in self.peaks.drain(self.peaks.len() - merges..).rev() {
+        for (height, left) in (1..).zip(self.peaks.drain(self.peaks.len() - merges..).rev()) {
             node = parent(left, node);
+            complete(height, node);
         }
         self.peaks.push(node);
         self.size += 1;
@@ -58,15 +65,17 @@ impl CompactRange {
 
     /// The root of the tree; of the empty tree, the hash of nothing.
     pub fn root(&self) -> Hash {
-        let mut peaks = self.peaks.iter().rev().copied();
-        let Some(last) = peaks.next() else {
-            return Hash(blake3::derive_key(NODE_CONTEXT, &[]));
-        };
-        peaks.fold(last, |right, left| parent(left, right))
+        root_of(self.peaks.iter().copied())
     }
 }
 
-fn parent(left: Hash, right: Hash) -> Hash {
+/// The root of the empty tree.
+pub(super) fn empty_root() -> Hash {
+    Hash(blake3::derive_key(NODE_CONTEXT, &[]))
+}
+
+/// The node above two others.
+pub(super) fn parent(left: Hash, right: Hash) -> Hash {
     let mut hasher = blake3::Hasher::new_derive_key(NODE_CONTEXT);
     hasher.update(&left.0).update(&right.0);
     Hash(hasher.finalize().into())

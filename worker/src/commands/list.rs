@@ -15,6 +15,9 @@ const TOKENS: &str = "
     SELECT id, label, default_workspace_id, service_origin, origin_required, allow_list, dialect, created_at, expires_at, revoked_at
     FROM scim_tokens WHERE organization_id = $1 ORDER BY created_at, id";
 
+const AUDITOR_TOKENS: &str = "
+    SELECT id, label, allow_list, created_at, expires_at, revoked_at FROM auditor_tokens WHERE organization_id = $1 ORDER BY created_at, id";
+
 const APPLICATION: &str = "rollcall-worker list";
 
 pub(super) async fn organizations(settings: &Settings) -> Result<(), CommandError> {
@@ -43,6 +46,20 @@ pub(super) async fn tokens(settings: &Settings, organization: OrganizationId) ->
             "origin_required": row.try_get::<_, bool>("origin_required")?,
             "allow_list": row.try_get::<_, Option<&str>>("allow_list")?,
             "dialect": row.try_get::<_, &str>("dialect")?,
+            "created_at": row.try_get::<_, Timestamp>("created_at")?,
+            "expires_at": row.try_get::<_, Option<Timestamp>>("expires_at")?,
+            "revoked_at": row.try_get::<_, Option<Timestamp>>("revoked_at")?,
+        }));
+    }
+    Ok(())
+}
+
+pub(super) async fn auditor_tokens(settings: &Settings, organization: OrganizationId) -> Result<(), CommandError> {
+    for row in connect(&settings.database_url, APPLICATION).await?.query(AUDITOR_TOKENS, &[&organization]).await? {
+        print(&json!({
+            "id": row.try_get::<_, TokenId>("id")?,
+            "label": row.try_get::<_, &str>("label")?,
+            "allow_list": row.try_get::<_, Option<&str>>("allow_list")?,
             "created_at": row.try_get::<_, Timestamp>("created_at")?,
             "expires_at": row.try_get::<_, Option<Timestamp>>("expires_at")?,
             "revoked_at": row.try_get::<_, Option<Timestamp>>("revoked_at")?,

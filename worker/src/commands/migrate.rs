@@ -1,13 +1,9 @@
 //! `migrate`: brings the database to the newest schema, as its owner, and sets the passwords of the services' roles.
 
-use rollcall_events::{OrganizationId, UserId};
-use rollcall_scim::resource::Attributes;
-use rollcall_scim::schema::USER;
-use rollcall_scim::search;
 use secrecy::{ExposeSecret, SecretString};
-use tokio_postgres::types::Json;
 
 use super::CommandError;
+use super::fill::{fill_keys, fill_tiles};
 use crate::settings::Migrate;
 use crate::store::connect;
 
@@ -26,6 +22,7 @@ pub(super) async fn migrate(settings: &Migrate) -> Result<(), CommandError> {
         tracing::info!("applied {migration}");
     }
     fill_keys(&client).await?;
+    fill_tiles(&mut client).await?;
     let passwords = [
         ("rollcall_api", &settings.api_password),
         ("rollcall_worker", &settings.worker_password),
@@ -36,29 +33,6 @@ pub(super) async fn migrate(settings: &Migrate) -> Result<(), CommandError> {
         set_password(&client, role, password).await?;
     }
     Ok(())
-}
-
-const WITHOUT_KEYS: &str = "SELECT organization_id, id, resource FROM users WHERE keys IS NULL LIMIT 10000";
-const SET_KEYS: &str = "
-    UPDATE users u SET keys = k.keys FROM unnest($1::uuid[], $2::uuid[], $3::jsonb[]) AS k (organization_id, id, keys)
-    WHERE u.organization_id = k.organization_id AND u.id = k.id";
-
-/// Gives users from before there were keys theirs: the database cannot make them, since it does not fold.
-async fn fill_keys(client: &tokio_postgres::Client) -> Result<(), CommandError> {
-    loop {
-        let rows = client.query(WITHOUT_KEYS, &[]).await?;
-        if rows.is_empty() {
-            return Ok(client.batch_execute("ALTER TABLE users ALTER COLUMN keys SET NOT NULL").await?);
-        }
-        let (mut organizations, mut ids, mut keys): (Vec<OrganizationId>, Vec<UserId>, Vec<_>) = Default::default();
-        for row in &rows {
-            let Json(resource): Json<Attributes> = row.try_get("resource")?;
-            organizations.push(row.try_get("organization_id")?);
-            ids.push(row.try_get("id")?);
-            keys.push(Json(search::keys(&USER, &resource)));
-        }
-        client.execute(SET_KEYS, &[&organizations, &ids, &keys]).await?;
-    }
 }
 
 /// Sends a verifier, so that neither the server nor its log sees the password. A verifier has no quotes in it.

@@ -2,17 +2,22 @@
 //! those that list read the database. Each answers one JSON object a line.
 
 mod ask;
+mod fill;
 mod list;
 mod migrate;
+mod replay;
 mod run;
 mod settings;
 
 use clap::{Args, Parser, Subcommand};
 use rollcall_events::address::AllowList;
+use rollcall_events::log::checkpoint::{InvalidKey, generate_key};
 use rollcall_events::origin::ServiceOrigin;
-use rollcall_events::request::SettingsRequested;
+use rollcall_events::request::{AuditorTokenSettings, SettingsRequested};
 use rollcall_events::token::Token;
 use rollcall_events::{GroupId, OrganizationId, Timestamp, TokenId, WorkspaceId};
+use rollcall_service::settings::SettingsError;
+use secrecy::ExposeSecret;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -36,6 +41,17 @@ pub(crate) enum Command {
     Run,
     /// Bring the database to the newest schema and set the roles' passwords.
     Migrate,
+    /// Rebuild what applications and the api read from the log, while the service runs, and make it alike or compare.
+    Replay(replay::ReplayCommand),
+    /// Check the logs from end to end, and that what applications and the api read is what they add up to.
+    Verify {
+        /// Only this organization; all where it is left out.
+        #[arg(long)]
+        organization: Option<OrganizationId>,
+    },
+    /// Make keys that sign checkpoints.
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Create or list organizations.
     #[command(subcommand)]
     Organization(OrganizationCommand),
@@ -48,6 +64,18 @@ pub(crate) enum Command {
     /// Issue, list or revoke SCIM tokens.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Issue, list or revoke the tokens that auditors read the log with.
+    #[command(subcommand)]
+    AuditorToken(AuditorTokenCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a pair of keys: the private one for the settings of the worker, the public one for auditors.
+    Generate {
+        /// The name of the signer, such as log.example.com.
+        name: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -95,6 +123,35 @@ pub(crate) enum TokenCommand {
     /// Issue a token; prints its id and, this once, the token itself.
     Issue(Box<IssueToken>),
     /// List an organization's tokens, without their secrets.
+    List {
+        #[arg(long)]
+        organization: OrganizationId,
+    },
+    /// Revoke a token at once.
+    Revoke {
+        #[arg(long)]
+        organization: OrganizationId,
+        token: TokenId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditorTokenCommand {
+    /// Issue a token; prints its id and, this once, the token itself.
+    Issue {
+        #[arg(long)]
+        organization: OrganizationId,
+        /// A name for people.
+        #[arg(long, value_parser = settings::name)]
+        label: String,
+        /// Allowed addresses: a comma-separated list of addresses, networks and first-last ranges.
+        #[arg(long)]
+        allow: Option<AllowList>,
+        /// When the token ends of itself, such as 2027-01-31T00:00:00Z.
+        #[arg(long)]
+        expires: Option<Timestamp>,
+    },
+    /// List an organization's auditors' tokens, without their secrets.
     List {
         #[arg(long)]
         organization: OrganizationId,
@@ -159,6 +216,12 @@ pub(crate) enum CommandError {
     Unwritable(#[from] serde_json::Error),
     #[error("the operating system gives no random bytes: {0}")]
     NoRandomness(#[from] getrandom::Error),
+    #[error("the database is not what its log adds up to; see the lines above")]
+    Differs,
+    #[error(transparent)]
+    Key(#[from] InvalidKey),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     #[error("the operating system gives no signals: {0}")]
     NoSignals(#[from] std::io::Error),
 }
@@ -171,6 +234,13 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), Comm
     match command {
         Command::Run => run::run(settings).await,
         Command::Migrate => migrate::migrate(&settings.migrate).await,
+        Command::Replay(command) => replay::replay(&settings, &command).await,
+        Command::Verify { organization } => replay::verify(&settings, organization).await,
+        Command::Key(KeyCommand::Generate { name }) => {
+            let (private, public) = generate_key(&name)?;
+            print(&serde_json::json!({"private_key": private.expose_secret(), "public_key": public}));
+            Ok(())
+        }
         Command::Organization(OrganizationCommand::Create { name }) => {
             let organization_id = OrganizationId::generate();
             ask::ask(&settings, OrganizationId::SYSTEM, SettingsRequested::CreateOrganization { organization_id, name }).await?;
@@ -193,7 +263,17 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), Comm
         }
         Command::Token(TokenCommand::Issue(issue)) => issue_token(&settings, *issue).await,
         Command::Token(TokenCommand::List { organization }) => list::tokens(&settings, organization).await,
-        Command::Token(TokenCommand::Revoke { organization, token }) => {
+        Command::AuditorToken(AuditorTokenCommand::Issue { organization, label, allow, expires }) => {
+            let (token, token_id) = (Token::generate()?, TokenId::generate());
+            let chosen = AuditorTokenSettings { label, allow_list: allow, expires_at: expires };
+            let request = SettingsRequested::IssueAuditorToken { token_id, digest: token.digest(), settings: chosen };
+            ask::ask(&settings, organization, request).await?;
+            print(&serde_json::json!({"id": token_id, "token": token.reveal()}));
+            Ok(())
+        }
+        Command::AuditorToken(AuditorTokenCommand::List { organization }) => list::auditor_tokens(&settings, organization).await,
+        Command::Token(TokenCommand::Revoke { organization, token })
+        | Command::AuditorToken(AuditorTokenCommand::Revoke { organization, token }) => {
             ask::ask(&settings, organization, SettingsRequested::RevokeToken { token_id: token }).await?;
             print(&serde_json::json!({"id": token, "revoked": true}));
             Ok(())

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::CommandError;
+use crate::checkpoints::keep_signing;
 use crate::consume::serve;
 use crate::settings::Settings;
 use rollcall_service::shutdown;
@@ -14,7 +15,9 @@ use rollcall_service::shutdown;
 pub(super) async fn run(settings: Settings) -> Result<(), CommandError> {
     let stop = shutdown::on_signal()?;
     let settings = Arc::new(settings);
-    join_all((0..settings.partitions).map(|partition| supervise(settings.clone(), partition, stop.clone()))).await;
+    let keys = settings.signing_keys()?;
+    let partitions = join_all((0..settings.partitions).map(|partition| supervise(settings.clone(), partition, stop.clone())));
+    tokio::join!(partitions, keep_signing(settings.clone(), keys, stop.clone()));
     Ok(())
 }
 

@@ -8,7 +8,9 @@ mod settings;
 mod state;
 mod users;
 
-pub(crate) use state::{Before, Change, Fact, Group, MalformedFact, Mapping, State, Token, User, Workspace, is_active, resource_of};
+pub(crate) use state::{
+    AuditorToken, Before, Change, Fact, Group, MalformedFact, Mapping, State, Token, User, Workspace, is_active, resource_of,
+};
 
 use rollcall_events::log::{EventType, SubjectType};
 use rollcall_events::request::{Request, RequestBody};

@@ -7,7 +7,7 @@ use rollcall_scim::fold::fold as fold_case;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::state::{Standing, State, Token, Workspace};
+use super::state::{AuditorToken, Standing, State, Token, Workspace};
 use super::{Decision, rejected};
 
 type Fact = (EventType, Value);
@@ -29,6 +29,7 @@ fn subject(settings: &SettingsRequested) -> ((SubjectType, Uuid), &'static str) 
         SettingsRequested::CreateWorkspace { workspace_id, .. } => ((SubjectType::Workspace, workspace_id.0), "createWorkspace"),
         SettingsRequested::MapGroup { group_id, .. } => ((SubjectType::Group, group_id.0), "mapGroup"),
         SettingsRequested::IssueToken { token_id, .. } => ((SubjectType::Token, token_id.0), "issueToken"),
+        SettingsRequested::IssueAuditorToken { token_id, .. } => ((SubjectType::Token, token_id.0), "issueAuditorToken"),
         SettingsRequested::RevokeToken { token_id } => ((SubjectType::Token, token_id.0), "revokeToken"),
     }
 }
@@ -71,6 +72,13 @@ fn attempt(state: &State, request: &Request, settings: &SettingsRequested) -> Re
             }
             let token = Token { id: *token_id, digest: *digest, settings: settings.clone(), created_at };
             Ok((EventType::TokenIssued, json!({"token": token})))
+        }
+        SettingsRequested::IssueAuditorToken { token_id, digest, settings } => {
+            if state.token(organization, *token_id).is_some() {
+                return Err(ScimError::uniqueness("there is a token with this id already"));
+            }
+            let token = AuditorToken { id: *token_id, digest: *digest, settings: settings.clone(), created_at };
+            Ok((EventType::AuditorTokenIssued, json!({"token": token})))
         }
         SettingsRequested::RevokeToken { token_id } => match state.token(organization, *token_id) {
             None => Err(ScimError::new(404, "there is no such token")),

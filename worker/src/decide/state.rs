@@ -2,7 +2,7 @@
 
 use rollcall_events::log::EventType;
 use rollcall_events::members::MEMBERS;
-use rollcall_events::request::TokenSettings;
+use rollcall_events::request::{AuditorTokenSettings, TokenSettings};
 use rollcall_events::token::TokenDigest;
 use rollcall_events::{GroupId, OrganizationId, Timestamp, TokenId, UserId, WorkspaceId};
 use rollcall_scim::fold::fold as fold_case;
@@ -51,6 +51,15 @@ pub(crate) struct Token {
     pub(crate) created_at: Timestamp,
 }
 
+/// An auditor's token.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct AuditorToken {
+    pub(crate) id: TokenId,
+    pub(crate) digest: TokenDigest,
+    pub(crate) settings: AuditorTokenSettings,
+    pub(crate) created_at: Timestamp,
+}
+
 /// Whether a token may still be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
@@ -69,6 +78,7 @@ pub(crate) enum Change {
     PutOrganization { id: OrganizationId, name: String, created_at: Timestamp },
     PutWorkspace(Workspace),
     PutToken(Token),
+    PutAuditorToken(AuditorToken),
     RevokeToken { id: TokenId, revoked_at: Timestamp },
 }
 
@@ -231,8 +241,8 @@ impl State {
                 self.workspace_names.insert((organization, fold_case(&workspace.name)), workspace.id);
                 self.workspaces.insert((organization, workspace.id), workspace.clone());
             }
-            Change::PutToken(token) => {
-                self.tokens.insert((organization, token.id), Standing::Valid);
+            Change::PutToken(Token { id, .. }) | Change::PutAuditorToken(AuditorToken { id, .. }) => {
+                self.tokens.insert((organization, *id), Standing::Valid);
             }
             Change::RevokeToken { id, revoked_at } => {
                 self.tokens.insert((organization, *id), Standing::RevokedAt(*revoked_at));
@@ -339,6 +349,7 @@ impl Fact {
             },
             EventType::WorkspaceCreated => Change::PutWorkspace(self.read("workspace")?),
             EventType::TokenIssued => Change::PutToken(self.read("token")?),
+            EventType::AuditorTokenIssued => Change::PutAuditorToken(self.read("token")?),
             EventType::TokenRevoked => Change::RevokeToken { id: TokenId(self.subject()?), revoked_at: self.read("revoked_at")? },
             EventType::AccessDenied | EventType::RequestRejected => return Ok(None),
         };

@@ -23,7 +23,7 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 use crate::decide::{Before, Change};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, place};
 use groups::Groups;
 use settings::Settings;
 use users::Users;
@@ -33,6 +33,8 @@ pub(crate) const STATEMENTS: [&[&str]; 3] = [users::STATEMENTS, groups::STATEMEN
 
 /// The channel that applications listen on.
 const APPLICATION_CHANNEL: &str = "rollcall_v1";
+/// The channel that tells how far each log has come: the organisation, a space, the size.
+pub(crate) const LOG_CHANNEL: &str = "rollcall_log";
 /// The channel that the api listens on.
 const SETTINGS_CHANNEL: &str = "rollcall_settings";
 
@@ -54,7 +56,7 @@ impl Projection {
                 self.users.put(organization, seq, user, before.and_then(Before::user));
             }
             Change::DeleteUser(id) => {
-                self.users.delete(organization, id);
+                self.users.delete(organization, id, before.and_then(Before::user));
                 self.groups.forget_user(organization, id);
             }
             Change::PutGroup { group, added, removed } => {
@@ -67,6 +69,7 @@ impl Projection {
             Change::PutOrganization { id, name, created_at } => self.settings.organizations.push((id, name, created_at)),
             Change::PutWorkspace(workspace) => self.settings.workspaces.push((organization, workspace)),
             Change::PutToken(token) => self.settings.tokens.push((organization, token)),
+            Change::PutAuditorToken(token) => self.settings.auditor_tokens.push((organization, token)),
             Change::RevokeToken { id, revoked_at } => {
                 self.settings.revoked.insert((organization, id), revoked_at);
             }
@@ -78,27 +81,24 @@ impl Projection {
         try_join!(self.settings.write(store), self.users.write(store), self.groups.write(store)).map(|_| ())
     }
 
-    /// Commits, and by that tells listening applications, and the apis that keep tokens in memory, whose organisation has changed.
-    pub(crate) fn commit(&self) -> String {
+    /// Commits, and by that tells listening applications, and the apis that keep tokens in memory, whose organisation has changed, and whoever follows the
+    /// logs how far they have come.
+    pub(crate) fn commit(&self, sizes: impl Iterator<Item = (OrganizationId, u64)>) -> String {
         let workspaces = self.settings.workspaces.iter().map(|row| row.0);
         let tokens = self.settings.tokens.iter().map(|row| row.0).chain(self.settings.revoked.keys().map(|key| key.0));
         let for_applications = self.users.organizations().chain(self.groups.organizations()).chain(workspaces.clone());
         let for_applications = for_applications.map(|organization| (APPLICATION_CHANNEL, organization));
         let for_apis = workspaces.chain(tokens).map(|organization| (SETTINGS_CHANNEL, organization));
         let told: BTreeSet<_> = for_applications.chain(for_apis).collect();
+        let logs = sizes.map(|(organization, size)| format!("NOTIFY {LOG_CHANNEL}, '{organization} {size}'; "));
         let notify = told.into_iter().map(|(channel, organization)| format!("NOTIFY {channel}, '{organization}'; "));
-        notify.chain(["COMMIT".to_owned()]).collect()
+        logs.chain(notify).chain(["COMMIT".to_owned()]).collect()
     }
 }
 
 async fn delete(store: &Store, sql: &'static str, keys: impl IntoIterator<Item = Key<Uuid>>) -> Result<(), StoreError> {
     let (organizations, ids): (Vec<_>, Vec<_>) = keys.into_iter().unzip();
     store.query_if(!ids.is_empty(), sql, &[&organizations, &ids]).await.map(|_| ())
-}
-
-/// A place in the log, as the database counts.
-fn place(seq: u64) -> i64 {
-    i64::try_from(seq).unwrap_or(i64::MAX)
 }
 
 fn timestamp(text: &str) -> Result<Timestamp, StoreError> {

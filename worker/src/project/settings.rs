@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use tokio_postgres::types::Json;
 
 use super::Key;
-use crate::decide::{Token, Workspace};
+use crate::decide::{AuditorToken, Token, Workspace};
 use crate::store::{Store, StoreError};
 
 /// Every statement of this room, to be prepared.
-pub(crate) const STATEMENTS: &[&str] = &[PUT_ORGANIZATIONS, PUT_WORKSPACES, PUT_TOKENS, REVOKE_TOKENS];
+pub(crate) const STATEMENTS: &[&str] = &[PUT_ORGANIZATIONS, PUT_WORKSPACES, PUT_TOKENS, PUT_AUDITOR_TOKENS, REVOKE_TOKENS];
 
 const PUT_ORGANIZATIONS: &str = "
     INSERT INTO organizations (id, name, created_at) SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[])";
@@ -31,10 +31,19 @@ const PUT_TOKENS: &str = "
             label text, default_workspace uuid, service_origin text, origin_required boolean, allow_list text, dialect text, expires_at timestamptz
         )";
 
+const PUT_AUDITOR_TOKENS: &str = "
+    INSERT INTO auditor_tokens (organization_id, id, digest, label, allow_list, created_at, expires_at)
+    SELECT t.organization_id, t.id, t.digest, s.label, s.allow_list, t.created_at, s.expires_at
+    FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::jsonb[], $5::timestamptz[]) AS t (organization_id, id, digest, settings, created_at),
+        jsonb_to_record(t.settings) AS s (label text, allow_list text, expires_at timestamptz)";
+
+/// An id is that of one kind of token or of the other.
 const REVOKE_TOKENS: &str = "
-    UPDATE scim_tokens t SET revoked_at = k.revoked_at
-    FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS k (organization_id, id, revoked_at)
-    WHERE t.organization_id = k.organization_id AND t.id = k.id";
+    WITH k AS (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS k (organization_id, id, revoked_at)),
+    auditors AS (
+        UPDATE auditor_tokens t SET revoked_at = k.revoked_at FROM k WHERE t.organization_id = k.organization_id AND t.id = k.id
+    )
+    UPDATE scim_tokens t SET revoked_at = k.revoked_at FROM k WHERE t.organization_id = k.organization_id AND t.id = k.id";
 
 /// What a batch does to settings.
 #[derive(Default)]
@@ -42,13 +51,21 @@ pub(super) struct Settings {
     pub(super) organizations: Vec<(OrganizationId, String, Timestamp)>,
     pub(super) workspaces: Vec<(OrganizationId, Workspace)>,
     pub(super) tokens: Vec<(OrganizationId, Token)>,
+    pub(super) auditor_tokens: Vec<(OrganizationId, AuditorToken)>,
     pub(super) revoked: BTreeMap<Key<TokenId>, Timestamp>,
 }
 
 impl Settings {
     /// Writes everything, in this order.
     pub(super) async fn write(&self, store: &Store) -> Result<(), StoreError> {
-        try_join!(self.put_organizations(store), self.put_workspaces(store), self.put_tokens(store), self.revoke_tokens(store)).map(|_| ())
+        try_join!(
+            self.put_organizations(store),
+            self.put_workspaces(store),
+            self.put_tokens(store),
+            self.put_auditor_tokens(store),
+            self.revoke_tokens(store),
+        )
+        .map(|_| ())
     }
 
     async fn put_organizations(&self, store: &Store) -> Result<(), StoreError> {
@@ -73,6 +90,15 @@ impl Settings {
         let settings: Vec<_> = self.tokens.iter().map(|row| Json(&row.1.settings)).collect();
         let created: Vec<_> = self.tokens.iter().map(|row| row.1.created_at).collect();
         store.query_if(!ids.is_empty(), PUT_TOKENS, &[&organizations, &ids, &digests, &settings, &created]).await.map(|_| ())
+    }
+
+    async fn put_auditor_tokens(&self, store: &Store) -> Result<(), StoreError> {
+        let (organizations, ids): (Vec<_>, Vec<_>) =
+            self.auditor_tokens.iter().map(|(organization, token)| (*organization, token.id)).unzip();
+        let digests: Vec<_> = self.auditor_tokens.iter().map(|row| row.1.digest.as_bytes()).collect();
+        let settings: Vec<_> = self.auditor_tokens.iter().map(|row| Json(&row.1.settings)).collect();
+        let created: Vec<_> = self.auditor_tokens.iter().map(|row| row.1.created_at).collect();
+        store.query_if(!ids.is_empty(), PUT_AUDITOR_TOKENS, &[&organizations, &ids, &digests, &settings, &created]).await.map(|_| ())
     }
 
     async fn revoke_tokens(&self, store: &Store) -> Result<(), StoreError> {

@@ -86,8 +86,11 @@ impl Users {
         self.rows.insert(key, (user, seq));
     }
 
-    pub(super) fn delete(&mut self, organization: OrganizationId, id: UserId) {
-        *self.more.entry(organization).or_default() -= 1;
+    /// `before` is missing where a replay meets the deletion of a user who was erased since.
+    pub(super) fn delete(&mut self, organization: OrganizationId, id: UserId, before: Option<&User>) {
+        if before.is_some() {
+            *self.more.entry(organization).or_default() -= 1;
+        }
         self.rows.remove(&(organization, id));
         self.removed.insert((organization, id));
         self.stale_members.insert((organization, id));

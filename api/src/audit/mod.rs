@@ -1,0 +1,49 @@
+//! The auditors' endpoints: what is in the log, what it was at a time, how to take it away, and the proofs that it is whole.
+
+mod entries;
+mod export;
+mod proofs;
+mod query;
+mod users;
+
+use actix_web::middleware::Compress;
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpResponse, Resource};
+use serde::Serialize;
+
+use crate::auth::audit_gate;
+use crate::error::{ApiError, ApiResult};
+use crate::scim::no_endpoint;
+
+/// The path of every audit endpoint, below the public address.
+pub(crate) const BASE_PATH: &str = "/audit/v1";
+
+/// The routes. Whatever is answered is compressed as the caller likes it.
+pub(crate) fn routes(config: &mut ServiceConfig) {
+    let scope = web::scope(BASE_PATH)
+        .wrap(from_fn(audit_gate))
+        .wrap(Compress::default())
+        .service(resource("/events").get(entries::list))
+        .service(resource("/events/{seq}").get(entries::read))
+        .service(resource("/export").get(export::export))
+        .service(resource("/users").get(users::list))
+        .service(resource("/users/{id}").get(users::read))
+        .service(resource("/users/{id}/history").get(users::history))
+        .service(resource("/checkpoint").get(proofs::checkpoint))
+        .service(resource("/proof/inclusion").get(proofs::inclusion))
+        .service(resource("/proof/consistency").get(proofs::consistency))
+        .default_service(web::to(no_endpoint));
+    config.service(scope);
+}
+
+/// An address that can be read and nothing else.
+fn resource(path: &str) -> Resource {
+    web::resource(path).default_service(web::to(|| async { Err::<HttpResponse, _>(ApiError::MethodNotAllowed { allowed: "GET, HEAD" }) }))
+}
+
+/// An answer in JSON.
+fn json(answer: &impl Serialize) -> ApiResult {
+    let body = serde_json::to_string(answer).map_err(|error| ApiError::Internal(format!("an answer cannot be written: {error}")))?;
+    Ok(HttpResponse::Ok().content_type("application/json").body(body))
+}

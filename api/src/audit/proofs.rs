@@ -1,0 +1,84 @@
+//! `/audit/v1/checkpoint` and `/audit/v1/proof`: what lets an auditor check the log without trusting whoever keeps it.
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use rollcall_events::OrganizationId;
+use rollcall_events::log::Hash;
+use rollcall_events::log::proof::{self, InvalidProof};
+use rollcall_scim::ScimError;
+use serde::Serialize;
+use std::ops::Range;
+
+use super::json;
+use super::query::parameter;
+use crate::auth::Auditor;
+use crate::error::{ApiError, ApiResult};
+use crate::read::{self, Database, log_size, roots};
+use crate::scim::Parameters;
+
+/// That an entry is in the log.
+#[derive(Serialize)]
+struct Inclusion {
+    seq: u64,
+    size: u64,
+    root: Hash,
+    hashes: Vec<Hash>,
+    /// The signed note of that size and root.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checkpoint: Option<String>,
+}
+
+/// That the log was only appended to.
+#[derive(Serialize)]
+struct Consistency {
+    from: u64,
+    to: u64,
+    hashes: Vec<Hash>,
+}
+
+/// `GET /checkpoint`: the newest, or that of `size`.
+pub(super) async fn checkpoint(auditor: Auditor, parameters: Parameters, database: Data<Database>) -> ApiResult {
+    let size = parameter(&parameters, "size", "a number of entries")?;
+    let found = read::checkpoint(&database, auditor.organization_id, size).await?;
+    let (_, note) = found.ok_or_else(|| ScimError::new(404, "there is no such checkpoint, or none yet"))?;
+    Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(note))
+}
+
+/// `GET /proof/inclusion?seq=`: against the log of `size`, or of the newest checkpoint that has the entry, or else as it is.
+pub(super) async fn inclusion(auditor: Auditor, parameters: Parameters, database: Data<Database>) -> ApiResult {
+    let organization = auditor.organization_id;
+    let seq: u64 = parameter(&parameters, "seq", "a place in the log")?.ok_or_else(|| ScimError::invalid_value("seq is missing"))?;
+    let size = parameter(&parameters, "size", "a number of entries")?;
+    let signed = read::checkpoint(&database, organization, size).await?.filter(|(size, _)| *size >= seq);
+    let size = match (size, &signed) {
+        (Some(size), _) => within(&database, organization, size).await?,
+        (None, Some((size, _))) => *size,
+        (None, None) => log_size(&database, organization).await?,
+    };
+    let mut ranges: Vec<Range<u64>> = proof::inclusion(seq, size).map_err(|error| out_of_range(&error))?;
+    ranges.push(0..size);
+    let mut hashes = roots(&database, organization, &ranges).await?;
+    let root = hashes.pop().ok_or_else(|| ApiError::Internal("a proof without a root".to_owned()))?;
+    json(&Inclusion { seq, size, root, hashes, checkpoint: signed.filter(|signed| signed.0 == size).map(|signed| signed.1) })
+}
+
+/// `GET /proof/consistency?from=&to=`.
+pub(super) async fn consistency(auditor: Auditor, parameters: Parameters, database: Data<Database>) -> ApiResult {
+    let organization = auditor.organization_id;
+    let size = |name: &str| {
+        parameter(&parameters, name, "a number of entries")?.ok_or_else(|| ScimError::invalid_value(format!("{name} is missing")))
+    };
+    let (from, to) = (size("from")?, within(&database, organization, size("to")?).await?);
+    let ranges = proof::consistency(from, to).map_err(|error| out_of_range(&error))?;
+    json(&Consistency { from, to, hashes: roots(&database, organization, &ranges).await? })
+}
+
+/// A size that the log has reached.
+async fn within(database: &Database, organization: OrganizationId, size: u64) -> Result<u64, ApiError> {
+    let reached = log_size(database, organization).await?;
+    if size <= reached { Ok(size) } else { Err(ScimError::invalid_value(format!("the log has {reached} entries, not {size}")).into()) }
+}
+
+fn out_of_range(error: &InvalidProof) -> ScimError {
+    ScimError::invalid_value(error.to_string())
+}

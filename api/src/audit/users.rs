@@ -1,0 +1,143 @@
+//! `/audit/v1/users`: what users were at a time, and what became of each, by the log alone.
+
+use actix_web::web::{Data, Path};
+use rollcall_events::actor::Actor;
+use rollcall_events::log::EventType;
+use rollcall_events::{EventId, Timestamp, UserId};
+use rollcall_scim::ScimError;
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::json;
+use super::query::{count, parameter};
+use crate::auth::Auditor;
+use crate::error::{ApiError, ApiResult};
+use crate::read::{Condition, Database, Order, last_entries_of_users, log_entries};
+use crate::scim::Parameters;
+use rollcall_service::entries::StoredEntry;
+
+const TIME: &str = "a time such as 2026-01-31T00:00:00Z";
+
+/// Users as they were.
+#[derive(Serialize)]
+struct State {
+    at: Timestamp,
+    users: Vec<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<Uuid>,
+}
+
+/// What one request did to a user.
+#[derive(Serialize)]
+struct Step {
+    seq: u64,
+    #[serde(rename = "type")]
+    event_type: EventType,
+    txn: EventId,
+    recorded_at: Timestamp,
+    by: Actor,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<ScimError>,
+    /// Whether what it was about was erased since.
+    erased: bool,
+    changes: Vec<Change>,
+}
+
+/// An attribute before and after; null where there was none.
+#[derive(Serialize)]
+struct Change {
+    path: String,
+    from: Value,
+    to: Value,
+}
+
+#[derive(Serialize)]
+struct History {
+    steps: Vec<Step>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// `GET /users?at=`: the users as they were, by their ids.
+pub(super) async fn list(auditor: Auditor, parameters: Parameters, database: Data<Database>) -> ApiResult {
+    let at = parameter(&parameters, "at", TIME)?.unwrap_or_else(Timestamp::now);
+    let (count, after) = (count(&parameters)?, parameter(&parameters, "cursor", "a cursor that this service gave")?);
+    let last = last_entries_of_users(&database, auditor.organization_id, at, after, count).await?;
+    let next = last.last().filter(|_| last.len() == usize::try_from(count).unwrap_or(usize::MAX)).and_then(|entry| entry.header.subject_id);
+    json(&State { at, users: last.iter().filter_map(resource).collect(), next })
+}
+
+/// `GET /users/{id}?at=`: one user as it was.
+pub(super) async fn read(auditor: Auditor, id: Path<String>, parameters: Parameters, database: Data<Database>) -> ApiResult {
+    let at = parameter(&parameters, "at", TIME)?.unwrap_or_else(Timestamp::now);
+    let id = user_id(&id)?;
+    let conditions = [Condition::Subjects(vec![id]), Condition::AppliedToUsers, Condition::Until(at)];
+    let last = log_entries(&database, auditor.organization_id, &conditions, Order::NewestFirst { before: None }, 1).await?;
+    let user = last.first().and_then(resource).ok_or_else(|| ApiError::from(ScimError::new(404, "there was no such user then")))?;
+    json(&user)
+}
+
+/// `GET /users/{id}/history`: what was changed, from what to what, by whom; from the beginning.
+pub(super) async fn history(auditor: Auditor, id: Path<String>, parameters: Parameters, database: Data<Database>) -> ApiResult {
+    let (count, after) = (count(&parameters)?, parameter(&parameters, "cursor", "a cursor that this service gave")?.unwrap_or_default());
+    let (organization, about) = (auditor.organization_id, Condition::Subjects(vec![user_id(&id)?]));
+    let before = [about.clone(), Condition::AppliedToUsers];
+    let before = log_entries(&database, organization, &before, Order::NewestFirst { before: Some(after + 1) }, 1).await?;
+    let mut state = before.first().and_then(resource).unwrap_or_default();
+    let entries = log_entries(&database, organization, &[about], Order::OldestFirst { after }, count).await?;
+    if entries.is_empty() && after == 0 {
+        return Err(ScimError::new(404, "the log knows no such user").into());
+    }
+    let is_full = entries.len() == usize::try_from(count).unwrap_or(usize::MAX);
+    let next = entries.last().filter(|_| is_full).map(|entry| entry.header.seq.to_string());
+    let steps = entries.iter().map(|entry| step(entry, &mut state)).collect();
+    json(&History { steps, next })
+}
+
+/// An id that is none is that of nobody.
+fn user_id(text: &str) -> Result<Uuid, ApiError> {
+    text.parse::<UserId>().map(|id| id.0).map_err(|_| ScimError::new(404, "there is no such user").into())
+}
+
+/// The user that an entry left; `None` where it left none, or was refused or erased.
+fn resource(entry: &StoredEntry) -> Option<Value> {
+    let is_state = entry.header.error.is_none() && entry.header.event_type != EventType::UserDeleted;
+    let mut payload: Value = serde_json::from_str(entry.payload.as_ref().filter(|_| is_state)?.get()).ok()?;
+    payload.get_mut("resource").map(Value::take).filter(Value::is_object)
+}
+
+fn step(entry: &StoredEntry, state: &mut Value) -> Step {
+    let after = match (&entry.header.error, entry.header.event_type, resource(entry)) {
+        (None, EventType::UserDeleted, _) => Value::Null,
+        (None, _, Some(after)) => after,
+        // Refused, erased, or about something else.
+        _ => state.clone(),
+    };
+    let changes = changes(state, &after);
+    *state = after;
+    Step {
+        seq: entry.header.seq,
+        event_type: entry.header.event_type,
+        txn: entry.header.event_id,
+        recorded_at: entry.header.recorded_at,
+        by: entry.header.actor.clone(),
+        refused: entry.header.error.clone(),
+        erased: entry.payload.is_none(),
+        changes,
+    }
+}
+
+/// What differs between two states, attribute by attribute; what the server keeps for itself apart.
+fn changes(before: &Value, after: &Value) -> Vec<Change> {
+    let none = serde_json::Map::new();
+    let (before, after) = (before.as_object().unwrap_or(&none), after.as_object().unwrap_or(&none));
+    let names: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let shown = names.into_iter().filter(|name| !matches!(name.as_str(), "meta" | "schemas"));
+    let change = |name: &String| {
+        let of = |state: &serde_json::Map<String, Value>| state.get(name).cloned().unwrap_or_default();
+        let (from, to) = (of(before), of(after));
+        (from != to).then(|| Change { path: name.clone(), from, to })
+    };
+    shown.filter_map(change).collect()
+}

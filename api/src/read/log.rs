@@ -1,0 +1,161 @@
+//! The log as an auditor reads it: entries by what is asked for, in the order of the log, by key.
+
+use ipnet::IpNet;
+use rollcall_events::log::{EventType, OutcomeKind};
+use rollcall_events::{EventId, OrganizationId, Timestamp, TokenId, WorkspaceId};
+use rollcall_scim::fold::fold;
+use rollcall_scim::schema::ROLLCALL_SCHEMA;
+use rollcall_service::entries::{COLUMNS, StoredEntry, entry};
+use serde_json::json;
+use tokio_postgres::Row;
+use tokio_postgres::types::{Json, Type};
+use uuid::Uuid;
+
+use super::filter_sql::Values;
+use super::{Database, ReadError};
+
+const SIZE: &str = "SELECT size FROM log_heads WHERE organization_id = $1";
+
+/// Users who have a name, and whoever had it: by the name as it was written, or in lower case where it is in another.
+const NAMED: &str = "
+    SELECT id FROM users WHERE organization_id = $1 AND user_name_key = $2
+    UNION
+    SELECT subject_id FROM events e
+    WHERE organization_id = $1 AND lower((payload #>> '{resource,userName}') COLLATE \"C\") = ANY ($3)
+        AND (type = 'UserCreated' OR payload -> 'changed' ? 'userName') AND subject_id IS NOT NULL";
+
+/// Whoever has or had an externalId.
+const KNOWN_AS: &str = "
+    SELECT subject_id AS id FROM events e
+    WHERE organization_id = $1 AND payload #>> '{resource,externalId}' = $2 AND payload #>> '{resource,externalId}' IS NOT NULL
+        AND (type IN ('UserCreated', 'GroupCreated') OR payload -> 'changed' ? 'externalId') AND subject_id IS NOT NULL";
+
+/// What entries are asked for. All of several conditions must hold.
+#[derive(Debug, Clone)]
+pub(crate) enum Condition {
+    Types(Vec<EventType>),
+    Outcome(OutcomeKind),
+    Subjects(Vec<Uuid>),
+    Token(TokenId),
+    Origin(String),
+    Network(IpNet),
+    Since(Timestamp),
+    Until(Timestamp),
+    Event(EventId),
+    Workspace(WorkspaceId),
+    /// Only what had an effect on users.
+    AppliedToUsers,
+}
+
+/// In which order, and from where on: entries with this place and those on the near side of it are left out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Order {
+    OldestFirst { after: u64 },
+    NewestFirst { before: Option<u64> },
+}
+
+impl Condition {
+    fn sql(&self, values: &mut Values) -> String {
+        match self {
+            Self::Types(types) => {
+                let names: Vec<&str> = types.iter().map(|event_type| event_type.as_str()).collect();
+                let all_rare = types.iter().all(|event_type| !matches!(event_type, EventType::UserCreated | EventType::UserUpdated));
+                let rare = if all_rare { " AND e.type NOT IN ('UserCreated', 'UserUpdated')" } else { "" };
+                format!("e.type = ANY ({}){rare}", values.bind(names, Type::TEXT_ARRAY))
+            }
+            Self::Outcome(OutcomeKind::Rejected) => "e.outcome = 'rejected'".to_owned(),
+            Self::Outcome(OutcomeKind::Applied) => "e.outcome = 'applied'".to_owned(),
+            Self::Subjects(ids) => match ids[..] {
+                [id] => format!("e.subject_id = {}", values.bind(id, Type::UUID)),
+                _ => format!("e.subject_id = ANY ({})", values.bind(ids.clone(), Type::UUID_ARRAY)),
+            },
+            Self::Token(id) => format!("e.actor ->> 'token_id' = {}", values.bind(id.to_string(), Type::TEXT)),
+            Self::Origin(origin) => format!("e.actor ->> 'service_origin' = {}", values.bind(origin.clone(), Type::TEXT)),
+            Self::Network(network) => {
+                let network = values.bind(network.to_string(), Type::TEXT);
+                format!("e.actor ? 'address' AND (e.actor ->> 'address')::inet <<= {network}::inet")
+            }
+            Self::Since(time) => format!("e.recorded_at >= {}", values.bind(*time, Type::TIMESTAMPTZ)),
+            Self::Until(time) => format!("e.recorded_at <= {}", values.bind(*time, Type::TIMESTAMPTZ)),
+            Self::Event(id) => format!("e.event_id = {}", values.bind(*id, Type::UUID)),
+            Self::Workspace(id) => {
+                let inside = json!({"resource": {ROLLCALL_SCHEMA: {"workspaces": [{"value": id}]}}});
+                let (subject, inside) = (values.bind(*id, Type::UUID), values.bind(Json(inside), Type::JSONB));
+                format!("(e.subject_id = {subject} OR e.payload @> {inside} OR e.payload -> 'workspaces' ? {subject}::text)")
+            }
+            Self::AppliedToUsers => "e.subject_type = 'User' AND e.outcome = 'applied'".to_owned(),
+        }
+    }
+}
+
+/// How many entries an organisation's log has.
+pub(crate) async fn log_size(database: &Database, organization: OrganizationId) -> Result<u64, ReadError> {
+    let row = database.query_opt(SIZE, &[&organization]).await?;
+    Ok(row.map(|row| row.try_get::<_, i64>("size")).transpose()?.unwrap_or_default().unsigned_abs())
+}
+
+/// Entries of an organisation's log, at most so many.
+pub(crate) async fn log_entries(
+    database: &Database,
+    organization: OrganizationId,
+    conditions: &[Condition],
+    order: Order,
+    limit: u32,
+) -> Result<Vec<StoredEntry>, ReadError> {
+    let mut values = Values::default();
+    let mut wanted = vec![format!("e.organization_id = {}", values.bind(organization, Type::UUID))];
+    wanted.extend(conditions.iter().map(|condition| condition.sql(&mut values)));
+    let direction = match order {
+        Order::OldestFirst { after } => {
+            wanted.push(format!("e.seq > {}", values.bind(place(after), Type::INT8)));
+            "ASC"
+        }
+        Order::NewestFirst { before } => {
+            wanted.extend(before.map(|before| format!("e.seq < {}", values.bind(place(before), Type::INT8))));
+            "DESC"
+        }
+    };
+    let limit = values.bind(i64::from(limit), Type::INT8);
+    let wanted = wanted.join(" AND ");
+    let sql = format!("SELECT {COLUMNS} FROM events e WHERE {wanted} ORDER BY e.seq {direction} LIMIT {limit}");
+    database.query_typed(&sql, &values.parameters()).await?.iter().map(|row| Ok(entry(row)?)).collect()
+}
+
+/// The users as the log has them at a time, at most so many, by their ids from `after` on: the last entry of each.
+pub(crate) async fn last_entries_of_users(
+    database: &Database,
+    organization: OrganizationId,
+    at: Timestamp,
+    after: Option<Uuid>,
+    limit: u32,
+) -> Result<Vec<StoredEntry>, ReadError> {
+    let sql = format!(
+        "SELECT DISTINCT ON (e.subject_id) {COLUMNS} FROM events e
+        WHERE e.organization_id = $1 AND e.subject_id > $2 AND e.subject_type = 'User' AND e.outcome = 'applied' AND e.recorded_at <= $3
+        ORDER BY e.subject_id, e.seq DESC LIMIT $4"
+    );
+    let (after, limit) = (after.unwrap_or_default(), i64::from(limit));
+    let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 4] =
+        [(&organization, Type::UUID), (&after, Type::UUID), (&at, Type::TIMESTAMPTZ), (&limit, Type::INT8)];
+    database.query_typed(&sql, &parameters).await?.iter().map(|row| Ok(entry(row)?)).collect()
+}
+
+/// The users that have or had a name.
+pub(crate) async fn users_named(database: &Database, organization: OrganizationId, name: &str) -> Result<Vec<Uuid>, ReadError> {
+    let folded = fold(name);
+    let spellings = [name.to_ascii_lowercase(), folded.to_ascii_lowercase()];
+    ids(&database.query(NAMED, &[&organization, &folded, &spellings.as_slice()]).await?)
+}
+
+/// The users and groups that have or had an externalId.
+pub(crate) async fn known_as(database: &Database, organization: OrganizationId, external_id: &str) -> Result<Vec<Uuid>, ReadError> {
+    ids(&database.query(KNOWN_AS, &[&organization, &external_id]).await?)
+}
+
+fn ids(rows: &[Row]) -> Result<Vec<Uuid>, ReadError> {
+    rows.iter().map(|row| Ok(row.try_get("id").or_else(|_| row.try_get(0))?)).collect()
+}
+
+fn place(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,173 @@
+//! Checkpoints: signed statements of how far a log has come and what its root was then (C2SP `tlog-checkpoint`, Ed25519).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::{ExposeSecret, SecretString};
+use signed_note::{Note, Signer, StandardSigner, StandardVerifier, Verifier, VerifierList};
+use std::fmt;
+
+use super::Hash;
+use crate::OrganizationId;
+
+/// A statement about a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Which log: the name that the signer goes by, a slash, the organisation.
+    pub origin: String,
+    /// How many entries it had.
+    pub size: u64,
+    /// The root of its tree.
+    pub root: Hash,
+}
+
+/// Why something is no checkpoint to rely on.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidCheckpoint {
+    /// It is not a checkpoint.
+    #[error("this is not a checkpoint: {0}")]
+    Malformed(&'static str),
+    /// Nobody signed it whose key is known, or a signature is wrong.
+    #[error("the checkpoint's signature: {0}")]
+    Signature(#[from] signed_note::NoteError),
+}
+
+/// A key that is not one.
+#[derive(Debug, thiserror::Error)]
+#[error("not a key: {0}")]
+pub struct InvalidKey(String);
+
+/// The keys that sign checkpoints: while one takes over from another, both do.
+pub struct SigningKeys {
+    keys: Vec<StandardSigner>,
+}
+
+/// The keys that checkpoints are checked with.
+pub struct VerifyingKeys(VerifierList);
+
+impl Checkpoint {
+    /// A statement in the name of a signer.
+    pub fn new(signer: &str, organization: OrganizationId, size: u64, root: Hash) -> Self {
+        Self { origin: format!("{signer}/{organization}"), size, root }
+    }
+
+    /// The text that is signed.
+    fn text(&self) -> String {
+        format!("{}\n{}\n{}\n", self.origin, self.size, root_line(self.root))
+    }
+
+    /// Reads a signed checkpoint.
+    ///
+    /// # Errors
+    /// Where it is none, or none of the keys has signed it.
+    pub fn open(note: &[u8], keys: &VerifyingKeys) -> Result<Self, InvalidCheckpoint> {
+        let note = Note::from_bytes(note)?;
+        note.verify(&keys.0)?;
+        let text = std::str::from_utf8(note.text()).map_err(|_| InvalidCheckpoint::Malformed("it is not text"))?;
+        let mut lines = text.lines();
+        let (Some(origin), Some(size), Some(root)) = (lines.next(), lines.next(), lines.next()) else {
+            return Err(InvalidCheckpoint::Malformed("it has fewer than three lines"));
+        };
+        let parsed: u64 = size.parse().map_err(|_| InvalidCheckpoint::Malformed("its size is not a number"))?;
+        if origin.is_empty() || parsed.to_string() != size {
+            return Err(InvalidCheckpoint::Malformed("its origin or its size is not as it should be"));
+        }
+        let root = STANDARD.decode(root).ok().and_then(|root| Hash::from_bytes(&root));
+        let root = root.ok_or(InvalidCheckpoint::Malformed("its root is not a hash"))?;
+        Ok(Self { origin: origin.to_owned(), size: parsed, root })
+    }
+}
+
+impl SigningKeys {
+    /// Reads private keys; the first one's name is the signer's.
+    ///
+    /// # Errors
+    /// Where one is not a key, without saying it.
+    pub fn read(keys: &[SecretString]) -> Result<Self, InvalidKey> {
+        let read = |key: &SecretString| StandardSigner::new(key.expose_secret().trim()).map_err(|error| InvalidKey(error.to_string()));
+        Ok(Self { keys: keys.iter().map(read).collect::<Result<_, _>>()? })
+    }
+
+    /// The name that stands before the organisation in an origin; `None` where there is no key.
+    pub fn name(&self) -> Option<&str> {
+        self.keys.first().map(Signer::name)
+    }
+
+    /// Signs a checkpoint with every key.
+    ///
+    /// # Errors
+    /// Where it cannot be signed.
+    pub fn sign(&self, checkpoint: &Checkpoint) -> Result<String, InvalidCheckpoint> {
+        let mut note = Note::new(checkpoint.text().as_bytes(), &[])?;
+        note.add_sigs(&self.keys.iter().map(|key| key as &dyn Signer).collect::<Vec<_>>())?;
+        String::from_utf8(note.to_bytes()).map_err(|_| InvalidCheckpoint::Malformed("it is not text"))
+    }
+}
+
+impl fmt::Debug for SigningKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.keys.iter().map(Signer::name)).finish()
+    }
+}
+
+impl VerifyingKeys {
+    /// Reads public keys, as `rollcall-worker key generate` printed them.
+    ///
+    /// # Errors
+    /// Where one is not a key.
+    pub fn read<T: AsRef<str>>(keys: &[T]) -> Result<Self, InvalidKey> {
+        let read = |key: &T| {
+            let key = key.as_ref().trim();
+            StandardVerifier::new(key).map(|key| Box::new(key) as Box<dyn Verifier>).map_err(|error| InvalidKey(format!("{key}: {error}")))
+        };
+        Ok(Self(VerifierList::new(keys.iter().map(read).collect::<Result<_, _>>()?)))
+    }
+}
+
+/// A root as the third line of a checkpoint has it.
+pub fn root_line(root: Hash) -> String {
+    STANDARD.encode(root.as_bytes())
+}
+
+/// A new pair of keys in the name of a signer: the private one and the public one.
+///
+/// # Errors
+/// Where the name cannot be a signer's: it has no spaces and no plus signs.
+pub fn generate_key(name: &str) -> Result<(SecretString, String), InvalidKey> {
+    if !signed_note::is_key_name_valid(name) {
+        return Err(InvalidKey("a signer's name is like log.example.com, without spaces and plus signs".to_owned()));
+    }
+    let (private, public) = signed_note::generate_key(&mut rand_core::OsRng, name);
+    Ok((private.into(), public))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checkpoint() -> Checkpoint {
+        let root = Hash(blake3::derive_key("rollcall 2026 test leaf", &[]));
+        Checkpoint::new("log.example.com", OrganizationId(uuid::Uuid::from_u128(7)), 42, root)
+    }
+
+    #[test]
+    fn a_checkpoint_is_opened_with_either_key_while_one_takes_over_from_the_other() {
+        let ((old, old_public), (new, new_public)) = (generate_key("log.example.com").unwrap(), generate_key("log.example.com").unwrap());
+        let note = SigningKeys::read(&[new, old]).unwrap().sign(&checkpoint()).unwrap();
+        assert!(note.starts_with("log.example.com/00000000-0000-0000-0000-000000000007\n42\n"), "{note}");
+        for public in [&old_public, &new_public] {
+            assert_eq!(Checkpoint::open(note.as_bytes(), &VerifyingKeys::read(&[public]).unwrap()).unwrap(), checkpoint());
+        }
+    }
+
+    #[test]
+    fn what_is_changed_or_signed_by_somebody_else_is_refused() {
+        let (private, public) = generate_key("log.example.com").unwrap();
+        let (_, stranger) = generate_key("log.example.com").unwrap();
+        let note = SigningKeys::read(&[private]).unwrap().sign(&checkpoint()).unwrap();
+        let open = |note: &str, key: &str| Checkpoint::open(note.as_bytes(), &VerifyingKeys::read(&[key]).unwrap());
+        assert!(open(&note.replace("\n42\n", "\n43\n"), &public).is_err());
+        assert!(open(&note, &stranger).is_err());
+        assert!(open("log.example.com/x\n42\n", &public).is_err());
+        assert!(generate_key("log example").is_err());
+    }
+}

@@ -1,0 +1,234 @@
+//! What an auditor can ask, and who may ask it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+
+use reqwest::Method;
+use rollcall_tests::client::user_with;
+use rollcall_tests::service::answers;
+use rollcall_tests::{Answer, Client, Stack, eventually};
+use serde_json::{Value, json};
+
+fn seqs(page: &Value) -> Vec<u64> {
+    page["entries"].as_array().unwrap().iter().map(|entry| entry["header"]["seq"].as_u64().unwrap()).collect()
+}
+
+fn types(page: &Value) -> Vec<&str> {
+    page["entries"].as_array().unwrap().iter().map(|entry| entry["header"]["type"].as_str().unwrap()).collect()
+}
+
+async fn events(auditor: &Client, parameters: &[(&str, &str)]) -> Value {
+    auditor.query("/events", parameters).await.expect(200)
+}
+
+/// An organisation with a story: two users, one of them renamed, one deleted, one refused.
+async fn story(client: &Client) -> (String, String) {
+    let ada = client.create(user_with("ada", &json!({"title": "Countess", "externalId": "hr-1"}))).await.id();
+    let bob = client.create(user_with("Bob", &json!({}))).await.id();
+    client.create(user_with("ADA", &json!({}))).await.expect_error(409, Some("uniqueness"));
+    client.patch(&ada, json!([{"op": "replace", "path": "title", "value": "Lady"}])).await.expect(204);
+    client.patch(&bob, json!([{"op": "replace", "path": "userName", "value": "robert"}])).await.expect(204);
+    client.patch(&ada, json!([{"op": "replace", "path": "active", "value": false}])).await.expect(204);
+    client.delete(&bob).await.expect(204);
+    (ada, bob)
+}
+
+#[tokio::test]
+async fn an_auditor_finds_what_happened_by_everything_that_is_known_of_it() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let (token, secret) = organization.issue(&[]);
+    let client = Client::new(&stack.url, &secret, Some("hr.example.com"));
+    let (ada, bob) = story(&client).await;
+    let auditor = organization.auditor();
+    let all = events(&auditor, &[("order", "oldest")]).await;
+    assert_eq!(seqs(&all), (1..=11).collect::<Vec<_>>());
+    let of = async |name: &str, value: &str| events(&auditor, &[("order", "oldest"), (name, value)]).await;
+    assert_eq!(types(&of("type", "UserCreated,UserDeleted").await), ["UserCreated", "UserCreated", "UserDeleted"]);
+    assert_eq!(types(&of("type", "UserDeactivated").await), ["UserDeactivated"]);
+    assert_eq!(types(&of("outcome", "rejected").await), ["RequestRejected"]);
+    assert_eq!(types(&of("subject", &bob).await), ["UserCreated", "UserUpdated", "UserDeleted"]);
+    assert_eq!(seqs(&of("userName", "BOB").await), seqs(&of("subject", &bob).await), "by the name it once had");
+    assert_eq!(seqs(&of("userName", "Robert").await), seqs(&of("subject", &bob).await));
+    assert_eq!(seqs(&of("externalId", "hr-1").await), seqs(&of("subject", &ada).await));
+    assert_eq!(of("userName", "nobody").await["entries"], json!([]));
+    assert_eq!(of("token", &token).await["entries"].as_array().unwrap().len(), 7, "its issue is not among what was done with it");
+    assert_eq!(of("origin", "HR.example.com").await["entries"].as_array().unwrap().len(), 7);
+    assert_eq!(of("address", "127.0.0.0/8").await["entries"].as_array().unwrap().len(), 7);
+    assert_eq!(of("address", "203.0.113.7").await["entries"], json!([]));
+    assert_eq!(types(&of("workspace", &organization.marketing).await)[0], "WorkspaceCreated");
+    assert_eq!(seqs(&of("filter", "title eq \"lady\" and active eq true").await).len(), 1);
+    let txn = all["entries"][5]["header"]["event_id"].as_str().unwrap();
+    assert_eq!(of("txn", txn).await["entries"], json!([all["entries"][5]]));
+    let at = all["entries"][5]["header"]["recorded_at"].as_str().unwrap();
+    assert_eq!(seqs(&of("until", at).await).last(), Some(&6));
+    assert_eq!(seqs(&of("since", at).await).first(), Some(&6));
+    assert_eq!(auditor.get("/events/6").await.expect(200), all["entries"][5]);
+    assert_eq!(auditor.get("/events/99").await.expect_error(404, None), "the log has no such entry");
+    for (name, value) in
+        [("type", "Nothing"), ("outcome", "maybe"), ("subject", "x"), ("address", "x"), ("since", "today"), ("order", "up")]
+    {
+        let refused = auditor.query("/events", &[(name, value)]).await;
+        assert!(refused.expect_error(400, Some("invalidValue")).starts_with(name), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn pages_in_both_directions_hold_every_entry_once_while_the_log_grows() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let client = organization.client();
+    story(&client).await;
+    let auditor = organization.auditor();
+    let whole = seqs(&events(&auditor, &[("order", "oldest")]).await);
+    for (order, filter) in [("oldest", false), ("newest", false), ("newest", true)] {
+        let (mut found, mut pages, mut cursor) = (Vec::new(), 0, None::<String>);
+        loop {
+            let mut parameters = vec![("order", order), ("count", "3")];
+            parameters.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
+            parameters.extend(filter.then_some(("filter", "userName pr")));
+            let page = events(&auditor, &parameters).await;
+            found.extend(seqs(&page));
+            pages += 1;
+            client.create(user_with(&format!("late-{order}-{filter}-{pages}"), &json!({}))).await.expect(201);
+            match page["next"].as_str() {
+                Some(next) if !found.contains(&(whole.len() as u64)) || order == "newest" => cursor = Some(next.to_owned()),
+                _ => break,
+            }
+        }
+        let distinct: std::collections::BTreeSet<_> = found.iter().collect();
+        assert_eq!(distinct.len(), found.len(), "{order}: none twice");
+        let expected = if filter { 5 } else { whole.len() };
+        assert!(found.iter().filter(|seq| whole.contains(seq)).count() >= expected, "{order}: none is missing: {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_users_history_says_what_changed_from_what_to_what_and_its_state_can_be_seen_at_any_time() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let client = organization.client();
+    let (ada, bob) = story(&client).await;
+    let auditor = organization.auditor();
+    let history = auditor.get(&format!("/users/{ada}/history")).await.expect(200);
+    let steps = history["steps"].as_array().unwrap();
+    let title = |step: &Value| step["changes"].as_array().unwrap().iter().find(|change| change["path"] == "title").cloned();
+    assert_eq!(title(&steps[0]).unwrap()["to"], "Countess");
+    assert_eq!(steps[1]["refused"]["scimType"], "uniqueness");
+    assert_eq!(title(&steps[2]), Some(json!({"path": "title", "from": "Countess", "to": "Lady"})));
+    assert_eq!(steps[3]["changes"], json!([{"path": "active", "from": true, "to": false}]));
+    assert_eq!(steps[3]["by"]["label"], "test");
+    let first = auditor.query(&format!("/users/{ada}/history"), &[("count", "2")]).await.expect(200);
+    let rest = auditor.query(&format!("/users/{ada}/history"), &[("cursor", first["next"].as_str().unwrap())]).await.expect(200);
+    assert_eq!(rest["steps"], json!(steps[2..]), "a later page knows what was there before");
+    let before = steps[2]["recorded_at"].as_str().unwrap();
+    let just_before: jiff::Timestamp = before.parse().unwrap();
+    let just_before = (just_before - jiff::SignedDuration::from_micros(1)).to_string();
+    let then = async |id: &str, at: &str| auditor.query(&format!("/users/{id}"), &[("at", at)]).await;
+    assert_eq!(then(&ada, &just_before).await.expect(200)["title"], "Countess");
+    assert_eq!(then(&ada, before).await.expect(200)["title"], "Lady");
+    assert_eq!(then(&bob, &just_before).await.expect(200)["userName"], "Bob");
+    assert_eq!(then(&bob, "2100-01-01T00:00:00Z").await.status, 404);
+    assert_eq!(then(&ada, "2000-01-01T00:00:00Z").await.status, 404);
+    let users = async |at: &str| auditor.query("/users", &[("at", at)]).await.expect(200)["users"].as_array().unwrap().len();
+    assert_eq!((users(&just_before).await, users("2100-01-01T00:00:00Z").await, users("2000-01-01T00:00:00Z").await), (2, 1, 0));
+}
+
+/// Every state that users ever had, captured when they had it, is the one that the log says they had.
+#[tokio::test]
+async fn the_log_gives_back_each_state_as_it_was() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let (client, auditor) = (organization.client(), organization.auditor());
+    let mut captured = Vec::new();
+    let mut ids = Vec::new();
+    for round in 0..12 {
+        match round % 4 {
+            0 | 1 => ids.push(client.create(user_with(&format!("user{round}"), &json!({"nickName": "one"}))).await.id()),
+            2 => drop(
+                client
+                    .patch(&ids[round / 4], json!([{"op": "replace", "path": "nickName", "value": format!("n{round}")}]))
+                    .await
+                    .expect(204),
+            ),
+            _ => drop(client.delete(&ids.remove(0)).await.expect(204)),
+        }
+        let at = jiff::Timestamp::now().to_string();
+        let mut live = client.get("/Users?count=100").await.expect(200)["Resources"].as_array().unwrap().clone();
+        for user in &mut live {
+            user["meta"].as_object_mut().unwrap().remove("location");
+            user["urn:ietf:params:scim:schemas:extension:rollcall:2.0:User"]["workspaces"].as_array_mut().unwrap().iter_mut().for_each(
+                |workspace| {
+                    workspace.as_object_mut().unwrap().remove("display");
+                },
+            );
+        }
+        live.sort_by_key(|user| user["id"].as_str().unwrap().to_owned());
+        captured.push((at, live));
+    }
+    for (at, live) in captured {
+        assert_eq!(auditor.query("/users", &[("at", &at)]).await.expect(200)["users"], json!(live), "at {at}");
+    }
+}
+
+#[tokio::test]
+async fn an_export_is_the_log_in_every_form() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let client = organization.client();
+    client.create(user_with("=cmd()", &json!({"title": "a \"quoted\",\nbroken one"}))).await.expect(201);
+    let auditor = organization.auditor();
+    let log = events(&auditor, &[("order", "oldest")]).await["entries"].clone();
+    let text = |answer: Answer| answer.expect(200).as_str().unwrap().to_owned();
+    let lines = |text: &str| -> Vec<Value> { text.lines().map(|line| serde_json::from_str(line).unwrap()).collect() };
+    assert_eq!(Value::from(lines(&text(auditor.get("/export").await))), log);
+    let part = lines(&text(auditor.get("/export?from=2&to=3").await));
+    assert_eq!(part, log.as_array().unwrap()[1..3]);
+    assert_eq!(auditor.get("/export?from=99").await.status, 200);
+    let csv = text(auditor.get("/export?format=csv").await);
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    assert_eq!(&reader.headers().unwrap()[0], "seq");
+    let records: Vec<_> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(records.len(), log.as_array().unwrap().len());
+    let payload: Value = serde_json::from_str(&records.iter().find(|record| &record[2] == "UserCreated").unwrap()[15]).unwrap();
+    assert_eq!(payload["resource"]["title"], "a \"quoted\",\nbroken one");
+    for encoding in ["gzip", "zstd"] {
+        let packed = auditor.call(Method::GET, "/export").header("accept-encoding", encoding).send().await;
+        assert_eq!((packed.status, packed.header("content-encoding")), (200, encoding));
+    }
+}
+
+#[tokio::test]
+async fn an_auditors_token_reads_one_log_and_does_nothing_else() {
+    let stack = Stack::shared().await;
+    let (organization, other) = (stack.organization(), stack.organization());
+    let client = organization.client();
+    let ada = client.create(user_with("ada", &json!({}))).await.id();
+    let (id, secret) = organization.issue_for_auditor(&[]);
+    let auditor = Client::auditor(&stack.url, &secret);
+    assert_eq!(events(&auditor, &[("type", "AuditorTokenIssued")]).await["entries"][0]["header"]["subject_id"], id, "it is itself logged");
+    assert!(!events(&auditor, &[]).await.to_string().contains(&secret));
+    let provisioning = Client::new(&stack.url, &secret, Some("hr.example.com"));
+    assert_eq!(provisioning.create(user_with("eve", &json!({}))).await.status, 401, "it cannot provision");
+    assert_eq!(Client::auditor(&stack.url, &client.token).get("/events").await.status, 401, "and a SCIM token cannot audit");
+    assert_eq!(Client::auditor(&stack.url, "rc_nothing").get("/events").await.status, 401);
+    assert_eq!(auditor.call(Method::POST, "/events").send().await.status, 405);
+    let stranger = other.auditor();
+    assert_eq!(stranger.query("/events", &[("subject", &ada)]).await.expect(200)["entries"], json!([]));
+    assert_eq!(stranger.get(&format!("/users/{ada}")).await.status, 404);
+    assert_eq!(stranger.get(&format!("/users/{ada}/history")).await.status, 404);
+    let listed = answers(&stack.instance, &["auditor-token", "list", "--organization", &organization.id]);
+    assert_eq!((listed[0]["id"].as_str(), listed[0].get("digest")), (Some(id.as_str()), None));
+    let elsewhere = Client::auditor(&stack.url, &organization.issue_for_auditor(&["--allow", "203.0.113.0/24"]).1);
+    assert_eq!(elsewhere.get("/events").await.status, 403);
+    let expired = Client::auditor(&stack.url, &organization.issue_for_auditor(&["--expires", "2020-01-01T00:00:00Z"]).1);
+    assert_eq!(expired.get("/events").await.status, 401);
+    answers(&stack.instance, &["auditor-token", "revoke", "--organization", &organization.id, &id]);
+    assert_eq!(auditor.get("/events").await.status, 401);
+    let again = organization.auditor();
+    let denied = eventually("the refusals in the log", async || {
+        let denied = events(&again, &[("type", "AccessDenied"), ("token", &id)]).await;
+        Some(denied["entries"].clone()).filter(|entries| !entries.as_array().unwrap().is_empty())
+    })
+    .await;
+    assert_eq!(denied[0]["payload"]["reason"], "revokedToken");
+}

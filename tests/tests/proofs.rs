@@ -1,0 +1,239 @@
+//! What an auditor can prove: with the database owner's full power nothing can be changed that `rollcall-verify` does not notice.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+
+use rollcall_events::log::{CompactRange, Entry, canonical, commitment};
+use rollcall_tests::audit::id;
+use rollcall_tests::client::user;
+use rollcall_tests::service::verify;
+use rollcall_tests::{Client, Organization, Stack, eventually};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// An auditor with a folder for what it takes away.
+struct Case {
+    stack: Stack,
+    organization: Organization,
+    auditor: Client,
+    folder: PathBuf,
+    key: String,
+}
+
+impl Case {
+    /// An organisation with some users, and a checkpoint in the middle and at the end of its log.
+    async fn new(users: usize) -> Self {
+        let stack = Stack::shared().await;
+        let organization = stack.organization();
+        let folder = stack.instance.dir().join("proofs").join(&organization.id);
+        std::fs::create_dir_all(&folder).unwrap();
+        let (auditor, key) = (organization.auditor(), organization.checkpoint_key());
+        let case = Self { stack, organization, auditor, folder, key };
+        let client = case.organization.client();
+        for half in ["earlier", "later"] {
+            for n in 0..users / 2 {
+                client.create(user(&format!("{half}{n}"))).await.expect(201);
+            }
+            case.checkpoint(half).await;
+        }
+        case
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.join(name).to_str().unwrap().to_owned()
+    }
+
+    fn write(&self, name: &str, content: &str) -> String {
+        std::fs::write(self.folder.join(name), content).unwrap();
+        self.path(name)
+    }
+
+    async fn export(&self) -> Vec<String> {
+        let text = self.auditor.get("/export").await.expect(200);
+        match text {
+            Value::String(text) => text.lines().map(str::to_owned).collect(),
+            one => vec![one.to_string()],
+        }
+    }
+
+    async fn text(&self, path: &str) -> String {
+        self.auditor.get(path).await.expect(200).as_str().unwrap().to_owned()
+    }
+
+    /// Waits for a checkpoint of the whole log and keeps it.
+    async fn checkpoint(&self, name: &str) -> u64 {
+        let size = self.auditor.get("/events?count=1").await.expect(200)["entries"][0]["header"]["seq"].as_u64().unwrap();
+        let path = format!("/checkpoint?size={size}");
+        let note = eventually("a checkpoint of all that there is", async || {
+            let answer = self.auditor.get(&path).await;
+            (answer.status == 200).then(|| answer.body.as_str().unwrap().to_owned())
+        })
+        .await;
+        self.write(&format!("{name}.checkpoint"), &note);
+        size
+    }
+
+    fn verify_log(&self, lines: &[impl AsRef<str>]) -> (i32, String) {
+        let text = lines.iter().fold(String::new(), |text, line| text + line.as_ref() + "\n");
+        let export = self.write("export.ndjson", &text);
+        let (earlier, later) = (self.path("earlier.checkpoint"), self.path("later.checkpoint"));
+        verify(&["log", &export, "--checkpoint", &earlier, "--checkpoint", &later, "--key", &self.key])
+    }
+
+    /// Has the owner of the database, to whom no trigger applies, do something to the log; answers what `rollcall-verify` says to what is exported then.
+    /// What was done is undone.
+    async fn tampered(&self, statements: &[&str]) -> (i32, String) {
+        let owner = self.stack.database("postgres").await;
+        let organization = &self.organization.id;
+        let keep = format!(
+            "SET session_replication_role = replica; SET search_path = rollcall;
+            CREATE TEMP TABLE kept AS SELECT * FROM events WHERE organization_id = '{organization}'"
+        );
+        owner.batch_execute(&keep).await.unwrap();
+        for statement in statements {
+            owner.batch_execute(&statement.replace("$org", &format!("'{organization}'"))).await.unwrap();
+        }
+        let found = self.verify_log(&self.export().await);
+        let undo = format!("DELETE FROM events WHERE organization_id = '{organization}'; INSERT INTO events SELECT * FROM kept");
+        owner.batch_execute(&undo).await.unwrap();
+        found
+    }
+}
+
+#[tokio::test]
+async fn an_untouched_log_holds_and_any_change_to_it_is_named() {
+    let case = Case::new(10).await;
+    let (code, told) = case.verify_log(&case.export().await);
+    assert_eq!(code, 0, "{told}");
+    assert!(told.contains("are those that were signed for rollcall.localhost/"), "{told}");
+    let places: [(&[&str], &str); 7] = [
+        (
+            &[
+                "UPDATE events SET payload = jsonb_set(payload, '{resource,userName}', '\"earliex1\"') WHERE organization_id = $org AND seq = 6",
+            ],
+            "entry 6: the payload",
+        ),
+        (
+            &["UPDATE events SET requested_at = requested_at + interval '1 microsecond' WHERE organization_id = $org AND seq = 7"],
+            "entry 7: the header",
+        ),
+        (
+            &[
+                "UPDATE events SET outcome = 'rejected', error = '{\"status\": 400, \"detail\": \"x\"}' WHERE organization_id = $org AND seq = 8",
+            ],
+            "entry 8: the header",
+        ),
+        (
+            &[
+                "UPDATE events SET seq = 1000 WHERE organization_id = $org AND seq = 6",
+                "UPDATE events SET seq = 6 WHERE organization_id = $org AND seq = 7",
+                "UPDATE events SET seq = 7 WHERE organization_id = $org AND seq = 1000",
+            ],
+            "entry 6: the header",
+        ),
+        (
+            &["DELETE FROM events WHERE organization_id = $org AND seq = (SELECT max(seq) FROM events WHERE organization_id = $org)"],
+            "entries 14 to 14 are missing",
+        ),
+        (
+            &[
+                "DELETE FROM events WHERE organization_id = $org AND seq = 9",
+                "UPDATE events SET seq = seq + 1000 WHERE organization_id = $org AND seq > 9",
+                "UPDATE events SET seq = seq - 1001 WHERE organization_id = $org AND seq > 1000",
+            ],
+            "entry 9: the header",
+        ),
+        (&["DELETE FROM events WHERE organization_id = $org AND seq = 9"], "entry 10 stands in the place of entry 9"),
+    ];
+    for (statements, told) in places {
+        let (code, output) = case.tampered(statements).await;
+        assert!(code == 1 && output.contains(told), "{statements:?}: {output}");
+    }
+    assert_eq!(case.verify_log(&case.export().await).0, 0, "everything is as it was");
+}
+
+/// Whoever owns the database can make every hash right again, but not the signature of a checkpoint that an auditor has.
+#[tokio::test]
+async fn a_log_that_was_hashed_anew_or_rolled_back_is_not_the_one_that_was_signed() {
+    let case = Case::new(6).await;
+    let mut entries: Vec<Entry> = case.export().await.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let forged = &mut entries[6];
+    let payload = forged.payload.as_mut().unwrap();
+    payload["resource"]["userName"] = json!("mallory");
+    forged.header.commitment = commitment(forged.salt.unwrap(), &canonical(payload).unwrap());
+    forged.leaf = forged.header.leaf().unwrap();
+    let lines: Vec<_> = entries.iter().map(|entry| serde_json::to_string(entry).unwrap()).collect();
+    let (code, told) = case.verify_log(&lines);
+    assert!(code == 1 && told.contains("something between entries 1 and 7 was changed"), "{told}");
+    let (code, told) = case.verify_log(&case.export().await[..8]);
+    assert!(code == 1 && told.contains("entries 9 to 10 are missing: a log of 10 entries was signed"), "{told}");
+}
+
+#[tokio::test]
+async fn every_entry_can_be_proved_and_every_earlier_checkpoint_too() {
+    let case = Case::new(8).await;
+    let entries = case.export().await;
+    let later = case.path("later.checkpoint");
+    for (seq, line) in (1..).zip(&entries) {
+        let proof = case.auditor.get(&format!("/proof/inclusion?seq={seq}&size={}", entries.len())).await.expect(200);
+        let proof = case.write("proof.json", &proof.to_string());
+        let check = |entry: &str| {
+            let entry = case.write("entry.json", entry);
+            verify(&["entry", &entry, "--proof", &proof, "--checkpoint", &later, "--key", &case.key])
+        };
+        assert_eq!(check(line).0, 0);
+        let other = &entries[seq % entries.len()];
+        assert_eq!(check(&other.replace(&format!("\"seq\":{}", seq % entries.len() + 1), &format!("\"seq\":{seq}"))).0, 1);
+    }
+    let earlier = case.path("earlier.checkpoint");
+    let from: u64 = case.text("/checkpoint").await.lines().nth(1).unwrap().parse().unwrap();
+    let size = std::fs::read_to_string(&earlier).unwrap().lines().nth(1).unwrap().to_owned();
+    let proof = case.auditor.get(&format!("/proof/consistency?from={size}&to={from}")).await.expect(200);
+    let mut broken = proof.clone();
+    let proof = case.write("proof.json", &proof.to_string());
+    assert_eq!(verify(&["consistency", "--earlier", &earlier, "--later", &later, "--proof", &proof, "--key", &case.key]).0, 0);
+    broken["hashes"][0] = json!("00".repeat(32));
+    let broken = case.write("broken.json", &broken.to_string());
+    assert_eq!(verify(&["consistency", "--earlier", &earlier, "--later", &later, "--proof", &broken, "--key", &case.key]).0, 1);
+    let stranger = "rollcall.localhost+00000000+AAAA";
+    assert_eq!(verify(&["consistency", "--earlier", &earlier, "--later", &later, "--proof", &proof, "--key", stranger]).0, 2);
+    assert!(case.auditor.get("/proof/inclusion?seq=0").await.expect_error(400, Some("invalidValue")).contains("no such entry"));
+    assert!(case.auditor.get("/proof/consistency?from=1&to=999").await.expect_error(400, Some("invalidValue")).contains("has"));
+    assert!(Path::new(&later).exists());
+}
+
+/// A log of more than two tiles, made by bulk: what is proved comes from tiles, and from the leaves beyond them.
+#[tokio::test]
+async fn the_proofs_of_a_long_log_come_from_its_tiles() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let client = organization.client();
+    for round in 0..2 {
+        let create =
+            |n: usize| json!({"method": "POST", "path": "/Users", "bulkId": format!("b{n}"), "data": user(&format!("u{round}-{n}"))});
+        let operations: Vec<_> = (0..400).map(create).collect();
+        let body = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": operations});
+        client.send(reqwest::Method::POST, "/Bulk", body).await.expect(200);
+    }
+    let auditor = organization.auditor();
+    let text = auditor.get("/export").await.expect(200).as_str().unwrap().to_owned();
+    let leaves: Vec<_> = text.lines().map(|line| serde_json::from_str::<Entry>(line).unwrap().leaf).collect();
+    let size = leaves.len();
+    assert!(size > 3 * 256);
+    let root = |size: usize| {
+        let mut tree = CompactRange::default();
+        leaves[..size].iter().for_each(|leaf| tree.append(*leaf));
+        tree.root()
+    };
+    for seq in [1, 255, 256, 257, 512, 700, size] {
+        for size in [seq, 768.max(seq), size] {
+            let proof = auditor.get(&format!("/proof/inclusion?seq={seq}&size={size}")).await.expect(200);
+            let hashes: Vec<_> = serde_json::from_value(proof["hashes"].clone()).unwrap();
+            let proved = rollcall_events::log::proof::verify_inclusion(leaves[seq - 1], seq as u64, size as u64, root(size), &hashes);
+            assert_eq!(proved, Ok(()), "{seq} of {size}");
+            assert_eq!(proof["root"], json!(root(size)));
+        }
+    }
+    let owner = stack.database("postgres").await;
+    let sql = "SELECT count(*) FROM rollcall.log_tiles WHERE organization_id = $1";
+    assert_eq!(owner.query_one(sql, &[&id(&organization.id)]).await.unwrap().get::<_, i64>(0), 4, "three of leaves, one above");
+}

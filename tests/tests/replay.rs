@@ -1,0 +1,168 @@
+//! The projections are a fold of the log: rebuilt from it, they are the same, row by row; and where they are not, that is found and mended.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+
+use futures_util::{StreamExt, stream};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use rollcall_tests::audit::id;
+use rollcall_tests::client::user_with;
+use rollcall_tests::service::owner_command;
+use rollcall_tests::{Client, Organization, Stack};
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+/// One replay at a time: there is one shadow.
+static SHADOW: Mutex<()> = Mutex::const_new(());
+
+/// Runs a command as the database's owner; whether all was well, and what it printed.
+fn told(stack: &Stack, organization: &Organization, command: &[&str]) -> (bool, Vec<Value>) {
+    let output = owner_command(&stack.instance, &[command, &["--organization", &organization.id]].concat());
+    let lines = String::from_utf8(output.stdout).unwrap();
+    (output.status.success(), lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+}
+
+/// What callers do.
+#[derive(Debug, Clone)]
+enum Step {
+    Create(u8),
+    Patch(u8, Value),
+    Rename(u8, u8),
+    Replace(u8),
+    Delete(u8),
+    Group(u8, Vec<u8>),
+    Join(u8, u8),
+    Leave(u8, u8),
+    DeleteGroup(u8),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let who = 0_u8..12;
+    let edits = prop::sample::select(vec![
+        json!([{"op": "replace", "path": "active", "value": false}]),
+        json!([{"op": "add", "path": "emails", "value": [{"value": "x@example.com", "primary": true}]}]),
+        json!([{"op": "remove", "path": "title"}]),
+        json!([{"op": "replace", "path": "externalId", "value": "e"}]),
+        json!([{"op": "replace", "path": "title", "value": "same"}]),
+    ]);
+    let step = prop_oneof![
+        3 => who.clone().prop_map(Step::Create),
+        3 => (who.clone(), edits).prop_map(|(n, edit)| Step::Patch(n, edit)),
+        1 => (who.clone(), who.clone()).prop_map(|(n, to)| Step::Rename(n, to)),
+        1 => who.clone().prop_map(Step::Replace),
+        2 => who.clone().prop_map(Step::Delete),
+        1 => (0_u8..3, prop::collection::vec(who.clone(), 0..4)).prop_map(|(n, members)| Step::Group(n, members)),
+        2 => (0_u8..3, who.clone()).prop_map(|(n, member)| Step::Join(n, member)),
+        1 => (0_u8..3, who).prop_map(|(n, member)| Step::Leave(n, member)),
+        1 => (0_u8..3).prop_map(Step::DeleteGroup),
+    ];
+    prop::collection::vec(step, 60..120)
+}
+
+async fn found(client: &Client, path: &str, filter: String) -> Option<String> {
+    let found = client.query(path, &[("filter", &filter)]).await.expect(200);
+    found["Resources"][0]["id"].as_str().map(str::to_owned)
+}
+
+async fn user(client: &Client, n: u8) -> String {
+    found(client, "/Users", format!("userName eq \"user{n}\"")).await.unwrap_or_else(|| uuid::Uuid::nil().to_string())
+}
+
+async fn group(client: &Client, n: u8) -> String {
+    found(client, "/Groups", format!("displayName eq \"group{n}\"")).await.unwrap_or_else(|| uuid::Uuid::nil().to_string())
+}
+
+/// Whatever a step is answered, refusals included, the log must say what became of it.
+async fn take(client: &Client, step: Step) {
+    let path = |id: &str| json!([{"op": "remove", "path": format!("members[value eq \"{id}\"]")}]);
+    let answer = match step {
+        Step::Create(n) => client.create(user_with(&format!("user{n}"), &json!({"title": "same"}))).await,
+        Step::Patch(n, edit) => client.patch(&user(client, n).await, edit).await,
+        Step::Rename(n, to) => {
+            client.patch(&user(client, n).await, json!([{"op": "replace", "path": "userName", "value": format!("USER{to}")}])).await
+        }
+        Step::Replace(n) => client.replace(&user(client, n).await, user_with(&format!("user{n}"), &json!({"nickName": "new"}))).await,
+        Step::Delete(n) => client.delete(&user(client, n).await).await,
+        Step::Group(n, members) => {
+            let mut ids = Vec::new();
+            for member in members {
+                ids.push(user(client, member).await);
+            }
+            let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+            client.create_group(&format!("group{n}"), &ids).await
+        }
+        Step::Join(n, member) => {
+            let member = user(client, member).await;
+            client.patch_group(&group(client, n).await, json!([{"op": "add", "path": "members", "value": [{"value": member}]}])).await
+        }
+        Step::Leave(n, member) => client.patch_group(&group(client, n).await, path(&user(client, member).await)).await,
+        Step::DeleteGroup(n) => client.call(reqwest::Method::DELETE, &format!("/Groups/{}", group(client, n).await)).send().await,
+    };
+    assert!(answer.status < 500, "{}", answer.body);
+}
+
+#[tokio::test]
+async fn any_sequence_of_requests_adds_up_to_the_state_that_is_there() {
+    let stack = Stack::shared().await;
+    let mut runner = TestRunner::default();
+    for _ in 0..3 {
+        let organization = stack.organization();
+        let client = organization.client();
+        let steps = steps().new_tree(&mut runner).unwrap().current();
+        stream::iter(steps.clone()).for_each_concurrent(4, |step| take(&client, step)).await;
+        let _alone = SHADOW.lock().await;
+        let (is_well, told) = told(&stack, &organization, &["verify"]);
+        assert!(is_well, "{told:?} after {steps:?}");
+        assert_eq!((&told[0]["broken"], &told[0]["different_rows"]), (&json!(0), &json!(0)));
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_is_not_what_the_log_says_is_found_and_mended_while_the_service_runs() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let client = organization.client();
+    let (ada, bob) = (client.create(user_with("ada", &json!({}))).await.id(), client.create(user_with("bob", &json!({}))).await.id());
+    client.create_group("Engines", &[&ada, &bob]).await.expect(201);
+    let owner = stack.database("postgres").await;
+    for sql in [
+        "UPDATE rollcall.users SET active = false WHERE id = $1",
+        "DELETE FROM rollcall.group_members WHERE user_id = $1",
+        "UPDATE rollcall.workspace_members SET permissions = '{admin}' WHERE user_id = $1",
+    ] {
+        assert_eq!(owner.execute(sql, &[&id(&bob)]).await.unwrap(), 1);
+    }
+    let _alone = SHADOW.lock().await;
+    let (is_well, differing) = told(&stack, &organization, &["replay", "--check"]);
+    assert!(!is_well, "{differing:?}");
+    let tables: Vec<_> = differing.iter().filter_map(|line| line["difference"]["table"].as_str()).collect();
+    assert_eq!(tables, ["users", "users", "workspace_members", "workspace_members", "group_members"]);
+    assert_eq!(differing[0]["difference"]["is"]["active"], false);
+    assert_eq!(differing[1]["difference"]["should_be"]["active"], true);
+    let (is_well, mended) = told(&stack, &organization, &["replay"]);
+    assert!(is_well && mended.last().unwrap()["mended"] == true, "{mended:?}");
+    assert!(told(&stack, &organization, &["replay", "--check"]).0);
+    assert_eq!(client.get(&format!("/Users/{bob}")).await.expect(200)["active"], true);
+    client.patch(&bob, json!([{"op": "replace", "path": "title", "value": "Sir"}])).await.expect(204);
+    assert!(told(&stack, &organization, &["replay", "--check"]).0, "the counts and keys are right for what comes after");
+}
+
+#[tokio::test]
+async fn a_log_that_was_changed_where_it_is_kept_is_found() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    organization.client().create(user_with("ada", &json!({}))).await.expect(201);
+    let _alone = SHADOW.lock().await;
+    assert!(told(&stack, &organization, &["verify"]).0);
+    let owner = stack.database("postgres").await;
+    owner.batch_execute("SET session_replication_role = replica").await.unwrap();
+    let change = |label: &str| {
+        format!("UPDATE rollcall.events SET actor = jsonb_set(actor, '{{label}}', '\"{label}\"') WHERE organization_id = $1 AND seq = 4")
+    };
+    assert_eq!(owner.execute(&change("nobody"), &[&id(&organization.id)]).await.unwrap(), 1);
+    let (is_well, broken) = told(&stack, &organization, &["verify"]);
+    assert!(!is_well && broken[0]["broken"].as_str().unwrap().starts_with("entry 4: the header"), "{broken:?}");
+    owner.execute(&change("test"), &[&id(&organization.id)]).await.unwrap();
+    assert!(told(&stack, &organization, &["verify"]).0);
+}

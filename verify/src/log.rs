@@ -1,0 +1,149 @@
+//! A whole log: every commitment, every leaf, every place, and the root at each checkpoint.
+
+use indicatif::{ProgressBar, ProgressStyle};
+use rayon::prelude::*;
+use rollcall_events::OrganizationId;
+use rollcall_events::log::checkpoint::Checkpoint;
+use rollcall_events::log::{CompactRange, Entry, Hash};
+use std::fs::File;
+use std::io::{BufRead, BufReader, stdin};
+use std::path::Path;
+
+use crate::Findings;
+use crate::read::Unreadable;
+
+/// How many entries are hashed side by side before they take their places in the tree.
+const CHUNK: usize = 4096;
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// What is known of a line, apart from its place.
+struct Checked {
+    seq: u64,
+    organization: OrganizationId,
+    leaf: Hash,
+    is_erased: bool,
+    /// What does not hold of the entry itself.
+    broken: Option<String>,
+}
+
+/// What was met so far.
+struct Log {
+    tree: CompactRange,
+    organization: Option<OrganizationId>,
+    erased: u64,
+    /// Those not reached yet; the smallest is the last.
+    checkpoints: Vec<Checkpoint>,
+    /// The last checkpoint that held.
+    sound: u64,
+    findings: Findings,
+}
+
+/// Checks an export against checkpoints.
+pub(crate) fn check(export: &Path, mut checkpoints: Vec<Checkpoint>) -> Result<Findings, Unreadable> {
+    let mut lines = open(export)?;
+    checkpoints.sort_by_key(|checkpoint| std::cmp::Reverse(checkpoint.size));
+    let bar = progress(checkpoints.first().map_or(0, |checkpoint| checkpoint.size));
+    let mut log =
+        Log { tree: CompactRange::default(), organization: None, erased: 0, checkpoints, sound: 0, findings: Findings::default() };
+    loop {
+        let chunk = chunk(&mut *lines).map_err(|error| Unreadable::file(export, error))?;
+        if chunk.is_empty() {
+            break;
+        }
+        let checked: Vec<_> =
+            chunk.par_iter().map(|line| one(line)).collect::<Result<_, _>>().map_err(|error| Unreadable::file(export, error))?;
+        bar.inc(checked.len() as u64);
+        for entry in checked {
+            log.take(entry);
+        }
+    }
+    bar.finish_and_clear();
+    Ok(log.end())
+}
+
+fn open(export: &Path) -> Result<Box<dyn BufRead>, Unreadable> {
+    if export == Path::new("-") {
+        return Ok(Box::new(BufReader::with_capacity(BUFFER_BYTES, stdin())));
+    }
+    let file = File::open(export).map_err(|error| Unreadable::file(export, error))?;
+    Ok(Box::new(BufReader::with_capacity(BUFFER_BYTES, file)))
+}
+
+/// A bar where somebody looks: on a terminal, that is, and not in a script's log.
+fn progress(size: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} entries, {per_sec}, {eta} left");
+    ProgressBar::new(size).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn chunk(lines: &mut dyn BufRead) -> std::io::Result<Vec<Vec<u8>>> {
+    let mut chunk = Vec::with_capacity(CHUNK);
+    while chunk.len() < CHUNK {
+        let mut line = Vec::new();
+        if lines.read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        chunk.push(line);
+    }
+    Ok(chunk)
+}
+
+fn one(line: &[u8]) -> Result<Checked, String> {
+    let entry: Entry = serde_json::from_slice(line).map_err(|error| format!("a line is not an entry: {error}"))?;
+    let (leaf, broken) = match entry.check().map_err(|error| error.to_string())? {
+        Ok(leaf) => (leaf, None),
+        // The tree is made of what the header says, so that one changed leaf does not hide what else is wrong.
+        Err(mismatch) => (entry.header.leaf().map_err(|error| error.to_string())?, Some(mismatch.to_string())),
+    };
+    let (seq, organization) = (entry.header.seq, entry.header.organization_id);
+    Ok(Checked { seq, organization, leaf, is_erased: entry.payload.is_none(), broken })
+}
+
+impl Log {
+    fn take(&mut self, entry: Checked) {
+        let expected = self.tree.size() + 1;
+        if entry.seq != expected {
+            self.findings.broken.push(format!("entry {} stands in the place of entry {expected}", entry.seq));
+        }
+        if *self.organization.get_or_insert(entry.organization) != entry.organization {
+            self.findings.broken.push(format!("entry {} is of another log: {}", entry.seq, entry.organization));
+        }
+        self.findings.broken.extend(entry.broken.map(|why| format!("entry {}: {why}", entry.seq)));
+        self.erased += u64::from(entry.is_erased);
+        self.tree.append(entry.leaf);
+        while let Some(checkpoint) = self.checkpoints.pop_if(|checkpoint| checkpoint.size == self.tree.size()) {
+            self.compare(&checkpoint);
+        }
+    }
+
+    fn compare(&mut self, checkpoint: &Checkpoint) {
+        let size = checkpoint.size;
+        let is_ours = self.organization.is_none_or(|organization| checkpoint.origin.ends_with(&format!("/{organization}")));
+        if !is_ours {
+            self.findings.broken.push(format!("the checkpoint at {size} is of another log: {}", checkpoint.origin));
+        } else if checkpoint.root == self.tree.root() {
+            self.sound = size;
+            self.findings.holds.push(format!("the first {size} entries are those that were signed for {}", checkpoint.origin));
+        } else {
+            let place = self.sound + 1;
+            self.findings.broken.push(format!(
+                "the first {size} entries are not those that were signed: something between entries {place} and {size} was changed"
+            ));
+        }
+    }
+
+    fn end(mut self) -> Findings {
+        let size = self.tree.size();
+        while let Some(checkpoint) = self.checkpoints.pop() {
+            let signed = checkpoint.size;
+            self.findings.broken.push(format!("entries {} to {signed} are missing: a log of {signed} entries was signed", size + 1));
+        }
+        if self.sound < size {
+            let unsigned = format!("entries {} to {size} are whole, but no checkpoint covers them", self.sound + 1);
+            self.findings.holds.extend(self.findings.broken.is_empty().then_some(unsigned));
+        }
+        if self.erased > 0 {
+            self.findings.holds.push(format!("{} entries were erased; their places and hashes are kept", self.erased));
+        }
+        self.findings
+    }
+}

@@ -1,0 +1,131 @@
+//! `rollcall-verify`: checks what a Rollcall service gave to an auditor, without that service.
+//!
+//! It ends with 0 where everything holds, with 1 where something does not, and with 2 where it could not be checked.
+
+#![cfg_attr(test, allow(clippy::needless_pass_by_value, reason = "tests hand literals over"))]
+
+mod log;
+mod proof;
+mod read;
+
+use clap::{Args, Parser, Subcommand};
+use rollcall_events::log::checkpoint::{Checkpoint, VerifyingKeys};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use read::{Unreadable, bytes};
+
+/// Values of JSON are trees of small pieces: most of the time would go into allocating them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Checks an exported log, a proof or a pair of checkpoints. Nothing is sent anywhere.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Recompute every hash of an exported log, and compare its root with signed checkpoints.
+    Log {
+        /// The export (NDJSON), from its first entry; - for standard input.
+        export: PathBuf,
+        /// Checkpoints, of any age. Those that lie closer together tell more closely where something was changed.
+        #[arg(long = "checkpoint", required = true)]
+        checkpoints: Vec<PathBuf>,
+        #[command(flatten)]
+        keys: Keys,
+    },
+    /// Check that an entry is in the log that a checkpoint was signed for.
+    Entry {
+        /// The entry (JSON), as /audit/v1/events/{seq} gives it.
+        entry: PathBuf,
+        /// The proof (JSON), as /audit/v1/proof/inclusion gives it.
+        #[arg(long)]
+        proof: PathBuf,
+        #[arg(long)]
+        checkpoint: PathBuf,
+        #[command(flatten)]
+        keys: Keys,
+    },
+    /// Check that the log of a later checkpoint begins with the log of an earlier one.
+    Consistency {
+        #[arg(long)]
+        earlier: PathBuf,
+        #[arg(long)]
+        later: PathBuf,
+        /// The proof (JSON), as /audit/v1/proof/consistency gives it.
+        #[arg(long)]
+        proof: PathBuf,
+        #[command(flatten)]
+        keys: Keys,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Keys {
+    /// The signer's public key, such as log.example.com+1b2c3d4e+AbC…; repeat it while one key takes over from another.
+    #[arg(long = "key", required = true)]
+    keys: Vec<String>,
+}
+
+/// What was found: what holds, and what does not.
+#[derive(Debug, Default)]
+struct Findings {
+    holds: Vec<String>,
+    broken: Vec<String>,
+}
+
+/// How many findings of a kind are told one by one.
+const MAX_TOLD: usize = 20;
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(findings) => tell(&findings),
+        Err(error) => {
+            eprintln!("rollcall-verify: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(command: Command) -> Result<Findings, Unreadable> {
+    match command {
+        Command::Log { export, checkpoints, keys } => {
+            let keys = keys.read()?;
+            let checkpoints = checkpoints.iter().map(|path| checkpoint(path, &keys)).collect::<Result<_, _>>()?;
+            log::check(&export, checkpoints)
+        }
+        Command::Entry { entry, proof, checkpoint: note, keys } => proof::entry(&entry, &proof, &checkpoint(&note, &keys.read()?)?),
+        Command::Consistency { earlier, later, proof, keys } => {
+            let keys = keys.read()?;
+            proof::consistency(&checkpoint(&earlier, &keys)?, &checkpoint(&later, &keys)?, &proof)
+        }
+    }
+}
+
+impl Keys {
+    fn read(&self) -> Result<VerifyingKeys, Unreadable> {
+        Ok(VerifyingKeys::read(&self.keys)?)
+    }
+}
+
+fn checkpoint(path: &Path, keys: &VerifyingKeys) -> Result<Checkpoint, Unreadable> {
+    Checkpoint::open(&bytes(path)?, keys).map_err(|error| Unreadable::file(path, error))
+}
+
+fn tell(findings: &Findings) -> ExitCode {
+    for finding in &findings.holds {
+        println!("holds: {finding}");
+    }
+    for finding in findings.broken.iter().take(MAX_TOLD) {
+        println!("BROKEN: {finding}");
+    }
+    if findings.broken.len() > MAX_TOLD {
+        println!("BROKEN: and {} more", findings.broken.len() - MAX_TOLD);
+    }
+    if findings.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

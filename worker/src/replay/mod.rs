@@ -1,0 +1,180 @@
+//! Rebuilds the projections from the log, in a schema of their own, while the service runs.
+//!
+//! The same `fold` and the same statements as on the live path do the work: the connection's search path makes them write to the shadow. What was
+//! rebuilt is remembered after each chunk, so that a replay that broke off goes on where it was.
+
+mod compare;
+mod shadow;
+
+pub(crate) use compare::Difference;
+
+use rollcall_events::log::EventType;
+use rollcall_events::{GroupId, OrganizationId, UserId};
+use secrecy::SecretString;
+use serde_json::Value;
+use tokio_postgres::{Client, Row};
+use uuid::Uuid;
+
+use crate::decide::Fact;
+use crate::load::subjects;
+use crate::project::Projection;
+use crate::store::{Store, StoreError, place};
+use shadow::{FORGET, PROGRESS, REMEMBER};
+
+const APPLICATION: &str = "rollcall-worker replay";
+/// How many entries are replayed in one transaction.
+const CHUNK: u64 = 5000;
+
+/// Every organisation that has a log or a row.
+const ORGANIZATIONS: &str = "
+    SELECT organization_id AS id FROM rollcall.log_heads WHERE organization_id <> '00000000-0000-0000-0000-000000000000'
+    UNION SELECT id FROM rollcall.organizations ORDER BY id";
+
+/// How an organisation came to be, which stands in the log of the system.
+const BIRTH: &str = "
+    SELECT seq, type, subject_id, payload FROM rollcall.events
+    WHERE organization_id = '00000000-0000-0000-0000-000000000000' AND type = 'OrganizationCreated' AND subject_id = $1";
+
+const ENTRIES: &str = "
+    SELECT seq, type, subject_id, payload FROM rollcall.events
+    WHERE organization_id = $1 AND seq > $2 AND seq <= $3 ORDER BY seq";
+
+const SIZE: &str = "SELECT size FROM rollcall.log_heads WHERE organization_id = $1";
+const LOCK: &str = "SELECT size FROM rollcall.log_heads WHERE organization_id = $1 FOR UPDATE";
+
+/// The shadow, and the connection that rebuilds it.
+pub(crate) struct Replay {
+    store: Store,
+    /// Keeps other replays away for as long as it is connected.
+    _lock: Client,
+}
+
+impl Replay {
+    /// Opens the shadow, and makes it where there is none; `afresh` forgets what an earlier replay has left.
+    ///
+    /// # Errors
+    /// Where Postgres refuses: a replay needs the owner of the database.
+    pub(crate) async fn open(url: &SecretString, afresh: bool) -> Result<Self, StoreError> {
+        let lock = shadow::prepare(url, APPLICATION, afresh).await?;
+        Ok(Self { store: Store::connect_in(url, APPLICATION, "rollcall_shadow, rollcall").await?, _lock: lock })
+    }
+
+    /// Every organisation.
+    pub(crate) async fn organizations(&self) -> Result<Vec<OrganizationId>, StoreError> {
+        let rows = self.store.query(ORGANIZATIONS, &[]).await?;
+        rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
+    }
+
+    /// Replays what an organisation's log has by now, chunk by chunk; `tell` hears after each how far it is, and of how much. Then compares, in one snapshot, the
+    /// projections with what the whole log adds up to.
+    pub(crate) async fn check(&self, organization: OrganizationId, tell: impl Fn(u64, u64)) -> Result<Vec<Difference>, StoreError> {
+        self.catch_up(organization, &tell).await?;
+        self.store.command("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
+        let found = async {
+            self.replay_rest(organization, SIZE).await?;
+            compare::differences(&self.store, organization).await
+        };
+        self.finish(found.await).await
+    }
+
+    /// The same, and makes the projections what the log adds up to; answers what was different. The organisation's requests wait for as long as the comparison takes.
+    pub(crate) async fn mend(&self, organization: OrganizationId, tell: impl Fn(u64, u64)) -> Result<Vec<Difference>, StoreError> {
+        self.catch_up(organization, &tell).await?;
+        self.store.command("BEGIN").await?;
+        let found = async {
+            self.replay_rest(organization, LOCK).await?;
+            let found = compare::differences(&self.store, organization).await?;
+            if !found.is_empty() {
+                compare::mend(&self.store, organization).await?;
+            }
+            Ok(found)
+        };
+        self.finish(found.await).await
+    }
+
+    /// Removes the shadow.
+    pub(crate) async fn close(self) -> Result<(), StoreError> {
+        shadow::remove(&self.store).await
+    }
+
+    async fn finish<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        self.store.command(if result.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
+        result
+    }
+
+    async fn catch_up(&self, organization: OrganizationId, tell: &impl Fn(u64, u64)) -> Result<(), StoreError> {
+        let size = self.size(organization, SIZE).await?;
+        let mut done = self.progress(organization).await?;
+        while done < size || done == 0 {
+            let next = (done + CHUNK).min(size);
+            self.store.command("BEGIN").await?;
+            let chunk = self.replay(organization, done, next).await;
+            self.finish(chunk).await?;
+            tell(next, size);
+            if next == done {
+                break;
+            }
+            done = next;
+        }
+        Ok(())
+    }
+
+    /// Replays, in the transaction that is open, what was logged since.
+    async fn replay_rest(&self, organization: OrganizationId, size: &'static str) -> Result<(), StoreError> {
+        let (size, done) = (self.size(organization, size).await?, self.progress(organization).await?);
+        if done < size { self.replay(organization, done, size).await } else { Ok(()) }
+    }
+
+    async fn size(&self, organization: OrganizationId, sql: &'static str) -> Result<u64, StoreError> {
+        number(&self.store.query(sql, &[&organization]).await?, "size")
+    }
+
+    async fn progress(&self, organization: OrganizationId) -> Result<u64, StoreError> {
+        number(&self.store.query(PROGRESS, &[&organization]).await?, "seq")
+    }
+
+    async fn replay(&self, organization: OrganizationId, after: u64, until: u64) -> Result<(), StoreError> {
+        let store = &self.store;
+        let mut rows = Vec::new();
+        if after == 0 {
+            store.query(FORGET, &[&organization]).await?;
+            rows.extend(store.query(BIRTH, &[&organization]).await?);
+        }
+        rows.extend(store.query(ENTRIES, &[&organization, &place(after), &place(until)]).await?);
+        let (mut users, mut groups) = (Vec::new(), Vec::new());
+        for row in &rows {
+            let subject: Option<Uuid> = row.try_get("subject_id")?;
+            match event_type(row)? {
+                EventType::UserCreated
+                | EventType::UserUpdated
+                | EventType::UserDeactivated
+                | EventType::UserReactivated
+                | EventType::UserDeleted => users.extend(subject.map(UserId)),
+                EventType::GroupCreated | EventType::GroupUpdated | EventType::GroupDeleted => groups.extend(subject.map(GroupId)),
+                _ => {}
+            }
+        }
+        let mut state = subjects(store, organization, &users, &groups).await?;
+        let mut projection = Projection::default();
+        for row in &rows {
+            let payload: Option<Value> = row.try_get("payload")?;
+            let fact = Fact::new(event_type(row)?, row.try_get("subject_id")?, payload.unwrap_or_default());
+            if let Some(change) = fact.fold()? {
+                let before = state.apply(organization, &change);
+                projection.take(organization, row.try_get::<_, i64>("seq")?.unsigned_abs(), change, before.as_ref());
+            }
+        }
+        Box::pin(projection.write(store)).await?;
+        store.query(REMEMBER, &[&organization, &place(until)]).await.map(|_| ())
+    }
+}
+
+fn event_type(row: &Row) -> Result<EventType, StoreError> {
+    let name: &str = row.try_get("type")?;
+    EventType::from_name(name).ok_or_else(|| StoreError::Unreadable(format!("the log has the unknown type {name}")))
+}
+
+fn number(rows: &[Row], name: &str) -> Result<u64, StoreError> {
+    let number = rows.first().map(|row| row.try_get::<_, i64>(name)).transpose()?;
+    Ok(number.unwrap_or_default().unsigned_abs())
+}

@@ -1,0 +1,62 @@
+//! The shadow: a schema with the same tables as the projections, empty, and how far each organisation was replayed into it.
+
+use secrecy::SecretString;
+use tokio_postgres::Client;
+
+use crate::store::{Store, StoreError, connect};
+
+/// A projection: the table, the column of the organisation, and what a row is known by.
+pub(super) struct Table {
+    pub(super) name: &'static str,
+    pub(super) organization: &'static str,
+    pub(super) key: &'static [&'static str],
+}
+
+const fn table(name: &'static str, key: &'static [&'static str]) -> Table {
+    Table { name, organization: "organization_id", key }
+}
+
+/// Every projection.
+pub(super) const TABLES: [Table; 9] = [
+    Table { name: "organizations", organization: "id", key: &["id"] },
+    table("workspaces", &["organization_id", "id"]),
+    table("scim_tokens", &["organization_id", "id"]),
+    table("auditor_tokens", &["organization_id", "id"]),
+    table("users", &["organization_id", "id"]),
+    table("workspace_members", &["organization_id", "workspace_id", "user_id"]),
+    table("groups", &["organization_id", "id"]),
+    table("group_members", &["organization_id", "group_id", "user_id"]),
+    table("group_workspaces", &["organization_id", "group_id", "workspace_id"]),
+];
+
+const LOCK: &str = "SELECT pg_try_advisory_lock(hashtext('rollcall_shadow'))";
+pub(super) const PROGRESS: &str = "SELECT seq FROM rollcall_shadow.replayed WHERE organization_id = $1";
+pub(super) const REMEMBER: &str = "
+    INSERT INTO rollcall_shadow.replayed (organization_id, seq) VALUES ($1, $2) ON CONFLICT (organization_id) DO UPDATE SET seq = excluded.seq";
+/// The organisation's own row may be there without any progress.
+pub(super) const FORGET: &str = "DELETE FROM rollcall_shadow.organizations WHERE id = $1";
+
+/// Makes the shadow where there is none; answers the connection that keeps other replays away from it.
+pub(super) async fn prepare(url: &SecretString, name: &str, afresh: bool) -> Result<Client, StoreError> {
+    let client = connect(url, name).await?;
+    if !client.query_one(LOCK, &[]).await?.try_get::<_, bool>(0)? {
+        return Err(StoreError::Busy);
+    }
+    if afresh {
+        client.batch_execute("DROP SCHEMA IF EXISTS rollcall_shadow CASCADE").await?;
+    }
+    let tables =
+        TABLES.map(|table| format!("CREATE TABLE IF NOT EXISTS rollcall_shadow.{0} (LIKE rollcall.{0} INCLUDING ALL);", table.name));
+    let sql = format!(
+        "SET client_min_messages = warning; CREATE SCHEMA IF NOT EXISTS rollcall_shadow; {}
+        CREATE TABLE IF NOT EXISTS rollcall_shadow.replayed (organization_id uuid PRIMARY KEY, seq bigint NOT NULL)",
+        tables.concat()
+    );
+    client.batch_execute(&sql).await?;
+    Ok(client)
+}
+
+/// Removes it.
+pub(super) async fn remove(store: &Store) -> Result<(), StoreError> {
+    store.command("DROP SCHEMA rollcall_shadow CASCADE").await
+}

@@ -1,0 +1,163 @@
+//! Checks a log where it is kept: gapless, every hash right, the tree and its checkpoints what the entries add up to.
+
+use rollcall_events::OrganizationId;
+use rollcall_events::log::checkpoint::root_line;
+use rollcall_events::log::tile::{NewTiles, Tile, WIDTH};
+use rollcall_events::log::{CompactRange, Entry, Hash};
+use rollcall_service::entries::{COLUMNS, MalformedEntry, entry};
+use secrecy::SecretString;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use tokio_postgres::Transaction;
+
+use crate::store::{StoreError, connect, place};
+
+const APPLICATION: &str = "rollcall-worker verify";
+/// How many entries are read at once.
+const CHUNK: u64 = 5000;
+/// How many faults of a log are told.
+const MAX_TOLD: usize = 100;
+
+const HEAD: &str = "SELECT size, peaks FROM rollcall.log_heads WHERE organization_id = $1";
+/// Tiles in the order in which they are asked for.
+const TILES: &str = "
+    SELECT t.hashes FROM unnest($2::smallint[], $3::bigint[]) WITH ORDINALITY AS k (level, tile, place)
+    LEFT JOIN rollcall.log_tiles t ON t.organization_id = $1 AND t.level = k.level AND t.tile = k.tile
+    ORDER BY k.place";
+const CHECKPOINTS: &str = "SELECT size, note FROM rollcall.checkpoints WHERE organization_id = $1 ORDER BY size";
+
+/// What was found in a log.
+pub(crate) struct Verified {
+    pub(crate) entries: u64,
+    /// What does not hold.
+    pub(crate) broken: Vec<String>,
+}
+
+/// What the entries add up to.
+#[derive(Default)]
+struct Recomputed {
+    tree: CompactRange,
+    tiles: BTreeMap<Tile, Vec<u8>>,
+    /// The roots at the sizes that have checkpoints, as far as the entries reach.
+    roots: BTreeMap<u64, Option<Hash>>,
+    broken: Vec<String>,
+}
+
+/// Checks a log in one snapshot, while the service runs.
+pub(crate) async fn verify_log(url: &SecretString, organization: OrganizationId, tell: impl Fn(u64, u64)) -> Result<Verified, StoreError> {
+    let mut client = connect(url, APPLICATION).await?;
+    let transaction =
+        client.build_transaction().isolation_level(tokio_postgres::IsolationLevel::RepeatableRead).read_only(true).start().await?;
+    let head = transaction.query_opt(HEAD, &[&organization]).await?;
+    let (size, peaks): (i64, Vec<Vec<u8>>) = match &head {
+        Some(row) => (row.try_get("size")?, row.try_get("peaks")?),
+        None => (0, Vec::new()),
+    };
+    let checkpoints = checkpoints(&transaction, organization).await?;
+    let mut found = Recomputed { roots: checkpoints.keys().map(|size| (*size, None)).collect(), ..Recomputed::default() };
+    loop {
+        let more = found.take_chunk(&transaction, organization).await?;
+        found.compare_full_tiles(&transaction, organization).await?;
+        tell(found.tree.size(), size.unsigned_abs());
+        if !more {
+            break;
+        }
+    }
+    match CompactRange::from_parts(size.unsigned_abs(), &peaks) {
+        Ok(head) if head.size() != found.tree.size() => {
+            found.broken.push(format!("the head of the log counts {} entries, and there are {}", head.size(), found.tree.size()));
+        }
+        Ok(head) if head.root() != found.tree.root() => {
+            found.broken.push("the head of the log has another root than its entries".to_owned());
+        }
+        Ok(_) => {}
+        Err(error) => found.broken.push(error.to_string()),
+    }
+    // Leaves are stored once their tile is full, the levels above as they grow.
+    let above = found.tiles.split_off(&Tile { level: 1, index: 0 });
+    found.compare_tiles(&transaction, organization, above).await?;
+    found.compare_checkpoints(&checkpoints);
+    Ok(Verified { entries: found.tree.size(), broken: found.broken })
+}
+
+async fn checkpoints(transaction: &Transaction<'_>, organization: OrganizationId) -> Result<BTreeMap<u64, String>, StoreError> {
+    let rows = transaction.query(CHECKPOINTS, &[&organization]).await?;
+    rows.iter().map(|row| Ok((row.try_get::<_, i64>("size")?.unsigned_abs(), row.try_get("note")?))).collect()
+}
+
+impl Recomputed {
+    fn is_broken(&mut self, what: String) {
+        if self.broken.len() < MAX_TOLD {
+            self.broken.push(what);
+        }
+    }
+
+    /// Takes in the next entries; whether there were any.
+    async fn take_chunk(&mut self, transaction: &Transaction<'_>, organization: OrganizationId) -> Result<bool, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM rollcall.events e WHERE e.organization_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3");
+        let rows = transaction.query(&sql, &[&organization, &place(self.tree.size()), &place(CHUNK)]).await?;
+        for row in &rows {
+            let stored = entry(row).map_err(|error| match error {
+                MalformedEntry::Column(error) => StoreError::Postgres(error),
+                unknown @ MalformedEntry::Unknown(_) => StoreError::Unreadable(unknown.to_string()),
+            })?;
+            let payload: Option<Value> = stored.payload.and_then(|payload| serde_json::from_str(payload.get()).ok());
+            self.take(&Entry { header: stored.header, leaf: stored.leaf, payload, salt: stored.salt })?;
+        }
+        Ok(!rows.is_empty())
+    }
+
+    fn take(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        let (seq, expected) = (entry.header.seq, self.tree.size() + 1);
+        if seq != expected {
+            self.is_broken(format!("entry {seq} stands in the place of entry {expected}"));
+        }
+        if let Err(mismatch) = entry.check()? {
+            self.is_broken(format!("entry {seq}: {mismatch}"));
+        }
+        let mut new = NewTiles::default();
+        new.append(&mut self.tree, entry.leaf);
+        self.tiles.entry(Tile { level: 0, index: (self.tree.size() - 1) / WIDTH }).or_default().extend(entry.leaf.as_bytes());
+        for (tile, hashes) in new.more {
+            self.tiles.entry(tile).or_default().extend(hashes);
+        }
+        if let Some(root) = self.roots.get_mut(&self.tree.size()) {
+            *root = Some(self.tree.root());
+        }
+        Ok(())
+    }
+
+    /// Compares the tiles of leaves that are full by now, and forgets them, so that a log of any size can be checked.
+    async fn compare_full_tiles(&mut self, transaction: &Transaction<'_>, organization: OrganizationId) -> Result<(), StoreError> {
+        let full = self.tree.size() / WIDTH;
+        let rest = self.tiles.split_off(&Tile { level: 0, index: full });
+        let done = std::mem::replace(&mut self.tiles, rest);
+        self.compare_tiles(transaction, organization, done).await
+    }
+
+    async fn compare_tiles(
+        &mut self,
+        transaction: &Transaction<'_>,
+        organization: OrganizationId,
+        expected: BTreeMap<Tile, Vec<u8>>,
+    ) -> Result<(), StoreError> {
+        let (levels, indexes): (Vec<_>, Vec<_>) =
+            expected.keys().map(|tile| (i16::try_from(tile.level).unwrap_or(i16::MAX), place(tile.index))).unzip();
+        let rows = transaction.query(TILES, &[&organization, &levels, &indexes]).await?;
+        for ((tile, hashes), row) in expected.iter().zip(&rows) {
+            if row.try_get::<_, Option<&[u8]>>("hashes")? != Some(hashes) {
+                self.is_broken(format!("tile {} of level {} is not what the entries add up to, or missing", tile.index, tile.level));
+            }
+        }
+        Ok(())
+    }
+
+    fn compare_checkpoints(&mut self, checkpoints: &BTreeMap<u64, String>) {
+        for (size, note) in checkpoints {
+            let root = self.roots.get(size).copied().flatten().map(root_line);
+            if root.is_none() || note.lines().nth(2) != root.as_deref() {
+                self.is_broken(format!("the checkpoint at {size} has another root than the entries"));
+            }
+        }
+    }
+}
