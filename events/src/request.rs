@@ -177,6 +177,11 @@ pub enum SettingsRequested {
         /// The workspaces, each with its permissions.
         workspaces: BTreeMap<WorkspaceId, BTreeSet<String>>,
     },
+    /// The end of all that the log holds about a deleted user.
+    EraseUser {
+        /// Who.
+        user_id: UserId,
+    },
     /// A new SCIM token.
     IssueToken {
         /// The id that it is to have.

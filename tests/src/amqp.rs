@@ -83,6 +83,13 @@ impl Sender {
         count
     }
 
+    /// Puts a message among the dead letters.
+    pub async fn bury(&self, message_id: &str, body: &[u8]) {
+        let properties = BasicProperties::default().with_message_id(message_id.into());
+        let confirm = self.channel.basic_publish(DEAD.into(), DEAD.into(), BasicPublishOptions::default(), body, properties).await.unwrap();
+        assert_eq!(confirm.await.unwrap(), Confirmation::Ack(None));
+    }
+
     /// Takes the dead letter with that message id out of the queue, if it is there yet; its reason and its body.
     pub async fn dead_letter(&self, message_id: &str) -> Option<(String, Vec<u8>)> {
         let mut others = Vec::new();

@@ -105,6 +105,13 @@ impl Organization {
         Client::auditor(&self.url, &self.issue_for_auditor(&[]).1)
     }
 
+    /// A folder for what is taken away of it.
+    pub fn folder(&self) -> std::path::PathBuf {
+        let folder = self.instance.dir().join("taken").join(&self.id);
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
     /// The public key that checkpoints are signed with.
     pub fn checkpoint_key(&self) -> String {
         std::fs::read_to_string(self.instance.dir().join("checkpoint.pub")).unwrap().trim().to_owned()

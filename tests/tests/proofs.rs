@@ -24,8 +24,7 @@ impl Case {
     async fn new(users: usize) -> Self {
         let stack = Stack::shared().await;
         let organization = stack.organization();
-        let folder = stack.instance.dir().join("proofs").join(&organization.id);
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = organization.folder();
         let (auditor, key) = (organization.auditor(), organization.checkpoint_key());
         let case = Self { stack, organization, auditor, folder, key };
         let client = case.organization.client();

@@ -22,8 +22,20 @@ use crate::decide::{Change, Group, State, User, Workspace, resource_of};
 use crate::store::{Store, StoreError};
 
 /// Every statement of this room, to be prepared.
-pub(crate) const STATEMENTS: &[&str] =
-    &[ENSURE_HEADS, LOCK_HEADS, RECORDED, USERS, KNOWN_USERS, GROUPS, MEMBERS, WORKSPACES, WORKSPACES_BY_NAME, ORGANIZATIONS, TOKENS];
+pub(crate) const STATEMENTS: &[&str] = &[
+    ENSURE_HEADS,
+    LOCK_HEADS,
+    RECORDED,
+    USERS,
+    KNOWN_USERS,
+    DELETED_USERS,
+    GROUPS,
+    MEMBERS,
+    WORKSPACES,
+    WORKSPACES_BY_NAME,
+    ORGANIZATIONS,
+    TOKENS,
+];
 
 const ENSURE_HEADS: &str = "INSERT INTO log_heads (organization_id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING";
 
@@ -44,6 +56,12 @@ const USERS: &str = "
     SELECT u.organization_id, u.id, u.resource
     FROM unnest($3::uuid[], $4::text[]) AS k (organization_id, user_name_key)
     JOIN users u ON u.organization_id = k.organization_id AND u.user_name_key = k.user_name_key";
+
+/// Which of some users were deleted.
+const DELETED_USERS: &str = "
+    SELECT e.organization_id, e.subject_id AS id
+    FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
+    JOIN events e ON e.organization_id = k.organization_id AND e.subject_id = k.id AND e.type = 'UserDeleted'";
 
 /// Which of some users there are.
 const KNOWN_USERS: &str = "
@@ -134,6 +152,8 @@ struct Touched {
     user_names: BTreeSet<(OrganizationId, String)>,
     /// Users of whom only their being there matters.
     known_users: BTreeSet<(OrganizationId, UserId)>,
+    /// Users who are to be erased.
+    erased_users: BTreeSet<(OrganizationId, UserId)>,
     groups: BTreeSet<(OrganizationId, GroupId)>,
     group_names: BTreeSet<(OrganizationId, String)>,
     members: BTreeSet<(OrganizationId, (GroupId, UserId))>,
@@ -235,6 +255,10 @@ impl Touched {
                 self.groups.insert((organization, *group_id));
                 self.workspaces.extend(workspaces.keys().map(|id| (organization, *id)));
             }
+            SettingsRequested::EraseUser { user_id } => {
+                self.known_users.insert((organization, *user_id));
+                self.erased_users.insert((organization, *user_id));
+            }
             SettingsRequested::IssueToken { token_id, settings, .. } => {
                 self.tokens.insert((organization, *token_id));
                 self.workspaces.insert((organization, settings.default_workspace));
@@ -282,6 +306,7 @@ async fn read(store: &Store, touched: &Touched) -> Result<Loaded, StoreError> {
     let organizations: Vec<_> = touched.organizations.iter().copied().collect();
     let events = &touched.events;
     let (users, user_names, known) = (columns(&touched.users), columns(&touched.user_names), columns(&touched.known_users));
+    let erased = columns(&touched.erased_users);
     let (groups, group_names, whole_groups) = (columns(&touched.groups), columns(&touched.group_names), columns(&touched.whole_groups));
     let (members_of, (member_groups, members)): Keys3 = {
         let (organizations, pairs) = columns(&touched.members);
@@ -289,12 +314,13 @@ async fn read(store: &Store, touched: &Touched) -> Result<Loaded, StoreError> {
     };
     let (workspaces, workspace_names) = (columns(&touched.workspaces), columns(&touched.workspace_names));
     let (settings_of, tokens) = (touched.settings_of.iter().copied().collect::<Vec<_>>(), columns(&touched.tokens));
-    let ((), heads, recorded, users, known, groups, members, workspaces, named, organizations, tokens) = try_join!(
+    let ((), heads, recorded, users, known, deleted, groups, members, workspaces, named, organizations, tokens) = try_join!(
         store.begin(),
         async { store.query(LOCK_HEADS, &[&organizations]).await },
         async { store.query(RECORDED, &[&events.0, &events.1]).await },
         async { store.query_if(!users.0.is_empty(), USERS, &[&users.0, &users.1, &user_names.0, &user_names.1]).await },
         async { store.query_if(!known.0.is_empty(), KNOWN_USERS, &[&known.0, &known.1]).await },
+        async { store.query_if(!erased.0.is_empty(), DELETED_USERS, &[&erased.0, &erased.1]).await },
         async { store.query_if(!groups.0.is_empty(), GROUPS, &[&groups.0, &groups.1, &group_names.0, &group_names.1]).await },
         async {
             let keys: [&(dyn ToSql + Sync); 5] = [&members_of, &member_groups, &members, &whole_groups.0, &whole_groups.1];
@@ -309,6 +335,9 @@ async fn read(store: &Store, touched: &Touched) -> Result<Loaded, StoreError> {
     load_users(&mut state, &users)?;
     for row in &known {
         state.load_known_user(row.try_get("organization_id")?, row.try_get("id")?);
+    }
+    for row in &deleted {
+        state.load_deleted_user(row.try_get("organization_id")?, row.try_get("id")?);
     }
     load_groups(&mut state, &groups)?;
     for row in &members {

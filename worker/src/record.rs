@@ -3,7 +3,7 @@
 use futures_util::try_join;
 use rollcall_events::actor::Actor;
 use rollcall_events::log::tile::NewTiles;
-use rollcall_events::log::{CompactRange, Hash, Header, OutcomeKind, Salt, canonical, commitment};
+use rollcall_events::log::{CompactRange, EventType, Hash, Header, OutcomeKind, Salt, canonical, commitment};
 use rollcall_events::request::Request;
 use rollcall_events::{EventId, OrganizationId, Timestamp};
 use rollcall_scim::ScimError;
@@ -16,7 +16,7 @@ use crate::store::{RawJson, Store, StoreError, array_text, place};
 use crate::tiles::TileColumns;
 
 /// Every statement of this room, to be prepared.
-pub(crate) const STATEMENTS: &[&str] = &[APPEND];
+pub(crate) const STATEMENTS: &[&str] = &[APPEND, ERASE];
 
 /// The version of the payloads' form.
 const SCHEMA_VERSION: u16 = 1;
@@ -41,6 +41,9 @@ const APPEND: &str = "
         organization_id, seq, event_id, type, subject_type, subject_id,
         actor, requested_at, recorded_at, outcome, error, payload, salt, commitment, leaf
     )";
+
+/// Erases what the log holds about users; it refuses where the log does not say so.
+const ERASE: &str = "SELECT erase_user(k.organization_id, k.id) FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)";
 
 /// The columns of the rows to be written.
 #[derive(Default)]
@@ -69,6 +72,8 @@ pub(crate) struct Appendix {
     recorded_at: Timestamp,
     salts: Vec<Salt>,
     columns: Columns,
+    /// Users whose data is to be erased.
+    erased: (Vec<OrganizationId>, Vec<Uuid>),
 }
 
 impl Appendix {
@@ -77,7 +82,14 @@ impl Appendix {
     /// # Errors
     /// Where the system has no randomness to give.
     pub(crate) fn at(heads: HashMap<OrganizationId, CompactRange>, recorded_at: Timestamp, entries: usize) -> Result<Self, StoreError> {
-        Ok(Self { heads, tiles: HashMap::new(), recorded_at, salts: Salt::generate(entries)?, columns: Columns::default() })
+        Ok(Self {
+            heads,
+            tiles: HashMap::new(),
+            recorded_at,
+            salts: Salt::generate(entries)?,
+            columns: Columns::default(),
+            erased: Default::default(),
+        })
     }
 
     /// Whether nothing was appended.
@@ -108,6 +120,10 @@ impl Appendix {
             error: decision.error.clone(),
             commitment: commitment(salt, &payload),
         };
+        if let (EventType::UserErased, Some(user)) = (header.event_type, header.subject_id) {
+            self.erased.0.push(header.organization_id);
+            self.erased.1.push(user);
+        }
         let leaf = header.leaf()?;
         self.tiles.entry(request.organization_id).or_default().append(head, leaf);
         let seq = header.seq;
@@ -124,7 +140,10 @@ impl Appendix {
     pub(crate) async fn write(&self, store: &Store) -> Result<(), StoreError> {
         let mut tiles = TileColumns::default();
         self.tiles.iter().for_each(|(organization, new)| tiles.push(*organization, new));
-        try_join!(self.write_entries(store), tiles.write(store)).map(|_| ())
+        let (of, erased) = &self.erased;
+        let erased_keys: [&(dyn ToSql + Sync); 2] = [of, erased];
+        let erasing = store.query_if(!erased.is_empty(), ERASE, &erased_keys);
+        try_join!(self.write_entries(store), tiles.write(store), erasing).map(|_| ())
     }
 
     async fn write_entries(&self, store: &Store) -> Result<(), StoreError> {

@@ -52,6 +52,8 @@ names!(
         UserReactivated = "UserReactivated",
         /// A user was deleted.
         UserDeleted = "UserDeleted",
+        /// A deleted user's data was erased from the log.
+        UserErased = "UserErased",
         /// A group came to be.
         GroupCreated = "GroupCreated",
         /// A group or its members were changed, or asked to be what they were.

@@ -2,6 +2,7 @@
 //! those that list read the database. Each answers one JSON object a line.
 
 mod ask;
+mod erase;
 mod fill;
 mod list;
 mod migrate;
@@ -15,7 +16,7 @@ use rollcall_events::log::checkpoint::{InvalidKey, generate_key};
 use rollcall_events::origin::ServiceOrigin;
 use rollcall_events::request::{AuditorTokenSettings, SettingsRequested};
 use rollcall_events::token::Token;
-use rollcall_events::{GroupId, OrganizationId, Timestamp, TokenId, WorkspaceId};
+use rollcall_events::{GroupId, OrganizationId, Timestamp, TokenId, UserId, WorkspaceId};
 use rollcall_service::settings::SettingsError;
 use secrecy::ExposeSecret;
 use std::collections::BTreeSet;
@@ -58,6 +59,9 @@ pub(crate) enum Command {
     /// Create or list workspaces.
     #[command(subcommand)]
     Workspace(WorkspaceCommand),
+    /// Erase what the log holds about deleted users.
+    #[command(subcommand)]
+    User(UserCommand),
     /// Map groups to workspaces.
     #[command(subcommand)]
     Group(GroupCommand),
@@ -102,6 +106,16 @@ pub(crate) enum WorkspaceCommand {
     List {
         #[arg(long)]
         organization: OrganizationId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Erase the payloads of all entries about a user, who must be deleted; proofs still hold, and nothing brings the data back.
+    Erase {
+        #[arg(long)]
+        organization: OrganizationId,
+        user: UserId,
     },
 }
 
@@ -255,6 +269,12 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), Comm
             Ok(())
         }
         Command::Workspace(WorkspaceCommand::List { organization }) => list::workspaces(&settings, organization).await,
+        Command::User(UserCommand::Erase { organization, user }) => {
+            ask::ask(&settings, organization, SettingsRequested::EraseUser { user_id: user }).await?;
+            let dead_letters = erase::dead_letters(&settings, user).await?;
+            print(&serde_json::json!({"id": user, "erased": true, "dead_letters": dead_letters}));
+            Ok(())
+        }
         Command::Group(GroupCommand::Map { organization, group, workspaces }) => {
             let mapping = SettingsRequested::MapGroup { group_id: group, workspaces: workspaces.into_iter().collect() };
             ask::ask(&settings, organization, mapping).await?;

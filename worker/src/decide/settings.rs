@@ -28,6 +28,7 @@ fn subject(settings: &SettingsRequested) -> ((SubjectType, Uuid), &'static str) 
         }
         SettingsRequested::CreateWorkspace { workspace_id, .. } => ((SubjectType::Workspace, workspace_id.0), "createWorkspace"),
         SettingsRequested::MapGroup { group_id, .. } => ((SubjectType::Group, group_id.0), "mapGroup"),
+        SettingsRequested::EraseUser { user_id } => ((SubjectType::User, user_id.0), "eraseUser"),
         SettingsRequested::IssueToken { token_id, .. } => ((SubjectType::Token, token_id.0), "issueToken"),
         SettingsRequested::IssueAuditorToken { token_id, .. } => ((SubjectType::Token, token_id.0), "issueAuditorToken"),
         SettingsRequested::RevokeToken { token_id } => ((SubjectType::Token, token_id.0), "revokeToken"),
@@ -62,6 +63,15 @@ fn attempt(state: &State, request: &Request, settings: &SettingsRequested) -> Re
                 return Err(ScimError::invalid_value(format!("workspaces: there is no workspace {unknown} in the organization")));
             }
             Ok((EventType::GroupMapped, json!({"workspaces": workspaces})))
+        }
+        SettingsRequested::EraseUser { user_id } => {
+            if state.knows_user(organization, *user_id) {
+                return Err(ScimError::new(409, "the user is not deleted, and only what is known of deleted users can be erased"));
+            }
+            if !state.was_deleted(organization, *user_id) {
+                return Err(ScimError::new(404, "the log knows of no such user"));
+            }
+            Ok((EventType::UserErased, json!({"operation": "eraseUser"})))
         }
         SettingsRequested::IssueToken { token_id, digest, settings } => {
             if state.token(organization, *token_id).is_some() {

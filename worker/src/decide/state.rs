@@ -89,6 +89,8 @@ pub(crate) struct State {
     user_names: HashMap<(OrganizationId, String), UserId>,
     /// Users of whom it is only known that they are there.
     known_users: HashSet<(OrganizationId, UserId)>,
+    /// Users who were deleted, as far as it matters.
+    deleted_users: HashSet<(OrganizationId, UserId)>,
     groups: HashMap<(OrganizationId, GroupId), Group>,
     group_names: HashMap<(OrganizationId, String), GroupId>,
     /// The members that requests speak of; all of them for a group that is set as a whole.
@@ -168,6 +170,11 @@ impl State {
         self.users.contains_key(&(organization, id)) || self.known_users.contains(&(organization, id))
     }
 
+    /// Whether a user was there once and was deleted.
+    pub(crate) fn was_deleted(&self, organization: OrganizationId, id: UserId) -> bool {
+        self.deleted_users.contains(&(organization, id))
+    }
+
     pub(crate) fn group(&self, organization: OrganizationId, id: GroupId) -> Option<&Group> {
         self.groups.get(&(organization, id))
     }
@@ -213,6 +220,7 @@ impl State {
             }
             Change::DeleteUser(id) => {
                 self.known_users.remove(&(organization, *id));
+                self.deleted_users.insert((organization, *id));
                 self.members.iter_mut().filter(|((of, _), _)| *of == organization).for_each(|(_, members)| {
                     members.remove(id);
                 });
@@ -254,6 +262,11 @@ impl State {
     /// Takes into the state that a user is there.
     pub(crate) fn load_known_user(&mut self, organization: OrganizationId, id: UserId) {
         self.known_users.insert((organization, id));
+    }
+
+    /// Takes into the state that a user was deleted.
+    pub(crate) fn load_deleted_user(&mut self, organization: OrganizationId, id: UserId) {
+        self.deleted_users.insert((organization, id));
     }
 
     /// Takes a stored member into the state.
@@ -351,7 +364,7 @@ impl Fact {
             EventType::TokenIssued => Change::PutToken(self.read("token")?),
             EventType::AuditorTokenIssued => Change::PutAuditorToken(self.read("token")?),
             EventType::TokenRevoked => Change::RevokeToken { id: TokenId(self.subject()?), revoked_at: self.read("revoked_at")? },
-            EventType::AccessDenied | EventType::RequestRejected => return Ok(None),
+            EventType::AccessDenied | EventType::RequestRejected | EventType::UserErased => return Ok(None),
         };
         Ok(Some(change))
     }

@@ -105,18 +105,18 @@ impl Replay {
     async fn catch_up(&self, organization: OrganizationId, tell: &impl Fn(u64, u64)) -> Result<(), StoreError> {
         let size = self.size(organization, SIZE).await?;
         let mut done = self.progress(organization).await?;
-        while done < size || done == 0 {
+        loop {
             let next = (done + CHUNK).min(size);
             self.store.command("BEGIN").await?;
             let chunk = self.replay(organization, done, next).await;
             self.finish(chunk).await?;
             tell(next, size);
-            if next == done {
-                break;
+            // An erasure in between makes an organisation's replay begin again.
+            done = self.progress(organization).await?;
+            if done >= size {
+                return Ok(());
             }
-            done = next;
         }
-        Ok(())
     }
 
     /// Replays, in the transaction that is open, what was logged since.
