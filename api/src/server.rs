@@ -10,13 +10,13 @@ use std::time::Duration;
 use tracing_actix_web::TracingLogger;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::audit;
+use crate::audit::{self, Tails};
 use crate::auth::{Denials, Door, Limits, Tokens, follow_changes, gate};
 use crate::desk::Desk;
 use crate::health::{self, Health};
 use crate::openapi;
 use crate::publish::Publisher;
-use crate::read::{Database, Walks};
+use crate::read::{Database, Growth, Walks};
 use crate::scim::{self, BASE_PATH, Base, Bounds, Known};
 use crate::settings::Settings;
 use crate::trace::CallSpan;
@@ -47,8 +47,10 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), ServeError> {
     };
     let denials = door.denials.clone();
     start_companions(&settings, &desk, &door);
-    let stop = shutdown::on_signal()?;
-    http(&settings, database, desk.clone(), door, async move { stop.cancelled().await })?.await?;
+    let (stop, growth) = (shutdown::on_signal()?, Arc::new(Growth::default()));
+    let (listening, logs) = (growth.clone(), database.clone());
+    tokio::spawn(async move { listening.keep_listening(&logs).await });
+    http(&settings, database, desk.clone(), door, Tails::new(growth, stop.clone()), async move { stop.cancelled().await })?.await?;
     denials.flush(&desk).await;
     tracing::info!("everything that was accepted is finished");
     Ok(())
@@ -70,6 +72,7 @@ fn http(
     database: Database,
     desk: Arc<Desk>,
     door: Door,
+    tails: Tails,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<actix_web::dev::Server, ServeError> {
     let receive = Duration::from_secs(settings.receive_seconds);
@@ -82,7 +85,7 @@ fn http(
     let (desk, door, database) = (Data::from(desk), Data::new(door), Data::new(database));
     let openapi = openapi::document(&settings.public_url).map_err(|error| SettingsError::malformed("public_url", error))?;
     let known = Data::new(Known::read(&settings.braze_strings).map_err(|error| SettingsError::malformed("braze_strings", error))?);
-    let walks = Data::new(Walks::default());
+    let (walks, tails) = (Data::new(Walks::default()), Data::new(tails));
     let (health, base) = (Data::new(Health::new(settings.partitions)), Data::new(Base::below(&settings.public_url)));
     let app = move || {
         App::new()
@@ -92,6 +95,7 @@ fn http(
             .app_data(health.clone())
             .app_data(base.clone())
             .app_data(walks.clone())
+            .app_data(tails.clone())
             .app_data(known.clone())
             .app_data(bounds.clone())
             .wrap(NormalizePath::new(TrailingSlash::Trim))

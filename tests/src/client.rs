@@ -156,6 +156,11 @@ impl Call {
         Self { request: self.request.header(CONTENT_TYPE, content_type).body(body) }
     }
 
+    /// Makes the call, and leaves its body to be read as it comes.
+    pub async fn open(self) -> reqwest::Response {
+        self.request.send().await.expect("an answer")
+    }
+
     /// Makes the call; the error where no answer came.
     pub async fn try_send(self) -> Result<Answer, reqwest::Error> {
         let response = self.request.send().await?;

@@ -5,7 +5,7 @@
 use reqwest::Method;
 use rollcall_tests::client::user_with;
 use rollcall_tests::service::answers;
-use rollcall_tests::{Answer, Client, Stack, eventually};
+use rollcall_tests::{Answer, Client, Stack, eventually, within};
 use serde_json::{Value, json};
 
 fn seqs(page: &Value) -> Vec<u64> {
@@ -231,4 +231,49 @@ async fn an_auditors_token_reads_one_log_and_does_nothing_else() {
     })
     .await;
     assert_eq!(denied[0]["payload"]["reason"], "revokedToken");
+}
+
+/// Reads events off a tail until there are so many; each with its id and its type.
+async fn read_events(response: &mut reqwest::Response, count: usize) -> Vec<(u64, String)> {
+    let mut text = String::new();
+    while text.matches("\ndata: ").count() < count {
+        let chunk = within("an event", response.chunk()).await.unwrap().expect("more of the tail");
+        text += std::str::from_utf8(&chunk).unwrap();
+    }
+    let field = |event: &str, name: &str| event.lines().find_map(|line| line.strip_prefix(name).map(str::to_owned)).unwrap();
+    text.split("\n\n")
+        .filter(|event| event.contains("data: "))
+        .map(|event| (field(event, "id: ").parse().unwrap(), field(event, "event: ")))
+        .collect()
+}
+
+#[tokio::test]
+async fn whoever_follows_the_log_sees_each_entry_once_and_goes_on_where_it_was() {
+    let stack = Stack::shared().await;
+    let (organization, other) = (stack.organization(), stack.organization());
+    let (client, auditor) = (organization.client(), organization.auditor());
+    let mut tail = auditor.call(Method::GET, "/tail").header("accept-encoding", "gzip").open().await;
+    assert_eq!(tail.headers()["content-type"], "text/event-stream");
+    other.client().create(user_with("eve", &json!({}))).await.expect(201);
+    let ada = client.create(user_with("ada", &json!({}))).await.id();
+    let seen = read_events(&mut tail, 1).await;
+    assert_eq!(seen[0].1, "UserCreated", "and nothing of another organisation");
+    client.delete(&ada).await.expect(204);
+    assert_eq!(read_events(&mut tail, 1).await, [(seen[0].0 + 1, "UserDeleted".to_owned())]);
+    drop(tail);
+    for n in 0..5 {
+        client.create(user_with(&format!("late{n}"), &json!({}))).await.expect(201);
+    }
+    let mut again = auditor.call(Method::GET, "/tail").header("last-event-id", &(seen[0].0 + 1).to_string()).open().await;
+    let ids: Vec<_> = read_events(&mut again, 5).await.into_iter().map(|event| event.0).collect();
+    assert_eq!(ids, (seen[0].0 + 2..seen[0].0 + 7).collect::<Vec<_>>());
+    let mut refusals = auditor.call(Method::GET, "/tail?outcome=rejected").open().await;
+    client.create(user_with("late0", &json!({}))).await.expect_error(409, Some("uniqueness"));
+    assert_eq!(read_events(&mut refusals, 1).await[0].1, "RequestRejected");
+    let refused = auditor.call(Method::GET, "/tail").header("last-event-id", "x").send().await;
+    refused.expect_error(400, Some("invalidValue"));
+    let (id, secret) = organization.issue_for_auditor(&[]);
+    let mut ended = Client::auditor(&stack.url, &secret).call(Method::GET, "/tail").open().await;
+    answers(&stack.instance, &["auditor-token", "revoke", "--organization", &organization.id, &id]);
+    while within("the end of the tail", ended.chunk()).await.unwrap().is_some() {}
 }

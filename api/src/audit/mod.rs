@@ -4,7 +4,10 @@ mod entries;
 mod export;
 mod proofs;
 mod query;
+mod tail;
 mod users;
+
+pub(crate) use tail::Tails;
 
 use actix_web::middleware::Compress;
 use actix_web::middleware::from_fn;
@@ -27,6 +30,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/events").get(entries::list))
         .service(resource("/events/{seq}").get(entries::read))
         .service(resource("/export").get(export::export))
+        .service(resource("/tail").get(tail::tail))
         .service(resource("/users").get(users::list))
         .service(resource("/users/{id}").get(users::read))
         .service(resource("/users/{id}/history").get(users::history))

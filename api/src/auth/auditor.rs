@@ -22,11 +22,15 @@ use crate::read::{Database, ReadError};
 const FIND: &str = "
     SELECT organization_id, id, digest, label, allow_list, expires_at, revoked_at FROM auditor_tokens WHERE digest = $1";
 
+const STILL_GOOD: &str = "
+    SELECT revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) FROM auditor_tokens WHERE organization_id = $1 AND id = $2";
+
 /// Who calls. To have one is to have passed the door with an auditor's token.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Auditor {
     /// Whose log it may read.
     pub(crate) organization_id: OrganizationId,
+    token_id: TokenId,
 }
 
 struct AuditorToken {
@@ -68,7 +72,15 @@ async fn admit(door: &Door, database: &Database, peer: Option<IpAddr>, headers: 
     let token = matching.map(known).transpose()?.ok_or_else(|| refuse(None, Denial::UnknownToken))?;
     check(&token, address, Timestamp::now()).map_err(|reason| refuse(Some(&token), reason))?;
     door.limits.take(token.id)?;
-    Ok(Auditor { organization_id: token.organization_id })
+    Ok(Auditor { organization_id: token.organization_id, token_id: token.id })
+}
+
+impl Auditor {
+    /// Whether the token is still good, for whoever stays connected.
+    pub(crate) async fn may_stay(&self, database: &Database) -> Result<bool, ReadError> {
+        let row = database.query_opt(STILL_GOOD, &[&self.organization_id, &self.token_id]).await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(false))
+    }
 }
 
 fn known(row: &tokio_postgres::Row) -> Result<AuditorToken, ReadError> {

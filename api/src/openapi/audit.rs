@@ -31,7 +31,12 @@ pub(super) fn paths() -> Map<String, Value> {
         get("consistencyProof", "That a log begins with an earlier one", "application/json"),
         vec![required(size("from", "The earlier size")), required(size("to", "The later size"))],
     );
+    let tail = with_parameters(
+        get("auditTail", "The log as it grows, as Server-Sent Events", "text/event-stream"),
+        [vec![size("after", "The place after which it begins; else now")], conditions()].concat(),
+    );
     let paths = [
+        ("/tail", tail),
         ("/events", list),
         ("/events/{seq}", entry),
         ("/users", users),

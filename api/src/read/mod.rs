@@ -4,6 +4,7 @@ mod cursor;
 mod events;
 mod filter_sql;
 mod find;
+mod follow;
 mod list;
 mod log;
 mod table;
@@ -12,6 +13,7 @@ mod workspaces;
 
 pub(crate) use events::{LogEntry, find_event};
 pub(crate) use find::{complete, find_by_id, find_by_key};
+pub(crate) use follow::{Follower, Growth};
 pub(crate) use list::{ListError, ListQuery, Walks, list, single};
 pub(crate) use log::{Condition, Order, known_as, last_entries_of_users, log_entries, log_size, users_named};
 pub(crate) use table::{GROUPS, Table, USERS};

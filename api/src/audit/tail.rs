@@ -1,0 +1,118 @@
+//! `/audit/v1/tail`: the log as it grows, as Server-Sent Events.
+
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING};
+use actix_web::web::{Bytes, Data};
+use actix_web::{HttpRequest, HttpResponse};
+use futures_util::stream;
+use rollcall_scim::ScimError;
+use rollcall_service::entries::StoredEntry;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use super::query::{conditions, parameter};
+use crate::auth::Auditor;
+use crate::error::{ApiError, ApiResult};
+use crate::read::{Condition, Database, Follower, Growth, Order, log_entries, log_size};
+use crate::scim::Parameters;
+
+/// The id of the last event that a client has seen, which browsers send when they connect again.
+const LAST_EVENT_ID: &str = "last-event-id";
+/// How often something is sent where nothing happens, so that a connection that is gone is noticed on both sides.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How many entries are sent at once.
+const CHUNK: u32 = 500;
+/// How many may follow at once.
+const MOST: usize = 1000;
+
+/// What tails need.
+pub(crate) struct Tails {
+    growth: Arc<Growth>,
+    places: Arc<Semaphore>,
+    stop: CancellationToken,
+}
+
+/// One tail.
+struct Tail {
+    database: Data<Database>,
+    auditor: Auditor,
+    conditions: Vec<Condition>,
+    follower: Follower,
+    after: u64,
+    stop: CancellationToken,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Tails {
+    /// Tails that end when the process is told to stop.
+    pub(crate) fn new(growth: Arc<Growth>, stop: CancellationToken) -> Self {
+        Self { growth, places: Arc::new(Semaphore::new(MOST)), stop }
+    }
+}
+
+/// `GET /tail`: entries from `Last-Event-ID` or `after` on, or those to come; all of them, or those that conditions choose.
+pub(super) async fn tail(
+    auditor: Auditor,
+    http: HttpRequest,
+    parameters: Parameters,
+    database: Data<Database>,
+    tails: Data<Tails>,
+) -> ApiResult {
+    let place = tails.places.clone().try_acquire_owned().map_err(|_| ApiError::Unavailable("a place for one more tail"))?;
+    // First the follower, then the size: what is logged in between is heard of.
+    let follower = tails.growth.follow(auditor.organization_id);
+    let seen = http.headers().get(LAST_EVENT_ID).map(|value| value.to_str().ok().and_then(|id| id.parse().ok()));
+    let seen =
+        seen.map(|id: Option<u64>| id.ok_or_else(|| ScimError::invalid_value("Last-Event-ID is not a place in the log"))).transpose()?;
+    let after = match seen.or(parameter(&parameters, "after", "a place in the log")?) {
+        Some(after) => after,
+        None => log_size(&database, auditor.organization_id).await?,
+    };
+    let conditions = conditions(&database, auditor.organization_id, &parameters).await?;
+    let tail = Tail { database, auditor, conditions, follower, after, stop: tails.stop.clone(), _place: place };
+    let events = stream::try_unfold(tail, |mut tail| async { Ok::<_, ApiError>(tail.next().await?.map(|bytes| (bytes, tail))) });
+    Ok(HttpResponse::Ok()
+        .content_type("text/event-stream")
+        // A compressor would hold events back.
+        .insert_header((CONTENT_ENCODING, "identity"))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .streaming(Box::pin(events)))
+}
+
+impl Tail {
+    /// What is sent next; `None` where the process stops, or the token has ended.
+    async fn next(&mut self) -> Result<Option<Bytes>, ApiError> {
+        let organization = self.auditor.organization_id;
+        loop {
+            if !self.auditor.may_stay(&self.database).await? {
+                return Ok(None);
+            }
+            let size = log_size(&self.database, organization).await?;
+            let order = Order::OldestFirst { after: self.after };
+            let limit = if size > self.after { CHUNK } else { 0 };
+            let entries = log_entries(&self.database, organization, &self.conditions, order, limit).await?;
+            if let Some(last) = entries.last() {
+                self.after = last.header.seq;
+                return Ok(Some(events(&entries)?));
+            }
+            self.after = self.after.max(size);
+            tokio::select! {
+                () = self.stop.cancelled() => return Ok(None),
+                () = self.follower.grown() => {}
+                () = tokio::time::sleep(KEEP_ALIVE) => return Ok(Some(Bytes::from_static(b": still here\n\n"))),
+            }
+        }
+    }
+}
+
+fn events(entries: &[StoredEntry]) -> Result<Bytes, ApiError> {
+    let mut text = String::with_capacity(entries.len() * 2048);
+    for entry in entries {
+        let data = serde_json::to_string(entry).map_err(|error| ApiError::Internal(format!("an entry cannot be written: {error}")))?;
+        // Writing to a string cannot fail.
+        let _ = write!(text, "id: {}\nevent: {}\ndata: {data}\n\n", entry.header.seq, entry.header.event_type);
+    }
+    Ok(text.into())
+}

@@ -1,0 +1,96 @@
+//! Hears how far the logs have come, over one connection for however many who follow them.
+
+use rollcall_events::OrganizationId;
+use rollcall_service::backoff::Backoff;
+use std::future::poll_fn;
+use std::pin::pin;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::{Receiver, Sender, channel};
+use tokio_postgres::AsyncMessage;
+
+use super::{Database, ReadError};
+
+/// The channels on which the worker tells, with each commit, whose log has grown and whose settings have changed.
+const LISTEN: &str = "LISTEN rollcall_log; LISTEN rollcall_settings";
+/// How many growths may wait for a slow follower; one who misses some looks for itself.
+const BACKLOG: usize = 256;
+
+/// Tells followers that a log has grown.
+pub(crate) struct Growth {
+    /// Whose; `None` where any may have grown without being heard.
+    told: Sender<Option<OrganizationId>>,
+}
+
+/// One who follows one log.
+pub(crate) struct Follower {
+    organization: OrganizationId,
+    told: Receiver<Option<OrganizationId>>,
+}
+
+impl Default for Growth {
+    fn default() -> Self {
+        Self { told: channel(BACKLOG).0 }
+    }
+}
+
+impl Growth {
+    /// Follows a log from now on.
+    pub(crate) fn follow(&self, organization: OrganizationId) -> Follower {
+        Follower { organization, told: self.told.subscribe() }
+    }
+
+    /// Listens for as long as the process lives.
+    pub(crate) async fn keep_listening(&self, database: &Database) {
+        let mut backoff = Backoff::default();
+        loop {
+            let why = match self.listen(database, &mut backoff).await {
+                Ok(()) => "the connection ended".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            tracing::warn!(why, "nobody hears how the logs grow until that is mended");
+            tokio::time::sleep(backoff.next_delay()).await;
+        }
+    }
+
+    async fn listen(&self, database: &Database, backoff: &mut Backoff) -> Result<(), ReadError> {
+        let (client, mut connection) = database.connect().await?;
+        let listening = async {
+            client.batch_execute(LISTEN).await?;
+            *backoff = Backoff::default();
+            self.tell(None);
+            std::future::pending().await
+        };
+        let messages = async {
+            while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
+                if let AsyncMessage::Notification(told) = message? {
+                    self.tell(told.payload().split(' ').next().and_then(|id| id.parse().ok()));
+                }
+            }
+            Ok(())
+        };
+        let (listening, messages) = (pin!(listening), pin!(messages));
+        tokio::select! {
+            ended = listening => ended,
+            ended = messages => ended,
+        }
+    }
+
+    fn tell(&self, organization: Option<OrganizationId>) {
+        // Nobody follows: nobody misses it.
+        let _ = self.told.send(organization);
+    }
+}
+
+impl Follower {
+    /// Returns once the log may have grown since the last time.
+    pub(crate) async fn grown(&mut self) {
+        loop {
+            match self.told.recv().await {
+                Ok(Some(organization)) if organization != self.organization => {}
+                Ok(_) | Err(RecvError::Lagged(_)) => return,
+                // The process ends.
+                Err(RecvError::Closed) => std::future::pending().await,
+            }
+        }
+    }
+}
