@@ -85,6 +85,7 @@ fn http(
     let (desk, door, database) = (Data::from(desk), Data::new(door), Data::new(database));
     let openapi = openapi::document(&settings.public_url).map_err(|error| SettingsError::malformed("public_url", error))?;
     let known = Data::new(Known::read(&settings.braze_strings).map_err(|error| SettingsError::malformed("braze_strings", error))?);
+    let keys = Data::new(settings.event_keys()?);
     let (walks, tails) = (Data::new(Walks::default()), Data::new(tails));
     let (health, base) = (Data::new(Health::new(settings.partitions)), Data::new(Base::below(&settings.public_url)));
     let app = move || {
@@ -94,6 +95,7 @@ fn http(
             .app_data(database.clone())
             .app_data(health.clone())
             .app_data(base.clone())
+            .app_data(keys.clone())
             .app_data(walks.clone())
             .app_data(tails.clone())
             .app_data(known.clone())
@@ -102,6 +104,7 @@ fn http(
             .wrap(TracingLogger::<CallSpan>::new())
             .service(web::redirect("/docs", "/docs/index.html"))
             .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", openapi.clone()))
+            .route("/.well-known/jwks.json", web::get().to(scim::jwks))
             .route("/healthz", web::get().to(health::alive))
             .route("/readyz", web::get().to(health::ready))
             .service(web::scope(BASE_PATH).wrap(from_fn(gate)).configure(scim::routes).default_service(web::to(scim::no_endpoint)))

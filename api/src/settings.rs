@@ -1,8 +1,9 @@
 //! The api's settings: what each means, and its default, stands in `default.toml`. Checked before anything starts.
 
 use rollcall_events::address::AllowList;
+use rollcall_events::set::SetKeys;
 use rollcall_service::logging::LogFormat;
-use rollcall_service::settings::{SettingsError, in_range, read};
+use rollcall_service::settings::{SettingsError, in_range, read, secrets};
 use secrecy::SecretString;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -36,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) shutdown_seconds: u64,
     pub(crate) log_format: LogFormat,
     pub(crate) braze_strings: String,
+    event_keys: SecretString,
+    event_key_file: String,
     proxies: ProxySettings,
 }
 
@@ -52,6 +55,7 @@ impl Settings {
         let mut settings: Self = read("ROLLCALL_API", include_str!("../default.toml"), file)?;
         settings.public_url = public_url(&settings.public_url)?;
         settings.proxies()?;
+        settings.event_keys()?;
         in_range("database_connections", settings.database_connections, 1, 1000)?;
         in_range("partitions", settings.partitions, 1, 1024)?;
         in_range("wait_seconds", settings.wait_seconds, 0, 600)?;
@@ -71,6 +75,12 @@ impl Settings {
     }
 
     /// The reverse proxies that are trusted, if any.
+    /// The keys that sign event tokens: those of the setting, then those of the file.
+    pub(crate) fn event_keys(&self) -> Result<SetKeys, SettingsError> {
+        let keys = secrets("event_key_file", &self.event_keys, &self.event_key_file)?;
+        SetKeys::read(&keys).map_err(|error| SettingsError::malformed("event_keys", error))
+    }
+
     pub(crate) fn proxies(&self) -> Result<Proxies, SettingsError> {
         let list = self.proxies.trusted.trim();
         let trusted = if list.is_empty() { None } else { Some(list.parse::<AllowList>()) };

@@ -14,6 +14,7 @@ pub mod membership;
 pub mod origin;
 pub mod outcome;
 pub mod request;
+pub mod set;
 pub mod time;
 pub mod token;
 pub mod topology;

@@ -47,6 +47,12 @@ pub fn service_provider_config(base: &str, limits: Limits) -> Value {
     })
 }
 
+/// What the configuration says of security events (RFC 9967): returned where `attributes` names it, as clients that know the attributes of RFC 7643 alone refuse
+/// a configuration with more.
+pub fn security_events() -> Value {
+    json!({"asyncRequest": "long", "eventUris": ["urn:ietf:params:scim:event:misc:asyncresp"]})
+}
+
 /// `/ResourceTypes/{name}`.
 pub fn resource_type(base: &str, resource_type: &ResourceType) -> Value {
     let extensions = resource_type.extensions.iter().map(|schema| json!({"schema": schema.id, "required": false}));

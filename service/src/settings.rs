@@ -1,6 +1,7 @@
 //! Settings in three layers: the documented defaults that are part of the program, then a file, then the environment.
 
 use config::{Config, Environment, File, FileFormat};
+use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use std::fmt::Display;
 use std::path::Path;
@@ -60,6 +61,18 @@ pub fn read<T: DeserializeOwned>(prefix: &str, defaults: &str, file: Option<&Pat
 pub fn in_range(name: &'static str, value: impl Into<u64>, least: u64, most: u64) -> Result<(), SettingsError> {
     let value = value.into();
     if (least..=most).contains(&value) { Ok(()) } else { Err(SettingsError::OutOfRange { name, value, least, most }) }
+}
+
+/// Secrets that a setting lists, separated by white space, and then those that stand in a file, if one is named.
+///
+/// # Errors
+/// Where the file cannot be read; the error names the setting.
+pub fn secrets(file_setting: &'static str, listed: &SecretString, file: &str) -> Result<Vec<SecretString>, SettingsError> {
+    let content = match file {
+        "" => String::new(),
+        path => std::fs::read_to_string(path).map_err(|error| SettingsError::malformed(file_setting, format!("{path}: {error}")))?,
+    };
+    Ok(listed.expose_secret().split_whitespace().chain(content.split_whitespace()).map(SecretString::from).collect())
 }
 
 #[cfg(test)]

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_dalek::{Signature, VerifyingKey};
 use reqwest::Method;
 use rollcall_tests::client::{PATCH, ROLLCALL, USER, user, user_with};
 use rollcall_tests::{Stack, eventually};
@@ -185,26 +188,35 @@ async fn an_asynchronous_call_is_accepted_and_its_outcome_is_found_where_it_says
         assert_eq!((answer.status, answer.header("preference-applied"), &answer.body), (202, "respond-async", &Value::Null));
         assert_eq!(answer.header("location"), format!("{}/scim/v2/Events/{}", stack.url, answer.header("set-txn")));
     }
-    let done = completion(&client, accepted.header("set-txn")).await;
+    let done = completion(&stack, &client, accepted.header("set-txn")).await;
     let found = client.find("userName eq \"ada\"").await.expect(200);
     assert_eq!((&done["method"], &done["status"], &done["version"]), (&json!("POST"), &json!("201"), &json!("W/\"1\"")));
     assert_eq!(done["location"], found["Resources"][0]["meta"]["location"]);
-    let failed = completion(&client, refused.header("set-txn")).await;
+    let failed = completion(&stack, &client, refused.header("set-txn")).await;
     assert_eq!((&failed["status"], &failed["response"]["scimType"]), (&json!("409"), &json!("uniqueness")));
+    assert_eq!(client.get("/ServiceProviderConfig").await.expect(200).get("securityEvents"), None);
+    let config = client.get("/ServiceProviderConfig?attributes=securityEvents").await.expect(200);
+    assert_eq!(config["securityEvents"], json!({"asyncRequest": "long", "eventUris": ["urn:ietf:params:scim:event:misc:asyncresp"]}));
     let unknown = client.get("/Events/00000000-0000-0000-0000-000000000000").await;
     unknown.expect_error(404, None);
     assert_eq!(unknown.header("retry-after"), "1");
 }
 
-/// The event in the completion Security Event Token of a request, once there is one.
-async fn completion(client: &rollcall_tests::Client, txn: &str) -> Value {
-    use base64::Engine as _;
+/// The event in the completion Security Event Token of a request, once there is one; it is signed with a key that the service publishes.
+async fn completion(stack: &Stack, client: &rollcall_tests::Client, txn: &str) -> Value {
+    let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap();
     let path = format!("/Events/{txn}");
     let token = eventually("the completion", async || Some(client.get(&path).await).filter(|answer| answer.status == 200)).await;
     assert_eq!(token.header("content-type"), "application/secevent+jwt");
-    let claims = token.body.as_str().unwrap().split('.').nth(1).unwrap().to_owned();
-    let claims: Value = serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
-    assert_eq!(claims["txn"], txn);
+    let (signed, signature) = token.body.as_str().unwrap().rsplit_once('.').unwrap();
+    let (header, claims) = signed.split_once('.').unwrap();
+    let (header, claims): (Value, Value) =
+        (serde_json::from_slice(&decode(header)).unwrap(), serde_json::from_slice(&decode(claims)).unwrap());
+    let published: Value = reqwest::get(format!("{}/.well-known/jwks.json", stack.url)).await.unwrap().json().await.unwrap();
+    let key = published["keys"].as_array().unwrap().iter().find(|key| key["kid"] == header["kid"]).unwrap();
+    let key = VerifyingKey::from_bytes(&decode(key["x"].as_str().unwrap()).try_into().unwrap()).unwrap();
+    key.verify_strict(signed.as_bytes(), &Signature::from_slice(&decode(signature)).unwrap()).unwrap();
+    assert_eq!((&claims["txn"], &claims["iss"]), (&json!(txn), &json!(format!("{}/scim/v2", stack.url))));
     claims["events"]["urn:ietf:params:scim:event:misc:asyncresp"].clone()
 }
 

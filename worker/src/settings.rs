@@ -2,8 +2,8 @@
 
 use rollcall_events::log::checkpoint::SigningKeys;
 use rollcall_service::logging::LogFormat;
-use rollcall_service::settings::{SettingsError, in_range, read};
-use secrecy::{ExposeSecret, SecretString};
+use rollcall_service::settings::{SettingsError, in_range, read, secrets};
+use secrecy::SecretString;
 use serde::Deserialize;
 use std::path::Path;
 
@@ -51,13 +51,7 @@ impl Settings {
 
     /// The keys that sign checkpoints: those of the setting, then those of the file.
     pub(crate) fn signing_keys(&self) -> Result<SigningKeys, SettingsError> {
-        let file = match self.checkpoint_key_file.as_str() {
-            "" => String::new(),
-            path => std::fs::read_to_string(path)
-                .map_err(|error| SettingsError::malformed("checkpoint_key_file", format!("{path}: {error}")))?,
-        };
-        let keys: Vec<SecretString> =
-            self.checkpoint_keys.expose_secret().split_whitespace().chain(file.split_whitespace()).map(SecretString::from).collect();
+        let keys = secrets("checkpoint_key_file", &self.checkpoint_keys, &self.checkpoint_key_file)?;
         SigningKeys::read(&keys).map_err(|error| SettingsError::malformed("checkpoint_keys", error))
     }
 }

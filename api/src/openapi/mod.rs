@@ -77,6 +77,11 @@ fn paths() -> Value {
         paths.insert(path.to_owned(), json!({"get": get}));
     }
     paths.extend(audit::paths());
+    let mut jwks = operation("jwks", "The keys that event tokens are checked with", "200", &json!({"type": "object"}));
+    jwks["responses"]["200"] =
+        json!({"description": "A JWK Set.", "content": {"application/jwk-set+json": {"schema": {"type": "object"}}}});
+    jwks["security"] = json!([]);
+    paths.insert("/.well-known/jwks.json".to_owned(), json!({"get": jwks}));
     Value::Object(paths)
 }
 

@@ -20,7 +20,12 @@ use crate::read::{Database, first_workspaces};
 pub(super) async fn service_provider_config(_: Caller, parameters: Parameters, base: Data<Base>, bounds: Data<Bounds>) -> ApiResult {
     refuse_filter(&parameters)?;
     let limits = Limits { max_results: bounds.max_page, max_operations: bounds.max_operations, max_payload_bytes: bounds.max_body_bytes };
-    json(StatusCode::OK, &discovery::service_provider_config(base.as_str(), limits))
+    let mut config = discovery::service_provider_config(base.as_str(), limits);
+    let asks = |name: &str| name.trim().rsplit(':').next().is_some_and(|name| name.eq_ignore_ascii_case("securityEvents"));
+    if parameters.get("attributes").is_some_and(|names| names.split(',').any(asks)) {
+        config["securityEvents"] = discovery::security_events();
+    }
+    json(StatusCode::OK, &config)
 }
 
 /// `GET /ResourceTypes`.

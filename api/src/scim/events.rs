@@ -4,10 +4,9 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::RETRY_AFTER;
 use actix_web::web::{Data, Path};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rollcall_events::EventId;
 use rollcall_events::log::{EventType, SubjectType};
+use rollcall_events::set::{ASYNC_RESPONSE, MEDIA_TYPE, SetKeys};
 use rollcall_scim::ScimError;
 use rollcall_scim::schema::{GROUP, ResourceType, USER};
 use serde_json::{Value, json};
@@ -18,13 +17,8 @@ use crate::auth::Caller;
 use crate::error::ApiResult;
 use crate::read::{Database, LogEntry, find_event};
 
-/// The media type of a Security Event Token (RFC 8417 section 7.1).
-const SECURITY_EVENT_TOKEN: &str = "application/secevent+jwt";
-/// The event that says how an asynchronous request ended.
-const ASYNC_RESPONSE: &str = "urn:ietf:params:scim:event:misc:asyncresp";
-
 /// `GET /Events/{txn}`: the completion Security Event Token, or 404 with `Retry-After` for as long as there is none.
-pub(super) async fn read(caller: Caller, txn: Path<String>, database: Data<Database>, base: Data<Base>) -> ApiResult {
+pub(super) async fn read(caller: Caller, txn: Path<String>, database: Data<Database>, base: Data<Base>, keys: Data<SetKeys>) -> ApiResult {
     let found = match event_id(&caller, &txn) {
         Some(id) => find_event(&database, caller.organization_id(), id).await?.map(|entry| (id, entry)),
         None => None,
@@ -34,7 +28,7 @@ pub(super) async fn read(caller: Caller, txn: Path<String>, database: Data<Datab
         return Ok(HttpResponse::NotFound().insert_header((RETRY_AFTER, "1")).content_type(SCIM_JSON).body(error.to_body().to_string()));
     };
     let claims = claims(&base, id, &entry);
-    Ok(HttpResponse::build(StatusCode::OK).content_type(SECURITY_EVENT_TOKEN).body(unsecured(&claims)))
+    Ok(HttpResponse::build(StatusCode::OK).content_type(MEDIA_TYPE).body(keys.sign(&claims)))
 }
 
 /// A transaction, or one operation of a bulk request: `txn:index`.
@@ -85,8 +79,7 @@ fn method(operation: &str) -> Option<&'static str> {
     }
 }
 
-/// An unsecured JWT (RFC 7519 section 6): whoever may read it here reads it over the connection that it authenticated.
-fn unsecured(claims: &Value) -> String {
-    let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    format!("{}.{}.", encode(&json!({"typ": "secevent+jwt", "alg": "none"})), encode(claims))
+/// `GET /.well-known/jwks.json`: what event tokens are checked with.
+pub(crate) async fn jwks(keys: Data<SetKeys>) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/jwk-set+json").body(keys.to_jwks().to_string())
 }

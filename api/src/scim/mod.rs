@@ -15,6 +15,7 @@ mod users;
 
 pub(crate) use answer::SCIM_JSON;
 pub(crate) use dialect::Known;
+pub(crate) use events::jwks;
 pub(crate) use headers::Prefer;
 pub(crate) use query::Parameters;
 
