@@ -7,7 +7,7 @@ CREATE INDEX events_subject ON events (organization_id, subject_id, seq);
 CREATE INDEX events_token ON events (organization_id, (actor ->> 'token_id'), seq);
 
 -- What came from one address or network.
-CREATE INDEX events_address ON events (organization_id, ((actor ->> 'address')::inet), seq) WHERE actor ? 'address';
+CREATE INDEX events_address ON events (organization_id, ((actor ->> 'address')::inet), seq) WHERE actor ->> 'address' IS NOT NULL;
 
 -- Types that are rare: the two frequent ones are found on the way through the log.
 CREATE INDEX events_type ON events (organization_id, type, seq) WHERE type NOT IN ('UserCreated', 'UserUpdated');

@@ -54,7 +54,9 @@ async fn an_auditor_finds_what_happened_by_everything_that_is_known_of_it() {
     assert_eq!(of("token", &token).await["entries"].as_array().unwrap().len(), 7, "its issue is not among what was done with it");
     assert_eq!(of("origin", "HR.example.com").await["entries"].as_array().unwrap().len(), 7);
     assert_eq!(of("address", "127.0.0.0/8").await["entries"].as_array().unwrap().len(), 7);
+    assert_eq!(of("address", "127.0.0.1").await["entries"].as_array().unwrap().len(), 7);
     assert_eq!(of("address", "203.0.113.7").await["entries"], json!([]));
+    assert_eq!(of("address", "203.0.113.0/24").await["entries"], json!([]));
     assert_eq!(types(&of("workspace", &organization.marketing).await)[0], "WorkspaceCreated");
     assert_eq!(seqs(&of("filter", "title eq \"lady\" and active eq true").await).len(), 1);
     let txn = all["entries"][5]["header"]["event_id"].as_str().unwrap();

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::json;
-use super::query::{MAX_COUNT, conditions, count, parameter};
+use super::query::{MAX_COUNT, by_now, conditions, count, parameter};
 use crate::auth::Auditor;
 use crate::error::{ApiError, ApiResult};
 use crate::read::{Database, Order, log_entries};
@@ -33,6 +33,7 @@ pub(super) async fn list(auditor: Auditor, parameters: Parameters, database: Dat
     let mut order = order(&parameters)?;
     let (count, filter) = (count(&parameters)?, parameters.get("filter").map(filter::parse).transpose()?);
     let conditions = conditions(&database, auditor.organization_id, &parameters).await?;
+    let conditions = by_now(&database, auditor.organization_id, conditions).await?;
     let (mut entries, mut looked_at) = (Vec::new(), 0);
     let next = loop {
         let limit = if filter.is_some() { MAX_COUNT } else { count };

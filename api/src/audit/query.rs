@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use crate::error::ApiError;
-use crate::read::{Condition, Database, known_as, users_named};
+use crate::read::{Condition, Database, from_network, known_as, users_named};
 use crate::scim::Parameters;
 
 /// How many entries a page has, unless the caller says otherwise.
@@ -59,6 +59,20 @@ pub(super) async fn conditions(
     }
     if let Some(external_id) = parameters.get("externalId") {
         conditions.push(Condition::Subjects(known_as(database, organization, external_id).await?));
+    }
+    Ok(conditions)
+}
+
+/// The same conditions for what is in the log by now: what came from a network from which little came is looked up.
+pub(super) async fn by_now(
+    database: &Database,
+    organization: OrganizationId,
+    mut conditions: Vec<Condition>,
+) -> Result<Vec<Condition>, ApiError> {
+    for condition in &mut conditions {
+        if let Condition::Network(network) = *condition {
+            *condition = from_network(database, organization, network).await?;
+        }
     }
     Ok(conditions)
 }

@@ -30,6 +30,12 @@ const KNOWN_AS: &str = "
     WHERE organization_id = $1 AND payload #>> '{resource,externalId}' = $2 AND payload #>> '{resource,externalId}' IS NOT NULL
         AND (type IN ('UserCreated', 'GroupCreated') OR payload -> 'changed' ? 'externalId') AND subject_id IS NOT NULL";
 
+/// The places of what came from a network, where they are few.
+const FROM_NETWORK: &str = "
+    SELECT seq FROM events e WHERE organization_id = $1 AND (e.actor ->> 'address')::inet <<= $2::text::inet LIMIT $3";
+/// How many entries of a network are few: up to so many they are looked up by their places, beyond that they are met on the way through the log.
+const FEW: i64 = 10_000;
+
 /// What entries are asked for. All of several conditions must hold.
 #[derive(Debug, Clone)]
 pub(crate) enum Condition {
@@ -39,6 +45,7 @@ pub(crate) enum Condition {
     Token(TokenId),
     Origin(String),
     Network(IpNet),
+    Places(Vec<i64>),
     Since(Timestamp),
     Until(Timestamp),
     Event(EventId),
@@ -72,9 +79,11 @@ impl Condition {
             Self::Token(id) => format!("e.actor ->> 'token_id' = {}", values.bind(id.to_string(), Type::TEXT)),
             Self::Origin(origin) => format!("e.actor ->> 'service_origin' = {}", values.bind(origin.clone(), Type::TEXT)),
             Self::Network(network) => {
+                let operator = if network.prefix_len() == network.max_prefix_len() { "=" } else { "<<=" };
                 let network = values.bind(network.to_string(), Type::TEXT);
-                format!("e.actor ? 'address' AND (e.actor ->> 'address')::inet <<= {network}::inet")
+                format!("(e.actor ->> 'address')::inet {operator} {network}::inet")
             }
+            Self::Places(seqs) => format!("e.seq = ANY ({})", values.bind(seqs.clone(), Type::INT8_ARRAY)),
             Self::Since(time) => format!("e.recorded_at >= {}", values.bind(*time, Type::TIMESTAMPTZ)),
             Self::Until(time) => format!("e.recorded_at <= {}", values.bind(*time, Type::TIMESTAMPTZ)),
             Self::Event(id) => format!("e.event_id = {}", values.bind(*id, Type::UUID)),
@@ -150,6 +159,20 @@ pub(crate) async fn users_named(database: &Database, organization: OrganizationI
 /// The users and groups that have or had an externalId.
 pub(crate) async fn known_as(database: &Database, organization: OrganizationId, external_id: &str) -> Result<Vec<Uuid>, ReadError> {
     ids(&database.query(KNOWN_AS, &[&organization, &external_id]).await?)
+}
+
+/// What came from a network: a condition that costs as little for a rare one as for the one that everything comes from.
+pub(crate) async fn from_network(database: &Database, organization: OrganizationId, network: IpNet) -> Result<Condition, ReadError> {
+    if network.prefix_len() == network.max_prefix_len() {
+        return Ok(Condition::Network(network));
+    }
+    let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 3] =
+        [(&organization, Type::UUID), (&network.to_string(), Type::TEXT), (&(FEW + 1), Type::INT8)];
+    let rows = database.query_typed(FROM_NETWORK, &parameters).await?;
+    if rows.len() > usize::try_from(FEW).unwrap_or(usize::MAX) {
+        return Ok(Condition::Network(network));
+    }
+    Ok(Condition::Places(rows.iter().map(|row| row.try_get("seq")).collect::<Result<_, _>>()?))
 }
 
 fn ids(rows: &[Row]) -> Result<Vec<Uuid>, ReadError> {

@@ -15,7 +15,7 @@ pub(crate) use events::{LogEntry, find_event};
 pub(crate) use find::{complete, find_by_id, find_by_key};
 pub(crate) use follow::{Follower, Growth};
 pub(crate) use list::{ListError, ListQuery, Walks, list, single};
-pub(crate) use log::{Condition, Order, known_as, last_entries_of_users, log_entries, log_size, users_named};
+pub(crate) use log::{Condition, Order, from_network, known_as, last_entries_of_users, log_entries, log_size, users_named};
 pub(crate) use table::{GROUPS, Table, USERS};
 pub(crate) use tree::{checkpoint, roots};
 pub(crate) use workspaces::{first_workspaces, workspaces_named};

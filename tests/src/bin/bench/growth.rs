@@ -127,7 +127,7 @@ async fn deep_by_cursor(filled: &Filled) -> f64 {
     middle(taken)
 }
 
-fn middle(mut taken: Vec<f64>) -> f64 {
+pub(crate) fn middle(mut taken: Vec<f64>) -> f64 {
     taken.sort_by(f64::total_cmp);
     taken[taken.len() / 2]
 }

@@ -6,6 +6,7 @@ mod bare;
 mod calls;
 mod creates;
 mod growth;
+mod log;
 
 use clap::{Parser, ValueEnum};
 use rollcall_tests::Stack;
@@ -14,7 +15,7 @@ use std::time::Duration;
 #[derive(Debug, Parser)]
 struct Options {
     /// What is measured; everything unless something is named.
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "creates,growth")]
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "creates,growth,log")]
     what: Vec<What>,
     /// How many callers at once, one after the other.
     #[arg(long, value_delimiter = ',', default_value = "1,16,64,256")]
@@ -28,6 +29,9 @@ struct Options {
     /// How many users the smaller and the larger organisation have.
     #[arg(long, value_delimiter = ',', default_value = "1000,1000000")]
     users: Vec<u32>,
+    /// How many entries the log has that auditors ask about.
+    #[arg(long, default_value = "1000000")]
+    events: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -36,6 +40,8 @@ enum What {
     Creates,
     /// Reads and changes in organisations of different sizes.
     Growth,
+    /// The log: hashing, auditors' questions, export, verification, replay.
+    Log,
 }
 
 #[tokio::main]
@@ -48,5 +54,8 @@ async fn main() {
     }
     if options.what.contains(&What::Growth) {
         growth::run(&stack, &bare, &options.users).await;
+    }
+    if options.what.contains(&What::Log) {
+        log::run(&stack, options.events).await;
     }
 }
