@@ -10,6 +10,7 @@ say() { printf '\033[1m▸ %s\033[0m\n' "$*" >&2; }
 # One member of a JSON object on standard input.
 value() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }
 
+umask 077
 if [ ! -e "$env_file" ]; then
   say "making a demo organization, two workspaces and a token"
   organization=$(rollcall-worker organization create Demo | value id)
@@ -17,18 +18,21 @@ if [ ! -e "$env_file" ]; then
   rollcall-worker workspace create --organization "$organization" Sales >/dev/null
   token=$(rollcall-worker token issue --organization "$organization" --label Demo --default-workspace "$marketing" \
     --service-origin hr.example.com | value token)
-  auditor=$(rollcall-worker auditor-token issue --organization "$organization" --label "Demo auditor" | value token)
-  (
-    umask 077
-    printf '%s\n' "# For scripts to source." "export ROLLCALL_URL=$ROLLCALL_URL" "export ROLLCALL_TOKEN=$token" \
-      "export ROLLCALL_ORIGIN=hr.example.com" "export ROLLCALL_ORGANIZATION=$organization" \
-      "export ROLLCALL_AUDIT_URL=${ROLLCALL_URL%/scim/v2}/audit/v1" "export ROLLCALL_AUDITOR_TOKEN=$auditor" "$@" >"$env_file.new"
-  )
+  printf '%s\n' "# For scripts to source." "export ROLLCALL_URL=$ROLLCALL_URL" "export ROLLCALL_TOKEN=$token" \
+    "export ROLLCALL_ORIGIN=hr.example.com" "export ROLLCALL_ORGANIZATION=$organization" >"$env_file.new"
   mv "$env_file.new" "$env_file"
 fi
 
 # shellcheck disable=SC1090
 . "$env_file"
+if [ -z "${ROLLCALL_AUDITOR_TOKEN:-}" ]; then
+  say "issuing a token for a demo auditor"
+  auditor=$(rollcall-worker auditor-token issue --organization "$ROLLCALL_ORGANIZATION" --label "Demo auditor" | value token)
+  printf '%s\n' "export ROLLCALL_AUDIT_URL=${ROLLCALL_URL%/scim/v2}/audit/v1" "export ROLLCALL_AUDITOR_TOKEN=$auditor" >>"$env_file"
+fi
+for line in "$@"; do
+  grep -qxF "$line" "$env_file" || printf '%s\n' "$line" >>"$env_file"
+done
 for name in ada grace alan; do
   status=$(curl -sS -o /dev/null -w '%{http_code}' "$ROLLCALL_URL/Users" -H "Authorization: Bearer $ROLLCALL_TOKEN" \
     -H "X-Request-Origin: $ROLLCALL_ORIGIN" -H 'Content-Type: application/scim+json' -d "{
