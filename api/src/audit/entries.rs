@@ -1,6 +1,7 @@
 //! `/audit/v1/events`: the entries of the log.
 
 use actix_web::web::{Data, Path};
+use rollcall_events::OrganizationId;
 use rollcall_events::log::SubjectType;
 use rollcall_scim::ScimError;
 use rollcall_scim::filter::{self, Filter, Scope, matches};
@@ -12,7 +13,7 @@ use super::json;
 use super::query::{MAX_COUNT, by_now, conditions, count, parameter};
 use crate::auth::Auditor;
 use crate::error::{ApiError, ApiResult};
-use crate::read::{Database, Order, log_entries};
+use crate::read::{Condition, Database, Order, log_entries};
 use crate::scim::Parameters;
 use rollcall_service::entries::StoredEntry;
 
@@ -30,36 +31,57 @@ struct Page {
 
 /// `GET /events`.
 pub(super) async fn list(auditor: Auditor, parameters: Parameters, database: Data<Database>) -> ApiResult {
-    let mut order = order(&parameters)?;
-    let (count, filter) = (count(&parameters)?, parameters.get("filter").map(filter::parse).transpose()?);
+    let (order, count) = (order(&parameters)?, count(&parameters)?);
+    let filter = parameters.get("filter").map(filter::parse).transpose()?;
     let conditions = conditions(&database, auditor.organization_id, &parameters).await?;
     let conditions = by_now(&database, auditor.organization_id, conditions).await?;
-    let (mut entries, mut looked_at) = (Vec::new(), 0);
-    let next = loop {
-        let limit = if filter.is_some() { MAX_COUNT } else { count };
-        let found = log_entries(&database, auditor.organization_id, &conditions, order, limit).await?;
-        let is_last = found.len() < usize::try_from(limit).unwrap_or(usize::MAX);
-        looked_at += limit;
-        let mut place = found.last().map(|entry| entry.header.seq);
-        for entry in found {
-            let seq = entry.header.seq;
-            if entries.len() == usize::try_from(count).unwrap_or(usize::MAX) {
-                break;
-            }
-            place = Some(seq);
-            if filter.as_ref().is_none_or(|filter| is_wanted(filter, &entry)) {
-                entries.push(entry);
-            }
+    let page = match filter {
+        None => {
+            let entries = log_entries(&database, auditor.organization_id, &conditions, order, count).await?;
+            let next = is_full(&entries, count).then(|| place(&entries)).flatten();
+            Page { entries, next }
         }
-        let is_full = entries.len() >= usize::try_from(count).unwrap_or(usize::MAX);
-        match place {
-            _ if is_last && !is_full => break None,
-            None => break None,
-            Some(place) if is_full || looked_at >= MAX_LOOKED_AT => break Some(place),
-            Some(place) => order = order.from(place),
-        }
+        Some(filter) => filtered(&database, auditor.organization_id, &conditions, order, count, &filter).await?,
     };
-    json(&Page { entries, next: next.map(|place| place.to_string()) })
+    json(&page)
+}
+
+/// A page of the entries that a filter chooses among those that conditions leave.
+async fn filtered(
+    database: &Database,
+    organization: OrganizationId,
+    conditions: &[Condition],
+    mut order: Order,
+    count: u32,
+    filter: &Filter,
+) -> Result<Page, ApiError> {
+    let mut entries = Vec::new();
+    for _ in 0..MAX_LOOKED_AT / MAX_COUNT {
+        let found = log_entries(database, organization, conditions, order, MAX_COUNT).await?;
+        let (last, is_end) = (found.last().map(|entry| entry.header.seq), !is_full(&found, MAX_COUNT));
+        for entry in found.into_iter().filter(|entry| is_wanted(filter, entry)) {
+            entries.push(entry);
+            if is_full(&entries, count) {
+                let next = place(&entries);
+                return Ok(Page { entries, next });
+            }
+        }
+        match last {
+            Some(last) if !is_end => order = order.from(last),
+            _ => return Ok(Page { entries, next: None }),
+        }
+    }
+    Ok(Page { entries, next: Some(order.place().to_string()) })
+}
+
+/// Whether there may be more of them.
+fn is_full(entries: &[StoredEntry], count: u32) -> bool {
+    entries.len() >= usize::try_from(count).unwrap_or(usize::MAX)
+}
+
+/// Where the page after these begins.
+fn place(entries: &[StoredEntry]) -> Option<String> {
+    entries.last().map(|entry| entry.header.seq.to_string())
 }
 
 /// `GET /events/{seq}`.
@@ -81,6 +103,14 @@ fn order(parameters: &Parameters) -> Result<Order, ScimError> {
 }
 
 impl Order {
+    /// The place that it begins after.
+    fn place(self) -> u64 {
+        match self {
+            Self::OldestFirst { after } => after,
+            Self::NewestFirst { before } => before.unwrap_or(u64::MAX),
+        }
+    }
+
     /// The same order from a place on.
     fn from(self, place: u64) -> Self {
         match self {

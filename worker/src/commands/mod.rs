@@ -2,6 +2,7 @@
 //! those that list read the database. Each answers one JSON object a line.
 
 mod ask;
+mod cli;
 mod erase;
 mod fill;
 mod list;
@@ -10,200 +11,19 @@ mod replay;
 mod run;
 mod settings;
 
-use clap::{Args, Parser, Subcommand};
-use rollcall_events::address::AllowList;
 use rollcall_events::log::checkpoint::{InvalidKey, generate_key};
-use rollcall_events::origin::ServiceOrigin;
 use rollcall_events::request::{AuditorTokenSettings, SettingsRequested};
 use rollcall_events::token::Token;
-use rollcall_events::{GroupId, OrganizationId, Timestamp, TokenId, UserId, WorkspaceId};
+use rollcall_events::{OrganizationId, TokenId, WorkspaceId};
 use rollcall_service::settings::SettingsError;
 use secrecy::ExposeSecret;
-use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use crate::settings::Settings;
 use crate::store::StoreError;
-
-/// Applies what was requested, keeps the log, and administers organizations, workspaces and tokens.
-#[derive(Debug, Parser)]
-#[command(version)]
-pub(crate) struct Cli {
-    /// A settings file (TOML); the environment overrides it.
-    #[arg(long, global = true, env = "ROLLCALL_SETTINGS")]
-    pub(crate) settings: Option<PathBuf>,
-    #[command(subcommand)]
-    pub(crate) command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Serve the queue's partitions until told to stop.
-    Run,
-    /// Bring the database to the newest schema and set the roles' passwords.
-    Migrate,
-    /// Rebuild what applications and the api read from the log, while the service runs, and make it alike or compare.
-    Replay(replay::ReplayCommand),
-    /// Check the logs from end to end, and that what applications and the api read is what they add up to.
-    Verify {
-        /// Only this organization; all where it is left out.
-        #[arg(long)]
-        organization: Option<OrganizationId>,
-    },
-    /// Make keys that sign checkpoints.
-    #[command(subcommand)]
-    Key(KeyCommand),
-    /// Create or list organizations.
-    #[command(subcommand)]
-    Organization(OrganizationCommand),
-    /// Create or list workspaces.
-    #[command(subcommand)]
-    Workspace(WorkspaceCommand),
-    /// Erase what the log holds about deleted users.
-    #[command(subcommand)]
-    User(UserCommand),
-    /// Map groups to workspaces.
-    #[command(subcommand)]
-    Group(GroupCommand),
-    /// Issue, list or revoke SCIM tokens.
-    #[command(subcommand)]
-    Token(TokenCommand),
-    /// Issue, list or revoke the tokens that auditors read the log with.
-    #[command(subcommand)]
-    AuditorToken(AuditorTokenCommand),
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum KeyCommand {
-    /// Make a pair of keys: the private one for the settings of the worker, the public one for auditors.
-    Generate {
-        /// The name of the signer, such as log.example.com.
-        name: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum OrganizationCommand {
-    /// Create an organization; prints its id.
-    Create {
-        #[arg(value_parser = settings::name)]
-        name: String,
-    },
-    /// List all organizations.
-    List,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum WorkspaceCommand {
-    /// Create a workspace; prints its id.
-    Create {
-        #[arg(long)]
-        organization: OrganizationId,
-        #[arg(value_parser = settings::name)]
-        name: String,
-    },
-    /// List an organization's workspaces.
-    List {
-        #[arg(long)]
-        organization: OrganizationId,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum UserCommand {
-    /// Erase the payloads of all entries about a user, who must be deleted; proofs still hold, and nothing brings the data back.
-    Erase {
-        #[arg(long)]
-        organization: OrganizationId,
-        user: UserId,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum GroupCommand {
-    /// Make the members of a group members of these workspaces, and of no others on its account, for as long as they are in the group.
-    Map {
-        #[arg(long)]
-        organization: OrganizationId,
-        group: GroupId,
-        /// A workspace, and what the members may do there: ID or ID=permission,permission. Repeat it for several; without it the mapping ends.
-        #[arg(long = "workspace", value_parser = settings::mapping)]
-        workspaces: Vec<(WorkspaceId, BTreeSet<String>)>,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum TokenCommand {
-    /// Issue a token; prints its id and, this once, the token itself.
-    Issue(Box<IssueToken>),
-    /// List an organization's tokens, without their secrets.
-    List {
-        #[arg(long)]
-        organization: OrganizationId,
-    },
-    /// Revoke a token at once.
-    Revoke {
-        #[arg(long)]
-        organization: OrganizationId,
-        token: TokenId,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum AuditorTokenCommand {
-    /// Issue a token; prints its id and, this once, the token itself.
-    Issue {
-        #[arg(long)]
-        organization: OrganizationId,
-        /// A name for people.
-        #[arg(long, value_parser = settings::name)]
-        label: String,
-        /// Allowed addresses: a comma-separated list of addresses, networks and first-last ranges.
-        #[arg(long)]
-        allow: Option<AllowList>,
-        /// When the token ends of itself, such as 2027-01-31T00:00:00Z.
-        #[arg(long)]
-        expires: Option<Timestamp>,
-    },
-    /// List an organization's auditors' tokens, without their secrets.
-    List {
-        #[arg(long)]
-        organization: OrganizationId,
-    },
-    /// Revoke a token at once.
-    Revoke {
-        #[arg(long)]
-        organization: OrganizationId,
-        token: TokenId,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct IssueToken {
-    #[arg(long)]
-    organization: OrganizationId,
-    /// A name for people.
-    #[arg(long, value_parser = settings::name)]
-    label: String,
-    /// The workspace of users that name none.
-    #[arg(long)]
-    default_workspace: WorkspaceId,
-    /// Where the caller's requests come from, such as hr.example.com.
-    #[arg(long)]
-    service_origin: ServiceOrigin,
-    /// Do not require the origin header, for callers that cannot send one (Okta, Entra ID); a wrong one is still refused.
-    #[arg(long)]
-    origin_not_required: bool,
-    /// Allowed addresses: a comma-separated list of addresses, networks and first-last ranges.
-    #[arg(long)]
-    allow: Option<AllowList>,
-    /// The shape that the caller speaks: standard (SCIM 2.0) or braze.
-    #[arg(long, default_value = "standard")]
-    dialect: rollcall_events::request::Dialect,
-    /// When the token ends of itself, such as 2027-01-31T00:00:00Z.
-    #[arg(long)]
-    expires: Option<Timestamp>,
-}
+pub(crate) use cli::Cli;
+use cli::{
+    AuditorTokenCommand, Command, GroupCommand, IssueToken, KeyCommand, OrganizationCommand, TokenCommand, UserCommand, WorkspaceCommand,
+};
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
