@@ -122,6 +122,8 @@ async fn a_users_history_says_what_changed_from_what_to_what_and_its_state_can_b
     let first = auditor.query(&format!("/users/{ada}/history"), &[("count", "2")]).await.expect(200);
     let rest = auditor.query(&format!("/users/{ada}/history"), &[("cursor", first["next"].as_str().unwrap())]).await.expect(200);
     assert_eq!(rest["steps"], json!(steps[2..]), "a later page knows what was there before");
+    let beyond = auditor.get(&format!("/users/{ada}/history?cursor={}", u64::MAX)).await.expect(200);
+    assert_eq!(beyond["steps"], json!([]), "a cursor beyond everything");
     let before = steps[2]["recorded_at"].as_str().unwrap();
     let just_before: jiff::Timestamp = before.parse().unwrap();
     let just_before = (just_before - jiff::SignedDuration::from_micros(1)).to_string();

@@ -70,6 +70,7 @@ impl Connector {
                 return answer;
             }
             self.told_to_wait.fetch_add(1, Ordering::Relaxed);
+            // The time that it was told, as a client has to: there is nothing to wait for but that.
             tokio::time::sleep(Duration::from_secs(answer.header("retry-after").parse().unwrap())).await;
         }
     }

@@ -156,13 +156,32 @@ async fn a_log_that_was_changed_where_it_is_kept_is_found() {
     let _alone = SHADOW.lock().await;
     assert!(told(&stack, &organization, &["verify"]).0);
     let owner = stack.database("postgres").await;
-    owner.batch_execute("SET session_replication_role = replica").await.unwrap();
-    let change = |label: &str| {
-        format!("UPDATE rollcall.events SET actor = jsonb_set(actor, '{{label}}', '\"{label}\"') WHERE organization_id = $1 AND seq = 4")
-    };
-    assert_eq!(owner.execute(&change("nobody"), &[&id(&organization.id)]).await.unwrap(), 1);
-    let (is_well, broken) = told(&stack, &organization, &["verify"]);
-    assert!(!is_well && broken[0]["broken"].as_str().unwrap().starts_with("entry 4: the header"), "{broken:?}");
-    owner.execute(&change("test"), &[&id(&organization.id)]).await.unwrap();
+    let keep = "SET session_replication_role = replica; CREATE TEMP TABLE kept (LIKE rollcall.events)";
+    owner.batch_execute(keep).await.unwrap();
+    let of = id(&organization.id);
+    owner.execute("INSERT INTO kept SELECT * FROM rollcall.events WHERE organization_id = $1", &[&of]).await.unwrap();
+    let cases: [(&str, &[&str]); 2] = [
+        (
+            "UPDATE rollcall.events SET actor = jsonb_set(actor, '{label}', '\"nobody\"') WHERE organization_id = $1 AND seq = 4",
+            &["entry 4: the header"],
+        ),
+        (
+            "DELETE FROM rollcall.events WHERE organization_id = $1 AND seq = 2",
+            &[
+                "entry 3 stands in the place of entry 2",
+                "entry 4 stands in the place of entry 3",
+                "the head of the log counts 4 entries, and there are 3",
+            ],
+        ),
+    ];
+    for (change, expected) in cases {
+        assert_eq!(owner.execute(change, &[&of]).await.unwrap(), 1);
+        let (is_well, lines) = told(&stack, &organization, &["verify"]);
+        let broken: Vec<_> = lines.iter().filter_map(|line| line["broken"].as_str()).collect();
+        assert!(!is_well && broken.len() >= expected.len(), "{lines:?}");
+        assert!(broken.iter().zip(expected).all(|(broken, expected)| broken.starts_with(expected)), "{broken:?}");
+        owner.execute("DELETE FROM rollcall.events WHERE organization_id = $1", &[&of]).await.unwrap();
+        owner.execute("INSERT INTO rollcall.events SELECT * FROM kept", &[]).await.unwrap();
+    }
     assert!(told(&stack, &organization, &["verify"]).0);
 }

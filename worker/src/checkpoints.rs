@@ -65,23 +65,26 @@ async fn run(settings: &Settings, name: &str, keys: &SigningKeys, stop: &Cancell
     let mut interval = tokio::time::interval(Duration::from_secs(settings.checkpoint_seconds));
     let mut signed = HashMap::new();
     loop {
-        let due = tokio::select! {
+        tokio::select! {
             () = stop.cancelled() => break,
-            _ = interval.tick() => Some(None),
-            told = listener.next() => grown(&told.ok_or(SignError::Closed)?, &signed, settings.checkpoint_events).map(Some),
-        };
-        if let Some(organization) = due {
-            sign(&listener.client, name, keys, organization, &mut signed).await?;
+            _ = interval.tick() => sign(&listener.client, name, keys, None, &mut signed).await?,
+            told = listener.next() => {
+                if let Some((organization, size)) = grown(&told.ok_or(SignError::Closed)?, &signed, settings.checkpoint_events) {
+                    // Another worker may have signed it by now, and then there is nothing to do until it has grown again.
+                    signed.insert(organization, size);
+                    sign(&listener.client, name, keys, Some(organization), &mut signed).await?;
+                }
+            }
         }
     }
     sign(&listener.client, name, keys, None, &mut signed).await
 }
 
-/// The organisation that was told of, where its log has grown by so much that it should not wait for its minute.
-fn grown(told: &str, signed: &HashMap<OrganizationId, u64>, most: u64) -> Option<OrganizationId> {
+/// The organisation that was told of and the size of its log, where that has grown by so much that it should not wait for its minute.
+fn grown(told: &str, signed: &HashMap<OrganizationId, u64>, most: u64) -> Option<(OrganizationId, u64)> {
     let (id, size) = told.split_once(' ')?;
     let (id, size): (OrganizationId, u64) = (id.parse().ok()?, size.parse().ok()?);
-    (size >= signed.get(&id).copied().unwrap_or_default() + most).then_some(id)
+    (size >= signed.get(&id).copied().unwrap_or_default() + most).then_some((id, size))
 }
 
 async fn sign(

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::{BufMut, BytesMut};
 use secrecy::{ExposeSecret, SecretString};
 use std::error::Error;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{self, Receiver};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{IsNull, ToSql, Type, accepts, to_sql_checked};
 use tokio_postgres::{AsyncMessage, Client, NoTls, Row, Statement};
@@ -25,9 +25,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const SESSION: &str = "SET statement_timeout = '60s'; SET jit = off; SET plan_cache_mode = force_generic_plan;
     SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off";
 
-/// How queries over many rows are planned, and how look-ups by key are.
-const WHOLE_TABLES: &str = "SET statement_timeout = 0; SET enable_seqscan = on; SET enable_hashjoin = on; SET enable_mergejoin = on";
-const KEYS: &str = "SET statement_timeout = '60s'; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off";
+/// How queries over many rows are planned until the end of a transaction.
+const WHOLE_TABLES: &str =
+    "SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on";
+/// How many notifications may wait for whoever listens.
+const BACKLOG: usize = 1024;
 
 /// A connection that is ready to apply batches.
 pub(crate) struct Store {
@@ -126,7 +128,7 @@ pub(crate) async fn connect(url: &SecretString, name: &str) -> Result<Client, to
 pub(crate) struct Listener {
     /// The connection, for queries.
     pub(crate) client: Client,
-    told: UnboundedReceiver<String>,
+    told: Receiver<String>,
 }
 
 impl Listener {
@@ -136,12 +138,12 @@ impl Listener {
     /// Where the server cannot be reached.
     pub(crate) async fn open(url: &SecretString, name: &str, channel: &str) -> Result<Self, tokio_postgres::Error> {
         let (client, mut connection) = config(url, name)?.connect(NoTls).await?;
-        let (tell, told) = unbounded_channel();
+        let (tell, told) = mpsc::channel(BACKLOG);
         tokio::spawn(async move {
             while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
                 if let AsyncMessage::Notification(notification) = message {
-                    // Whoever no longer listens has dropped the client too.
-                    let _ = tell.send(notification.payload().to_owned());
+                    // One that finds no room is lost: whoever listens looks for itself from time to time.
+                    let _ = tell.try_send(notification.payload().to_owned());
                 }
             }
         });
@@ -200,12 +202,14 @@ impl Store {
         Ok(self.client.batch_execute(sql).await?)
     }
 
-    /// Runs a query that was made for once, as it is planned best for the tables as they are.
+    /// Has what follows in the transaction planned for whole tables, and takes as long as it takes.
+    pub(crate) async fn plan_for_whole_tables(&self) -> Result<(), StoreError> {
+        self.command(WHOLE_TABLES).await
+    }
+
+    /// Runs a query that was made for once.
     pub(crate) async fn query_once(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, StoreError> {
-        self.client.batch_execute(WHOLE_TABLES).await?;
-        let rows = self.client.query(sql, parameters).await;
-        self.client.batch_execute(KEYS).await?;
-        Ok(rows?)
+        Ok(self.client.query(sql, parameters).await?)
     }
 
     /// Runs a prepared query. Several that are polled together go to the server in one round trip, in the order of their first poll.

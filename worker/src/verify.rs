@@ -37,6 +37,8 @@ pub(crate) struct Verified {
 #[derive(Default)]
 struct Recomputed {
     tree: CompactRange,
+    /// The place of the last entry, which is the size of the tree where there is no gap.
+    last: u64,
     tiles: BTreeMap<Tile, Vec<u8>>,
     /// The roots at the sizes that have checkpoints, as far as the entries reach.
     roots: BTreeMap<u64, Option<Hash>>,
@@ -95,7 +97,7 @@ impl Recomputed {
     /// Takes in the next entries; whether there were any.
     async fn take_chunk(&mut self, transaction: &Transaction<'_>, organization: OrganizationId) -> Result<bool, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM rollcall.events e WHERE e.organization_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3");
-        let rows = transaction.query(&sql, &[&organization, &place(self.tree.size()), &place(CHUNK)]).await?;
+        let rows = transaction.query(&sql, &[&organization, &place(self.last), &place(CHUNK)]).await?;
         for row in &rows {
             let stored = entry(row).map_err(|error| match error {
                 MalformedEntry::Column(error) => StoreError::Postgres(error),
@@ -109,6 +111,7 @@ impl Recomputed {
 
     fn take(&mut self, entry: &Entry) -> Result<(), StoreError> {
         let (seq, expected) = (entry.header.seq, self.tree.size() + 1);
+        self.last = seq;
         if seq != expected {
             self.is_broken(format!("entry {seq} stands in the place of entry {expected}"));
         }

@@ -6,6 +6,7 @@ use rollcall_events::log::SubjectType;
 use rollcall_scim::ScimError;
 use rollcall_scim::filter::{self, Filter, Scope, matches};
 use rollcall_scim::schema::{GROUP, USER};
+use rollcall_service::entries::StoredEntry;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -15,7 +16,6 @@ use crate::auth::Auditor;
 use crate::error::{ApiError, ApiResult};
 use crate::read::{Condition, Database, Order, log_entries};
 use crate::scim::Parameters;
-use rollcall_service::entries::StoredEntry;
 
 /// How many entries a filter may look at for one page: a page that ends there is short, and its cursor goes on.
 const MAX_LOOKED_AT: u32 = 20_000;

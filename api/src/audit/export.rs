@@ -7,6 +7,7 @@ use actix_web::web::{Bytes, Data};
 use futures_util::stream;
 use rollcall_events::OrganizationId;
 use rollcall_scim::ScimError;
+use rollcall_service::entries::StoredEntry;
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -15,7 +16,6 @@ use crate::auth::Auditor;
 use crate::error::{ApiError, ApiResult};
 use crate::read::{Database, Order, log_entries, log_size};
 use crate::scim::Parameters;
-use rollcall_service::entries::StoredEntry;
 
 /// How many entries are read at once.
 const CHUNK: u32 = 1000;

@@ -90,12 +90,13 @@ impl Tail {
                 return Ok(None);
             }
             let size = log_size(&self.database, organization).await?;
-            let order = Order::OldestFirst { after: self.after };
-            let limit = if size > self.after { CHUNK } else { 0 };
-            let entries = log_entries(&self.database, organization, &self.conditions, order, limit).await?;
-            if let Some(last) = entries.last() {
-                self.after = last.header.seq;
-                return Ok(Some(events(&entries)?));
+            if size > self.after {
+                let order = Order::OldestFirst { after: self.after };
+                let entries = log_entries(&self.database, organization, &self.conditions, order, CHUNK).await?;
+                if let Some(last) = entries.last() {
+                    self.after = last.header.seq;
+                    return Ok(Some(events(&entries)?));
+                }
             }
             self.after = self.after.max(size);
             tokio::select! {

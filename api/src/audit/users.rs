@@ -5,6 +5,7 @@ use rollcall_events::actor::Actor;
 use rollcall_events::log::EventType;
 use rollcall_events::{EventId, Timestamp, UserId};
 use rollcall_scim::ScimError;
+use rollcall_service::entries::StoredEntry;
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -15,7 +16,6 @@ use crate::auth::Auditor;
 use crate::error::{ApiError, ApiResult};
 use crate::read::{Condition, Database, Order, last_entries_of_users, log_entries};
 use crate::scim::Parameters;
-use rollcall_service::entries::StoredEntry;
 
 const TIME: &str = "a time such as 2026-01-31T00:00:00Z";
 
@@ -80,10 +80,11 @@ pub(super) async fn read(auditor: Auditor, id: Path<String>, parameters: Paramet
 
 /// `GET /users/{id}/history`: what was changed, from what to what, by whom; from the beginning.
 pub(super) async fn history(auditor: Auditor, id: Path<String>, parameters: Parameters, database: Data<Database>) -> ApiResult {
-    let (count, after) = (count(&parameters)?, parameter(&parameters, "cursor", "a cursor that this service gave")?.unwrap_or_default());
+    let after: u64 = parameter(&parameters, "cursor", "a cursor that this service gave")?.unwrap_or_default();
+    let count = count(&parameters)?;
     let (organization, about) = (auditor.organization_id, Condition::Subjects(vec![user_id(&id)?]));
     let before = [about.clone(), Condition::AppliedToUsers];
-    let before = log_entries(&database, organization, &before, Order::NewestFirst { before: Some(after + 1) }, 1).await?;
+    let before = log_entries(&database, organization, &before, Order::NewestFirst { before: Some(after.saturating_add(1)) }, 1).await?;
     let mut state = before.first().and_then(resource).unwrap_or_default();
     let entries = log_entries(&database, organization, &[about], Order::OldestFirst { after }, count).await?;
     if entries.is_empty() && after == 0 {

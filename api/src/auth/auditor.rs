@@ -14,7 +14,7 @@ use std::net::IpAddr;
 
 use super::bearer::bearer;
 use super::denials::{Presented, Refused};
-use super::gate::Door;
+use super::gate::{Door, check_time, refusal};
 use crate::error::ApiError;
 use crate::read::{Database, ReadError};
 
@@ -58,10 +58,7 @@ async fn admit(door: &Door, database: &Database, peer: Option<IpAddr>, headers: 
         let token =
             token.map(|token| Presented { organization_id: token.organization_id, id: token.id, label: &token.label, origin: None });
         door.denials.count(&Refused { token, reason, address });
-        match reason {
-            Denial::WrongAddress => ApiError::WrongPlace,
-            reason => ApiError::Unauthenticated { presented: reason != Denial::MissingToken },
-        }
+        refusal(reason)
     };
     let digest = bearer(headers).map_err(|reason| refuse(None, reason))?;
     let row = database.query_opt(FIND, &[&digest.as_bytes()]).await?;
@@ -96,12 +93,7 @@ fn known(row: &tokio_postgres::Row) -> Result<AuditorToken, ReadError> {
 }
 
 fn check(token: &AuditorToken, address: Option<IpAddr>, now: Timestamp) -> Result<(), Denial> {
-    if token.revoked_at.is_some() {
-        return Err(Denial::RevokedToken);
-    }
-    if token.expires_at.is_some_and(|at| at <= now) {
-        return Err(Denial::ExpiredToken);
-    }
+    check_time(token.revoked_at, token.expires_at, now)?;
     match (&token.allow_list, address) {
         (None, _) => Ok(()),
         (Some(list), Some(address)) if list.contains(address) => Ok(()),

@@ -44,7 +44,7 @@ impl Door {
             Ok(digest) => digest,
             Err(reason) => {
                 self.denials.count(&Refused { token: None, reason, address });
-                return Err(ApiError::Unauthenticated { presented: reason != Denial::MissingToken });
+                return Err(refusal(reason));
             }
         };
         let token = self.tokens.find(&digest).await?;
@@ -61,24 +61,32 @@ impl Door {
             (token, verdict) => {
                 let reason = verdict.err().unwrap_or(Denial::UnknownToken);
                 self.denials.count(&Refused { token: token.as_deref().map(Presented::from), reason, address });
-                Err(match reason {
-                    Denial::MissingOrigin | Denial::WrongOrigin | Denial::WrongAddress => ApiError::WrongPlace,
-                    _ => ApiError::Unauthenticated { presented: true },
-                })
+                Err(refusal(reason))
             }
         }
     }
 }
 
-/// Whether a token may be used now, with that origin, from there.
-fn check(token: &KnownToken, address: Option<IpAddr>, stated: &Stated, now: Timestamp) -> Result<(), Denial> {
+/// What a caller is told of a refusal: which check failed is for the log only.
+pub(super) fn refusal(reason: Denial) -> ApiError {
+    match reason {
+        Denial::MissingOrigin | Denial::WrongOrigin | Denial::WrongAddress => ApiError::WrongPlace,
+        reason => ApiError::Unauthenticated { presented: reason != Denial::MissingToken },
+    }
+}
+
+/// Whether a token is still in force.
+pub(super) fn check_time(revoked_at: Option<Timestamp>, expires_at: Option<Timestamp>, now: Timestamp) -> Result<(), Denial> {
     // Whatever the clocks say: the worker has recorded it.
-    if token.revoked_at.is_some() {
+    if revoked_at.is_some() {
         return Err(Denial::RevokedToken);
     }
-    if token.expires_at.is_some_and(|at| at <= now) {
-        return Err(Denial::ExpiredToken);
-    }
+    if expires_at.is_some_and(|at| at <= now) { Err(Denial::ExpiredToken) } else { Ok(()) }
+}
+
+/// Whether a token may be used now, with that origin, from there.
+fn check(token: &KnownToken, address: Option<IpAddr>, stated: &Stated, now: Timestamp) -> Result<(), Denial> {
+    check_time(token.revoked_at, token.expires_at, now)?;
     if stated.origins.is_empty() && token.origin_required {
         return Err(Denial::MissingOrigin);
     }

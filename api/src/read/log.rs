@@ -176,7 +176,7 @@ pub(crate) async fn from_network(database: &Database, organization: Organization
 }
 
 fn ids(rows: &[Row]) -> Result<Vec<Uuid>, ReadError> {
-    rows.iter().map(|row| Ok(row.try_get("id").or_else(|_| row.try_get(0))?)).collect()
+    rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
 }
 
 fn place(seq: u64) -> i64 {

@@ -25,11 +25,12 @@ pub(super) async fn dead_letters(settings: &Settings, user: UserId) -> Result<us
             message.acker.ack(BasicAckOptions::default()).await?;
             removed += 1;
         } else {
-            kept.push(message);
+            // Not the message itself: there may be many, and large ones.
+            kept.push(message.delivery.acker);
         }
     }
-    for message in kept {
-        message.acker.nack(BasicNackOptions { requeue: true, ..Default::default() }).await?;
+    for acker in kept {
+        acker.nack(BasicNackOptions { requeue: true, ..Default::default() }).await?;
     }
     Ok(removed)
 }

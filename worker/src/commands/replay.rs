@@ -5,7 +5,7 @@ use rollcall_events::OrganizationId;
 use serde_json::json;
 
 use super::{CommandError, print};
-use crate::replay::{Difference, Replay};
+use crate::replay::{Found, Replay};
 use crate::settings::Settings;
 use crate::verify::verify_log;
 
@@ -40,8 +40,8 @@ pub(super) async fn replay(settings: &Settings, command: &ReplayCommand) -> Resu
         let found = if command.check { replay.check(organization, tell).await? } else { replay.mend(organization, tell).await? };
         bar.finish_and_clear();
         tell_differences(organization, &found);
-        print(&json!({"organization": organization, "different_rows": found.len(), "mended": !command.check && !found.is_empty()}));
-        differing += found.len();
+        print(&json!({"organization": organization, "different_rows": found.rows, "mended": !command.check && found.rows > 0}));
+        differing += found.rows;
     }
     replay.close().await?;
     if command.check && differing > 0 { Err(CommandError::Differs) } else { Ok(()) }
@@ -66,15 +66,15 @@ pub(super) async fn verify(settings: &Settings, organization: Option<Organizatio
         bar.finish_and_clear();
         log.broken.iter().for_each(|what| print(&json!({"organization": organization, "broken": what})));
         tell_differences(organization, &found);
-        print(&json!({"organization": organization, "entries": log.entries, "broken": log.broken.len(), "different_rows": found.len()}));
-        is_whole &= log.broken.is_empty() && found.is_empty();
+        print(&json!({"organization": organization, "entries": log.entries, "broken": log.broken.len(), "different_rows": found.rows}));
+        is_whole &= log.broken.is_empty() && found.rows == 0;
     }
     replay.close().await?;
     if is_whole { Ok(()) } else { Err(CommandError::Differs) }
 }
 
-fn tell_differences(organization: OrganizationId, found: &[Difference]) {
-    for difference in found {
+fn tell_differences(organization: OrganizationId, found: &Found) {
+    for difference in &found.told {
         print(&json!({"organization": organization, "difference": difference}));
     }
 }

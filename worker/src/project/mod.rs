@@ -32,11 +32,11 @@ use users::Users;
 pub(crate) const STATEMENTS: [&[&str]; 3] = [users::STATEMENTS, groups::STATEMENTS, settings::STATEMENTS];
 
 /// The channel that applications listen on.
-const APPLICATION_CHANNEL: &str = "rollcall_v1";
+pub(crate) const APPLICATION_CHANNEL: &str = "rollcall_v1";
 /// The channel that tells how far each log has come: the organisation, a space, the size.
 pub(crate) const LOG_CHANNEL: &str = "rollcall_log";
 /// The channel that the api listens on.
-const SETTINGS_CHANNEL: &str = "rollcall_settings";
+pub(crate) const SETTINGS_CHANNEL: &str = "rollcall_settings";
 
 type Key<T> = (OrganizationId, T);
 

@@ -4,6 +4,7 @@ use rollcall_events::OrganizationId;
 use serde_json::Value;
 
 use super::shadow::{TABLES, Table};
+use crate::project::{APPLICATION_CHANNEL, SETTINGS_CHANNEL};
 use crate::store::{Store, StoreError};
 
 /// How many differing rows of a table are told.
@@ -22,6 +23,15 @@ pub(crate) struct Difference {
     pub(crate) should_be: Option<Value>,
 }
 
+/// What was found in all tables of an organisation.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Of each table as many as are told.
+    pub(crate) told: Vec<Difference>,
+    /// How many rows differ.
+    pub(crate) rows: u64,
+}
+
 /// What is in one schema and not in the other.
 fn only_in(table: &Table, schema: &str, other: &str) -> String {
     let Table { name, organization, .. } = table;
@@ -29,29 +39,37 @@ fn only_in(table: &Table, schema: &str, other: &str) -> String {
 }
 
 /// The rows of an organisation that differ.
-pub(super) async fn differences(store: &Store, organization: OrganizationId) -> Result<Vec<Difference>, StoreError> {
-    let mut found = Vec::new();
+pub(super) async fn differences(store: &Store, organization: OrganizationId) -> Result<Found, StoreError> {
+    let mut found = Found::default();
+    store.plan_for_whole_tables().await?;
     for table in &TABLES {
         let (live, shadow) = (only_in(table, "rollcall", "rollcall_shadow"), only_in(table, "rollcall_shadow", "rollcall"));
         let sql = format!(
-            "SELECT true AS is_live, to_jsonb(d) AS row FROM {live} d UNION ALL SELECT false, to_jsonb(d) FROM {shadow} d LIMIT {MAX_TOLD}"
+            "SELECT d.*, count(*) OVER () AS rows FROM (
+                SELECT true AS is_live, to_jsonb(d) AS row FROM {live} d UNION ALL SELECT false, to_jsonb(d) FROM {shadow} d
+            ) d LIMIT {MAX_TOLD}"
         );
-        for row in store.query_once(&sql, &[&organization]).await? {
+        let rows = store.query_once(&sql, &[&organization]).await?;
+        found.rows += rows.first().map(|row| row.try_get::<_, i64>("rows")).transpose()?.unwrap_or_default().unsigned_abs();
+        for row in rows {
             let (is_live, row): (bool, Value) = (row.try_get("is_live")?, row.try_get("row")?);
             let (is, should_be) = if is_live { (Some(row), None) } else { (None, Some(row)) };
-            found.push(Difference { table: table.name, is, should_be });
+            found.told.push(Difference { table: table.name, is, should_be });
         }
     }
     Ok(found)
 }
 
-/// Makes the rows of an organisation those of the shadow; rows that are alike are not touched.
+/// Makes the rows of an organisation those of the shadow; rows that are alike are not touched. Whoever keeps some of them in memory is told.
 pub(super) async fn mend(store: &Store, organization: OrganizationId) -> Result<(), StoreError> {
     for table in &TABLES {
         let (live, shadow) = (only_in(table, "rollcall", "rollcall_shadow"), only_in(table, "rollcall_shadow", "rollcall"));
         let same = table.key.iter().map(|column| format!("t.{column} = d.{column}")).collect::<Vec<_>>().join(" AND ");
         store.query_once(&format!("DELETE FROM rollcall.{0} t USING {live} d WHERE {same}", table.name), &[&organization]).await?;
         store.query_once(&format!("INSERT INTO rollcall.{} SELECT * FROM {shadow} d", table.name), &[&organization]).await?;
+    }
+    for channel in [APPLICATION_CHANNEL, SETTINGS_CHANNEL] {
+        store.command(&format!("NOTIFY {channel}, '{organization}'")).await?;
     }
     Ok(())
 }

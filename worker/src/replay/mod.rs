@@ -6,7 +6,7 @@
 mod compare;
 mod shadow;
 
-pub(crate) use compare::Difference;
+pub(crate) use compare::Found;
 
 use rollcall_events::log::EventType;
 use rollcall_events::{GroupId, OrganizationId, UserId};
@@ -67,7 +67,7 @@ impl Replay {
 
     /// Replays what an organisation's log has by now, chunk by chunk; `tell` hears after each how far it is, and of how much. Then compares, in one snapshot, the
     /// projections with what the whole log adds up to.
-    pub(crate) async fn check(&self, organization: OrganizationId, tell: impl Fn(u64, u64)) -> Result<Vec<Difference>, StoreError> {
+    pub(crate) async fn check(&self, organization: OrganizationId, tell: impl Fn(u64, u64)) -> Result<Found, StoreError> {
         self.catch_up(organization, &tell).await?;
         self.store.command("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
         let found = async {
@@ -78,13 +78,13 @@ impl Replay {
     }
 
     /// The same, and makes the projections what the log adds up to; answers what was different. The organisation's requests wait for as long as the comparison takes.
-    pub(crate) async fn mend(&self, organization: OrganizationId, tell: impl Fn(u64, u64)) -> Result<Vec<Difference>, StoreError> {
+    pub(crate) async fn mend(&self, organization: OrganizationId, tell: impl Fn(u64, u64)) -> Result<Found, StoreError> {
         self.catch_up(organization, &tell).await?;
         self.store.command("BEGIN").await?;
         let found = async {
             self.replay_rest(organization, LOCK).await?;
             let found = compare::differences(&self.store, organization).await?;
-            if !found.is_empty() {
+            if found.rows > 0 {
                 compare::mend(&self.store, organization).await?;
             }
             Ok(found)
@@ -98,8 +98,14 @@ impl Replay {
     }
 
     async fn finish<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
-        self.store.command(if result.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
-        result
+        match result {
+            Ok(done) => self.store.command("COMMIT").await.map(|()| done),
+            Err(error) => {
+                // The failure that led here is the one to report.
+                let _ = self.store.command("ROLLBACK").await;
+                Err(error)
+            }
+        }
     }
 
     async fn catch_up(&self, organization: OrganizationId, tell: &impl Fn(u64, u64)) -> Result<(), StoreError> {

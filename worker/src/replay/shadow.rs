@@ -30,6 +30,8 @@ pub(super) const TABLES: [Table; 9] = [
 ];
 
 const LOCK: &str = "SELECT pg_try_advisory_lock(hashtext('rollcall_shadow'))";
+/// Without a notice for each table.
+const REMOVE: &str = "SET client_min_messages = warning; DROP SCHEMA IF EXISTS rollcall_shadow CASCADE";
 pub(super) const PROGRESS: &str = "SELECT seq FROM rollcall_shadow.replayed WHERE organization_id = $1";
 pub(super) const REMEMBER: &str = "
     INSERT INTO rollcall_shadow.replayed (organization_id, seq) VALUES ($1, $2) ON CONFLICT (organization_id) DO UPDATE SET seq = excluded.seq";
@@ -43,7 +45,7 @@ pub(super) async fn prepare(url: &SecretString, name: &str, afresh: bool) -> Res
         return Err(StoreError::Busy);
     }
     if afresh {
-        client.batch_execute("DROP SCHEMA IF EXISTS rollcall_shadow CASCADE").await?;
+        client.batch_execute(REMOVE).await?;
     }
     let tables =
         TABLES.map(|table| format!("CREATE TABLE IF NOT EXISTS rollcall_shadow.{0} (LIKE rollcall.{0} INCLUDING ALL);", table.name));
@@ -58,5 +60,5 @@ pub(super) async fn prepare(url: &SecretString, name: &str, afresh: bool) -> Res
 
 /// Removes it.
 pub(super) async fn remove(store: &Store) -> Result<(), StoreError> {
-    store.command("DROP SCHEMA rollcall_shadow CASCADE").await
+    store.command(REMOVE).await
 }
