@@ -18,6 +18,7 @@ mod read;
 mod scim;
 mod server;
 mod settings;
+mod streams;
 mod trace;
 mod waiting;
 

@@ -10,15 +10,16 @@ use std::time::Duration;
 use tracing_actix_web::TracingLogger;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::audit::{self, Tails};
+use crate::audit;
 use crate::auth::{Denials, Door, Limits, Tokens, follow_changes, gate};
 use crate::desk::Desk;
 use crate::health::{self, Health};
 use crate::openapi;
 use crate::publish::Publisher;
-use crate::read::{Database, Growth, Walks};
+use crate::read::{Database, Followers, Growth, Walks};
 use crate::scim::{self, BASE_PATH, Base, Bounds, Known};
 use crate::settings::Settings;
+use crate::streams::{self, Polling};
 use crate::trace::CallSpan;
 use crate::waiting::Waiting;
 
@@ -50,7 +51,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), ServeError> {
     let (stop, growth) = (shutdown::on_signal()?, Arc::new(Growth::default()));
     let (listening, logs) = (growth.clone(), database.clone());
     tokio::spawn(async move { listening.keep_listening(&logs).await });
-    http(&settings, database, desk.clone(), door, Tails::new(growth, stop.clone()), async move { stop.cancelled().await })?.await?;
+    http(&settings, database, desk.clone(), door, Followers::new(growth, stop.clone()), async move { stop.cancelled().await })?.await?;
     denials.flush(&desk).await;
     tracing::info!("everything that was accepted is finished");
     Ok(())
@@ -72,7 +73,7 @@ fn http(
     database: Database,
     desk: Arc<Desk>,
     door: Door,
-    tails: Tails,
+    followers: Followers,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<actix_web::dev::Server, ServeError> {
     let receive = Duration::from_secs(settings.receive_seconds);
@@ -86,8 +87,17 @@ fn http(
     let openapi = openapi::document(&settings.public_url).map_err(|error| SettingsError::malformed("public_url", error))?;
     let known = Data::new(Known::read(&settings.braze_strings).map_err(|error| SettingsError::malformed("braze_strings", error))?);
     let keys = Data::new(settings.event_keys()?);
-    let (walks, tails) = (Data::new(Walks::default()), Data::new(tails));
+    let (walks, followers) = (Data::new(Walks::default()), Data::new(followers));
+
     let (health, base) = (Data::new(Health::new(settings.partitions)), Data::new(Base::below(&settings.public_url)));
+    let polling = Data::new(Polling {
+        database: database.clone(),
+        desk: desk.clone(),
+        base: base.clone(),
+        keys: keys.clone(),
+        followers: followers.clone(),
+        longest: Duration::from_secs(settings.poll_seconds),
+    });
     let app = move || {
         App::new()
             .app_data(desk.clone())
@@ -97,7 +107,8 @@ fn http(
             .app_data(base.clone())
             .app_data(keys.clone())
             .app_data(walks.clone())
-            .app_data(tails.clone())
+            .app_data(followers.clone())
+            .app_data(polling.clone())
             .app_data(known.clone())
             .app_data(bounds.clone())
             .wrap(NormalizePath::new(TrailingSlash::Trim))
@@ -109,6 +120,7 @@ fn http(
             .route("/readyz", web::get().to(health::ready))
             .service(web::scope(BASE_PATH).wrap(from_fn(gate)).configure(scim::routes).default_service(web::to(scim::no_endpoint)))
             .configure(audit::routes)
+            .configure(streams::routes)
             .default_service(web::to(scim::no_endpoint))
     };
     let listen = |error| ServeError::Listen { address: settings.listen, error };

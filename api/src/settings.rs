@@ -3,12 +3,11 @@
 use rollcall_events::address::AllowList;
 use rollcall_events::set::SetKeys;
 use rollcall_service::logging::LogFormat;
-use rollcall_service::settings::{SettingsError, in_range, read, secrets};
+use rollcall_service::settings::{SettingsError, in_range, public_url, read, secrets};
 use secrecy::SecretString;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::Path;
-use url::Url;
 
 use crate::auth::{Proxies, ProxyHeader};
 
@@ -35,6 +34,7 @@ pub(crate) struct Settings {
     pub(crate) token_cache_seconds: u64,
     pub(crate) denied_seconds: u64,
     pub(crate) shutdown_seconds: u64,
+    pub(crate) poll_seconds: u64,
     pub(crate) log_format: LogFormat,
     pub(crate) braze_strings: String,
     event_keys: SecretString,
@@ -53,7 +53,7 @@ impl Settings {
     /// Reads and checks the settings.
     pub(crate) fn read(file: Option<&Path>) -> Result<Self, SettingsError> {
         let mut settings: Self = read("ROLLCALL_API", include_str!("../default.toml"), file)?;
-        settings.public_url = public_url(&settings.public_url)?;
+        settings.public_url = public_url("public_url", &settings.public_url)?;
         settings.proxies()?;
         settings.event_keys()?;
         in_range("database_connections", settings.database_connections, 1, 1000)?;
@@ -70,17 +70,18 @@ impl Settings {
         in_range("burst", settings.burst, 1, 1_000_000)?;
         in_range("token_cache_seconds", settings.token_cache_seconds, 1, 3600)?;
         in_range("denied_seconds", settings.denied_seconds, 1, 3600)?;
+        in_range("poll_seconds", settings.poll_seconds, 0, 600)?;
         in_range("shutdown_seconds", settings.shutdown_seconds, 1, 600)?;
         Ok(settings)
     }
 
-    /// The reverse proxies that are trusted, if any.
     /// The keys that sign event tokens: those of the setting, then those of the file.
     pub(crate) fn event_keys(&self) -> Result<SetKeys, SettingsError> {
         let keys = secrets("event_key_file", &self.event_keys, &self.event_key_file)?;
         SetKeys::read(&keys).map_err(|error| SettingsError::malformed("event_keys", error))
     }
 
+    /// The reverse proxies that are trusted, if any.
     pub(crate) fn proxies(&self) -> Result<Proxies, SettingsError> {
         let list = self.proxies.trusted.trim();
         let trusted = if list.is_empty() { None } else { Some(list.parse::<AllowList>()) };
@@ -89,32 +90,12 @@ impl Settings {
     }
 }
 
-/// The address without a slash at its end.
-fn public_url(text: &str) -> Result<String, SettingsError> {
-    let malformed = |reason: &dyn std::fmt::Display| SettingsError::malformed("public_url", reason);
-    let url: Url = text.parse().map_err(|error| malformed(&error))?;
-    if !["http", "https"].contains(&url.scheme()) || url.query().is_some() || url.fragment().is_some() {
-        return Err(malformed(&"it must be an http or https address without a query"));
-    }
-    Ok(url.as_str().trim_end_matches('/').to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use test_case::test_case;
 
     #[test]
     fn the_defaults_are_acceptable() {
         assert_eq!(Settings::read(None).unwrap().public_url, "http://localhost:8080");
-    }
-
-    #[test_case("https://id.example.com/" => Some("https://id.example.com".to_owned()); "slash")]
-    #[test_case("https://example.com/rollcall" => Some("https://example.com/rollcall".to_owned()); "below a path")]
-    #[test_case("ftp://example.com" => None; "scheme")]
-    #[test_case("example.com" => None; "no scheme")]
-    #[test_case("https://example.com/?a=b" => None; "query")]
-    fn public(text: &str) -> Option<String> {
-        public_url(text).ok()
     }
 }

@@ -133,6 +133,7 @@ pub fn decode(properties: &BasicProperties, body: &[u8]) -> Result<Request, Deco
         "GroupRequested" => RequestBody::GroupRequested(serde_json::from_str(data)?),
         "SettingsRequested" => RequestBody::SettingsRequested(serde_json::from_str(data)?),
         "AccessDenied" => RequestBody::AccessDenied(serde_json::from_str(data)?),
+        "StreamAcknowledged" => RequestBody::StreamAcknowledged(serde_json::from_str(data)?),
         _ => return Err(DecodeError::UnknownType(read.type_name.into_owned())),
     };
     let message_id = properties.message_id().as_ref().and_then(|id| id.as_str().parse::<EventId>().ok());

@@ -58,6 +58,10 @@ id!(
     TokenId
 );
 id!(
+    /// An event stream.
+    StreamId
+);
+id!(
     /// A request, and so the log entry that records it: the `txn` of RFC 9967.
     EventId
 );

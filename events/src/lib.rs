@@ -7,6 +7,7 @@
 pub mod actor;
 pub mod address;
 pub mod envelope;
+pub mod feed;
 pub mod ids;
 pub mod log;
 pub mod members;
@@ -15,9 +16,10 @@ pub mod origin;
 pub mod outcome;
 pub mod request;
 pub mod set;
+pub mod stream;
 pub mod time;
 pub mod token;
 pub mod topology;
 
-pub use ids::{CorrelationId, EventId, GroupId, OrganizationId, TokenId, UserId, WorkspaceId};
+pub use ids::{CorrelationId, EventId, GroupId, OrganizationId, StreamId, TokenId, UserId, WorkspaceId};
 pub use time::Timestamp;

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 /// The media type of a token (RFC 8417 section 7.1).
 pub const MEDIA_TYPE: &str = "application/secevent+jwt";
-/// The event that says how an asynchronous request ended (RFC 9967 section 2.5.1).
-pub const ASYNC_RESPONSE: &str = "urn:ietf:params:scim:event:misc:asyncresp";
+/// Where the SCIM endpoints are below the public address; both together are the issuer of every token (RFC 9967 section 2.1).
+pub const SCIM_PATH: &str = "/scim/v2";
 const TYP: &str = "secevent+jwt";
 /// The byte before the seed in a private key: Ed25519.
 const ALGORITHM: u8 = 1;
@@ -35,6 +35,11 @@ impl SetKeys {
     /// Where one is not a key.
     pub fn read(keys: &[SecretString]) -> Result<Self, InvalidSetKey> {
         keys.iter().map(|key| read(key.expose_secret().trim()).ok_or(InvalidSetKey)).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether there is a key to sign with.
+    pub fn can_sign(&self) -> bool {
+        !self.0.is_empty()
     }
 
     /// Signs claims; where there is no key, they are an unsecured token (RFC 7519 section 6), for whoever reads it over the connection that it authenticated.

@@ -30,6 +30,11 @@ impl Timestamp {
     pub fn as_second(self) -> i64 {
         self.0.div_euclid(1_000_000)
     }
+
+    /// Whole seconds since an earlier time; none since a later one.
+    pub fn seconds_since(self, earlier: Self) -> u64 {
+        u64::try_from((self.0 - earlier.0) / 1_000_000).unwrap_or(0)
+    }
 }
 
 impl fmt::Display for Timestamp {

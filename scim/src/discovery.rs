@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::event::{ASYNC_RESPONSE, Event};
 use crate::schema::{ResourceType, Schema};
 
 /// The schema of the service provider configuration (RFC 7643 section 5).
@@ -50,7 +51,8 @@ pub fn service_provider_config(base: &str, limits: Limits) -> Value {
 /// What the configuration says of security events (RFC 9967): returned where `attributes` names it, as clients that know the attributes of RFC 7643 alone refuse
 /// a configuration with more.
 pub fn security_events() -> Value {
-    json!({"asyncRequest": "long", "eventUris": ["urn:ietf:params:scim:event:misc:asyncresp"]})
+    let uris = Event::ALL.iter().map(|event| event.uri()).chain([ASYNC_RESPONSE]);
+    json!({"asyncRequest": "long", "eventUris": uris.collect::<Vec<_>>()})
 }
 
 /// `/ResourceTypes/{name}`.

@@ -9,6 +9,7 @@ pub mod attributes;
 pub mod bulk;
 pub mod discovery;
 pub mod error;
+pub mod event;
 pub mod filter;
 pub mod fold;
 pub mod json;

@@ -6,17 +6,22 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// Growing delays from 100 ms to 5 s, with jitter so that many clients do not come back at the same moment.
+/// Growing delays from 100 ms to 5 s, or to another bound, with jitter so that many clients do not come back at the same moment.
 pub struct Backoff(Box<dyn Iterator<Item = Duration> + Send>);
 
 impl Default for Backoff {
     fn default() -> Self {
-        let delays = ExponentialBuilder::default().with_min_delay(FIRST).with_max_delay(LONGEST).with_jitter().without_max_times();
-        Self(Box::new(delays.build()))
+        Self::up_to(LONGEST)
     }
 }
 
 impl Backoff {
+    /// Delays that grow to another bound.
+    pub fn up_to(longest: Duration) -> Self {
+        let delays = ExponentialBuilder::default().with_min_delay(FIRST).with_max_delay(longest).with_jitter().without_max_times();
+        Self(Box::new(delays.build()))
+    }
+
     /// The next delay; there is always one.
     pub fn next_delay(&mut self) -> Duration {
         self.0.next().unwrap_or(LONGEST)

@@ -2,6 +2,7 @@
 
 pub mod backoff;
 pub mod entries;
+pub mod feed;
 pub mod logging;
 pub mod settings;
 pub mod shutdown;

@@ -5,6 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use std::fmt::Display;
 use std::path::Path;
+use url::Url;
 
 /// Settings that cannot be used; the message says which and why, and never shows a secret.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +76,19 @@ pub fn secrets(file_setting: &'static str, listed: &SecretString, file: &str) ->
     Ok(listed.expose_secret().split_whitespace().chain(content.split_whitespace()).map(SecretString::from).collect())
 }
 
+/// Reads the address that callers reach the service by, and takes the slash from its end.
+///
+/// # Errors
+/// Where it is not an address that others can be built from.
+pub fn public_url(name: &'static str, text: &str) -> Result<String, SettingsError> {
+    let malformed = |reason: &dyn Display| SettingsError::malformed(name, reason);
+    let url: Url = text.parse().map_err(|error| malformed(&error))?;
+    if !["http", "https"].contains(&url.scheme()) || url.query().is_some() || url.fragment().is_some() {
+        return Err(malformed(&"it must be an http or https address without a query"));
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,5 +114,14 @@ mod tests {
     #[test_case(10 => false; "above")]
     fn range(value: u64) -> bool {
         in_range("size", value, 1, 9).is_ok()
+    }
+
+    #[test_case("https://id.example.com/" => Some("https://id.example.com".to_owned()); "slash")]
+    #[test_case("https://example.com/rollcall" => Some("https://example.com/rollcall".to_owned()); "below a path")]
+    #[test_case("ftp://example.com" => None; "scheme")]
+    #[test_case("example.com" => None; "no scheme")]
+    #[test_case("https://example.com/?a=b" => None; "query")]
+    fn public(text: &str) -> Option<String> {
+        public_url("public_url", text).ok()
     }
 }

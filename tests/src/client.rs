@@ -54,6 +54,11 @@ impl Client {
         Self { http: reqwest::Client::new(), base: format!("{url}/audit/v1"), token: token.to_owned(), origin: None }
     }
 
+    /// The receiver of an event stream.
+    pub fn receiver(url: &str, token: &str) -> Self {
+        Self { http: reqwest::Client::new(), base: format!("{url}/streams/v1"), token: token.to_owned(), origin: None }
+    }
+
     /// The same caller at another address.
     #[must_use]
     pub fn at(&self, url: &str) -> Self {

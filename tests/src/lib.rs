@@ -9,7 +9,9 @@ pub mod amqp;
 pub mod audit;
 pub mod client;
 pub mod instance;
+pub mod receiver;
 pub mod service;
+pub mod set;
 pub mod stack;
 pub mod wait;
 

@@ -24,8 +24,21 @@ fn worker_command(instance: &Instance) -> Command {
     let mut command = Command::new(binary("rollcall-worker"));
     command
         .env("ROLLCALL_WORKER__DATABASE_URL", instance.database_url("rollcall_worker"))
-        .env("ROLLCALL_WORKER__AMQP_URL", instance.amqp_url());
+        .env("ROLLCALL_WORKER__AMQP_URL", instance.amqp_url())
+        .env("ROLLCALL_WORKER__EVENT_KEY_FILE", event_keys(instance))
+        .env("ROLLCALL_WORKER__PUSH_TO_PRIVATE_ADDRESSES", "true");
     command
+}
+
+/// The file of the keys that sign event tokens; made where there is none.
+fn event_keys(instance: &Instance) -> PathBuf {
+    let path = instance.dir().join("events.keys");
+    if !path.exists() {
+        let output = Command::new(binary("rollcall-worker")).args(["key", "generate", "rollcall.localhost"]).output().unwrap();
+        let pair: Value = serde_json::from_slice(&output.stdout).unwrap();
+        std::fs::write(&path, pair["private_key"].as_str().unwrap()).unwrap();
+    }
+    path
 }
 
 /// Runs `rollcall-verify`; its exit code, and what it printed.
@@ -43,9 +56,21 @@ impl Service {
 
     /// A worker that serves all partitions.
     pub fn worker(instance: &Instance) -> Self {
+        Self::worker_with(instance, &[])
+    }
+
+    /// A worker with settings of its own.
+    pub fn worker_with(instance: &Instance, settings: &[(&str, &str)]) -> Self {
         let mut command = worker_command(instance);
-        command.arg("run");
+        command.arg("run").envs(settings.iter().copied());
         Self::spawn(command, instance, "worker")
+    }
+
+    /// A long command of `rollcall-worker` that needs the owner of the database.
+    pub fn owner_command(instance: &Instance, arguments: &[&str]) -> Self {
+        let mut command = worker_command(instance);
+        command.args(arguments).envs(instance.migration_settings());
+        Self::spawn(command, instance, "command")
     }
 
     /// An api with settings of its own; returns once it is ready, with its address.
@@ -55,6 +80,7 @@ impl Service {
         let mut command = Command::new(binary("rollcall-api"));
         command.env("ROLLCALL_API__DATABASE_URL", instance.database_url("rollcall_api")).env("ROLLCALL_API__AMQP_URL", instance.amqp_url());
         command.env("ROLLCALL_API__LISTEN", format!("127.0.0.1:{port}")).env("ROLLCALL_API__PUBLIC_URL", &url);
+        command.env("ROLLCALL_API__EVENT_KEY_FILE", event_keys(instance));
         command.envs(settings.iter().copied());
         let api = Self::spawn(command, instance, "api");
         ready(&url).await;

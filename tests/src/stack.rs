@@ -100,6 +100,13 @@ impl Organization {
         (issued["id"].as_str().unwrap().to_owned(), issued["token"].as_str().unwrap().to_owned())
     }
 
+    /// Makes an event stream for the audience `receiver`, with more flags; what is told of it.
+    pub fn stream(&self, flags: &[&str]) -> serde_json::Value {
+        let mut arguments = vec!["stream", "create", "--organization", &self.id, "--label", "test", "--audience", "receiver"];
+        arguments.extend(flags);
+        answers(&self.instance, &arguments).remove(0)
+    }
+
     /// An auditor with a token of its own.
     pub fn auditor(&self) -> Client {
         Client::auditor(&self.url, &self.issue_for_auditor(&[]).1)

@@ -8,8 +8,8 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use rollcall_tests::audit::id;
 use rollcall_tests::client::user_with;
-use rollcall_tests::service::owner_command;
-use rollcall_tests::{Client, Organization, Stack};
+use rollcall_tests::service::{Service, owner_command};
+use rollcall_tests::{Client, Organization, Stack, eventually};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
@@ -184,4 +184,35 @@ async fn a_log_that_was_changed_where_it_is_kept_is_found() {
         owner.execute("INSERT INTO rollcall.events SELECT * FROM kept", &[]).await.unwrap();
     }
     assert!(told(&stack, &organization, &["verify"]).0);
+}
+
+/// A rebuild that goes on keeps what it had: what was done to it meanwhile shows.
+#[tokio::test]
+async fn a_replay_that_was_killed_goes_on_from_where_it_was() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let client = organization.client();
+    for part in 0..20 {
+        let create = |n| json!({"method": "POST", "path": "/Users", "bulkId": format!("{n}"), "data": user_with(&format!("{part}-{n}"), &json!({}))});
+        let operations: Vec<_> = (0..1000).map(create).collect();
+        let bulk = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": operations});
+        client.send(reqwest::Method::POST, "/Bulk", bulk).await.expect(200);
+    }
+    let owner = stack.database("postgres").await;
+    let _alone = SHADOW.lock().await;
+    let mut replay = Service::owner_command(&stack.instance, &["replay", "--check", "--afresh", "--organization", &organization.id]);
+    eventually("the first part of the replay", async || {
+        let progress =
+            owner.query_opt("SELECT seq FROM rollcall_shadow.replayed WHERE organization_id = $1", &[&id(&organization.id)]).await;
+        progress.ok().flatten()
+    })
+    .await;
+    replay.kill();
+    let first = "(SELECT id FROM rollcall_shadow.users WHERE organization_id = $1 ORDER BY id LIMIT 1)";
+    let change = format!("UPDATE rollcall_shadow.users SET active = false WHERE organization_id = $1 AND id = {first}");
+    assert_eq!(owner.execute(&change, &[&id(&organization.id)]).await.unwrap(), 1, "it was killed before it had removed the shadow");
+    let (is_well, differing) = told(&stack, &organization, &["replay", "--check"]);
+    assert!(!is_well, "{differing:?}");
+    assert_eq!(differing.last().unwrap()["different_rows"], 2, "one row, as it is and as it was rebuilt");
+    assert!(told(&stack, &organization, &["replay", "--check", "--afresh"]).0);
 }

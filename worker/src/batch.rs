@@ -3,7 +3,7 @@
 use futures_util::try_join;
 use rollcall_events::Timestamp;
 use rollcall_events::outcome::Outcome;
-use rollcall_events::request::Request;
+use rollcall_events::request::{Request, RequestBody};
 use rollcall_scim::ScimError;
 use rollcall_scim::resource::Attributes;
 use std::collections::HashMap;
@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use crate::decide::{Decision, Fact, decide};
 use crate::load::{Loaded, Recorded, load};
+use crate::positions::Positions;
 use crate::project::Projection;
 use crate::record::Appendix;
 use crate::store::{Store, StoreError};
@@ -32,10 +33,15 @@ pub(crate) async fn apply(store: &Store, requests: &[Request]) -> Result<Vec<Out
 async fn attempt(store: &Store, requests: &[Request]) -> Result<Vec<Outcome>, StoreError> {
     let Loaded { heads, recorded, mut state } = Box::pin(load(store, requests)).await?;
     let mut appendix = Appendix::at(heads, Timestamp::now(), requests.len())?;
-    let mut projection = Projection::default();
+    let (mut projection, mut positions) = (Projection::default(), Positions::default());
     let mut outcomes: Vec<Outcome> = Vec::with_capacity(requests.len());
     let mut decided = HashMap::with_capacity(requests.len());
     for (index, request) in requests.iter().enumerate() {
+        if let RequestBody::StreamAcknowledged(acknowledged) = &request.body {
+            positions.take(request.organization_id, acknowledged);
+            outcomes.push(Outcome::Applied { resource: None });
+            continue;
+        }
         let key = (request.organization_id, request.id);
         if let Some(recorded) = recorded.get(&key) {
             outcomes.push(recorded_outcome(recorded, request));
@@ -56,18 +62,18 @@ async fn attempt(store: &Store, requests: &[Request]) -> Result<Vec<Outcome>, St
             projection.take(request.organization_id, seq, change, before.as_ref());
         }
     }
-    if appendix.is_empty() {
+    if appendix.is_empty() && positions.is_empty() {
         store.command("ROLLBACK").await?;
     } else {
-        Box::pin(write(store, &appendix, &projection)).await?;
+        Box::pin(write(store, &appendix, &projection, &positions)).await?;
     }
     Ok(outcomes)
 }
 
 /// Writes the log, then the projections, and commits: the statements are polled, and so run, in this order.
-async fn write(store: &Store, appendix: &Appendix, projection: &Projection) -> Result<(), StoreError> {
+async fn write(store: &Store, appendix: &Appendix, projection: &Projection, positions: &Positions) -> Result<(), StoreError> {
     let commit = projection.commit(appendix.sizes());
-    try_join!(appendix.write(store), projection.write(store), store.command(&commit)).map(|_| ())
+    try_join!(appendix.write(store), projection.write(store), positions.write(store), store.command(&commit)).map(|_| ())
 }
 
 fn outcome(error: Option<ScimError>, resource: Option<Arc<Attributes>>) -> Outcome {

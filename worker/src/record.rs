@@ -173,7 +173,7 @@ impl Appendix {
             &sizes,
             &peaks,
         ];
-        store.query(APPEND, &parameters).await.map(|_| ())
+        store.query_if(!self.is_empty(), APPEND, &parameters).await.map(|_| ())
     }
 }
 

@@ -1,10 +1,13 @@
 //! The worker's settings: what each means, and its default, stands in `default.toml`. Checked before anything starts.
 
+use rollcall_events::StreamId;
 use rollcall_events::log::checkpoint::SigningKeys;
+use rollcall_events::set::SetKeys;
 use rollcall_service::logging::LogFormat;
-use rollcall_service::settings::{SettingsError, in_range, read, secrets};
+use rollcall_service::settings::{SettingsError, in_range, public_url, read, secrets};
 use secrecy::SecretString;
 use serde::Deserialize;
+use std::collections::HashMap;
 use std::path::Path;
 
 /// The worker's settings.
@@ -21,6 +24,13 @@ pub(crate) struct Settings {
     checkpoint_key_file: String,
     pub(crate) checkpoint_seconds: u64,
     pub(crate) checkpoint_events: u64,
+    pub(crate) public_url: String,
+    event_keys: SecretString,
+    event_key_file: String,
+    push_authorization_file: String,
+    pub(crate) push_to_private_addresses: bool,
+    pub(crate) push_timeout_seconds: u64,
+    pub(crate) push_dead_seconds: u64,
     pub(crate) log_format: LogFormat,
     pub(crate) migrate: Migrate,
 }
@@ -39,7 +49,10 @@ pub(crate) struct Migrate {
 impl Settings {
     /// Reads and checks the settings.
     pub(crate) fn read(file: Option<&Path>) -> Result<Self, SettingsError> {
-        let settings: Self = read("ROLLCALL_WORKER", include_str!("../default.toml"), file)?;
+        let mut settings: Self = read("ROLLCALL_WORKER", include_str!("../default.toml"), file)?;
+        settings.public_url = public_url("public_url", &settings.public_url)?;
+        in_range("push_timeout_seconds", settings.push_timeout_seconds, 1, 300)?;
+        in_range("push_dead_seconds", settings.push_dead_seconds, 1, 31_536_000)?;
         in_range("partitions", settings.partitions, 1, 1024)?;
         in_range("batch_size", settings.batch_size, 1, 2000)?;
         in_range("hold_seconds", settings.hold_seconds, 1, 1200)?;
@@ -53,5 +66,29 @@ impl Settings {
     pub(crate) fn signing_keys(&self) -> Result<SigningKeys, SettingsError> {
         let keys = secrets("checkpoint_key_file", &self.checkpoint_keys, &self.checkpoint_key_file)?;
         SigningKeys::read(&keys).map_err(|error| SettingsError::malformed("checkpoint_keys", error))
+    }
+
+    /// The keys that sign event tokens: those of the setting, then those of the file.
+    pub(crate) fn event_keys(&self) -> Result<SetKeys, SettingsError> {
+        let keys = secrets("event_key_file", &self.event_keys, &self.event_key_file)?;
+        SetKeys::read(&keys).map_err(|error| SettingsError::malformed("event_keys", error))
+    }
+
+    /// What each receiver expects in `Authorization`, by the stream.
+    pub(crate) fn push_authorizations(&self) -> Result<HashMap<StreamId, SecretString>, SettingsError> {
+        let malformed = |reason: String| SettingsError::malformed("push_authorization_file", reason);
+        let path = &self.push_authorization_file;
+        if path.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let content = std::fs::read_to_string(path).map_err(|error| malformed(format!("{path}: {error}")))?;
+        let lines = content.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+        // The message must not show the line: a secret is in it.
+        let read = |line: &str| {
+            let (stream, value) = line.split_once(char::is_whitespace)?;
+            Some((stream.parse().ok()?, SecretString::from(value.trim())))
+        };
+        let no_line = |number| malformed(format!("{path}: line {} is not a stream's id and a value", number + 1));
+        lines.map(|(number, line)| read(line).ok_or_else(|| no_line(number))).collect()
     }
 }

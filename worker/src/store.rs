@@ -15,7 +15,7 @@ use tokio_postgres::types::{IsNull, ToSql, Type, accepts, to_sql_checked};
 use tokio_postgres::{AsyncMessage, Client, NoTls, Row, Statement};
 
 use crate::decide::MalformedFact;
-use crate::{load, project, record, tiles};
+use crate::{load, positions, project, record, tiles};
 use rollcall_events::log::{InvalidRange, NotCanonical};
 
 /// How long to try to reach the server before a connection attempt has failed.
@@ -174,8 +174,12 @@ impl Store {
         let client = connect(url, name).await?;
         client.batch_execute(&format!("{SESSION}; SET search_path = {search_path}")).await?;
         let mut statements = HashMap::new();
-        for sql in
-            load::STATEMENTS.iter().chain(record::STATEMENTS).chain(tiles::STATEMENTS).chain(project::STATEMENTS.into_iter().flatten())
+        for sql in load::STATEMENTS
+            .iter()
+            .chain(record::STATEMENTS)
+            .chain(tiles::STATEMENTS)
+            .chain(positions::STATEMENTS)
+            .chain(project::STATEMENTS.into_iter().flatten())
         {
             statements.insert(*sql, client.prepare(sql).await?);
         }

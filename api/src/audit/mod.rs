@@ -7,8 +7,6 @@ mod query;
 mod tail;
 mod users;
 
-pub(crate) use tail::Tails;
-
 use actix_web::middleware::Compress;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};

@@ -7,15 +7,12 @@ use futures_util::stream;
 use rollcall_scim::ScimError;
 use rollcall_service::entries::StoredEntry;
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::CancellationToken;
 
 use super::query::{conditions, parameter};
 use crate::auth::Auditor;
 use crate::error::{ApiError, ApiResult};
-use crate::read::{Condition, Database, Follower, Growth, Order, log_entries, log_size};
+use crate::read::{Condition, Database, Followers, Following, Heard, Order, log_entries, log_size};
 use crate::scim::Parameters;
 
 /// The id of the last event that a client has seen, which browsers send when they connect again.
@@ -24,32 +21,14 @@ const LAST_EVENT_ID: &str = "last-event-id";
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How many entries are sent at once.
 const CHUNK: u32 = 500;
-/// How many may follow at once.
-const MOST: usize = 1000;
-
-/// What tails need.
-pub(crate) struct Tails {
-    growth: Arc<Growth>,
-    places: Arc<Semaphore>,
-    stop: CancellationToken,
-}
 
 /// One tail.
 struct Tail {
     database: Data<Database>,
     auditor: Auditor,
     conditions: Vec<Condition>,
-    follower: Follower,
+    following: Following,
     after: u64,
-    stop: CancellationToken,
-    _place: OwnedSemaphorePermit,
-}
-
-impl Tails {
-    /// Tails that end when the process is told to stop.
-    pub(crate) fn new(growth: Arc<Growth>, stop: CancellationToken) -> Self {
-        Self { growth, places: Arc::new(Semaphore::new(MOST)), stop }
-    }
 }
 
 /// `GET /tail`: entries from `Last-Event-ID` or `after` on, or those to come; all of them, or those that conditions choose.
@@ -58,11 +37,10 @@ pub(super) async fn tail(
     http: HttpRequest,
     parameters: Parameters,
     database: Data<Database>,
-    tails: Data<Tails>,
+    followers: Data<Followers>,
 ) -> ApiResult {
-    let place = tails.places.clone().try_acquire_owned().map_err(|_| ApiError::Unavailable("a place for one more tail"))?;
     // First the follower, then the size: what is logged in between is heard of.
-    let follower = tails.growth.follow(auditor.organization_id);
+    let following = followers.follow(auditor.organization_id).ok_or(ApiError::Unavailable("too many follow the logs"))?;
     let seen = http.headers().get(LAST_EVENT_ID).map(|value| value.to_str().ok().and_then(|id| id.parse().ok()));
     let seen =
         seen.map(|id: Option<u64>| id.ok_or_else(|| ScimError::invalid_value("Last-Event-ID is not a place in the log"))).transpose()?;
@@ -71,7 +49,7 @@ pub(super) async fn tail(
         None => log_size(&database, auditor.organization_id).await?,
     };
     let conditions = conditions(&database, auditor.organization_id, &parameters).await?;
-    let tail = Tail { database, auditor, conditions, follower, after, stop: tails.stop.clone(), _place: place };
+    let tail = Tail { database, auditor, conditions, following, after };
     let events = stream::try_unfold(tail, |mut tail| async { Ok::<_, ApiError>(tail.next().await?.map(|bytes| (bytes, tail))) });
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
@@ -99,10 +77,10 @@ impl Tail {
                 }
             }
             self.after = self.after.max(size);
-            tokio::select! {
-                () = self.stop.cancelled() => return Ok(None),
-                () = self.follower.grown() => {}
-                () = tokio::time::sleep(KEEP_ALIVE) => return Ok(Some(Bytes::from_static(b": still here\n\n"))),
+            match self.following.hear(KEEP_ALIVE).await {
+                Heard::Growth => {}
+                Heard::Nothing => return Ok(Some(Bytes::from_static(b": still here\n\n"))),
+                Heard::Stop => return Ok(None),
             }
         }
     }

@@ -6,10 +6,12 @@ mod address;
 mod auditor;
 mod bearer;
 mod caller;
+mod credential;
 mod denials;
 mod gate;
 mod limit;
 mod origin;
+mod receiver;
 mod tokens;
 
 pub(crate) use address::{Proxies, ProxyHeader};
@@ -18,4 +20,5 @@ pub(crate) use caller::Caller;
 pub(crate) use denials::Denials;
 pub(crate) use gate::{Door, gate};
 pub(crate) use limit::Limits;
+pub(crate) use receiver::{Receiver, stream_gate};
 pub(crate) use tokens::{Tokens, follow_changes};

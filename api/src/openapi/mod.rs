@@ -2,6 +2,7 @@
 
 mod audit;
 mod schemas;
+mod streams;
 
 use rollcall_scim::schema::ResourceType;
 use serde_json::{Map, Value, json};
@@ -77,6 +78,7 @@ fn paths() -> Value {
         paths.insert(path.to_owned(), json!({"get": get}));
     }
     paths.extend(audit::paths());
+    paths.extend(streams::paths());
     let mut jwks = operation("jwks", "The keys that event tokens are checked with", "200", &json!({"type": "object"}));
     jwks["responses"]["200"] =
         json!({"description": "A JWK Set.", "content": {"application/jwk-set+json": {"schema": {"type": "object"}}}});

@@ -4,9 +4,13 @@ use rollcall_events::OrganizationId;
 use rollcall_service::backoff::Backoff;
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::broadcast::{Receiver, Sender, channel};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::AsyncMessage;
+use tokio_util::sync::CancellationToken;
 
 use super::{Database, ReadError};
 
@@ -14,6 +18,8 @@ use super::{Database, ReadError};
 const LISTEN: &str = "LISTEN rollcall_log; LISTEN rollcall_settings";
 /// How many growths may wait for a slow follower; one who misses some looks for itself.
 const BACKLOG: usize = 256;
+/// How many may follow at once.
+const MOST: usize = 1000;
 
 /// Tells followers that a log has grown.
 pub(crate) struct Growth {
@@ -22,9 +28,34 @@ pub(crate) struct Growth {
 }
 
 /// One who follows one log.
-pub(crate) struct Follower {
+struct Follower {
     organization: OrganizationId,
     told: Receiver<Option<OrganizationId>>,
+}
+
+/// Those who stay connected and are told, until the process stops.
+pub(crate) struct Followers {
+    growth: Arc<Growth>,
+    places: Arc<Semaphore>,
+    stop: CancellationToken,
+}
+
+/// The place of one of them.
+pub(crate) struct Following {
+    follower: Follower,
+    stop: CancellationToken,
+    _place: OwnedSemaphorePermit,
+}
+
+/// What a follower hears.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// The log may have grown.
+    Growth,
+    /// Nothing, for as long as was asked for.
+    Nothing,
+    /// The process stops.
+    Stop,
 }
 
 impl Default for Growth {
@@ -35,7 +66,7 @@ impl Default for Growth {
 
 impl Growth {
     /// Follows a log from now on.
-    pub(crate) fn follow(&self, organization: OrganizationId) -> Follower {
+    fn follow(&self, organization: OrganizationId) -> Follower {
         Follower { organization, told: self.told.subscribe() }
     }
 
@@ -83,7 +114,7 @@ impl Growth {
 
 impl Follower {
     /// Returns once the log may have grown since the last time.
-    pub(crate) async fn grown(&mut self) {
+    async fn grown(&mut self) {
         loop {
             match self.told.recv().await {
                 Ok(Some(organization)) if organization != self.organization => {}
@@ -91,6 +122,30 @@ impl Follower {
                 // The process ends.
                 Err(RecvError::Closed) => std::future::pending().await,
             }
+        }
+    }
+}
+
+impl Followers {
+    /// Followers of these logs, until the process is told to stop.
+    pub(crate) fn new(growth: Arc<Growth>, stop: CancellationToken) -> Self {
+        Self { growth, places: Arc::new(Semaphore::new(MOST)), stop }
+    }
+
+    /// Follows a log from now on; `None` where too many do.
+    pub(crate) fn follow(&self, organization: OrganizationId) -> Option<Following> {
+        let place = self.places.clone().try_acquire_owned().ok()?;
+        Some(Following { follower: self.growth.follow(organization), stop: self.stop.clone(), _place: place })
+    }
+}
+
+impl Following {
+    /// Waits until the log may have grown, for at most so long.
+    pub(crate) async fn hear(&mut self, at_most: Duration) -> Heard {
+        tokio::select! {
+            () = self.stop.cancelled() => Heard::Stop,
+            () = self.follower.grown() => Heard::Growth,
+            () = tokio::time::sleep(at_most) => Heard::Nothing,
         }
     }
 }

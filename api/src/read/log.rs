@@ -179,6 +179,6 @@ fn ids(rows: &[Row]) -> Result<Vec<Uuid>, ReadError> {
     rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
 }
 
-fn place(seq: u64) -> i64 {
+pub(super) fn place(seq: u64) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
 }

@@ -2,6 +2,7 @@
 
 mod cursor;
 mod events;
+mod feed;
 mod filter_sql;
 mod find;
 mod follow;
@@ -12,8 +13,9 @@ mod tree;
 mod workspaces;
 
 pub(crate) use events::{LogEntry, find_event};
+pub(crate) use feed::{find_stream, next_changes};
 pub(crate) use find::{complete, find_by_id, find_by_key};
-pub(crate) use follow::{Follower, Growth};
+pub(crate) use follow::{Followers, Following, Growth, Heard};
 pub(crate) use list::{ListError, ListQuery, Walks, list, single};
 pub(crate) use log::{Condition, Order, from_network, known_as, last_entries_of_users, log_entries, log_size, users_named};
 pub(crate) use table::{GROUPS, Table, USERS};

@@ -13,9 +13,9 @@ use super::{Bounds, set_up};
 use crate::error::ApiError;
 
 /// A body, as it came and as it reads.
-pub(super) struct ScimBody {
-    pub(super) bytes: Bytes,
-    pub(super) json: Value,
+pub(crate) struct ScimBody {
+    pub(crate) bytes: Bytes,
+    pub(crate) json: Value,
 }
 
 impl FromRequest for ScimBody {

@@ -176,7 +176,7 @@ fn subject(body: &RequestBody) -> (&'static ResourceType, String) {
     match body {
         RequestBody::GroupRequested(call) => (&GROUP, call.group_id.to_string()),
         RequestBody::UserRequested(call) => (&USER, call.user_id.to_string()),
-        RequestBody::SettingsRequested(_) | RequestBody::AccessDenied(_) => (&USER, String::new()),
+        RequestBody::SettingsRequested(_) | RequestBody::AccessDenied(_) | RequestBody::StreamAcknowledged(_) => (&USER, String::new()),
     }
 }
 

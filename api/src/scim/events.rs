@@ -6,8 +6,9 @@ use actix_web::http::header::RETRY_AFTER;
 use actix_web::web::{Data, Path};
 use rollcall_events::EventId;
 use rollcall_events::log::{EventType, SubjectType};
-use rollcall_events::set::{ASYNC_RESPONSE, MEDIA_TYPE, SetKeys};
+use rollcall_events::set::{MEDIA_TYPE, SetKeys};
 use rollcall_scim::ScimError;
+use rollcall_scim::event::ASYNC_RESPONSE;
 use rollcall_scim::schema::{GROUP, ResourceType, USER};
 use serde_json::{Value, json};
 

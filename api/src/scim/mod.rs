@@ -14,6 +14,7 @@ mod search;
 mod users;
 
 pub(crate) use answer::SCIM_JSON;
+pub(crate) use body::ScimBody;
 pub(crate) use dialect::Known;
 pub(crate) use events::jwks;
 pub(crate) use headers::Prefer;
@@ -27,7 +28,7 @@ use rollcall_scim::schema::{GROUP, ResourceType, USER};
 use crate::error::{ApiError, ApiResult};
 
 /// The path of every SCIM endpoint, below the public address.
-pub(crate) const BASE_PATH: &str = "/scim/v2";
+pub(crate) const BASE_PATH: &str = rollcall_events::set::SCIM_PATH;
 
 /// Where callers reach the endpoints, from the settings and never from a `Host` header: `https://id.example.com/scim/v2`.
 #[derive(Debug, Clone)]

@@ -72,6 +72,14 @@ names!(
         AuditorTokenIssued = "AuditorTokenIssued",
         /// A token was revoked.
         TokenRevoked = "TokenRevoked",
+        /// An event stream was made.
+        StreamCreated = "StreamCreated",
+        /// An event stream delivers nothing until somebody has it go on.
+        StreamPaused = "StreamPaused",
+        /// An event stream goes on.
+        StreamResumed = "StreamResumed",
+        /// An event stream ended.
+        StreamDeleted = "StreamDeleted",
         /// Calls were refused for want of authentication or from a wrong place.
         AccessDenied = "AccessDenied",
         /// A request was refused for the state that it met.
@@ -90,8 +98,10 @@ names!(
         Organization = "Organization",
         /// A workspace.
         Workspace = "Workspace",
-        /// A SCIM token.
+        /// A token.
         Token = "Token",
+        /// An event stream.
+        Stream = "Stream",
     }
 );
 
@@ -104,6 +114,13 @@ names!(
         Rejected = "rejected",
     }
 );
+
+impl EventType {
+    /// Whether it happened to a group.
+    pub fn is_of_group(self) -> bool {
+        matches!(self, Self::GroupCreated | Self::GroupUpdated | Self::GroupDeleted | Self::GroupMapped)
+    }
+}
 
 /// The header of a log entry. The fields stand in the order of their names, here and in what is inside, so that the plain JSON of a header is its
 /// canonical form; a test holds that to the library's.

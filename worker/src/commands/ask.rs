@@ -19,7 +19,7 @@ use crate::settings::Settings;
 const APP_ID: &str = "rollcall-worker";
 
 /// Asks for a change of settings; returns once it is committed.
-pub(super) async fn ask(settings: &Settings, organization_id: OrganizationId, change: SettingsRequested) -> Result<(), CommandError> {
+pub(crate) async fn ask(settings: &Settings, organization_id: OrganizationId, change: SettingsRequested) -> Result<(), CommandError> {
     let request = Request {
         id: EventId::generate(),
         organization_id,

@@ -3,7 +3,9 @@
 use clap::{Args, Parser, Subcommand};
 use rollcall_events::address::AllowList;
 use rollcall_events::origin::ServiceOrigin;
-use rollcall_events::{GroupId, OrganizationId, Timestamp, TokenId, UserId, WorkspaceId};
+use rollcall_events::stream::Endpoint;
+use rollcall_events::{GroupId, OrganizationId, StreamId, Timestamp, TokenId, UserId, WorkspaceId};
+use rollcall_scim::event::Event;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -56,6 +58,9 @@ pub(crate) enum Command {
     /// Issue, list or revoke the tokens that auditors read the log with.
     #[command(subcommand)]
     AuditorToken(AuditorTokenCommand),
+    /// Create, list, resume or delete the streams that deliver what happens to users and groups, as security events (RFC 9967).
+    #[command(subcommand)]
+    Stream(StreamCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -161,6 +166,56 @@ pub(crate) enum AuditorTokenCommand {
         organization: OrganizationId,
         token: TokenId,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StreamCommand {
+    /// Create a stream: one that a receiver polls, with a secret that is printed this once, or, with --push, one that is sent to it.
+    Create(Box<CreateStream>),
+    /// List an organization's streams, and how far their receivers have come.
+    List {
+        #[arg(long)]
+        organization: OrganizationId,
+    },
+    /// Push again what was stopped because the receiver was not to be reached, from where it was.
+    Resume {
+        #[arg(long)]
+        organization: OrganizationId,
+        stream: StreamId,
+    },
+    /// Delete a stream at once.
+    Delete {
+        #[arg(long)]
+        organization: OrganizationId,
+        stream: StreamId,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateStream {
+    #[arg(long)]
+    pub(super) organization: OrganizationId,
+    /// A name for people.
+    #[arg(long, value_parser = settings::name)]
+    pub(super) label: String,
+    /// For whom the events are: the `aud` that the receiver expects, such as receiver.example.com.
+    #[arg(long, value_parser = settings::name)]
+    pub(super) audience: String,
+    /// What is told, such as prov:create:full or prov:delete. Repeat it for several; without it everything is, with what the resources hold.
+    #[arg(long = "event")]
+    pub(super) events: Vec<Event>,
+    /// Tell only of members of this workspace. Repeat it for several.
+    #[arg(long = "workspace")]
+    pub(super) workspaces: Vec<WorkspaceId>,
+    /// Begin with what was logged before.
+    #[arg(long)]
+    pub(super) from_start: bool,
+    /// Where to push to (RFC 8935).
+    #[arg(long, conflicts_with = "allow")]
+    pub(super) push: Option<Endpoint>,
+    /// The addresses that the receiver may poll from: a comma-separated list of addresses, networks and first-last ranges.
+    #[arg(long)]
+    pub(super) allow: Option<AllowList>,
 }
 
 #[derive(Debug, Args)]

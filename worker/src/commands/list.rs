@@ -1,6 +1,6 @@
 //! The lists: read straight from the database.
 
-use rollcall_events::{OrganizationId, Timestamp, TokenId, WorkspaceId};
+use rollcall_events::{OrganizationId, StreamId, Timestamp, TokenId, WorkspaceId};
 use serde_json::json;
 
 use super::{CommandError, print};
@@ -17,6 +17,14 @@ const TOKENS: &str = "
 
 const AUDITOR_TOKENS: &str = "
     SELECT id, label, allow_list, created_at, expires_at, revoked_at FROM auditor_tokens WHERE organization_id = $1 ORDER BY created_at, id";
+
+const STREAMS: &str = "
+    SELECT s.id, s.label, s.audience, s.events, s.workspaces, s.endpoint, s.created_at, s.enabled, s.reason, p.failing_since, p.failure,
+        COALESCE(p.seq, s.begins_after) AS seq, h.size
+    FROM event_streams s
+    LEFT JOIN stream_positions p ON p.organization_id = s.organization_id AND p.stream_id = s.id
+    LEFT JOIN log_heads h ON h.organization_id = s.organization_id
+    WHERE s.organization_id = $1 ORDER BY s.created_at, s.id";
 
 const APPLICATION: &str = "rollcall-worker list";
 
@@ -63,6 +71,27 @@ pub(super) async fn auditor_tokens(settings: &Settings, organization: Organizati
             "created_at": row.try_get::<_, Timestamp>("created_at")?,
             "expires_at": row.try_get::<_, Option<Timestamp>>("expires_at")?,
             "revoked_at": row.try_get::<_, Option<Timestamp>>("revoked_at")?,
+        }));
+    }
+    Ok(())
+}
+
+pub(super) async fn streams(settings: &Settings, organization: OrganizationId) -> Result<(), CommandError> {
+    for row in connect(&settings.database_url, APPLICATION).await?.query(STREAMS, &[&organization]).await? {
+        print(&json!({
+            "id": row.try_get::<_, StreamId>("id")?,
+            "label": row.try_get::<_, &str>("label")?,
+            "audience": row.try_get::<_, &str>("audience")?,
+            "events": row.try_get::<_, Vec<&str>>("events")?,
+            "workspaces": row.try_get::<_, Vec<WorkspaceId>>("workspaces")?,
+            "push": row.try_get::<_, Option<&str>>("endpoint")?,
+            "created_at": row.try_get::<_, Timestamp>("created_at")?,
+            "enabled": row.try_get::<_, bool>("enabled")?,
+            "reason": row.try_get::<_, Option<&str>>("reason")?,
+            "failing_since": row.try_get::<_, Option<Timestamp>>("failing_since")?,
+            "failure": row.try_get::<_, Option<&str>>("failure")?,
+            "delivered_up_to": row.try_get::<_, i64>("seq")?,
+            "log_size": row.try_get::<_, Option<i64>>("size")?,
         }));
     }
     Ok(())

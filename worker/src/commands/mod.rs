@@ -10,6 +10,7 @@ mod migrate;
 mod replay;
 mod run;
 mod settings;
+mod stream;
 
 use rollcall_events::log::checkpoint::{InvalidKey, generate_key};
 use rollcall_events::request::{AuditorTokenSettings, SettingsRequested};
@@ -18,8 +19,10 @@ use rollcall_events::{OrganizationId, TokenId, WorkspaceId};
 use rollcall_service::settings::SettingsError;
 use secrecy::ExposeSecret;
 
+use crate::push::RefusedEndpoint;
 use crate::settings::Settings;
 use crate::store::StoreError;
+pub(crate) use ask::ask;
 pub(crate) use cli::Cli;
 use cli::{
     AuditorTokenCommand, Command, GroupCommand, IssueToken, KeyCommand, OrganizationCommand, TokenCommand, UserCommand, WorkspaceCommand,
@@ -53,6 +56,8 @@ pub(crate) enum CommandError {
     #[error("the database is not what its log adds up to; see the lines above")]
     Differs,
     #[error(transparent)]
+    Endpoint(#[from] RefusedEndpoint),
+    #[error(transparent)]
     Key(#[from] InvalidKey),
     #[error(transparent)]
     Settings(#[from] SettingsError),
@@ -77,27 +82,27 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), Comm
         }
         Command::Organization(OrganizationCommand::Create { name }) => {
             let organization_id = OrganizationId::generate();
-            ask::ask(&settings, OrganizationId::SYSTEM, SettingsRequested::CreateOrganization { organization_id, name }).await?;
+            ask(&settings, OrganizationId::SYSTEM, SettingsRequested::CreateOrganization { organization_id, name }).await?;
             print(&serde_json::json!({"id": organization_id}));
             Ok(())
         }
         Command::Organization(OrganizationCommand::List) => list::organizations(&settings).await,
         Command::Workspace(WorkspaceCommand::Create { organization, name }) => {
             let workspace_id = WorkspaceId::generate();
-            ask::ask(&settings, organization, SettingsRequested::CreateWorkspace { workspace_id, name }).await?;
+            ask(&settings, organization, SettingsRequested::CreateWorkspace { workspace_id, name }).await?;
             print(&serde_json::json!({"id": workspace_id}));
             Ok(())
         }
         Command::Workspace(WorkspaceCommand::List { organization }) => list::workspaces(&settings, organization).await,
         Command::User(UserCommand::Erase { organization, user }) => {
-            ask::ask(&settings, organization, SettingsRequested::EraseUser { user_id: user }).await?;
+            ask(&settings, organization, SettingsRequested::EraseUser { user_id: user }).await?;
             let dead_letters = erase::dead_letters(&settings, user).await?;
             print(&serde_json::json!({"id": user, "erased": true, "dead_letters": dead_letters}));
             Ok(())
         }
         Command::Group(GroupCommand::Map { organization, group, workspaces }) => {
             let mapping = SettingsRequested::MapGroup { group_id: group, workspaces: workspaces.into_iter().collect() };
-            ask::ask(&settings, organization, mapping).await?;
+            ask(&settings, organization, mapping).await?;
             print(&serde_json::json!({"id": group, "mapped": true}));
             Ok(())
         }
@@ -107,14 +112,15 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), Comm
             let (token, token_id) = (Token::generate()?, TokenId::generate());
             let chosen = AuditorTokenSettings { label, allow_list: allow, expires_at: expires };
             let request = SettingsRequested::IssueAuditorToken { token_id, digest: token.digest(), settings: chosen };
-            ask::ask(&settings, organization, request).await?;
+            ask(&settings, organization, request).await?;
             print(&serde_json::json!({"id": token_id, "token": token.reveal()}));
             Ok(())
         }
+        Command::Stream(command) => stream::run(&settings, command).await,
         Command::AuditorToken(AuditorTokenCommand::List { organization }) => list::auditor_tokens(&settings, organization).await,
         Command::Token(TokenCommand::Revoke { organization, token })
         | Command::AuditorToken(AuditorTokenCommand::Revoke { organization, token }) => {
-            ask::ask(&settings, organization, SettingsRequested::RevokeToken { token_id: token }).await?;
+            ask(&settings, organization, SettingsRequested::RevokeToken { token_id: token }).await?;
             print(&serde_json::json!({"id": token, "revoked": true}));
             Ok(())
         }
@@ -124,7 +130,7 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), Comm
 async fn issue_token(settings: &Settings, issue: IssueToken) -> Result<(), CommandError> {
     let (token, token_id, organization) = (Token::generate()?, TokenId::generate(), issue.organization);
     let request = SettingsRequested::IssueToken { token_id, digest: token.digest(), settings: issue.into() };
-    ask::ask(settings, organization, request).await?;
+    ask(settings, organization, request).await?;
     print(&serde_json::json!({"id": token_id, "token": token.reveal()}));
     Ok(())
 }

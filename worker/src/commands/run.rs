@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::CommandError;
 use crate::checkpoints::keep_signing;
 use crate::consume::serve;
+use crate::push::{Pushing, keep_pushing};
 use crate::settings::Settings;
 use rollcall_service::shutdown;
 
@@ -17,7 +18,8 @@ pub(super) async fn run(settings: Settings) -> Result<(), CommandError> {
     let settings = Arc::new(settings);
     let keys = settings.signing_keys()?;
     let partitions = join_all((0..settings.partitions).map(|partition| supervise(settings.clone(), partition, stop.clone())));
-    tokio::join!(partitions, keep_signing(settings.clone(), keys, stop.clone()));
+    let pushing = keep_pushing(settings.clone(), Pushing::read(&settings)?, stop.clone());
+    tokio::join!(partitions, keep_signing(settings.clone(), keys, stop.clone()), pushing);
     Ok(())
 }
 

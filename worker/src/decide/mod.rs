@@ -2,15 +2,15 @@
 //!
 //! Everything here is pure. Time, ids and defaults come in the request, so that the same requests give the same log, anywhere.
 
+mod fact;
 mod groups;
 mod resource;
 mod settings;
 mod state;
 mod users;
 
-pub(crate) use state::{
-    AuditorToken, Before, Change, Fact, Group, MalformedFact, Mapping, State, Token, User, Workspace, is_active, resource_of,
-};
+pub(crate) use fact::{Fact, MalformedFact, resource_of};
+pub(crate) use state::{AuditorToken, Before, Change, Group, Mapping, State, Stream, Token, User, Workspace, is_active};
 
 use rollcall_events::log::{EventType, SubjectType};
 use rollcall_events::request::{Request, RequestBody};
@@ -43,6 +43,8 @@ pub(crate) fn decide(state: &State, request: &Request) -> Decision {
             error: None,
             payload: json!(denied),
         },
+        // It is not for this room: it changes nothing that the organisation has.
+        RequestBody::StreamAcknowledged(_) => rejected(ScimError::new(500, "an acknowledgement is not decided"), None, json!({})),
     };
     if let Some(fingerprint) = &request.fingerprint {
         decision.payload["fingerprint"] = json!(fingerprint);

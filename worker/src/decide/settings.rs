@@ -7,7 +7,7 @@ use rollcall_scim::fold::fold as fold_case;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::state::{AuditorToken, Standing, State, Token, Workspace};
+use super::state::{AuditorToken, Standing, State, Stream, Token, Workspace};
 use super::{Decision, rejected};
 
 type Fact = (EventType, Value);
@@ -32,6 +32,10 @@ fn subject(settings: &SettingsRequested) -> ((SubjectType, Uuid), &'static str) 
         SettingsRequested::IssueToken { token_id, .. } => ((SubjectType::Token, token_id.0), "issueToken"),
         SettingsRequested::IssueAuditorToken { token_id, .. } => ((SubjectType::Token, token_id.0), "issueAuditorToken"),
         SettingsRequested::RevokeToken { token_id } => ((SubjectType::Token, token_id.0), "revokeToken"),
+        SettingsRequested::CreateStream { stream_id, .. } => ((SubjectType::Stream, stream_id.0), "createStream"),
+        SettingsRequested::PauseStream { stream_id, .. } => ((SubjectType::Stream, stream_id.0), "pauseStream"),
+        SettingsRequested::ResumeStream { stream_id } => ((SubjectType::Stream, stream_id.0), "resumeStream"),
+        SettingsRequested::DeleteStream { stream_id } => ((SubjectType::Stream, stream_id.0), "deleteStream"),
     }
 }
 
@@ -96,5 +100,33 @@ fn attempt(state: &State, request: &Request, settings: &SettingsRequested) -> Re
             Some(Standing::RevokedAt(revoked_at)) => Ok((EventType::TokenRevoked, json!({"revoked_at": revoked_at}))),
             Some(Standing::Valid) => Ok((EventType::TokenRevoked, json!({"revoked_at": created_at}))),
         },
+        SettingsRequested::CreateStream { stream_id, settings } => {
+            if state.stream(organization, *stream_id).is_some() {
+                return Err(ScimError::uniqueness("there is an event stream with this id already"));
+            }
+            if let Some(unknown) = settings.workspaces.iter().find(|id| state.workspace(organization, **id).is_none()) {
+                return Err(ScimError::invalid_value(format!("workspaces: there is no workspace {unknown} in the organization")));
+            }
+            let stream = Stream { id: *stream_id, settings: settings.clone(), created_at };
+            Ok((EventType::StreamCreated, json!({"stream": stream})))
+        }
+        SettingsRequested::PauseStream { stream_id, reason } => match state.stream(organization, *stream_id) {
+            None => Err(no_stream()),
+            Some(false) => Err(ScimError::new(409, "the event stream is paused already")),
+            Some(true) => Ok((EventType::StreamPaused, json!({"at": created_at, "reason": reason}))),
+        },
+        SettingsRequested::ResumeStream { stream_id } => match state.stream(organization, *stream_id) {
+            None => Err(no_stream()),
+            Some(true) => Err(ScimError::new(409, "the event stream is not paused")),
+            Some(false) => Ok((EventType::StreamResumed, json!({"at": created_at}))),
+        },
+        SettingsRequested::DeleteStream { stream_id } => match state.stream(organization, *stream_id) {
+            None => Err(no_stream()),
+            Some(_) => Ok((EventType::StreamDeleted, json!({"operation": "deleteStream"}))),
+        },
     }
+}
+
+fn no_stream() -> ScimError {
+    ScimError::new(404, "there is no such event stream")
 }

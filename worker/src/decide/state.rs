@@ -1,17 +1,15 @@
-//! The part of the state that a batch needs, and how a fact changes it.
+//! The part of the state that a batch needs, and how a change changes it.
 
-use rollcall_events::log::EventType;
-use rollcall_events::members::MEMBERS;
 use rollcall_events::request::{AuditorTokenSettings, TokenSettings};
+use rollcall_events::stream::StreamSettings;
 use rollcall_events::token::TokenDigest;
-use rollcall_events::{GroupId, OrganizationId, Timestamp, TokenId, UserId, WorkspaceId};
+use rollcall_events::{GroupId, OrganizationId, StreamId, Timestamp, TokenId, UserId, WorkspaceId};
 use rollcall_scim::fold::fold as fold_case;
 use rollcall_scim::resource::{Attributes, text};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
-use uuid::Uuid;
 
 /// A resource as it is kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,6 +58,14 @@ pub(crate) struct AuditorToken {
     pub(crate) created_at: Timestamp,
 }
 
+/// An event stream.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Stream {
+    pub(crate) id: StreamId,
+    pub(crate) settings: StreamSettings,
+    pub(crate) created_at: Timestamp,
+}
+
 /// Whether a token may still be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
@@ -72,14 +78,36 @@ pub(crate) enum Standing {
 pub(crate) enum Change {
     PutUser(User),
     DeleteUser(UserId),
-    PutGroup { group: Group, added: Vec<UserId>, removed: Vec<UserId> },
+    PutGroup {
+        group: Group,
+        added: Vec<UserId>,
+        removed: Vec<UserId>,
+    },
     DeleteGroup(GroupId),
-    MapGroup { id: GroupId, workspaces: Mapping },
-    PutOrganization { id: OrganizationId, name: String, created_at: Timestamp },
+    MapGroup {
+        id: GroupId,
+        workspaces: Mapping,
+    },
+    PutOrganization {
+        id: OrganizationId,
+        name: String,
+        created_at: Timestamp,
+    },
     PutWorkspace(Workspace),
     PutToken(Token),
     PutAuditorToken(AuditorToken),
-    RevokeToken { id: TokenId, revoked_at: Timestamp },
+    RevokeToken {
+        id: TokenId,
+        revoked_at: Timestamp,
+    },
+    PutStream(Stream),
+    /// `reason` is why it stops; `None` where it goes on.
+    SwitchStream {
+        id: StreamId,
+        at: Timestamp,
+        reason: Option<String>,
+    },
+    DeleteStream(StreamId),
 }
 
 /// The state of the organisations in a batch, as far as the batch may touch it.
@@ -99,6 +127,8 @@ pub(crate) struct State {
     workspaces: HashMap<(OrganizationId, WorkspaceId), Workspace>,
     workspace_names: HashMap<(OrganizationId, String), WorkspaceId>,
     tokens: HashMap<(OrganizationId, TokenId), Standing>,
+    /// Whether each is delivered.
+    streams: HashMap<(OrganizationId, StreamId), bool>,
 }
 
 impl Before {
@@ -209,6 +239,11 @@ impl State {
         self.tokens.get(&(organization, id)).copied()
     }
 
+    /// Whether an event stream is delivered, if there is one.
+    pub(crate) fn stream(&self, organization: OrganizationId, id: StreamId) -> Option<bool> {
+        self.streams.get(&(organization, id)).copied()
+    }
+
     /// Takes a change into the state, so that the next request of the batch meets it; answers the resource as it was before.
     pub(crate) fn apply(&mut self, organization: OrganizationId, change: &Change) -> Option<Before> {
         match change {
@@ -255,6 +290,11 @@ impl State {
             Change::RevokeToken { id, revoked_at } => {
                 self.tokens.insert((organization, *id), Standing::RevokedAt(*revoked_at));
             }
+            Change::PutStream(Stream { id, .. }) => self.load_stream(organization, *id, true),
+            Change::SwitchStream { id, reason, .. } => self.load_stream(organization, *id, reason.is_none()),
+            Change::DeleteStream(id) => {
+                self.streams.remove(&(organization, *id));
+            }
         }
         None
     }
@@ -279,6 +319,11 @@ impl State {
         self.tokens.insert((organization, id), revoked_at.map_or(Standing::Valid, Standing::RevokedAt));
     }
 
+    /// Takes into the state whether a stored event stream is delivered.
+    pub(crate) fn load_stream(&mut self, organization: OrganizationId, id: StreamId, enabled: bool) {
+        self.streams.insert((organization, id), enabled);
+    }
+
     fn remove_group(&mut self, organization: OrganizationId, id: GroupId) -> Option<Group> {
         let before = self.groups.remove(&(organization, id))?;
         self.group_names.remove(&(organization, before.name_key()));
@@ -289,95 +334,5 @@ impl State {
         let before = self.users.remove(&(organization, id))?;
         self.user_names.remove(&(organization, before.name_key()));
         Some(before)
-    }
-}
-
-/// A fact that does not have the form that its type has.
-#[derive(Debug, thiserror::Error)]
-#[error("the payload of {event_type} is malformed: {reason}")]
-pub(crate) struct MalformedFact {
-    event_type: EventType,
-    reason: String,
-}
-
-/// The member of a payload that holds the resource as it is after the change.
-pub(crate) const RESOURCE: &str = "resource";
-
-/// Who joins and who leaves a group.
-#[derive(Deserialize)]
-struct Moves {
-    added: Vec<UserId>,
-    removed: Vec<UserId>,
-}
-
-/// Takes the resource out of a payload.
-pub(crate) fn resource_of(payload: &mut Value) -> Option<Arc<Attributes>> {
-    match payload.get_mut(RESOURCE).map(Value::take) {
-        Some(Value::Object(resource)) => Some(Arc::new(resource)),
-        _ => None,
-    }
-}
-
-/// A fact, in the log or on its way there.
-pub(crate) struct Fact {
-    event_type: EventType,
-    subject_id: Option<Uuid>,
-    payload: Value,
-    /// The resource that was in the payload.
-    pub(crate) resource: Option<Arc<Attributes>>,
-}
-
-impl Fact {
-    pub(crate) fn new(event_type: EventType, subject_id: Option<Uuid>, mut payload: Value) -> Self {
-        let resource = resource_of(&mut payload);
-        Self { event_type, subject_id, payload, resource }
-    }
-
-    /// What it does to the projections: the live path and every rebuild go through here.
-    pub(crate) fn fold(self) -> Result<Option<Change>, MalformedFact> {
-        let change = match self.event_type {
-            EventType::UserCreated | EventType::UserUpdated | EventType::UserDeactivated | EventType::UserReactivated => {
-                // A request that changed nothing is recorded and leaves the user alone.
-                if self.payload["changed"].as_array().is_none_or(Vec::is_empty) {
-                    return Ok(None);
-                }
-                let resource = self.resource.clone().ok_or_else(|| self.malformed(&"it has no resource"))?;
-                Change::PutUser(User { id: UserId(self.subject()?), resource })
-            }
-            EventType::UserDeleted => Change::DeleteUser(UserId(self.subject()?)),
-            EventType::GroupCreated | EventType::GroupUpdated => {
-                if self.payload["changed"].as_array().is_none_or(Vec::is_empty) {
-                    return Ok(None);
-                }
-                let resource = self.resource.clone().ok_or_else(|| self.malformed(&"it has no resource"))?;
-                let moves: Moves = self.read(MEMBERS)?;
-                Change::PutGroup { group: Group { id: GroupId(self.subject()?), resource }, added: moves.added, removed: moves.removed }
-            }
-            EventType::GroupDeleted => Change::DeleteGroup(GroupId(self.subject()?)),
-            EventType::GroupMapped => Change::MapGroup { id: GroupId(self.subject()?), workspaces: self.read("workspaces")? },
-            EventType::OrganizationCreated => Change::PutOrganization {
-                id: OrganizationId(self.subject()?),
-                name: self.read("name")?,
-                created_at: self.read("created_at")?,
-            },
-            EventType::WorkspaceCreated => Change::PutWorkspace(self.read("workspace")?),
-            EventType::TokenIssued => Change::PutToken(self.read("token")?),
-            EventType::AuditorTokenIssued => Change::PutAuditorToken(self.read("token")?),
-            EventType::TokenRevoked => Change::RevokeToken { id: TokenId(self.subject()?), revoked_at: self.read("revoked_at")? },
-            EventType::AccessDenied | EventType::RequestRejected | EventType::UserErased => return Ok(None),
-        };
-        Ok(Some(change))
-    }
-
-    fn subject(&self) -> Result<Uuid, MalformedFact> {
-        self.subject_id.ok_or_else(|| self.malformed(&"it has no subject"))
-    }
-
-    fn read<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, MalformedFact> {
-        T::deserialize(&self.payload[name]).map_err(|error| self.malformed(&format_args!("{name}: {error}")))
-    }
-
-    fn malformed(&self, reason: &dyn std::fmt::Display) -> MalformedFact {
-        MalformedFact { event_type: self.event_type, reason: reason.to_string() }
     }
 }

@@ -10,8 +10,9 @@ use rollcall_scim::{ScimError, patch, validate};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::fact::RESOURCE;
 use super::resource::{check_version, first_state, next_state};
-use super::state::{RESOURCE, State, User, is_active};
+use super::state::{State, User, is_active};
 use super::{Decision, rejected};
 
 /// Why a request is refused, and about whom: a name that is taken is somebody else's.

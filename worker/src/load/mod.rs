@@ -34,6 +34,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
     WORKSPACES_BY_NAME,
     ORGANIZATIONS,
     TOKENS,
+    STREAMS,
 ];
 
 const ENSURE_HEADS: &str = "INSERT INTO log_heads (organization_id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING";
@@ -109,6 +110,11 @@ const TOKENS: &str = "
     FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
     JOIN auditor_tokens t ON t.organization_id = k.organization_id AND t.id = k.id";
 
+const STREAMS: &str = "
+    SELECT s.organization_id, s.id, s.enabled
+    FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
+    JOIN event_streams s ON s.organization_id = k.organization_id AND s.id = k.id";
+
 /// A request that is in the log already.
 pub(crate) struct Recorded {
     /// Why it was refused, if it was.
@@ -164,8 +170,9 @@ async fn read(store: &Store, touched: &Touched) -> Result<Loaded, StoreError> {
         (organizations, pairs.into_iter().unzip())
     };
     let (workspaces, workspace_names) = (columns(&touched.workspaces), columns(&touched.workspace_names));
-    let (settings_of, tokens) = (touched.settings_of.iter().copied().collect::<Vec<_>>(), columns(&touched.tokens));
-    let ((), heads, recorded, users, known, deleted, groups, members, workspaces, named, organizations, tokens) = try_join!(
+    let settings_of = touched.settings_of.iter().copied().collect::<Vec<_>>();
+    let (tokens, streams) = (columns(&touched.tokens), columns(&touched.streams));
+    let ((), heads, recorded, users, known, deleted, groups, members, workspaces, named, organizations, tokens, streams) = try_join!(
         store.begin(),
         async { store.query(LOCK_HEADS, &[&organizations]).await },
         async { store.query(RECORDED, &[&events.0, &events.1]).await },
@@ -181,6 +188,7 @@ async fn read(store: &Store, touched: &Touched) -> Result<Loaded, StoreError> {
         async { store.query_if(!workspace_names.0.is_empty(), WORKSPACES_BY_NAME, &[&workspace_names.0, &workspace_names.1]).await },
         async { store.query_if(!settings_of.is_empty(), ORGANIZATIONS, &[&settings_of]).await },
         async { store.query_if(!tokens.0.is_empty(), TOKENS, &[&tokens.0, &tokens.1]).await },
+        async { store.query_if(!streams.0.is_empty(), STREAMS, &[&streams.0, &streams.1]).await },
     )?;
     let mut state = State::default();
     load_users(&mut state, &users)?;
@@ -204,6 +212,9 @@ async fn read(store: &Store, touched: &Touched) -> Result<Loaded, StoreError> {
     }
     for row in &tokens {
         state.load_token(row.try_get("organization_id")?, row.try_get("id")?, row.try_get::<_, Option<Timestamp>>("revoked_at")?);
+    }
+    for row in &streams {
+        state.load_stream(row.try_get("organization_id")?, row.try_get("id")?, row.try_get("enabled")?);
     }
     Ok(Loaded {
         heads: heads.iter().map(head).collect::<Result<_, _>>()?,

@@ -3,7 +3,7 @@
 use rollcall_events::members::MemberChange;
 use rollcall_events::membership::memberships;
 use rollcall_events::request::{GroupOperation, GroupRequested, Request, RequestBody, SettingsRequested, UserOperation};
-use rollcall_events::{EventId, GroupId, OrganizationId, TokenId, UserId, WorkspaceId};
+use rollcall_events::{EventId, GroupId, OrganizationId, StreamId, TokenId, UserId, WorkspaceId};
 use rollcall_scim::fold::fold as fold_case;
 use rollcall_scim::resource::text;
 use serde_json::Value;
@@ -36,6 +36,7 @@ pub(super) struct Touched {
     pub(super) workspace_names: BTreeSet<(OrganizationId, String)>,
     pub(super) settings_of: BTreeSet<OrganizationId>,
     pub(super) tokens: BTreeSet<(OrganizationId, TokenId)>,
+    pub(super) streams: BTreeSet<(OrganizationId, StreamId)>,
 }
 
 /// Keys as two columns.
@@ -60,7 +61,7 @@ impl Touched {
                 }
                 RequestBody::GroupRequested(call) => touched.group(organization, call),
                 RequestBody::SettingsRequested(settings) => touched.settings(organization, settings),
-                RequestBody::AccessDenied(_) => {}
+                RequestBody::AccessDenied(_) | RequestBody::StreamAcknowledged(_) => {}
             }
         }
         touched
@@ -140,6 +141,15 @@ impl Touched {
             }
             SettingsRequested::IssueAuditorToken { token_id, .. } | SettingsRequested::RevokeToken { token_id } => {
                 self.tokens.insert((organization, *token_id));
+            }
+            SettingsRequested::CreateStream { stream_id, settings } => {
+                self.streams.insert((organization, *stream_id));
+                self.workspaces.extend(settings.workspaces.iter().map(|id| (organization, *id)));
+            }
+            SettingsRequested::PauseStream { stream_id, .. }
+            | SettingsRequested::ResumeStream { stream_id }
+            | SettingsRequested::DeleteStream { stream_id } => {
+                self.streams.insert((organization, *stream_id));
             }
         }
     }

@@ -15,6 +15,7 @@ macro_rules! delete_by {
 
 mod groups;
 mod settings;
+mod streams;
 mod users;
 
 use futures_util::try_join;
@@ -26,16 +27,17 @@ use crate::decide::{Before, Change};
 use crate::store::{Store, StoreError, place};
 use groups::Groups;
 use settings::Settings;
+use streams::Streams;
 use users::Users;
 
 /// Every statement of this room, to be prepared.
-pub(crate) const STATEMENTS: [&[&str]; 3] = [users::STATEMENTS, groups::STATEMENTS, settings::STATEMENTS];
+pub(crate) const STATEMENTS: [&[&str]; 4] = [users::STATEMENTS, groups::STATEMENTS, settings::STATEMENTS, streams::STATEMENTS];
 
 /// The channel that applications listen on.
 pub(crate) const APPLICATION_CHANNEL: &str = "rollcall_v1";
 /// The channel that tells how far each log has come: the organisation, a space, the size.
 pub(crate) const LOG_CHANNEL: &str = "rollcall_log";
-/// The channel that the api listens on.
+/// The channel that the api, and whoever pushes events, listens on.
 pub(crate) const SETTINGS_CHANNEL: &str = "rollcall_settings";
 
 type Key<T> = (OrganizationId, T);
@@ -46,6 +48,7 @@ pub(crate) struct Projection {
     users: Users,
     groups: Groups,
     settings: Settings,
+    streams: Streams,
 }
 
 impl Projection {
@@ -73,12 +76,15 @@ impl Projection {
             Change::RevokeToken { id, revoked_at } => {
                 self.settings.revoked.insert((organization, id), revoked_at);
             }
+            Change::PutStream(stream) => self.streams.put(organization, seq, stream),
+            Change::SwitchStream { id, at, reason } => self.streams.switch(organization, id, at, reason),
+            Change::DeleteStream(id) => self.streams.delete(organization, id),
         }
     }
 
     /// Writes everything. The futures are polled in this order, and so the statements run in it: an organisation is there before its users are counted.
     pub(crate) async fn write(&self, store: &Store) -> Result<(), StoreError> {
-        try_join!(self.settings.write(store), self.users.write(store), self.groups.write(store)).map(|_| ())
+        try_join!(self.settings.write(store), self.users.write(store), self.groups.write(store), self.streams.write(store)).map(|_| ())
     }
 
     /// Commits, and by that tells listening applications, and the apis that keep tokens in memory, whose organisation has changed, and whoever follows the
@@ -88,7 +94,7 @@ impl Projection {
         let tokens = self.settings.tokens.iter().map(|row| row.0).chain(self.settings.revoked.keys().map(|key| key.0));
         let for_applications = self.users.organizations().chain(self.groups.organizations()).chain(workspaces.clone());
         let for_applications = for_applications.map(|organization| (APPLICATION_CHANNEL, organization));
-        let for_apis = workspaces.chain(tokens).map(|organization| (SETTINGS_CHANNEL, organization));
+        let for_apis = workspaces.chain(tokens).chain(self.streams.organizations()).map(|organization| (SETTINGS_CHANNEL, organization));
         let told: BTreeSet<_> = for_applications.chain(for_apis).collect();
         let logs = sizes.map(|(organization, size)| format!("NOTIFY {LOG_CHANNEL}, '{organization} {size}'; "));
         let notify = told.into_iter().map(|(channel, organization)| format!("NOTIFY {channel}, '{organization}'; "));

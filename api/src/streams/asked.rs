@@ -1,0 +1,106 @@
+//! What a receiver asks for (RFC 8936 section 2.2).
+
+use rollcall_events::StreamId;
+use rollcall_events::stream::SetId;
+use rollcall_scim::ScimError;
+use serde_json::Value;
+
+/// How many events are given where the receiver does not say how many it would like.
+const USUAL: usize = 100;
+/// How many are given at most.
+const MOST: usize = 1000;
+/// How many may be acknowledged at once.
+const MOST_ACKNOWLEDGED: usize = 10_000;
+/// How much is told of an error that a receiver reports.
+const MAX_TOLD_CHARS: usize = 200;
+
+/// A receiver's request.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// How many events it takes; none where it only acknowledges.
+    pub(super) most: usize,
+    /// Whether it would rather have nothing than wait.
+    pub(super) return_immediately: bool,
+    /// The places in the log of the events that it is done with, for good or ill.
+    pub(super) done: Vec<u64>,
+    /// What it says of those that it could not use.
+    pub(super) errors: Vec<String>,
+}
+
+impl Asked {
+    /// Reads a request. What names no event of the stream is nothing to be done with.
+    ///
+    /// # Errors
+    /// 400 where it does not have the form of one.
+    pub(super) fn read(body: &Value, stream_id: StreamId) -> Result<Self, ScimError> {
+        let members = body.as_object().ok_or_else(|| ScimError::invalid_syntax("the body must be a JSON object"))?;
+        let wrong = |name: &str, what: &str| ScimError::invalid_value(format!("{name} must be {what}"));
+        let most = match members.get("maxEvents") {
+            None | Some(Value::Null) => USUAL,
+            Some(number) => number.as_u64().ok_or_else(|| wrong("maxEvents", "a number that is not negative"))?.try_into().unwrap_or(MOST),
+        };
+        let return_immediately = match members.get("returnImmediately") {
+            None | Some(Value::Null) => false,
+            Some(value) => value.as_bool().ok_or_else(|| wrong("returnImmediately", "true or false"))?,
+        };
+        let acknowledged = match members.get("ack") {
+            None | Some(Value::Null) => &[][..],
+            Some(value) => value.as_array().ok_or_else(|| wrong("ack", "a list"))?,
+        };
+        let acknowledged: Option<Vec<_>> = acknowledged.iter().map(Value::as_str).collect();
+        let acknowledged = acknowledged.ok_or_else(|| wrong("ack", "a list of the jti of events"))?;
+        let failed: Vec<_> = match members.get("setErrs") {
+            None | Some(Value::Null) => Vec::new(),
+            Some(value) => value.as_object().ok_or_else(|| wrong("setErrs", "an object"))?.iter().collect(),
+        };
+        if acknowledged.len() + failed.len() > MOST_ACKNOWLEDGED {
+            return Err(wrong("ack", &format!("a list of at most {MOST_ACKNOWLEDGED}")));
+        }
+        let place = |jti: &str| jti.parse().ok().filter(|id: &SetId| id.stream_id == stream_id).map(|id| id.seq);
+        let done = acknowledged.into_iter().chain(failed.iter().map(|(jti, _)| jti.as_str())).filter_map(place).collect();
+        let told = |jti: &str, error: &Value| format!("{jti}: {} {}", error["err"], error["description"]);
+        let errors = failed.iter().map(|(jti, error)| told(jti, error).chars().filter(|c| !c.is_control()).take(MAX_TOLD_CHARS).collect());
+        Ok(Self { most: most.min(MOST), return_immediately, done, errors: errors.collect() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use test_case::test_case;
+
+    fn read(body: Value) -> Result<Asked, ScimError> {
+        Asked::read(&body, StreamId(uuid::Uuid::from_u128(1)))
+    }
+
+    fn jti(stream: u128, seq: u64) -> String {
+        SetId { stream_id: StreamId(uuid::Uuid::from_u128(stream)), seq }.to_string()
+    }
+
+    #[test]
+    fn an_empty_request_waits_for_a_usual_number() {
+        assert_eq!(read(json!({})).unwrap(), Asked { most: USUAL, return_immediately: false, done: vec![], errors: vec![] });
+    }
+
+    #[test]
+    fn what_is_acknowledged_is_done_with_and_so_is_what_failed() {
+        let body = json!({
+            "maxEvents": 100_000, "returnImmediately": true, "ack": [jti(1, 7), jti(2, 8), "?"],
+            "setErrs": {jti(1, 9): {"err": "invalid_key", "description": "no\nsuch key"}},
+        });
+        let asked = read(body).unwrap();
+        assert_eq!((asked.most, asked.return_immediately, asked.done), (MOST, true, vec![7, 9]));
+        assert_eq!(asked.errors, [format!(r#"{}: "invalid_key" "no\nsuch key""#, jti(1, 9))]);
+    }
+
+    #[test_case(json!([]) => "the body must be a JSON object"; "no object")]
+    #[test_case(json!({"maxEvents": -1}) => "maxEvents must be a number that is not negative"; "negative")]
+    #[test_case(json!({"returnImmediately": "yes"}) => "returnImmediately must be true or false"; "no boolean")]
+    #[test_case(json!({"ack": "x"}) => "ack must be a list"; "no list")]
+    #[test_case(json!({"ack": [1]}) => "ack must be a list of the jti of events"; "no jti")]
+    #[test_case(json!({"setErrs": []}) => "setErrs must be an object"; "no object of errors")]
+    fn a_malformed_request(body: Value) -> String {
+        read(body).unwrap_err().detail
+    }
+}

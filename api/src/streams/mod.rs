@@ -1,0 +1,40 @@
+//! The receivers' endpoint: event streams that are delivered by being asked for (RFC 8936).
+
+mod asked;
+mod poll;
+
+use actix_web::HttpResponse;
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, Data, ServiceConfig};
+use rollcall_events::set::SetKeys;
+use std::time::Duration;
+
+use crate::auth::stream_gate;
+use crate::desk::Desk;
+use crate::error::ApiError;
+use crate::read::{Database, Followers};
+use crate::scim::{Base, no_endpoint};
+
+/// The path of every stream, below the public address.
+pub(crate) const BASE_PATH: &str = "/streams/v1";
+
+/// What it takes to serve a receiver.
+pub(crate) struct Polling {
+    pub(crate) database: Data<Database>,
+    pub(crate) desk: Data<Desk>,
+    pub(crate) base: Data<Base>,
+    pub(crate) keys: Data<SetKeys>,
+    pub(crate) followers: Data<Followers>,
+    /// How long a receiver waits where there are no events.
+    pub(crate) longest: Duration,
+}
+
+/// The routes.
+pub(crate) fn routes(config: &mut ServiceConfig) {
+    let only_post = || async { Err::<HttpResponse, _>(ApiError::MethodNotAllowed { allowed: "POST" }) };
+    let scope = web::scope(BASE_PATH)
+        .wrap(from_fn(stream_gate))
+        .service(web::resource("/{id}/poll").post(poll::poll).default_service(web::to(only_post)))
+        .default_service(web::to(no_endpoint));
+    config.service(scope);
+}

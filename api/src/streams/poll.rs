@@ -1,0 +1,109 @@
+//! `/streams/v1/{id}/poll`: what has happened since, as signed Security Event Tokens, again and again until it is acknowledged (RFC 8936 section 2).
+
+use actix_web::HttpResponse;
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::web::{Data, Path};
+use rollcall_events::actor::Actor;
+use rollcall_events::request::{Request, RequestBody, StreamAcknowledged};
+use rollcall_events::set::SetKeys;
+use rollcall_events::stream::Position;
+use rollcall_events::{EventId, Timestamp};
+use rollcall_scim::ScimError;
+use rollcall_service::feed::{Stream, Stretch};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::Polling;
+use super::asked::Asked;
+use crate::auth::Receiver;
+use crate::desk::Desk;
+use crate::error::{ApiError, ApiResult};
+use crate::read::{Database, Heard, find_stream, log_size, next_changes};
+use crate::scim::{Base, Prefer, ScimBody};
+
+/// A position that has moved on by so much is kept even where nothing was acknowledged, so that the same stretch is not looked through again and again.
+const WORTH_KEEPING: u64 = 1000;
+
+/// What waits to be acknowledged, and whether there is more.
+struct Found {
+    sets: BTreeMap<u64, Value>,
+    more: bool,
+}
+
+/// `POST /{id}/poll`.
+pub(super) async fn poll(receiver: Receiver, id: Path<String>, body: ScimBody, polling: Data<Polling>) -> ApiResult {
+    let Polling { database, desk, base, keys, followers, longest } = &**polling;
+    if id.parse() != Ok(receiver.stream_id) {
+        return Err(ScimError::new(404, "there is no such event stream").into());
+    }
+    if !keys.can_sign() {
+        return Err(ApiError::Unavailable("event_keys, which sign what streams deliver"));
+    }
+    let asked = Asked::read(&body.json, receiver.stream_id)?;
+    asked.errors.iter().for_each(|error| tracing::warn!(error, "a receiver cannot use an event"));
+    // First the follower, then the log: what is logged in between is heard of.
+    let mut following = followers.follow(receiver.organization_id).ok_or(ApiError::Unavailable("too many follow the logs"))?;
+    let mut stream = current(database, receiver).await?;
+    let (from, deadline) = (stream.position.clone(), Instant::now() + *longest);
+    asked.done.iter().for_each(|seq| stream.position.acknowledge(*seq));
+    let mut found = look(database, base, &mut stream, asked.most).await?;
+    if !asked.done.is_empty() || stream.position.seq >= from.seq + WORTH_KEEPING {
+        keep(desk, receiver, &stream.position).await?;
+    }
+    while found.sets.is_empty() && asked.most > 0 && !asked.return_immediately {
+        match following.hear(deadline.saturating_duration_since(Instant::now())).await {
+            // It may have ended meanwhile.
+            Heard::Growth => current(database, receiver).await.map(|_| ())?,
+            Heard::Nothing | Heard::Stop => break,
+        }
+        found = look(database, base, &mut stream, asked.most).await?;
+    }
+    Ok(answer(&receiver, &found, keys))
+}
+
+async fn current(database: &Database, receiver: Receiver) -> Result<Stream, ApiError> {
+    let stream = find_stream(database, receiver.organization_id, receiver.stream_id).await?;
+    stream.ok_or(ApiError::Unauthenticated { presented: true })
+}
+
+/// Moves a stream's position up to what is not acknowledged, and finds what that is.
+async fn look(database: &Database, base: &Base, stream: &mut Stream, most: usize) -> Result<Found, ApiError> {
+    let size = log_size(database, stream.organization_id).await?;
+    loop {
+        let (changes, seen) = next_changes(database, stream, Stretch::after(stream.position.seq, size)).await?;
+        let claims = changes.iter().filter_map(|change| Some((change.seq, stream.feed.claims(base.as_str(), change)?)));
+        let mut claims: BTreeMap<_, _> = claims.collect();
+        let waiting = stream.position.move_on(claims.keys().copied(), seen.until);
+        if waiting.is_empty() && seen.until < size {
+            continue;
+        }
+        let more = waiting.len() > most || seen.until < size;
+        let sets = waiting.into_iter().take(most).filter_map(|seq| claims.remove_entry(&seq));
+        return Ok(Found { sets: sets.collect(), more });
+    }
+}
+
+/// Has the worker keep how far the receiver has come.
+async fn keep(desk: &Desk, receiver: Receiver, position: &Position) -> Result<(), ApiError> {
+    let acknowledged = StreamAcknowledged { stream_id: receiver.stream_id, position: position.clone() };
+    let request = Request {
+        id: EventId::generate(),
+        organization_id: receiver.organization_id,
+        requested_at: Timestamp::now(),
+        actor: Actor::default(),
+        fingerprint: None,
+        body: RequestBody::StreamAcknowledged(acknowledged),
+    };
+    desk.submit(&request, &Prefer::default()).await.map(|_| ())
+}
+
+fn answer(receiver: &Receiver, found: &Found, keys: &SetKeys) -> HttpResponse {
+    let sets = found.sets.values().map(|claims| (claims["jti"].as_str().unwrap_or_default().to_owned(), json!(keys.sign(claims))));
+    let sets: Map<String, Value> = sets.collect();
+    tracing::debug!(stream = %receiver.stream_id, sets = sets.len(), "a stream was polled");
+    HttpResponse::Ok()
+        .content_type("application/json")
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .body(json!({"sets": sets, "moreAvailable": found.more}).to_string())
+}

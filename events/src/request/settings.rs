@@ -1,0 +1,146 @@
+//! What administrators ask for.
+
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::address::AllowList;
+use crate::origin::ServiceOrigin;
+use crate::stream::StreamSettings;
+use crate::token::TokenDigest;
+use crate::{GroupId, OrganizationId, StreamId, Timestamp, TokenId, UserId, WorkspaceId};
+
+/// An administrator's change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SettingsRequested {
+    /// A new customer company; asked for in the system organisation.
+    CreateOrganization {
+        /// The id that it is to have.
+        organization_id: OrganizationId,
+        /// Its name.
+        name: String,
+    },
+    /// A new workspace.
+    CreateWorkspace {
+        /// The id that it is to have.
+        workspace_id: WorkspaceId,
+        /// Its name, unique in the organisation.
+        name: String,
+    },
+    /// The workspaces whose members a group's members are, and what they may do there. An empty list ends it.
+    MapGroup {
+        /// The group.
+        group_id: GroupId,
+        /// The workspaces, each with its permissions.
+        workspaces: BTreeMap<WorkspaceId, BTreeSet<String>>,
+    },
+    /// The end of all that the log holds about a deleted user.
+    EraseUser {
+        /// Who.
+        user_id: UserId,
+    },
+    /// A new SCIM token.
+    IssueToken {
+        /// The id that it is to have.
+        token_id: TokenId,
+        /// The digest of its secret.
+        digest: TokenDigest,
+        /// What it may be used for.
+        settings: TokenSettings,
+    },
+    /// A new auditor's token.
+    IssueAuditorToken {
+        /// The id that it is to have.
+        token_id: TokenId,
+        /// The digest of its secret.
+        digest: TokenDigest,
+        /// Where and for how long it may be used.
+        settings: AuditorTokenSettings,
+    },
+    /// The end of a token of either kind.
+    RevokeToken {
+        /// Which.
+        token_id: TokenId,
+    },
+    /// A new event stream.
+    CreateStream {
+        /// The id that it is to have.
+        stream_id: StreamId,
+        /// What it delivers, and how.
+        settings: StreamSettings,
+    },
+    /// The end of delivery for as long as nobody has it go on: the receiver was not to be reached.
+    PauseStream {
+        /// Which.
+        stream_id: StreamId,
+        /// What went wrong last.
+        reason: String,
+    },
+    /// Delivery goes on from where it was.
+    ResumeStream {
+        /// Which.
+        stream_id: StreamId,
+    },
+    /// The end of an event stream.
+    DeleteStream {
+        /// Which.
+        stream_id: StreamId,
+    },
+}
+
+/// What an administrator chooses for a SCIM token.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TokenSettings {
+    /// A name for people.
+    pub label: String,
+    /// The workspace of users that name none.
+    pub default_workspace: WorkspaceId,
+    /// Where the caller's requests come from.
+    pub service_origin: ServiceOrigin,
+    /// Whether every call must say so; false for callers that cannot send a header of their own.
+    pub origin_required: bool,
+    /// The addresses that it may be used from; `None` for any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow_list: Option<AllowList>,
+    /// The shape that the caller speaks.
+    pub dialect: Dialect,
+    /// When it ends of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What an administrator chooses for an auditor's token. It reads the log of its organisation and can do nothing else.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuditorTokenSettings {
+    /// A name for people.
+    pub label: String,
+    /// The addresses that it may be used from; `None` for any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow_list: Option<AllowList>,
+    /// When it ends of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// The shape that a token's caller speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dialect {
+    /// RFC 7643 and RFC 7644.
+    #[default]
+    Standard,
+    /// What callers of Braze's SCIM API send.
+    Braze,
+}
+
+impl std::str::FromStr for Dialect {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "standard" => Ok(Self::Standard),
+            "braze" => Ok(Self::Braze),
+            _ => Err("a dialect is standard or braze".to_owned()),
+        }
+    }
+}

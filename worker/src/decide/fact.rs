@@ -1,0 +1,108 @@
+//! What a fact in the log does to the state: the live path and every rebuild go through here.
+
+use rollcall_events::log::EventType;
+use rollcall_events::members::MEMBERS;
+use rollcall_events::{GroupId, OrganizationId, StreamId, TokenId, UserId};
+use rollcall_scim::resource::Attributes;
+use serde::Deserialize;
+use serde_json::Value;
+use std::sync::Arc;
+use uuid::Uuid;
+
+use super::state::{Change, Group, User};
+
+/// A fact that does not have the form that its type has.
+#[derive(Debug, thiserror::Error)]
+#[error("the payload of {event_type} is malformed: {reason}")]
+pub(crate) struct MalformedFact {
+    event_type: EventType,
+    reason: String,
+}
+
+/// The member of a payload that holds the resource as it is after the change.
+pub(crate) const RESOURCE: &str = "resource";
+
+/// Who joins and who leaves a group.
+#[derive(Deserialize)]
+struct Moves {
+    added: Vec<UserId>,
+    removed: Vec<UserId>,
+}
+
+/// Takes the resource out of a payload.
+pub(crate) fn resource_of(payload: &mut Value) -> Option<Arc<Attributes>> {
+    match payload.get_mut(RESOURCE).map(Value::take) {
+        Some(Value::Object(resource)) => Some(Arc::new(resource)),
+        _ => None,
+    }
+}
+
+/// A fact, in the log or on its way there.
+pub(crate) struct Fact {
+    event_type: EventType,
+    subject_id: Option<Uuid>,
+    payload: Value,
+    /// The resource that was in the payload.
+    pub(crate) resource: Option<Arc<Attributes>>,
+}
+
+impl Fact {
+    pub(crate) fn new(event_type: EventType, subject_id: Option<Uuid>, mut payload: Value) -> Self {
+        let resource = resource_of(&mut payload);
+        Self { event_type, subject_id, payload, resource }
+    }
+
+    /// What it does to the projections: the live path and every rebuild go through here.
+    pub(crate) fn fold(self) -> Result<Option<Change>, MalformedFact> {
+        let change = match self.event_type {
+            EventType::UserCreated | EventType::UserUpdated | EventType::UserDeactivated | EventType::UserReactivated => {
+                // A request that changed nothing is recorded and leaves the user alone.
+                if self.payload["changed"].as_array().is_none_or(Vec::is_empty) {
+                    return Ok(None);
+                }
+                let resource = self.resource.clone().ok_or_else(|| self.malformed(&"it has no resource"))?;
+                Change::PutUser(User { id: UserId(self.subject()?), resource })
+            }
+            EventType::UserDeleted => Change::DeleteUser(UserId(self.subject()?)),
+            EventType::GroupCreated | EventType::GroupUpdated => {
+                if self.payload["changed"].as_array().is_none_or(Vec::is_empty) {
+                    return Ok(None);
+                }
+                let resource = self.resource.clone().ok_or_else(|| self.malformed(&"it has no resource"))?;
+                let moves: Moves = self.read(MEMBERS)?;
+                Change::PutGroup { group: Group { id: GroupId(self.subject()?), resource }, added: moves.added, removed: moves.removed }
+            }
+            EventType::GroupDeleted => Change::DeleteGroup(GroupId(self.subject()?)),
+            EventType::GroupMapped => Change::MapGroup { id: GroupId(self.subject()?), workspaces: self.read("workspaces")? },
+            EventType::OrganizationCreated => Change::PutOrganization {
+                id: OrganizationId(self.subject()?),
+                name: self.read("name")?,
+                created_at: self.read("created_at")?,
+            },
+            EventType::WorkspaceCreated => Change::PutWorkspace(self.read("workspace")?),
+            EventType::TokenIssued => Change::PutToken(self.read("token")?),
+            EventType::AuditorTokenIssued => Change::PutAuditorToken(self.read("token")?),
+            EventType::TokenRevoked => Change::RevokeToken { id: TokenId(self.subject()?), revoked_at: self.read("revoked_at")? },
+            EventType::StreamCreated => Change::PutStream(self.read("stream")?),
+            EventType::StreamPaused => {
+                Change::SwitchStream { id: StreamId(self.subject()?), at: self.read("at")?, reason: Some(self.read("reason")?) }
+            }
+            EventType::StreamResumed => Change::SwitchStream { id: StreamId(self.subject()?), at: self.read("at")?, reason: None },
+            EventType::StreamDeleted => Change::DeleteStream(StreamId(self.subject()?)),
+            EventType::AccessDenied | EventType::RequestRejected | EventType::UserErased => return Ok(None),
+        };
+        Ok(Some(change))
+    }
+
+    fn subject(&self) -> Result<Uuid, MalformedFact> {
+        self.subject_id.ok_or_else(|| self.malformed(&"it has no subject"))
+    }
+
+    fn read<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, MalformedFact> {
+        T::deserialize(&self.payload[name]).map_err(|error| self.malformed(&format_args!("{name}: {error}")))
+    }
+
+    fn malformed(&self, reason: &dyn std::fmt::Display) -> MalformedFact {
+        MalformedFact { event_type: self.event_type, reason: reason.to_string() }
+    }
+}

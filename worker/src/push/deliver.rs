@@ -1,0 +1,163 @@
+//! Delivers one stream: its events in the order of the log, each once the one before was accepted.
+
+use rollcall_events::Timestamp;
+use rollcall_events::request::SettingsRequested;
+use rollcall_events::stream::Endpoint;
+use rollcall_service::backoff::Backoff;
+use rollcall_service::feed::{CHANGES, Stream, Stretch, happened};
+use secrecy::SecretString;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::sender::SendError;
+use super::{Context, PushError};
+use crate::commands::ask;
+use crate::positions::MERGE;
+use crate::store::{array_text, place};
+
+/// The longest that a receiver is left alone after it has failed.
+const LONGEST_DELAY: Duration = Duration::from_mins(5);
+/// How often a stream looks for itself, should it not have been told.
+const LOOK: Duration = Duration::from_mins(1);
+/// A position that has moved on by so much is kept even where nothing was delivered.
+const WORTH_KEEPING: u64 = 1000;
+/// How many events are delivered before their position is kept: so many are delivered again at the most after a crash.
+const KEPT_EACH: usize = 50;
+
+const SIZE: &str = "SELECT size FROM log_heads WHERE organization_id = $1";
+
+/// Remembers that a push failed; answers since when. One who is gone fails no more.
+const FAILED: &str = "
+    INSERT INTO stream_positions AS p (organization_id, stream_id, seq, beyond, failing_since, failure)
+    SELECT s.organization_id, s.id, $3, '{}', $4, $5 FROM event_streams s WHERE s.organization_id = $1 AND s.id = $2
+    ON CONFLICT (organization_id, stream_id) DO UPDATE SET failing_since = COALESCE(p.failing_since, excluded.failing_since), failure = excluded.failure
+    RETURNING failing_since";
+
+/// A stream that is pushed.
+pub(super) struct Pushed {
+    pub(super) stream: Stream,
+    pub(super) endpoint: Endpoint,
+    pub(super) authorization: Option<SecretString>,
+    pub(super) enabled_at: Timestamp,
+}
+
+/// How far a look through the log has led.
+enum Seen {
+    /// There is more of it.
+    More,
+    /// To its end.
+    All,
+    /// To an event that the receiver did not take.
+    Stuck(SendError),
+}
+
+/// Delivers until `stop`, or until the receiver was not to be reached for so long that the stream is paused.
+pub(super) async fn deliver(
+    context: Arc<Context>,
+    mut pushed: Pushed,
+    grown: Arc<Notify>,
+    stop: CancellationToken,
+) -> Result<(), PushError> {
+    let mut backoff = Backoff::up_to(LONGEST_DELAY);
+    while !stop.is_cancelled() {
+        let delay = match pushed.go_on(&context, &stop).await? {
+            Seen::More => continue,
+            Seen::All => {
+                backoff = Backoff::up_to(LONGEST_DELAY);
+                None
+            }
+            Seen::Stuck(error) => {
+                if pushed.failed(&context, &error).await? {
+                    return Ok(());
+                }
+                Some(backoff.next_delay())
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            // While a receiver fails, that there is more for it is no reason to try sooner.
+            () = grown.notified(), if delay.is_none() => {}
+            () = tokio::time::sleep(delay.unwrap_or(LOOK)) => {}
+        }
+    }
+    Ok(())
+}
+
+impl Pushed {
+    /// Delivers what the next stretch of the log tells.
+    async fn go_on(&mut self, context: &Context, stop: &CancellationToken) -> Result<Seen, PushError> {
+        let (organization, from) = (self.stream.organization_id, self.stream.position.seq);
+        let size = context.database.query_opt(SIZE, &[&organization]).await?;
+        let size = size.map(|row| row.try_get::<_, i64>("size")).transpose()?.unwrap_or_default().unsigned_abs();
+        let stretch = Stretch::after(from, size);
+        let scoped = !self.stream.feed.workspaces.is_empty();
+        let rows = context
+            .database
+            .query(CHANGES, &[&organization, &place(stretch.after), &place(stretch.until), &place(stretch.most()), &scoped])
+            .await?;
+        let changes = rows.iter().map(happened).collect::<Result<Vec<_>, _>>()?;
+        let seen = stretch.seen(&changes);
+        let told: BTreeMap<_, _> =
+            changes.iter().filter_map(|change| Some((change.seq, self.stream.feed.claims(&context.issuer, change)?))).collect();
+        let mut kept = from;
+        let mut stuck = None;
+        for (count, (seq, claims)) in told.iter().enumerate() {
+            if stop.is_cancelled() {
+                break;
+            }
+            if let Err(error) = context.sender.send(&self.endpoint, self.authorization.as_ref(), context.keys.sign(claims)).await {
+                stuck = Some(error);
+                break;
+            }
+            self.stream.position.seq = *seq;
+            if (count + 1).is_multiple_of(KEPT_EACH) {
+                kept = self.keep(context).await?;
+            }
+        }
+        self.stream.position.move_on(told.keys().copied(), seen.until);
+        if self.stream.position.seq > kept && (!told.is_empty() || self.stream.position.seq >= kept + WORTH_KEEPING) {
+            self.keep(context).await?;
+        }
+        Ok(match stuck {
+            Some(error) => Seen::Stuck(error),
+            None if seen.until < size => Seen::More,
+            None => Seen::All,
+        })
+    }
+
+    /// Keeps how far the receiver has come; answers that.
+    async fn keep(&self, context: &Context) -> Result<u64, PushError> {
+        let (stream, position) = (&self.stream, &self.stream.position);
+        let beyond = vec![array_text(position.beyond.iter().map(u64::to_string))];
+        let keys = (vec![stream.organization_id], vec![stream.feed.stream_id], vec![place(position.seq)]);
+        context.database.execute(MERGE, &[&keys.0, &keys.1, &keys.2, &beyond]).await?;
+        Ok(position.seq)
+    }
+
+    /// Remembers that the receiver failed; whether the stream has ended, or is paused for it.
+    async fn failed(&self, context: &Context, error: &SendError) -> Result<bool, PushError> {
+        let (stream, now, failure) = (&self.stream, Timestamp::now(), error.to_string());
+        let id = stream.feed.stream_id;
+        let row = context.database.query_opt(FAILED, &[&stream.organization_id, &id, &place(stream.position.seq), &now, &failure]).await?;
+        let Some(row) = row else { return Ok(true) };
+        let since = row.try_get::<_, Timestamp>("failing_since")?.max(self.enabled_at);
+        tracing::warn!(stream = %id, organization = %stream.organization_id, %since, failure, "an event is not delivered, and tried again");
+        if now.seconds_since(since) < context.settings.push_dead_seconds {
+            return Ok(false);
+        }
+        let pause = SettingsRequested::PauseStream { stream_id: id, reason: failure };
+        match ask(&context.settings, stream.organization_id, pause).await {
+            Ok(()) => {
+                tracing::error!(stream = %id, "nothing more is pushed to it until `rollcall-worker stream resume`");
+                Ok(true)
+            }
+            Err(error) => {
+                tracing::warn!(stream = %id, %error, "the stream cannot be paused now");
+                Ok(false)
+            }
+        }
+    }
+}
