@@ -13,6 +13,7 @@ mod desk;
 mod error;
 mod health;
 mod openapi;
+mod pages;
 mod publish;
 mod read;
 mod scim;

@@ -15,6 +15,7 @@ use crate::auth::{Denials, Door, Limits, Tokens, follow_changes, gate};
 use crate::desk::Desk;
 use crate::health::{self, Health};
 use crate::openapi;
+use crate::pages::{self, Pages, Seal};
 use crate::publish::Publisher;
 use crate::read::{Database, Followers, Growth, Walks};
 use crate::scim::{self, BASE_PATH, Base, Bounds, Known};
@@ -98,6 +99,16 @@ fn http(
         followers: followers.clone(),
         longest: Duration::from_secs(settings.poll_seconds),
     });
+    let pages = Data::new(Pages {
+        database: database.clone(),
+        desk: desk.clone(),
+        door: door.clone(),
+        base: base.clone(),
+        followers: followers.clone(),
+        seal: Seal::new(&settings.session_key).map_err(|error| SettingsError::malformed("session_key", error))?,
+        public_url: settings.public_url.clone(),
+        is_secure: settings.public_url.starts_with("https:"),
+    });
     let app = move || {
         App::new()
             .app_data(desk.clone())
@@ -109,6 +120,7 @@ fn http(
             .app_data(walks.clone())
             .app_data(followers.clone())
             .app_data(polling.clone())
+            .app_data(pages.clone())
             .app_data(known.clone())
             .app_data(bounds.clone())
             .wrap(NormalizePath::new(TrailingSlash::Trim))
@@ -121,6 +133,7 @@ fn http(
             .service(web::scope(BASE_PATH).wrap(from_fn(gate)).configure(scim::routes).default_service(web::to(scim::no_endpoint)))
             .configure(audit::routes)
             .configure(streams::routes)
+            .configure(pages::routes)
             .default_service(web::to(scim::no_endpoint))
     };
     let listen = |error| ServeError::Listen { address: settings.listen, error };

@@ -4,7 +4,7 @@ use rollcall_events::address::AllowList;
 use rollcall_events::set::SetKeys;
 use rollcall_service::logging::LogFormat;
 use rollcall_service::settings::{SettingsError, in_range, public_url, read, secrets};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -35,6 +35,7 @@ pub(crate) struct Settings {
     pub(crate) denied_seconds: u64,
     pub(crate) shutdown_seconds: u64,
     pub(crate) poll_seconds: u64,
+    pub(crate) session_key: SecretString,
     pub(crate) log_format: LogFormat,
     pub(crate) braze_strings: String,
     event_keys: SecretString,
@@ -56,6 +57,10 @@ impl Settings {
         settings.public_url = public_url("public_url", &settings.public_url)?;
         settings.proxies()?;
         settings.event_keys()?;
+        let key = settings.session_key.expose_secret().len();
+        if (1..32).contains(&key) {
+            return Err(SettingsError::malformed("session_key", "it needs at least 32 characters, from a source of randomness"));
+        }
         in_range("database_connections", settings.database_connections, 1, 1000)?;
         in_range("partitions", settings.partitions, 1, 1024)?;
         in_range("wait_seconds", settings.wait_seconds, 0, 600)?;

@@ -36,7 +36,9 @@ fn user(name: &str, workspaces: &[u128]) -> Value {
 fn events(feed: &Feed, happened: &Happened) -> Vec<String> {
     let claims = feed.claims(ISSUER, happened);
     let events = claims.iter().flat_map(|claims| claims["events"].as_object().unwrap().keys());
-    events.map(|uri| uri.rsplit_once("event:").unwrap().1.to_owned()).collect()
+    let mut names: Vec<_> = events.map(|uri| uri.rsplit_once("event:").unwrap().1.to_owned()).collect();
+    names.sort();
+    names
 }
 
 #[test]

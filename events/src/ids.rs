@@ -58,6 +58,10 @@ id!(
     TokenId
 );
 id!(
+    /// An administrator's session, from the link that it begins with.
+    SessionId
+);
+id!(
     /// An event stream.
     StreamId
 );

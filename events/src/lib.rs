@@ -15,11 +15,12 @@ pub mod membership;
 pub mod origin;
 pub mod outcome;
 pub mod request;
+pub mod session;
 pub mod set;
 pub mod stream;
 pub mod time;
 pub mod token;
 pub mod topology;
 
-pub use ids::{CorrelationId, EventId, GroupId, OrganizationId, StreamId, TokenId, UserId, WorkspaceId};
+pub use ids::{CorrelationId, EventId, GroupId, OrganizationId, SessionId, StreamId, TokenId, UserId, WorkspaceId};
 pub use time::Timestamp;

@@ -117,7 +117,7 @@ pub async fn ready(url: &str) {
 }
 
 /// A port that nobody listens on, below those that the system gives to outgoing connections.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let chance = u16::from_be_bytes([uuid::Uuid::new_v4().as_bytes()[0], uuid::Uuid::new_v4().as_bytes()[1]]);
     let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
     (10_000 + chance % 20_000..32_000).find(is_free).expect("a free port")

@@ -100,6 +100,14 @@ impl Organization {
         (issued["id"].as_str().unwrap().to_owned(), issued["token"].as_str().unwrap().to_owned())
     }
 
+    /// Makes a link by which somebody can sign in to the pages.
+    pub fn sign_in_link(&self, role: &str) -> String {
+        let arguments = ["admin", "link", "--organization", &self.id, "--name", "Ada Lovelace", "--role", role];
+        let link = answers(&self.instance, &arguments).remove(0)["link"].as_str().unwrap().to_owned();
+        // A command of a test does not know where the api is.
+        format!("{}/sign-in{}", self.url, &link[link.find('?').unwrap()..])
+    }
+
     /// Makes an event stream for the audience `receiver`, with more flags; what is told of it.
     pub fn stream(&self, flags: &[&str]) -> serde_json::Value {
         let mut arguments = vec!["stream", "create", "--organization", &self.id, "--label", "test", "--audience", "receiver"];

@@ -54,7 +54,10 @@ fn seq(claims: &Value) -> u64 {
 
 /// The names of the events in a token.
 fn events(claims: &Value) -> Vec<&str> {
-    claims["events"].as_object().unwrap().keys().map(|uri| uri.strip_prefix("urn:ietf:params:scim:event:").unwrap()).collect()
+    let events = claims["events"].as_object().unwrap();
+    let mut names: Vec<_> = events.keys().map(|uri| uri.strip_prefix("urn:ietf:params:scim:event:").unwrap()).collect();
+    names.sort_unstable();
+    names
 }
 
 fn all_events(sets: &[Value]) -> Vec<Vec<&str>> {

@@ -175,7 +175,8 @@ impl Store {
         client.batch_execute(&format!("{SESSION}; SET search_path = {search_path}")).await?;
         let mut statements = HashMap::new();
         for sql in load::STATEMENTS
-            .iter()
+            .into_iter()
+            .flatten()
             .chain(record::STATEMENTS)
             .chain(tiles::STATEMENTS)
             .chain(positions::STATEMENTS)

@@ -30,11 +30,20 @@ enum Format {
 /// `GET /export`: from `from` to `to`, both included; from the first to the last where they are not given. An export that broke off is gone on with
 /// from the entry after the last that arrived.
 pub(super) async fn export(auditor: Auditor, http: HttpRequest, parameters: Parameters, database: Data<Database>) -> ApiResult {
-    let organization = auditor.organization_id;
-    let format = format(&http, &parameters)?;
-    let from: u64 = parameter(&parameters, "from", "a place in the log")?.unwrap_or(1).max(1);
+    exported(auditor.organization_id, &http, &parameters, database).await
+}
+
+/// The log of an organisation, as far as it is asked for.
+pub(crate) async fn exported(
+    organization: OrganizationId,
+    http: &HttpRequest,
+    parameters: &Parameters,
+    database: Data<Database>,
+) -> ApiResult {
+    let format = format(http, parameters)?;
+    let from: u64 = parameter(parameters, "from", "a place in the log")?.unwrap_or(1).max(1);
     let size = log_size(&database, organization).await?;
-    let to = parameter(&parameters, "to", "a place in the log")?.unwrap_or(size).min(size);
+    let to = parameter(parameters, "to", "a place in the log")?.unwrap_or(size).min(size);
     let (media_type, ending) = match format {
         Format::Ndjson => ("application/x-ndjson", "ndjson"),
         Format::Csv => ("text/csv; charset=utf-8; header=present", "csv"),

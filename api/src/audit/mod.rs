@@ -7,6 +7,10 @@ mod query;
 mod tail;
 mod users;
 
+pub(crate) use export::exported;
+pub(crate) use query::{by_now, conditions, parameter};
+pub(crate) use users::{Change, difference};
+
 use actix_web::middleware::Compress;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};

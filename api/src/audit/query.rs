@@ -19,7 +19,7 @@ const DEFAULT_COUNT: u32 = 100;
 pub(super) const MAX_COUNT: u32 = 1000;
 
 /// Reads a parameter; the error names it.
-pub(super) fn parameter<T: FromStr>(parameters: &Parameters, name: &str, what: &str) -> Result<Option<T>, ScimError> {
+pub(crate) fn parameter<T: FromStr>(parameters: &Parameters, name: &str, what: &str) -> Result<Option<T>, ScimError> {
     let read = |text: &str| text.trim().parse().map_err(|_| ScimError::invalid_value(format!("{name}: {text} is not {what}")));
     parameters.get(name).map(read).transpose()
 }
@@ -30,7 +30,7 @@ pub(super) fn count(parameters: &Parameters) -> Result<u32, ScimError> {
 }
 
 /// Reads the conditions; names are looked up, so that whoever had one is found by it.
-pub(super) async fn conditions(
+pub(crate) async fn conditions(
     database: &Database,
     organization: OrganizationId,
     parameters: &Parameters,
@@ -64,7 +64,7 @@ pub(super) async fn conditions(
 }
 
 /// The same conditions for what is in the log by now: what came from a network from which little came is looked up.
-pub(super) async fn by_now(
+pub(crate) async fn by_now(
     database: &Database,
     organization: OrganizationId,
     mut conditions: Vec<Condition>,

@@ -2,8 +2,8 @@
 
 use actix_web::web::{Data, Path};
 use rollcall_events::actor::Actor;
-use rollcall_events::log::EventType;
-use rollcall_events::{EventId, Timestamp, UserId};
+use rollcall_events::log::{EventType, OutcomeKind, SubjectType};
+use rollcall_events::{EventId, OrganizationId, Timestamp, UserId};
 use rollcall_scim::ScimError;
 use rollcall_service::entries::StoredEntry;
 use serde::Serialize;
@@ -17,6 +17,8 @@ use crate::error::{ApiError, ApiResult};
 use crate::read::{Condition, Database, Order, last_entries_of_users, log_entries};
 use crate::scim::Parameters;
 
+/// How many entries back the state before is looked for: some, such as mappings of groups, hold none.
+const STATES: u32 = 20;
 const TIME: &str = "a time such as 2026-01-31T00:00:00Z";
 
 /// Users as they were.
@@ -46,10 +48,30 @@ struct Step {
 
 /// An attribute before and after; null where there was none.
 #[derive(Serialize)]
-struct Change {
-    path: String,
+pub(crate) struct Change {
+    pub(crate) path: String,
     from: Value,
     to: Value,
+}
+
+impl Change {
+    /// What it was, for people.
+    pub(crate) fn was(&self) -> String {
+        text(&self.from)
+    }
+
+    /// What it became, for people.
+    pub(crate) fn is(&self) -> String {
+        text(&self.to)
+    }
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "—".to_owned(),
+        Value::String(text) => text.clone(),
+        value => serde_json::to_string_pretty(value).unwrap_or_default(),
+    }
 }
 
 #[derive(Serialize)]
@@ -96,6 +118,16 @@ pub(super) async fn history(auditor: Auditor, id: Path<String>, parameters: Para
     json(&History { steps, next })
 }
 
+/// What an entry changed of the user or group that it is about; nothing where it is about something else, was refused or was erased.
+pub(crate) async fn difference(database: &Database, organization: OrganizationId, entry: &StoredEntry) -> Result<Vec<Change>, ApiError> {
+    let is_resource = matches!(entry.header.subject_type, Some(SubjectType::User | SubjectType::Group));
+    let Some(id) = entry.header.subject_id.filter(|_| is_resource) else { return Ok(Vec::new()) };
+    let about = [Condition::Subjects(vec![id]), Condition::Outcome(OutcomeKind::Applied)];
+    let before = log_entries(database, organization, &about, Order::NewestFirst { before: Some(entry.header.seq) }, STATES).await?;
+    let mut state = before.iter().find_map(resource).unwrap_or_default();
+    Ok(step(entry, &mut state).changes)
+}
+
 /// An id that is none is that of nobody.
 fn user_id(text: &str) -> Result<Uuid, ApiError> {
     text.parse::<UserId>().map(|id| id.0).map_err(|_| ScimError::new(404, "there is no such user").into())
@@ -103,14 +135,14 @@ fn user_id(text: &str) -> Result<Uuid, ApiError> {
 
 /// The user that an entry left; `None` where it left none, or was refused or erased.
 fn resource(entry: &StoredEntry) -> Option<Value> {
-    let is_state = entry.header.error.is_none() && entry.header.event_type != EventType::UserDeleted;
+    let is_state = entry.header.error.is_none() && !matches!(entry.header.event_type, EventType::UserDeleted | EventType::GroupDeleted);
     let mut payload: Value = serde_json::from_str(entry.payload.as_ref().filter(|_| is_state)?.get()).ok()?;
     payload.get_mut("resource").map(Value::take).filter(Value::is_object)
 }
 
 fn step(entry: &StoredEntry, state: &mut Value) -> Step {
     let after = match (&entry.header.error, entry.header.event_type, resource(entry)) {
-        (None, EventType::UserDeleted, _) => Value::Null,
+        (None, EventType::UserDeleted | EventType::GroupDeleted, _) => Value::Null,
         (None, _, Some(after)) => after,
         // Refused, erased, or about something else.
         _ => state.clone(),

@@ -38,7 +38,7 @@ impl Proxies {
 
     /// The address that counts: the peer's; where that is a trusted proxy, the last hop it reports that is not one itself.
     /// `None` where it cannot be told, as when a proxy reports nothing.
-    pub(super) fn counting(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
+    pub(crate) fn counting(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
         let peer = canonical(peer?);
         if !self.trusts(peer) {
             return Some(peer);

@@ -8,7 +8,9 @@ mod find;
 mod follow;
 mod list;
 mod log;
+mod sessions;
 mod table;
+mod tokens;
 mod tree;
 mod workspaces;
 
@@ -18,9 +20,11 @@ pub(crate) use find::{complete, find_by_id, find_by_key};
 pub(crate) use follow::{Followers, Following, Growth, Heard};
 pub(crate) use list::{ListError, ListQuery, Walks, list, single};
 pub(crate) use log::{Condition, Order, from_network, known_as, last_entries_of_users, log_entries, log_size, users_named};
+pub(crate) use sessions::{FoundLink, Who, find_link, find_session, session_lasts};
 pub(crate) use table::{GROUPS, Table, USERS};
+pub(crate) use tokens::{ListedToken, find_token, list_tokens};
 pub(crate) use tree::{checkpoint, roots};
-pub(crate) use workspaces::{first_workspaces, workspaces_named};
+pub(crate) use workspaces::{first_workspaces, named_workspaces, workspaces_named};
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
 use rollcall_scim::{ScimError, ScimType};

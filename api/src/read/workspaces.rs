@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use super::{Database, ReadError};
 
 const FIRST: &str = "SELECT id FROM workspaces WHERE organization_id = $1 ORDER BY created_at, id LIMIT 100";
+const LIST: &str = "SELECT id, name FROM workspaces WHERE organization_id = $1 ORDER BY name_key, id LIMIT 1000";
 const NAMED: &str = "SELECT id, name_key FROM workspaces WHERE organization_id = $1 AND name_key = ANY ($2)";
 
 /// The ids of an organisation's first hundred workspaces.
@@ -21,4 +22,9 @@ pub(crate) async fn workspaces_named(
     keys: &[String],
 ) -> Result<HashMap<String, WorkspaceId>, ReadError> {
     database.query(NAMED, &[&organization, &keys]).await?.iter().map(|row| Ok((row.try_get("name_key")?, row.try_get("id")?))).collect()
+}
+
+/// An organisation's workspaces by their names, up to a thousand, to choose from.
+pub(crate) async fn named_workspaces(database: &Database, organization: OrganizationId) -> Result<Vec<(WorkspaceId, String)>, ReadError> {
+    database.query(LIST, &[&organization]).await?.iter().map(|row| Ok((row.try_get("id")?, row.try_get("name")?))).collect()
 }

@@ -36,6 +36,13 @@ impl Parameters {
         Ok(Self(parameters))
     }
 
+    /// The same without those that have no value, as forms send fields that nobody has filled in.
+    #[must_use]
+    pub(crate) fn without_empty(mut self) -> Self {
+        self.0.retain(|_, value| !value.trim().is_empty());
+        self
+    }
+
     /// Reads the body of a search (RFC 7644 section 3.4.3), which says the same as a query string.
     pub(super) fn of_search(body: Value) -> Result<Self, ScimError> {
         let Value::Object(body) = body else { return Err(ScimError::invalid_syntax("the body is not a JSON object")) };

@@ -9,8 +9,8 @@ pub struct NotCanonical(#[from] serde_json::Error);
 
 /// The canonical bytes of a value.
 ///
-/// Most values have no number with a fraction and no name beyond ASCII; for them the plain form is the canonical one already, since a
-/// [`Map`](serde_json::Map) keeps its names in order. All others go the way of the library.
+/// Most values have no number with a fraction, and names in ASCII that stand in their order already, as a [`Map`](serde_json::Map) keeps them unless somebody asks
+/// for the feature `preserve_order`; for them the plain form is the canonical one. All others go the way of the library.
 ///
 /// # Errors
 /// Where the value cannot be written as JSON at all.
@@ -22,7 +22,7 @@ fn is_plain(value: &Value) -> bool {
     match value {
         Value::Number(number) => !number.is_f64(),
         Value::Array(values) => values.iter().all(is_plain),
-        Value::Object(members) => members.iter().all(|(name, value)| name.is_ascii() && is_plain(value)),
+        Value::Object(members) => members.keys().is_sorted() && members.iter().all(|(name, value)| name.is_ascii() && is_plain(value)),
         Value::Null | Value::Bool(_) | Value::String(_) => true,
     }
 }

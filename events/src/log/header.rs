@@ -20,6 +20,9 @@ macro_rules! names {
         }
 
         impl $name {
+            /// Every one.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
             /// The name as it stands in the log.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),* }
@@ -72,6 +75,14 @@ names!(
         AuditorTokenIssued = "AuditorTokenIssued",
         /// A token was revoked.
         TokenRevoked = "TokenRevoked",
+        /// A SCIM token may be used otherwise.
+        TokenChanged = "TokenChanged",
+        /// A link was made by which somebody can sign in once.
+        SignInLinkIssued = "SignInLinkIssued",
+        /// Somebody signed in to the pages.
+        SignedIn = "SignedIn",
+        /// Somebody signed out of them.
+        SignedOut = "SignedOut",
         /// An event stream was made.
         StreamCreated = "StreamCreated",
         /// An event stream delivers nothing until somebody has it go on.
@@ -102,6 +113,8 @@ names!(
         Token = "Token",
         /// An event stream.
         Stream = "Stream",
+        /// An administrator's session.
+        Session = "Session",
     }
 );
 
@@ -228,7 +241,7 @@ mod tests {
 
     #[test]
     fn every_name_reads_back() {
-        for event_type in [EventType::UserCreated, EventType::OrganizationCreated, EventType::RequestRejected] {
+        for &event_type in EventType::ALL {
             assert_eq!(EventType::from_name(event_type.as_str()), Some(event_type));
             assert_eq!(json!(event_type), json!(event_type.as_str()));
         }

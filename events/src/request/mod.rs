@@ -2,7 +2,7 @@
 
 mod settings;
 
-pub use settings::{AuditorTokenSettings, Dialect, SettingsRequested, TokenSettings};
+pub use settings::{AuditorTokenSettings, Dialect, SessionChange, SettingsRequested, StreamChange, TokenSettings};
 
 use rollcall_scim::patch::Operation;
 use rollcall_scim::resource::Attributes;

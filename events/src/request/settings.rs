@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::AllowList;
 use crate::origin::ServiceOrigin;
+use crate::session::Role;
 use crate::stream::StreamSettings;
 use crate::token::TokenDigest;
-use crate::{GroupId, OrganizationId, StreamId, Timestamp, TokenId, UserId, WorkspaceId};
+use crate::{GroupId, OrganizationId, SessionId, StreamId, Timestamp, TokenId, UserId, WorkspaceId};
 
 /// An administrator's change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,30 +63,68 @@ pub enum SettingsRequested {
         /// Which.
         token_id: TokenId,
     },
-    /// A new event stream.
-    CreateStream {
-        /// The id that it is to have.
-        stream_id: StreamId,
-        /// What it delivers, and how.
-        settings: StreamSettings,
+    /// Another use of a SCIM token, of the same secret.
+    ChangeToken {
+        /// Which.
+        token_id: TokenId,
+        /// What it may be used for from now on.
+        settings: TokenSettings,
     },
-    /// The end of delivery for as long as nobody has it go on: the receiver was not to be reached.
-    PauseStream {
+    /// Something about somebody's session on the pages.
+    Session {
+        /// Which.
+        session_id: SessionId,
+        /// What is to become of it.
+        change: SessionChange,
+    },
+    /// Something about an event stream.
+    Stream {
         /// Which.
         stream_id: StreamId,
+        /// What is to become of it.
+        change: StreamChange,
+    },
+}
+
+/// What is to become of a session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SessionChange {
+    /// A link by which it can begin, once.
+    Invite {
+        /// The digest of what the link holds.
+        digest: TokenDigest,
+        /// Who is to sign in, for people.
+        name: String,
+        /// What they may do.
+        role: Role,
+        /// Until when it can be used.
+        expires_at: Timestamp,
+    },
+    /// The use of the link.
+    SignIn {
+        /// The digest of what the browser holds from then on.
+        digest: TokenDigest,
+    },
+    /// Its end.
+    SignOut,
+}
+
+/// What is to become of an event stream.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum StreamChange {
+    /// It begins.
+    Create(StreamSettings),
+    /// Nothing more is delivered for as long as nobody has it go on: the receiver was not to be reached.
+    Pause {
         /// What went wrong last.
         reason: String,
     },
     /// Delivery goes on from where it was.
-    ResumeStream {
-        /// Which.
-        stream_id: StreamId,
-    },
-    /// The end of an event stream.
-    DeleteStream {
-        /// Which.
-        stream_id: StreamId,
-    },
+    Resume,
+    /// It ends.
+    Delete,
 }
 
 /// What an administrator chooses for a SCIM token.

@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use rollcall_events::address::AllowList;
 use rollcall_events::origin::ServiceOrigin;
+use rollcall_events::session::Role;
 use rollcall_events::stream::Endpoint;
 use rollcall_events::{GroupId, OrganizationId, StreamId, Timestamp, TokenId, UserId, WorkspaceId};
 use rollcall_scim::event::Event;
@@ -58,6 +59,9 @@ pub(crate) enum Command {
     /// Issue, list or revoke the tokens that auditors read the log with.
     #[command(subcommand)]
     AuditorToken(AuditorTokenCommand),
+    /// Let somebody sign in to the pages.
+    #[command(subcommand)]
+    Admin(AdminCommand),
     /// Create, list, resume or delete the streams that deliver what happens to users and groups, as security events (RFC 9967).
     #[command(subcommand)]
     Stream(StreamCommand),
@@ -165,6 +169,24 @@ pub(crate) enum AuditorTokenCommand {
         #[arg(long)]
         organization: OrganizationId,
         token: TokenId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AdminCommand {
+    /// Print a link by which somebody can sign in, once and soon.
+    Link {
+        #[arg(long)]
+        organization: OrganizationId,
+        /// Who is to sign in: a name for people.
+        #[arg(long, value_parser = settings::name)]
+        name: String,
+        /// What they may do: owner, administrator or auditor.
+        #[arg(long, default_value = "administrator")]
+        role: Role,
+        /// For how long the link can be used, in minutes, from 1 to 1440.
+        #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u16).range(1..=1440))]
+        minutes: u16,
     },
 }
 

@@ -13,9 +13,9 @@ mod settings;
 mod stream;
 
 use rollcall_events::log::checkpoint::{InvalidKey, generate_key};
-use rollcall_events::request::{AuditorTokenSettings, SettingsRequested};
+use rollcall_events::request::{AuditorTokenSettings, SessionChange, SettingsRequested};
 use rollcall_events::token::Token;
-use rollcall_events::{OrganizationId, TokenId, WorkspaceId};
+use rollcall_events::{OrganizationId, SessionId, Timestamp, TokenId, WorkspaceId};
 use rollcall_service::settings::SettingsError;
 use secrecy::ExposeSecret;
 
@@ -25,7 +25,8 @@ use crate::store::StoreError;
 pub(crate) use ask::ask;
 pub(crate) use cli::Cli;
 use cli::{
-    AuditorTokenCommand, Command, GroupCommand, IssueToken, KeyCommand, OrganizationCommand, TokenCommand, UserCommand, WorkspaceCommand,
+    AdminCommand, AuditorTokenCommand, Command, GroupCommand, IssueToken, KeyCommand, OrganizationCommand, TokenCommand, UserCommand,
+    WorkspaceCommand,
 };
 
 /// Why a command did not do what it was asked to.
@@ -114,6 +115,15 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), Comm
             let request = SettingsRequested::IssueAuditorToken { token_id, digest: token.digest(), settings: chosen };
             ask(&settings, organization, request).await?;
             print(&serde_json::json!({"id": token_id, "token": token.reveal()}));
+            Ok(())
+        }
+        Command::Admin(AdminCommand::Link { organization, name, role, minutes }) => {
+            let (secret, session_id) = (Token::generate()?, SessionId::generate());
+            let expires_at = Timestamp::now().after_seconds(u32::from(minutes) * 60);
+            let change = SessionChange::Invite { digest: secret.digest(), name, role, expires_at };
+            ask(&settings, organization, SettingsRequested::Session { session_id, change }).await?;
+            let link = format!("{}/sign-in?link={}", settings.public_url, secret.reveal());
+            print(&serde_json::json!({"id": session_id, "link": link, "expires_at": expires_at}));
             Ok(())
         }
         Command::Stream(command) => stream::run(&settings, command).await,

@@ -1,7 +1,7 @@
 //! `stream`: what an organisation has delivered to whom.
 
 use rollcall_events::StreamId;
-use rollcall_events::request::SettingsRequested;
+use rollcall_events::request::{SettingsRequested, StreamChange};
 use rollcall_events::stream::{Delivery, StreamSettings};
 use rollcall_events::token::Token;
 use rollcall_scim::event::Event;
@@ -18,12 +18,12 @@ pub(super) async fn run(settings: &Settings, command: StreamCommand) -> Result<(
         StreamCommand::Create(create) => self::create(settings, *create).await,
         StreamCommand::List { organization } => list::streams(settings, organization).await,
         StreamCommand::Resume { organization, stream } => {
-            ask(settings, organization, SettingsRequested::ResumeStream { stream_id: stream }).await?;
+            ask(settings, organization, SettingsRequested::Stream { stream_id: stream, change: StreamChange::Resume }).await?;
             print(&json!({"id": stream, "resumed": true}));
             Ok(())
         }
         StreamCommand::Delete { organization, stream } => {
-            ask(settings, organization, SettingsRequested::DeleteStream { stream_id: stream }).await?;
+            ask(settings, organization, SettingsRequested::Stream { stream_id: stream, change: StreamChange::Delete }).await?;
             print(&json!({"id": stream, "deleted": true}));
             Ok(())
         }
@@ -47,7 +47,7 @@ async fn create(settings: &Settings, create: CreateStream) -> Result<(), Command
         from_start: create.from_start,
         delivery,
     };
-    ask(settings, create.organization, SettingsRequested::CreateStream { stream_id, settings: chosen }).await?;
+    ask(settings, create.organization, SettingsRequested::Stream { stream_id, change: StreamChange::Create(chosen) }).await?;
     print(&match token {
         Some(token) => {
             json!({"id": stream_id, "token": token.reveal(), "poll": format!("{}/streams/v1/{stream_id}/poll", settings.public_url)})

@@ -2,7 +2,7 @@
 
 use rollcall_events::log::EventType;
 use rollcall_events::members::MEMBERS;
-use rollcall_events::{GroupId, OrganizationId, StreamId, TokenId, UserId};
+use rollcall_events::{GroupId, OrganizationId, SessionId, StreamId, TokenId, UserId};
 use rollcall_scim::resource::Attributes;
 use serde::Deserialize;
 use serde_json::Value;
@@ -83,6 +83,10 @@ impl Fact {
             EventType::TokenIssued => Change::PutToken(self.read("token")?),
             EventType::AuditorTokenIssued => Change::PutAuditorToken(self.read("token")?),
             EventType::TokenRevoked => Change::RevokeToken { id: TokenId(self.subject()?), revoked_at: self.read("revoked_at")? },
+            EventType::TokenChanged => Change::SetToken { id: TokenId(self.subject()?), settings: self.read("settings")? },
+            EventType::SignInLinkIssued => Change::PutSignInLink(self.read("link")?),
+            EventType::SignedIn => Change::SignIn { id: SessionId(self.subject()?), digest: self.read("digest")?, at: self.read("at")? },
+            EventType::SignedOut => Change::SignOut { id: SessionId(self.subject()?), at: self.read("at")? },
             EventType::StreamCreated => Change::PutStream(self.read("stream")?),
             EventType::StreamPaused => {
                 Change::SwitchStream { id: StreamId(self.subject()?), at: self.read("at")?, reason: Some(self.read("reason")?) }

@@ -5,12 +5,16 @@
 mod fact;
 mod groups;
 mod resource;
+mod sessions;
 mod settings;
 mod state;
+mod streams;
 mod users;
 
 pub(crate) use fact::{Fact, MalformedFact, resource_of};
-pub(crate) use state::{AuditorToken, Before, Change, Group, Mapping, State, Stream, Token, User, Workspace, is_active};
+pub(crate) use state::{
+    AuditorToken, Before, Change, Group, Mapping, SessionState, SignInLink, State, Stream, Token, User, Workspace, is_active,
+};
 
 use rollcall_events::log::{EventType, SubjectType};
 use rollcall_events::request::{Request, RequestBody};

@@ -7,10 +7,11 @@ use rollcall_scim::fold::fold as fold_case;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::state::{AuditorToken, Standing, State, Stream, Token, Workspace};
-use super::{Decision, rejected};
+use super::state::{AuditorToken, Standing, State, Token, Workspace};
+use super::{Decision, rejected, sessions, streams};
 
-type Fact = (EventType, Value);
+/// What happened, with its facts.
+pub(super) type Fact = (EventType, Value);
 
 /// Decides an administrator's change.
 pub(super) fn decide(state: &State, request: &Request, settings: &SettingsRequested) -> Decision {
@@ -32,10 +33,9 @@ fn subject(settings: &SettingsRequested) -> ((SubjectType, Uuid), &'static str) 
         SettingsRequested::IssueToken { token_id, .. } => ((SubjectType::Token, token_id.0), "issueToken"),
         SettingsRequested::IssueAuditorToken { token_id, .. } => ((SubjectType::Token, token_id.0), "issueAuditorToken"),
         SettingsRequested::RevokeToken { token_id } => ((SubjectType::Token, token_id.0), "revokeToken"),
-        SettingsRequested::CreateStream { stream_id, .. } => ((SubjectType::Stream, stream_id.0), "createStream"),
-        SettingsRequested::PauseStream { stream_id, .. } => ((SubjectType::Stream, stream_id.0), "pauseStream"),
-        SettingsRequested::ResumeStream { stream_id } => ((SubjectType::Stream, stream_id.0), "resumeStream"),
-        SettingsRequested::DeleteStream { stream_id } => ((SubjectType::Stream, stream_id.0), "deleteStream"),
+        SettingsRequested::ChangeToken { token_id, .. } => ((SubjectType::Token, token_id.0), "changeToken"),
+        SettingsRequested::Session { session_id, change } => ((SubjectType::Session, session_id.0), sessions::operation(change)),
+        SettingsRequested::Stream { stream_id, change } => ((SubjectType::Stream, stream_id.0), streams::operation(change)),
     }
 }
 
@@ -82,7 +82,7 @@ fn attempt(state: &State, request: &Request, settings: &SettingsRequested) -> Re
                 return Err(ScimError::uniqueness("there is a token with this id already"));
             }
             if state.workspace(organization, settings.default_workspace).is_none() {
-                return Err(ScimError::invalid_value("default_workspace: there is no such workspace in the organization"));
+                return Err(no_default_workspace());
             }
             let token = Token { id: *token_id, digest: *digest, settings: settings.clone(), created_at };
             Ok((EventType::TokenIssued, json!({"token": token})))
@@ -100,33 +100,17 @@ fn attempt(state: &State, request: &Request, settings: &SettingsRequested) -> Re
             Some(Standing::RevokedAt(revoked_at)) => Ok((EventType::TokenRevoked, json!({"revoked_at": revoked_at}))),
             Some(Standing::Valid) => Ok((EventType::TokenRevoked, json!({"revoked_at": created_at}))),
         },
-        SettingsRequested::CreateStream { stream_id, settings } => {
-            if state.stream(organization, *stream_id).is_some() {
-                return Err(ScimError::uniqueness("there is an event stream with this id already"));
-            }
-            if let Some(unknown) = settings.workspaces.iter().find(|id| state.workspace(organization, **id).is_none()) {
-                return Err(ScimError::invalid_value(format!("workspaces: there is no workspace {unknown} in the organization")));
-            }
-            let stream = Stream { id: *stream_id, settings: settings.clone(), created_at };
-            Ok((EventType::StreamCreated, json!({"stream": stream})))
-        }
-        SettingsRequested::PauseStream { stream_id, reason } => match state.stream(organization, *stream_id) {
-            None => Err(no_stream()),
-            Some(false) => Err(ScimError::new(409, "the event stream is paused already")),
-            Some(true) => Ok((EventType::StreamPaused, json!({"at": created_at, "reason": reason}))),
+        SettingsRequested::ChangeToken { token_id, settings } => match state.token(organization, *token_id) {
+            None => Err(ScimError::new(404, "there is no such token")),
+            Some(Standing::RevokedAt(_)) => Err(ScimError::new(409, "the token is revoked")),
+            Some(Standing::Valid) if state.workspace(organization, settings.default_workspace).is_none() => Err(no_default_workspace()),
+            Some(Standing::Valid) => Ok((EventType::TokenChanged, json!({"settings": settings}))),
         },
-        SettingsRequested::ResumeStream { stream_id } => match state.stream(organization, *stream_id) {
-            None => Err(no_stream()),
-            Some(true) => Err(ScimError::new(409, "the event stream is not paused")),
-            Some(false) => Ok((EventType::StreamResumed, json!({"at": created_at}))),
-        },
-        SettingsRequested::DeleteStream { stream_id } => match state.stream(organization, *stream_id) {
-            None => Err(no_stream()),
-            Some(_) => Ok((EventType::StreamDeleted, json!({"operation": "deleteStream"}))),
-        },
+        SettingsRequested::Session { session_id, change } => sessions::attempt(state, request, *session_id, change),
+        SettingsRequested::Stream { stream_id, change } => streams::attempt(state, request, *stream_id, change),
     }
 }
 
-fn no_stream() -> ScimError {
-    ScimError::new(404, "there is no such event stream")
+fn no_default_workspace() -> ScimError {
+    ScimError::invalid_value("default_workspace: there is no such workspace in the organization")
 }

@@ -1,9 +1,10 @@
 //! The part of the state that a batch needs, and how a change changes it.
 
 use rollcall_events::request::{AuditorTokenSettings, TokenSettings};
+use rollcall_events::session::Role;
 use rollcall_events::stream::StreamSettings;
 use rollcall_events::token::TokenDigest;
-use rollcall_events::{GroupId, OrganizationId, StreamId, Timestamp, TokenId, UserId, WorkspaceId};
+use rollcall_events::{GroupId, OrganizationId, SessionId, StreamId, Timestamp, TokenId, UserId, WorkspaceId};
 use rollcall_scim::fold::fold as fold_case;
 use rollcall_scim::resource::{Attributes, text};
 use serde::{Deserialize, Serialize};
@@ -66,6 +67,26 @@ pub(crate) struct Stream {
     pub(crate) created_at: Timestamp,
 }
 
+/// A link by which somebody can sign in, and so the session that it begins.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SignInLink {
+    pub(crate) id: SessionId,
+    pub(crate) digest: TokenDigest,
+    pub(crate) name: String,
+    pub(crate) role: Role,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) created_at: Timestamp,
+}
+
+/// How far a session has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SessionState {
+    /// Its link can be used until then.
+    Invited(Timestamp),
+    SignedIn,
+    Ended,
+}
+
 /// Whether a token may still be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
@@ -100,6 +121,20 @@ pub(crate) enum Change {
         id: TokenId,
         revoked_at: Timestamp,
     },
+    SetToken {
+        id: TokenId,
+        settings: TokenSettings,
+    },
+    PutSignInLink(SignInLink),
+    SignIn {
+        id: SessionId,
+        digest: TokenDigest,
+        at: Timestamp,
+    },
+    SignOut {
+        id: SessionId,
+        at: Timestamp,
+    },
     PutStream(Stream),
     /// `reason` is why it stops; `None` where it goes on.
     SwitchStream {
@@ -127,6 +162,7 @@ pub(crate) struct State {
     workspaces: HashMap<(OrganizationId, WorkspaceId), Workspace>,
     workspace_names: HashMap<(OrganizationId, String), WorkspaceId>,
     tokens: HashMap<(OrganizationId, TokenId), Standing>,
+    sessions: HashMap<(OrganizationId, SessionId), SessionState>,
     /// Whether each is delivered.
     streams: HashMap<(OrganizationId, StreamId), bool>,
 }
@@ -239,6 +275,11 @@ impl State {
         self.tokens.get(&(organization, id)).copied()
     }
 
+    /// How far a session has come, if there is one.
+    pub(crate) fn session(&self, organization: OrganizationId, id: SessionId) -> Option<SessionState> {
+        self.sessions.get(&(organization, id)).copied()
+    }
+
     /// Whether an event stream is delivered, if there is one.
     pub(crate) fn stream(&self, organization: OrganizationId, id: StreamId) -> Option<bool> {
         self.streams.get(&(organization, id)).copied()
@@ -276,7 +317,7 @@ impl State {
                 self.members.remove(&(organization, *id));
                 return self.remove_group(organization, *id).map(Before::Group);
             }
-            Change::MapGroup { .. } => {}
+            Change::MapGroup { .. } | Change::SetToken { .. } => {}
             Change::PutOrganization { id, name, .. } => {
                 self.organizations.insert(*id, name.clone());
             }
@@ -290,6 +331,9 @@ impl State {
             Change::RevokeToken { id, revoked_at } => {
                 self.tokens.insert((organization, *id), Standing::RevokedAt(*revoked_at));
             }
+            Change::PutSignInLink(link) => self.load_session(organization, link.id, SessionState::Invited(link.expires_at)),
+            Change::SignIn { id, .. } => self.load_session(organization, *id, SessionState::SignedIn),
+            Change::SignOut { id, .. } => self.load_session(organization, *id, SessionState::Ended),
             Change::PutStream(Stream { id, .. }) => self.load_stream(organization, *id, true),
             Change::SwitchStream { id, reason, .. } => self.load_stream(organization, *id, reason.is_none()),
             Change::DeleteStream(id) => {
@@ -317,6 +361,11 @@ impl State {
     /// Takes a stored token's standing into the state.
     pub(crate) fn load_token(&mut self, organization: OrganizationId, id: TokenId, revoked_at: Option<Timestamp>) {
         self.tokens.insert((organization, id), revoked_at.map_or(Standing::Valid, Standing::RevokedAt));
+    }
+
+    /// Takes a stored session into the state.
+    pub(crate) fn load_session(&mut self, organization: OrganizationId, id: SessionId, state: SessionState) {
+        self.sessions.insert((organization, id), state);
     }
 
     /// Takes into the state whether a stored event stream is delivered.

@@ -2,12 +2,13 @@
 //!
 //! All in one round trip, each query set-based; the queries after the lock see what was committed before it was granted.
 
+mod settings;
 mod touched;
 
 use futures_util::try_join;
 use rollcall_events::log::CompactRange;
 use rollcall_events::request::Request;
-use rollcall_events::{EventId, GroupId, OrganizationId, Timestamp, UserId};
+use rollcall_events::{EventId, GroupId, OrganizationId, UserId};
 use rollcall_scim::ScimError;
 use rollcall_scim::resource::Attributes;
 use serde_json::Value;
@@ -18,24 +19,13 @@ use tokio_postgres::types::{Json, ToSql};
 
 use crate::decide::{Change, Group, State, User, Workspace, resource_of};
 use crate::store::{Store, StoreError};
+use settings::load_settings;
 use touched::{Keys3, Touched, columns};
 
 /// Every statement of this room, to be prepared.
-pub(crate) const STATEMENTS: &[&str] = &[
-    ENSURE_HEADS,
-    LOCK_HEADS,
-    RECORDED,
-    USERS,
-    KNOWN_USERS,
-    DELETED_USERS,
-    GROUPS,
-    MEMBERS,
-    WORKSPACES,
-    WORKSPACES_BY_NAME,
-    ORGANIZATIONS,
-    TOKENS,
-    STREAMS,
-];
+pub(crate) const STATEMENTS: [&[&str]; 2] = [OWN, settings::STATEMENTS];
+
+const OWN: &[&str] = &[ENSURE_HEADS, LOCK_HEADS, RECORDED, USERS, KNOWN_USERS, DELETED_USERS, GROUPS, MEMBERS, WORKSPACES];
 
 const ENSURE_HEADS: &str = "INSERT INTO log_heads (organization_id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING";
 
@@ -94,27 +84,6 @@ const WORKSPACES: &str = "
     FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
     JOIN workspaces w ON w.organization_id = k.organization_id AND w.id = k.id";
 
-const WORKSPACES_BY_NAME: &str = "
-    SELECT w.organization_id, w.id, w.name, w.created_at
-    FROM unnest($1::uuid[], $2::text[]) AS k (organization_id, name_key)
-    JOIN workspaces w ON w.organization_id = k.organization_id AND w.name_key = k.name_key";
-
-const ORGANIZATIONS: &str = "SELECT id, name, created_at FROM organizations WHERE id = ANY ($1::uuid[])";
-
-const TOKENS: &str = "
-    SELECT t.organization_id, t.id, t.revoked_at
-    FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
-    JOIN scim_tokens t ON t.organization_id = k.organization_id AND t.id = k.id
-    UNION ALL
-    SELECT t.organization_id, t.id, t.revoked_at
-    FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
-    JOIN auditor_tokens t ON t.organization_id = k.organization_id AND t.id = k.id";
-
-const STREAMS: &str = "
-    SELECT s.organization_id, s.id, s.enabled
-    FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
-    JOIN event_streams s ON s.organization_id = k.organization_id AND s.id = k.id";
-
 /// A request that is in the log already.
 pub(crate) struct Recorded {
     /// Why it was refused, if it was.
@@ -169,10 +138,9 @@ async fn read(store: &Store, touched: &Touched) -> Result<Loaded, StoreError> {
         let (organizations, pairs) = columns(&touched.members);
         (organizations, pairs.into_iter().unzip())
     };
-    let (workspaces, workspace_names) = (columns(&touched.workspaces), columns(&touched.workspace_names));
-    let settings_of = touched.settings_of.iter().copied().collect::<Vec<_>>();
-    let (tokens, streams) = (columns(&touched.tokens), columns(&touched.streams));
-    let ((), heads, recorded, users, known, deleted, groups, members, workspaces, named, organizations, tokens, streams) = try_join!(
+    let workspaces = columns(&touched.workspaces);
+    let mut state = State::default();
+    let ((), heads, recorded, users, known, deleted, groups, members, workspaces, ()) = try_join!(
         store.begin(),
         async { store.query(LOCK_HEADS, &[&organizations]).await },
         async { store.query(RECORDED, &[&events.0, &events.1]).await },
@@ -185,12 +153,8 @@ async fn read(store: &Store, touched: &Touched) -> Result<Loaded, StoreError> {
             store.query_if(!(members.is_empty() && whole_groups.0.is_empty()), MEMBERS, &keys).await
         },
         async { store.query_if(!workspaces.0.is_empty(), WORKSPACES, &[&workspaces.0, &workspaces.1]).await },
-        async { store.query_if(!workspace_names.0.is_empty(), WORKSPACES_BY_NAME, &[&workspace_names.0, &workspace_names.1]).await },
-        async { store.query_if(!settings_of.is_empty(), ORGANIZATIONS, &[&settings_of]).await },
-        async { store.query_if(!tokens.0.is_empty(), TOKENS, &[&tokens.0, &tokens.1]).await },
-        async { store.query_if(!streams.0.is_empty(), STREAMS, &[&streams.0, &streams.1]).await },
+        Box::pin(load_settings(store, touched, &mut state)),
     )?;
-    let mut state = State::default();
     load_users(&mut state, &users)?;
     for row in &known {
         state.load_known_user(row.try_get("organization_id")?, row.try_get("id")?);
@@ -202,25 +166,20 @@ async fn read(store: &Store, touched: &Touched) -> Result<Loaded, StoreError> {
     for row in &members {
         state.load_member(row.try_get("organization_id")?, row.try_get("group_id")?, row.try_get("user_id")?);
     }
-    for row in workspaces.iter().chain(&named) {
-        let workspace = Workspace { id: row.try_get("id")?, name: row.try_get("name")?, created_at: row.try_get("created_at")? };
-        state.apply(row.try_get("organization_id")?, &Change::PutWorkspace(workspace));
-    }
-    for row in &organizations {
-        let id = row.try_get("id")?;
-        state.apply(id, &Change::PutOrganization { id, name: row.try_get("name")?, created_at: row.try_get("created_at")? });
-    }
-    for row in &tokens {
-        state.load_token(row.try_get("organization_id")?, row.try_get("id")?, row.try_get::<_, Option<Timestamp>>("revoked_at")?);
-    }
-    for row in &streams {
-        state.load_stream(row.try_get("organization_id")?, row.try_get("id")?, row.try_get("enabled")?);
-    }
+    load_workspaces(&mut state, &workspaces)?;
     Ok(Loaded {
         heads: heads.iter().map(head).collect::<Result<_, _>>()?,
         recorded: recorded.iter().map(recorded_request).collect::<Result<_, _>>()?,
         state,
     })
+}
+
+fn load_workspaces(state: &mut State, rows: &[Row]) -> Result<(), StoreError> {
+    for row in rows {
+        let workspace = Workspace { id: row.try_get("id")?, name: row.try_get("name")?, created_at: row.try_get("created_at")? };
+        state.apply(row.try_get("organization_id")?, &Change::PutWorkspace(workspace));
+    }
+    Ok(())
 }
 
 /// The users and groups of an organisation that are known by these ids.

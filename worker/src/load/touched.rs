@@ -2,8 +2,8 @@
 
 use rollcall_events::members::MemberChange;
 use rollcall_events::membership::memberships;
-use rollcall_events::request::{GroupOperation, GroupRequested, Request, RequestBody, SettingsRequested, UserOperation};
-use rollcall_events::{EventId, GroupId, OrganizationId, StreamId, TokenId, UserId, WorkspaceId};
+use rollcall_events::request::{GroupOperation, GroupRequested, Request, RequestBody, SettingsRequested, StreamChange, UserOperation};
+use rollcall_events::{EventId, GroupId, OrganizationId, SessionId, StreamId, TokenId, UserId, WorkspaceId};
 use rollcall_scim::fold::fold as fold_case;
 use rollcall_scim::resource::text;
 use serde_json::Value;
@@ -36,6 +36,7 @@ pub(super) struct Touched {
     pub(super) workspace_names: BTreeSet<(OrganizationId, String)>,
     pub(super) settings_of: BTreeSet<OrganizationId>,
     pub(super) tokens: BTreeSet<(OrganizationId, TokenId)>,
+    pub(super) sessions: BTreeSet<(OrganizationId, SessionId)>,
     pub(super) streams: BTreeSet<(OrganizationId, StreamId)>,
 }
 
@@ -135,21 +136,21 @@ impl Touched {
                 self.known_users.insert((organization, *user_id));
                 self.erased_users.insert((organization, *user_id));
             }
-            SettingsRequested::IssueToken { token_id, settings, .. } => {
+            SettingsRequested::Session { session_id, .. } => {
+                self.sessions.insert((organization, *session_id));
+            }
+            SettingsRequested::IssueToken { token_id, settings, .. } | SettingsRequested::ChangeToken { token_id, settings } => {
                 self.tokens.insert((organization, *token_id));
                 self.workspaces.insert((organization, settings.default_workspace));
             }
             SettingsRequested::IssueAuditorToken { token_id, .. } | SettingsRequested::RevokeToken { token_id } => {
                 self.tokens.insert((organization, *token_id));
             }
-            SettingsRequested::CreateStream { stream_id, settings } => {
+            SettingsRequested::Stream { stream_id, change } => {
                 self.streams.insert((organization, *stream_id));
-                self.workspaces.extend(settings.workspaces.iter().map(|id| (organization, *id)));
-            }
-            SettingsRequested::PauseStream { stream_id, .. }
-            | SettingsRequested::ResumeStream { stream_id }
-            | SettingsRequested::DeleteStream { stream_id } => {
-                self.streams.insert((organization, *stream_id));
+                if let StreamChange::Create(settings) = change {
+                    self.workspaces.extend(settings.workspaces.iter().map(|id| (organization, *id)));
+                }
             }
         }
     }

@@ -14,6 +14,7 @@ macro_rules! delete_by {
 }
 
 mod groups;
+mod sessions;
 mod settings;
 mod streams;
 mod users;
@@ -26,12 +27,14 @@ use uuid::Uuid;
 use crate::decide::{Before, Change};
 use crate::store::{Store, StoreError, place};
 use groups::Groups;
+use sessions::Sessions;
 use settings::Settings;
 use streams::Streams;
 use users::Users;
 
 /// Every statement of this room, to be prepared.
-pub(crate) const STATEMENTS: [&[&str]; 4] = [users::STATEMENTS, groups::STATEMENTS, settings::STATEMENTS, streams::STATEMENTS];
+pub(crate) const STATEMENTS: [&[&str]; 5] =
+    [users::STATEMENTS, groups::STATEMENTS, settings::STATEMENTS, sessions::STATEMENTS, streams::STATEMENTS];
 
 /// The channel that applications listen on.
 pub(crate) const APPLICATION_CHANNEL: &str = "rollcall_v1";
@@ -48,6 +51,7 @@ pub(crate) struct Projection {
     users: Users,
     groups: Groups,
     settings: Settings,
+    sessions: Sessions,
     streams: Streams,
 }
 
@@ -76,6 +80,16 @@ impl Projection {
             Change::RevokeToken { id, revoked_at } => {
                 self.settings.revoked.insert((organization, id), revoked_at);
             }
+            Change::SetToken { id, settings } => {
+                self.settings.changed.insert((organization, id), settings);
+            }
+            Change::PutSignInLink(link) => self.sessions.links.push((organization, link)),
+            Change::SignIn { id, digest, at } => {
+                self.sessions.signed_in.insert((organization, id), (digest, at));
+            }
+            Change::SignOut { id, at } => {
+                self.sessions.signed_out.insert((organization, id), at);
+            }
             Change::PutStream(stream) => self.streams.put(organization, seq, stream),
             Change::SwitchStream { id, at, reason } => self.streams.switch(organization, id, at, reason),
             Change::DeleteStream(id) => self.streams.delete(organization, id),
@@ -84,7 +98,14 @@ impl Projection {
 
     /// Writes everything. The futures are polled in this order, and so the statements run in it: an organisation is there before its users are counted.
     pub(crate) async fn write(&self, store: &Store) -> Result<(), StoreError> {
-        try_join!(self.settings.write(store), self.users.write(store), self.groups.write(store), self.streams.write(store)).map(|_| ())
+        try_join!(
+            self.settings.write(store),
+            self.users.write(store),
+            self.groups.write(store),
+            self.sessions.write(store),
+            self.streams.write(store)
+        )
+        .map(|_| ())
     }
 
     /// Commits, and by that tells listening applications, and the apis that keep tokens in memory, whose organisation has changed, and whoever follows the
@@ -92,6 +113,7 @@ impl Projection {
     pub(crate) fn commit(&self, sizes: impl Iterator<Item = (OrganizationId, u64)>) -> String {
         let workspaces = self.settings.workspaces.iter().map(|row| row.0);
         let tokens = self.settings.tokens.iter().map(|row| row.0).chain(self.settings.revoked.keys().map(|key| key.0));
+        let tokens = tokens.chain(self.settings.changed.keys().map(|key| key.0));
         let for_applications = self.users.organizations().chain(self.groups.organizations()).chain(workspaces.clone());
         let for_applications = for_applications.map(|organization| (APPLICATION_CHANNEL, organization));
         let for_apis = workspaces.chain(tokens).chain(self.streams.organizations()).map(|organization| (SETTINGS_CHANNEL, organization));

@@ -1,6 +1,7 @@
 //! Organisations, workspaces and tokens.
 
 use futures_util::try_join;
+use rollcall_events::request::TokenSettings;
 use rollcall_events::{OrganizationId, Timestamp, TokenId};
 use rollcall_scim::fold::fold as fold_case;
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use crate::decide::{AuditorToken, Token, Workspace};
 use crate::store::{Store, StoreError};
 
 /// Every statement of this room, to be prepared.
-pub(crate) const STATEMENTS: &[&str] = &[PUT_ORGANIZATIONS, PUT_WORKSPACES, PUT_TOKENS, PUT_AUDITOR_TOKENS, REVOKE_TOKENS];
+pub(crate) const STATEMENTS: &[&str] = &[PUT_ORGANIZATIONS, PUT_WORKSPACES, PUT_TOKENS, PUT_AUDITOR_TOKENS, CHANGE_TOKENS, REVOKE_TOKENS];
 
 const PUT_ORGANIZATIONS: &str = "
     INSERT INTO organizations (id, name, created_at) SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[])";
@@ -37,6 +38,15 @@ const PUT_AUDITOR_TOKENS: &str = "
     FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::jsonb[], $5::timestamptz[]) AS t (organization_id, id, digest, settings, created_at),
         jsonb_to_record(t.settings) AS s (label text, allow_list text, expires_at timestamptz)";
 
+const CHANGE_TOKENS: &str = "
+    UPDATE scim_tokens t SET label = s.label, default_workspace_id = s.default_workspace, service_origin = s.service_origin,
+        origin_required = s.origin_required, allow_list = s.allow_list, dialect = s.dialect, expires_at = s.expires_at
+    FROM unnest($1::uuid[], $2::uuid[], $3::jsonb[]) AS k (organization_id, id, settings),
+        jsonb_to_record(k.settings) AS s (
+            label text, default_workspace uuid, service_origin text, origin_required boolean, allow_list text, dialect text, expires_at timestamptz
+        )
+    WHERE t.organization_id = k.organization_id AND t.id = k.id";
+
 /// An id is that of one kind of token or of the other.
 const REVOKE_TOKENS: &str = "
     WITH k AS (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS k (organization_id, id, revoked_at)),
@@ -52,6 +62,7 @@ pub(super) struct Settings {
     pub(super) workspaces: Vec<(OrganizationId, Workspace)>,
     pub(super) tokens: Vec<(OrganizationId, Token)>,
     pub(super) auditor_tokens: Vec<(OrganizationId, AuditorToken)>,
+    pub(super) changed: BTreeMap<Key<TokenId>, TokenSettings>,
     pub(super) revoked: BTreeMap<Key<TokenId>, Timestamp>,
 }
 
@@ -63,6 +74,7 @@ impl Settings {
             self.put_workspaces(store),
             self.put_tokens(store),
             self.put_auditor_tokens(store),
+            self.change_tokens(store),
             self.revoke_tokens(store),
         )
         .map(|_| ())
@@ -99,6 +111,12 @@ impl Settings {
         let settings: Vec<_> = self.auditor_tokens.iter().map(|row| Json(&row.1.settings)).collect();
         let created: Vec<_> = self.auditor_tokens.iter().map(|row| row.1.created_at).collect();
         store.query_if(!ids.is_empty(), PUT_AUDITOR_TOKENS, &[&organizations, &ids, &digests, &settings, &created]).await.map(|_| ())
+    }
+
+    async fn change_tokens(&self, store: &Store) -> Result<(), StoreError> {
+        let (organizations, ids): (Vec<_>, Vec<_>) = self.changed.keys().copied().unzip();
+        let settings: Vec<_> = self.changed.values().map(Json).collect();
+        store.query_if(!ids.is_empty(), CHANGE_TOKENS, &[&organizations, &ids, &settings]).await.map(|_| ())
     }
 
     async fn revoke_tokens(&self, store: &Store) -> Result<(), StoreError> {

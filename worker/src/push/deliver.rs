@@ -1,7 +1,7 @@
 //! Delivers one stream: its events in the order of the log, each once the one before was accepted.
 
 use rollcall_events::Timestamp;
-use rollcall_events::request::SettingsRequested;
+use rollcall_events::request::{SettingsRequested, StreamChange};
 use rollcall_events::stream::Endpoint;
 use rollcall_service::backoff::Backoff;
 use rollcall_service::feed::{CHANGES, Stream, Stretch, happened};
@@ -148,7 +148,7 @@ impl Pushed {
         if now.seconds_since(since) < context.settings.push_dead_seconds {
             return Ok(false);
         }
-        let pause = SettingsRequested::PauseStream { stream_id: id, reason: failure };
+        let pause = SettingsRequested::Stream { stream_id: id, change: StreamChange::Pause { reason: failure } };
         match ask(&context.settings, stream.organization_id, pause).await {
             Ok(()) => {
                 tracing::error!(stream = %id, "nothing more is pushed to it until `rollcall-worker stream resume`");

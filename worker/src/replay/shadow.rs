@@ -17,11 +17,12 @@ const fn table(name: &'static str, key: &'static [&'static str]) -> Table {
 }
 
 /// Every projection.
-pub(super) const TABLES: [Table; 10] = [
+pub(super) const TABLES: [Table; 11] = [
     Table { name: "organizations", organization: "id", key: &["id"] },
     table("workspaces", &["organization_id", "id"]),
     table("scim_tokens", &["organization_id", "id"]),
     table("auditor_tokens", &["organization_id", "id"]),
+    table("admin_sessions", &["organization_id", "id"]),
     table("event_streams", &["organization_id", "id"]),
     table("users", &["organization_id", "id"]),
     table("workspace_members", &["organization_id", "workspace_id", "user_id"]),

@@ -1,0 +1,208 @@
+//! The log, to look at: a table that grows while it is watched, and each entry with what it changed.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING};
+use actix_web::web::{Bytes, Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
+use futures_util::stream;
+use rollcall_events::log::EventType;
+use rollcall_service::entries::StoredEntry;
+use serde_json::Value;
+use std::time::Duration;
+
+use super::error::PageError;
+use super::session::Administrator;
+use super::text::Language;
+use super::view::{self, Audit, Entry, Frame, Row, Rows, event_text, minute, second};
+use super::{PageResult, Pages};
+use crate::audit::{by_now, conditions, difference, exported, parameter};
+use crate::error::ApiError;
+use crate::read::{Condition, Following, Heard, Order, log_entries, log_size, session_lasts};
+use crate::scim::Parameters;
+
+/// The path of this page.
+pub(super) const PATH: &str = "/audit";
+/// How many entries a page shows.
+const COUNT: u32 = 50;
+/// How often something is sent where nothing happens.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// What can be asked for, and so stands in the address of a page.
+const ASKED: [&str; 7] = ["type", "outcome", "userName", "subject", "address", "since", "until"];
+
+/// `GET /audit`: the newest entries that the conditions in the address leave, or those before a place.
+pub(super) async fn list(admin: Administrator, parameters: Parameters, pages: Data<Pages>, t: Language) -> PageResult {
+    let parameters = parameters.without_empty();
+    // First the size, then the entries: what is logged in between comes by the live table as well as in the page, and is known by its place.
+    let size = log_size(&pages.database, admin.who.organization_id).await?;
+    let (entries, problem) = match find(&admin, &parameters, &pages).await {
+        Ok(entries) => (entries, None),
+        Err(ApiError::Scim(error)) if error.status == 400 => (Vec::new(), Some(error.detail)),
+        Err(error) => return Err(error.into()),
+    };
+    let asked: Vec<_> = ASKED.iter().map(|name| (*name, parameters.get(name).unwrap_or_default().to_owned())).collect();
+    let query = query(&asked);
+    let is_full = entries.len() == usize::try_from(COUNT).unwrap_or(usize::MAX);
+    let older = entries.last().filter(|_| is_full).map(|last| format!("{PATH}?before={}{query}", last.header.seq));
+    let live = (problem.is_none() && parameters.get("before").is_none()).then(|| {
+        let after = entries.first().map_or(size, |first| first.header.seq.max(size));
+        format!("{PATH}/live?after={after}{query}")
+    });
+    let (frame, rows) = (Frame { admin, path: PATH.to_owned() }, entries.iter().map(|entry| row(entry, t)).collect());
+    let types = EventType::ALL.iter().map(|event_type| (event_type.as_str(), event_text(*event_type, t))).collect();
+    Ok(view::page(StatusCode::OK, &Audit { t, frame, rows, types, asked, problem, older, live }))
+}
+
+async fn find(admin: &Administrator, parameters: &Parameters, pages: &Pages) -> Result<Vec<StoredEntry>, ApiError> {
+    let organization = admin.who.organization_id;
+    let before = parameter(parameters, "before", "a place in the log")?;
+    let wanted = conditions(&pages.database, organization, parameters).await?;
+    let wanted = by_now(&pages.database, organization, wanted).await?;
+    Ok(log_entries(&pages.database, organization, &wanted, Order::NewestFirst { before }, COUNT).await?)
+}
+
+/// What was asked for, to be put behind an address.
+fn query(asked: &[(&str, String)]) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    asked.iter().filter(|(_, value)| !value.is_empty()).for_each(|(name, value)| {
+        query.append_pair(name, value);
+    });
+    let query = query.finish();
+    if query.is_empty() { query } else { format!("&{query}") }
+}
+
+/// A row of the table.
+fn row(entry: &StoredEntry, t: Language) -> Row {
+    let header = &entry.header;
+    let payload: Value = entry.payload.as_ref().and_then(|payload| serde_json::from_str(payload.get()).ok()).unwrap_or_default();
+    Row {
+        seq: header.seq,
+        time: second(header.recorded_at),
+        event: event_text(header.event_type, t),
+        is_refused: header.error.is_some(),
+        detail: header.error.as_ref().map(|error| error.detail.clone()),
+        subject: name(&payload).or_else(|| header.subject_id.map(|id| id.to_string())).unwrap_or_default(),
+        by: header.actor.label.clone().unwrap_or_default(),
+        from: header.actor.address.map(|address| address.to_string()).unwrap_or_default(),
+    }
+}
+
+/// What the thing is called that an entry is about.
+fn name(payload: &Value) -> Option<String> {
+    let places = [
+        "/resource/userName",
+        "/resource/displayName",
+        "/userName",
+        "/token/settings/label",
+        "/settings/label",
+        "/stream/settings/label",
+        "/workspace/name",
+        "/link/name",
+        "/name",
+    ];
+    places.iter().find_map(|place| payload.pointer(place)?.as_str().map(str::to_owned))
+}
+
+/// `GET /audit/events/{seq}`: an entry, with what it changed.
+pub(super) async fn entry(admin: Administrator, seq: Path<String>, pages: Data<Pages>, t: Language) -> PageResult {
+    let organization = admin.who.organization_id;
+    let seq: u64 = seq.parse().ok().filter(|seq| *seq > 0).ok_or(PageError::NotFound)?;
+    let found = log_entries(&pages.database, organization, &[], Order::OldestFirst { after: seq - 1 }, 1).await?;
+    let entry = found.into_iter().find(|entry| entry.header.seq == seq).ok_or(PageError::NotFound)?;
+    let changes = difference(&pages.database, organization, &entry).await?;
+    let payload: Option<Value> = entry.payload.as_ref().and_then(|payload| serde_json::from_str(payload.get()).ok());
+    let written = payload.map(|payload| serde_json::to_string_pretty(&payload).unwrap_or_default());
+    let (frame, row, recorded) = (Frame { admin, path: format!("{PATH}/events/{seq}") }, row(&entry, t), minute(&entry.header.recorded_at));
+    Ok(view::page(
+        StatusCode::OK,
+        &Entry { t, frame, row, recorded, header: entry.header, leaf: entry.leaf.to_string(), changes, payload: written },
+    ))
+}
+
+/// `GET /audit/export`: the log to take away.
+pub(super) async fn export(admin: Administrator, http: HttpRequest, parameters: Parameters, pages: Data<Pages>) -> PageResult {
+    Ok(exported(admin.who.organization_id, &http, &parameters, pages.database.clone()).await?)
+}
+
+/// The table, while it is watched.
+struct Live {
+    pages: Data<Pages>,
+    admin: Administrator,
+    conditions: Vec<Condition>,
+    following: Following,
+    after: u64,
+    t: Language,
+}
+
+/// `GET /audit/live?after=`: rows of the table as Server-Sent Events, as the log grows.
+pub(super) async fn live(admin: Administrator, parameters: Parameters, pages: Data<Pages>, t: Language) -> PageResult {
+    let organization = admin.who.organization_id;
+    let following = pages.followers.follow(organization).ok_or(ApiError::Unavailable("too many follow the logs"))?;
+    let after = parameter(&parameters, "after", "a place in the log").map_err(ApiError::from)?.unwrap_or_default();
+    let conditions = conditions(&pages.database, organization, &parameters).await?;
+    let live = Live { pages, admin, conditions, following, after, t };
+    let rows = stream::try_unfold(live, |mut live| async { Ok::<_, PageError>(live.next().await?.map(|bytes| (bytes, live))) });
+    Ok(HttpResponse::Ok()
+        .content_type("text/event-stream")
+        // A compressor would hold rows back.
+        .insert_header((CONTENT_ENCODING, "identity"))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .streaming(Box::pin(rows)))
+}
+
+impl Live {
+    /// What is sent next; `None` where the process stops, or the session has ended.
+    async fn next(&mut self) -> Result<Option<Bytes>, PageError> {
+        let who = &self.admin.who;
+        loop {
+            if !session_lasts(&self.pages.database, who.organization_id, who.session_id).await? {
+                return Ok(None);
+            }
+            let order = Order::OldestFirst { after: self.after };
+            let entries = log_entries(&self.pages.database, who.organization_id, &self.conditions, order, COUNT).await?;
+            if let Some(last) = entries.last() {
+                self.after = last.header.seq;
+                let rows = entries.iter().rev().map(|entry| row(entry, self.t)).collect();
+                let rows =
+                    Rows { t: self.t, rows }.render().map_err(|error| ApiError::Internal(format!("rows cannot be written: {error}")))?;
+                return Ok(Some(event(self.after, &rows).into()));
+            }
+            match self.following.hear(KEEP_ALIVE).await {
+                Heard::Growth => {}
+                Heard::Nothing => return Ok(Some(Bytes::from_static(b": still here\n\n"))),
+                Heard::Stop => return Ok(None),
+            }
+        }
+    }
+}
+
+/// A text as a Server-Sent Event.
+fn event(id: u64, text: &str) -> String {
+    let lines: String = text.lines().flat_map(|line| ["data: ", line, "\n"]).collect();
+    format!("id: {id}\n{lines}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_was_asked_for_stands_in_the_address() {
+        let asked = [("type", "UserCreated".to_owned()), ("outcome", String::new()), ("userName", "a&b".to_owned())];
+        assert_eq!(query(&asked), "&type=UserCreated&userName=a%26b");
+        assert_eq!(query(&asked[1..2]), "");
+    }
+
+    #[test]
+    fn a_thing_is_called_by_its_name() {
+        assert_eq!(name(&json!({"resource": {"userName": "ada"}})).as_deref(), Some("ada"));
+        assert_eq!(name(&json!({"token": {"settings": {"label": "HR"}}})).as_deref(), Some("HR"));
+        assert_eq!(name(&json!({"at": "now"})), None);
+    }
+
+    #[test]
+    fn every_line_of_an_event_is_data() {
+        assert_eq!(event(7, "<tr>\n</tr>"), "id: 7\ndata: <tr>\ndata: </tr>\n\n");
+    }
+}

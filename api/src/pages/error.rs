@@ -1,0 +1,109 @@
+//! The one place where errors of pages become answers.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, ResponseError};
+
+use super::text::Language;
+use super::view::{self, Failed};
+use crate::error::ApiError;
+use crate::read::ReadError;
+
+/// What can go wrong with a page.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PageError {
+    /// Nobody is signed in, or no longer.
+    #[error("nobody is signed in")]
+    SignedOut,
+    /// The role does not allow it.
+    #[error("the role does not allow it")]
+    Forbidden,
+    /// There is no such page, or what it would show.
+    #[error("there is no such page")]
+    NotFound,
+    /// The form does not come from a page of ours that is still good.
+    #[error("the form is not one of ours, or too old")]
+    Stale,
+    /// The link cannot be used.
+    #[error("the link cannot be used")]
+    BadLink,
+    /// A token with that id was made before: its page was sent again.
+    #[error("the token was generated before")]
+    Repeated,
+    /// What the service says of a call.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+}
+
+impl From<ReadError> for PageError {
+    fn from(error: ReadError) -> Self {
+        Self::Api(error.into())
+    }
+}
+
+impl PageError {
+    /// What the page says.
+    fn told(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::SignedOut => ("signed-out-title", "signed-out"),
+            Self::Forbidden => ("forbidden-title", "forbidden"),
+            Self::NotFound => ("not-found-title", "not-found"),
+            Self::Stale => ("stale-title", "stale"),
+            Self::BadLink => ("bad-link-title", "bad-link"),
+            Self::Repeated => ("repeated-title", "repeated"),
+            Self::Api(_) => ("failed-title", "failed"),
+        }
+    }
+
+    /// The page.
+    pub(super) fn page(&self, language: Language) -> HttpResponse {
+        let (title, text) = self.told();
+        let detail = match self {
+            Self::Api(ApiError::Scim(error)) => error.detail.clone(),
+            _ => String::new(),
+        };
+        view::page(self.status_code(), &Failed { t: language, title: language.get(title), text: language.get(text), detail })
+    }
+}
+
+impl ResponseError for PageError {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::SignedOut => StatusCode::UNAUTHORIZED,
+            Self::Forbidden | Self::Stale | Self::BadLink => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Repeated => StatusCode::CONFLICT,
+            Self::Api(error) => error.status_code(),
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        if let Self::Api(error) = self {
+            tracing::warn!(%error, "a page could not be served");
+        }
+        self.page(Language::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_has_a_text_in_every_language() {
+        let api = PageError::Api(ApiError::WrongPlace);
+        for error in [
+            PageError::SignedOut,
+            PageError::Forbidden,
+            PageError::NotFound,
+            PageError::Stale,
+            PageError::BadLink,
+            PageError::Repeated,
+            api,
+        ] {
+            let (title, text) = error.told();
+            for language in Language::ALL {
+                assert!(language.get(title) != title && language.get(text) != text, "{error:?}");
+            }
+        }
+    }
+}

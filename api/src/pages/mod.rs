@@ -1,0 +1,113 @@
+//! The pages: what administrators do with a browser. Rendered here, with a little htmx; whatever they change is asked for like everything else, as an event.
+
+mod assets;
+mod audit;
+mod error;
+mod form;
+mod frame;
+mod scim;
+mod session;
+mod sign_in;
+mod text;
+mod view;
+
+pub(crate) use session::Seal;
+
+use actix_web::http::header::{LOCATION, USER_AGENT};
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use rollcall_events::actor::Actor;
+use rollcall_events::request::SettingsRequested;
+use std::net::IpAddr;
+
+use crate::auth::Door;
+use crate::desk::{Answer, Desk};
+use crate::error::ApiError;
+use crate::read::{Database, Followers};
+use crate::scim::{Base, Prefer};
+use error::PageError;
+use session::Administrator;
+
+type PageResult = Result<HttpResponse, PageError>;
+
+/// What the pages need.
+pub(crate) struct Pages {
+    pub(crate) database: Data<Database>,
+    pub(crate) desk: Data<Desk>,
+    pub(crate) door: Data<Door>,
+    pub(crate) base: Data<Base>,
+    pub(crate) followers: Data<Followers>,
+    pub(crate) seal: Seal,
+    /// The address that browsers reach the service by.
+    pub(crate) public_url: String,
+    /// Whether that is https.
+    pub(crate) is_secure: bool,
+}
+
+impl Pages {
+    /// The name of the session's cookie: one with the prefix is taken from nobody but this host (RFC 6265bis section 4.1.3).
+    fn cookie_name(&self) -> &'static str {
+        if self.is_secure { "__Host-rollcall" } else { "rollcall" }
+    }
+
+    /// The address of a page.
+    fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.public_url)
+    }
+
+    /// The address that identity providers are given.
+    fn endpoint(&self) -> String {
+        self.base.as_str().to_owned()
+    }
+
+    /// Where a request comes from, and with what.
+    fn caller(&self, request: &HttpRequest) -> (Option<IpAddr>, Option<String>) {
+        let address = self.door.proxies.counting(request.peer_addr().map(|peer| peer.ip()), request.headers());
+        let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok()).map(Actor::user_agent);
+        (address, user_agent)
+    }
+
+    /// Has a change of settings made; returns once it is.
+    async fn ask(&self, admin: &Administrator, change: SettingsRequested) -> Result<(), PageError> {
+        match self.desk.submit(&admin.asks(change), &Prefer::default()).await? {
+            Answer::Applied(_) => Ok(()),
+            Answer::Accepted(_) => Err(ApiError::Unavailable("the outcome of a change of settings").into()),
+        }
+    }
+}
+
+/// The routes.
+pub(crate) fn routes(config: &mut ServiceConfig) {
+    config.route("/assets/{version}/{name}", web::get().to(assets::serve));
+    let pages = web::scope("")
+        .wrap(from_fn(frame::frame))
+        .wrap(Compress::default())
+        .route("/", web::get().to(home))
+        .route("/sign-in", web::get().to(sign_in::ask))
+        .route("/sign-in", web::post().to(sign_in::sign_in))
+        .route("/sign-out", web::post().to(sign_in::sign_out))
+        .route("/language", web::post().to(sign_in::language))
+        .route("/audit", web::get().to(audit::list))
+        .route("/audit/live", web::get().to(audit::live))
+        .route("/audit/export", web::get().to(audit::export))
+        .route("/audit/events/{seq}", web::get().to(audit::entry))
+        .route("/settings/scim", web::get().to(scim::show))
+        .route("/settings/scim/check", web::post().to(scim::check))
+        .route("/settings/scim/address", web::post().to(scim::address))
+        .route("/settings/scim/tokens", web::post().to(scim::generate))
+        .route("/settings/scim/tokens/{id}", web::get().to(scim::edit))
+        .route("/settings/scim/tokens/{id}", web::post().to(scim::change))
+        .route("/settings/scim/tokens/{id}/revoke", web::get().to(scim::ask_revoke))
+        .route("/settings/scim/tokens/{id}/revoke", web::post().to(scim::revoke))
+        .route("/settings/scim/tokens/{id}/reset", web::get().to(scim::ask_reset))
+        .route("/settings/scim/tokens/{id}/reset", web::post().to(scim::reset))
+        .route("/settings/scim/guides/{provider}", web::get().to(scim::guide));
+    config.service(pages);
+}
+
+/// `GET /`: where whoever is signed in begins.
+async fn home(admin: Administrator, pages: Data<Pages>) -> PageResult {
+    let path = if admin.may_administer() { scim::PATH } else { audit::PATH };
+    Ok(HttpResponse::SeeOther().insert_header((LOCATION, pages.address(path))).finish())
+}

@@ -1,0 +1,215 @@
+//! Settings > SCIM provisioning: tokens are generated, listed, changed, reset and revoked here.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::LOCATION;
+use actix_web::web::{Data, Form, Path};
+use rollcall_events::request::{SettingsRequested, TokenSettings};
+use rollcall_events::token::Token;
+use rollcall_events::{Timestamp, TokenId};
+use serde::Deserialize;
+use std::net::IpAddr;
+
+use super::error::PageError;
+use super::form::{Problems, TokenForm};
+use super::session::Administrator;
+use super::sign_in::Bare;
+use super::text::Language;
+use super::view::{self, Address, Check, Confirm, Edit, Frame, Generated, Guide, Scim, minute};
+use super::{PageResult, Pages};
+use crate::error::ApiError;
+use crate::read::{ListedToken, find_token, list_tokens, named_workspaces};
+
+/// The path of this page.
+pub(super) const PATH: &str = "/settings/scim";
+
+/// `GET /settings/scim`.
+pub(super) async fn show(admin: Administrator, pages: Data<Pages>, t: Language) -> PageResult {
+    admin.must_administer()?;
+    let form = TokenForm { id: TokenId::generate().to_string(), dialect: "standard".to_owned(), ..TokenForm::default() };
+    page(admin, &pages, t, form, Problems::default(), StatusCode::OK).await
+}
+
+async fn page(admin: Administrator, pages: &Pages, t: Language, form: TokenForm, problems: Problems, status: StatusCode) -> PageResult {
+    let organization = admin.who.organization_id;
+    let (tokens, workspaces) = (list_tokens(&pages.database, organization).await?, named_workspaces(&pages.database, organization).await?);
+    let (frame, endpoint, now) = (Frame { admin, path: PATH.to_owned() }, pages.endpoint(), Timestamp::now());
+    Ok(view::page(status, &Scim { t, frame, endpoint, tokens, workspaces, form, problems, now }))
+}
+
+/// `POST /settings/scim/check`: what is wrong with what has been typed so far, and whether the button may be pressed.
+pub(super) async fn check(admin: Administrator, form: Form<TokenForm>, pages: Data<Pages>, t: Language) -> PageResult {
+    admin.must_administer()?;
+    let workspaces = named_workspaces(&pages.database, admin.who.organization_id).await?;
+    let problems = form.read(&workspaces, Timestamp::now(), t).err();
+    let is_good = problems.is_none();
+    // What nobody has typed yet is not wrong, only missing.
+    let typed = [("label", &form.label), ("origin", &form.origin), ("allow", &form.allow), ("expires", &form.expires)];
+    let touched = typed.into_iter().filter(|(_, value)| !value.is_empty()).map(|(field, _)| field).collect();
+    Ok(view::page(StatusCode::OK, &Check { t, problems: problems.unwrap_or_default(), touched, is_good }))
+}
+
+/// What is typed to test an address, with the form that it would count for.
+#[derive(Debug, Deserialize)]
+pub(super) struct Tested {
+    #[serde(default)]
+    allow: String,
+    address: String,
+}
+
+/// `POST /settings/scim/address`: whether an address would be let in, and why.
+pub(super) async fn address(admin: Administrator, tested: Form<Tested>, t: Language) -> PageResult {
+    admin.must_administer()?;
+    let list = TokenForm { allow: tested.allow.clone(), ..TokenForm::default() }.read_allow(t);
+    let (is_good, text) = match (tested.address.trim().parse::<IpAddr>(), list) {
+        (Err(_), _) => (false, t.with("address-malformed", "address", tested.address.trim())),
+        (Ok(_), Err(problem)) => (false, problem),
+        (Ok(address), Ok(None)) => (true, t.with("address-any", "address", address)),
+        (Ok(address), Ok(Some(list))) if list.contains(address) => (true, t.with("address-listed", "address", address)),
+        (Ok(address), Ok(Some(_))) => (false, t.with("address-not-listed", "address", address)),
+    };
+    Ok(view::page(StatusCode::OK, &Address { is_good, text }))
+}
+
+/// `POST /settings/scim/tokens`: generates a token and shows it, this once.
+pub(super) async fn generate(admin: Administrator, form: Form<TokenForm>, pages: Data<Pages>, t: Language) -> PageResult {
+    admin.must_administer()?;
+    admin.check(&form.csrf)?;
+    let token_id = form.token_id().ok_or(PageError::Stale)?;
+    let workspaces = named_workspaces(&pages.database, admin.who.organization_id).await?;
+    match form.read(&workspaces, Timestamp::now(), t) {
+        Ok(settings) => {
+            let token = issue(&admin, &pages, token_id, settings.clone()).await?;
+            Ok(generated(admin, &pages, t, &token, &settings, None))
+        }
+        Err(problems) => page(admin, &pages, t, form.into_inner(), problems, StatusCode::UNPROCESSABLE_ENTITY).await,
+    }
+}
+
+async fn issue(admin: &Administrator, pages: &Pages, token_id: TokenId, settings: TokenSettings) -> Result<Token, PageError> {
+    if find_token(&pages.database, admin.who.organization_id, token_id).await?.is_some() {
+        return Err(PageError::Repeated);
+    }
+    let token = Token::generate().map_err(|error| ApiError::Internal(format!("no random bytes: {error}")))?;
+    pages.ask(admin, SettingsRequested::IssueToken { token_id, digest: token.digest(), settings }).await?;
+    Ok(token)
+}
+
+fn generated(
+    admin: Administrator,
+    pages: &Pages,
+    t: Language,
+    token: &Token,
+    settings: &TokenSettings,
+    overlap: Option<String>,
+) -> HttpResponse {
+    let origin = settings.origin_required.then(|| settings.service_origin.to_string());
+    let (frame, endpoint) = (Frame { admin, path: PATH.to_owned() }, pages.endpoint());
+    let (token, label) = (token.reveal().to_owned(), settings.label.clone());
+    view::page(StatusCode::OK, &Generated { t, frame, endpoint, token, label, origin, overlap })
+}
+
+async fn wanted(admin: &Administrator, pages: &Pages, id: &str) -> Result<ListedToken, PageError> {
+    admin.must_administer()?;
+    let id = id.parse().map_err(|_| PageError::NotFound)?;
+    let token = find_token(&pages.database, admin.who.organization_id, id).await?;
+    token.filter(|token| token.revoked_at.is_none()).ok_or(PageError::NotFound)
+}
+
+/// `GET /settings/scim/tokens/{id}`: a token to be changed.
+pub(super) async fn edit(admin: Administrator, id: Path<String>, pages: Data<Pages>, t: Language) -> PageResult {
+    let token = wanted(&admin, &pages, &id).await?;
+    editing(admin, &pages, t, token.id, TokenForm::of(&token.settings), Problems::default(), StatusCode::OK).await
+}
+
+async fn editing(
+    admin: Administrator,
+    pages: &Pages,
+    t: Language,
+    id: TokenId,
+    form: TokenForm,
+    problems: Problems,
+    status: StatusCode,
+) -> PageResult {
+    let workspaces = named_workspaces(&pages.database, admin.who.organization_id).await?;
+    let frame = Frame { admin, path: format!("{PATH}/tokens/{id}") };
+    Ok(view::page(status, &Edit { t, frame, id, workspaces, form, problems }))
+}
+
+/// `POST /settings/scim/tokens/{id}`: changes it.
+pub(super) async fn change(admin: Administrator, id: Path<String>, form: Form<TokenForm>, pages: Data<Pages>, t: Language) -> PageResult {
+    admin.check(&form.csrf)?;
+    let token = wanted(&admin, &pages, &id).await?;
+    let workspaces = named_workspaces(&pages.database, admin.who.organization_id).await?;
+    match form.read(&workspaces, Timestamp::now(), t) {
+        Ok(settings) => {
+            pages.ask(&admin, SettingsRequested::ChangeToken { token_id: token.id, settings }).await?;
+            Ok(back(&pages))
+        }
+        Err(problems) => editing(admin, &pages, t, token.id, form.into_inner(), problems, StatusCode::UNPROCESSABLE_ENTITY).await,
+    }
+}
+
+/// `GET /settings/scim/tokens/{id}/revoke`: asks once.
+pub(super) async fn ask_revoke(admin: Administrator, id: Path<String>, pages: Data<Pages>, t: Language) -> PageResult {
+    let token = wanted(&admin, &pages, &id).await?;
+    let frame = Frame { admin, path: format!("{PATH}/tokens/{}/revoke", token.id) };
+    Ok(view::page(StatusCode::OK, &Confirm { t, frame, token, reset: None }))
+}
+
+/// `POST /settings/scim/tokens/{id}/revoke`.
+pub(super) async fn revoke(admin: Administrator, id: Path<String>, form: Form<Bare>, pages: Data<Pages>) -> PageResult {
+    admin.check(&form.csrf)?;
+    let token = wanted(&admin, &pages, &id).await?;
+    pages.ask(&admin, SettingsRequested::RevokeToken { token_id: token.id }).await?;
+    Ok(back(&pages))
+}
+
+/// `GET /settings/scim/tokens/{id}/reset`: asks once, and for how long the old token shall be good as well.
+pub(super) async fn ask_reset(admin: Administrator, id: Path<String>, pages: Data<Pages>, t: Language) -> PageResult {
+    let token = wanted(&admin, &pages, &id).await?;
+    let frame = Frame { admin, path: format!("{PATH}/tokens/{}/reset", token.id) };
+    Ok(view::page(StatusCode::OK, &Confirm { t, frame, token, reset: Some(TokenId::generate()) }))
+}
+
+/// What a reset asks for.
+#[derive(Debug, Deserialize)]
+pub(super) struct Reset {
+    csrf: String,
+    /// The id of the new token.
+    id: String,
+    /// For how many hours the old one is good as well.
+    overlap_hours: u16,
+}
+
+/// `POST /settings/scim/tokens/{id}/reset`: a new token in place of an old one, which ends at once or after an overlap.
+pub(super) async fn reset(admin: Administrator, id: Path<String>, form: Form<Reset>, pages: Data<Pages>, t: Language) -> PageResult {
+    admin.check(&form.csrf)?;
+    let old = wanted(&admin, &pages, &id).await?;
+    let new = form.id.parse().map_err(|_| PageError::Stale)?;
+    let token = issue(&admin, &pages, new, old.settings.clone()).await?;
+    let end = Timestamp::now().after_seconds(u32::from(form.overlap_hours.min(24 * 30)) * 3600);
+    let overlap = if form.overlap_hours == 0 {
+        pages.ask(&admin, SettingsRequested::RevokeToken { token_id: old.id }).await?;
+        None
+    } else {
+        // Never for longer than it would have lasted by itself.
+        let expires_at = Some(old.settings.expires_at.map_or(end, |at| at.min(end)));
+        let settings = TokenSettings { expires_at, ..old.settings.clone() };
+        pages.ask(&admin, SettingsRequested::ChangeToken { token_id: old.id, settings }).await?;
+        expires_at.as_ref().map(minute)
+    };
+    Ok(generated(admin, &pages, t, &token, &old.settings, overlap))
+}
+
+/// `GET /settings/scim/guides/{provider}`: how to set up an identity provider.
+pub(super) async fn guide(admin: Administrator, provider: Path<String>, pages: Data<Pages>, t: Language) -> PageResult {
+    admin.must_administer()?;
+    let provider = ["okta", "entra"].into_iter().find(|known| *known == provider.as_str()).ok_or(PageError::NotFound)?;
+    let frame = Frame { admin, path: format!("{PATH}/guides/{provider}") };
+    Ok(view::page(StatusCode::OK, &Guide { t, frame, provider, endpoint: pages.endpoint() }))
+}
+
+fn back(pages: &Pages) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((LOCATION, pages.address(PATH))).finish()
+}

@@ -1,0 +1,229 @@
+//! What the pages show: one type for each template in `api/templates`.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use askama::Template;
+use rollcall_events::log::{EventType, Header};
+use rollcall_events::{Timestamp, TokenId, WorkspaceId};
+
+use super::form::{Problems, TokenForm};
+use super::session::{Administrator, role_text};
+use super::text::Language;
+use crate::audit::Change;
+use crate::read::{ListedToken, Who};
+
+/// Writes a page.
+pub(super) fn page(status: StatusCode, template: &impl Template) -> HttpResponse {
+    match template.render() {
+        Ok(page) => HttpResponse::build(status).content_type("text/html; charset=utf-8").body(page),
+        Err(error) => {
+            tracing::error!(%error, "a page cannot be written");
+            HttpResponse::InternalServerError().finish()
+        }
+    }
+}
+
+/// What is around every page of somebody who is signed in.
+pub(super) struct Frame {
+    pub(super) admin: Administrator,
+    /// The path, for the language switch and the navigation.
+    pub(super) path: String,
+}
+
+impl Frame {
+    /// Whether a place of the navigation is where this page is.
+    fn is_in(&self, place: &str) -> bool {
+        self.path.starts_with(place)
+    }
+
+    fn role(&self) -> &'static str {
+        role_text(self.admin.who.role)
+    }
+}
+
+/// A page for nobody in particular that says what went wrong.
+#[derive(Template)]
+#[template(path = "failed.html")]
+pub(super) struct Failed {
+    pub(super) t: Language,
+    pub(super) title: String,
+    pub(super) text: String,
+    pub(super) detail: String,
+}
+
+/// The page that a sign-in link leads to.
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+pub(super) struct SignIn {
+    pub(super) t: Language,
+    pub(super) who: Who,
+    pub(super) link: String,
+}
+
+impl SignIn {
+    fn role(&self) -> &'static str {
+        role_text(self.who.role)
+    }
+}
+
+/// Settings > SCIM provisioning.
+#[derive(Template)]
+#[template(path = "scim.html")]
+pub(super) struct Scim {
+    pub(super) t: Language,
+    pub(super) frame: Frame,
+    pub(super) endpoint: String,
+    pub(super) tokens: Vec<ListedToken>,
+    pub(super) workspaces: Vec<(WorkspaceId, String)>,
+    pub(super) form: TokenForm,
+    pub(super) problems: Problems,
+    pub(super) now: Timestamp,
+}
+
+/// What is wrong with the form, and the button, as it is typed.
+#[derive(Template)]
+#[template(path = "check.html")]
+pub(super) struct Check {
+    pub(super) t: Language,
+    pub(super) problems: Problems,
+    /// Fields that somebody has been in.
+    pub(super) touched: Vec<&'static str>,
+    pub(super) is_good: bool,
+}
+
+/// Whether an address would be let in.
+#[derive(Template)]
+#[template(path = "address.html")]
+pub(super) struct Address {
+    pub(super) is_good: bool,
+    pub(super) text: String,
+}
+
+/// A token, shown this once.
+#[derive(Template)]
+#[template(path = "token.html")]
+pub(super) struct Generated {
+    pub(super) t: Language,
+    pub(super) frame: Frame,
+    pub(super) endpoint: String,
+    pub(super) token: String,
+    pub(super) label: String,
+    pub(super) origin: Option<String>,
+    /// Until when the token that it replaces can be used as well, if it replaces one.
+    pub(super) overlap: Option<String>,
+}
+
+/// A form that changes a token.
+#[derive(Template)]
+#[template(path = "edit.html")]
+pub(super) struct Edit {
+    pub(super) t: Language,
+    pub(super) frame: Frame,
+    pub(super) id: TokenId,
+    pub(super) workspaces: Vec<(WorkspaceId, String)>,
+    pub(super) form: TokenForm,
+    pub(super) problems: Problems,
+}
+
+/// A question before something that cannot be taken back.
+#[derive(Template)]
+#[template(path = "confirm.html")]
+pub(super) struct Confirm {
+    pub(super) t: Language,
+    pub(super) frame: Frame,
+    pub(super) token: ListedToken,
+    /// The id of the token that takes its place, where it is to be reset.
+    pub(super) reset: Option<TokenId>,
+}
+
+/// How to set up an identity provider.
+#[derive(Template)]
+#[template(path = "guide.html")]
+pub(super) struct Guide {
+    pub(super) t: Language,
+    pub(super) frame: Frame,
+    pub(super) provider: &'static str,
+    pub(super) endpoint: String,
+}
+
+/// A row of the log's table.
+pub(super) struct Row {
+    pub(super) seq: u64,
+    pub(super) time: String,
+    pub(super) event: String,
+    pub(super) is_refused: bool,
+    pub(super) detail: Option<String>,
+    /// What the thing is called that it is about.
+    pub(super) subject: String,
+    pub(super) by: String,
+    pub(super) from: String,
+}
+
+/// The log.
+#[derive(Template)]
+#[template(path = "audit.html")]
+pub(super) struct Audit {
+    pub(super) t: Language,
+    pub(super) frame: Frame,
+    pub(super) rows: Vec<Row>,
+    /// Every type, with its name for people.
+    pub(super) types: Vec<(&'static str, String)>,
+    /// What was asked for, by the names of the parameters.
+    pub(super) asked: Vec<(&'static str, String)>,
+    pub(super) problem: Option<String>,
+    /// Where older entries are.
+    pub(super) older: Option<String>,
+    /// Where newer ones come from as they are logged.
+    pub(super) live: Option<String>,
+}
+
+/// Rows alone, for a table that is there.
+#[derive(Template)]
+#[template(path = "rows.html")]
+pub(super) struct Rows {
+    pub(super) t: Language,
+    pub(super) rows: Vec<Row>,
+}
+
+/// An entry of the log.
+#[derive(Template)]
+#[template(path = "entry.html")]
+pub(super) struct Entry {
+    pub(super) t: Language,
+    pub(super) frame: Frame,
+    pub(super) row: Row,
+    pub(super) recorded: String,
+    pub(super) header: Header,
+    pub(super) leaf: String,
+    pub(super) changes: Vec<Change>,
+    /// The facts, written to be read; `None` where they were erased.
+    pub(super) payload: Option<String>,
+}
+
+/// What happened, for people.
+pub(super) fn event_text(event_type: EventType, t: Language) -> String {
+    t.get(&format!("event-{event_type}"))
+}
+
+/// The state of a token, as a text of the pages and a class of the stylesheet.
+pub(super) fn state(token: &ListedToken, now: Timestamp) -> (&'static str, &'static str) {
+    match (token.revoked_at, token.settings.expires_at) {
+        (Some(_), _) => ("state-revoked", "off"),
+        (None, Some(at)) if at <= now => ("state-expired", "off"),
+        (None, Some(at)) if at <= now.after_seconds(30 * 24 * 60 * 60) => ("state-ending", "soon"),
+        (None, _) => ("state-active", "on"),
+    }
+}
+
+/// A time for people: to the minute, in UTC.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "templates hand references over")]
+pub(super) fn minute(time: &Timestamp) -> String {
+    let text = time.to_string();
+    format!("{} {} UTC", text.get(..10).unwrap_or_default(), text.get(11..16).unwrap_or_default())
+}
+
+/// A time for people: to the second, in UTC.
+pub(super) fn second(time: Timestamp) -> String {
+    let text = time.to_string();
+    format!("{} {}", text.get(..10).unwrap_or_default(), text.get(11..19).unwrap_or_default())
+}

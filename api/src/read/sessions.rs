@@ -1,0 +1,71 @@
+//! Administrators' sessions, and the links that they begin with.
+
+use rollcall_events::session::Role;
+use rollcall_events::token::TokenDigest;
+use rollcall_events::{OrganizationId, SessionId, Timestamp};
+use tokio_postgres::Row;
+
+use super::{Database, ReadError};
+
+const LINK: &str = "
+    SELECT s.organization_id, s.id, s.name, s.role, o.name AS organization, s.link_expires_at, s.signed_in_at IS NOT NULL OR s.ended_at IS NOT NULL AS is_used
+    FROM admin_sessions s JOIN organizations o ON o.id = s.organization_id WHERE s.link_digest = $1";
+
+const SESSION: &str = "
+    SELECT s.organization_id, s.id, s.name, s.role, o.name AS organization, s.signed_in_at
+    FROM admin_sessions s JOIN organizations o ON o.id = s.organization_id WHERE s.digest = $1 AND s.ended_at IS NULL";
+
+const LASTS: &str = "
+    SELECT ended_at IS NULL AND signed_in_at > now() - interval '12 hours' FROM admin_sessions WHERE organization_id = $1 AND id = $2";
+
+/// Who signs in, or has.
+#[derive(Debug, Clone)]
+pub(crate) struct Who {
+    pub(crate) organization_id: OrganizationId,
+    pub(crate) organization: String,
+    pub(crate) session_id: SessionId,
+    pub(crate) name: String,
+    pub(crate) role: Role,
+}
+
+/// A link.
+pub(crate) struct FoundLink {
+    pub(crate) who: Who,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) is_used: bool,
+}
+
+/// A session that has not been ended.
+pub(crate) struct FoundSession {
+    pub(crate) who: Who,
+    pub(crate) signed_in_at: Timestamp,
+}
+
+/// The link that holds a secret.
+pub(crate) async fn find_link(database: &Database, digest: &TokenDigest) -> Result<Option<FoundLink>, ReadError> {
+    let Some(row) = database.query_opt(LINK, &[&digest.as_bytes()]).await? else { return Ok(None) };
+    Ok(Some(FoundLink { who: who(&row)?, expires_at: row.try_get("link_expires_at")?, is_used: row.try_get("is_used")? }))
+}
+
+/// The session of whoever holds a secret.
+pub(crate) async fn find_session(database: &Database, digest: &TokenDigest) -> Result<Option<FoundSession>, ReadError> {
+    let Some(row) = database.query_opt(SESSION, &[&digest.as_bytes()]).await? else { return Ok(None) };
+    Ok(Some(FoundSession { who: who(&row)?, signed_in_at: row.try_get("signed_in_at")? }))
+}
+
+/// Whether a session goes on, for whoever stays connected.
+pub(crate) async fn session_lasts(database: &Database, organization: OrganizationId, id: SessionId) -> Result<bool, ReadError> {
+    let row = database.query_opt(LASTS, &[&organization, &id]).await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(false))
+}
+
+fn who(row: &Row) -> Result<Who, ReadError> {
+    let role: &str = row.try_get("role")?;
+    Ok(Who {
+        organization_id: row.try_get("organization_id")?,
+        organization: row.try_get("organization")?,
+        session_id: row.try_get("id")?,
+        name: row.try_get("name")?,
+        role: role.parse().map_err(|error| ReadError::Malformed(format!("a stored session: {error}")))?,
+    })
+}

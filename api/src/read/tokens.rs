@@ -1,0 +1,79 @@
+//! SCIM tokens, as the settings page lists them: never with anything of their secrets.
+
+use rollcall_events::request::TokenSettings;
+use rollcall_events::{OrganizationId, Timestamp, TokenId};
+use tokio_postgres::Row;
+
+use super::{Database, ReadError};
+
+/// Tokens with who made them and what was done with them last, by the log.
+macro_rules! tokens {
+    ($where:literal) => {
+        concat!(
+            "SELECT t.id, t.label, t.default_workspace_id, w.name AS workspace, t.service_origin, t.origin_required, t.allow_list, t.dialect,
+                t.created_at, t.expires_at, t.revoked_at, i.actor ->> 'label' AS created_by, u.recorded_at AS used_at, u.actor ->> 'address' AS used_from
+            FROM scim_tokens t
+            JOIN workspaces w ON w.organization_id = t.organization_id AND w.id = t.default_workspace_id
+            LEFT JOIN LATERAL (
+                SELECT actor FROM events e WHERE e.organization_id = $1 AND e.subject_id = t.id AND e.type = 'TokenIssued' ORDER BY seq LIMIT 1
+            ) i ON true
+            LEFT JOIN LATERAL (
+                SELECT recorded_at, actor FROM events e
+                WHERE e.organization_id = $1 AND e.actor ->> 'token_id' = t.id::text AND e.type <> 'AccessDenied' ORDER BY seq DESC LIMIT 1
+            ) u ON true
+            WHERE t.organization_id = $1 ",
+            $where
+        )
+    };
+}
+
+/// Those in force first, and the newest of them.
+const LIST: &str = tokens!("ORDER BY t.revoked_at IS NOT NULL, t.created_at DESC, t.id LIMIT 500");
+const FIND: &str = tokens!("AND t.id = $2");
+
+/// A token.
+#[derive(Debug, Clone)]
+pub(crate) struct ListedToken {
+    pub(crate) id: TokenId,
+    pub(crate) settings: TokenSettings,
+    pub(crate) workspace: String,
+    pub(crate) created_at: Timestamp,
+    pub(crate) created_by: Option<String>,
+    pub(crate) revoked_at: Option<Timestamp>,
+    pub(crate) used_at: Option<Timestamp>,
+    pub(crate) used_from: Option<String>,
+}
+
+/// An organisation's tokens, up to five hundred.
+pub(crate) async fn list_tokens(database: &Database, organization: OrganizationId) -> Result<Vec<ListedToken>, ReadError> {
+    database.query(LIST, &[&organization]).await?.iter().map(listed).collect()
+}
+
+/// One of them.
+pub(crate) async fn find_token(database: &Database, organization: OrganizationId, id: TokenId) -> Result<Option<ListedToken>, ReadError> {
+    database.query_opt(FIND, &[&organization, &id]).await?.as_ref().map(listed).transpose()
+}
+
+fn listed(row: &Row) -> Result<ListedToken, ReadError> {
+    let malformed = |error: &dyn std::fmt::Display| ReadError::Malformed(format!("a stored token: {error}"));
+    let (origin, dialect): (&str, &str) = (row.try_get("service_origin")?, row.try_get("dialect")?);
+    let allow_list: Option<&str> = row.try_get("allow_list")?;
+    Ok(ListedToken {
+        id: row.try_get("id")?,
+        settings: TokenSettings {
+            label: row.try_get("label")?,
+            default_workspace: row.try_get("default_workspace_id")?,
+            service_origin: origin.parse().map_err(|error| malformed(&error))?,
+            origin_required: row.try_get("origin_required")?,
+            allow_list: allow_list.map(str::parse).transpose().map_err(|error| malformed(&error))?,
+            dialect: dialect.parse().map_err(|error: String| malformed(&error))?,
+            expires_at: row.try_get("expires_at")?,
+        },
+        workspace: row.try_get("workspace")?,
+        created_at: row.try_get("created_at")?,
+        created_by: row.try_get("created_by")?,
+        revoked_at: row.try_get("revoked_at")?,
+        used_at: row.try_get("used_at")?,
+        used_from: row.try_get("used_from")?,
+    })
+}

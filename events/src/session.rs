@@ -1,0 +1,52 @@
+//! Administrators, and how they sign in.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// What somebody may do on the pages of an organisation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Everything.
+    Owner,
+    /// Everything but what only owners may.
+    Administrator,
+    /// Read the log.
+    Auditor,
+}
+
+/// A text that is not a role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a role is owner, administrator or auditor")]
+pub struct UnknownRole;
+
+impl Role {
+    /// Whether it may change settings.
+    pub fn may_administer(self) -> bool {
+        matches!(self, Self::Owner | Self::Administrator)
+    }
+
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Administrator => "administrator",
+            Self::Auditor => "auditor",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Role {
+    type Err = UnknownRole;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRole> {
+        [Self::Owner, Self::Administrator, Self::Auditor].into_iter().find(|role| role.as_str() == text).ok_or(UnknownRole)
+    }
+}

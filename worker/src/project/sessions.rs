@@ -1,0 +1,63 @@
+//! Administrators' sessions.
+
+use futures_util::try_join;
+use rollcall_events::token::TokenDigest;
+use rollcall_events::{OrganizationId, SessionId, Timestamp};
+use std::collections::BTreeMap;
+
+use super::Key;
+use crate::decide::SignInLink;
+use crate::store::{Store, StoreError};
+
+/// Every statement of this room, to be prepared.
+pub(crate) const STATEMENTS: &[&str] = &[PUT_LINKS, SIGN_IN, SIGN_OUT];
+
+const PUT_LINKS: &str = "
+    INSERT INTO admin_sessions (organization_id, id, name, role, link_digest, link_expires_at, created_at)
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::bytea[], $6::timestamptz[], $7::timestamptz[])";
+
+const SIGN_IN: &str = "
+    UPDATE admin_sessions s SET digest = k.digest, signed_in_at = k.at
+    FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::timestamptz[]) AS k (organization_id, id, digest, at)
+    WHERE s.organization_id = k.organization_id AND s.id = k.id";
+
+const SIGN_OUT: &str = "
+    UPDATE admin_sessions s SET ended_at = k.at FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS k (organization_id, id, at)
+    WHERE s.organization_id = k.organization_id AND s.id = k.id";
+
+/// What a batch does to sessions.
+#[derive(Default)]
+pub(super) struct Sessions {
+    pub(super) links: Vec<(OrganizationId, SignInLink)>,
+    pub(super) signed_in: BTreeMap<Key<SessionId>, (TokenDigest, Timestamp)>,
+    pub(super) signed_out: BTreeMap<Key<SessionId>, Timestamp>,
+}
+
+impl Sessions {
+    /// Writes everything, in this order.
+    pub(super) async fn write(&self, store: &Store) -> Result<(), StoreError> {
+        try_join!(self.put_links(store), self.sign_in(store), self.sign_out(store)).map(|_| ())
+    }
+
+    async fn put_links(&self, store: &Store) -> Result<(), StoreError> {
+        let (organizations, ids): (Vec<_>, Vec<_>) = self.links.iter().map(|(organization, link)| (*organization, link.id)).unzip();
+        let names: Vec<_> = self.links.iter().map(|row| row.1.name.as_str()).collect();
+        let roles: Vec<_> = self.links.iter().map(|row| row.1.role.as_str()).collect();
+        let digests: Vec<_> = self.links.iter().map(|row| row.1.digest.as_bytes()).collect();
+        let (expires, created): (Vec<_>, Vec<_>) = self.links.iter().map(|row| (row.1.expires_at, row.1.created_at)).unzip();
+        store.query_if(!ids.is_empty(), PUT_LINKS, &[&organizations, &ids, &names, &roles, &digests, &expires, &created]).await.map(|_| ())
+    }
+
+    async fn sign_in(&self, store: &Store) -> Result<(), StoreError> {
+        let (organizations, ids): (Vec<_>, Vec<_>) = self.signed_in.keys().copied().unzip();
+        let digests: Vec<_> = self.signed_in.values().map(|row| row.0.as_bytes()).collect();
+        let times: Vec<_> = self.signed_in.values().map(|row| row.1).collect();
+        store.query_if(!ids.is_empty(), SIGN_IN, &[&organizations, &ids, &digests, &times]).await.map(|_| ())
+    }
+
+    async fn sign_out(&self, store: &Store) -> Result<(), StoreError> {
+        let (organizations, ids): (Vec<_>, Vec<_>) = self.signed_out.keys().copied().unzip();
+        let times: Vec<_> = self.signed_out.values().copied().collect();
+        store.query_if(!ids.is_empty(), SIGN_OUT, &[&organizations, &ids, &times]).await.map(|_| ())
+    }
+}
