@@ -171,6 +171,10 @@ commitment = Commitment
 payload = The whole content
 erased = The content was erased; the hashes still hold.
 
+erase-title = Erase this person?
+erase-text = Everything that the log holds about this deleted user is erased, and nothing brings it back. That it happened stays, and every proof still holds.
+erase-do = Erase the data
+
 event-UserCreated = User created
 event-UserUpdated = User changed
 event-UserDeactivated = User deactivated

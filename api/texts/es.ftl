@@ -171,6 +171,10 @@ commitment = Compromiso
 payload = El contenido completo
 erased = El contenido se borró; los hashes siguen siendo válidos.
 
+erase-title = ¿Borrar a esta persona?
+erase-text = Se borra todo lo que el registro guarda sobre este usuario eliminado, y nada lo recupera. Queda que ocurrió, y todas las pruebas siguen siendo válidas.
+erase-do = Borrar los datos
+
 event-UserCreated = Usuario creado
 event-UserUpdated = Usuario cambiado
 event-UserDeactivated = Usuario desactivado

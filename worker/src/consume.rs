@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-use crate::dead::DeadLetters;
+use crate::dead::{DeadLetters, forget};
 use crate::reply::Replier;
 use crate::settings::Settings;
 use crate::store::{Store, StoreError};
@@ -116,7 +116,8 @@ fn drain(first: Delivery, consumer: &mut Consumer, most: usize) -> Result<Vec<De
     Ok(deliveries)
 }
 
-/// Applies a batch, acknowledges it, has it answered: in this order, so that nothing is answered that could still be lost.
+/// Applies a batch, acknowledges it, has it answered: in this order, so that nothing is answered that could still be lost. What an erasure leaves to be done
+/// is done before it is acknowledged: should it break off, it comes again.
 async fn handle(
     settings: &Settings,
     name: &str,
@@ -128,6 +129,9 @@ async fn handle(
     let acker = last.acker.clone();
     let mut work = Work::read(deliveries);
     hold(settings, name, session, &mut work, stop).await?;
+    if !work.erased().is_empty() {
+        forget(&session.store, &session.connection, work.erased()).await?;
+    }
     acker.ack(BasicAckOptions { multiple: true }).await?;
     session.replier.answer(work.into_replies()).await
 }

@@ -3,9 +3,10 @@
 
 use lapin::BasicProperties;
 use lapin::message::Delivery;
+use rollcall_events::UserId;
 use rollcall_events::envelope::{self, DecodeError, reply_to};
 use rollcall_events::outcome::Outcome;
-use rollcall_events::request::Request;
+use rollcall_events::request::{Request, RequestBody, SettingsRequested};
 use std::ops::Range;
 
 use crate::batch;
@@ -30,6 +31,8 @@ pub(crate) struct Work {
     /// The requests that are still to be applied; the next ones are on top.
     spans: Vec<Range<usize>>,
     replies: Vec<Reply>,
+    /// Users whom the requests erased.
+    erased: Vec<UserId>,
 }
 
 impl Work {
@@ -50,6 +53,7 @@ impl Work {
         Self {
             spans: std::iter::once(0..requests.len()).collect(),
             replies: Vec::with_capacity(requests.len()),
+            erased: Vec::new(),
             requests,
             messages,
             unreadable,
@@ -59,6 +63,11 @@ impl Work {
     /// How many messages there are.
     pub(crate) fn len(&self) -> usize {
         self.messages.len() + self.unreadable.len()
+    }
+
+    /// Whom the requests have erased by now.
+    pub(crate) fn erased(&self) -> &[UserId] {
+        &self.erased
     }
 
     /// What there is to answer once everything is done.
@@ -102,6 +111,11 @@ impl Work {
     }
 
     fn reply(&mut self, index: usize, outcome: Outcome) {
+        if let (RequestBody::SettingsRequested(SettingsRequested::EraseUser { user_id }), Outcome::Applied { .. }) =
+            (&self.requests[index].body, &outcome)
+        {
+            self.erased.push(*user_id);
+        }
         if let Some(to) = reply_to(&self.messages[index].properties) {
             self.replies.push(Reply { queue: to.queue.to_owned(), correlation_id: to.correlation_id, outcome });
         }

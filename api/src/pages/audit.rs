@@ -1,20 +1,23 @@
 //! The log, to look at: a table that grows while it is watched, and each entry with what it changed.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING};
-use actix_web::web::{Bytes, Data, Path};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING, LOCATION};
+use actix_web::web::{Bytes, Data, Form, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use futures_util::stream;
+use rollcall_events::UserId;
 use rollcall_events::log::EventType;
+use rollcall_events::request::SettingsRequested;
 use rollcall_service::entries::StoredEntry;
 use serde_json::Value;
 use std::time::Duration;
 
 use super::error::PageError;
 use super::session::Administrator;
+use super::sign_in::Bare;
 use super::text::Language;
-use super::view::{self, Audit, Entry, Frame, Row, Rows, event_text, minute, second};
+use super::view::{self, Audit, Entry, Erase, Frame, Row, Rows, event_text, minute, second};
 use super::{PageResult, Pages};
 use crate::audit::{by_now, conditions, difference, exported, parameter};
 use crate::error::ApiError;
@@ -112,11 +115,30 @@ pub(super) async fn entry(admin: Administrator, seq: Path<String>, pages: Data<P
     let changes = difference(&pages.database, organization, &entry).await?;
     let payload: Option<Value> = entry.payload.as_ref().and_then(|payload| serde_json::from_str(payload.get()).ok());
     let written = payload.map(|payload| serde_json::to_string_pretty(&payload).unwrap_or_default());
+    let is_erasable = admin.may_administer() && entry.header.event_type == EventType::UserDeleted && entry.payload.is_some();
     let (frame, row, recorded) = (Frame { admin, path: format!("{PATH}/events/{seq}") }, row(&entry, t), minute(&entry.header.recorded_at));
     Ok(view::page(
         StatusCode::OK,
-        &Entry { t, frame, row, recorded, header: entry.header, leaf: entry.leaf.to_string(), changes, payload: written },
+        &Entry { t, frame, row, recorded, header: entry.header, leaf: entry.leaf.to_string(), changes, payload: written, is_erasable },
     ))
+}
+
+/// `GET /audit/users/{id}/erase`: asks once.
+pub(super) async fn ask_erase(admin: Administrator, id: Path<String>, t: Language) -> PageResult {
+    admin.must_administer()?;
+    let id: UserId = id.parse().map_err(|_| PageError::NotFound)?;
+    let frame = Frame { admin, path: format!("{PATH}/users/{id}/erase") };
+    Ok(view::page(StatusCode::OK, &Erase { t, frame, id }))
+}
+
+/// `POST /audit/users/{id}/erase`: what the log holds about a deleted user is erased.
+pub(super) async fn erase(admin: Administrator, id: Path<String>, form: Form<Bare>, pages: Data<Pages>) -> PageResult {
+    admin.must_administer()?;
+    admin.check(&form.csrf)?;
+    let user_id: UserId = id.parse().map_err(|_| PageError::NotFound)?;
+    pages.ask(&admin, SettingsRequested::EraseUser { user_id }).await?;
+    let location = (LOCATION, pages.address(&format!("{PATH}?subject={user_id}")));
+    Ok(HttpResponse::SeeOther().insert_header(location).finish())
 }
 
 /// `GET /audit/export`: the log to take away.

@@ -92,6 +92,8 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .route("/audit/live", web::get().to(audit::live))
         .route("/audit/export", web::get().to(audit::export))
         .route("/audit/events/{seq}", web::get().to(audit::entry))
+        .route("/audit/users/{id}/erase", web::get().to(audit::ask_erase))
+        .route("/audit/users/{id}/erase", web::post().to(audit::erase))
         .route("/settings/scim", web::get().to(scim::show))
         .route("/settings/scim/check", web::post().to(scim::check))
         .route("/settings/scim/address", web::post().to(scim::address))

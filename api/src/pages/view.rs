@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use askama::Template;
 use rollcall_events::log::{EventType, Header};
-use rollcall_events::{Timestamp, TokenId, WorkspaceId};
+use rollcall_events::{Timestamp, TokenId, UserId, WorkspaceId};
 
 use super::form::{Problems, TokenForm};
 use super::session::{Administrator, role_text};
@@ -198,6 +198,17 @@ pub(super) struct Entry {
     pub(super) changes: Vec<Change>,
     /// The facts, written to be read; `None` where they were erased.
     pub(super) payload: Option<String>,
+    /// Whether it is about a deleted user whom whoever looks may erase.
+    pub(super) is_erasable: bool,
+}
+
+/// A question before a deleted user is erased.
+#[derive(Template)]
+#[template(path = "erase.html")]
+pub(super) struct Erase {
+    pub(super) t: Language,
+    pub(super) frame: Frame,
+    pub(super) id: UserId,
 }
 
 /// What happened, for people.

@@ -276,6 +276,33 @@ async fn an_auditor_watches_the_log_filters_it_and_reads_what_changed() {
     assert!(!stranger.get("/audit").await.1.contains("Countess"));
 }
 
+#[tokio::test]
+async fn an_administrator_has_a_deleted_person_forgotten_and_an_auditor_cannot() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let client = organization.client();
+    let mary = client.create(user("Wollstonecraft")).await.id();
+    let path = format!("/audit/users/{mary}/erase");
+    let auditor = Bare::sign_in(&stack, &organization, "auditor").await;
+    assert_eq!(auditor.get(&path).await.0, 403);
+    let browser = signed_in(&stack, &organization).await;
+    browser.goto(&format!("{}{path}", stack.url)).await;
+    browser.press("button.danger").await;
+    browser.sees(".detail", "the user is not deleted").await;
+    client.delete(&mary).await.expect(204);
+    browser.goto(&format!("{}/audit?type=UserDeleted", stack.url)).await;
+    browser.press("#rows a").await;
+    browser.press("main a.danger").await;
+    browser.sees("h1", "Erase this person?").await;
+    accessible(&browser, "erase").await;
+    browser.press("button.danger").await;
+    browser.sees("#rows tr:first-child", "User erased").await;
+    assert!(!browser.source().await.contains("Wollstonecraft"));
+    let export = organization.auditor().get("/export").await.expect(200);
+    assert!(!export.as_str().unwrap().contains("Wollstonecraft"));
+    browser.close().await;
+}
+
 /// Somebody who is signed in, without a browser: cookie and headers as one likes.
 struct Bare {
     http: reqwest::Client,

@@ -3,7 +3,6 @@
 
 mod ask;
 mod cli;
-mod erase;
 mod fill;
 mod list;
 mod migrate;
@@ -97,8 +96,7 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), Comm
         Command::Workspace(WorkspaceCommand::List { organization }) => list::workspaces(&settings, organization).await,
         Command::User(UserCommand::Erase { organization, user }) => {
             ask(&settings, organization, SettingsRequested::EraseUser { user_id: user }).await?;
-            let dead_letters = erase::dead_letters(&settings, user).await?;
-            print(&serde_json::json!({"id": user, "erased": true, "dead_letters": dead_letters}));
+            print(&serde_json::json!({"id": user, "erased": true}));
             Ok(())
         }
         Command::Group(GroupCommand::Map { organization, group, workspaces }) => {
