@@ -105,6 +105,7 @@ fn http(
         door: door.clone(),
         base: base.clone(),
         followers: followers.clone(),
+        walks: walks.clone(),
         seal: Seal::new(&settings.session_key).map_err(|error| SettingsError::malformed("session_key", error))?,
         public_url: settings.public_url.clone(),
         is_secure: settings.public_url.starts_with("https:"),

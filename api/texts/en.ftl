@@ -175,6 +175,23 @@ erase-title = Erase this person?
 erase-text = Everything that the log holds about this deleted user is erased, and nothing brings it back. That it happened stays, and every proof still holds.
 erase-do = Erase the data
 
+users-title = Users
+search = Search
+search-do = Search
+search-hint = A name, an address or an external id; or a SCIM filter.
+users-found = Users: { $total }
+display-name = Display name
+email = E-mail
+state-inactive = Inactive
+page-before = Previous page
+page-next = Next page
+workspaces = Workspaces
+through-group = by the group { $group }
+direct = by the account itself
+groups = Groups:
+attributes = Attributes
+story = What happened
+
 event-UserCreated = User created
 event-UserUpdated = User changed
 event-UserDeactivated = User deactivated

@@ -175,6 +175,23 @@ erase-title = ¿Borrar a esta persona?
 erase-text = Se borra todo lo que el registro guarda sobre este usuario eliminado, y nada lo recupera. Queda que ocurrió, y todas las pruebas siguen siendo válidas.
 erase-do = Borrar los datos
 
+users-title = Usuarios
+search = Buscar
+search-do = Buscar
+search-hint = Un nombre, una dirección o un id externo; o un filtro SCIM.
+users-found = Usuarios: { $total }
+display-name = Nombre para mostrar
+email = Correo
+state-inactive = Inactivo
+page-before = Página anterior
+page-next = Página siguiente
+workspaces = Espacios de trabajo
+through-group = por el grupo { $group }
+direct = por la propia cuenta
+groups = Grupos:
+attributes = Atributos
+story = Qué ha pasado
+
 event-UserCreated = Usuario creado
 event-UserUpdated = Usuario cambiado
 event-UserDeactivated = Usuario desactivado

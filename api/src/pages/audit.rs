@@ -75,7 +75,7 @@ fn query(asked: &[(&str, String)]) -> String {
 }
 
 /// A row of the table.
-fn row(entry: &StoredEntry, t: Language) -> Row {
+pub(super) fn row(entry: &StoredEntry, t: Language) -> Row {
     let header = &entry.header;
     let payload: Value = entry.payload.as_ref().and_then(|payload| serde_json::from_str(payload.get()).ok()).unwrap_or_default();
     Row {

@@ -9,6 +9,7 @@ mod scim;
 mod session;
 mod sign_in;
 mod text;
+mod users;
 mod view;
 
 pub(crate) use session::Seal;
@@ -24,7 +25,7 @@ use std::net::IpAddr;
 use crate::auth::Door;
 use crate::desk::{Answer, Desk};
 use crate::error::ApiError;
-use crate::read::{Database, Followers};
+use crate::read::{Database, Followers, Walks};
 use crate::scim::{Base, Prefer};
 use error::PageError;
 use session::Administrator;
@@ -38,6 +39,7 @@ pub(crate) struct Pages {
     pub(crate) door: Data<Door>,
     pub(crate) base: Data<Base>,
     pub(crate) followers: Data<Followers>,
+    pub(crate) walks: Data<Walks>,
     pub(crate) seal: Seal,
     /// The address that browsers reach the service by.
     pub(crate) public_url: String,
@@ -88,6 +90,8 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .route("/sign-in", web::post().to(sign_in::sign_in))
         .route("/sign-out", web::post().to(sign_in::sign_out))
         .route("/language", web::post().to(sign_in::language))
+        .route("/users", web::get().to(users::search))
+        .route("/users/{id}", web::get().to(users::show))
         .route("/audit", web::get().to(audit::list))
         .route("/audit/live", web::get().to(audit::live))
         .route("/audit/export", web::get().to(audit::export))

@@ -10,7 +10,7 @@ use super::form::{Problems, TokenForm};
 use super::session::{Administrator, role_text};
 use super::text::Language;
 use crate::audit::Change;
-use crate::read::{ListedToken, Who};
+use crate::read::{Belonging, ListedToken, Who};
 
 /// Writes a page.
 pub(super) fn page(status: StatusCode, template: &impl Template) -> HttpResponse {
@@ -182,6 +182,48 @@ pub(super) struct Audit {
 #[template(path = "rows.html")]
 pub(super) struct Rows {
     pub(super) t: Language,
+    pub(super) rows: Vec<Row>,
+}
+
+/// A user, on a line.
+pub(super) struct UserRow {
+    pub(super) id: String,
+    pub(super) user_name: String,
+    pub(super) display_name: String,
+    pub(super) email: String,
+    pub(super) is_active: bool,
+}
+
+/// Users that were looked for.
+#[derive(Template)]
+#[template(path = "users.html")]
+pub(super) struct Users {
+    pub(super) t: Language,
+    pub(super) frame: Frame,
+    pub(super) asked: String,
+    pub(super) problem: Option<String>,
+    pub(super) total: u64,
+    pub(super) found: Vec<UserRow>,
+    pub(super) newer: Option<String>,
+    pub(super) older: Option<String>,
+}
+
+/// An attribute of a user.
+pub(super) struct Fact {
+    pub(super) name: String,
+    pub(super) values: Vec<String>,
+}
+
+/// A user.
+#[derive(Template)]
+#[template(path = "user.html")]
+pub(super) struct User {
+    pub(super) t: Language,
+    pub(super) frame: Frame,
+    pub(super) shown: UserRow,
+    pub(super) facts: Vec<Fact>,
+    pub(super) groups: Vec<String>,
+    pub(super) belongings: Vec<Belonging>,
     pub(super) rows: Vec<Row>,
 }
 

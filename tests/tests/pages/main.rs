@@ -5,7 +5,7 @@
 mod browser;
 
 use reqwest::header::{COOKIE, HeaderMap, LOCATION, ORIGIN, SET_COOKIE};
-use rollcall_tests::client::user;
+use rollcall_tests::client::{user, user_with};
 use rollcall_tests::{Client, Organization, Stack, eventually};
 use serde_json::json;
 use thirtyfour::prelude::By;
@@ -301,6 +301,44 @@ async fn an_administrator_has_a_deleted_person_forgotten_and_an_auditor_cannot()
     let export = organization.auditor().get("/export").await.expect(200);
     assert!(!export.as_str().unwrap().contains("Wollstonecraft"));
     browser.close().await;
+}
+
+#[tokio::test]
+async fn an_administrator_finds_users_and_sees_where_they_belong_and_why() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let client = organization.client();
+    let ada = client.create(user_with("ada<i>", &json!({"displayName": "Countess", "emails": [{"value": "ada@example.com"}]}))).await.id();
+    client.create(user("bob")).await.expect(201);
+    let group = client.create_group("Authors & co", &[&ada]).await.id();
+    organization.map_group(&group, &[&format!("{}=publish", organization.sales)]);
+    let browser = signed_in(&stack, &organization).await;
+    browser.goto(&format!("{}/users", stack.url)).await;
+    browser.sees("#found", "Users: 2").await;
+    accessible(&browser, "users").await;
+    for asked in ["COUNT", "ada@EXAMPLE", "userName sw \"ada\" and active eq true"] {
+        browser.type_in("#q", asked).await;
+        browser.press(".inline button").await;
+        browser.sees("#found", "Users: 1").await;
+    }
+    browser.type_in("#q", "nothing eq 1").await;
+    browser.press(".inline button").await;
+    browser.sees(".problem", "nothing").await;
+    browser.goto(&format!("{}/users?q=count", stack.url)).await;
+    browser.press("#users a").await;
+    browser.sees("h1", "ada<i>").await;
+    let belongings = browser.text("#belongings").await;
+    assert!(
+        belongings.contains("Marketing by the account itself") && belongings.contains("Sales by the group Authors & co publish"),
+        "{belongings}"
+    );
+    browser.sees("#rows", "User created").await;
+    accessible(&browser, "user").await;
+    browser.close().await;
+    let stranger = Bare::sign_in(&stack, &stack.organization(), "owner").await;
+    assert_eq!(stranger.get(&format!("/users/{ada}")).await.0, 404);
+    assert!(!stranger.get("/users").await.1.contains("Countess"));
+    assert_eq!(Bare::sign_in(&stack, &organization, "auditor").await.get("/users").await.0, 403);
 }
 
 /// Somebody who is signed in, without a browser: cookie and headers as one likes.
