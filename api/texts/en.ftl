@@ -192,6 +192,19 @@ groups = Groups:
 attributes = Attributes
 story = What happened
 
+name = Name
+members = Members
+members-direct = Members by the account itself
+members-bound = At most { $most } are shown.
+no-members = Nobody is in this workspace yet.
+groups-title = Groups
+groups-hint = A group that is mapped to a workspace makes its members members of that workspace, for as long as they are in the group.
+no-groups = No group has been pushed by the identity system yet.
+mapped = Mapped to
+map-title = Workspaces of the group { $group }
+permissions = Permissions, separated by commas
+permissions-in = Permissions in { $workspace }
+
 event-UserCreated = User created
 event-UserUpdated = User changed
 event-UserDeactivated = User deactivated

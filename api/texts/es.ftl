@@ -192,6 +192,19 @@ groups = Grupos:
 attributes = Atributos
 story = Qué ha pasado
 
+name = Nombre
+members = Miembros
+members-direct = Miembros por la propia cuenta
+members-bound = Se muestran { $most } como máximo.
+no-members = Todavía no hay nadie en este espacio de trabajo.
+groups-title = Grupos
+groups-hint = Un grupo asignado a un espacio de trabajo hace a sus miembros miembros de ese espacio mientras estén en el grupo.
+no-groups = El sistema de identidad todavía no ha enviado ningún grupo.
+mapped = Asignado a
+map-title = Espacios de trabajo del grupo { $group }
+permissions = Permisos, separados por comas
+permissions-in = Permisos en { $workspace }
+
 event-UserCreated = Usuario creado
 event-UserUpdated = Usuario cambiado
 event-UserDeactivated = Usuario desactivado

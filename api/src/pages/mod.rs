@@ -11,6 +11,7 @@ mod sign_in;
 mod text;
 mod users;
 mod view;
+mod workspaces;
 
 pub(crate) use session::Seal;
 
@@ -92,6 +93,10 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .route("/language", web::post().to(sign_in::language))
         .route("/users", web::get().to(users::search))
         .route("/users/{id}", web::get().to(users::show))
+        .route("/workspaces", web::get().to(workspaces::list))
+        .route("/workspaces/{id}", web::get().to(workspaces::show))
+        .route("/groups/{id}", web::get().to(workspaces::group))
+        .route("/groups/{id}", web::post().to(workspaces::map))
         .route("/audit", web::get().to(audit::list))
         .route("/audit/live", web::get().to(audit::live))
         .route("/audit/export", web::get().to(audit::export))

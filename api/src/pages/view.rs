@@ -4,13 +4,13 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use askama::Template;
 use rollcall_events::log::{EventType, Header};
-use rollcall_events::{Timestamp, TokenId, UserId, WorkspaceId};
+use rollcall_events::{GroupId, Timestamp, TokenId, UserId, WorkspaceId};
 
 use super::form::{Problems, TokenForm};
 use super::session::{Administrator, role_text};
 use super::text::Language;
 use crate::audit::Change;
-use crate::read::{Belonging, ListedToken, Who};
+use crate::read::{Belonging, ListedGroup, ListedToken, ListedWorkspace, Who, WorkspaceMember};
 
 /// Writes a page.
 pub(super) fn page(status: StatusCode, template: &impl Template) -> HttpResponse {
@@ -225,6 +225,45 @@ pub(super) struct User {
     pub(super) groups: Vec<String>,
     pub(super) belongings: Vec<Belonging>,
     pub(super) rows: Vec<Row>,
+}
+
+/// Workspaces, and the groups that can be mapped to them.
+#[derive(Template)]
+#[template(path = "workspaces.html")]
+pub(super) struct Workspaces {
+    pub(super) t: Language,
+    pub(super) frame: Frame,
+    pub(super) places: Vec<ListedWorkspace>,
+    pub(super) groups: Vec<ListedGroup>,
+}
+
+/// A workspace.
+#[derive(Template)]
+#[template(path = "workspace.html")]
+pub(super) struct Workspace {
+    pub(super) t: Language,
+    pub(super) frame: Frame,
+    pub(super) name: String,
+    pub(super) members: Vec<WorkspaceMember>,
+}
+
+/// A workspace that a group can be mapped to, and what its members may do there.
+pub(super) struct Choice {
+    pub(super) id: WorkspaceId,
+    pub(super) name: String,
+    pub(super) is_chosen: bool,
+    pub(super) permissions: String,
+}
+
+/// What a group is mapped to.
+#[derive(Template)]
+#[template(path = "group.html")]
+pub(super) struct Group {
+    pub(super) t: Language,
+    pub(super) frame: Frame,
+    pub(super) id: GroupId,
+    pub(super) name: String,
+    pub(super) choices: Vec<Choice>,
 }
 
 /// An entry of the log.

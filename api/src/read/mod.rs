@@ -9,6 +9,7 @@ mod follow;
 mod list;
 mod log;
 mod memberships;
+mod places;
 mod sessions;
 mod table;
 mod tokens;
@@ -22,6 +23,9 @@ pub(crate) use follow::{Followers, Following, Growth, Heard};
 pub(crate) use list::{ListError, ListQuery, Listed, Walks, list, single};
 pub(crate) use log::{Condition, Order, from_network, known_as, last_entries_of_users, log_entries, log_size, users_named};
 pub(crate) use memberships::{Belonging, belongings};
+pub(crate) use places::{
+    COUNTED, ListedGroup, ListedWorkspace, WorkspaceMember, group_mapping, list_groups, list_workspaces, workspace_members,
+};
 pub(crate) use sessions::{FoundLink, Who, find_link, find_session, session_lasts};
 pub(crate) use table::{GROUPS, Table, USERS};
 pub(crate) use tokens::{ListedToken, find_token, list_tokens};
