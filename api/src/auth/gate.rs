@@ -38,6 +38,11 @@ pub(crate) async fn gate(request: ServiceRequest, next: Next<impl MessageBody>) 
 }
 
 impl Door {
+    /// Has it counted that somebody came with a secret that is nobody's.
+    pub(crate) fn refuse_unknown(&self, address: Option<IpAddr>) {
+        self.denials.count(&Refused { token: None, reason: Denial::UnknownToken, address });
+    }
+
     async fn admit(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Result<Caller, ApiError> {
         let address = self.proxies.counting(peer, headers);
         let digest = match bearer(headers) {

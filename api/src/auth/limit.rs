@@ -26,7 +26,7 @@ impl Limits {
     }
 
     /// Counts a call, or refuses it and says when the next may come.
-    pub(super) fn take(&self, token: TokenId) -> Result<(), ApiError> {
+    pub(crate) fn take(&self, token: TokenId) -> Result<(), ApiError> {
         self.buckets.check_key(&token).map_err(|until| ApiError::TooManyCalls { retry_after: until.wait_time_from(self.clock.now()) })
     }
 

@@ -101,12 +101,12 @@ fn generated(
     t: Language,
     token: &Token,
     settings: &TokenSettings,
-    overlap: Option<String>,
+    about_old: Option<String>,
 ) -> HttpResponse {
     let origin = settings.origin_required.then(|| settings.service_origin.to_string());
     let (frame, endpoint) = (Frame { admin, path: PATH.to_owned() }, pages.endpoint());
     let (token, label) = (token.reveal().to_owned(), settings.label.clone());
-    view::page(StatusCode::OK, &Generated { t, frame, endpoint, token, label, origin, overlap })
+    view::page(StatusCode::OK, &Generated { t, frame, endpoint, token, label, origin, about_old })
 }
 
 async fn wanted(admin: &Administrator, pages: &Pages, id: &str) -> Result<ListedToken, PageError> {
@@ -142,7 +142,11 @@ pub(super) async fn change(admin: Administrator, id: Path<String>, form: Form<To
     let token = wanted(&admin, &pages, &id).await?;
     let workspaces = named_workspaces(&pages.database, admin.who.organization_id).await?;
     match form.read(&workspaces, Timestamp::now(), t) {
-        Ok(settings) => {
+        Ok(mut settings) => {
+            // A day that was left alone means the moment that it was.
+            if form.expires == TokenForm::of(&token.settings).expires {
+                settings.expires_at = token.settings.expires_at;
+            }
             pages.ask(&admin, SettingsRequested::ChangeToken { token_id: token.id, settings }).await?;
             Ok(back(&pages))
         }
@@ -189,17 +193,22 @@ pub(super) async fn reset(admin: Administrator, id: Path<String>, form: Form<Res
     let new = form.id.parse().map_err(|_| PageError::Stale)?;
     let token = issue(&admin, &pages, new, old.settings.clone()).await?;
     let end = Timestamp::now().after_seconds(u32::from(form.overlap_hours.min(24 * 30)) * 3600);
-    let overlap = if form.overlap_hours == 0 {
-        pages.ask(&admin, SettingsRequested::RevokeToken { token_id: old.id }).await?;
-        None
-    } else {
-        // Never for longer than it would have lasted by itself.
-        let expires_at = Some(old.settings.expires_at.map_or(end, |at| at.min(end)));
-        let settings = TokenSettings { expires_at, ..old.settings.clone() };
-        pages.ask(&admin, SettingsRequested::ChangeToken { token_id: old.id, settings }).await?;
-        expires_at.as_ref().map(minute)
+    // Never for longer than it would have lasted by itself.
+    let expires_at = (form.overlap_hours > 0).then(|| old.settings.expires_at.map_or(end, |at| at.min(end)));
+    let ending = match expires_at {
+        None => SettingsRequested::RevokeToken { token_id: old.id },
+        Some(_) => SettingsRequested::ChangeToken { token_id: old.id, settings: TokenSettings { expires_at, ..old.settings.clone() } },
     };
-    Ok(generated(admin, &pages, t, &token, &old.settings, overlap))
+    let about_old = match (pages.ask(&admin, ending).await, expires_at.as_ref().map(minute)) {
+        (Ok(()), Some(until)) => t.with("token-overlap", "until", until),
+        (Ok(()), None) => t.get("token-replaced"),
+        // The new token is there, and would be lost if it were not shown.
+        (Err(error), _) => {
+            tracing::warn!(%error, "a token that was reset has not ended");
+            t.get("token-not-ended")
+        }
+    };
+    Ok(generated(admin, &pages, t, &token, &old.settings, Some(about_old)))
 }
 
 /// `GET /settings/scim/guides/{provider}`: how to set up an identity provider.

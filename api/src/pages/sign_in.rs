@@ -5,10 +5,10 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Form, Query};
 use actix_web::{HttpRequest, HttpResponse};
-use rollcall_events::Timestamp;
 use rollcall_events::actor::Actor;
 use rollcall_events::request::{SessionChange, SettingsRequested};
 use rollcall_events::token::Token;
+use rollcall_events::{Timestamp, TokenId};
 use serde::Deserialize;
 
 use super::error::PageError;
@@ -31,20 +31,32 @@ pub(super) struct Link {
 /// `GET /sign-in?link=`: asks whether to sign in. Looking at a link does not use it: chats and mail scanners look at every link.
 pub(super) async fn ask(link: Query<Link>, pages: Data<Pages>, t: Language) -> PageResult {
     let found = find(&pages, &link.link).await?;
+    if found.is_used || found.expires_at <= Timestamp::now() {
+        return Err(PageError::BadLink);
+    }
     Ok(view::page(StatusCode::OK, &SignIn { t, who: found.who, link: link.into_inner().link }))
 }
 
 /// `POST /sign-in`: uses the link, and begins the session that it is for, with a secret of its own.
 pub(super) async fn sign_in(http: HttpRequest, link: Form<Link>, pages: Data<Pages>) -> PageResult {
-    let who = find(&pages, &link.link).await?.who;
-    let secret = Token::generate().map_err(|error| ApiError::Internal(format!("no random bytes: {error}")))?;
     let (address, user_agent) = pages.caller(&http);
+    // Whether it can still be used is decided where it is recorded, so that a refusal is an event as well.
+    let who = match find(&pages, &link.link).await {
+        Ok(found) => found.who,
+        Err(PageError::BadLink) => {
+            pages.door.refuse_unknown(address);
+            return Err(PageError::BadLink);
+        }
+        Err(error) => return Err(error),
+    };
+    pages.door.limits.take(TokenId(who.session_id.0))?;
+    let secret = Token::generate().map_err(|error| ApiError::Internal(format!("no random bytes: {error}")))?;
     let actor = Actor { address, label: Some(who.name.clone()), user_agent, ..Actor::default() };
     let change = SettingsRequested::Session { session_id: who.session_id, change: SessionChange::SignIn { digest: secret.digest() } };
     match pages.desk.submit(&request(who.organization_id, actor, change), &Prefer::default()).await {
         Ok(Answer::Applied(_)) => {}
         Ok(Answer::Accepted(_)) => return Err(ApiError::Unavailable("the outcome of a sign-in").into()),
-        // Somebody else was faster, or the clock was.
+        // It was used before, or has expired.
         Err(ApiError::Scim(_)) => return Err(PageError::BadLink),
         Err(error) => return Err(error.into()),
     }
@@ -57,8 +69,7 @@ async fn find(pages: &Pages, link: &str) -> Result<FoundLink, PageError> {
         return Err(PageError::SignedOut);
     }
     let token = Token::parse(link).map_err(|_| PageError::BadLink)?;
-    let found = find_link(&pages.database, &token.digest()).await?.ok_or(PageError::BadLink)?;
-    if found.is_used || found.expires_at <= Timestamp::now() { Err(PageError::BadLink) } else { Ok(found) }
+    find_link(&pages.database, &token.digest()).await?.ok_or(PageError::BadLink)
 }
 
 /// What a form brings that asks for nothing else.

@@ -109,8 +109,8 @@ pub(super) struct Generated {
     pub(super) token: String,
     pub(super) label: String,
     pub(super) origin: Option<String>,
-    /// Until when the token that it replaces can be used as well, if it replaces one.
-    pub(super) overlap: Option<String>,
+    /// What became of the token that it replaces, if it replaces one.
+    pub(super) about_old: Option<String>,
 }
 
 /// A form that changes a token.

@@ -1,0 +1,89 @@
+//! The log, watched; a person, forgotten.
+
+use crate::browser::Browser;
+use crate::{Bare, accessible, signed_in};
+use rollcall_tests::client::user;
+use rollcall_tests::{Stack, eventually};
+use serde_json::json;
+use thirtyfour::prelude::By;
+
+#[tokio::test]
+async fn an_auditor_watches_the_log_filters_it_and_reads_what_changed() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let client = organization.client();
+    let ada = client.create(user("ada<b>")).await.id();
+    let browser = Browser::open("en").await;
+    browser.goto(&organization.sign_in_link("auditor")).await;
+    browser.press("#sign-in").await;
+    browser.sees("h1", "Audit log").await;
+    browser.sees("#rows tr:first-child", "Signed in").await;
+    browser.sees("#rows", "ada<b>").await;
+    client.patch(&ada, json!([{"op": "replace", "path": "title", "value": "Countess"}])).await.expect(204);
+    browser.sees("#rows tr:first-child", "User changed").await;
+    client.create(user("ADA<b>")).await.expect_error(409, Some("uniqueness"));
+    browser.sees("#rows tr:first-child", "userName is taken by another user").await;
+    let rows = browser.driver.find_all(By::Css("#rows tr")).await.unwrap();
+    let mut places = Vec::new();
+    for row in &rows {
+        places.push(row.attr("data-seq").await.unwrap().unwrap().parse::<u64>().unwrap());
+    }
+    assert!(places.is_sorted_by(|one, other| one == &(other + 1)), "each entry once, the newest on top: {places:?}");
+    accessible(&browser, "audit").await;
+
+    browser.press("#outcome option[value=rejected]").await;
+    browser.press(".filters button").await;
+    browser.sees("#rows tr", "Request refused").await;
+    assert_eq!(browser.driver.find_all(By::Css("#rows tr")).await.unwrap().len(), 1);
+    assert!(browser.driver.current_url().await.unwrap().query().unwrap().contains("outcome=rejected"), "the view can be shared");
+    client.patch(&ada, json!([{"op": "replace", "path": "title", "value": "Lady"}])).await.expect(204);
+    client.create(user("ADA<b>")).await.expect_error(409, Some("uniqueness"));
+    eventually("the second refusal", async || {
+        let rows = browser.driver.find_all(By::Css("#rows tr")).await.ok()?;
+        (rows.len() == 2).then_some(())
+    })
+    .await;
+
+    browser.goto(&format!("{}/audit?userName=ada%3Cb%3E&type=UserUpdated", stack.url)).await;
+    browser.press("#rows a").await;
+    browser.sees("h1", "User changed: ada<b>").await;
+    assert_eq!((browser.text("td.was").await, browser.text("td.is").await), ("Countess".to_owned(), "Lady".to_owned()));
+    accessible(&browser, "entry").await;
+    browser.goto(&format!("{}/audit?since=yesterday", stack.url)).await;
+    browser.sees(".problem", "since: yesterday is not a time").await;
+    browser.close().await;
+
+    let auditor = Bare::sign_in(&stack, &organization, "auditor").await;
+    let (status, csv, headers) = auditor.get("/audit/export?format=csv").await;
+    assert!(status == 200 && csv.lines().count() > 5 && headers["content-disposition"].to_str().unwrap().contains(&organization.id));
+    let stranger = Bare::sign_in(&stack, &stack.organization(), "auditor").await;
+    assert!(!stranger.get("/audit/export?format=ndjson").await.1.contains("Countess"));
+    assert!(!stranger.get("/audit").await.1.contains("Countess"));
+}
+
+#[tokio::test]
+async fn an_administrator_has_a_deleted_person_forgotten_and_an_auditor_cannot() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let client = organization.client();
+    let mary = client.create(user("Wollstonecraft")).await.id();
+    let path = format!("/audit/users/{mary}/erase");
+    let auditor = Bare::sign_in(&stack, &organization, "auditor").await;
+    assert_eq!(auditor.get(&path).await.0, 403);
+    let browser = signed_in(&stack, &organization).await;
+    browser.goto(&format!("{}{path}", stack.url)).await;
+    browser.press("button.danger").await;
+    browser.sees(".detail", "the user is not deleted").await;
+    client.delete(&mary).await.expect(204);
+    browser.goto(&format!("{}/audit?type=UserDeleted", stack.url)).await;
+    browser.press("#rows a").await;
+    browser.press("main a.danger").await;
+    browser.sees("h1", "Erase this person?").await;
+    accessible(&browser, "erase").await;
+    browser.press("button.danger").await;
+    browser.sees("#rows tr:first-child", "User erased").await;
+    assert!(!browser.source().await.contains("Wollstonecraft"));
+    let export = organization.auditor().get("/export").await.expect(200);
+    assert!(!export.as_str().unwrap().contains("Wollstonecraft"));
+    browser.close().await;
+}

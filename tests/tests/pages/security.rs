@@ -1,0 +1,69 @@
+//! What nobody may do.
+
+use crate::{Bare, hidden};
+use reqwest::header::{LOCATION, ORIGIN};
+use rollcall_tests::Stack;
+use serde_json::json;
+
+#[tokio::test]
+async fn a_form_that_is_not_ours_changes_nothing() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let admin = Bare::sign_in(&stack, &organization, "administrator").await;
+    let (status, page, headers) = admin.get("/settings/scim").await;
+    assert_eq!(status, 200);
+    let policy = headers["content-security-policy"].to_str().unwrap();
+    assert!(!policy.contains("unsafe") && policy.contains("frame-ancestors 'none'"), "{policy}");
+    assert_eq!(headers["cache-control"], "no-store");
+    let (csrf, id) = (hidden(&page, "csrf"), hidden(&page, "id"));
+    let body =
+        |csrf: &str| format!("csrf={csrf}&id={id}&label=x&workspace={}&origin=hr.example.com&dialect=standard", organization.marketing);
+    assert_eq!(admin.post("/settings/scim/tokens", body(""), &[]).await.0, 403, "without what the page holds");
+    assert_eq!(admin.post("/settings/scim/tokens", body(&"0".repeat(64)), &[]).await.0, 403);
+    assert_eq!(
+        admin.post("/settings/scim/tokens", body(&csrf), &[(ORIGIN.as_str(), "https://evil.example")]).await.0,
+        403,
+        "from elsewhere"
+    );
+    assert_eq!(admin.post("/settings/scim/tokens", body(&csrf), &[("sec-fetch-site", "cross-site")]).await.0, 403);
+    let other = Bare::sign_in(&stack, &organization, "administrator").await;
+    assert_eq!(other.post("/settings/scim/tokens", body(&csrf), &[]).await.0, 403, "of somebody else");
+    let issued = organization.auditor().query("/events", &[("type", "TokenIssued")]).await.expect(200);
+    assert_eq!(issued["entries"], json!([]));
+    let (status, page) = admin.post("/settings/scim/tokens", body(&csrf), &[(ORIGIN.as_str(), &stack.url)]).await;
+    assert_eq!(status, 200, "{page}");
+    assert_eq!(admin.post("/settings/scim/tokens", body(&csrf), &[]).await.0, 409, "sent twice, it is one token");
+    let (status, _) = admin.post("/language", "language=es&path=//evil.example/".to_owned(), &[]).await;
+    assert_eq!(status, 303);
+}
+
+#[tokio::test]
+async fn nobody_does_or_sees_what_is_not_theirs() {
+    let stack = Stack::shared().await;
+    let (organization, other) = (stack.organization(), stack.organization());
+    let (token, _) = organization.issue(&[]);
+    let auditor = Bare::sign_in(&stack, &organization, "auditor").await;
+    assert_eq!(auditor.get("/").await.2[LOCATION], format!("{}/audit", stack.url));
+    assert_eq!(auditor.get("/audit").await.0, 200);
+    for path in ["/settings/scim", &format!("/settings/scim/tokens/{token}"), "/settings/scim/guides/okta"] {
+        assert_eq!(auditor.get(path).await.0, 403, "an auditor at {path}");
+    }
+    let stranger = Bare::sign_in(&stack, &other, "owner").await;
+    assert!(!stranger.get("/settings/scim").await.1.contains(&token));
+    for path in ["", "/revoke", "/reset"] {
+        assert_eq!(stranger.get(&format!("/settings/scim/tokens/{token}{path}")).await.0, 404, "another organization's {path}");
+    }
+    let csrf = hidden(&stranger.get("/settings/scim").await.1, "csrf");
+    assert_eq!(stranger.post(&format!("/settings/scim/tokens/{token}/revoke"), format!("csrf={csrf}"), &[]).await.0, 404);
+    assert_eq!(organization.client().get("/Users").await.status, 200);
+
+    // A session is what the service gave, and not what somebody makes of it.
+    let (name, value) = stranger.cookie.split_once('=').unwrap();
+    let parts: Vec<_> = value.split('.').collect();
+    for forged in [format!("{}.{}.{}", parts[0], parts[1].parse::<u64>().unwrap() + 1, parts[2]), parts[0].to_owned(), String::new()] {
+        let forged = Bare { cookie: format!("{name}={forged}"), http: stranger.http.clone(), url: stranger.url.clone() };
+        assert_eq!(forged.get("/settings/scim").await.0, 401);
+    }
+    stranger.post("/sign-out", format!("csrf={csrf}"), &[]).await;
+    assert_eq!(stranger.get("/settings/scim").await.0, 401, "a session that ended stays ended");
+}

@@ -1,0 +1,101 @@
+//! Tokens: generated, shown once, reset, changed, revoked.
+
+use crate::{accessible, fill, generate, is_ready, signed_in};
+use rollcall_tests::client::user;
+use rollcall_tests::{Client, Stack, eventually};
+
+#[tokio::test]
+async fn a_token_is_generated_shown_once_and_provisions() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let browser = signed_in(&stack, &organization).await;
+    accessible(&browser, "scim-empty").await;
+    assert!(!is_ready(&browser).await, "nothing is filled in");
+    fill(&browser, "Okta production", "https://HR.example.com/").await;
+    eventually("the button", async || is_ready(&browser).await.then_some(())).await;
+    browser.type_in("#allow", "127.0.0.0/8, 10.0.0").await;
+    browser.sees("#problem-allow", "“10.0.0” is not an address").await;
+    assert!(!is_ready(&browser).await, "the list is wrong");
+    accessible(&browser, "scim-wrong").await;
+    browser.type_in("#allow", "127.0.0.0/8, 10.0.0.1").await;
+    eventually("the button", async || is_ready(&browser).await.then_some(())).await;
+    browser.press("details summary").await;
+    for (address, answer) in [("203.0.113.7", "would be refused"), ("10.0.0.1", "would be let in"), ("here", "is not an address")] {
+        browser.type_in("#address", address).await;
+        browser.press(".inline button").await;
+        browser.sees("#address-answer", &format!("{address}{}", if address == "here" { "” is not an address" } else { "" })).await;
+        browser.sees("#address-answer", answer).await;
+    }
+    browser.press("#generate").await;
+    let token = browser.text("#token").await;
+    accessible(&browser, "token").await;
+    assert_eq!(browser.text("#endpoint").await, format!("{}/scim/v2", stack.url));
+    assert!(browser.text("#try").await.contains(&token), "the line to try is filled in");
+
+    let client = Client::new(&stack.url, &token, Some("hr.example.com"));
+    client.create(user("ada")).await.expect(201);
+    Client::new(&stack.url, &token, None).get("/Users").await.expect_error(403, None);
+
+    browser.driver.refresh().await.unwrap();
+    // The browser asks whether to send the form again; there may be nobody to ask.
+    let _ = browser.driver.accept_alert().await;
+    browser.sees("h1", "This token was generated already").await;
+    assert!(!browser.source().await.contains(&token), "reloading does not show it again");
+    browser.driver.back().await.unwrap();
+    assert!(!browser.source().await.contains(&token), "nor does going back");
+    browser.goto(&format!("{}/settings/scim", stack.url)).await;
+    browser.sees("tbody", "Okta production").await;
+    let row = browser.text("tbody tr").await;
+    assert!(row.contains("Active") && row.contains("Marketing") && row.contains("hr.example.com") && row.contains("127.0.0.1"), "{row}");
+    assert!(row.contains("Ada Lovelace"), "who made it: {row}");
+    assert!(!browser.source().await.contains(&token), "the list holds nothing of it");
+    accessible(&browser, "scim").await;
+    let log = organization.auditor().query("/events", &[("type", "TokenIssued")]).await.expect(200);
+    assert_eq!(log["entries"][0]["header"]["actor"]["label"], "Ada Lovelace");
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_token_is_reset_with_an_overlap_changed_and_revoked() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let browser = signed_in(&stack, &organization).await;
+    let old = generate(&browser, "HR job").await;
+    browser.press("a.button").await;
+    browser.press("a[href$='/reset']").await;
+    browser.sees("h1", "Reset the token “HR job”?").await;
+    accessible(&browser, "reset").await;
+    browser.press("button.primary").await;
+    let new = browser.text("#token").await;
+    browser.sees(".card", "The old token works as well until").await;
+    let with = |token: &str| Client::new(&stack.url, token, Some("hr.example.com"));
+    with(&old).get("/Users").await.expect(200);
+    with(&new).get("/Users").await.expect(200);
+
+    browser.press("a.button").await;
+    let old_row = "tr:has(.badge.soon)";
+    browser.press(&format!("{old_row} a[href$='/revoke']")).await;
+    browser.sees("h1", "Revoke the token").await;
+    accessible(&browser, "revoke").await;
+    browser.press("button.danger").await;
+    browser.sees("tbody", "Revoked").await;
+    eventually("the refusal of the old token", async || (with(&old).get("/Users").await.status == 401).then_some(())).await;
+    with(&new).get("/Users").await.expect(200);
+
+    browser.press(".row-actions a").await;
+    browser.sees("h1", "Edit a token").await;
+    accessible(&browser, "edit").await;
+    browser.type_in("#origin", "not a host").await;
+    browser.press("button.primary").await;
+    browser.sees("#problem-origin", "A host name such as hr.example.com is needed.").await;
+    browser.type_in("#origin", "pay.example.com").await;
+    browser.press("button.primary").await;
+    browser.sees("tbody", "pay.example.com").await;
+    eventually("the new origin to count", async || (with(&new).get("/Users").await.status == 403).then_some(())).await;
+    Client::new(&stack.url, &new, Some("pay.example.com")).get("/Users").await.expect(200);
+    let log = organization.auditor().query("/events", &[("type", "TokenIssued,TokenChanged,TokenRevoked"), ("order", "oldest")]).await;
+    let log = log.expect(200);
+    let types: Vec<_> = log["entries"].as_array().unwrap().iter().map(|entry| entry["header"]["type"].as_str().unwrap()).collect();
+    assert_eq!(types, ["TokenIssued", "TokenIssued", "TokenChanged", "TokenRevoked", "TokenChanged"]);
+    browser.close().await;
+}
