@@ -1,4 +1,4 @@
-//! What both services start with, and nothing of what they do: layered settings, log lines, the signal to stop, back-off.
+//! What both services start with: layered settings, log lines, the signal to stop, back-off; and how both read entries of the log and event streams from rows.
 
 pub mod backoff;
 pub mod entries;
