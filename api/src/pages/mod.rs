@@ -82,7 +82,8 @@ impl Pages {
 
 /// The routes.
 pub(crate) fn routes(config: &mut ServiceConfig) {
-    config.route("/assets/{version}/{name}", web::get().to(assets::serve));
+    let files = web::scope("/assets").wrap(Compress::default()).route("/{version}/{name}", web::get().to(assets::serve));
+    config.service(files);
     let pages = web::scope("")
         .wrap(from_fn(frame::frame))
         .wrap(Compress::default())
