@@ -132,6 +132,7 @@ fn http(
             .route("/healthz", web::get().to(health::alive))
             .route("/readyz", web::get().to(health::ready))
             .service(web::scope(BASE_PATH).wrap(from_fn(gate)).configure(scim::routes).default_service(web::to(scim::no_endpoint)))
+            .configure(pages::api_routes)
             .configure(audit::routes)
             .configure(streams::routes)
             .configure(pages::routes)

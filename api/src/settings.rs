@@ -3,7 +3,7 @@
 use rollcall_events::address::AllowList;
 use rollcall_events::set::SetKeys;
 use rollcall_service::logging::LogFormat;
-use rollcall_service::settings::{SettingsError, in_range, public_url, read, secrets};
+use rollcall_service::settings::{SettingsError, event_keys, in_range, public_url, read};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -80,10 +80,9 @@ impl Settings {
         Ok(settings)
     }
 
-    /// The keys that sign event tokens: those of the setting, then those of the file.
+    /// The keys that sign event tokens.
     pub(crate) fn event_keys(&self) -> Result<SetKeys, SettingsError> {
-        let keys = secrets("event_key_file", &self.event_keys, &self.event_key_file)?;
-        SetKeys::read(&keys).map_err(|error| SettingsError::malformed("event_keys", error))
+        event_keys(&self.event_keys, &self.event_key_file)
     }
 
     /// The reverse proxies that are trusted, if any.

@@ -1,6 +1,7 @@
 //! Settings in three layers: the documented defaults that are part of the program, then a file, then the environment.
 
 use config::{Config, Environment, File, FileFormat};
+use rollcall_events::set::SetKeys;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use std::fmt::Display;
@@ -74,6 +75,15 @@ pub fn secrets(file_setting: &'static str, listed: &SecretString, file: &str) ->
         path => std::fs::read_to_string(path).map_err(|error| SettingsError::malformed(file_setting, format!("{path}: {error}")))?,
     };
     Ok(listed.expose_secret().split_whitespace().chain(content.split_whitespace()).map(SecretString::from).collect())
+}
+
+/// The keys that sign event tokens: those that the setting lists, then those of the file.
+///
+/// # Errors
+/// Where the file cannot be read, or one is not a key.
+pub fn event_keys(listed: &SecretString, file: &str) -> Result<SetKeys, SettingsError> {
+    let keys = secrets("event_key_file", listed, file)?;
+    SetKeys::read(&keys).map_err(|error| SettingsError::malformed("event_keys", error))
 }
 
 /// Reads the address that callers reach the service by, and takes the slash from its end.

@@ -140,6 +140,17 @@ pub fn owner_command(instance: &Instance, arguments: &[&str]) -> Output {
     worker_command(instance).args(arguments).envs(instance.migration_settings()).output().unwrap()
 }
 
+/// Whether an organisation's log is whole and its projections are what it adds up to, by `rollcall-worker verify`, and what that printed. There is one shadow: it
+/// waits until nobody else uses it.
+pub async fn verified(instance: &Instance, organization: &str) -> (bool, String) {
+    eventually("no other replay", async || {
+        let output = owner_command(instance, &["verify", "--organization", organization]);
+        let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (!told.contains("another replay")).then_some((output.status.success(), told))
+    })
+    .await
+}
+
 /// Brings the database to the newest schema.
 pub fn migrate(instance: &Instance) {
     let output = worker_command(instance).arg("migrate").envs(instance.migration_settings()).output().unwrap();

@@ -5,7 +5,7 @@
 use reqwest::Method;
 use rollcall_tests::client::{ROLLCALL, user, user_with};
 use rollcall_tests::receiver::Receiver;
-use rollcall_tests::service::{Service, answers, command, owner_command};
+use rollcall_tests::service::{Service, answers, command, verified};
 use rollcall_tests::set::claims;
 use rollcall_tests::{Answer, Client, Organization, Stack, eventually, within};
 use serde_json::{Value, json};
@@ -258,6 +258,6 @@ async fn nothing_is_lost_between_a_receiver_that_fails_and_a_worker_that_is_kill
     let log = organization.auditor().query("/events", &[("type", "StreamPaused,StreamResumed"), ("order", "oldest")]).await.expect(200);
     assert_eq!(log["entries"][0]["header"]["type"], "StreamPaused");
     assert_eq!(log["entries"][1]["header"]["type"], "StreamResumed");
-    let replayed = owner_command(&stack.instance, &["verify", "--organization", &organization.id]);
-    assert!(replayed.status.success(), "streams are what the log adds up to: {}", String::from_utf8_lossy(&replayed.stdout));
+    let (is_whole, told) = verified(&stack.instance, &organization.id).await;
+    assert!(is_whole, "streams are what the log adds up to: {told}");
 }

@@ -4,7 +4,7 @@ use rollcall_events::StreamId;
 use rollcall_events::log::checkpoint::SigningKeys;
 use rollcall_events::set::SetKeys;
 use rollcall_service::logging::LogFormat;
-use rollcall_service::settings::{SettingsError, in_range, public_url, read, secrets};
+use rollcall_service::settings::{SettingsError, event_keys, in_range, public_url, read, secrets};
 use secrecy::SecretString;
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -68,10 +68,9 @@ impl Settings {
         SigningKeys::read(&keys).map_err(|error| SettingsError::malformed("checkpoint_keys", error))
     }
 
-    /// The keys that sign event tokens: those of the setting, then those of the file.
+    /// The keys that sign event tokens.
     pub(crate) fn event_keys(&self) -> Result<SetKeys, SettingsError> {
-        let keys = secrets("event_key_file", &self.event_keys, &self.event_key_file)?;
-        SetKeys::read(&keys).map_err(|error| SettingsError::malformed("event_keys", error))
+        event_keys(&self.event_keys, &self.event_key_file)
     }
 
     /// What each receiver expects in `Authorization`, by the stream.

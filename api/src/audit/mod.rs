@@ -6,10 +6,12 @@ mod proofs;
 mod query;
 mod tail;
 mod users;
+mod watch;
 
 pub(crate) use export::exported;
 pub(crate) use query::{by_now, conditions, parameter};
 pub(crate) use users::{Change, difference};
+pub(crate) use watch::{Watch, server_sent};
 
 use actix_web::middleware::Compress;
 use actix_web::middleware::from_fn;

@@ -47,7 +47,11 @@ pub(super) fn paths() -> Map<String, Value> {
         ("/proof/inclusion", inclusion),
         ("/proof/consistency", consistency),
     ];
-    paths.into_iter().map(|(path, get)| (format!("{BASE_PATH}{path}"), json!({"get": get}))).collect()
+    let erase =
+        with_parameters(operation("eraseUser", "Erase what the log holds about a deleted user", "204", &json!({})), vec![path_id()]);
+    let erase = with_answer(erase, "204", json!({"description": "Erased. For administrators, by the session that a sign-in link begins."}));
+    let erase = (format!("{BASE_PATH}/users/{{id}}/erase"), json!({"post": erase}));
+    paths.into_iter().map(|(path, get)| (format!("{BASE_PATH}{path}"), json!({"get": get}))).chain([erase]).collect()
 }
 
 fn get(id: &str, summary: &str, media_type: &str) -> Value {

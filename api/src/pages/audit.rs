@@ -1,35 +1,34 @@
 //! The log, to look at: a table that grows while it is watched, and each entry with what it changed.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING, LOCATION};
-use actix_web::web::{Bytes, Data, Form, Path};
+use actix_web::http::header::{CONTENT_TYPE, LOCATION};
+use actix_web::web::{Data, Form, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use futures_util::stream;
 use rollcall_events::UserId;
 use rollcall_events::log::EventType;
 use rollcall_events::request::SettingsRequested;
+use rollcall_scim::ScimError;
 use rollcall_service::entries::StoredEntry;
 use serde_json::Value;
-use std::time::Duration;
 
 use super::error::PageError;
-use super::session::Administrator;
+use super::frame::comes_from_here;
+use super::session::{Administrator, LIFE_SECONDS};
 use super::sign_in::Bare;
 use super::text::Language;
 use super::view::{self, Audit, Entry, Erase, Frame, Row, Rows, event_text, minute, second};
 use super::{PageResult, Pages};
-use crate::audit::{by_now, conditions, difference, exported, parameter};
-use crate::error::ApiError;
-use crate::read::{Condition, Following, Heard, Order, log_entries, log_size, session_lasts};
+use crate::audit::{Watch, by_now, conditions, difference, exported, parameter, server_sent};
+use crate::error::{ApiError, ApiResult};
+use crate::read::{Order, log_entries, log_size, session_lasts};
 use crate::scim::Parameters;
 
 /// The path of this page.
 pub(super) const PATH: &str = "/audit";
 /// How many entries a page shows.
 const COUNT: u32 = 50;
-/// How often something is sent where nothing happens.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// What can be asked for, and so stands in the address of a page.
 const ASKED: [&str; 7] = ["type", "outcome", "userName", "subject", "address", "since", "until"];
 
@@ -141,19 +140,31 @@ pub(super) async fn erase(admin: Administrator, id: Path<String>, form: Form<Bar
     Ok(HttpResponse::SeeOther().insert_header(location).finish())
 }
 
+/// `POST /audit/v1/users/{id}/erase`: the same for programs of an administrator, which hold a session as a browser does. What they send must be
+/// called JSON, as no form of another site can call it.
+pub(super) async fn erase_by_api(
+    admin: Result<Administrator, PageError>,
+    http: HttpRequest,
+    id: Path<String>,
+    pages: Data<Pages>,
+) -> ApiResult {
+    let is_json = http.headers().get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/json"));
+    if !is_json {
+        return Err(ScimError::new(415, "Content-Type must be application/json").into());
+    }
+    if !comes_from_here(&http) {
+        return Err(ScimError::new(403, "the call comes from a page of another site").into());
+    }
+    let admin = admin.map_err(PageError::into_api)?;
+    admin.must_administer().map_err(PageError::into_api)?;
+    let user_id: UserId = id.parse().map_err(|_| ScimError::new(404, "the log knows of no such user"))?;
+    pages.ask(&admin, SettingsRequested::EraseUser { user_id }).await.map_err(PageError::into_api)?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
 /// `GET /audit/export`: the log to take away.
 pub(super) async fn export(admin: Administrator, http: HttpRequest, parameters: Parameters, pages: Data<Pages>) -> PageResult {
     Ok(exported(admin.who.organization_id, &http, &parameters, pages.database.clone()).await?)
-}
-
-/// The table, while it is watched.
-struct Live {
-    pages: Data<Pages>,
-    admin: Administrator,
-    conditions: Vec<Condition>,
-    following: Following,
-    after: u64,
-    t: Language,
 }
 
 /// `GET /audit/live?after=`: rows of the table as Server-Sent Events, as the log grows.
@@ -162,40 +173,22 @@ pub(super) async fn live(admin: Administrator, parameters: Parameters, pages: Da
     let following = pages.followers.follow(organization).ok_or(ApiError::Unavailable("too many follow the logs"))?;
     let after = parameter(&parameters, "after", "a place in the log").map_err(ApiError::from)?.unwrap_or_default();
     let conditions = conditions(&pages.database, organization, &parameters).await?;
-    let live = Live { pages, admin, conditions, following, after, t };
-    let rows = stream::try_unfold(live, |mut live| async { Ok::<_, PageError>(live.next().await?.map(|bytes| (bytes, live))) });
-    Ok(HttpResponse::Ok()
-        .content_type("text/event-stream")
-        // A compressor would hold rows back.
-        .insert_header((CONTENT_ENCODING, "identity"))
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .streaming(Box::pin(rows)))
+    let watch = Watch { database: pages.database.clone(), organization, conditions, following, after, most: COUNT };
+    let session = admin.who.session_id;
+    Ok(server_sent(stream::try_unfold(watch, move |mut watch| async move {
+        let database = watch.database.clone();
+        let lasts = async || session_lasts(&database, organization, session, LIFE_SECONDS).await;
+        let next = watch.next(lasts, |entries| rows(entries, t)).await?;
+        Ok(next.map(|bytes| (bytes, watch)))
+    })))
 }
 
-impl Live {
-    /// What is sent next; `None` where the process stops, or the session has ended.
-    async fn next(&mut self) -> Result<Option<Bytes>, PageError> {
-        let who = &self.admin.who;
-        loop {
-            if !session_lasts(&self.pages.database, who.organization_id, who.session_id).await? {
-                return Ok(None);
-            }
-            let order = Order::OldestFirst { after: self.after };
-            let entries = log_entries(&self.pages.database, who.organization_id, &self.conditions, order, COUNT).await?;
-            if let Some(last) = entries.last() {
-                self.after = last.header.seq;
-                let rows = entries.iter().rev().map(|entry| row(entry, self.t)).collect();
-                let rows =
-                    Rows { t: self.t, rows }.render().map_err(|error| ApiError::Internal(format!("rows cannot be written: {error}")))?;
-                return Ok(Some(event(self.after, &rows).into()));
-            }
-            match self.following.hear(KEEP_ALIVE).await {
-                Heard::Growth => {}
-                Heard::Nothing => return Ok(Some(Bytes::from_static(b": still here\n\n"))),
-                Heard::Stop => return Ok(None),
-            }
-        }
-    }
+/// Rows of the table, the newest first, as an event whose id is the place of that one.
+fn rows(entries: &[StoredEntry], t: Language) -> Result<String, ApiError> {
+    let newest = entries.last().map_or(0, |last| last.header.seq);
+    let rows = Rows { t, rows: entries.iter().rev().map(|entry| row(entry, t)).collect() };
+    let rows = rows.render().map_err(|error| ApiError::Internal(format!("rows cannot be written: {error}")))?;
+    Ok(event(newest, &rows))
 }
 
 /// A text as a Server-Sent Event.

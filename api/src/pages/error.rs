@@ -2,6 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
+use rollcall_scim::ScimError;
 
 use super::text::Language;
 use super::view::{self, Failed};
@@ -41,6 +42,16 @@ impl From<ReadError> for PageError {
 }
 
 impl PageError {
+    /// The same for a program.
+    pub(super) fn into_api(self) -> ApiError {
+        match self {
+            Self::Api(error) => error,
+            Self::SignedOut => ApiError::Unauthenticated { presented: false },
+            Self::NotFound => ScimError::new(404, "there is no such thing").into(),
+            Self::Forbidden | Self::Stale | Self::BadLink | Self::Repeated => ScimError::new(403, "the role does not allow it").into(),
+        }
+    }
+
     /// What the page says.
     fn told(&self) -> (&'static str, &'static str) {
         match self {

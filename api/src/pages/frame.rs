@@ -30,7 +30,7 @@ const HEADERS: [(&str, &str); 6] = [
 
 /// Middleware around every page.
 pub(super) async fn frame(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
-    let response = if comes_from_here(&request) {
+    let response = if comes_from_here(request.request()) {
         next.call(request).await?.map_into_boxed_body()
     } else {
         request.into_response(PageError::Stale.page(Language::default()))
@@ -39,7 +39,7 @@ pub(super) async fn frame(request: ServiceRequest, next: Next<impl MessageBody +
 }
 
 /// Whether a request that changes something was made by a page of ours.
-fn comes_from_here(request: &ServiceRequest) -> bool {
+pub(super) fn comes_from_here(request: &HttpRequest) -> bool {
     if [Method::GET, Method::HEAD].contains(request.method()) {
         return true;
     }

@@ -18,7 +18,7 @@ pub(crate) use session::Seal;
 use actix_web::http::header::{LOCATION, USER_AGENT};
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, Route, guard};
 use rollcall_events::actor::Actor;
 use rollcall_events::request::SettingsRequested;
 use std::net::IpAddr;
@@ -80,41 +80,53 @@ impl Pages {
     }
 }
 
+/// What programs of administrators call; it stands below the auditors' address, and comes before what auditors call.
+pub(crate) fn api_routes(config: &mut ServiceConfig) {
+    let only_post = || async { Err::<HttpResponse, _>(ApiError::MethodNotAllowed { allowed: "POST" }) };
+    let erase = web::resource(format!("{}/users/{{id}}/erase", crate::audit::BASE_PATH));
+    config.service(erase.post(audit::erase_by_api).default_service(web::to(only_post)));
+}
+
+/// A page that can be looked at.
+fn look() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
 /// The routes.
 pub(crate) fn routes(config: &mut ServiceConfig) {
-    let files = web::scope("/assets").wrap(Compress::default()).route("/{version}/{name}", web::get().to(assets::serve));
+    let files = web::scope("/assets").wrap(Compress::default()).route("/{version}/{name}", look().to(assets::serve));
     config.service(files);
     let pages = web::scope("")
         .wrap(from_fn(frame::frame))
         .wrap(Compress::default())
-        .route("/", web::get().to(home))
-        .route("/sign-in", web::get().to(sign_in::ask))
+        .route("/", look().to(home))
+        .route("/sign-in", look().to(sign_in::ask))
         .route("/sign-in", web::post().to(sign_in::sign_in))
         .route("/sign-out", web::post().to(sign_in::sign_out))
         .route("/language", web::post().to(sign_in::language))
-        .route("/users", web::get().to(users::search))
-        .route("/users/{id}", web::get().to(users::show))
-        .route("/workspaces", web::get().to(workspaces::list))
-        .route("/workspaces/{id}", web::get().to(workspaces::show))
-        .route("/groups/{id}", web::get().to(workspaces::group))
+        .route("/users", look().to(users::search))
+        .route("/users/{id}", look().to(users::show))
+        .route("/workspaces", look().to(workspaces::list))
+        .route("/workspaces/{id}", look().to(workspaces::show))
+        .route("/groups/{id}", look().to(workspaces::group))
         .route("/groups/{id}", web::post().to(workspaces::map))
-        .route("/audit", web::get().to(audit::list))
+        .route("/audit", look().to(audit::list))
         .route("/audit/live", web::get().to(audit::live))
         .route("/audit/export", web::get().to(audit::export))
-        .route("/audit/events/{seq}", web::get().to(audit::entry))
-        .route("/audit/users/{id}/erase", web::get().to(audit::ask_erase))
+        .route("/audit/events/{seq}", look().to(audit::entry))
+        .route("/audit/users/{id}/erase", look().to(audit::ask_erase))
         .route("/audit/users/{id}/erase", web::post().to(audit::erase))
-        .route("/settings/scim", web::get().to(scim::show))
+        .route("/settings/scim", look().to(scim::show))
         .route("/settings/scim/check", web::post().to(scim::check))
         .route("/settings/scim/address", web::post().to(scim::address))
         .route("/settings/scim/tokens", web::post().to(scim::generate))
-        .route("/settings/scim/tokens/{id}", web::get().to(scim::edit))
+        .route("/settings/scim/tokens/{id}", look().to(scim::edit))
         .route("/settings/scim/tokens/{id}", web::post().to(scim::change))
-        .route("/settings/scim/tokens/{id}/revoke", web::get().to(scim::ask_revoke))
+        .route("/settings/scim/tokens/{id}/revoke", look().to(scim::ask_revoke))
         .route("/settings/scim/tokens/{id}/revoke", web::post().to(scim::revoke))
-        .route("/settings/scim/tokens/{id}/reset", web::get().to(scim::ask_reset))
+        .route("/settings/scim/tokens/{id}/reset", look().to(scim::ask_reset))
         .route("/settings/scim/tokens/{id}/reset", web::post().to(scim::reset))
-        .route("/settings/scim/guides/{provider}", web::get().to(scim::guide));
+        .route("/settings/scim/guides/{provider}", look().to(scim::guide));
     config.service(pages);
 }
 

@@ -22,7 +22,7 @@ use crate::read::{Who, find_session};
 /// After how long without a request a session counts as left alone, in seconds.
 const IDLE_SECONDS: u64 = 30 * 60;
 /// How long a session lasts at most, in seconds.
-const LIFE_SECONDS: u64 = 12 * 60 * 60;
+pub(super) const LIFE_SECONDS: u32 = 12 * 60 * 60;
 const KEY_CONTEXT: &str = "rollcall 2026 session key";
 
 /// What seals cookies and forms, so that nobody else can make them.
@@ -131,7 +131,7 @@ async fn signed_in(request: &HttpRequest, pages: &Pages) -> Result<Administrator
     let (id, now) = (session.who.session_id, Timestamp::now());
     let is_sealed: bool = pages.seal.of("seen", id, seen).as_bytes().ct_eq(seal.as_bytes()).into();
     let idle = u64::try_from(now.as_second() - seen.parse::<i64>().unwrap_or_default()).unwrap_or(0);
-    if !is_sealed || idle > IDLE_SECONDS || now.seconds_since(session.signed_in_at) > LIFE_SECONDS {
+    if !is_sealed || idle > IDLE_SECONDS || now.seconds_since(session.signed_in_at) > LIFE_SECONDS.into() {
         return Err(PageError::SignedOut);
     }
     pages.door.limits.take(TokenId(id.0))?;

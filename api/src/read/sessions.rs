@@ -16,7 +16,7 @@ const SESSION: &str = "
     FROM admin_sessions s JOIN organizations o ON o.id = s.organization_id WHERE s.digest = $1 AND s.ended_at IS NULL";
 
 const LASTS: &str = "
-    SELECT ended_at IS NULL AND signed_in_at > now() - interval '12 hours' FROM admin_sessions WHERE organization_id = $1 AND id = $2";
+    SELECT ended_at IS NULL AND signed_in_at > now() - make_interval(secs => $3::float8) FROM admin_sessions WHERE organization_id = $1 AND id = $2";
 
 /// Who signs in, or has.
 #[derive(Debug, Clone)]
@@ -53,9 +53,14 @@ pub(crate) async fn find_session(database: &Database, digest: &TokenDigest) -> R
     Ok(Some(FoundSession { who: who(&row)?, signed_in_at: row.try_get("signed_in_at")? }))
 }
 
-/// Whether a session goes on, for whoever stays connected.
-pub(crate) async fn session_lasts(database: &Database, organization: OrganizationId, id: SessionId) -> Result<bool, ReadError> {
-    let row = database.query_opt(LASTS, &[&organization, &id]).await?;
+/// Whether a session that lasts so long goes on, for whoever stays connected.
+pub(crate) async fn session_lasts(
+    database: &Database,
+    organization: OrganizationId,
+    id: SessionId,
+    life_seconds: u32,
+) -> Result<bool, ReadError> {
+    let row = database.query_opt(LASTS, &[&organization, &id, &f64::from(life_seconds)]).await?;
     Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(false))
 }
 

@@ -46,7 +46,11 @@ pub(super) async fn poll(receiver: Receiver, id: Path<String>, body: ScimBody, p
     let mut following = followers.follow(receiver.organization_id).ok_or(ApiError::Unavailable("too many follow the logs"))?;
     let mut stream = current(database, receiver).await?;
     let (from, deadline) = (stream.position.clone(), Instant::now() + *longest);
-    asked.done.iter().for_each(|seq| stream.position.acknowledge(*seq));
+    if !asked.done.is_empty() {
+        // Nobody is done with what has not happened yet.
+        let size = log_size(database, receiver.organization_id).await?;
+        asked.done.iter().filter(|seq| **seq <= size).for_each(|seq| stream.position.acknowledge(*seq));
+    }
     let mut found = look(database, base, &mut stream, asked.most).await?;
     if !asked.done.is_empty() || stream.position.seq >= from.seq + WORTH_KEEPING {
         keep(desk, receiver, &stream.position).await?;

@@ -1,8 +1,10 @@
 //! What nobody may do.
 
 use crate::{Bare, hidden};
-use reqwest::header::{LOCATION, ORIGIN};
+use reqwest::Method;
+use reqwest::header::{COOKIE, LOCATION, ORIGIN};
 use rollcall_tests::Stack;
+use rollcall_tests::client::user;
 use serde_json::json;
 
 #[tokio::test]
@@ -66,4 +68,36 @@ async fn nobody_does_or_sees_what_is_not_theirs() {
     }
     stranger.post("/sign-out", format!("csrf={csrf}"), &[]).await;
     assert_eq!(stranger.get("/settings/scim").await.0, 401, "a session that ended stays ended");
+}
+
+#[tokio::test]
+async fn a_program_of_an_administrator_erases_a_deleted_person_and_nobody_elses_does() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let client = organization.client();
+    let mary = client.create(user("Wollstonecraft")).await.id();
+    let path = format!("/audit/v1/users/{mary}/erase");
+    let json = ("content-type", "application/json");
+    let admin = Bare::sign_in(&stack, &organization, "administrator").await;
+    let call = async |who: &Bare, headers: &[(&'static str, &str)]| {
+        let request = who.http.post(format!("{}{path}", who.url)).header(COOKIE, &who.cookie);
+        headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(call(&admin, &[json]).await, 409, "the user is not deleted");
+    client.delete(&mary).await.expect(204);
+    let auditor = Bare::sign_in(&stack, &organization, "auditor").await;
+    let stranger = Bare::sign_in(&stack, &stack.organization(), "owner").await;
+    let nobody = Bare { cookie: String::new(), http: admin.http.clone(), url: admin.url.clone() };
+    assert_eq!(call(&auditor, &[json]).await, 403);
+    assert_eq!(call(&stranger, &[json]).await, 404);
+    assert_eq!(call(&nobody, &[json]).await, 401);
+    assert_eq!(call(&admin, &[]).await, 415, "as a form of another site would send it");
+    assert_eq!(call(&admin, &[json, ("origin", "https://evil.example")]).await, 403);
+    organization.auditor().send(Method::POST, &format!("/users/{mary}/erase"), json!({})).await.expect_error(415, None);
+    let by_token = organization.auditor().call(Method::POST, &format!("/users/{mary}/erase")).body("", "application/json").send().await;
+    by_token.expect_error(401, None);
+    assert_eq!(call(&admin, &[json]).await, 204);
+    let export = organization.auditor().get("/export").await.expect(200);
+    assert!(!export.as_str().unwrap().contains("Wollstonecraft"));
+    assert_eq!(admin.http.head(format!("{}/audit", admin.url)).header(COOKIE, &admin.cookie).send().await.unwrap().status(), 200);
 }

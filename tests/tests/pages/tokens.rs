@@ -2,6 +2,7 @@
 
 use crate::{accessible, fill, generate, is_ready, signed_in};
 use rollcall_tests::client::user;
+use rollcall_tests::service::verified;
 use rollcall_tests::{Client, Stack, eventually};
 
 #[tokio::test]
@@ -97,5 +98,7 @@ async fn a_token_is_reset_with_an_overlap_changed_and_revoked() {
     let log = log.expect(200);
     let types: Vec<_> = log["entries"].as_array().unwrap().iter().map(|entry| entry["header"]["type"].as_str().unwrap()).collect();
     assert_eq!(types, ["TokenIssued", "TokenIssued", "TokenChanged", "TokenRevoked", "TokenChanged"]);
+    let (is_whole, told) = verified(&stack.instance, &organization.id).await;
+    assert!(is_whole, "tokens and sessions are what the log adds up to: {told}");
     browser.close().await;
 }
