@@ -12,6 +12,7 @@ mod auth;
 mod desk;
 mod error;
 mod health;
+mod oidc;
 mod openapi;
 mod pages;
 mod publish;

@@ -14,8 +14,9 @@ use crate::audit;
 use crate::auth::{Denials, Door, Limits, Tokens, follow_changes, gate};
 use crate::desk::Desk;
 use crate::health::{self, Health};
+use crate::oidc::Provider;
 use crate::openapi;
-use crate::pages::{self, Pages, Seal};
+use crate::pages::{self, OIDC_CALLBACK, Pages, Seal};
 use crate::publish::Publisher;
 use crate::read::{Database, Followers, Growth, Walks};
 use crate::scim::{self, BASE_PATH, Base, Bounds, Known};
@@ -99,6 +100,7 @@ fn http(
         followers: followers.clone(),
         longest: Duration::from_secs(settings.poll_seconds),
     });
+    let provider = settings.oidc.is_there().then(|| Provider::new(&settings.oidc, format!("{}{OIDC_CALLBACK}", settings.public_url)));
     let pages = Data::new(Pages {
         database: database.clone(),
         desk: desk.clone(),
@@ -107,6 +109,7 @@ fn http(
         followers: followers.clone(),
         walks: walks.clone(),
         seal: Seal::new(&settings.session_key).map_err(|error| SettingsError::malformed("session_key", error))?,
+        provider: provider.transpose().map_err(|error| SettingsError::malformed("oidc", error))?,
         public_url: settings.public_url.clone(),
         is_secure: settings.public_url.starts_with("https:"),
     });

@@ -41,6 +41,18 @@ pub(crate) struct Settings {
     event_keys: SecretString,
     event_key_file: String,
     proxies: ProxySettings,
+    pub(crate) oidc: OidcSettings,
+}
+
+/// The OpenID provider at which administrators sign in.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OidcSettings {
+    pub(crate) issuer: String,
+    pub(crate) client_id: String,
+    pub(crate) client_secret: SecretString,
+    pub(crate) scopes: String,
+    pub(crate) roles_claim: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -57,6 +69,7 @@ impl Settings {
         settings.public_url = public_url("public_url", &settings.public_url)?;
         settings.proxies()?;
         settings.event_keys()?;
+        settings.oidc.check()?;
         let key = settings.session_key.expose_secret().len();
         if (1..32).contains(&key) {
             return Err(SettingsError::malformed("session_key", "it needs at least 32 characters, from a source of randomness"));
@@ -91,6 +104,26 @@ impl Settings {
         let trusted = if list.is_empty() { None } else { Some(list.parse::<AllowList>()) };
         let trusted = trusted.transpose().map_err(|error| SettingsError::malformed("proxies.trusted", error))?;
         Ok(Proxies::new(trusted, self.proxies.header))
+    }
+}
+
+impl OidcSettings {
+    /// Whether there is a provider.
+    pub(crate) fn is_there(&self) -> bool {
+        !self.issuer.is_empty()
+    }
+
+    fn check(&self) -> Result<(), SettingsError> {
+        if !self.is_there() {
+            return Ok(());
+        }
+        public_url("oidc.issuer", &self.issuer)?;
+        for (name, value) in [("oidc.client_id", &self.client_id), ("oidc.roles_claim", &self.roles_claim)] {
+            if value.trim().is_empty() {
+                return Err(SettingsError::malformed(name, "it must not be empty where oidc.issuer is given"));
+            }
+        }
+        Ok(())
     }
 }
 

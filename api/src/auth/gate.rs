@@ -38,9 +38,9 @@ pub(crate) async fn gate(request: ServiceRequest, next: Next<impl MessageBody>) 
 }
 
 impl Door {
-    /// Has it counted that somebody came with a secret that is nobody's.
-    pub(crate) fn refuse_unknown(&self, address: Option<IpAddr>) {
-        self.denials.count(&Refused { token: None, reason: Denial::UnknownToken, address });
+    /// Has it counted that somebody was refused of whom nothing is known.
+    pub(crate) fn refuse(&self, reason: Denial, address: Option<IpAddr>) {
+        self.denials.count(&Refused { token: None, reason, address });
     }
 
     async fn admit(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Result<Caller, ApiError> {

@@ -27,6 +27,9 @@ pub(super) enum PageError {
     /// The link cannot be used.
     #[error("the link cannot be used")]
     BadLink,
+    /// The OpenID provider does not vouch for whoever came, or they have no role here.
+    #[error("nobody vouches for whoever came")]
+    NotVouchedFor,
     /// A token with that id was made before: its page was sent again.
     #[error("the token was generated before")]
     Repeated,
@@ -48,8 +51,15 @@ impl PageError {
             Self::Api(error) => error,
             Self::SignedOut => ApiError::Unauthenticated { presented: false },
             Self::NotFound => ScimError::new(404, "there is no such thing").into(),
-            Self::Forbidden | Self::Stale | Self::BadLink | Self::Repeated => ScimError::new(403, "the role does not allow it").into(),
+            Self::Forbidden | Self::Stale | Self::BadLink | Self::NotVouchedFor | Self::Repeated => {
+                ScimError::new(403, "the role does not allow it").into()
+            }
         }
+    }
+
+    /// Whether signing in is what to do about it.
+    fn is_of_sign_in(&self) -> bool {
+        matches!(self, Self::SignedOut | Self::BadLink | Self::NotVouchedFor)
     }
 
     /// What the page says.
@@ -60,19 +70,29 @@ impl PageError {
             Self::NotFound => ("not-found-title", "not-found"),
             Self::Stale => ("stale-title", "stale"),
             Self::BadLink => ("bad-link-title", "bad-link"),
+            Self::NotVouchedFor => ("not-vouched-title", "not-vouched"),
             Self::Repeated => ("repeated-title", "repeated"),
             Self::Api(_) => ("failed-title", "failed"),
         }
     }
 
-    /// The page.
-    pub(super) fn page(&self, language: Language) -> HttpResponse {
+    /// The page; `has_provider` says whether one can sign in at an OpenID provider.
+    pub(super) fn page(&self, language: Language, has_provider: bool) -> HttpResponse {
         let (title, text) = self.told();
         let detail = match self {
             Self::Api(ApiError::Scim(error)) => error.detail.clone(),
             _ => String::new(),
         };
-        view::page(self.status_code(), &Failed { t: language, title: language.get(title), text: language.get(text), detail })
+        view::page(
+            self.status_code(),
+            &Failed {
+                t: language,
+                title: language.get(title),
+                text: language.get(text),
+                detail,
+                can_sign_in: has_provider && self.is_of_sign_in(),
+            },
+        )
     }
 }
 
@@ -80,7 +100,7 @@ impl ResponseError for PageError {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::SignedOut => StatusCode::UNAUTHORIZED,
-            Self::Forbidden | Self::Stale | Self::BadLink => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::Stale | Self::BadLink | Self::NotVouchedFor => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Repeated => StatusCode::CONFLICT,
             Self::Api(error) => error.status_code(),
@@ -91,7 +111,7 @@ impl ResponseError for PageError {
         if let Self::Api(error) = self {
             tracing::warn!(%error, "a page could not be served");
         }
-        self.page(Language::default())
+        self.page(Language::default(), false)
     }
 }
 
@@ -108,6 +128,7 @@ mod tests {
             PageError::NotFound,
             PageError::Stale,
             PageError::BadLink,
+            PageError::NotVouchedFor,
             PageError::Repeated,
             api,
         ] {

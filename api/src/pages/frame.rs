@@ -33,7 +33,7 @@ pub(super) async fn frame(request: ServiceRequest, next: Next<impl MessageBody +
     let response = if comes_from_here(request.request()) {
         next.call(request).await?.map_into_boxed_body()
     } else {
-        request.into_response(PageError::Stale.page(Language::default()))
+        request.into_response(PageError::Stale.page(Language::default(), false))
     };
     Ok(dressed(response))
 }
@@ -55,7 +55,8 @@ fn dressed(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     let (request, mut response) = response.into_parts();
     let failed = response.error().and_then(|error| error.as_error::<PageError>());
     if let Some(error) = failed {
-        let page = error.page(Language::of(&request));
+        let has_provider = request.app_data::<Data<Pages>>().is_some_and(|pages| pages.provider.is_some());
+        let page = error.page(Language::of(&request), has_provider);
         response = page;
     }
     if let Some(renewed) = request.extensions().get::<Renewed>()

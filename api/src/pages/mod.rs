@@ -5,6 +5,7 @@ mod audit;
 mod error;
 mod form;
 mod frame;
+mod oidc;
 mod scim;
 mod session;
 mod sign_in;
@@ -13,6 +14,7 @@ mod users;
 mod view;
 mod workspaces;
 
+pub(crate) use oidc::CALLBACK as OIDC_CALLBACK;
 pub(crate) use session::Seal;
 
 use actix_web::http::header::{LOCATION, USER_AGENT};
@@ -26,6 +28,7 @@ use std::net::IpAddr;
 use crate::auth::Door;
 use crate::desk::{Answer, Desk};
 use crate::error::ApiError;
+use crate::oidc::Provider;
 use crate::read::{Database, Followers, Walks};
 use crate::scim::{Base, Prefer};
 use error::PageError;
@@ -42,6 +45,8 @@ pub(crate) struct Pages {
     pub(crate) followers: Data<Followers>,
     pub(crate) walks: Data<Walks>,
     pub(crate) seal: Seal,
+    /// Where administrators have their accounts, if the settings name such a place.
+    pub(crate) provider: Option<Provider>,
     /// The address that browsers reach the service by.
     pub(crate) public_url: String,
     /// Whether that is https.
@@ -102,6 +107,9 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .route("/", look().to(home))
         .route("/sign-in", look().to(sign_in::ask))
         .route("/sign-in", web::post().to(sign_in::sign_in))
+        .route("/sign-in/oidc", web::get().to(oidc::begin))
+        .route("/sign-in/oidc", web::post().to(oidc::choose))
+        .route(OIDC_CALLBACK, web::get().to(oidc::callback))
         .route("/sign-out", web::post().to(sign_in::sign_out))
         .route("/language", web::post().to(sign_in::language))
         .route("/users", look().to(users::search))

@@ -43,7 +43,12 @@ impl Seal {
     }
 
     fn of(&self, purpose: &str, session: SessionId, more: &str) -> String {
-        blake3::keyed_hash(&self.0, format!("{purpose} {session} {more}").as_bytes()).to_hex().to_string()
+        self.on(purpose, &format!("{session} {more}"))
+    }
+
+    /// The seal on a text, for a purpose, which is one word.
+    pub(super) fn on(&self, purpose: &str, text: &str) -> String {
+        blake3::keyed_hash(&self.0, format!("{purpose} {text}").as_bytes()).to_hex().to_string()
     }
 }
 

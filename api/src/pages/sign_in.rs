@@ -6,7 +6,7 @@ use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Form, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use rollcall_events::actor::Actor;
-use rollcall_events::request::{SessionChange, SettingsRequested};
+use rollcall_events::request::{Denial, SessionChange, SettingsRequested};
 use rollcall_events::token::Token;
 use rollcall_events::{Timestamp, TokenId};
 use serde::Deserialize;
@@ -44,7 +44,7 @@ pub(super) async fn sign_in(http: HttpRequest, link: Form<Link>, pages: Data<Pag
     let who = match find(&pages, &link.link).await {
         Ok(found) => found.who,
         Err(PageError::BadLink) => {
-            pages.door.refuse_unknown(address);
+            pages.door.refuse(Denial::UnknownToken, address);
             return Err(PageError::BadLink);
         }
         Err(error) => return Err(error),

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use askama::Template;
 use rollcall_events::log::{EventType, Header};
-use rollcall_events::{GroupId, Timestamp, TokenId, UserId, WorkspaceId};
+use rollcall_events::{GroupId, OrganizationId, Timestamp, TokenId, UserId, WorkspaceId};
 
 use super::form::{Problems, TokenForm};
 use super::session::{Administrator, role_text};
@@ -49,6 +49,18 @@ pub(super) struct Failed {
     pub(super) title: String,
     pub(super) text: String,
     pub(super) detail: String,
+    pub(super) can_sign_in: bool,
+}
+
+/// The page that asks somebody who has several organisations for which of them to sign in to.
+#[derive(Template)]
+#[template(path = "choose.html")]
+pub(super) struct Choose {
+    pub(super) t: Language,
+    /// The organisations, and what role there is in each, as a text.
+    pub(super) choices: Vec<(OrganizationId, String, &'static str)>,
+    /// Who it is, sealed.
+    pub(super) known: String,
 }
 
 /// The page that a sign-in link leads to.

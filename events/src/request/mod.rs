@@ -2,7 +2,7 @@
 
 mod settings;
 
-pub use settings::{AuditorTokenSettings, Dialect, SessionChange, SettingsRequested, StreamChange, TokenSettings};
+pub use settings::{AuditorTokenSettings, BegunSession, Dialect, SessionChange, SettingsRequested, StreamChange, TokenSettings};
 
 use rollcall_scim::patch::Operation;
 use rollcall_scim::resource::Attributes;
@@ -200,4 +200,6 @@ pub enum Denial {
     WrongOrigin,
     /// An address that counts is not on the token's list, or could not be told.
     WrongAddress,
+    /// An OpenID provider does not vouch for whoever wanted to sign in, or they have no role here.
+    UnknownAdministrator,
 }

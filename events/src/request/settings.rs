@@ -106,8 +106,25 @@ pub enum SessionChange {
         /// The digest of what the browser holds from then on.
         digest: TokenDigest,
     },
+    /// It begins at once, for somebody whom an OpenID provider has identified.
+    Begin(BegunSession),
     /// Its end.
     SignOut,
+}
+
+/// A session that an OpenID provider vouches for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BegunSession {
+    /// The digest of what the browser holds.
+    pub digest: TokenDigest,
+    /// Who has signed in, for people.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// The provider (OpenID Connect Core 1.0 section 2, `iss`).
+    pub issuer: String,
+    /// Who they are there (`sub`).
+    pub subject: String,
 }
 
 /// What is to become of an event stream.

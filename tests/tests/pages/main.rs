@@ -5,6 +5,7 @@
 mod audit;
 mod browser;
 mod look;
+mod oidc;
 mod people;
 mod security;
 mod sign_in;

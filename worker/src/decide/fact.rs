@@ -85,6 +85,7 @@ impl Fact {
             EventType::TokenRevoked => Change::RevokeToken { id: TokenId(self.subject()?), revoked_at: self.read("revoked_at")? },
             EventType::TokenChanged => Change::SetToken { id: TokenId(self.subject()?), settings: self.read("settings")? },
             EventType::SignInLinkIssued => Change::PutSignInLink(self.read("link")?),
+            EventType::SignedIn if self.payload.get("session").is_some() => Change::PutSession(self.read("session")?),
             EventType::SignedIn => Change::SignIn { id: SessionId(self.subject()?), digest: self.read("digest")?, at: self.read("at")? },
             EventType::SignedOut => Change::SignOut { id: SessionId(self.subject()?), at: self.read("at")? },
             EventType::StreamCreated => Change::PutStream(self.read("stream")?),

@@ -13,7 +13,7 @@ mod users;
 
 pub(crate) use fact::{Fact, MalformedFact, resource_of};
 pub(crate) use state::{
-    AuditorToken, Before, Change, Group, Mapping, SessionState, SignInLink, State, Stream, Token, User, Workspace, is_active,
+    AuditorToken, Before, Change, Group, Mapping, Session, SessionState, SignInLink, State, Stream, Token, User, Workspace, is_active,
 };
 
 use rollcall_events::log::{EventType, SubjectType};

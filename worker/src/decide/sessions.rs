@@ -7,13 +7,13 @@ use rollcall_scim::ScimError;
 use serde_json::json;
 
 use super::settings::Fact;
-use super::state::{SessionState, SignInLink, State};
+use super::state::{Session, SessionState, SignInLink, State};
 
 /// The name of a change in the log.
 pub(super) fn operation(change: &SessionChange) -> &'static str {
     match change {
         SessionChange::Invite { .. } => "invite",
-        SessionChange::SignIn { .. } => "signIn",
+        SessionChange::SignIn { .. } | SessionChange::Begin(_) => "signIn",
         SessionChange::SignOut => "signOut",
     }
 }
@@ -22,12 +22,15 @@ pub(super) fn operation(change: &SessionChange) -> &'static str {
 pub(super) fn attempt(state: &State, request: &Request, id: SessionId, change: &SessionChange) -> Result<Fact, ScimError> {
     let at = request.requested_at;
     match (change, state.session(request.organization_id, id)) {
-        (SessionChange::Invite { .. }, Some(_)) => Err(ScimError::uniqueness("there is a session with this id already")),
+        (SessionChange::Begin(_) | SessionChange::Invite { .. }, Some(_)) => {
+            Err(ScimError::uniqueness("there is a session with this id already"))
+        }
         (SessionChange::Invite { digest, name, role, expires_at }, None) => {
             let (name, expires_at) = (name.clone(), *expires_at);
             let link = SignInLink { id, digest: *digest, name, role: *role, expires_at, created_at: at };
             Ok((EventType::SignInLinkIssued, json!({"link": link})))
         }
+        (SessionChange::Begin(begun), None) => Ok((EventType::SignedIn, json!({"session": Session { id, begun: begun.clone(), at }}))),
         (_, None) => Err(ScimError::new(404, "there is no such session")),
         (SessionChange::SignIn { digest }, Some(SessionState::Invited(until))) if at < until => {
             Ok((EventType::SignedIn, json!({"digest": digest, "at": at})))

@@ -1,6 +1,6 @@
 //! The part of the state that a batch needs, and how a change changes it.
 
-use rollcall_events::request::{AuditorTokenSettings, TokenSettings};
+use rollcall_events::request::{AuditorTokenSettings, BegunSession, TokenSettings};
 use rollcall_events::session::Role;
 use rollcall_events::stream::StreamSettings;
 use rollcall_events::token::TokenDigest;
@@ -78,6 +78,15 @@ pub(crate) struct SignInLink {
     pub(crate) created_at: Timestamp,
 }
 
+/// A session that began without a link.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Session {
+    pub(crate) id: SessionId,
+    #[serde(flatten)]
+    pub(crate) begun: BegunSession,
+    pub(crate) at: Timestamp,
+}
+
 /// How far a session has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SessionState {
@@ -126,6 +135,7 @@ pub(crate) enum Change {
         settings: TokenSettings,
     },
     PutSignInLink(SignInLink),
+    PutSession(Session),
     SignIn {
         id: SessionId,
         digest: TokenDigest,
@@ -332,6 +342,7 @@ impl State {
                 self.tokens.insert((organization, *id), Standing::RevokedAt(*revoked_at));
             }
             Change::PutSignInLink(link) => self.load_session(organization, link.id, SessionState::Invited(link.expires_at)),
+            Change::PutSession(session) => self.load_session(organization, session.id, SessionState::SignedIn),
             Change::SignIn { id, .. } => self.load_session(organization, *id, SessionState::SignedIn),
             Change::SignOut { id, .. } => self.load_session(organization, *id, SessionState::Ended),
             Change::PutStream(Stream { id, .. }) => self.load_stream(organization, *id, true),

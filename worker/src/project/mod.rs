@@ -84,6 +84,7 @@ impl Projection {
                 self.settings.changed.insert((organization, id), settings);
             }
             Change::PutSignInLink(link) => self.sessions.links.push((organization, link)),
+            Change::PutSession(session) => self.sessions.begun.push((organization, session)),
             Change::SignIn { id, digest, at } => {
                 self.sessions.signed_in.insert((organization, id), (digest, at));
             }

@@ -4,17 +4,24 @@ use futures_util::try_join;
 use rollcall_events::token::TokenDigest;
 use rollcall_events::{OrganizationId, SessionId, Timestamp};
 use std::collections::BTreeMap;
+use tokio_postgres::types::ToSql;
 
 use super::Key;
-use crate::decide::SignInLink;
+use crate::decide::{Session, SignInLink};
 use crate::store::{Store, StoreError};
 
 /// Every statement of this room, to be prepared.
-pub(crate) const STATEMENTS: &[&str] = &[PUT_LINKS, SIGN_IN, SIGN_OUT];
+pub(crate) const STATEMENTS: &[&str] = &[PUT_LINKS, PUT_SESSIONS, SIGN_IN, SIGN_OUT];
 
 const PUT_LINKS: &str = "
     INSERT INTO admin_sessions (organization_id, id, name, role, link_digest, link_expires_at, created_at)
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::bytea[], $6::timestamptz[], $7::timestamptz[])";
+
+const PUT_SESSIONS: &str = "
+    INSERT INTO admin_sessions (organization_id, id, name, role, issuer, subject, digest, signed_in_at, created_at)
+    SELECT k.*, k.signed_in_at
+    FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::timestamptz[])
+        AS k (organization_id, id, name, role, issuer, subject, digest, signed_in_at)";
 
 const SIGN_IN: &str = "
     UPDATE admin_sessions s SET digest = k.digest, signed_in_at = k.at
@@ -29,6 +36,7 @@ const SIGN_OUT: &str = "
 #[derive(Default)]
 pub(super) struct Sessions {
     pub(super) links: Vec<(OrganizationId, SignInLink)>,
+    pub(super) begun: Vec<(OrganizationId, Session)>,
     pub(super) signed_in: BTreeMap<Key<SessionId>, (TokenDigest, Timestamp)>,
     pub(super) signed_out: BTreeMap<Key<SessionId>, Timestamp>,
 }
@@ -36,7 +44,7 @@ pub(super) struct Sessions {
 impl Sessions {
     /// Writes everything, in this order.
     pub(super) async fn write(&self, store: &Store) -> Result<(), StoreError> {
-        try_join!(self.put_links(store), self.sign_in(store), self.sign_out(store)).map(|_| ())
+        try_join!(self.put_links(store), self.put_sessions(store), self.sign_in(store), self.sign_out(store)).map(|_| ())
     }
 
     async fn put_links(&self, store: &Store) -> Result<(), StoreError> {
@@ -46,6 +54,17 @@ impl Sessions {
         let digests: Vec<_> = self.links.iter().map(|row| row.1.digest.as_bytes()).collect();
         let (expires, created): (Vec<_>, Vec<_>) = self.links.iter().map(|row| (row.1.expires_at, row.1.created_at)).unzip();
         store.query_if(!ids.is_empty(), PUT_LINKS, &[&organizations, &ids, &names, &roles, &digests, &expires, &created]).await.map(|_| ())
+    }
+
+    async fn put_sessions(&self, store: &Store) -> Result<(), StoreError> {
+        let (organizations, ids): (Vec<_>, Vec<_>) = self.begun.iter().map(|(organization, session)| (*organization, session.id)).unzip();
+        let begun = || self.begun.iter().map(|row| &row.1.begun);
+        let (names, roles): (Vec<_>, Vec<_>) = begun().map(|begun| (begun.name.as_str(), begun.role.as_str())).unzip();
+        let (issuers, subjects): (Vec<_>, Vec<_>) = begun().map(|begun| (begun.issuer.as_str(), begun.subject.as_str())).unzip();
+        let digests: Vec<_> = begun().map(|begun| begun.digest.as_bytes()).collect();
+        let times: Vec<_> = self.begun.iter().map(|row| row.1.at).collect();
+        let parameters: [&(dyn ToSql + Sync); 8] = [&organizations, &ids, &names, &roles, &issuers, &subjects, &digests, &times];
+        store.query_if(!ids.is_empty(), PUT_SESSIONS, &parameters).await.map(|_| ())
     }
 
     async fn sign_in(&self, store: &Store) -> Result<(), StoreError> {

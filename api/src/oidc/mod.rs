@@ -1,0 +1,8 @@
+//! Signing in at an OpenID provider: the authorization code flow with PKCE (OpenID Connect Core 1.0 section 3.1, RFC 7636).
+//! Nothing of pages or sessions is known here.
+
+mod client;
+mod http;
+mod roles;
+
+pub(crate) use client::{Flow, Identity, NotIdentified, Provider};

@@ -1,0 +1,173 @@
+//! Signing in at an OpenID provider.
+
+use actix_web::cookie::time::Duration;
+use actix_web::cookie::{Cookie, SameSite};
+use actix_web::http::StatusCode;
+use actix_web::http::header::LOCATION;
+use actix_web::web::{Data, Form, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use rollcall_events::actor::Actor;
+use rollcall_events::request::{BegunSession, Denial, SessionChange, SettingsRequested};
+use rollcall_events::session::Role;
+use rollcall_events::token::Token;
+use rollcall_events::{OrganizationId, SessionId, Timestamp, TokenId};
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
+
+use super::error::PageError;
+use super::session::{cookie, request, role_text};
+use super::text::Language;
+use super::view::{self, Choose};
+use super::{PageResult, Pages};
+use crate::desk::Answer;
+use crate::error::ApiError;
+use crate::oidc::{Flow, Identity, NotIdentified, Provider};
+use crate::read::organization_names;
+use crate::scim::Prefer;
+
+/// Where the provider sends browsers back to.
+pub(crate) const CALLBACK: &str = "/sign-in/oidc/callback";
+/// Where a flow begins; its cookie goes nowhere else.
+const PATH: &str = "/sign-in/oidc";
+/// How long somebody may take to sign in at the provider, and then to choose an organisation, in seconds.
+const FLOW_SECONDS: u32 = 600;
+
+/// `GET /sign-in/oidc`: sends the browser to the provider.
+pub(super) async fn begin(pages: Data<Pages>) -> PageResult {
+    let (url, flow) = provider(&pages)?.begin().await.map_err(|error| failed(&pages, None, &error))?;
+    let value = format!("{}.{}.{}", flow.state, flow.nonce, flow.verifier);
+    Ok(HttpResponse::SeeOther().cookie(flow_cookie(&pages, value)).insert_header((LOCATION, url)).finish())
+}
+
+/// What the provider sends the browser back with (RFC 6749 section 4.1.2).
+#[derive(Debug, Deserialize)]
+pub(super) struct Back {
+    state: Option<String>,
+    code: Option<String>,
+    error: Option<String>,
+}
+
+/// `GET /sign-in/oidc/callback`: begins the session of whoever came back, or asks for which of their organisations.
+pub(super) async fn callback(http: HttpRequest, back: Query<Back>, pages: Data<Pages>, t: Language) -> PageResult {
+    let (address, _) = pages.caller(&http);
+    let back = back.into_inner();
+    let flow = flow(&http).filter(|flow| is_same(&flow.state, back.state.as_deref().unwrap_or_default())).ok_or(PageError::Stale)?;
+    let state = flow.state.clone();
+    let identified = match back.code {
+        Some(code) => provider(&pages)?.finish(code, flow).await,
+        None => Err(NotIdentified::Refused(back.error.unwrap_or_else(|| "it gave no code".to_owned()))),
+    };
+    let identity = identified.map_err(|error| failed(&pages, address, &error))?;
+    let organizations = organization_names(&pages.database, &identity.roles.keys().copied().collect::<Vec<_>>()).await?;
+    match organizations.as_slice() {
+        [] => Err(failed(&pages, address, &NotIdentified::Refused(format!("{} has no role here", identity.subject)))),
+        [(organization, _)] => session(&http, &pages, &identity, *organization).await,
+        _ => {
+            let choices =
+                organizations.into_iter().filter_map(|(id, name)| Some((id, name, role_text(*identity.roles.get(&id)?)))).collect();
+            let known = sealed(&pages, &state, identity)?;
+            Ok(view::page(StatusCode::OK, &Choose { t, choices, known }))
+        }
+    }
+}
+
+/// The organisation that somebody chose, and who they are, as it was sealed.
+#[derive(Debug, Deserialize)]
+pub(super) struct Chosen {
+    organization: OrganizationId,
+    known: String,
+}
+
+/// `POST /sign-in/oidc`: begins the session in the organisation that was chosen.
+pub(super) async fn choose(http: HttpRequest, chosen: Form<Chosen>, pages: Data<Pages>) -> PageResult {
+    let flow = flow(&http).ok_or(PageError::Stale)?;
+    let identity = unsealed(&pages, &flow.state, &chosen.known).ok_or(PageError::Stale)?;
+    session(&http, &pages, &identity, chosen.organization).await
+}
+
+async fn session(http: &HttpRequest, pages: &Pages, identity: &Identity, organization: OrganizationId) -> PageResult {
+    let role: Role = *identity.roles.get(&organization).ok_or(PageError::Stale)?;
+    let (address, user_agent) = pages.caller(http);
+    let secret = Token::generate().map_err(|error| ApiError::Internal(format!("no random bytes: {error}")))?;
+    let session_id = SessionId::generate();
+    let actor =
+        Actor { address, label: Some(identity.name.clone()), user_agent, token_id: Some(TokenId(session_id.0)), ..Actor::default() };
+    let begun = BegunSession {
+        digest: secret.digest(),
+        name: identity.name.clone(),
+        role,
+        issuer: identity.issuer.clone(),
+        subject: identity.subject.clone(),
+    };
+    let change = SettingsRequested::Session { session_id, change: SessionChange::Begin(begun) };
+    match pages.desk.submit(&request(organization, actor, change), &Prefer::default()).await? {
+        Answer::Applied(_) => {}
+        Answer::Accepted(_) => return Err(ApiError::Unavailable("the outcome of a sign-in").into()),
+    }
+    let (cookie, mut ended) = (cookie(pages, secret.reveal(), session_id, Timestamp::now()), flow_cookie(pages, String::new()));
+    ended.make_removal();
+    Ok(HttpResponse::SeeOther().cookie(cookie).cookie(ended).insert_header((LOCATION, pages.address("/"))).finish())
+}
+
+fn provider(pages: &Pages) -> Result<&Provider, PageError> {
+    pages.provider.as_ref().ok_or(PageError::NotFound)
+}
+
+/// What whoever cannot be signed in is told; why is for the log of the process, and that it happened for the log of events.
+fn failed(pages: &Pages, address: Option<std::net::IpAddr>, error: &NotIdentified) -> PageError {
+    tracing::warn!(%error, "nobody is signed in");
+    match error {
+        NotIdentified::Provider(_) => ApiError::Unavailable("the OpenID provider").into(),
+        NotIdentified::Refused(_) => {
+            pages.door.refuse(Denial::UnknownAdministrator, address);
+            PageError::NotVouchedFor
+        }
+    }
+}
+
+/// The cookie of a flow. It has to come along when the provider sends the browser back, which is from elsewhere.
+fn flow_cookie(pages: &Pages, value: String) -> Cookie<'static> {
+    Cookie::build("rollcall-oidc", value)
+        .path(PATH)
+        .http_only(true)
+        .secure(pages.is_secure)
+        .same_site(SameSite::Lax)
+        .max_age(Duration::seconds(FLOW_SECONDS.into()))
+        .finish()
+}
+
+fn flow(http: &HttpRequest) -> Option<Flow> {
+    let cookie = http.cookie("rollcall-oidc")?;
+    let mut parts = cookie.value().splitn(3, '.').map(str::to_owned);
+    Some(Flow { state: parts.next()?, nonce: parts.next()?, verifier: parts.next()? })
+}
+
+fn is_same(left: &str, right: &str) -> bool {
+    left.as_bytes().ct_eq(right.as_bytes()).into()
+}
+
+/// Whom the provider has vouched for, until when that counts.
+#[derive(Debug, Serialize, Deserialize)]
+struct Known {
+    identity: Identity,
+    until: i64,
+}
+
+/// Somebody's identity as a page can hold it, for the browser of one flow.
+fn sealed(pages: &Pages, state: &str, identity: Identity) -> Result<String, PageError> {
+    let known = Known { identity, until: Timestamp::now().as_second() + i64::from(FLOW_SECONDS) };
+    let text = serde_json::to_vec(&known).map_err(|error| ApiError::Internal(format!("an identity cannot be written: {error}")))?;
+    let text = BASE64_URL_SAFE_NO_PAD.encode(text);
+    Ok(format!("{text}.{}", pages.seal.on("identity", &format!("{state} {text}"))))
+}
+
+fn unsealed(pages: &Pages, state: &str, known: &str) -> Option<Identity> {
+    let (text, seal) = known.split_once('.')?;
+    if !is_same(&pages.seal.on("identity", &format!("{state} {text}")), seal) {
+        return None;
+    }
+    let known: Known = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+    (Timestamp::now().as_second() <= known.until).then_some(known.identity)
+}
