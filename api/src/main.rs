@@ -12,6 +12,7 @@ mod auth;
 mod desk;
 mod error;
 mod health;
+mod observe;
 mod oidc;
 mod openapi;
 mod pages;

@@ -5,9 +5,10 @@ use futures_util::StreamExt;
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer, Event, PublisherConfirm};
-use rollcall_events::envelope::{ReplyTo, decode_outcomes, encode, properties};
+use rollcall_events::envelope::{CONTENT_TYPE, ReplyTo, decode_outcomes, encode, properties};
+use rollcall_events::observed::{OBSERVED_TYPE, ObservedCall};
 use rollcall_events::request::Request;
-use rollcall_events::topology::{self, REQUESTED_EXCHANGE};
+use rollcall_events::topology::{self, OBSERVED, REQUESTED_EXCHANGE};
 use rollcall_service::backoff::Backoff;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
@@ -113,6 +114,23 @@ impl Publisher {
             Err(_) => none(|| NotConfirmed::TimedOut),
             Ok(Err(_)) => none(|| NotConfirmed::BrokeOff),
             Ok(Ok(results)) => results,
+        }
+    }
+
+    /// Tells what was observed of calls, in a message that no disk has to hold.
+    ///
+    /// # Errors
+    /// Where `RabbitMQ` did not take it.
+    pub(crate) async fn tell(&self, calls: &[ObservedCall]) -> Result<(), NotConfirmed> {
+        let (link, body) = (self.link()?, serde_json::to_vec(calls)?);
+        let properties = BasicProperties::default().with_type(OBSERVED_TYPE.into()).with_content_type(CONTENT_TYPE.into());
+        let telling = tokio::spawn(async move {
+            link.channel.basic_publish("".into(), OBSERVED.into(), BasicPublishOptions::default(), &body, properties).await?.await
+        });
+        match tokio::time::timeout(self.confirm_within, telling).await {
+            Err(_) => Err(NotConfirmed::TimedOut),
+            Ok(Err(_)) => Err(NotConfirmed::BrokeOff),
+            Ok(Ok(confirmation)) => confirmed(confirmation),
         }
     }
 

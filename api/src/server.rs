@@ -14,6 +14,7 @@ use crate::audit;
 use crate::auth::{Denials, Door, Limits, Tokens, follow_changes, gate};
 use crate::desk::Desk;
 use crate::health::{self, Health};
+use crate::observe::{Observer, observe};
 use crate::oidc::Provider;
 use crate::openapi;
 use crate::pages::{self, OIDC_CALLBACK, Pages, Seal};
@@ -49,18 +50,25 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), ServeError> {
         denials: Arc::new(Denials::default()),
     };
     let denials = door.denials.clone();
-    start_companions(&settings, &desk, &door);
+    let observer = Arc::new(Observer::new(settings.observed_per_second));
+    start_companions(&settings, &desk, &door, &observer);
     let (stop, growth) = (shutdown::on_signal()?, Arc::new(Growth::default()));
     let (listening, logs) = (growth.clone(), database.clone());
     tokio::spawn(async move { listening.keep_listening(&logs).await });
-    http(&settings, database, desk.clone(), door, Followers::new(growth, stop.clone()), async move { stop.cancelled().await })?.await?;
+    http(&settings, database, desk.clone(), door, observer.clone(), Followers::new(growth, stop.clone()), async move {
+        stop.cancelled().await;
+    })?
+    .await?;
     denials.flush(&desk).await;
+    observer.send(&desk).await;
     tracing::info!("everything that was accepted is finished");
     Ok(())
 }
 
 /// The tasks that live as long as the process.
-fn start_companions(settings: &Settings, desk: &Arc<Desk>, door: &Door) {
+fn start_companions(settings: &Settings, desk: &Arc<Desk>, door: &Door, observer: &Arc<Observer>) {
+    let (observer, sending) = (observer.clone(), desk.clone());
+    tokio::spawn(async move { observer.keep_sending(&sending).await });
     let (connected, amqp_url) = (desk.clone(), settings.amqp_url.clone());
     tokio::spawn(async move { connected.publisher().keep_connected(&amqp_url, connected.waiting()).await });
     tokio::spawn(follow_changes(door.tokens.clone()));
@@ -75,6 +83,7 @@ fn http(
     database: Database,
     desk: Arc<Desk>,
     door: Door,
+    observer: Arc<Observer>,
     followers: Followers,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<actix_web::dev::Server, ServeError> {
@@ -85,7 +94,7 @@ fn http(
         max_page: settings.max_page.into(),
         max_operations: usize::try_from(settings.max_bulk_operations).unwrap_or(usize::MAX),
     });
-    let (desk, door, database) = (Data::from(desk), Data::new(door), Data::new(database));
+    let (desk, door, database, observer) = (Data::from(desk), Data::new(door), Data::new(database), Data::from(observer));
     let openapi = openapi::document(&settings.public_url).map_err(|error| SettingsError::malformed("public_url", error))?;
     let known = Data::new(Known::read(&settings.braze_strings).map_err(|error| SettingsError::malformed("braze_strings", error))?);
     let keys = Data::new(settings.event_keys()?);
@@ -118,6 +127,7 @@ fn http(
             .app_data(desk.clone())
             .app_data(door.clone())
             .app_data(database.clone())
+            .app_data(observer.clone())
             .app_data(health.clone())
             .app_data(base.clone())
             .app_data(keys.clone())
@@ -134,7 +144,13 @@ fn http(
             .route("/.well-known/jwks.json", web::get().to(scim::jwks))
             .route("/healthz", web::get().to(health::alive))
             .route("/readyz", web::get().to(health::ready))
-            .service(web::scope(BASE_PATH).wrap(from_fn(gate)).configure(scim::routes).default_service(web::to(scim::no_endpoint)))
+            .service(
+                web::scope(BASE_PATH)
+                    .wrap(from_fn(gate))
+                    .wrap(from_fn(observe))
+                    .configure(scim::routes)
+                    .default_service(web::to(scim::no_endpoint)),
+            )
             .configure(pages::api_routes)
             .configure(audit::routes)
             .configure(streams::routes)

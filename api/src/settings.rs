@@ -33,6 +33,7 @@ pub(crate) struct Settings {
     pub(crate) burst: u32,
     pub(crate) token_cache_seconds: u64,
     pub(crate) denied_seconds: u64,
+    pub(crate) observed_per_second: u32,
     pub(crate) shutdown_seconds: u64,
     pub(crate) poll_seconds: u64,
     pub(crate) session_key: SecretString,
@@ -88,6 +89,7 @@ impl Settings {
         in_range("burst", settings.burst, 1, 1_000_000)?;
         in_range("token_cache_seconds", settings.token_cache_seconds, 1, 3600)?;
         in_range("denied_seconds", settings.denied_seconds, 1, 3600)?;
+        in_range("observed_per_second", settings.observed_per_second, 0, 100_000)?;
         in_range("poll_seconds", settings.poll_seconds, 0, 600)?;
         in_range("shutdown_seconds", settings.shutdown_seconds, 1, 600)?;
         Ok(settings)

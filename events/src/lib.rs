@@ -12,6 +12,7 @@ pub mod ids;
 pub mod log;
 pub mod members;
 pub mod membership;
+pub mod observed;
 pub mod origin;
 pub mod outcome;
 pub mod request;

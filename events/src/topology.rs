@@ -10,11 +10,15 @@ use crate::OrganizationId;
 pub const REQUESTED_EXCHANGE: &str = "rollcall.requested";
 /// Where requests go that can never be applied, and the queue that keeps them.
 pub const DEAD: &str = "rollcall.dead";
+/// The queue of what is observed of calls. It is not worth a quorum: what is lost of it is missed on a page, and nowhere else.
+pub const OBSERVED: &str = "rollcall.observed";
 /// The header of a dead letter that says why it is one.
 pub const REASON_HEADER: &str = "x-rollcall-reason";
 /// How often a request may be delivered before it counts as one that kills its worker. Outages of the servers do not use this up: a worker
 /// holds its batch while the database is away.
 const DELIVERY_LIMIT: i64 = 50;
+/// How many messages of observed calls are kept while no worker takes them; the oldest go first.
+const MAX_OBSERVED: i64 = 1000;
 /// How many requests may wait in a partition before further ones are refused.
 const MAX_LENGTH: i64 = 1_000_000;
 
@@ -42,6 +46,8 @@ pub async fn declare(channel: &Channel, partitions: u16) -> Result<(), lapin::Er
         channel.exchange_declare(exchange.into(), ExchangeKind::Direct, options, FieldTable::default()).await?;
     }
     declare_queue(channel, DEAD, DEAD, dead_letter_arguments()).await?;
+    let options = QueueDeclareOptions { durable: true, ..Default::default() };
+    channel.queue_declare(OBSERVED.into(), options, observed_arguments()).await?;
     for partition in 0..partitions {
         declare_queue(channel, &queue_name(partition), REQUESTED_EXCHANGE, partition_arguments()).await?;
     }
@@ -57,6 +63,14 @@ async fn declare_queue(channel: &Channel, name: &str, exchange: &str, arguments:
 fn quorum() -> FieldTable {
     let mut arguments = FieldTable::default();
     arguments.insert("x-queue-type".into(), text("quorum"));
+    arguments
+}
+
+fn observed_arguments() -> FieldTable {
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-queue-type".into(), text("classic"));
+    arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(MAX_OBSERVED));
+    arguments.insert("x-overflow".into(), text("drop-head"));
     arguments
 }
 

@@ -12,6 +12,7 @@ mod consume;
 mod dead;
 mod decide;
 mod load;
+mod observed;
 mod positions;
 mod project;
 mod push;

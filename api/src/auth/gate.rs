@@ -2,7 +2,7 @@
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderMap, USER_AGENT};
+use actix_web::http::header::USER_AGENT;
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage};
@@ -18,6 +18,7 @@ use super::origin::Stated;
 use super::tokens::{KnownToken, Tokens};
 use super::{Caller, Limits, Proxies};
 use crate::error::ApiError;
+use crate::observe::Attributed;
 
 /// What the door needs to know.
 pub(crate) struct Door {
@@ -28,13 +29,21 @@ pub(crate) struct Door {
 }
 
 /// Middleware: puts the [`Caller`] into the request, or answers 401, 403, 429 or 503 in its place.
-pub(crate) async fn gate(request: ServiceRequest, next: Next<impl MessageBody>) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let caller = match request.app_data::<Data<Door>>() {
-        Some(door) => door.admit(request.peer_addr().map(|peer| peer.ip()), request.headers()).await?,
-        None => return Err(ApiError::Internal("the door is not set up".to_owned()).into()),
+pub(crate) async fn gate(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let admitted = match request.app_data::<Data<Door>>() {
+        Some(door) => door.admit(&request).await,
+        None => Err(ApiError::Internal("the door is not set up".to_owned())),
     };
-    request.extensions_mut().insert(caller);
-    next.call(request).await
+    match admitted {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            Ok(next.call(request).await?.map_into_left_body())
+        }
+        Err(error) => Ok(request.error_response(error).map_into_right_body()),
+    }
 }
 
 impl Door {
@@ -43,8 +52,9 @@ impl Door {
         self.denials.count(&Refused { token: None, reason, address });
     }
 
-    async fn admit(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Result<Caller, ApiError> {
-        let address = self.proxies.counting(peer, headers);
+    async fn admit(&self, request: &ServiceRequest) -> Result<Caller, ApiError> {
+        let headers = request.headers();
+        let address = self.proxies.counting(request.peer_addr().map(|peer| peer.ip()), headers);
         let digest = match bearer(headers) {
             Ok(digest) => digest,
             Err(reason) => {
@@ -53,6 +63,10 @@ impl Door {
             }
         };
         let token = self.tokens.find(&digest).await?;
+        if let Some(token) = &token {
+            let (organization_id, token_id, label) = (token.organization_id, token.id, token.label.clone());
+            request.extensions_mut().insert(Attributed { organization_id, token_id, label, address });
+        }
         let verdict = match &token {
             None => Err(Denial::UnknownToken),
             Some(token) => check(token, address, &Stated::read(headers), Timestamp::now()),
@@ -108,6 +122,7 @@ fn check(token: &KnownToken, address: Option<IpAddr>, stated: &Stated, now: Time
 #[cfg(test)]
 mod tests {
     use super::*;
+    use actix_web::http::header::HeaderMap;
     use actix_web::http::header::{HeaderName, HeaderValue};
     use rollcall_events::{OrganizationId, TokenId, WorkspaceId};
     use test_case::test_case;

@@ -30,7 +30,7 @@ pub(super) const PATH: &str = "/audit";
 /// How many entries a page shows.
 const COUNT: u32 = 50;
 /// What can be asked for, and so stands in the address of a page.
-const ASKED: [&str; 7] = ["type", "outcome", "userName", "subject", "address", "since", "until"];
+const ASKED: [&str; 8] = ["txn", "type", "outcome", "userName", "subject", "address", "since", "until"];
 
 /// `GET /audit`: the newest entries that the conditions in the address leave, or those before a place.
 pub(super) async fn list(admin: Administrator, parameters: Parameters, pages: Data<Pages>, t: Language) -> PageResult {

@@ -6,6 +6,7 @@ mod error;
 mod form;
 mod frame;
 mod oidc;
+mod requests;
 mod scim;
 mod session;
 mod sign_in;
@@ -118,6 +119,8 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .route("/workspaces/{id}", look().to(workspaces::show))
         .route("/groups/{id}", look().to(workspaces::group))
         .route("/groups/{id}", web::post().to(workspaces::map))
+        .route("/requests", look().to(requests::list))
+        .route("/requests/new", web::get().to(requests::new))
         .route("/audit", look().to(audit::list))
         .route("/audit/live", web::get().to(audit::live))
         .route("/audit/export", web::get().to(audit::export))

@@ -89,6 +89,7 @@ impl Language {
 mod tests {
     use super::*;
     use rollcall_events::log::EventType;
+    use rollcall_events::observed::Meaning;
     use std::collections::BTreeSet;
 
     fn ids(source: &str) -> BTreeSet<&str> {
@@ -113,7 +114,8 @@ mod tests {
             assert!(missing.iter().all(|id| id.ends_with('\\')), "{missing:?}");
         }
         assert!(EventType::ALL.iter().all(|event_type| ids.contains(&*format!("event-{event_type}"))));
-        let ids = ids.iter().filter(|id| !id.starts_with("event-"));
+        assert!(Meaning::ALL.iter().all(|meaning| ids.contains(&*format!("meaning-{}", meaning.as_str()))));
+        let ids = ids.iter().filter(|id| !id.starts_with("event-") && !id.starts_with("meaning-"));
         let unused: Vec<_> = ids.filter(|id| !files.iter().any(|file| file.contains(&format!("\"{id}\"")))).collect();
         assert!(unused.is_empty(), "{unused:?}");
     }

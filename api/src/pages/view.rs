@@ -197,6 +197,51 @@ pub(super) struct Rows {
     pub(super) rows: Vec<Row>,
 }
 
+/// A call that was observed.
+pub(super) struct CallRow {
+    pub(super) time: String,
+    pub(super) meaning: String,
+    /// Method and path.
+    pub(super) asked: String,
+    pub(super) query: Option<String>,
+    pub(super) subject: String,
+    pub(super) is_failed: bool,
+    pub(super) status: u16,
+    pub(super) error: String,
+    pub(super) took: String,
+    pub(super) txn: Option<String>,
+    pub(super) by: String,
+    pub(super) from: String,
+    pub(super) user_agent: String,
+}
+
+/// Calls.
+#[derive(Template)]
+#[template(path = "requests.html")]
+pub(super) struct Calls {
+    pub(super) t: Language,
+    pub(super) frame: Frame,
+    pub(super) rows: Vec<CallRow>,
+    /// Every meaning, with its name for people.
+    pub(super) meanings: Vec<(&'static str, String)>,
+    pub(super) q: String,
+    pub(super) meaning: String,
+    pub(super) outcome: String,
+    pub(super) problem: Option<String>,
+    pub(super) older: Option<String>,
+    /// Where newer ones are asked for.
+    pub(super) next: Option<String>,
+}
+
+/// Newer calls alone, for a table that is there.
+#[derive(Template)]
+#[template(path = "new_calls.html")]
+pub(super) struct NewCalls {
+    pub(super) t: Language,
+    pub(super) rows: Vec<CallRow>,
+    pub(super) next: Option<String>,
+}
+
 /// A user, on a line.
 pub(super) struct UserRow {
     pub(super) id: String,

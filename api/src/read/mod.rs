@@ -11,6 +11,7 @@ mod log;
 mod memberships;
 mod organizations;
 mod places;
+mod requests;
 mod sessions;
 mod table;
 mod tokens;
@@ -28,6 +29,7 @@ pub(crate) use organizations::organization_names;
 pub(crate) use places::{
     COUNTED, ListedGroup, ListedWorkspace, WorkspaceMember, group_mapping, list_groups, list_workspaces, workspace_members,
 };
+pub(crate) use requests::{FoundCall, Wanted, find_calls};
 pub(crate) use sessions::{FoundLink, Who, find_link, find_session, session_lasts};
 pub(crate) use table::{GROUPS, Table, USERS};
 pub(crate) use tokens::{ListedToken, find_token, list_tokens};

@@ -4,7 +4,7 @@ use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
 use actix_web::web::Data;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use rollcall_events::request::{IfMatch, Request, RequestBody};
 use rollcall_events::{EventId, Timestamp};
 use rollcall_scim::ScimError;
@@ -20,6 +20,7 @@ use super::{Base, Known, set_up};
 use crate::auth::Caller;
 use crate::desk::{Answer, Desk};
 use crate::error::{ApiError, ApiResult};
+use crate::observe::Meant;
 use crate::read::{Database, Table, complete};
 
 /// A call, its body apart.
@@ -84,7 +85,9 @@ pub(super) struct Writing {
 impl Writing {
     /// Submits what a call asks for, and waits for what becomes of it.
     pub(super) async fn submit(&self, call: &Call, content: RequestBody, body: &[u8]) -> Result<Answer, ApiError> {
-        self.desk.submit(&call.request(content, body)?, &call.prefer).await
+        let request = call.request(content, body)?;
+        call.http.extensions_mut().insert(Meant::by(&request));
+        self.desk.submit(&request, &call.prefer).await
     }
 
     /// Until when the outcome of a call is awaited.

@@ -7,6 +7,7 @@ mod browser;
 mod look;
 mod oidc;
 mod people;
+mod requests;
 mod security;
 mod sign_in;
 mod tokens;

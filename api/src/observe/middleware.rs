@@ -1,0 +1,93 @@
+//! Looks at each call as it is answered.
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::USER_AGENT;
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{Error, HttpMessage};
+use rollcall_events::actor::Actor;
+use rollcall_events::observed::ObservedCall;
+use rollcall_events::{OrganizationId, Timestamp, TokenId};
+use std::net::IpAddr;
+use std::time::Instant;
+use uuid::Uuid;
+
+use super::{Meant, Observer};
+use crate::error::ApiError;
+use crate::scim::BASE_PATH;
+
+/// How much of a path, a query or an error is kept, in characters.
+const MAX_CHARS: usize = 500;
+
+/// Whose token a call came with, be it refused or not: what the door leaves in each call of which that is known.
+#[derive(Debug, Clone)]
+pub(crate) struct Attributed {
+    pub(crate) organization_id: OrganizationId,
+    pub(crate) token_id: TokenId,
+    pub(crate) label: String,
+    pub(crate) address: Option<IpAddr>,
+}
+
+/// Middleware around the door: has the observer note what comes of each call.
+pub(crate) async fn observe(request: ServiceRequest, next: Next<impl MessageBody>) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let (began, at) = (Instant::now(), Timestamp::now());
+    let response = next.call(request).await?;
+    let by = response.request().extensions_mut().remove::<Attributed>();
+    if let (Some(observer), Some(by)) = (response.request().app_data::<Data<Observer>>(), by) {
+        observer.note(|| call(&response, by, at, began));
+    }
+    Ok(response)
+}
+
+fn call<B>(response: &ServiceResponse<B>, by: Attributed, at: Timestamp, began: Instant) -> ObservedCall {
+    let http = response.request();
+    let path = http.path().strip_prefix(BASE_PATH).unwrap_or(http.path());
+    let query = http.query_string();
+    let seemingly = || Meant::seemingly(http.method(), path, query.contains("filter="));
+    let meant = http.extensions_mut().remove::<Meant>();
+    let meant = meant.unwrap_or_else(seemingly);
+    let error = response.response().error().and_then(|error| error.as_error::<ApiError>()).map(ApiError::to_scim);
+    ObservedCall {
+        id: Uuid::now_v7(),
+        organization_id: by.organization_id,
+        at,
+        micros: u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX),
+        method: http.method().to_string(),
+        path: bounded(path),
+        query: (!query.is_empty()).then(|| bounded(&readable(query))),
+        meaning: meant.meaning,
+        subject: meant.subject.map(|name| bounded(&name)),
+        subject_id: meant.subject_id,
+        status: response.status().as_u16(),
+        scim_type: error.as_ref().and_then(|error| error.scim_type),
+        detail: error.map(|error| bounded(&error.detail)),
+        txn: meant.txn,
+        token_id: by.token_id,
+        label: by.label,
+        address: by.address,
+        user_agent: http.headers().get(USER_AGENT).and_then(|value| value.to_str().ok()).map(Actor::user_agent),
+    }
+}
+
+/// A query string as a person would write it.
+fn readable(query: &str) -> String {
+    let pairs = url::form_urlencoded::parse(query.as_bytes());
+    pairs.map(|(name, value)| if value.is_empty() { name.into_owned() } else { format!("{name}={value}") }).collect::<Vec<_>>().join("&")
+}
+
+/// A text that can be kept: of bounded length, without what Postgres cannot store.
+fn bounded(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(MAX_CHARS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_can_be_read_and_is_short() {
+        assert_eq!(readable("filter=userName%20eq%20%22ada%22&startIndex=1&x"), "filter=userName eq \"ada\"&startIndex=1&x");
+        assert_eq!(bounded(&"\0é".repeat(1000)), "é".repeat(MAX_CHARS));
+    }
+}

@@ -1,0 +1,102 @@
+//! Gathers what is observed and sends it off at intervals. It can neither slow nor fail a call: what comes too thick or cannot be sent is left out.
+
+use rollcall_events::observed::ObservedCall;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::desk::Desk;
+
+/// How often what was gathered is sent.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// The observer.
+pub(crate) struct Observer {
+    gathered: Mutex<Gathered>,
+    /// How many calls of an interval are kept.
+    most: usize,
+}
+
+#[derive(Default)]
+struct Gathered {
+    calls: Vec<ObservedCall>,
+    left_out: u64,
+}
+
+impl Observer {
+    /// One that keeps so many calls a second.
+    pub(crate) fn new(calls_per_second: u32) -> Self {
+        Self { gathered: Mutex::default(), most: usize::try_from(calls_per_second).unwrap_or(usize::MAX) }
+    }
+
+    /// Notes a call, which is only written down where there is room for it.
+    pub(super) fn note(&self, call: impl FnOnce() -> ObservedCall) {
+        // Nothing that holds the lock can leave it half-changed.
+        let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
+        if gathered.calls.len() < self.most {
+            gathered.calls.push(call());
+        } else {
+            gathered.left_out += 1;
+        }
+    }
+
+    /// Sends what was gathered, for as long as the process lives.
+    pub(crate) async fn keep_sending(&self, desk: &Desk) {
+        loop {
+            tokio::time::sleep(INTERVAL).await;
+            self.send(desk).await;
+        }
+    }
+
+    /// Sends what was gathered.
+    pub(crate) async fn send(&self, desk: &Desk) {
+        let Gathered { calls, left_out } = std::mem::take(&mut *self.gathered.lock().unwrap_or_else(PoisonError::into_inner));
+        if left_out > 0 {
+            tracing::info!(left_out, kept = calls.len(), "more calls than observed_per_second: the page Requests does not show them all");
+        }
+        if calls.is_empty() {
+            return;
+        }
+        if let Err(error) = desk.publisher().tell(&calls).await {
+            tracing::warn!(%error, calls = calls.len(), "observed calls are lost");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rollcall_events::observed::Meaning;
+    use rollcall_events::{OrganizationId, Timestamp, TokenId};
+    use uuid::Uuid;
+
+    fn call() -> ObservedCall {
+        ObservedCall {
+            id: Uuid::now_v7(),
+            organization_id: OrganizationId::generate(),
+            at: Timestamp::now(),
+            micros: 1,
+            method: "GET".to_owned(),
+            path: "/Users".to_owned(),
+            query: None,
+            meaning: Meaning::List,
+            subject: None,
+            subject_id: None,
+            status: 200,
+            scim_type: None,
+            detail: None,
+            txn: None,
+            token_id: TokenId::generate(),
+            label: "HR".to_owned(),
+            address: None,
+            user_agent: None,
+        }
+    }
+
+    #[test]
+    fn a_flood_is_counted_and_not_kept() {
+        let observer = Observer::new(2);
+        (0..5).for_each(|_| observer.note(call));
+        let gathered = observer.gathered.lock().unwrap();
+        assert_eq!((gathered.calls.len(), gathered.left_out), (2, 3));
+    }
+}

@@ -1,0 +1,97 @@
+//! What was observed of calls.
+
+use rollcall_events::observed::Meaning;
+use rollcall_events::{EventId, OrganizationId, Timestamp};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::{Database, ReadError};
+
+/// Text is looked for among so many of the newest; a longer look would take longer than anybody waits.
+const LOOKED_THROUGH: i64 = 200_000;
+
+const FIND: &str = "
+    SELECT * FROM (
+        SELECT id, at, micros, method, path, query, meaning, subject, subject_id, status, scim_type, detail, txn, label, address, user_agent
+        FROM requests
+        WHERE organization_id = $1 AND ($2::uuid IS NULL OR id < $2) AND ($3::uuid IS NULL OR id > $3)
+        ORDER BY id DESC LIMIT $8
+    ) r
+    WHERE ($4::text IS NULL OR meaning = $4) AND status BETWEEN $5 AND $6
+        AND ($7::text IS NULL OR position(lower($7) IN lower(concat_ws(' ', path, query, subject, subject_id, scim_type, detail, label, address, txn))) > 0)
+    ORDER BY id DESC LIMIT $9";
+
+/// What is looked for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Wanted {
+    pub(crate) before: Option<Uuid>,
+    pub(crate) after: Option<Uuid>,
+    pub(crate) meaning: Option<Meaning>,
+    /// Only those that failed, or only those that did not.
+    pub(crate) failed: Option<bool>,
+    pub(crate) text: Option<String>,
+}
+
+/// A call.
+pub(crate) struct FoundCall {
+    pub(crate) id: Uuid,
+    pub(crate) at: Timestamp,
+    pub(crate) micros: i64,
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: Option<String>,
+    pub(crate) meaning: Meaning,
+    pub(crate) subject: Option<String>,
+    pub(crate) subject_id: Option<Uuid>,
+    pub(crate) status: u16,
+    pub(crate) scim_type: Option<String>,
+    pub(crate) detail: Option<String>,
+    pub(crate) txn: Option<EventId>,
+    pub(crate) label: String,
+    pub(crate) address: Option<String>,
+    pub(crate) user_agent: Option<String>,
+}
+
+/// The newest calls that are wanted, newest first.
+pub(crate) async fn find_calls(
+    database: &Database,
+    organization: OrganizationId,
+    wanted: &Wanted,
+    count: u32,
+) -> Result<Vec<FoundCall>, ReadError> {
+    let (least, most): (i16, i16) = match wanted.failed {
+        None => (0, i16::MAX),
+        Some(false) => (0, 399),
+        Some(true) => (400, i16::MAX),
+    };
+    let meaning = wanted.meaning.map(Meaning::as_str);
+    let rows = database
+        .query(
+            FIND,
+            &[&organization, &wanted.before, &wanted.after, &meaning, &least, &most, &wanted.text, &LOOKED_THROUGH, &i64::from(count)],
+        )
+        .await?;
+    rows.iter().map(found).collect()
+}
+
+fn found(row: &Row) -> Result<FoundCall, ReadError> {
+    let meaning: &str = row.try_get("meaning")?;
+    Ok(FoundCall {
+        id: row.try_get("id")?,
+        at: row.try_get("at")?,
+        micros: row.try_get("micros")?,
+        method: row.try_get("method")?,
+        path: row.try_get("path")?,
+        query: row.try_get("query")?,
+        meaning: meaning.parse().unwrap_or(Meaning::Other),
+        subject: row.try_get("subject")?,
+        subject_id: row.try_get("subject_id")?,
+        status: row.try_get::<_, i16>("status")?.unsigned_abs(),
+        scim_type: row.try_get("scim_type")?,
+        detail: row.try_get("detail")?,
+        txn: row.try_get("txn")?,
+        label: row.try_get("label")?,
+        address: row.try_get("address")?,
+        user_agent: row.try_get("user_agent")?,
+    })
+}
