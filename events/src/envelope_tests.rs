@@ -47,6 +47,7 @@ fn every_kind_of_request_arrives_as_it_was_sent() {
         allow_list: "10.0.0.0/8".parse().ok(),
         dialect: Dialect::Standard,
         expires_at: Some(Timestamp::now()),
+        calls_per_second: std::num::NonZeroU32::new(5),
     };
     let digest = Token::generate().unwrap().digest();
     let issue = SettingsRequested::IssueToken { token_id: TokenId::generate(), digest, settings: token };

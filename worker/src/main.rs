@@ -11,6 +11,7 @@ mod commands;
 mod consume;
 mod dead;
 mod decide;
+mod expiring;
 mod load;
 mod observed;
 mod positions;

@@ -31,6 +31,7 @@ pub(crate) struct Settings {
     pub(crate) push_to_private_addresses: bool,
     pub(crate) push_timeout_seconds: u64,
     pub(crate) push_dead_seconds: u64,
+    pub(crate) expiring_seconds: u64,
     pub(crate) observed_days: u16,
     pub(crate) log_format: LogFormat,
     pub(crate) migrate: Migrate,
@@ -54,6 +55,7 @@ impl Settings {
         settings.public_url = public_url("public_url", &settings.public_url)?;
         in_range("push_timeout_seconds", settings.push_timeout_seconds, 1, 300)?;
         in_range("push_dead_seconds", settings.push_dead_seconds, 1, 31_536_000)?;
+        in_range("expiring_seconds", settings.expiring_seconds, 1, 86_400)?;
         in_range("observed_days", settings.observed_days, 1, 3650)?;
         in_range("partitions", settings.partitions, 1, 1024)?;
         in_range("batch_size", settings.batch_size, 1, 2000)?;

@@ -73,7 +73,7 @@ impl Door {
         };
         match (token, verdict) {
             (Some(token), Ok(())) => {
-                self.limits.take(token.id)?;
+                self.limits.take_at(token.id, token.calls_per_second)?;
                 let user_agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).map(Actor::user_agent);
                 Ok(Caller::new(token, address, user_agent))
             }
@@ -137,6 +137,7 @@ mod tests {
             origin_required: true,
             allow_list: None,
             dialect: rollcall_events::request::Dialect::Standard,
+            calls_per_second: None,
             expires_at: None,
             revoked_at: None,
         }

@@ -1,16 +1,23 @@
 //! How often a token may be used.
 
 use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
+use moka::sync::Cache;
 use rollcall_events::TokenId;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::ApiError;
 
+/// How many tokens with a rate of their own are remembered at once.
+const MAX_OWN: u64 = 100_000;
+
 /// A token bucket for each SCIM token.
 pub(crate) struct Limits {
     buckets: DefaultKeyedRateLimiter<TokenId>,
+    /// Those of tokens that have a rate of their own.
+    own: Cache<(TokenId, NonZeroU32), Arc<DefaultDirectRateLimiter>>,
     clock: DefaultClock,
 }
 
@@ -22,12 +29,22 @@ impl Limits {
     }
 
     fn by(quota: Quota) -> Self {
-        Self { buckets: RateLimiter::keyed(quota), clock: DefaultClock::default() }
+        // A bucket that was left alone for so long is full again.
+        let own = Cache::builder().max_capacity(MAX_OWN).time_to_idle(Duration::from_mins(1)).build();
+        Self { buckets: RateLimiter::keyed(quota), own, clock: DefaultClock::default() }
     }
 
     /// Counts a call, or refuses it and says when the next may come.
     pub(crate) fn take(&self, token: TokenId) -> Result<(), ApiError> {
         self.buckets.check_key(&token).map_err(|until| ApiError::TooManyCalls { retry_after: until.wait_time_from(self.clock.now()) })
+    }
+
+    /// The same for a token that may have a rate of its own: so many calls a second on average, and twice as many at once.
+    pub(crate) fn take_at(&self, token: TokenId, rate: Option<NonZeroU32>) -> Result<(), ApiError> {
+        let Some(rate) = rate else { return self.take(token) };
+        let quota = Quota::per_second(rate).allow_burst(rate.saturating_mul(NonZeroU32::MIN.saturating_add(1)));
+        let bucket = self.own.get_with((token, rate), || Arc::new(RateLimiter::direct(quota)));
+        bucket.check().map_err(|until| ApiError::TooManyCalls { retry_after: until.wait_time_from(self.clock.now()) })
     }
 
     /// Forgets tokens that were not used for long, for as long as the process lives.
@@ -50,5 +67,14 @@ mod tests {
         assert!((0..3).all(|_| limits.take(busy).is_ok()));
         assert!(matches!(limits.take(busy), Err(ApiError::TooManyCalls { retry_after }) if retry_after > Duration::ZERO));
         assert!(limits.take(other).is_ok());
+    }
+
+    #[test]
+    fn a_token_with_a_rate_of_its_own_is_held_to_that() {
+        let limits = Limits::new(1000, 1000);
+        let (slow, rate) = (TokenId::generate(), NonZeroU32::new(2));
+        let taken = (0..100).filter(|_| limits.take_at(slow, rate).is_ok()).count();
+        assert!((4..100).contains(&taken), "{taken}");
+        assert!((0..100).all(|_| limits.take_at(TokenId::generate(), rate).is_ok()), "each has a bucket");
     }
 }

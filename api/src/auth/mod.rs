@@ -21,4 +21,4 @@ pub(crate) use denials::Denials;
 pub(crate) use gate::{Door, gate};
 pub(crate) use limit::Limits;
 pub(crate) use receiver::{Receiver, stream_gate};
-pub(crate) use tokens::{Tokens, follow_changes};
+pub(crate) use tokens::{Tokens, calls_per_second, follow_changes};

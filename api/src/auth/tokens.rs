@@ -11,6 +11,7 @@ use rollcall_events::token::TokenDigest;
 use rollcall_events::{OrganizationId, Timestamp, TokenId, WorkspaceId};
 use rollcall_service::backoff::Backoff;
 use std::future::poll_fn;
+use std::num::NonZeroU32;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,7 +22,7 @@ use crate::error::ApiError;
 use crate::read::{Database, ReadError};
 
 const FIND: &str = "
-    SELECT organization_id, id, digest, label, default_workspace_id, service_origin, origin_required, allow_list, dialect, expires_at, revoked_at
+    SELECT organization_id, id, digest, label, default_workspace_id, service_origin, origin_required, allow_list, dialect, expires_at, revoked_at, calls_per_second
     FROM scim_tokens WHERE digest = $1";
 
 /// The channel on which the worker tells of changed settings.
@@ -45,6 +46,7 @@ pub(crate) struct KnownToken {
     pub(super) origin_required: bool,
     pub(super) allow_list: Option<AllowList>,
     pub(super) dialect: Dialect,
+    pub(super) calls_per_second: Option<NonZeroU32>,
     pub(super) expires_at: Option<Timestamp>,
     pub(super) revoked_at: Option<Timestamp>,
 }
@@ -128,9 +130,15 @@ fn known(row: &Row) -> Result<KnownToken, ReadError> {
         origin_required: row.try_get("origin_required")?,
         dialect: row.try_get::<_, &str>("dialect")?.parse().map_err(|error| malformed(&error))?,
         allow_list: allow_list.map(str::parse).transpose().map_err(|error| malformed(&error))?,
+        calls_per_second: calls_per_second(row)?,
         expires_at: row.try_get("expires_at")?,
         revoked_at: row.try_get("revoked_at")?,
     })
+}
+
+/// The rate of a token, where it has one of its own.
+pub(crate) fn calls_per_second(row: &Row) -> Result<Option<NonZeroU32>, ReadError> {
+    Ok(row.try_get::<_, Option<i32>>("calls_per_second")?.and_then(|rate| NonZeroU32::new(rate.unsigned_abs())))
 }
 
 /// Listens for changes for as long as the process lives.

@@ -100,6 +100,7 @@ fn name(payload: &Value) -> Option<String> {
         "/stream/settings/label",
         "/workspace/name",
         "/link/name",
+        "/label",
         "/name",
     ];
     places.iter().find_map(|place| payload.pointer(place)?.as_str().map(str::to_owned))

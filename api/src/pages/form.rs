@@ -4,9 +4,12 @@ use rollcall_events::address::{AllowList, InvalidAllowList};
 use rollcall_events::request::{Dialect, TokenSettings};
 use rollcall_events::{Timestamp, TokenId, WorkspaceId};
 use serde::Deserialize;
+use std::num::NonZeroU32;
 
 use super::text::Language;
 
+/// The most calls a second that a token can be held to.
+const MAX_RATE: u32 = 1_000_000;
 /// The most characters of a label.
 const MAX_LABEL_CHARS: usize = 200;
 
@@ -26,6 +29,8 @@ pub(super) struct TokenForm {
     pub(super) dialect: String,
     /// A date, such as 2027-01-31: the token ends when it does, in UTC.
     pub(super) expires: String,
+    /// How many calls a second it may make.
+    pub(super) rate: String,
 }
 
 /// What is wrong, each with the field that it is about.
@@ -55,6 +60,7 @@ impl TokenForm {
             dialect: if settings.dialect == Dialect::Braze { "braze" } else { "standard" }.to_owned(),
             // The day that ends at that moment.
             expires: settings.expires_at.map(|at| at.to_string().get(..10).unwrap_or_default().to_owned()).unwrap_or_default(),
+            rate: settings.calls_per_second.map(|rate| rate.to_string()).unwrap_or_default(),
             ..Self::default()
         }
     }
@@ -77,13 +83,15 @@ impl TokenForm {
         let allow = problems.take("allow", self.read_allow(t));
         let dialect = problems.take("dialect", self.dialect.parse().map_err(|_| t.get("problem-dialect")));
         let expires = problems.take("expires", self.read_expires(now, t));
-        match (label, workspace, origin, allow, dialect, expires) {
-            (Some(label), Some(default_workspace), Some(service_origin), Some(allow_list), Some(dialect), Some(expires_at)) => {
-                let origin_required = self.origin_not_required.is_empty();
-                Ok(TokenSettings { label, default_workspace, service_origin, origin_required, allow_list, dialect, expires_at })
-            }
-            _ => Err(problems),
-        }
+        let rate = problems.take("rate", self.read_rate(t));
+        let (Some(label), Some(default_workspace), Some(service_origin), Some(allow_list), Some(dialect), Some(expires_at), Some(rate)) =
+            (label, workspace, origin, allow, dialect, expires, rate)
+        else {
+            return Err(problems);
+        };
+        let origin_required = self.origin_not_required.is_empty();
+        let calls_per_second = rate;
+        Ok(TokenSettings { label, default_workspace, service_origin, origin_required, allow_list, dialect, expires_at, calls_per_second })
     }
 
     fn read_label(&self, t: Language) -> Result<String, String> {
@@ -100,6 +108,18 @@ impl TokenForm {
             Err(InvalidAllowList::Empty) => Err(t.get("problem-allow-empty")),
             Err(InvalidAllowList::TooLong) => Err(t.get("problem-allow-long")),
             Err(InvalidAllowList::Entry(entry)) => Err(t.with("problem-allow", "entry", entry)),
+        }
+    }
+
+    fn read_rate(&self, t: Language) -> Result<Option<NonZeroU32>, String> {
+        match self.rate.trim() {
+            "" => Ok(None),
+            rate => rate
+                .parse()
+                .ok()
+                .filter(|rate: &NonZeroU32| rate.get() <= MAX_RATE)
+                .map(Some)
+                .ok_or_else(|| t.with("problem-rate", "most", MAX_RATE)),
         }
     }
 
@@ -143,7 +163,12 @@ mod tests {
 
     #[test]
     fn what_was_typed_is_read_into_settings_and_back() {
-        let form = TokenForm { allow: "203.0.113.0/24, 198.51.100.7".to_owned(), expires: "2026-06-01".to_owned(), ..form() };
+        let form = TokenForm {
+            allow: "203.0.113.0/24, 198.51.100.7".to_owned(),
+            expires: "2026-06-01".to_owned(),
+            rate: "25".to_owned(),
+            ..form()
+        };
         let settings = form.read(&[(workspace(), "Main".to_owned())], now(), T).unwrap();
         assert_eq!((settings.label.as_str(), settings.origin_required), ("HR", true));
         assert_eq!(settings.service_origin.to_string(), "hr.example.com");
@@ -160,6 +185,7 @@ mod tests {
         assert_eq!(problems(&allow), [("allow", T.with("problem-allow", "entry", "10.0.0"))]);
         assert!(T.with("problem-allow", "entry", "10.0.0").contains("10.0.0"));
         assert_eq!(problems(&TokenForm { expires: "2026-05-31".to_owned(), ..form() })[0].0, "expires", "it is over");
+        assert_eq!(problems(&TokenForm { rate: "0".to_owned(), ..form() })[0].0, "rate");
         assert_eq!(problems(&TokenForm { workspace: Uuid::from_u128(2).to_string(), ..form() })[0].0, "workspace", "of somebody else");
     }
 }

@@ -44,7 +44,8 @@ pub(super) async fn check(admin: Administrator, form: Form<TokenForm>, pages: Da
     let problems = form.read(&workspaces, Timestamp::now(), t).err();
     let is_good = problems.is_none();
     // What nobody has typed yet is not wrong, only missing.
-    let typed = [("label", &form.label), ("origin", &form.origin), ("allow", &form.allow), ("expires", &form.expires)];
+    let typed =
+        [("label", &form.label), ("origin", &form.origin), ("allow", &form.allow), ("expires", &form.expires), ("rate", &form.rate)];
     let touched = typed.into_iter().filter(|(_, value)| !value.is_empty()).map(|(field, _)| field).collect();
     Ok(view::page(StatusCode::OK, &Check { t, problems: problems.unwrap_or_default(), touched, is_good }))
 }

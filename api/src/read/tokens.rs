@@ -5,21 +5,27 @@ use rollcall_events::{OrganizationId, Timestamp, TokenId};
 use tokio_postgres::Row;
 
 use super::{Database, ReadError};
+use crate::auth::calls_per_second;
 
-/// Tokens with who made them and what was done with them last, by the log.
+/// Tokens with who made them, by the log, and when they were used last, by the log and by what was observed of calls, reads included.
 macro_rules! tokens {
     ($where:literal) => {
         concat!(
             "SELECT t.id, t.label, t.default_workspace_id, w.name AS workspace, t.service_origin, t.origin_required, t.allow_list, t.dialect,
-                t.created_at, t.expires_at, t.revoked_at, i.actor ->> 'label' AS created_by, u.recorded_at AS used_at, u.actor ->> 'address' AS used_from
+                t.created_at, t.expires_at, t.revoked_at, t.calls_per_second, i.actor ->> 'label' AS created_by, u.at AS used_at, u.address AS used_from
             FROM scim_tokens t
             JOIN workspaces w ON w.organization_id = t.organization_id AND w.id = t.default_workspace_id
             LEFT JOIN LATERAL (
                 SELECT actor FROM events e WHERE e.organization_id = $1 AND e.subject_id = t.id AND e.type = 'TokenIssued' ORDER BY seq LIMIT 1
             ) i ON true
             LEFT JOIN LATERAL (
-                SELECT recorded_at, actor FROM events e
-                WHERE e.organization_id = $1 AND e.actor ->> 'token_id' = t.id::text AND e.type <> 'AccessDenied' ORDER BY seq DESC LIMIT 1
+                (
+                    SELECT recorded_at AS at, actor ->> 'address' AS address FROM events e
+                    WHERE e.organization_id = $1 AND e.actor ->> 'token_id' = t.id::text AND e.type <> 'AccessDenied' ORDER BY seq DESC LIMIT 1
+                ) UNION ALL (
+                    SELECT at, address FROM requests r
+                    WHERE r.organization_id = $1 AND r.token_id = t.id AND r.status NOT IN (401, 403) ORDER BY id DESC LIMIT 1
+                ) ORDER BY at DESC LIMIT 1
             ) u ON true
             WHERE t.organization_id = $1 ",
             $where
@@ -68,6 +74,7 @@ fn listed(row: &Row) -> Result<ListedToken, ReadError> {
             allow_list: allow_list.map(str::parse).transpose().map_err(|error| malformed(&error))?,
             dialect: dialect.parse().map_err(|error: String| malformed(&error))?,
             expires_at: row.try_get("expires_at")?,
+            calls_per_second: calls_per_second(row)?,
         },
         workspace: row.try_get("workspace")?,
         created_at: row.try_get("created_at")?,

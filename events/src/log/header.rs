@@ -77,6 +77,8 @@ names!(
         TokenRevoked = "TokenRevoked",
         /// A SCIM token may be used otherwise.
         TokenChanged = "TokenChanged",
+        /// A token is about to expire.
+        TokenExpiring = "TokenExpiring",
         /// A link was made by which somebody can sign in once.
         SignInLinkIssued = "SignInLinkIssued",
         /// Somebody signed in to the pages.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 
 use crate::address::AllowList;
 use crate::origin::ServiceOrigin;
@@ -62,6 +63,17 @@ pub enum SettingsRequested {
     RevokeToken {
         /// Which.
         token_id: TokenId,
+    },
+    /// That a token of either kind is about to expire.
+    AnnounceExpiry {
+        /// Which.
+        token_id: TokenId,
+        /// Its name for people.
+        label: String,
+        /// When it does.
+        expires_at: Timestamp,
+        /// In how many days at the most.
+        days: u32,
     },
     /// Another use of a SCIM token, of the same secret.
     ChangeToken {
@@ -163,6 +175,9 @@ pub struct TokenSettings {
     /// When it ends of itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// How many calls a second it may make on average; `None` for as many as any other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls_per_second: Option<NonZeroU32>,
 }
 
 /// What an administrator chooses for an auditor's token. It reads the log of its organisation and can do nothing else.

@@ -1,9 +1,10 @@
 //! Tokens: generated, shown once, reset, changed, revoked.
 
-use crate::{accessible, fill, generate, is_ready, signed_in};
+use crate::{Bare, accessible, fill, generate, is_ready, signed_in};
 use rollcall_tests::client::user;
 use rollcall_tests::service::verified;
 use rollcall_tests::{Client, Stack, eventually};
+use serde_json::json;
 
 #[tokio::test]
 async fn a_token_is_generated_shown_once_and_provisions() {
@@ -90,10 +91,14 @@ async fn a_token_is_reset_with_an_overlap_changed_and_revoked() {
     browser.press("button.primary").await;
     browser.sees("#problem-origin", "A host name such as hr.example.com is needed.").await;
     browser.type_in("#origin", "pay.example.com").await;
+    browser.type_in("#rate", "2").await;
     browser.press("button.primary").await;
     browser.sees("tbody", "pay.example.com").await;
     eventually("the new origin to count", async || (with(&new).get("/Users").await.status == 403).then_some(())).await;
     Client::new(&stack.url, &new, Some("pay.example.com")).get("/Users").await.expect(200);
+    browser.sees("tbody", "2 requests a second").await;
+    let hasty = Client::new(&stack.url, &new, Some("pay.example.com"));
+    eventually("the token's own rate to count", async || (hasty.get("/Users").await.status == 429).then_some(())).await;
     let log = organization.auditor().query("/events", &[("type", "TokenIssued,TokenChanged,TokenRevoked"), ("order", "oldest")]).await;
     let log = log.expect(200);
     let types: Vec<_> = log["entries"].as_array().unwrap().iter().map(|entry| entry["header"]["type"].as_str().unwrap()).collect();
@@ -101,4 +106,36 @@ async fn a_token_is_reset_with_an_overlap_changed_and_revoked() {
     let (is_whole, told) = verified(&stack.instance, &organization.id).await;
     assert!(is_whole, "tokens and sessions are what the log adds up to: {told}");
     browser.close().await;
+}
+
+#[tokio::test]
+async fn a_token_that_is_about_to_expire_is_announced_once_and_a_read_counts_as_a_use() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let in_days = |days: i64| jiff::Timestamp::now().checked_add(jiff::SignedDuration::from_hours(24 * days)).unwrap().to_string();
+    let (id, token) = organization.issue(&["--expires", &in_days(5)]);
+    let (late, _) = organization.issue(&["--expires", &in_days(40)]);
+    organization.issue_for_auditor(&["--expires", &in_days(29)]);
+    let auditor = organization.auditor();
+    let announced =
+        async || auditor.query("/events", &[("type", "TokenExpiring"), ("order", "oldest")]).await.expect(200)["entries"].take();
+    let entries =
+        eventually("both announcements", async || Some(announced().await).filter(|entries| entries.as_array().unwrap().len() > 1)).await;
+    let told: std::collections::BTreeMap<_, _> =
+        entries.as_array().unwrap().iter().map(|entry| (entry["payload"]["label"].as_str().unwrap(), &entry["payload"]["days"])).collect();
+    assert_eq!(told, [("auditor", &json!(30)), ("test", &json!(7))].into());
+
+    let admin = Bare::sign_in(&stack, &organization, "administrator").await;
+    Client::new(&stack.url, &token, Some("hr.example.com")).get("/Users").await.expect(200);
+    let page = eventually("the use of the token", async || {
+        let (_, page, _) = admin.get("/settings/scim").await;
+        page.contains("<small>127.0.0.1</small>").then_some(page)
+    })
+    .await;
+    let notices: Vec<_> = page.split("class=\"notice\"").skip(1).map(|rest| rest.split("</p>").next().unwrap()).collect();
+    let [notice] = notices.as_slice() else { panic!("{notices:?}") };
+    assert!(notice.contains("The token test is about to expire") && notice.contains(&format!("{id}/reset")), "{notice}");
+    assert!(page.contains(&late), "it is there, and nothing is said of it");
+    // The worker has looked again by now: what it has told it does not tell again.
+    assert_eq!(announced().await.as_array().unwrap().len(), 2);
 }

@@ -20,8 +20,18 @@ const APP_ID: &str = "rollcall-worker";
 
 /// Asks for a change of settings; returns once it is committed.
 pub(crate) async fn ask(settings: &Settings, organization_id: OrganizationId, change: SettingsRequested) -> Result<(), CommandError> {
+    ask_as(settings, organization_id, EventId::generate(), change).await
+}
+
+/// The same under an id of one's own: however often it is asked for, it is recorded once.
+pub(crate) async fn ask_as(
+    settings: &Settings,
+    organization_id: OrganizationId,
+    id: EventId,
+    change: SettingsRequested,
+) -> Result<(), CommandError> {
     let request = Request {
-        id: EventId::generate(),
+        id,
         organization_id,
         requested_at: Timestamp::now(),
         actor: Actor::operator("rollcall-worker"),

@@ -265,4 +265,7 @@ pub(crate) struct IssueToken {
     /// When the token ends of itself, such as 2027-01-31T00:00:00Z.
     #[arg(long)]
     pub(super) expires: Option<Timestamp>,
+    /// How many calls a second it may make on average, and twice as many at once; without it as many as the api's settings say.
+    #[arg(long)]
+    pub(super) calls_per_second: Option<std::num::NonZeroU32>,
 }

@@ -21,7 +21,7 @@ use secrecy::ExposeSecret;
 use crate::push::RefusedEndpoint;
 use crate::settings::Settings;
 use crate::store::StoreError;
-pub(crate) use ask::ask;
+pub(crate) use ask::{ask, ask_as};
 pub(crate) use cli::Cli;
 use cli::{
     AdminCommand, AuditorTokenCommand, Command, GroupCommand, IssueToken, KeyCommand, OrganizationCommand, TokenCommand, UserCommand,

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::CommandError;
 use crate::checkpoints::keep_signing;
 use crate::consume::serve;
+use crate::expiring::keep_announcing;
 use crate::observed::keep_observed;
 use crate::push::{Pushing, keep_pushing};
 use crate::settings::Settings;
@@ -20,7 +21,8 @@ pub(super) async fn run(settings: Settings) -> Result<(), CommandError> {
     let keys = settings.signing_keys()?;
     let partitions = join_all((0..settings.partitions).map(|partition| supervise(settings.clone(), partition, stop.clone())));
     let pushing = keep_pushing(settings.clone(), Pushing::read(&settings)?, stop.clone());
-    tokio::join!(partitions, keep_signing(settings.clone(), keys, stop.clone()), pushing, keep_observed(settings.clone(), stop.clone()));
+    let (observed, expiring) = (keep_observed(settings.clone(), stop.clone()), keep_announcing(settings.clone(), stop.clone()));
+    tokio::join!(partitions, keep_signing(settings.clone(), keys, stop.clone()), pushing, observed, expiring);
     Ok(())
 }
 

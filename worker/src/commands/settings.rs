@@ -36,6 +36,7 @@ impl From<IssueToken> for TokenSettings {
             allow_list: issue.allow,
             dialect: issue.dialect,
             expires_at: issue.expires,
+            calls_per_second: issue.calls_per_second,
         }
     }
 }

@@ -94,7 +94,7 @@ impl Fact {
             }
             EventType::StreamResumed => Change::SwitchStream { id: StreamId(self.subject()?), at: self.read("at")?, reason: None },
             EventType::StreamDeleted => Change::DeleteStream(StreamId(self.subject()?)),
-            EventType::AccessDenied | EventType::RequestRejected | EventType::UserErased => return Ok(None),
+            EventType::AccessDenied | EventType::RequestRejected | EventType::UserErased | EventType::TokenExpiring => return Ok(None),
         };
         Ok(Some(change))
     }

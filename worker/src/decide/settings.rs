@@ -33,6 +33,7 @@ fn subject(settings: &SettingsRequested) -> ((SubjectType, Uuid), &'static str) 
         SettingsRequested::IssueToken { token_id, .. } => ((SubjectType::Token, token_id.0), "issueToken"),
         SettingsRequested::IssueAuditorToken { token_id, .. } => ((SubjectType::Token, token_id.0), "issueAuditorToken"),
         SettingsRequested::RevokeToken { token_id } => ((SubjectType::Token, token_id.0), "revokeToken"),
+        SettingsRequested::AnnounceExpiry { token_id, .. } => ((SubjectType::Token, token_id.0), "announceExpiry"),
         SettingsRequested::ChangeToken { token_id, .. } => ((SubjectType::Token, token_id.0), "changeToken"),
         SettingsRequested::Session { session_id, change } => ((SubjectType::Session, session_id.0), sessions::operation(change)),
         SettingsRequested::Stream { stream_id, change } => ((SubjectType::Stream, stream_id.0), streams::operation(change)),
@@ -99,6 +100,11 @@ fn attempt(state: &State, request: &Request, settings: &SettingsRequested) -> Re
             // Revoking twice is revoking once: the first time counts.
             Some(Standing::RevokedAt(revoked_at)) => Ok((EventType::TokenRevoked, json!({"revoked_at": revoked_at}))),
             Some(Standing::Valid) => Ok((EventType::TokenRevoked, json!({"revoked_at": created_at}))),
+        },
+        SettingsRequested::AnnounceExpiry { token_id, label, expires_at, days } => match state.token(organization, *token_id) {
+            None => Err(ScimError::new(404, "there is no such token")),
+            Some(Standing::RevokedAt(_)) => Err(ScimError::new(409, "the token is revoked")),
+            Some(Standing::Valid) => Ok((EventType::TokenExpiring, json!({"label": label, "expires_at": expires_at, "days": days}))),
         },
         SettingsRequested::ChangeToken { token_id, settings } => match state.token(organization, *token_id) {
             None => Err(ScimError::new(404, "there is no such token")),

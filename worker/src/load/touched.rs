@@ -143,7 +143,9 @@ impl Touched {
                 self.tokens.insert((organization, *token_id));
                 self.workspaces.insert((organization, settings.default_workspace));
             }
-            SettingsRequested::IssueAuditorToken { token_id, .. } | SettingsRequested::RevokeToken { token_id } => {
+            SettingsRequested::IssueAuditorToken { token_id, .. }
+            | SettingsRequested::RevokeToken { token_id }
+            | SettingsRequested::AnnounceExpiry { token_id, .. } => {
                 self.tokens.insert((organization, *token_id));
             }
             SettingsRequested::Stream { stream_id, change } => {

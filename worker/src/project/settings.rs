@@ -23,13 +23,14 @@ const PUT_WORKSPACES: &str = "
 
 const PUT_TOKENS: &str = "
     INSERT INTO scim_tokens (
-        organization_id, id, digest, label, default_workspace_id, service_origin, origin_required, allow_list, dialect, created_at, expires_at
+        organization_id, id, digest, label, default_workspace_id, service_origin, origin_required, allow_list, dialect, created_at, expires_at, calls_per_second
     )
     SELECT t.organization_id, t.id, t.digest, s.label, s.default_workspace, s.service_origin, s.origin_required, s.allow_list, s.dialect,
-        t.created_at, s.expires_at
+        t.created_at, s.expires_at, s.calls_per_second
     FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::jsonb[], $5::timestamptz[]) AS t (organization_id, id, digest, settings, created_at),
         jsonb_to_record(t.settings) AS s (
-            label text, default_workspace uuid, service_origin text, origin_required boolean, allow_list text, dialect text, expires_at timestamptz
+            label text, default_workspace uuid, service_origin text, origin_required boolean, allow_list text, dialect text, expires_at timestamptz,
+            calls_per_second integer
         )";
 
 const PUT_AUDITOR_TOKENS: &str = "
@@ -40,10 +41,12 @@ const PUT_AUDITOR_TOKENS: &str = "
 
 const CHANGE_TOKENS: &str = "
     UPDATE scim_tokens t SET label = s.label, default_workspace_id = s.default_workspace, service_origin = s.service_origin,
-        origin_required = s.origin_required, allow_list = s.allow_list, dialect = s.dialect, expires_at = s.expires_at
+        origin_required = s.origin_required, allow_list = s.allow_list, dialect = s.dialect, expires_at = s.expires_at,
+        calls_per_second = s.calls_per_second
     FROM unnest($1::uuid[], $2::uuid[], $3::jsonb[]) AS k (organization_id, id, settings),
         jsonb_to_record(k.settings) AS s (
-            label text, default_workspace uuid, service_origin text, origin_required boolean, allow_list text, dialect text, expires_at timestamptz
+            label text, default_workspace uuid, service_origin text, origin_required boolean, allow_list text, dialect text, expires_at timestamptz,
+            calls_per_second integer
         )
     WHERE t.organization_id = k.organization_id AND t.id = k.id";
 
