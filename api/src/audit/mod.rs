@@ -9,8 +9,9 @@ mod users;
 mod watch;
 
 pub(crate) use export::exported;
+pub(crate) use proofs::{Inclusion, included};
 pub(crate) use query::{by_now, conditions, parameter};
-pub(crate) use users::{Change, difference};
+pub(crate) use users::{Change, difference, user_at, users_at};
 pub(crate) use watch::{Watch, server_sent};
 
 use actix_web::middleware::Compress;

@@ -18,7 +18,7 @@ use crate::scim::Parameters;
 
 /// That an entry is in the log.
 #[derive(Serialize)]
-struct Inclusion {
+pub(crate) struct Inclusion {
     seq: u64,
     size: u64,
     root: Hash,
@@ -46,20 +46,29 @@ pub(super) async fn checkpoint(auditor: Auditor, parameters: Parameters, databas
 
 /// `GET /proof/inclusion?seq=`: against the log of `size`, or of the newest checkpoint that has the entry, or else as it is.
 pub(super) async fn inclusion(auditor: Auditor, parameters: Parameters, database: Data<Database>) -> ApiResult {
-    let organization = auditor.organization_id;
     let seq: u64 = parameter(&parameters, "seq", "a place in the log")?.ok_or_else(|| ScimError::invalid_value("seq is missing"))?;
     let size = parameter(&parameters, "size", "a number of entries")?;
-    let signed = read::checkpoint(&database, organization, size).await?.filter(|(size, _)| *size >= seq);
+    json(&included(&database, auditor.organization_id, seq, size).await?)
+}
+
+/// That an entry is in an organisation's log of `size`, or of the newest checkpoint that has the entry, or else as it is.
+pub(crate) async fn included(
+    database: &Database,
+    organization: OrganizationId,
+    seq: u64,
+    size: Option<u64>,
+) -> Result<Inclusion, ApiError> {
+    let signed = read::checkpoint(database, organization, size).await?.filter(|(size, _)| *size >= seq);
     let size = match (size, &signed) {
-        (Some(size), _) => within(&database, organization, size).await?,
+        (Some(size), _) => within(database, organization, size).await?,
         (None, Some((size, _))) => *size,
-        (None, None) => log_size(&database, organization).await?,
+        (None, None) => log_size(database, organization).await?,
     };
     let mut ranges: Vec<Range<u64>> = proof::inclusion(seq, size).map_err(|error| out_of_range(&error))?;
     ranges.push(0..size);
-    let mut hashes = roots(&database, organization, &ranges).await?;
+    let mut hashes = roots(database, organization, &ranges).await?;
     let root = hashes.pop().ok_or_else(|| ApiError::Internal("a proof without a root".to_owned()))?;
-    json(&Inclusion { seq, size, root, hashes, checkpoint: signed.filter(|signed| signed.0 == size).map(|signed| signed.1) })
+    Ok(Inclusion { seq, size, root, hashes, checkpoint: signed.filter(|signed| signed.0 == size).map(|signed| signed.1) })
 }
 
 /// `GET /proof/consistency?from=&to=`.

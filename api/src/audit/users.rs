@@ -85,19 +85,35 @@ struct History {
 pub(super) async fn list(auditor: Auditor, parameters: Parameters, database: Data<Database>) -> ApiResult {
     let at = parameter(&parameters, "at", TIME)?.unwrap_or_else(Timestamp::now);
     let (count, after) = (count(&parameters)?, parameter(&parameters, "cursor", "a cursor that this service gave")?);
-    let last = last_entries_of_users(&database, auditor.organization_id, at, after, count).await?;
+    let (users, next) = users_at(&database, auditor.organization_id, at, after, count).await?;
+    json(&State { at, users, next })
+}
+
+/// The users as they were, at most so many, by their ids; and after which id it goes on.
+pub(crate) async fn users_at(
+    database: &Database,
+    organization: OrganizationId,
+    at: Timestamp,
+    after: Option<Uuid>,
+    count: u32,
+) -> Result<(Vec<Value>, Option<Uuid>), ApiError> {
+    let last = last_entries_of_users(database, organization, at, after, count).await?;
     let next = last.last().filter(|_| last.len() == usize::try_from(count).unwrap_or(usize::MAX)).and_then(|entry| entry.header.subject_id);
-    json(&State { at, users: last.iter().filter_map(resource).collect(), next })
+    Ok((last.iter().filter_map(resource).collect(), next))
 }
 
 /// `GET /users/{id}?at=`: one user as it was.
 pub(super) async fn read(auditor: Auditor, id: Path<String>, parameters: Parameters, database: Data<Database>) -> ApiResult {
     let at = parameter(&parameters, "at", TIME)?.unwrap_or_else(Timestamp::now);
-    let id = user_id(&id)?;
+    let user = user_at(&database, auditor.organization_id, user_id(&id)?, at).await?;
+    json(&user.ok_or_else(|| ApiError::from(ScimError::new(404, "there was no such user then")))?)
+}
+
+/// A user as it was; `None` where there was none, or what was is erased.
+pub(crate) async fn user_at(database: &Database, organization: OrganizationId, id: Uuid, at: Timestamp) -> Result<Option<Value>, ApiError> {
     let conditions = [Condition::Subjects(vec![id]), Condition::AppliedToUsers, Condition::Until(at)];
-    let last = log_entries(&database, auditor.organization_id, &conditions, Order::NewestFirst { before: None }, 1).await?;
-    let user = last.first().and_then(resource).ok_or_else(|| ApiError::from(ScimError::new(404, "there was no such user then")))?;
-    json(&user)
+    let last = log_entries(database, organization, &conditions, Order::NewestFirst { before: None }, 1).await?;
+    Ok(last.first().and_then(resource))
 }
 
 /// `GET /users/{id}/history`: what was changed, from what to what, by whom; from the beginning.

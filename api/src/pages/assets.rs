@@ -5,9 +5,11 @@ use actix_web::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use actix_web::web::Path;
 use std::sync::LazyLock;
 
-const FILES: [(&str, &str, &str); 3] = [
+const FILES: [(&str, &str, &str); 5] = [
     ("pages.css", "text/css; charset=utf-8", include_str!("../../assets/pages.css")),
     ("pages.js", "text/javascript; charset=utf-8", include_str!("../../assets/pages.js")),
+    ("proof.js", "text/javascript; charset=utf-8", include_str!("../../assets/proof.js")),
+    ("blake3.min.js", "text/javascript; charset=utf-8", include_str!("../../assets/blake3.min.js")),
     ("htmx.min.js", "text/javascript; charset=utf-8", include_str!("../../assets/htmx.min.js")),
 ];
 

@@ -7,11 +7,13 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use futures_util::stream;
 use rollcall_events::UserId;
-use rollcall_events::log::EventType;
+use rollcall_events::log::{EventType, Salt, SubjectType, canonical};
 use rollcall_events::request::SettingsRequested;
 use rollcall_scim::ScimError;
 use rollcall_service::entries::StoredEntry;
+use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::error::PageError;
 use super::frame::comes_from_here;
@@ -20,7 +22,7 @@ use super::sign_in::Bare;
 use super::text::Language;
 use super::view::{self, Audit, Entry, Erase, Frame, Row, Rows, event_text, minute, second};
 use super::{PageResult, Pages};
-use crate::audit::{Watch, by_now, conditions, difference, exported, parameter, server_sent};
+use crate::audit::{Inclusion, Watch, by_now, conditions, difference, exported, included, parameter, server_sent};
 use crate::error::{ApiError, ApiResult};
 use crate::read::{Order, log_entries, log_size, session_lasts};
 use crate::scim::Parameters;
@@ -46,13 +48,14 @@ pub(super) async fn list(admin: Administrator, parameters: Parameters, pages: Da
     let query = query(&asked);
     let is_full = entries.len() == usize::try_from(COUNT).unwrap_or(usize::MAX);
     let older = entries.last().filter(|_| is_full).map(|last| format!("{PATH}?before={}{query}", last.header.seq));
+    let chart = format!("{PATH}/chart?{}", query.trim_start_matches('&'));
     let live = (problem.is_none() && parameters.get("before").is_none()).then(|| {
         let after = entries.first().map_or(size, |first| first.header.seq.max(size));
         format!("{PATH}/live?after={after}{query}")
     });
     let (frame, rows) = (Frame { admin, path: PATH.to_owned() }, entries.iter().map(|entry| row(entry, t)).collect());
     let types = EventType::ALL.iter().map(|event_type| (event_type.as_str(), event_text(*event_type, t))).collect();
-    Ok(view::page(StatusCode::OK, &Audit { t, frame, rows, types, asked, problem, older, live }))
+    Ok(view::page(StatusCode::OK, &Audit { t, frame, rows, types, asked, problem, older, live, chart }))
 }
 
 async fn find(admin: &Administrator, parameters: &Parameters, pages: &Pages) -> Result<Vec<StoredEntry>, ApiError> {
@@ -109,18 +112,60 @@ fn name(payload: &Value) -> Option<String> {
 /// `GET /audit/events/{seq}`: an entry, with what it changed.
 pub(super) async fn entry(admin: Administrator, seq: Path<String>, pages: Data<Pages>, t: Language) -> PageResult {
     let organization = admin.who.organization_id;
-    let seq: u64 = seq.parse().ok().filter(|seq| *seq > 0).ok_or(PageError::NotFound)?;
-    let found = log_entries(&pages.database, organization, &[], Order::OldestFirst { after: seq - 1 }, 1).await?;
-    let entry = found.into_iter().find(|entry| entry.header.seq == seq).ok_or(PageError::NotFound)?;
+    let entry = find_entry(&admin, &seq, &pages).await?;
+    let seq = entry.header.seq;
     let changes = difference(&pages.database, organization, &entry).await?;
     let payload: Option<Value> = entry.payload.as_ref().and_then(|payload| serde_json::from_str(payload.get()).ok());
     let written = payload.map(|payload| serde_json::to_string_pretty(&payload).unwrap_or_default());
     let is_erasable = admin.may_administer() && entry.header.event_type == EventType::UserDeleted && entry.payload.is_some();
+    let is_user = entry.header.subject_type == Some(SubjectType::User);
     let (frame, row, recorded) = (Frame { admin, path: format!("{PATH}/events/{seq}") }, row(&entry, t), minute(&entry.header.recorded_at));
     Ok(view::page(
         StatusCode::OK,
-        &Entry { t, frame, row, recorded, header: entry.header, leaf: entry.leaf.to_string(), changes, payload: written, is_erasable },
+        &Entry {
+            t,
+            frame,
+            row,
+            recorded,
+            header: entry.header,
+            leaf: entry.leaf.to_string(),
+            changes,
+            payload: written,
+            is_user,
+            is_erasable,
+        },
     ))
+}
+
+async fn find_entry(admin: &Administrator, seq: &str, pages: &Pages) -> Result<StoredEntry, PageError> {
+    let seq: u64 = seq.parse().ok().filter(|seq| *seq > 0).ok_or(PageError::NotFound)?;
+    let found = log_entries(&pages.database, admin.who.organization_id, &[], Order::OldestFirst { after: seq - 1 }, 1).await?;
+    found.into_iter().find(|entry| entry.header.seq == seq).ok_or(PageError::NotFound)
+}
+
+/// What a browser checks an entry with: the proof, and the very texts that are hashed.
+#[derive(Serialize)]
+struct Checked {
+    #[serde(flatten)]
+    inclusion: Inclusion,
+    header: String,
+    payload: Option<String>,
+    salt: Option<Salt>,
+}
+
+/// `GET /audit/events/{seq}/proof`: what it takes to check an entry.
+pub(super) async fn proof(admin: Administrator, seq: Path<String>, pages: Data<Pages>) -> PageResult {
+    let entry = find_entry(&admin, &seq, &pages).await?;
+    let inclusion = included(&pages.database, admin.who.organization_id, entry.header.seq, None).await?;
+    let unwritable = |error: &dyn std::fmt::Display| ApiError::Internal(format!("an entry cannot be written: {error}"));
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).map_err(|error| unwritable(&error));
+    let canonical = |payload: Box<RawValue>| {
+        let payload: Value = serde_json::from_str(payload.get()).map_err(|error| unwritable(&error))?;
+        text(canonical(&payload).map_err(|error| unwritable(&error))?)
+    };
+    let header = text(serde_json::to_vec(&entry.header).map_err(|error| unwritable(&error))?)?;
+    let payload = entry.payload.map(canonical).transpose()?;
+    Ok(HttpResponse::Ok().json(Checked { inclusion, header, payload, salt: entry.salt }))
 }
 
 /// `GET /audit/users/{id}/erase`: asks once.

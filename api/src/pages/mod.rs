@@ -6,6 +6,7 @@ mod error;
 mod form;
 mod frame;
 mod oidc;
+mod past;
 mod requests;
 mod scim;
 mod session;
@@ -125,6 +126,10 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .route("/audit/live", web::get().to(audit::live))
         .route("/audit/export", web::get().to(audit::export))
         .route("/audit/events/{seq}", look().to(audit::entry))
+        .route("/audit/events/{seq}/proof", look().to(audit::proof))
+        .route("/audit/chart", web::get().to(past::chart))
+        .route("/audit/users", look().to(past::list))
+        .route("/audit/users/{id}", look().to(past::show))
         .route("/audit/users/{id}/erase", look().to(audit::ask_erase))
         .route("/audit/users/{id}/erase", web::post().to(audit::erase))
         .route("/settings/scim", look().to(scim::show))

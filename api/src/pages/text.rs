@@ -99,7 +99,12 @@ mod tests {
     /// Every template, and the code.
     fn files() -> Vec<String> {
         let folder = |path: &str| std::fs::read_dir(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
-        folder("templates").chain(folder("src/pages")).map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap()).collect()
+        ["templates", "src/pages", "src/pages/view"]
+            .into_iter()
+            .flat_map(folder)
+            .filter(|entry| entry.as_ref().unwrap().path().is_file())
+            .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
+            .collect()
     }
 
     #[test]

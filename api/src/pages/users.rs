@@ -75,7 +75,7 @@ fn plain(asked: &str) -> String {
         + &format!(" or externalId eq {text}")
 }
 
-fn shown(resource: &Attributes) -> UserRow {
+pub(super) fn shown(resource: &Attributes) -> UserRow {
     let of = |name: &str| text(resource, name).unwrap_or_default().to_owned();
     let emails = resource.get("emails").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let email = emails.iter().find(|email| email["primary"] == true).or(emails.first());
@@ -108,7 +108,7 @@ pub(super) async fn show(admin: Administrator, id: Path<String>, pages: Data<Pag
 }
 
 /// What a user is, attribute by attribute, but for what the page shows elsewhere.
-fn facts(resource: &Attributes) -> Vec<Fact> {
+pub(super) fn facts(resource: &Attributes) -> Vec<Fact> {
     let mut facts = Vec::new();
     for (name, value) in resource {
         match value {

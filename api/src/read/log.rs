@@ -62,7 +62,7 @@ pub(crate) enum Order {
 }
 
 impl Condition {
-    fn sql(&self, values: &mut Values) -> String {
+    pub(super) fn sql(&self, values: &mut Values) -> String {
         match self {
             Self::Types(types) => {
                 let names: Vec<&str> = types.iter().map(|event_type| event_type.as_str()).collect();

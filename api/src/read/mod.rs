@@ -14,6 +14,7 @@ mod places;
 mod requests;
 mod sessions;
 mod table;
+mod timeline;
 mod tokens;
 mod tree;
 mod workspaces;
@@ -32,6 +33,7 @@ pub(crate) use places::{
 pub(crate) use requests::{FoundCall, Wanted, find_calls};
 pub(crate) use sessions::{FoundLink, Who, find_link, find_session, session_lasts};
 pub(crate) use table::{GROUPS, Table, USERS};
+pub(crate) use timeline::{KINDS, Moment, log_timeline};
 pub(crate) use tokens::{ListedToken, find_token, list_tokens};
 pub(crate) use tree::{checkpoint, roots};
 pub(crate) use workspaces::{first_workspaces, named_workspaces, workspaces_named};

@@ -21,7 +21,7 @@ pub(crate) struct Parameters(HashMap<String, String>);
 
 impl Parameters {
     /// Reads a query string.
-    pub(super) fn read(text: &str) -> Result<Self, ScimError> {
+    pub(crate) fn read(text: &str) -> Result<Self, ScimError> {
         let malformed = |_| ScimError::invalid_value("the query string is malformed");
         let pairs = Query::<Vec<(String, String)>>::from_query(text).map_err(malformed)?.into_inner();
         if let Some((name, _)) = pairs.iter().find(|(name, value)| !json::is_storable(name) || !json::is_storable(value)) {

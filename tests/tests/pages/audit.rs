@@ -87,3 +87,60 @@ async fn an_administrator_has_a_deleted_person_forgotten_and_an_auditor_cannot()
     assert!(!export.as_str().unwrap().contains("Wollstonecraft"));
     browser.close().await;
 }
+
+#[tokio::test]
+async fn an_auditor_checks_an_entry_in_the_browser_and_sees_who_was_who_at_a_date() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let client = organization.client();
+    let ada = client.create(user("ada")).await.id();
+    client.create_group("Poets", &[ada.as_str()]).await;
+    client.patch(&ada, json!([{"op": "replace", "path": "title", "value": "Countess"}])).await.expect(204);
+    client.create(user("ADA")).await.expect_error(409, Some("uniqueness"));
+    client.delete(&ada).await.expect(204);
+    let auditor = organization.auditor();
+    eventually("a checkpoint of all of it", async || {
+        let inclusion = auditor.query("/proof/inclusion", &[("seq", "6")]).await;
+        (inclusion.status == 200 && inclusion.body["checkpoint"].is_string()).then_some(())
+    })
+    .await;
+    let browser = Browser::open("en").await;
+    browser.goto(&organization.sign_in_link("auditor")).await;
+    browser.press("#sign-in").await;
+    browser.sees(".chart", "Refusals 1").await;
+    browser.sees(".chart", "Groups 1").await;
+    browser.goto(&format!("{}/audit?subject={ada}&type=UserUpdated", stack.url)).await;
+    browser.press("#rows a").await;
+    browser.press("#check-proof").await;
+    for step in ["The facts are those", "hashed into this leaf", "lead to the root", "signed checkpoint below"] {
+        browser.sees("#proof-steps", step).await;
+    }
+    let told = browser.text("#proof-steps").await;
+    assert!(!told.contains('✗') && told.matches('✓').count() == 4, "{told}");
+    accessible(&browser, "proof").await;
+    // Were the page to show another leaf than the one that is in the log, or another commitment, the browser would say so.
+    for (attribute, told) in [("leaf", "✗ The entry is the one"), ("commitment", "✗ The facts are those")] {
+        let change = format!("document.getElementById('proof-steps').dataset.{attribute} = '{}'", "0".repeat(64));
+        browser.driver.execute(change, Vec::new()).await.unwrap();
+        browser.press("#check-proof").await;
+        browser.sees("#proof-steps", told).await;
+    }
+
+    browser.goto(&format!("{}/audit?subject={ada}&type=UserCreated", stack.url)).await;
+    browser.press("#rows a").await;
+    browser.press("dd a[href*='?at=']").await;
+    browser.sees("h1", "ada").await;
+    assert!(!browser.text("main").await.contains("Countess"), "that came later");
+    browser.goto(&format!("{}/audit/users/{ada}", stack.url)).await;
+    browser.sees("h1", "There was no such user then").await;
+    browser.goto(&format!("{}/audit/users", stack.url)).await;
+    browser.sees("main", "There were no users then").await;
+    let updated = auditor.query("/events", &[("type", "UserUpdated")]).await.expect(200);
+    let at = updated["entries"][0]["header"]["recorded_at"].as_str().unwrap();
+    browser.goto(&format!("{}/audit/users?at={at}", stack.url)).await;
+    accessible(&browser, "past").await;
+    browser.press("#users a").await;
+    browser.sees(".facts", "Countess").await;
+    accessible(&browser, "past-user").await;
+    browser.close().await;
+}
