@@ -2,9 +2,10 @@
 
 use arc_swap::ArcSwapOption;
 use futures_util::StreamExt;
-use lapin::options::{BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions};
+use lapin::options::{BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer, Event, PublisherConfirm};
+use rollcall_events::OrganizationId;
 use rollcall_events::envelope::{CONTENT_TYPE, ReplyTo, decode_outcomes, encode, properties};
 use rollcall_events::observed::{OBSERVED_TYPE, ObservedCall};
 use rollcall_events::request::Request;
@@ -141,10 +142,30 @@ impl Publisher {
     }
 
     fn message(&self, request: &Request, ticket: Option<&Ticket>) -> Result<Message, NotConfirmed> {
-        let partition = topology::partition(request.organization_id, u16::try_from(self.keys.len()).unwrap_or(u16::MAX));
         let reply = ticket.map(|ticket| ReplyTo { queue: REPLY_QUEUE, correlation_id: ticket.id() });
         let (properties, body) = (properties(request, APP_ID, reply), encode(request)?);
-        Ok(Message { key: self.keys[usize::from(partition)].clone(), properties, body })
+        Ok(Message { key: self.key(request.organization_id), properties, body })
+    }
+
+    /// How many requests wait in the partition of an organisation, and how many workers serve it.
+    ///
+    /// # Errors
+    /// Where `RabbitMQ` does not tell.
+    pub(crate) async fn queue(&self, organization: OrganizationId) -> Result<(u32, u32), NotConfirmed> {
+        let asking = async {
+            let channel = self.side_channel().await?;
+            let passive = QueueDeclareOptions { passive: true, durable: true, ..Default::default() };
+            let queue = channel.queue_declare(self.key(organization), passive, FieldTable::default()).await?;
+            channel.close(200, "".into()).await?;
+            Ok((queue.message_count(), queue.consumer_count()))
+        };
+        tokio::time::timeout(self.confirm_within, asking).await.map_err(|_| NotConfirmed::TimedOut)?
+    }
+
+    /// The queue of the partition of an organisation.
+    fn key(&self, organization: OrganizationId) -> ShortString {
+        let partition = topology::partition(organization, u16::try_from(self.keys.len()).unwrap_or(u16::MAX));
+        self.keys[usize::from(partition)].clone()
     }
 
     /// A channel for a question of one's own, such as how many consumers a queue has.

@@ -62,6 +62,10 @@ id!(
     SessionId
 );
 id!(
+    /// A request that can never be applied, as it is kept.
+    DeadLetterId
+);
+id!(
     /// An event stream.
     StreamId
 );

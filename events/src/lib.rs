@@ -23,5 +23,5 @@ pub mod time;
 pub mod token;
 pub mod topology;
 
-pub use ids::{CorrelationId, EventId, GroupId, OrganizationId, SessionId, StreamId, TokenId, UserId, WorkspaceId};
+pub use ids::{CorrelationId, DeadLetterId, EventId, GroupId, OrganizationId, SessionId, StreamId, TokenId, UserId, WorkspaceId};
 pub use time::Timestamp;

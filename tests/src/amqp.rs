@@ -1,10 +1,7 @@
 //! Messages put onto the queue by hand, as a broken or repeating sender would.
 
 use futures_util::StreamExt;
-use lapin::options::{
-    BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions,
-    QueueDeleteOptions,
-};
+use lapin::options::{BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
 use rollcall_events::envelope::{ReplyTo, decode_outcomes, encode, properties};
@@ -88,25 +85,5 @@ impl Sender {
         let properties = BasicProperties::default().with_message_id(message_id.into());
         let confirm = self.channel.basic_publish(DEAD.into(), DEAD.into(), BasicPublishOptions::default(), body, properties).await.unwrap();
         assert_eq!(confirm.await.unwrap(), Confirmation::Ack(None));
-    }
-
-    /// Takes the dead letter with that message id out of the queue, if it is there yet; its reason and its body.
-    pub async fn dead_letter(&self, message_id: &str) -> Option<(String, Vec<u8>)> {
-        let mut others = Vec::new();
-        let mut found = None;
-        while let Some(message) = self.channel.basic_get(DEAD.into(), BasicGetOptions::default()).await.unwrap() {
-            if message.properties.message_id().as_ref().is_some_and(|id| id.as_str() == message_id) {
-                message.acker.ack(BasicAckOptions::default()).await.unwrap();
-                let headers = message.properties.headers().clone().unwrap_or_default();
-                let reason = headers.inner().get("x-rollcall-reason").and_then(|value| value.as_long_string().map(ToString::to_string));
-                found = Some((reason.unwrap_or_default(), message.data.clone()));
-                break;
-            }
-            others.push(message);
-        }
-        for message in others {
-            message.acker.nack(lapin::options::BasicNackOptions { requeue: true, ..Default::default() }).await.unwrap();
-        }
-        found
     }
 }

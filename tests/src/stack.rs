@@ -67,6 +67,13 @@ impl Stack {
         client
     }
 
+    /// The dead letter with that message id, if it is kept by now: its id, its reason and its body.
+    pub async fn dead_letter(&self, message_id: &str) -> Option<(String, String, Vec<u8>)> {
+        let sql = "SELECT id::text, reason, body FROM rollcall.dead_letters WHERE message_id = $1";
+        let row = self.database("rollcall_worker").await.query_opt(sql, &[&message_id]).await.unwrap()?;
+        Some((row.get(0), row.get(1), row.get(2)))
+    }
+
     /// Someone who recomputes what the database says.
     pub async fn auditor(&self) -> Auditor {
         Auditor::new(self.database("postgres").await)

@@ -101,7 +101,7 @@ async fn what_is_not_understood_becomes_a_dead_letter_with_its_reason_and_the_re
     }
     assert!(matches!(sender.submit(&[good]).await[0], Outcome::Applied { .. }), "what comes behind goes on");
     for ((id, _, body), word) in &bad {
-        let (reason, kept) = eventually("the dead letter", async || sender.dead_letter(id).await).await;
+        let (_, reason, kept) = eventually("the dead letter", async || stack.dead_letter(id).await).await;
         assert!(reason.contains(word), "{reason}");
         assert_eq!(kept, *body);
     }
@@ -122,7 +122,7 @@ async fn an_event_that_can_never_be_applied_costs_only_itself() {
         assert!(as_expected, "{n}: {outcome:?}");
     }
     let id = requests[17].id.to_string();
-    let (reason, _) = eventually("the dead letter", async || sender.dead_letter(&id).await).await;
+    let (_, reason, _) = eventually("the dead letter", async || stack.dead_letter(&id).await).await;
     assert!(reason.starts_with("postgres:") && !reason.contains("a\u{0}b"), "{reason}");
     let auditor = stack.auditor().await;
     auditor.verify(&organization.id).await;

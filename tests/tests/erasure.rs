@@ -77,8 +77,8 @@ async fn what_is_erased_is_nowhere_and_the_log_holds_all_the_same() {
         ("UserErased", false),
     ];
     assert_eq!(steps, erased, "what happened is known, and not to whom");
-    eventually("the other dead letter", async || sender.dead_letter(&ada).await).await;
-    assert_eq!(sender.dead_letter(&mary).await, None);
+    eventually("the other dead letter", async || stack.dead_letter(&ada).await).await;
+    assert_eq!(stack.dead_letter(&mary).await, None);
 
     let (after, key) = (note(&organization, "after.checkpoint").await, organization.checkpoint_key());
     let file = organization.folder().join("export.ndjson");

@@ -130,7 +130,7 @@ async fn handle(
     let mut work = Work::read(deliveries);
     hold(settings, name, session, &mut work, stop).await?;
     if !work.erased().is_empty() {
-        forget(&session.store, &session.connection, work.erased()).await?;
+        forget(&session.store, work.erased()).await?;
     }
     acker.ack(BasicAckOptions { multiple: true }).await?;
     session.replier.answer(work.into_replies()).await

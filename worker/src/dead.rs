@@ -1,19 +1,18 @@
-//! Dead letters: requests that can never be applied, kept with their reason for an operator.
+//! Dead letters: requests that can never be applied, on their way to where they are kept with their reason (`letters.rs`).
 
-use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions, BasicPublishOptions, ConfirmSelectOptions};
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::AMQPValue;
 use lapin::{BasicProperties, Channel, Confirmation, Connection};
 use rollcall_events::UserId;
 use rollcall_events::topology::{DEAD, REASON_HEADER};
 
 use crate::consume::RunError;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
-/// How many dead letters are looked at; more of them are a trouble of their own.
-const MAX_LOOKED_AT: usize = 100_000;
-/// One who looks through the dead letters holds them, and another would not see those.
-const ALONE: &str = "SELECT pg_advisory_lock(hashtext('rollcall_dead'))";
-const NO_LONGER_ALONE: &str = "SELECT pg_advisory_unlock(hashtext('rollcall_dead'))";
+/// Waits for those that are being kept.
+const ALONE: &str = "SELECT pg_advisory_xact_lock(hashtext('rollcall_dead'))";
+
+const REMOVE: &str = "DELETE FROM dead_letters d USING unnest($1::text[]) AS k (id) WHERE position(convert_to(k.id, 'UTF8') IN d.body) > 0";
 
 /// Where dead letters go, over a channel of their own, with confirms.
 pub(crate) struct DeadLetters {
@@ -43,38 +42,14 @@ impl DeadLetters {
     }
 }
 
-/// Removes every dead letter that names one of some users who were erased, and puts the others back as they were.
+/// Removes the dead letters that name one of some users who were erased: those that were being kept while the log came to say so. Whatever is kept later knows.
 ///
 /// # Errors
-/// Where a server fails; to do it again is right then.
-pub(crate) async fn forget(store: &Store, connection: &Connection, users: &[UserId]) -> Result<(), RunError> {
-    store.query(ALONE, &[]).await?;
-    let forgotten = remove(connection, users).await;
-    store.query(NO_LONGER_ALONE, &[]).await?;
-    let removed = forgotten?;
-    tracing::info!(users = users.len(), removed, "dead letters of erased users are removed");
-    Ok(())
-}
-
-async fn remove(connection: &Connection, users: &[UserId]) -> Result<usize, RunError> {
-    // Whatever is still held when the channel closes goes back to the queue.
-    let channel = connection.create_channel().await?;
+/// Where Postgres fails; to do it again is right then.
+pub(crate) async fn forget(store: &Store, users: &[UserId]) -> Result<(), StoreError> {
     let ids: Vec<_> = users.iter().map(UserId::to_string).collect();
-    let names_one = |data: &[u8]| ids.iter().any(|id| data.windows(id.len()).any(|window| window == id.as_bytes()));
-    let (mut kept, mut removed) = (Vec::new(), 0);
-    while kept.len() < MAX_LOOKED_AT {
-        let Some(message) = channel.basic_get(DEAD.into(), BasicGetOptions::default()).await? else { break };
-        if names_one(&message.data) {
-            message.acker.ack(BasicAckOptions::default()).await?;
-            removed += 1;
-        } else {
-            // Not the message itself: there may be many, and large ones.
-            kept.push(message.delivery.acker);
-        }
-    }
-    for acker in kept {
-        acker.nack(BasicNackOptions { requeue: true, ..Default::default() }).await?;
-    }
-    channel.close(200, "done".into()).await?;
-    Ok(removed)
+    store.command("BEGIN").await?;
+    store.query(ALONE, &[]).await?;
+    store.query_once(REMOVE, &[&ids]).await?;
+    store.command("COMMIT").await
 }

@@ -16,7 +16,7 @@ use crate::store::{RawJson, Store, StoreError, array_text, place};
 use crate::tiles::TileColumns;
 
 /// Every statement of this room, to be prepared.
-pub(crate) const STATEMENTS: &[&str] = &[APPEND, ERASE];
+pub(crate) const STATEMENTS: &[&str] = &[APPEND, ERASE, SETTLE];
 
 /// The version of the payloads' form.
 const SCHEMA_VERSION: u16 = 1;
@@ -44,6 +44,14 @@ const APPEND: &str = "
 
 /// Erases what the log holds about users; it refuses where the log does not say so.
 const ERASE: &str = "SELECT erase_user(k.organization_id, k.id) FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)";
+
+/// Has dead letters tried again, or forgets them. It is done here and not by a projection, since what becomes of them is no state that a log adds up to.
+const SETTLE: &str = "
+    WITH k AS (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::boolean[]) AS k (organization_id, id, is_retried)),
+    retried AS (
+        UPDATE dead_letters d SET retried_at = now() FROM k WHERE d.organization_id = k.organization_id AND d.id = k.id AND k.is_retried
+    )
+    DELETE FROM dead_letters d USING k WHERE d.organization_id = k.organization_id AND d.id = k.id AND NOT k.is_retried";
 
 /// The columns of the rows to be written.
 #[derive(Default)]
@@ -74,6 +82,8 @@ pub(crate) struct Appendix {
     columns: Columns,
     /// Users whose data is to be erased.
     erased: (Vec<OrganizationId>, Vec<Uuid>),
+    /// Dead letters, and whether each is to be tried again.
+    settled: (Vec<OrganizationId>, Vec<Uuid>, Vec<bool>),
 }
 
 impl Appendix {
@@ -89,6 +99,7 @@ impl Appendix {
             salts: Salt::generate(entries)?,
             columns: Columns::default(),
             erased: Default::default(),
+            settled: Default::default(),
         })
     }
 
@@ -124,6 +135,11 @@ impl Appendix {
             self.erased.0.push(header.organization_id);
             self.erased.1.push(user);
         }
+        if let (EventType::DeadLetterRetried | EventType::DeadLetterDiscarded, Some(letter)) = (header.event_type, header.subject_id) {
+            self.settled.0.push(header.organization_id);
+            self.settled.1.push(letter);
+            self.settled.2.push(header.event_type == EventType::DeadLetterRetried);
+        }
         let leaf = header.leaf()?;
         self.tiles.entry(request.organization_id).or_default().append(head, leaf);
         let seq = header.seq;
@@ -143,7 +159,10 @@ impl Appendix {
         let (of, erased) = &self.erased;
         let erased_keys: [&(dyn ToSql + Sync); 2] = [of, erased];
         let erasing = store.query_if(!erased.is_empty(), ERASE, &erased_keys);
-        try_join!(self.write_entries(store), tiles.write(store), erasing).map(|_| ())
+        let (of, letters, retried) = &self.settled;
+        let settled_keys: [&(dyn ToSql + Sync); 3] = [of, letters, retried];
+        let settling = store.query_if(!letters.is_empty(), SETTLE, &settled_keys);
+        try_join!(self.write_entries(store), tiles.write(store), erasing, settling).map(|_| ())
     }
 
     async fn write_entries(&self, store: &Store) -> Result<(), StoreError> {

@@ -6,6 +6,7 @@ mod error;
 mod form;
 mod frame;
 mod oidc;
+mod operations;
 mod past;
 mod requests;
 mod scim;
@@ -120,6 +121,9 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .route("/workspaces/{id}", look().to(workspaces::show))
         .route("/groups/{id}", look().to(workspaces::group))
         .route("/groups/{id}", web::post().to(workspaces::map))
+        .route("/operations", look().to(operations::show))
+        .route("/operations/letters/{id}/retry", web::post().to(operations::retry))
+        .route("/operations/letters/{id}/discard", web::post().to(operations::discard))
         .route("/requests", look().to(requests::list))
         .route("/requests/new", web::get().to(requests::new))
         .route("/audit", look().to(audit::list))

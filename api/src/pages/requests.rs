@@ -114,7 +114,7 @@ fn meaning_text(meaning: Meaning, t: Language) -> String {
 }
 
 /// A duration for people.
-fn took(micros: i64) -> String {
+pub(super) fn took(micros: i64) -> String {
     match micros / 1000 {
         0..10 => format!("{}.{} ms", micros / 1000, micros % 1000 / 100),
         millis @ ..10_000 => format!("{millis} ms"),

@@ -85,6 +85,10 @@ names!(
         SignedIn = "SignedIn",
         /// Somebody signed out of them.
         SignedOut = "SignedOut",
+        /// A request that could not be applied is tried again.
+        DeadLetterRetried = "DeadLetterRetried",
+        /// A request that could not be applied never will be.
+        DeadLetterDiscarded = "DeadLetterDiscarded",
         /// An event stream was made.
         StreamCreated = "StreamCreated",
         /// An event stream delivers nothing until somebody has it go on.
@@ -117,6 +121,8 @@ names!(
         Stream = "Stream",
         /// An administrator's session.
         Session = "Session",
+        /// A request that could not be applied.
+        DeadLetter = "DeadLetter",
     }
 );
 

@@ -2,7 +2,9 @@
 
 mod settings;
 
-pub use settings::{AuditorTokenSettings, BegunSession, Dialect, SessionChange, SettingsRequested, StreamChange, TokenSettings};
+pub use settings::{
+    AuditorTokenSettings, BegunSession, DeadLetterChange, Dialect, SessionChange, SettingsRequested, StreamChange, TokenSettings,
+};
 
 use rollcall_scim::patch::Operation;
 use rollcall_scim::resource::Attributes;

@@ -9,7 +9,7 @@ use crate::origin::ServiceOrigin;
 use crate::session::Role;
 use crate::stream::StreamSettings;
 use crate::token::TokenDigest;
-use crate::{GroupId, OrganizationId, SessionId, StreamId, Timestamp, TokenId, UserId, WorkspaceId};
+use crate::{DeadLetterId, GroupId, OrganizationId, SessionId, StreamId, Timestamp, TokenId, UserId, WorkspaceId};
 
 /// An administrator's change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -89,6 +89,13 @@ pub enum SettingsRequested {
         /// What is to become of it.
         change: SessionChange,
     },
+    /// Something about a request that could not be applied.
+    DeadLetter {
+        /// Which.
+        dead_letter_id: DeadLetterId,
+        /// What is to become of it.
+        change: DeadLetterChange,
+    },
     /// Something about an event stream.
     Stream {
         /// Which.
@@ -137,6 +144,19 @@ pub struct BegunSession {
     pub issuer: String,
     /// Who they are there (`sub`).
     pub subject: String,
+}
+
+/// What is to become of a request that could not be applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum DeadLetterChange {
+    /// It is tried again, as it came.
+    Retry,
+    /// It is forgotten.
+    Discard {
+        /// Why.
+        reason: String,
+    },
 }
 
 /// What is to become of an event stream.

@@ -6,6 +6,7 @@ mod audit;
 mod browser;
 mod look;
 mod oidc;
+mod operations;
 mod people;
 mod requests;
 mod security;

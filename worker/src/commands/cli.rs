@@ -5,7 +5,7 @@ use rollcall_events::address::AllowList;
 use rollcall_events::origin::ServiceOrigin;
 use rollcall_events::session::Role;
 use rollcall_events::stream::Endpoint;
-use rollcall_events::{GroupId, OrganizationId, StreamId, Timestamp, TokenId, UserId, WorkspaceId};
+use rollcall_events::{DeadLetterId, GroupId, OrganizationId, StreamId, Timestamp, TokenId, UserId, WorkspaceId};
 use rollcall_scim::event::Event;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -50,6 +50,9 @@ pub(crate) enum Command {
     /// Erase what the log holds about deleted users.
     #[command(subcommand)]
     User(UserCommand),
+    /// List requests that could not be applied, have them tried again, or discard them.
+    #[command(subcommand)]
+    DeadLetter(DeadLetterCommand),
     /// Map groups to workspaces.
     #[command(subcommand)]
     Group(GroupCommand),
@@ -238,6 +241,31 @@ pub(crate) struct CreateStream {
     /// The addresses that the receiver may poll from: a comma-separated list of addresses, networks and first-last ranges.
     #[arg(long)]
     pub(super) allow: Option<AllowList>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadLetterCommand {
+    /// List them, a line each, with why each could not be applied.
+    List {
+        /// Whose; without it those of everybody, with those of which it cannot be told.
+        #[arg(long)]
+        organization: Option<OrganizationId>,
+    },
+    /// Have one tried again, for instance with a newer worker.
+    Retry {
+        #[arg(long)]
+        organization: OrganizationId,
+        id: DeadLetterId,
+    },
+    /// Forget one.
+    Discard {
+        #[arg(long)]
+        organization: OrganizationId,
+        id: DeadLetterId,
+        /// Why; it is kept in the log.
+        #[arg(long, value_parser = settings::name)]
+        reason: String,
+    },
 }
 
 #[derive(Debug, Args)]

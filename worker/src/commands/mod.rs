@@ -4,6 +4,7 @@
 mod ask;
 mod cli;
 mod fill;
+mod letter;
 mod list;
 mod migrate;
 mod replay;
@@ -71,7 +72,7 @@ pub(crate) enum CommandError {
 /// Where it could not be done; the message says what to do about it.
 pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), CommandError> {
     match command {
-        Command::Run => run::run(settings).await,
+        Command::Run => Box::pin(run::run(settings)).await,
         Command::Migrate => migrate::migrate(&settings.migrate).await,
         Command::Replay(command) => replay::replay(&settings, &command).await,
         Command::Verify { organization } => replay::verify(&settings, organization).await,
@@ -124,6 +125,7 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), Comm
             print(&serde_json::json!({"id": session_id, "link": link, "expires_at": expires_at}));
             Ok(())
         }
+        Command::DeadLetter(command) => letter::run(&settings, command).await,
         Command::Stream(command) => stream::run(&settings, command).await,
         Command::AuditorToken(AuditorTokenCommand::List { organization }) => list::auditor_tokens(&settings, organization).await,
         Command::Token(TokenCommand::Revoke { organization, token })

@@ -9,6 +9,7 @@ use super::CommandError;
 use crate::checkpoints::keep_signing;
 use crate::consume::serve;
 use crate::expiring::keep_announcing;
+use crate::letters::keep_letters;
 use crate::observed::keep_observed;
 use crate::push::{Pushing, keep_pushing};
 use crate::settings::Settings;
@@ -22,7 +23,14 @@ pub(super) async fn run(settings: Settings) -> Result<(), CommandError> {
     let partitions = join_all((0..settings.partitions).map(|partition| supervise(settings.clone(), partition, stop.clone())));
     let pushing = keep_pushing(settings.clone(), Pushing::read(&settings)?, stop.clone());
     let (observed, expiring) = (keep_observed(settings.clone(), stop.clone()), keep_announcing(settings.clone(), stop.clone()));
-    tokio::join!(partitions, keep_signing(settings.clone(), keys, stop.clone()), pushing, observed, expiring);
+    tokio::join!(
+        partitions,
+        keep_signing(settings.clone(), keys, stop.clone()),
+        pushing,
+        observed,
+        expiring,
+        keep_letters(settings.clone(), stop.clone())
+    );
     Ok(())
 }
 

@@ -94,7 +94,9 @@ impl Fact {
             }
             EventType::StreamResumed => Change::SwitchStream { id: StreamId(self.subject()?), at: self.read("at")?, reason: None },
             EventType::StreamDeleted => Change::DeleteStream(StreamId(self.subject()?)),
-            EventType::AccessDenied | EventType::RequestRejected | EventType::UserErased | EventType::TokenExpiring => return Ok(None),
+            EventType::AccessDenied | EventType::RequestRejected | EventType::UserErased | EventType::TokenExpiring
+            // What becomes of a dead letter is done once, where it is recorded, and never by a rebuild.
+            | EventType::DeadLetterRetried | EventType::DeadLetterDiscarded => return Ok(None),
         };
         Ok(Some(change))
     }

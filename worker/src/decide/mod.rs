@@ -4,6 +4,7 @@
 
 mod fact;
 mod groups;
+mod letters;
 mod resource;
 mod sessions;
 mod settings;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::state::{AuditorToken, Standing, State, Token, Workspace};
-use super::{Decision, rejected, sessions, streams};
+use super::{Decision, letters, rejected, sessions, streams};
 
 /// What happened, with its facts.
 pub(super) type Fact = (EventType, Value);
@@ -36,6 +36,9 @@ fn subject(settings: &SettingsRequested) -> ((SubjectType, Uuid), &'static str) 
         SettingsRequested::AnnounceExpiry { token_id, .. } => ((SubjectType::Token, token_id.0), "announceExpiry"),
         SettingsRequested::ChangeToken { token_id, .. } => ((SubjectType::Token, token_id.0), "changeToken"),
         SettingsRequested::Session { session_id, change } => ((SubjectType::Session, session_id.0), sessions::operation(change)),
+        SettingsRequested::DeadLetter { dead_letter_id, change } => {
+            ((SubjectType::DeadLetter, dead_letter_id.0), letters::operation(change))
+        }
         SettingsRequested::Stream { stream_id, change } => ((SubjectType::Stream, stream_id.0), streams::operation(change)),
     }
 }
@@ -113,6 +116,7 @@ fn attempt(state: &State, request: &Request, settings: &SettingsRequested) -> Re
             Some(Standing::Valid) => Ok((EventType::TokenChanged, json!({"settings": settings}))),
         },
         SettingsRequested::Session { session_id, change } => sessions::attempt(state, request, *session_id, change),
+        SettingsRequested::DeadLetter { dead_letter_id, change } => letters::attempt(state, request, *dead_letter_id, change),
         SettingsRequested::Stream { stream_id, change } => streams::attempt(state, request, *stream_id, change),
     }
 }

@@ -4,7 +4,7 @@ use rollcall_events::request::{AuditorTokenSettings, BegunSession, TokenSettings
 use rollcall_events::session::Role;
 use rollcall_events::stream::StreamSettings;
 use rollcall_events::token::TokenDigest;
-use rollcall_events::{GroupId, OrganizationId, SessionId, StreamId, Timestamp, TokenId, UserId, WorkspaceId};
+use rollcall_events::{DeadLetterId, GroupId, OrganizationId, SessionId, StreamId, Timestamp, TokenId, UserId, WorkspaceId};
 use rollcall_scim::fold::fold as fold_case;
 use rollcall_scim::resource::{Attributes, text};
 use serde::{Deserialize, Serialize};
@@ -173,6 +173,7 @@ pub(crate) struct State {
     workspace_names: HashMap<(OrganizationId, String), WorkspaceId>,
     tokens: HashMap<(OrganizationId, TokenId), Standing>,
     sessions: HashMap<(OrganizationId, SessionId), SessionState>,
+    dead_letters: HashSet<(OrganizationId, DeadLetterId)>,
     /// Whether each is delivered.
     streams: HashMap<(OrganizationId, StreamId), bool>,
 }
@@ -285,6 +286,11 @@ impl State {
         self.tokens.get(&(organization, id)).copied()
     }
 
+    /// Whether there is such a dead letter.
+    pub(crate) fn has_dead_letter(&self, organization: OrganizationId, id: DeadLetterId) -> bool {
+        self.dead_letters.contains(&(organization, id))
+    }
+
     /// How far a session has come, if there is one.
     pub(crate) fn session(&self, organization: OrganizationId, id: SessionId) -> Option<SessionState> {
         self.sessions.get(&(organization, id)).copied()
@@ -375,6 +381,10 @@ impl State {
     }
 
     /// Takes a stored session into the state.
+    pub(crate) fn load_dead_letter(&mut self, organization: OrganizationId, id: DeadLetterId) {
+        self.dead_letters.insert((organization, id));
+    }
+
     pub(crate) fn load_session(&mut self, organization: OrganizationId, id: SessionId, state: SessionState) {
         self.sessions.insert((organization, id), state);
     }

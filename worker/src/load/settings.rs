@@ -10,7 +10,7 @@ use crate::decide::{Change, SessionState, State};
 use crate::store::{Store, StoreError};
 
 /// Every statement of this room, to be prepared.
-pub(super) const STATEMENTS: &[&str] = &[WORKSPACES_BY_NAME, ORGANIZATIONS, TOKENS, SESSIONS, STREAMS];
+pub(super) const STATEMENTS: &[&str] = &[WORKSPACES_BY_NAME, ORGANIZATIONS, TOKENS, SESSIONS, STREAMS, DEAD_LETTERS];
 
 const WORKSPACES_BY_NAME: &str = "
     SELECT w.organization_id, w.id, w.name, w.created_at
@@ -33,6 +33,10 @@ const SESSIONS: &str = "
     FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
     JOIN admin_sessions s ON s.organization_id = k.organization_id AND s.id = k.id";
 
+const DEAD_LETTERS: &str = "
+    SELECT d.organization_id, d.id FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
+    JOIN dead_letters d ON d.organization_id = k.organization_id AND d.id = k.id AND d.retried_at IS NULL";
+
 const STREAMS: &str = "
     SELECT s.organization_id, s.id, s.enabled
     FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
@@ -45,12 +49,14 @@ pub(super) async fn load_settings(store: &Store, touched: &Touched, state: &mut 
     }
     let (settings_of, keys) = (touched.settings_of.iter().copied().collect::<Vec<_>>(), columns(&touched.workspace_names));
     let (tokens, sessions, streams) = (columns(&touched.tokens), columns(&touched.sessions), columns(&touched.streams));
-    let (named, organizations, tokens, sessions, streams) = try_join!(
+    let letters = columns(&touched.dead_letters);
+    let (named, organizations, tokens, sessions, streams, letters) = try_join!(
         async { store.query_if(!keys.0.is_empty(), WORKSPACES_BY_NAME, &[&keys.0, &keys.1]).await },
         async { store.query(ORGANIZATIONS, &[&settings_of]).await },
         async { store.query_if(!tokens.0.is_empty(), TOKENS, &[&tokens.0, &tokens.1]).await },
         async { store.query_if(!sessions.0.is_empty(), SESSIONS, &[&sessions.0, &sessions.1]).await },
         async { store.query_if(!streams.0.is_empty(), STREAMS, &[&streams.0, &streams.1]).await },
+        async { store.query_if(!letters.0.is_empty(), DEAD_LETTERS, &[&letters.0, &letters.1]).await },
     )?;
     load_workspaces(state, &named)?;
     for row in &organizations {
@@ -59,6 +65,9 @@ pub(super) async fn load_settings(store: &Store, touched: &Touched, state: &mut 
     }
     for row in &tokens {
         state.load_token(row.try_get("organization_id")?, row.try_get("id")?, row.try_get::<_, Option<Timestamp>>("revoked_at")?);
+    }
+    for row in &letters {
+        state.load_dead_letter(row.try_get("organization_id")?, row.try_get("id")?);
     }
     for row in &sessions {
         state.load_session(row.try_get("organization_id")?, row.try_get("id")?, session_state(row)?);

@@ -3,7 +3,7 @@
 use rollcall_events::members::MemberChange;
 use rollcall_events::membership::memberships;
 use rollcall_events::request::{GroupOperation, GroupRequested, Request, RequestBody, SettingsRequested, StreamChange, UserOperation};
-use rollcall_events::{EventId, GroupId, OrganizationId, SessionId, StreamId, TokenId, UserId, WorkspaceId};
+use rollcall_events::{DeadLetterId, EventId, GroupId, OrganizationId, SessionId, StreamId, TokenId, UserId, WorkspaceId};
 use rollcall_scim::fold::fold as fold_case;
 use rollcall_scim::resource::text;
 use serde_json::Value;
@@ -36,6 +36,7 @@ pub(super) struct Touched {
     pub(super) workspace_names: BTreeSet<(OrganizationId, String)>,
     pub(super) settings_of: BTreeSet<OrganizationId>,
     pub(super) tokens: BTreeSet<(OrganizationId, TokenId)>,
+    pub(super) dead_letters: BTreeSet<(OrganizationId, DeadLetterId)>,
     pub(super) sessions: BTreeSet<(OrganizationId, SessionId)>,
     pub(super) streams: BTreeSet<(OrganizationId, StreamId)>,
 }
@@ -135,6 +136,9 @@ impl Touched {
             SettingsRequested::EraseUser { user_id } => {
                 self.known_users.insert((organization, *user_id));
                 self.erased_users.insert((organization, *user_id));
+            }
+            SettingsRequested::DeadLetter { dead_letter_id, .. } => {
+                self.dead_letters.insert((organization, *dead_letter_id));
             }
             SettingsRequested::Session { session_id, .. } => {
                 self.sessions.insert((organization, *session_id));

@@ -1,11 +1,13 @@
 //! What the pages show: one type for each template in `api/templates`.
 
 mod audit;
+mod operations;
 mod people;
 mod requests;
 mod scim;
 
 pub(in crate::pages) use audit::{Audit, Chart, Entry, Erase, Past, PastUser, Row, Rows, event_text, kind_text};
+pub(in crate::pages) use operations::{LetterRow, Operations};
 pub(in crate::pages) use people::{Choice, Fact, Group, User, UserRow, Users, Workspace, Workspaces};
 pub(in crate::pages) use requests::{CallRow, Calls, NewCalls};
 pub(in crate::pages) use scim::{Address, Check, Confirm, Edit, Generated, Guide, Scim, state};

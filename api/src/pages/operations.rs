@@ -1,0 +1,138 @@
+//! How the service does for the organisation, and what it could not do: dead letters are tried again or discarded here.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::LOCATION;
+use actix_web::web::{Data, Form, Path};
+use rollcall_events::DeadLetterId;
+use rollcall_events::request::{DeadLetterChange, SettingsRequested};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::error::PageError;
+use super::requests::took;
+use super::session::Administrator;
+use super::sign_in::Bare;
+use super::text::Language;
+use super::view::{self, Frame, LetterRow, Operations, minute, second};
+use super::{PageResult, Pages};
+use crate::read::{DeadLetter, Standing, dead_letters, standing};
+
+/// The path of this page.
+const PATH: &str = "/operations";
+/// The most characters of a reason.
+const MAX_REASON_CHARS: usize = 500;
+/// What of a request is shown to nobody.
+const SECRET: [&str; 4] = ["digest", "password", "secret", "token"];
+const HIDDEN: &str = "•••";
+
+/// `GET /operations`.
+pub(super) async fn show(admin: Administrator, pages: Data<Pages>, t: Language) -> PageResult {
+    admin.must_administer()?;
+    let organization = admin.who.organization_id;
+    let Standing { size, signed, recent, took: seconds, last } = standing(&pages.database, organization).await?;
+    let letters = dead_letters(&pages.database, organization).await?.into_iter().map(row).collect();
+    // That the broker does not tell is something to be told.
+    let queue = pages.desk.publisher().queue(organization).await.inspect_err(|error| tracing::warn!(%error, "the queue is not known")).ok();
+    let millis =
+        |seconds: f64| took(std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default().as_micros().try_into().unwrap_or(i64::MAX));
+    let view = Operations {
+        t,
+        frame: Frame { admin, path: PATH.to_owned() },
+        queue,
+        size,
+        signed: signed.map(|(size, at)| (size, minute(&at))),
+        recent,
+        took: seconds.map(|(median, most)| (millis(median), millis(most))),
+        last: last.map(second),
+        letters,
+    };
+    Ok(view::page(StatusCode::OK, &view))
+}
+
+fn row(letter: DeadLetter) -> LetterRow {
+    LetterRow {
+        id: letter.id,
+        kept: minute(&letter.kept_at),
+        what: letter.type_name.or(letter.message_id).unwrap_or_default(),
+        reason: letter.reason,
+        body: shown(&letter.body),
+    }
+}
+
+/// What a message holds, as far as it may be seen.
+fn shown(body: &[u8]) -> String {
+    match serde_json::from_slice::<Value>(body) {
+        Ok(mut value) => {
+            hide(&mut value);
+            serde_json::to_string_pretty(&value).unwrap_or_default()
+        }
+        Err(_) => format!("{} bytes that are not JSON", body.len()),
+    }
+}
+
+fn hide(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                if SECRET.contains(&name.to_ascii_lowercase().as_str()) && !value.is_object() {
+                    *value = HIDDEN.into();
+                } else {
+                    hide(value);
+                }
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(hide),
+        _ => {}
+    }
+}
+
+/// `POST /operations/letters/{id}/retry`: has a request tried again, as it came.
+pub(super) async fn retry(admin: Administrator, id: Path<String>, form: Form<Bare>, pages: Data<Pages>) -> PageResult {
+    settle(&admin, &id, &form.csrf, DeadLetterChange::Retry, &pages).await
+}
+
+/// Why a request is discarded.
+#[derive(Debug, Deserialize)]
+pub(super) struct Discarded {
+    csrf: String,
+    reason: String,
+}
+
+/// `POST /operations/letters/{id}/discard`: has a request forgotten; why is kept in the log.
+pub(super) async fn discard(admin: Administrator, id: Path<String>, form: Form<Discarded>, pages: Data<Pages>) -> PageResult {
+    let reason: String = form.reason.trim().chars().filter(|c| !c.is_control()).take(MAX_REASON_CHARS).collect();
+    if reason.is_empty() {
+        return Ok(back(&pages));
+    }
+    settle(&admin, &id, &form.csrf, DeadLetterChange::Discard { reason }, &pages).await
+}
+
+async fn settle(admin: &Administrator, id: &str, csrf: &str, change: DeadLetterChange, pages: &Pages) -> PageResult {
+    admin.must_administer()?;
+    admin.check(csrf)?;
+    let dead_letter_id: DeadLetterId = id.parse().map_err(|_| PageError::NotFound)?;
+    pages.ask(admin, SettingsRequested::DeadLetter { dead_letter_id, change }).await?;
+    Ok(back(pages))
+}
+
+fn back(pages: &Pages) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((LOCATION, pages.address(PATH))).finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn secrets_are_hidden_however_deep_and_the_rest_is_shown() {
+        let body = json!({"data": {"issueToken": {"digest": "abc", "settings": {"label": "HR"}}}, "list": [{"Password": "x"}], "token": {"digest": "d"}});
+        let shown: Value = serde_json::from_str(&shown(body.to_string().as_bytes())).unwrap();
+        let expected = json!({
+            "data": {"issueToken": {"digest": HIDDEN, "settings": {"label": "HR"}}}, "list": [{"Password": HIDDEN}], "token": {"digest": HIDDEN},
+        });
+        assert_eq!(shown, expected);
+        assert_eq!(super::shown(b"{"), "1 bytes that are not JSON");
+    }
+}

@@ -1,0 +1,75 @@
+//! How the service does for one organisation, and what it could not do.
+
+use rollcall_events::{DeadLetterId, OrganizationId, Timestamp};
+
+use super::{Database, ReadError};
+
+/// How long entries took from request to record: those of the last hour, and of them the newest ten thousand. The last checkpoint, and how far the log has come.
+const STANDING: &str = "
+    SELECT h.size, c.size AS signed_size, c.signed_at, l.count, l.median, l.most, l.last
+    FROM (SELECT COALESCE((SELECT size FROM log_heads WHERE organization_id = $1), 0) AS size) h
+    LEFT JOIN LATERAL (SELECT size, signed_at FROM checkpoints WHERE organization_id = $1 ORDER BY size DESC LIMIT 1) c ON true
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS count, max(recorded_at) AS last,
+            percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM recorded_at - requested_at)::float8) AS median,
+            percentile_cont(0.99) WITHIN GROUP (ORDER BY extract(epoch FROM recorded_at - requested_at)::float8) AS most
+        FROM (SELECT recorded_at, requested_at FROM events WHERE organization_id = $1 ORDER BY seq DESC LIMIT 10000) e
+        WHERE recorded_at > now() - interval '1 hour'
+    ) l";
+
+const LETTERS: &str = "
+    SELECT id, kept_at, message_id, type, reason, body FROM dead_letters
+    WHERE organization_id = $1 AND retried_at IS NULL ORDER BY kept_at DESC, id LIMIT 100";
+
+/// How the service does.
+pub(crate) struct Standing {
+    /// How many entries the log has.
+    pub(crate) size: u64,
+    /// How many of them the last checkpoint signs, and since when.
+    pub(crate) signed: Option<(u64, Timestamp)>,
+    /// How many entries there are of the last hour, up to ten thousand.
+    pub(crate) recent: u64,
+    /// How long half of them took at the most, and ninety-nine of a hundred, in seconds.
+    pub(crate) took: Option<(f64, f64)>,
+    /// When the last of them was recorded.
+    pub(crate) last: Option<Timestamp>,
+}
+
+/// A request that could not be applied.
+pub(crate) struct DeadLetter {
+    pub(crate) id: DeadLetterId,
+    pub(crate) kept_at: Timestamp,
+    pub(crate) message_id: Option<String>,
+    pub(crate) type_name: Option<String>,
+    pub(crate) reason: String,
+    pub(crate) body: Vec<u8>,
+}
+
+/// How the service does for an organisation.
+pub(crate) async fn standing(database: &Database, organization: OrganizationId) -> Result<Standing, ReadError> {
+    let row = database.query_opt(STANDING, &[&organization]).await?.ok_or_else(|| ReadError::Malformed("no standing".to_owned()))?;
+    let count = |name: &str| row.try_get::<_, Option<i64>>(name).map(|count| count.map(i64::unsigned_abs));
+    Ok(Standing {
+        size: count("size")?.unwrap_or_default(),
+        signed: count("signed_size")?.zip(row.try_get("signed_at")?),
+        recent: count("count")?.unwrap_or_default(),
+        took: row.try_get::<_, Option<f64>>("median")?.zip(row.try_get("most")?),
+        last: row.try_get("last")?,
+    })
+}
+
+/// An organisation's dead letters that nobody has decided about, the newest hundred.
+pub(crate) async fn dead_letters(database: &Database, organization: OrganizationId) -> Result<Vec<DeadLetter>, ReadError> {
+    let rows = database.query(LETTERS, &[&organization]).await?;
+    let letter = |row: &tokio_postgres::Row| {
+        Ok(DeadLetter {
+            id: row.try_get("id")?,
+            kept_at: row.try_get("kept_at")?,
+            message_id: row.try_get("message_id")?,
+            type_name: row.try_get("type")?,
+            reason: row.try_get("reason")?,
+            body: row.try_get("body")?,
+        })
+    };
+    rows.iter().map(letter).collect()
+}

@@ -1,0 +1,99 @@
+//! What could not be done, tried again or discarded.
+
+use rollcall_events::envelope::{encode, properties};
+use rollcall_events::request::{Request, RequestBody, UserOperation, UserRequested};
+use rollcall_events::{EventId, Timestamp, UserId};
+use rollcall_tests::amqp::Sender;
+use rollcall_tests::{Organization, Stack, eventually};
+use serde_json::{Value, json};
+
+use crate::{Bare, accessible, hidden, signed_in};
+
+/// A request to create a user, as no api sends it: in a version of its own.
+fn strange(organization: &Organization, name: &str) -> (Request, Vec<u8>) {
+    let user = UserRequested {
+        user_id: UserId::generate(),
+        default_workspace: organization.marketing.parse().unwrap(),
+        if_match: None,
+        operation: UserOperation::Create(json!({"userName": name}).as_object().cloned().unwrap()),
+    };
+    let request = Request {
+        id: EventId::generate(),
+        organization_id: organization.id.parse().unwrap(),
+        requested_at: Timestamp::now(),
+        actor: rollcall_events::actor::Actor::default(),
+        fingerprint: None,
+        body: RequestBody::UserRequested(user),
+    };
+    let mut body: Value = serde_json::from_slice(&encode(&request).unwrap()).unwrap();
+    body["version"] = json!(99);
+    (request, body.to_string().into_bytes())
+}
+
+async fn bury(stack: &Stack, organization: &Organization, name: &str) -> (Request, String) {
+    let (request, body) = strange(organization, name);
+    let sender = Sender::connect(&stack.instance).await;
+    sender.publish(request.organization_id, properties(&request, "test", None), &body).await;
+    let id = request.id.to_string();
+    let (letter, _, _) = eventually("the dead letter", async || stack.dead_letter(&id).await).await;
+    (request, letter)
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_tried_again_once_nothing_is_in_its_way_and_another_is_discarded() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let (ada, letter) = bury(&stack, &organization, "ada").await;
+    let (_, other) = bury(&stack, &organization, "<b>mary</b>").await;
+    // What was in its way is mended: here, the letter itself, as a newer worker would read it.
+    let mended = encode(&ada).unwrap();
+    let database = stack.database("rollcall_worker").await;
+    let sql = "UPDATE rollcall.dead_letters SET body = $2 WHERE id = $1::text::uuid";
+    assert_eq!(database.execute(sql, &[&letter, &mended]).await.unwrap(), 1);
+
+    let browser = signed_in(&stack, &organization).await;
+    browser.goto(&format!("{}/operations", stack.url)).await;
+    browser.sees("#waiting", "a worker serves it").await;
+    browser.sees(&format!("[data-letter='{other}']"), "version 99").await;
+    accessible(&browser, "operations").await;
+    browser.press(&format!("[data-letter='{letter}'] button.primary")).await;
+    let client = organization.client();
+    eventually("the user", async || (client.find("userName eq \"ada\"").await.expect(200)["totalResults"] == 1).then_some(())).await;
+    assert_eq!(stack.dead_letter(&ada.id.to_string()).await, None);
+
+    browser.type_in(&format!("[data-letter='{other}'] input[name=reason]"), "a mistake of ours").await;
+    browser.press(&format!("[data-letter='{other}'] button.danger")).await;
+    browser.sees("main", "There are none.").await;
+    let log = organization
+        .auditor()
+        .query("/events", &[("type", "DeadLetterRetried,DeadLetterDiscarded"), ("order", "oldest")])
+        .await
+        .expect(200);
+    let entries: Vec<_> =
+        log["entries"].as_array().unwrap().iter().map(|entry| (&entry["header"]["type"], &entry["payload"]["reason"])).collect();
+    assert_eq!(entries, [(&json!("DeadLetterRetried"), &Value::Null), (&json!("DeadLetterDiscarded"), &json!("a mistake of ours"))]);
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn what_is_tried_again_in_vain_is_a_dead_letter_again_and_only_its_own_administrators_decide() {
+    let stack = Stack::shared().await;
+    let (organization, other) = (stack.organization(), stack.organization());
+    let (request, letter) = bury(&stack, &organization, "ada").await;
+    let stranger = Bare::sign_in(&stack, &other, "owner").await;
+    let (_, page, _) = stranger.get("/operations").await;
+    assert!(!page.contains(&letter));
+    let csrf = hidden(&stranger.get("/settings/scim").await.1, "csrf");
+    let path = format!("/operations/letters/{letter}/retry");
+    assert_eq!(stranger.post(&path, format!("csrf={csrf}"), &[]).await.0, 404, "of somebody else");
+    let auditor = Bare::sign_in(&stack, &organization, "auditor").await;
+    assert_eq!(auditor.get("/operations").await.0, 403);
+    let admin = Bare::sign_in(&stack, &organization, "administrator").await;
+    assert_eq!(admin.post(&path, "csrf=".to_owned(), &[]).await.0, 403);
+    let csrf = hidden(&admin.get("/operations").await.1, "csrf");
+    assert_eq!(admin.post(&path, format!("csrf={csrf}"), &[]).await.0, 303);
+    let id = request.id.to_string();
+    let again = eventually("the dead letter again", async || stack.dead_letter(&id).await.filter(|(again, _, _)| *again != letter)).await;
+    assert!(again.1.contains("version 99"), "{}", again.1);
+    assert_eq!(admin.post(&path, format!("csrf={csrf}"), &[]).await.0, 404, "it is another one now");
+}

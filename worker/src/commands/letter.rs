@@ -1,0 +1,49 @@
+//! `dead-letter list|retry|discard`.
+
+use rollcall_events::request::{DeadLetterChange, SettingsRequested};
+use rollcall_events::{DeadLetterId, OrganizationId, Timestamp};
+use serde_json::json;
+
+use super::cli::DeadLetterCommand;
+use super::{CommandError, ask, print};
+use crate::settings::Settings;
+use crate::store::connect;
+
+const APPLICATION: &str = "rollcall-worker dead-letter";
+
+/// Never the body: personal data is in it.
+const LIST: &str = "
+    SELECT organization_id, id, kept_at, message_id, type, reason, octet_length(body) AS bytes FROM dead_letters
+    WHERE $1::uuid IS NULL OR organization_id = $1 ORDER BY kept_at, id";
+
+pub(super) async fn run(settings: &Settings, command: DeadLetterCommand) -> Result<(), CommandError> {
+    match command {
+        DeadLetterCommand::List { organization } => list(settings, organization).await,
+        DeadLetterCommand::Retry { organization, id } => {
+            ask(settings, organization, SettingsRequested::DeadLetter { dead_letter_id: id, change: DeadLetterChange::Retry }).await?;
+            print(&json!({"id": id, "retried": true}));
+            Ok(())
+        }
+        DeadLetterCommand::Discard { organization, id, reason } => {
+            let change = DeadLetterChange::Discard { reason };
+            ask(settings, organization, SettingsRequested::DeadLetter { dead_letter_id: id, change }).await?;
+            print(&json!({"id": id, "discarded": true}));
+            Ok(())
+        }
+    }
+}
+
+async fn list(settings: &Settings, organization: Option<OrganizationId>) -> Result<(), CommandError> {
+    for row in connect(&settings.database_url, APPLICATION).await?.query(LIST, &[&organization]).await? {
+        print(&json!({
+            "id": row.try_get::<_, DeadLetterId>("id")?,
+            "organization": row.try_get::<_, OrganizationId>("organization_id")?,
+            "kept_at": row.try_get::<_, Timestamp>("kept_at")?,
+            "message_id": row.try_get::<_, Option<&str>>("message_id")?,
+            "type": row.try_get::<_, Option<&str>>("type")?,
+            "reason": row.try_get::<_, &str>("reason")?,
+            "bytes": row.try_get::<_, i32>("bytes")?,
+        }));
+    }
+    Ok(())
+}
