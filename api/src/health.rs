@@ -2,9 +2,6 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use lapin::options::QueueDeclareOptions;
-use lapin::types::FieldTable;
-use rollcall_events::topology::queue_name;
 use serde_json::json;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -17,9 +14,9 @@ const FRESH: Duration = Duration::from_millis(500);
 /// How long a check may take.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// What readiness depends on, and how it was the last time.
+/// What readiness depends on, as it was the last time.
+#[derive(Default)]
 pub(crate) struct Health {
-    partitions: u16,
     last: Mutex<Option<(Instant, Findings)>>,
 }
 
@@ -32,11 +29,6 @@ struct Findings {
 }
 
 impl Health {
-    /// Health with that many partitions.
-    pub(crate) fn new(partitions: u16) -> Self {
-        Self { partitions, last: Mutex::new(None) }
-    }
-
     fn fresh(&self) -> Option<Findings> {
         let last = self.last.lock().ok()?;
         last.as_ref().filter(|(at, _)| at.elapsed() < FRESH).map(|(_, findings)| findings.clone())
@@ -57,17 +49,8 @@ impl Health {
 
     /// The partitions that no worker serves; `None` where the broker does not tell.
     async fn unserved(&self, desk: &Desk) -> Option<Vec<u16>> {
-        let channel = desk.publisher().side_channel().await.ok()?;
-        let mut unserved = Vec::new();
-        for partition in 0..self.partitions {
-            let passive = QueueDeclareOptions { passive: true, durable: true, ..Default::default() };
-            let queue = channel.queue_declare(queue_name(partition).into(), passive, FieldTable::default()).await.ok()?;
-            if queue.consumer_count() == 0 {
-                unserved.push(partition);
-            }
-        }
-        channel.close(200, "".into()).await.ok()?;
-        Some(unserved)
+        let queues = desk.publisher().queues().await.ok()?;
+        Some((0..).zip(queues).filter(|(_, (_, workers))| *workers == 0).map(|(partition, _)| partition).collect())
     }
 }
 

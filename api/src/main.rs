@@ -12,6 +12,7 @@ mod auth;
 mod desk;
 mod error;
 mod health;
+mod metrics;
 mod observe;
 mod oidc;
 mod openapi;

@@ -144,34 +144,45 @@ impl Publisher {
     fn message(&self, request: &Request, ticket: Option<&Ticket>) -> Result<Message, NotConfirmed> {
         let reply = ticket.map(|ticket| ReplyTo { queue: REPLY_QUEUE, correlation_id: ticket.id() });
         let (properties, body) = (properties(request, APP_ID, reply), encode(request)?);
-        Ok(Message { key: self.key(request.organization_id), properties, body })
+        Ok(Message { key: self.keys[self.partition(request.organization_id)].clone(), properties, body })
     }
 
-    /// How many requests wait in the partition of an organisation, and how many workers serve it.
+    /// How many requests wait in the partition of an organisation, and how many workers serve it or stand by.
     ///
     /// # Errors
     /// Where `RabbitMQ` does not tell.
     pub(crate) async fn queue(&self, organization: OrganizationId) -> Result<(u32, u32), NotConfirmed> {
+        let found = self.look_at(std::slice::from_ref(&self.keys[self.partition(organization)])).await?;
+        found.first().copied().ok_or(NotConfirmed::NotConnected)
+    }
+
+    /// The same of every partition, in their order.
+    ///
+    /// # Errors
+    /// Where `RabbitMQ` does not tell.
+    pub(crate) async fn queues(&self) -> Result<Vec<(u32, u32)>, NotConfirmed> {
+        self.look_at(&self.keys).await
+    }
+
+    /// Asks over a channel of its own: the broker closes one that asks for what is not there.
+    async fn look_at(&self, queues: &[ShortString]) -> Result<Vec<(u32, u32)>, NotConfirmed> {
+        let link = self.link.load_full().ok_or(NotConfirmed::NotConnected)?;
         let asking = async {
-            let channel = self.side_channel().await?;
-            let passive = QueueDeclareOptions { passive: true, durable: true, ..Default::default() };
-            let queue = channel.queue_declare(self.key(organization), passive, FieldTable::default()).await?;
+            let channel = link.connection.create_channel().await?;
+            let mut found = Vec::with_capacity(queues.len());
+            for queue in queues {
+                let passive = QueueDeclareOptions { passive: true, durable: true, ..Default::default() };
+                let queue = channel.queue_declare(queue.clone(), passive, FieldTable::default()).await?;
+                found.push((queue.message_count(), queue.consumer_count()));
+            }
             channel.close(200, "".into()).await?;
-            Ok((queue.message_count(), queue.consumer_count()))
+            Ok(found)
         };
         tokio::time::timeout(self.confirm_within, asking).await.map_err(|_| NotConfirmed::TimedOut)?
     }
 
-    /// The queue of the partition of an organisation.
-    fn key(&self, organization: OrganizationId) -> ShortString {
-        let partition = topology::partition(organization, u16::try_from(self.keys.len()).unwrap_or(u16::MAX));
-        self.keys[usize::from(partition)].clone()
-    }
-
-    /// A channel for a question of one's own, such as how many consumers a queue has.
-    pub(crate) async fn side_channel(&self) -> Result<Channel, NotConfirmed> {
-        let link = self.link.load_full().ok_or(NotConfirmed::NotConnected)?;
-        Ok(link.connection.create_channel().await?)
+    fn partition(&self, organization: OrganizationId) -> usize {
+        topology::partition(organization, u16::try_from(self.keys.len()).unwrap_or(u16::MAX)).into()
     }
 
     /// Connects, hears outcomes until the connection ends, and connects again, for as long as the process lives.

@@ -14,6 +14,7 @@ use crate::audit;
 use crate::auth::{Denials, Door, Limits, Tokens, follow_changes, gate};
 use crate::desk::Desk;
 use crate::health::{self, Health};
+use crate::metrics::{Metrics, metrics};
 use crate::observe::{Observer, observe};
 use crate::oidc::Provider;
 use crate::openapi;
@@ -100,7 +101,7 @@ fn http(
     let keys = Data::new(settings.event_keys()?);
     let (walks, followers) = (Data::new(Walks::default()), Data::new(followers));
 
-    let (health, base) = (Data::new(Health::new(settings.partitions)), Data::new(Base::below(&settings.public_url)));
+    let (health, base) = (Data::new(Health::default()), Data::new(Base::below(&settings.public_url)));
     let polling = Data::new(Polling {
         database: database.clone(),
         desk: desk.clone(),
@@ -122,12 +123,15 @@ fn http(
         public_url: settings.public_url.clone(),
         is_secure: settings.public_url.starts_with("https:"),
     });
+    let counted = Data::new(Metrics::new());
+    tell(settings, &counted, &database, &desk)?;
     let app = move || {
         App::new()
             .app_data(desk.clone())
             .app_data(door.clone())
             .app_data(database.clone())
             .app_data(observer.clone())
+            .app_data(counted.clone())
             .app_data(health.clone())
             .app_data(base.clone())
             .app_data(keys.clone())
@@ -169,4 +173,17 @@ fn http(
         tracing::info!("listening on http://{address}{BASE_PATH}");
     }
     Ok(server.run())
+}
+
+/// Tells a monitoring system, where the settings say so, for as long as the process lives.
+fn tell(settings: &Settings, counted: &Data<Metrics>, database: &Data<Database>, desk: &Data<Desk>) -> Result<(), ServeError> {
+    let Some(address) = settings.metrics_listen()? else { return Ok(()) };
+    let (counted, database, desk) = (counted.clone(), database.clone(), desk.clone());
+    let app = move || {
+        let app = App::new().app_data(counted.clone()).app_data(database.clone()).app_data(desk.clone());
+        app.route("/metrics", web::get().to(metrics))
+    };
+    let server = HttpServer::new(app).workers(1).disable_signals().bind(address).map_err(|error| ServeError::Listen { address, error })?;
+    tokio::spawn(server.run());
+    Ok(())
 }

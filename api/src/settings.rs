@@ -16,6 +16,7 @@ use crate::auth::{Proxies, ProxyHeader};
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
+    pub(crate) metrics_listen: String,
     pub(crate) public_url: String,
     pub(crate) database_url: SecretString,
     pub(crate) database_connections: u16,
@@ -69,6 +70,7 @@ impl Settings {
         let mut settings: Self = read("ROLLCALL_API", include_str!("../default.toml"), file)?;
         settings.public_url = public_url("public_url", &settings.public_url)?;
         settings.proxies()?;
+        settings.metrics_listen()?;
         settings.event_keys()?;
         settings.oidc.check()?;
         let key = settings.session_key.expose_secret().len();
@@ -98,6 +100,13 @@ impl Settings {
     /// The keys that sign event tokens.
     pub(crate) fn event_keys(&self) -> Result<SetKeys, SettingsError> {
         event_keys(&self.event_keys, &self.event_key_file)
+    }
+
+    /// Where a monitoring system is told, if anywhere.
+    pub(crate) fn metrics_listen(&self) -> Result<Option<SocketAddr>, SettingsError> {
+        let address = self.metrics_listen.trim();
+        let read = |address: &str| address.parse().map_err(|error| SettingsError::malformed("metrics_listen", error));
+        (!address.is_empty()).then(|| read(address)).transpose()
     }
 
     /// The reverse proxies that are trusted, if any.

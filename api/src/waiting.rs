@@ -41,6 +41,11 @@ impl Waiting {
         Some(Ticket { id, outcome, waiting: self.clone() })
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
     /// Hands a call its outcome. One that has left is not missed: its outcome is in the log.
     pub(crate) fn resolve(&self, id: CorrelationId, outcome: Outcome) {
         if let Some(sender) = self.lock().remove(&id) {

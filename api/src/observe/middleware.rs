@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::{Meant, Observer};
 use crate::error::ApiError;
+use crate::metrics::Metrics;
 use crate::scim::BASE_PATH;
 
 /// How much of a path, a query or an error is kept, in characters.
@@ -33,6 +34,9 @@ pub(crate) struct Attributed {
 pub(crate) async fn observe(request: ServiceRequest, next: Next<impl MessageBody>) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let (began, at) = (Instant::now(), Timestamp::now());
     let response = next.call(request).await?;
+    if let Some(metrics) = response.request().app_data::<Data<Metrics>>() {
+        metrics.count(response.request().method().as_str(), response.status().as_u16(), began.elapsed());
+    }
     let by = response.request().extensions_mut().remove::<Attributed>();
     if let (Some(observer), Some(by)) = (response.request().app_data::<Data<Observer>>(), by) {
         observer.note(|| call(&response, by, at, began));

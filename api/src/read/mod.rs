@@ -27,7 +27,7 @@ pub(crate) use follow::{Followers, Following, Growth, Heard};
 pub(crate) use list::{ListError, ListQuery, Listed, Walks, list, single};
 pub(crate) use log::{Condition, Order, from_network, known_as, last_entries_of_users, log_entries, log_size, users_named};
 pub(crate) use memberships::{Belonging, belongings};
-pub(crate) use operations::{DeadLetter, Standing, dead_letters, standing};
+pub(crate) use operations::{DeadLetter, Standing, dead_letter_count, dead_letters, expiring_tokens, standing};
 pub(crate) use organizations::organization_names;
 pub(crate) use places::{
     COUNTED, ListedGroup, ListedWorkspace, WorkspaceMember, group_mapping, list_groups, list_workspaces, workspace_members,

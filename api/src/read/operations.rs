@@ -1,6 +1,6 @@
 //! How the service does for one organisation, and what it could not do.
 
-use rollcall_events::{DeadLetterId, OrganizationId, Timestamp};
+use rollcall_events::{DeadLetterId, OrganizationId, Timestamp, TokenId};
 
 use super::{Database, ReadError};
 
@@ -20,6 +20,12 @@ const STANDING: &str = "
 const LETTERS: &str = "
     SELECT id, kept_at, message_id, type, reason, body FROM dead_letters
     WHERE organization_id = $1 AND retried_at IS NULL ORDER BY kept_at DESC, id LIMIT 100";
+
+const LETTER_COUNT: &str = "SELECT count(*) AS count FROM dead_letters WHERE retried_at IS NULL";
+
+const EXPIRING: &str = "
+    SELECT organization_id, id, expires_at FROM scim_tokens
+    WHERE revoked_at IS NULL AND expires_at > now() AND expires_at <= now() + interval '30 days' ORDER BY expires_at LIMIT 1000";
 
 /// How the service does.
 pub(crate) struct Standing {
@@ -72,4 +78,16 @@ pub(crate) async fn dead_letters(database: &Database, organization: Organization
         })
     };
     rows.iter().map(letter).collect()
+}
+
+/// How many dead letters there are, of all organisations, that nobody has decided about.
+pub(crate) async fn dead_letter_count(database: &Database) -> Result<i64, ReadError> {
+    let row = database.query_opt(LETTER_COUNT, &[]).await?;
+    Ok(row.map(|row| row.try_get("count")).transpose()?.unwrap_or_default())
+}
+
+/// The tokens of all organisations that expire within 30 days, and when; the first thousand.
+pub(crate) async fn expiring_tokens(database: &Database) -> Result<Vec<(OrganizationId, TokenId, Timestamp)>, ReadError> {
+    let rows = database.query(EXPIRING, &[]).await?;
+    rows.iter().map(|row| Ok((row.try_get("organization_id")?, row.try_get("id")?, row.try_get("expires_at")?))).collect()
 }
