@@ -27,24 +27,28 @@ CREATE INDEX requests_at ON requests USING brin (at) WITH (pages_per_range = 32,
 GRANT SELECT ON requests TO rollcall_api;
 GRANT SELECT, INSERT, DELETE ON requests TO rollcall_worker;
 
--- Whoever is erased is forgotten here as well: what names them, by their id or by a name that they had in a call.
-CREATE OR REPLACE FUNCTION erase_user(organization uuid, erased uuid) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = rollcall, pg_temp AS $$
-DECLARE
-    shadow text;
-BEGIN
+-- Whoever is erased is forgotten here as well: what names them, by their id or by a name that they had. To be called while the log still has the names.
+CREATE FUNCTION erase_user_from_requests(organization uuid, erased uuid) RETURNS void LANGUAGE sql SET search_path = rollcall, pg_temp AS $$
     DELETE FROM requests r USING (
-        SELECT DISTINCT lower(subject) AS name FROM requests WHERE organization_id = organization AND subject_id = erased AND subject IS NOT NULL
+        SELECT lower(subject) AS name FROM requests WHERE organization_id = organization AND subject_id = erased AND subject IS NOT NULL
         UNION
-        SELECT DISTINCT lower(payload #>> '{resource,userName}') FROM events
+        SELECT lower(payload #>> '{resource,userName}') FROM events
         WHERE organization_id = organization AND subject_id = erased AND subject_type = 'User' AND payload #>> '{resource,userName}' IS NOT NULL
     ) n
     WHERE r.organization_id = organization
         AND (lower(r.subject) = n.name OR position('"' || n.name || '"' IN lower(r.query)) > 0 OR position(n.name IN lower(r.detail)) > 0);
     DELETE FROM requests WHERE organization_id = organization AND subject_id = erased;
-    UPDATE events SET payload = NULL, salt = NULL
-    WHERE organization_id = organization AND subject_id = erased AND subject_type = 'User' AND type <> 'UserErased' AND payload IS NOT NULL;
-    FOR shadow IN SELECT c.table_name FROM information_schema.columns c WHERE c.table_schema = 'rollcall_shadow' AND c.column_name = 'organization_id' LOOP
-        EXECUTE format('DELETE FROM rollcall_shadow.%I WHERE organization_id = $1', shadow) USING organization;
-    END LOOP;
+$$;
+
+-- The worker's one way to an erasure does all of it; what it does to the log has a name of its own.
+ALTER FUNCTION erase_user(uuid, uuid) RENAME TO erase_user_from_log;
+
+CREATE FUNCTION erase_user(organization uuid, erased uuid) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = rollcall, pg_temp AS $$
+BEGIN
+    PERFORM erase_user_from_requests(organization, erased);
+    PERFORM erase_user_from_log(organization, erased);
 END
 $$;
+
+REVOKE ALL ON FUNCTION erase_user(uuid, uuid), erase_user_from_log(uuid, uuid), erase_user_from_requests(uuid, uuid) FROM PUBLIC, rollcall_worker;
+GRANT EXECUTE ON FUNCTION erase_user(uuid, uuid) TO rollcall_worker;

@@ -18,17 +18,12 @@ CREATE INDEX dead_letters_retried ON dead_letters (retried_at) WHERE retried_at 
 GRANT SELECT ON dead_letters TO rollcall_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON dead_letters TO rollcall_worker;
 
--- Whoever is erased is in no dead letter either.
-ALTER FUNCTION erase_user(uuid, uuid) RENAME TO erase_user_from_log;
-REVOKE ALL ON FUNCTION erase_user_from_log(uuid, uuid) FROM PUBLIC, rollcall_worker;
-
-CREATE FUNCTION erase_user(organization uuid, erased uuid) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = rollcall, pg_temp AS $$
+-- Whoever is erased is in no dead letter either, those included of which it cannot be told whose they are.
+CREATE OR REPLACE FUNCTION erase_user(organization uuid, erased uuid) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = rollcall, pg_temp AS $$
 BEGIN
+    PERFORM erase_user_from_requests(organization, erased);
     PERFORM erase_user_from_log(organization, erased);
     DELETE FROM dead_letters d
     WHERE d.organization_id IN (organization, '00000000-0000-0000-0000-000000000000') AND position(convert_to(erased::text, 'UTF8') IN d.body) > 0;
 END
 $$;
-
-REVOKE ALL ON FUNCTION erase_user(uuid, uuid) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION erase_user(uuid, uuid) TO rollcall_worker;

@@ -50,7 +50,8 @@ fn every_kind_of_request_arrives_as_it_was_sent() {
         calls_per_second: std::num::NonZeroU32::new(5),
     };
     let digest = Token::generate().unwrap().digest();
-    let issue = SettingsRequested::IssueToken { token_id: TokenId::generate(), digest, settings: token };
+    let issue =
+        SettingsRequested::IssueToken { token_id: TokenId::generate(), digest, prefix: Some("rc_abcde".to_owned()), settings: token };
     let requests = [
         user(UserOperation::Create(json!({"userName": "ada"}).as_object().cloned().unwrap())),
         user(UserOperation::Patch(parse(&USER, patch).unwrap())),

@@ -37,6 +37,12 @@ impl Timestamp {
         Self(self.0 + i64::from(seconds) * 1_000_000)
     }
 
+    /// So many seconds earlier.
+    #[must_use]
+    pub fn before_seconds(self, seconds: u32) -> Self {
+        Self(self.0 - i64::from(seconds) * 1_000_000)
+    }
+
     /// Whole seconds since an earlier time; none since a later one.
     pub fn seconds_since(self, earlier: Self) -> u64 {
         u64::try_from((self.0 - earlier.0) / 1_000_000).unwrap_or(0)

@@ -11,6 +11,8 @@ use subtle::ConstantTimeEq;
 pub const PREFIX: &str = "rc_";
 const HALF_DIGITS: usize = 22;
 const CHECKSUM_DIGITS: usize = 6;
+/// How many digits of a token are shown after it was made.
+const SHOWN_DIGITS: usize = 5;
 const LENGTH: usize = PREFIX.len() + 2 * HALF_DIGITS + CHECKSUM_DIGITS;
 const DIGEST_CONTEXT: &str = "rollcall 2026 token";
 
@@ -66,6 +68,11 @@ impl Token {
     /// The token in clear, to be shown once.
     pub fn reveal(&self) -> &str {
         self.0.expose_secret()
+    }
+
+    /// How it begins: enough to tell tokens apart, and of no use to anybody else. 30 of its 256 bits of randomness are in it.
+    pub fn prefix(&self) -> &str {
+        self.reveal().get(..PREFIX.len() + SHOWN_DIGITS).unwrap_or_default()
     }
 
     /// The digest that stands for the token everywhere else.
@@ -124,6 +131,7 @@ mod tests {
     fn the_form_of_a_token_does_not_change() {
         let token = Token::from_bytes([7; 32]);
         assert_eq!(token.reveal(), "rc_0DG9mkOv2l6AkSp3WsPxY70DG9mkOv2l6AkSp3WsPxY72WqZmg");
+        assert_eq!(token.prefix(), "rc_0DG9m");
         assert_eq!(String::from(token.digest()), "60e2c24aa17e003bd00403add3ee191773caa9f47dfc7eb363f77b6800efc7fd");
     }
 

@@ -4,8 +4,8 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Form, Path};
-use rollcall_events::DeadLetterId;
 use rollcall_events::request::{DeadLetterChange, SettingsRequested};
+use rollcall_events::{DeadLetterId, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -45,6 +45,7 @@ pub(super) async fn show(admin: Administrator, pages: Data<Pages>, t: Language) 
         recent,
         took: seconds.map(|(median, most)| (millis(median), millis(most))),
         last: last.map(second),
+        since: Timestamp::now().before_seconds(60 * 60).to_string(),
         letters,
     };
     Ok(view::page(StatusCode::OK, &view))

@@ -92,7 +92,8 @@ async fn issue(admin: &Administrator, pages: &Pages, token_id: TokenId, settings
         return Err(PageError::Repeated);
     }
     let token = Token::generate().map_err(|error| ApiError::Internal(format!("no random bytes: {error}")))?;
-    pages.ask(admin, SettingsRequested::IssueToken { token_id, digest: token.digest(), settings }).await?;
+    let prefix = Some(token.prefix().to_owned());
+    pages.ask(admin, SettingsRequested::IssueToken { token_id, digest: token.digest(), prefix, settings }).await?;
     Ok(token)
 }
 

@@ -12,7 +12,7 @@ macro_rules! tokens {
     ($where:literal) => {
         concat!(
             "SELECT t.id, t.label, t.default_workspace_id, w.name AS workspace, t.service_origin, t.origin_required, t.allow_list, t.dialect,
-                t.created_at, t.expires_at, t.revoked_at, t.calls_per_second, i.actor ->> 'label' AS created_by, u.at AS used_at, u.address AS used_from
+                t.created_at, t.expires_at, t.revoked_at, t.calls_per_second, t.prefix, i.actor ->> 'label' AS created_by, u.at AS used_at, u.address AS used_from
             FROM scim_tokens t
             JOIN workspaces w ON w.organization_id = t.organization_id AND w.id = t.default_workspace_id
             LEFT JOIN LATERAL (
@@ -41,6 +41,8 @@ const FIND: &str = tokens!("AND t.id = $2");
 #[derive(Debug, Clone)]
 pub(crate) struct ListedToken {
     pub(crate) id: TokenId,
+    /// How its secret begins, where that is known.
+    pub(crate) prefix: Option<String>,
     pub(crate) settings: TokenSettings,
     pub(crate) workspace: String,
     pub(crate) created_at: Timestamp,
@@ -76,6 +78,7 @@ fn listed(row: &Row) -> Result<ListedToken, ReadError> {
             expires_at: row.try_get("expires_at")?,
             calls_per_second: calls_per_second(row)?,
         },
+        prefix: row.try_get("prefix")?,
         workspace: row.try_get("workspace")?,
         created_at: row.try_get("created_at")?,
         created_by: row.try_get("created_by")?,

@@ -47,6 +47,9 @@ pub enum SettingsRequested {
         token_id: TokenId,
         /// The digest of its secret.
         digest: TokenDigest,
+        /// How its secret begins, to tell it from others.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prefix: Option<String>,
         /// What it may be used for.
         settings: TokenSettings,
     },

@@ -4,6 +4,7 @@ use rollcall_events::envelope::{encode, properties};
 use rollcall_events::request::{Request, RequestBody, UserOperation, UserRequested};
 use rollcall_events::{EventId, Timestamp, UserId};
 use rollcall_tests::amqp::Sender;
+use rollcall_tests::service::{answers, command};
 use rollcall_tests::{Organization, Stack, eventually};
 use serde_json::{Value, json};
 
@@ -96,4 +97,20 @@ async fn what_is_tried_again_in_vain_is_a_dead_letter_again_and_only_its_own_adm
     let again = eventually("the dead letter again", async || stack.dead_letter(&id).await.filter(|(again, _, _)| *again != letter)).await;
     assert!(again.1.contains("version 99"), "{}", again.1);
     assert_eq!(admin.post(&path, format!("csrf={csrf}"), &[]).await.0, 404, "it is another one now");
+}
+
+#[tokio::test]
+async fn an_operator_discards_what_nobody_can_read() {
+    let stack = Stack::shared().await;
+    let nonsense = EventId::generate().to_string();
+    Sender::connect(&stack.instance).await.bury(&nonsense, b"{").await;
+    let (letter, reason, _) = eventually("the dead letter", async || stack.dead_letter(&nonsense).await).await;
+    assert!(reason.contains("without ever being dealt with"), "{reason}");
+    let system = "00000000-0000-0000-0000-000000000000";
+    let listed = answers(&stack.instance, &["dead-letter", "list"]);
+    assert!(listed.iter().any(|line| line["id"] == letter.as_str() && line["organization"] == system && line["bytes"] == 1), "{listed:?}");
+    answers(&stack.instance, &["dead-letter", "discard", "--organization", system, &letter, "--reason", "nonsense"]);
+    assert_eq!(stack.dead_letter(&nonsense).await, None);
+    let again = command(&stack.instance, &["dead-letter", "retry", "--organization", system, &letter]);
+    assert!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains("no such dead letter"), "{again:?}");
 }

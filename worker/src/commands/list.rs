@@ -12,7 +12,7 @@ const ORGANIZATIONS: &str = "SELECT id, name, created_at FROM organizations ORDE
 const WORKSPACES: &str = "SELECT id, name, created_at FROM workspaces WHERE organization_id = $1 ORDER BY created_at, id";
 
 const TOKENS: &str = "
-    SELECT id, label, default_workspace_id, service_origin, origin_required, allow_list, dialect, created_at, expires_at, revoked_at, calls_per_second
+    SELECT id, label, default_workspace_id, service_origin, origin_required, allow_list, dialect, created_at, expires_at, revoked_at, calls_per_second, prefix
     FROM scim_tokens WHERE organization_id = $1 ORDER BY created_at, id";
 
 const AUDITOR_TOKENS: &str = "
@@ -54,6 +54,7 @@ pub(super) async fn tokens(settings: &Settings, organization: OrganizationId) ->
             "origin_required": row.try_get::<_, bool>("origin_required")?,
             "allow_list": row.try_get::<_, Option<&str>>("allow_list")?,
             "dialect": row.try_get::<_, &str>("dialect")?,
+            "prefix": row.try_get::<_, Option<&str>>("prefix")?,
             "calls_per_second": row.try_get::<_, Option<i32>>("calls_per_second")?,
             "created_at": row.try_get::<_, Timestamp>("created_at")?,
             "expires_at": row.try_get::<_, Option<Timestamp>>("expires_at")?,

@@ -139,7 +139,8 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), Comm
 
 async fn issue_token(settings: &Settings, issue: IssueToken) -> Result<(), CommandError> {
     let (token, token_id, organization) = (Token::generate()?, TokenId::generate(), issue.organization);
-    let request = SettingsRequested::IssueToken { token_id, digest: token.digest(), settings: issue.into() };
+    let request =
+        SettingsRequested::IssueToken { token_id, digest: token.digest(), prefix: Some(token.prefix().to_owned()), settings: issue.into() };
     ask(settings, organization, request).await?;
     print(&serde_json::json!({"id": token_id, "token": token.reveal()}));
     Ok(())

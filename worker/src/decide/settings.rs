@@ -1,5 +1,6 @@
 //! Settings: organisations, workspaces, tokens.
 
+use rollcall_events::OrganizationId;
 use rollcall_events::log::{EventType, SubjectType};
 use rollcall_events::request::{Request, SettingsRequested};
 use rollcall_scim::ScimError;
@@ -46,7 +47,9 @@ fn subject(settings: &SettingsRequested) -> ((SubjectType, Uuid), &'static str) 
 fn attempt(state: &State, request: &Request, settings: &SettingsRequested) -> Result<Fact, ScimError> {
     let organization = request.organization_id;
     let created_at = request.requested_at;
-    if !matches!(settings, SettingsRequested::CreateOrganization { .. }) && !state.has_organization(organization) {
+    let is_of_system = matches!(settings, SettingsRequested::CreateOrganization { .. })
+        || organization == OrganizationId::SYSTEM && matches!(settings, SettingsRequested::DeadLetter { .. });
+    if !is_of_system && !state.has_organization(organization) {
         return Err(ScimError::new(404, "there is no such organization"));
     }
     match settings {
@@ -81,14 +84,14 @@ fn attempt(state: &State, request: &Request, settings: &SettingsRequested) -> Re
             }
             Ok((EventType::UserErased, json!({"operation": "eraseUser"})))
         }
-        SettingsRequested::IssueToken { token_id, digest, settings } => {
+        SettingsRequested::IssueToken { token_id, digest, prefix, settings } => {
             if state.token(organization, *token_id).is_some() {
                 return Err(ScimError::uniqueness("there is a token with this id already"));
             }
             if state.workspace(organization, settings.default_workspace).is_none() {
                 return Err(no_default_workspace());
             }
-            let token = Token { id: *token_id, digest: *digest, settings: settings.clone(), created_at };
+            let token = Token { id: *token_id, digest: *digest, prefix: prefix.clone(), settings: settings.clone(), created_at };
             Ok((EventType::TokenIssued, json!({"token": token})))
         }
         SettingsRequested::IssueAuditorToken { token_id, digest, settings } => {

@@ -46,6 +46,8 @@ pub(crate) struct Workspace {
 pub(crate) struct Token {
     pub(crate) id: TokenId,
     pub(crate) digest: TokenDigest,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) prefix: Option<String>,
     pub(crate) settings: TokenSettings,
     pub(crate) created_at: Timestamp,
 }

@@ -23,11 +23,13 @@ const PUT_WORKSPACES: &str = "
 
 const PUT_TOKENS: &str = "
     INSERT INTO scim_tokens (
-        organization_id, id, digest, label, default_workspace_id, service_origin, origin_required, allow_list, dialect, created_at, expires_at, calls_per_second
+        organization_id, id, digest, label, default_workspace_id, service_origin, origin_required, allow_list, dialect, created_at, expires_at,
+        calls_per_second, prefix
     )
     SELECT t.organization_id, t.id, t.digest, s.label, s.default_workspace, s.service_origin, s.origin_required, s.allow_list, s.dialect,
-        t.created_at, s.expires_at, s.calls_per_second
-    FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::jsonb[], $5::timestamptz[]) AS t (organization_id, id, digest, settings, created_at),
+        t.created_at, s.expires_at, s.calls_per_second, t.prefix
+    FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::jsonb[], $5::timestamptz[], $6::text[])
+            AS t (organization_id, id, digest, settings, created_at, prefix),
         jsonb_to_record(t.settings) AS s (
             label text, default_workspace uuid, service_origin text, origin_required boolean, allow_list text, dialect text, expires_at timestamptz,
             calls_per_second integer
@@ -104,7 +106,8 @@ impl Settings {
         let digests: Vec<_> = self.tokens.iter().map(|row| row.1.digest.as_bytes()).collect();
         let settings: Vec<_> = self.tokens.iter().map(|row| Json(&row.1.settings)).collect();
         let created: Vec<_> = self.tokens.iter().map(|row| row.1.created_at).collect();
-        store.query_if(!ids.is_empty(), PUT_TOKENS, &[&organizations, &ids, &digests, &settings, &created]).await.map(|_| ())
+        let prefixes: Vec<_> = self.tokens.iter().map(|row| row.1.prefix.as_deref()).collect();
+        store.query_if(!ids.is_empty(), PUT_TOKENS, &[&organizations, &ids, &digests, &settings, &created, &prefixes]).await.map(|_| ())
     }
 
     async fn put_auditor_tokens(&self, store: &Store) -> Result<(), StoreError> {

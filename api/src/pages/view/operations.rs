@@ -30,5 +30,7 @@ pub(in crate::pages) struct Operations {
     /// How long half of the recent requests took at the most, and ninety-nine of a hundred.
     pub(in crate::pages) took: Option<(String, String)>,
     pub(in crate::pages) last: Option<String>,
+    /// From when on a chart tells what happened.
+    pub(in crate::pages) since: String,
     pub(in crate::pages) letters: Vec<LetterRow>,
 }
