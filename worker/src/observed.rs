@@ -83,9 +83,12 @@ async fn consume(connection: &Connection, partitions: u16) -> Result<Consumer, l
 
 async fn keep(client: &Client, delivery: Delivery) -> Result<(), RunError> {
     match serde_json::from_slice::<Vec<ObservedCall>>(&delivery.data) {
-        Ok(calls) => {
-            client.execute(INSERT, &[&Json(&calls)]).await.map_err(StoreError::from)?;
-        }
+        Ok(calls) => match client.execute(INSERT, &[&Json(&calls)]).await.map_err(StoreError::from) {
+            Ok(_) => {}
+            // The same calls would be refused again and again.
+            Err(error) if error.is_lasting() => tracing::warn!(%error, calls = calls.len(), "observed calls cannot be kept"),
+            Err(error) => return Err(error.into()),
+        },
         Err(error) => tracing::warn!(%error, "observed calls cannot be read; are api and worker of the same version?"),
     }
     delivery.acker.ack(BasicAckOptions::default()).await?;
