@@ -3,13 +3,13 @@
 use rollcall_events::log::CompactRange;
 use rollcall_events::log::checkpoint::{Checkpoint, InvalidCheckpoint, SigningKeys};
 use rollcall_events::{OrganizationId, Timestamp};
-use rollcall_service::backoff::Backoff;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 
+use crate::keep::keep;
 use crate::project::LOG_CHANNEL;
 use crate::settings::Settings;
 use crate::store::{Listener, StoreError, place};
@@ -47,17 +47,7 @@ pub(crate) async fn keep_signing(settings: Arc<Settings>, keys: SigningKeys, sto
         tracing::warn!("checkpoints are not signed: checkpoint_keys and checkpoint_key_file are empty");
         return;
     };
-    let mut backoff = Backoff::default();
-    while !stop.is_cancelled() {
-        match run(&settings, name, &keys, &stop).await {
-            Ok(()) => return,
-            Err(error) => tracing::warn!(%error, "checkpoints wait"),
-        }
-        tokio::select! {
-            () = tokio::time::sleep(backoff.next_delay()) => {}
-            () = stop.cancelled() => {}
-        }
-    }
+    keep("checkpoints", &stop, async || run(&settings, name, &keys, &stop).await).await;
 }
 
 async fn run(settings: &Settings, name: &str, keys: &SigningKeys, stop: &CancellationToken) -> Result<(), SignError> {

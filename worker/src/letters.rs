@@ -8,7 +8,6 @@ use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProper
 use rollcall_events::envelope::CONTENT_TYPE;
 use rollcall_events::topology::{self, DEAD, REASON_HEADER, REQUESTED_EXCHANGE};
 use rollcall_events::{DeadLetterId, OrganizationId};
-use rollcall_service::backoff::Backoff;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -17,6 +16,7 @@ use tokio_postgres::{Client, Row};
 use tokio_util::sync::CancellationToken;
 
 use crate::consume::RunError;
+use crate::keep::keep;
 use crate::settings::Settings;
 use crate::store::{StoreError, connect};
 
@@ -59,17 +59,7 @@ fn addressee(body: &[u8]) -> OrganizationId {
 
 /// Keeps and sends back until `stop`.
 pub(crate) async fn keep_letters(settings: Arc<Settings>, stop: CancellationToken) {
-    let mut backoff = Backoff::default();
-    while !stop.is_cancelled() {
-        match run(&settings, &stop).await {
-            Ok(()) => return,
-            Err(error) => tracing::warn!(%error, "dead letters wait"),
-        }
-        tokio::select! {
-            () = tokio::time::sleep(backoff.next_delay()) => {}
-            () = stop.cancelled() => {}
-        }
-    }
+    keep("dead letters", &stop, async || run(&settings, &stop).await).await;
 }
 
 async fn run(settings: &Settings, stop: &CancellationToken) -> Result<(), RunError> {
@@ -84,7 +74,7 @@ async fn run(settings: &Settings, stop: &CancellationToken) -> Result<(), RunErr
         tokio::select! {
             () = stop.cancelled() => break,
             _ = look.tick() => while send_back(&mut client, &channel, settings.partitions).await? {},
-            delivery = consumer.next() => keep(&mut client, delivery.ok_or(RunError::ConsumerClosed)??).await?,
+            delivery = consumer.next() => take_in(&mut client, delivery.ok_or(RunError::ConsumerClosed)??).await?,
         }
     }
     connection.close(200, "shutdown".into()).await?;
@@ -98,7 +88,7 @@ async fn consume(channel: &Channel, partitions: u16) -> Result<Consumer, lapin::
 }
 
 /// Keeps one; only then is it taken from the queue.
-async fn keep(client: &mut Client, delivery: Delivery) -> Result<(), RunError> {
+async fn take_in(client: &mut Client, delivery: Delivery) -> Result<(), RunError> {
     let properties = &delivery.properties;
     let reason =
         properties.headers().as_ref().and_then(|headers| headers.inner().get(REASON_HEADER)?.as_long_string().map(ToString::to_string));

@@ -7,7 +7,6 @@ use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties, Consumer};
 use rollcall_events::observed::ObservedCall;
 use rollcall_events::topology::{self, OBSERVED};
-use rollcall_service::backoff::Backoff;
 use secrecy::ExposeSecret;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +15,7 @@ use tokio_postgres::types::Json;
 use tokio_util::sync::CancellationToken;
 
 use crate::consume::RunError;
+use crate::keep::keep;
 use crate::settings::Settings;
 use crate::store::{StoreError, connect};
 
@@ -44,17 +44,7 @@ const DELETE: &str =
 
 /// Keeps and lets go until `stop`.
 pub(crate) async fn keep_observed(settings: Arc<Settings>, stop: CancellationToken) {
-    let mut backoff = Backoff::default();
-    while !stop.is_cancelled() {
-        match run(&settings, &stop).await {
-            Ok(()) => return,
-            Err(error) => tracing::warn!(%error, "observed calls wait"),
-        }
-        tokio::select! {
-            () = tokio::time::sleep(backoff.next_delay()) => {}
-            () = stop.cancelled() => {}
-        }
-    }
+    keep("observed calls", &stop, async || run(&settings, &stop).await).await;
 }
 
 async fn run(settings: &Settings, stop: &CancellationToken) -> Result<(), RunError> {
@@ -67,7 +57,7 @@ async fn run(settings: &Settings, stop: &CancellationToken) -> Result<(), RunErr
         tokio::select! {
             () = stop.cancelled() => break,
             _ = sweep.tick() => let_go(&client, settings.observed_days).await?,
-            delivery = consumer.next() => keep(&client, delivery.ok_or(RunError::ConsumerClosed)??).await?,
+            delivery = consumer.next() => take_in(&client, delivery.ok_or(RunError::ConsumerClosed)??).await?,
         }
     }
     connection.close(200, "shutdown".into()).await?;
@@ -81,7 +71,7 @@ async fn consume(connection: &Connection, partitions: u16) -> Result<Consumer, l
     channel.basic_consume(OBSERVED.into(), NAME.into(), BasicConsumeOptions::default(), FieldTable::default()).await
 }
 
-async fn keep(client: &Client, delivery: Delivery) -> Result<(), RunError> {
+async fn take_in(client: &Client, delivery: Delivery) -> Result<(), RunError> {
     match serde_json::from_slice::<Vec<ObservedCall>>(&delivery.data) {
         Ok(calls) => match client.execute(INSERT, &[&Json(&calls)]).await.map_err(StoreError::from) {
             Ok(_) => {}

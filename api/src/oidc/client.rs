@@ -13,6 +13,7 @@ use openidconnect::{
 };
 use rollcall_events::OrganizationId;
 use rollcall_events::session::Role;
+use rollcall_service::cause::root;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -27,6 +28,19 @@ use crate::settings::OidcSettings;
 
 /// How long what the provider says of itself, its keys with it, is taken as said.
 const KEPT: Duration = Duration::from_mins(10);
+
+/// What an ID token may be signed with: whatever takes a key that the provider publishes, and never a secret that is shared with it.
+const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
+    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
+    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
+    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha512,
+    CoreJwsSigningAlgorithm::RsaSsaPssSha256,
+    CoreJwsSigningAlgorithm::RsaSsaPssSha384,
+    CoreJwsSigningAlgorithm::RsaSsaPssSha512,
+    CoreJwsSigningAlgorithm::EcdsaP256Sha256,
+    CoreJwsSigningAlgorithm::EcdsaP384Sha384,
+    CoreJwsSigningAlgorithm::EdDsa,
+];
 
 /// Claims of the provider's own.
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
@@ -145,7 +159,7 @@ impl Provider {
             error => refused(&error),
         })?;
         let token = tokens.id_token().ok_or_else(|| refused(&"it gave no ID token"))?;
-        let verifier = client.id_token_verifier();
+        let verifier = client.id_token_verifier().set_allowed_algs(ALGORITHMS);
         let claims = token.claims(&verifier, &Nonce::new(flow.nonce)).map_err(|error| refused(&error));
         if claims.is_err() {
             // The provider may have changed its keys: the next one who comes finds out.
@@ -191,7 +205,7 @@ impl Provider {
     /// Asks the provider what it is (OpenID Connect Discovery 1.0).
     async fn discover(&self) -> Result<Arc<Relying>, String> {
         let send = |request| self.http.send(request);
-        let metadata = CoreProviderMetadata::discover_async(self.issuer.clone(), &send).await.map_err(|error| with_cause(&error))?;
+        let metadata = CoreProviderMetadata::discover_async(self.issuer.clone(), &send).await.map_err(|error| root(&error))?;
         let secret = self.client_secret.as_ref().map(|secret| ClientSecret::new(secret.expose_secret().to_owned()));
         Ok(Arc::new(Client::from_provider_metadata(metadata, self.client_id.clone(), secret).set_redirect_uri(self.redirect.clone())))
     }
@@ -203,10 +217,4 @@ fn name(claims: &IdTokenClaims<Claims, CoreGenderClaim>) -> String {
     let user_name = claims.preferred_username().map(|name| name.as_str());
     let email = claims.email().map(|email| email.as_str());
     [name, user_name, email].into_iter().flatten().find(|name| !name.trim().is_empty()).unwrap_or(claims.subject()).to_owned()
-}
-
-/// An error and what led to it.
-fn with_cause(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |told, cause| format!("{told}: {cause}"))
 }

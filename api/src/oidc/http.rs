@@ -7,6 +7,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::TokioExecutor;
+use rollcall_service::cause::root;
 use std::error::Error;
 use std::io;
 use std::time::Duration;
@@ -48,13 +49,4 @@ impl Http {
         };
         tokio::time::timeout(TIMEOUT, sending).await.map_err(|_| HttpError::TimedOut)?
     }
-}
-
-/// The last cause of an error, which tells most.
-fn root(error: &legacy::Error) -> String {
-    let mut last: &dyn Error = error;
-    while let Some(cause) = last.source() {
-        last = cause;
-    }
-    last.to_string()
 }

@@ -1,15 +1,13 @@
 //! The form of a SCIM token: what an administrator types, read into settings, and what is wrong with it in plain words.
 
 use rollcall_events::address::{AllowList, InvalidAllowList};
-use rollcall_events::request::{Dialect, TokenSettings};
+use rollcall_events::request::{Dialect, MAX_CALLS_PER_SECOND, TokenSettings};
 use rollcall_events::{Timestamp, TokenId, WorkspaceId};
 use serde::Deserialize;
 use std::num::NonZeroU32;
 
 use super::text::Language;
 
-/// The most calls a second that a token can be held to.
-const MAX_RATE: u32 = 1_000_000;
 /// The most characters of a label.
 const MAX_LABEL_CHARS: usize = 200;
 
@@ -117,9 +115,9 @@ impl TokenForm {
             rate => rate
                 .parse()
                 .ok()
-                .filter(|rate: &NonZeroU32| rate.get() <= MAX_RATE)
+                .filter(|rate: &NonZeroU32| rate.get() <= MAX_CALLS_PER_SECOND)
                 .map(Some)
-                .ok_or_else(|| t.with("problem-rate", "most", MAX_RATE)),
+                .ok_or_else(|| t.with("problem-rate", "most", MAX_CALLS_PER_SECOND)),
         }
     }
 

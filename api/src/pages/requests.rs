@@ -3,8 +3,9 @@
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest};
+use rollcall_events::Timestamp;
 use rollcall_events::observed::Meaning;
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 use super::session::{Administrator, Renewed};
 use super::text::Language;
@@ -19,6 +20,8 @@ use crate::scim::Parameters;
 const PATH: &str = "/requests";
 /// How many calls a page shows.
 const COUNT: u32 = 50;
+/// After how long every api has told of a call, in seconds.
+const SETTLED_SECONDS: i64 = 2;
 /// What can be asked for, and so stands in the address of a page.
 const ASKED: [&str; 3] = ["q", "meaning", "outcome"];
 
@@ -30,15 +33,18 @@ pub(super) async fn list(admin: Administrator, parameters: Parameters, pages: Da
         Ok(wanted) => (Some(wanted), None),
         Err(error) => (None, Some(error.to_scim().detail)),
     };
-    let found = match &wanted {
-        Some(wanted) => find_calls(&pages.database, admin.who.organization_id, wanted, COUNT).await?,
+    let is_live = wanted.as_ref().is_some_and(|wanted| wanted.before.is_none());
+    let found = match wanted {
+        Some(wanted) => {
+            find_calls(&pages.database, admin.who.organization_id, &Wanted { before: wanted.before.or(Some(settled())), ..wanted }, COUNT)
+                .await?
+        }
         None => Vec::new(),
     };
     let asked = ASKED.map(|name| parameters.get(name).unwrap_or_default().to_owned());
-    let query = query(&parameters);
+    let query = parameters.kept(&ASKED);
     let is_full = found.len() == usize::try_from(COUNT).unwrap_or(usize::MAX);
     let older = found.last().filter(|_| is_full).map(|last| format!("{PATH}?before={}{query}", last.id));
-    let is_live = wanted.is_some_and(|wanted| wanted.before.is_none());
     let next = is_live.then(|| next(found.first().map(|first| first.id), &query));
     let meanings = Meaning::ALL.iter().map(|meaning| (meaning.as_str(), meaning_text(*meaning, t))).collect();
     let [q, meaning, outcome] = asked;
@@ -51,9 +57,9 @@ pub(super) async fn new(http: HttpRequest, admin: Administrator, parameters: Par
     admin.must_administer()?;
     http.extensions_mut().remove::<Renewed>();
     let parameters = parameters.without_empty();
-    let wanted = wanted(&parameters)?;
+    let wanted = Wanted { before: Some(settled()), ..wanted(&parameters)? };
     let found = find_calls(&pages.database, admin.who.organization_id, &wanted, COUNT).await?;
-    let next = next(found.first().map(|first| first.id).or(wanted.after), &query(&parameters));
+    let next = next(found.first().map(|first| first.id).or(wanted.after), &parameters.kept(&ASKED));
     Ok(view::page(StatusCode::OK, &NewCalls { t, rows: found.into_iter().map(|call| row(call, t)).collect(), next: Some(next) }))
 }
 
@@ -73,21 +79,15 @@ fn wanted(parameters: &Parameters) -> Result<Wanted, ApiError> {
     })
 }
 
+/// The id that calls have from two seconds ago on. Each api tells of its calls once a second: of what is younger, some may come later than what is younger still.
+fn settled() -> Uuid {
+    let millis = u64::try_from(Timestamp::now().as_second() - SETTLED_SECONDS).unwrap_or_default() * 1000;
+    Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid()
+}
+
 /// Where newer calls are asked for.
 fn next(newest: Option<Uuid>, query: &str) -> String {
     format!("{PATH}/new?after={}{query}", newest.unwrap_or_default())
-}
-
-/// What was asked for, to be put behind an address.
-fn query(parameters: &Parameters) -> String {
-    let mut query = url::form_urlencoded::Serializer::new(String::new());
-    for name in ASKED {
-        parameters.get(name).into_iter().for_each(|value| {
-            query.append_pair(name, value);
-        });
-    }
-    let query = query.finish();
-    if query.is_empty() { query } else { format!("&{query}") }
 }
 
 fn row(call: FoundCall, t: Language) -> CallRow {

@@ -78,6 +78,13 @@ impl Parameters {
         self.0.get(&name.to_ascii_lowercase()).map(String::as_str)
     }
 
+    /// Those of some names that were given, to be put behind an address that has parameters already.
+    pub(crate) fn kept(&self, names: &[&str]) -> String {
+        let given = names.iter().filter_map(|name| Some((*name, self.get(name)?)));
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(given).finish();
+        if query.is_empty() { query } else { format!("&{query}") }
+    }
+
     /// Which attributes are asked for (RFC 7644 section 3.9).
     pub(super) fn projection(&self, caller: &Caller) -> Result<Projection, ScimError> {
         if caller.dialect() != Dialect::Standard {
@@ -100,6 +107,13 @@ impl FromRequest for Parameters {
 mod tests {
     use super::*;
     use test_case::test_case;
+
+    #[test]
+    fn what_was_asked_for_stands_in_an_address() {
+        let asked = Parameters::read("type=UserCreated&outcome=&userName=a%26b&before=7").unwrap().without_empty();
+        assert_eq!(asked.kept(&["type", "outcome", "userName"]), "&type=UserCreated&userName=a%26b");
+        assert_eq!(asked.kept(&["outcome"]), "");
+    }
 
     #[test]
     fn names_are_found_in_any_case_and_values_are_decoded() {

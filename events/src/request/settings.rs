@@ -179,6 +179,9 @@ pub enum StreamChange {
     Delete,
 }
 
+/// The most calls a second that a token can be held to.
+pub const MAX_CALLS_PER_SECOND: u32 = 1_000_000;
+
 /// What an administrator chooses for a SCIM token.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TokenSettings {

@@ -294,6 +294,6 @@ pub(crate) struct IssueToken {
     #[arg(long)]
     pub(super) expires: Option<Timestamp>,
     /// How many calls a second it may make on average, and twice as many at once; without it as many as the api's settings say.
-    #[arg(long)]
+    #[arg(long, value_parser = settings::rate)]
     pub(super) calls_per_second: Option<std::num::NonZeroU32>,
 }

@@ -1,8 +1,9 @@
 //! What an operator types, read into what is requested.
 
 use rollcall_events::WorkspaceId;
-use rollcall_events::request::TokenSettings;
+use rollcall_events::request::{MAX_CALLS_PER_SECOND, TokenSettings};
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 
 use super::IssueToken;
 
@@ -16,6 +17,12 @@ pub(super) fn name(text: &str) -> Result<String, String> {
         return Err(format!("a name has 1 to {MAX_NAME_CHARS} characters and no control characters"));
     }
     Ok(name.to_owned())
+}
+
+/// Reads how many calls a second a token may make.
+pub(super) fn rate(text: &str) -> Result<NonZeroU32, String> {
+    let rate = text.parse().ok().filter(|rate: &NonZeroU32| rate.get() <= MAX_CALLS_PER_SECOND);
+    rate.ok_or_else(|| format!("a rate is a whole number from 1 to {MAX_CALLS_PER_SECOND}"))
 }
 
 /// Reads a workspace and the permissions in it: `ID` or `ID=permission,permission`.
@@ -38,5 +45,20 @@ impl From<IssueToken> for TokenSettings {
             expires_at: issue.expires,
             calls_per_second: issue.calls_per_second,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use test_case::test_case;
+
+    #[test_case("25" => Some(25))]
+    #[test_case("1000000" => Some(1_000_000))]
+    #[test_case("0" => None)]
+    #[test_case("1000001" => None; "more than the database can be asked to hold a token to")]
+    #[test_case("a" => None)]
+    fn a_rate(text: &str) -> Option<u32> {
+        rate(text).ok().map(NonZeroU32::get)
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::sync::Arc;
 use uuid::Uuid;
 
-use super::state::{Change, Group, User};
+use super::entity::{Change, Group, User};
 
 /// A fact that does not have the form that its type has.
 #[derive(Debug, thiserror::Error)]

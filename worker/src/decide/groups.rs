@@ -12,9 +12,10 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
+use super::entity::Group;
 use super::fact::RESOURCE;
 use super::resource::{check_version, first_state, next_state};
-use super::state::{Group, State};
+use super::state::State;
 use super::{Decision, rejected};
 
 /// Why a request is refused, and about which group: a name that is taken is another one's.

@@ -2,6 +2,7 @@
 //!
 //! Everything here is pure. Time, ids and defaults come in the request, so that the same requests give the same log, anywhere.
 
+mod entity;
 mod fact;
 mod groups;
 mod letters;
@@ -12,10 +13,11 @@ mod state;
 mod streams;
 mod users;
 
-pub(crate) use fact::{Fact, MalformedFact, resource_of};
-pub(crate) use state::{
-    AuditorToken, Before, Change, Group, Mapping, Session, SessionState, SignInLink, State, Stream, Token, User, Workspace, is_active,
+pub(crate) use entity::{
+    AuditorToken, Before, Change, Group, Mapping, Session, SessionState, SignInLink, Stream, Token, User, Workspace, is_active,
 };
+pub(crate) use fact::{Fact, MalformedFact, resource_of};
+pub(crate) use state::State;
 
 use rollcall_events::log::{EventType, SubjectType};
 use rollcall_events::request::{Request, RequestBody};

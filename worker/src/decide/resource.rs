@@ -7,7 +7,7 @@ use rollcall_scim::resource::{Attributes, Meta, stamp};
 use rollcall_scim::schema::ResourceType;
 use std::fmt::Display;
 
-use super::state::Kept;
+use super::entity::Kept;
 
 /// Checks that a call means the state that it meets.
 pub(super) fn check_version(etag: &str, if_match: Option<&IfMatch>, what: &str) -> Result<(), ScimError> {

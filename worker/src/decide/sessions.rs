@@ -6,8 +6,9 @@ use rollcall_events::request::{Request, SessionChange};
 use rollcall_scim::ScimError;
 use serde_json::json;
 
+use super::entity::{Session, SessionState, SignInLink};
 use super::settings::Fact;
-use super::state::{Session, SessionState, SignInLink, State};
+use super::state::State;
 
 /// The name of a change in the log.
 pub(super) fn operation(change: &SessionChange) -> &'static str {

@@ -8,7 +8,8 @@ use rollcall_scim::fold::fold as fold_case;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::state::{AuditorToken, Standing, State, Token, Workspace};
+use super::entity::{AuditorToken, Standing, Token, Workspace};
+use super::state::State;
 use super::{Decision, letters, rejected, sessions, streams};
 
 /// What happened, with its facts.

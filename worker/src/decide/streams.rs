@@ -6,8 +6,9 @@ use rollcall_events::request::{Request, StreamChange};
 use rollcall_scim::ScimError;
 use serde_json::json;
 
+use super::entity::Stream;
 use super::settings::Fact;
-use super::state::{State, Stream};
+use super::state::State;
 
 /// The name of a change in the log.
 pub(super) fn operation(change: &StreamChange) -> &'static str {

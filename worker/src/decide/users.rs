@@ -10,9 +10,10 @@ use rollcall_scim::{ScimError, patch, validate};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::entity::{User, is_active};
 use super::fact::RESOURCE;
 use super::resource::{check_version, first_state, next_state};
-use super::state::{State, User, is_active};
+use super::state::State;
 use super::{Decision, rejected};
 
 /// Why a request is refused, and about whom: a name that is taken is somebody else's.

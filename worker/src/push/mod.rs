@@ -8,7 +8,6 @@ pub(crate) use address::{RefusedEndpoint, check_endpoint};
 
 use rollcall_events::set::{SCIM_PATH, SetKeys};
 use rollcall_events::{OrganizationId, StreamId, Timestamp};
-use rollcall_service::backoff::Backoff;
 use rollcall_service::entries::MalformedEntry;
 use rollcall_service::feed::{STREAM_COLUMNS, stream};
 use rollcall_service::settings::SettingsError;
@@ -22,6 +21,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 
+use crate::keep::keep;
 use crate::project::{LOG_CHANNEL, SETTINGS_CHANNEL};
 use crate::settings::Settings;
 use crate::store::{Listener, connect};
@@ -94,17 +94,7 @@ pub(crate) async fn keep_pushing(settings: Arc<Settings>, pushing: Pushing, stop
         return;
     }
     let keys = Arc::new(keys);
-    let mut backoff = Backoff::default();
-    while !stop.is_cancelled() {
-        match run(&settings, &keys, &authorizations, &stop).await {
-            Ok(()) => return,
-            Err(error) => tracing::warn!(%error, "pushing waits"),
-        }
-        tokio::select! {
-            () = tokio::time::sleep(backoff.next_delay()) => {}
-            () = stop.cancelled() => {}
-        }
-    }
+    keep("events to be pushed", &stop, async || run(&settings, &keys, &authorizations, &stop).await).await;
 }
 
 async fn run(

@@ -10,9 +10,9 @@ use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::TokioExecutor;
 use rollcall_events::set::MEDIA_TYPE;
 use rollcall_events::stream::Endpoint;
+use rollcall_service::cause::root;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use std::error::Error;
 use std::io;
 use std::time::Duration;
 
@@ -93,13 +93,4 @@ async fn told(response: Response<Incoming>) -> String {
     let parts = [&error["err"], &error["description"]].into_iter().filter_map(Value::as_str);
     let told = parts.fold(String::new(), |told, part| told + ": " + part);
     told.chars().filter(|c| !c.is_control()).take(MAX_TOLD_CHARS).collect()
-}
-
-/// The last cause of an error, which tells most.
-fn root(error: &legacy::Error) -> String {
-    let mut last: &dyn Error = error;
-    while let Some(cause) = last.source() {
-        last = cause;
-    }
-    last.to_string()
 }

@@ -1,0 +1,26 @@
+//! Why something went wrong in the end.
+
+use std::error::Error;
+
+/// The last cause of an error, which tells most.
+pub fn root(error: &(dyn Error + 'static)) -> String {
+    let mut last = error;
+    while let Some(cause) = last.source() {
+        last = cause;
+    }
+    last.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    #[test]
+    fn the_last_cause_is_told() {
+        let number = "x".parse::<u8>().unwrap_err();
+        let told = number.to_string();
+        assert_eq!(root(&number), told);
+        assert_eq!(root(&io::Error::other(io::Error::other(number))), told);
+    }
+}

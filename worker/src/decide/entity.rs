@@ -1,0 +1,213 @@
+//! What the state is made of, and how a fact can change it.
+
+use rollcall_events::request::{AuditorTokenSettings, BegunSession, TokenSettings};
+use rollcall_events::session::Role;
+use rollcall_events::stream::StreamSettings;
+use rollcall_events::token::TokenDigest;
+use rollcall_events::{GroupId, OrganizationId, SessionId, StreamId, Timestamp, TokenId, UserId, WorkspaceId};
+use rollcall_scim::fold::fold as fold_case;
+use rollcall_scim::resource::{Attributes, text};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A resource as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Kept<Id> {
+    pub(crate) id: Id,
+    pub(crate) resource: Arc<Attributes>,
+}
+
+/// A user.
+pub(crate) type User = Kept<UserId>;
+/// A group, without its members.
+pub(crate) type Group = Kept<GroupId>;
+/// The workspaces that a group's members are in, and what they may do there.
+pub(crate) type Mapping = BTreeMap<WorkspaceId, BTreeSet<String>>;
+
+/// The resource that a change met.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Before {
+    User(User),
+    Group(Group),
+}
+
+/// A workspace.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Workspace {
+    pub(crate) id: WorkspaceId,
+    pub(crate) name: String,
+    pub(crate) created_at: Timestamp,
+}
+
+/// A SCIM token.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Token {
+    pub(crate) id: TokenId,
+    pub(crate) digest: TokenDigest,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) prefix: Option<String>,
+    pub(crate) settings: TokenSettings,
+    pub(crate) created_at: Timestamp,
+}
+
+/// An auditor's token.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct AuditorToken {
+    pub(crate) id: TokenId,
+    pub(crate) digest: TokenDigest,
+    pub(crate) settings: AuditorTokenSettings,
+    pub(crate) created_at: Timestamp,
+}
+
+/// An event stream.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Stream {
+    pub(crate) id: StreamId,
+    pub(crate) settings: StreamSettings,
+    pub(crate) created_at: Timestamp,
+}
+
+/// A link by which somebody can sign in, and so the session that it begins.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SignInLink {
+    pub(crate) id: SessionId,
+    pub(crate) digest: TokenDigest,
+    pub(crate) name: String,
+    pub(crate) role: Role,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) created_at: Timestamp,
+}
+
+/// A session that began without a link.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Session {
+    pub(crate) id: SessionId,
+    #[serde(flatten)]
+    pub(crate) begun: BegunSession,
+    pub(crate) at: Timestamp,
+}
+
+/// How far a session has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SessionState {
+    /// Its link can be used until then.
+    Invited(Timestamp),
+    SignedIn,
+    Ended,
+}
+
+/// Whether a token may still be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Valid,
+    RevokedAt(Timestamp),
+}
+
+/// What a fact does to the projections.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Change {
+    PutUser(User),
+    DeleteUser(UserId),
+    PutGroup {
+        group: Group,
+        added: Vec<UserId>,
+        removed: Vec<UserId>,
+    },
+    DeleteGroup(GroupId),
+    MapGroup {
+        id: GroupId,
+        workspaces: Mapping,
+    },
+    PutOrganization {
+        id: OrganizationId,
+        name: String,
+        created_at: Timestamp,
+    },
+    PutWorkspace(Workspace),
+    PutToken(Token),
+    PutAuditorToken(AuditorToken),
+    RevokeToken {
+        id: TokenId,
+        revoked_at: Timestamp,
+    },
+    SetToken {
+        id: TokenId,
+        settings: TokenSettings,
+    },
+    PutSignInLink(SignInLink),
+    PutSession(Session),
+    SignIn {
+        id: SessionId,
+        digest: TokenDigest,
+        at: Timestamp,
+    },
+    SignOut {
+        id: SessionId,
+        at: Timestamp,
+    },
+    PutStream(Stream),
+    /// `reason` is why it stops; `None` where it goes on.
+    SwitchStream {
+        id: StreamId,
+        at: Timestamp,
+        reason: Option<String>,
+    },
+    DeleteStream(StreamId),
+}
+
+impl Before {
+    pub(crate) fn user(&self) -> Option<&User> {
+        if let Self::User(user) = self { Some(user) } else { None }
+    }
+
+    pub(crate) fn group(&self) -> Option<&Group> {
+        if let Self::Group(group) = self { Some(group) } else { None }
+    }
+}
+
+impl User {
+    /// The key by which the user's name is unique.
+    pub(crate) fn name_key(&self) -> String {
+        fold_case(text(&self.resource, "userName").unwrap_or_default())
+    }
+}
+
+impl Group {
+    /// The key by which the group's name is unique.
+    pub(crate) fn name_key(&self) -> String {
+        fold_case(text(&self.resource, "displayName").unwrap_or_default())
+    }
+}
+
+impl<Id> Kept<Id> {
+    fn meta(&self, name: &str) -> &str {
+        self.resource.get("meta").and_then(|meta| meta[name].as_str()).unwrap_or_default()
+    }
+
+    /// When it was created.
+    pub(crate) fn created(&self) -> &str {
+        self.meta("created")
+    }
+
+    /// When it was last changed.
+    pub(crate) fn last_modified(&self) -> &str {
+        self.meta("lastModified")
+    }
+
+    /// The entity tag of this state.
+    pub(crate) fn etag(&self) -> &str {
+        self.meta("version")
+    }
+
+    /// How many states it has had.
+    pub(crate) fn version(&self) -> u64 {
+        self.etag().trim_start_matches("W/").trim_matches('"').parse().unwrap_or(0)
+    }
+}
+
+/// Whether an account may be used: it may unless it says that it may not.
+pub(crate) fn is_active(resource: &Attributes) -> bool {
+    resource.get("active").and_then(Value::as_bool).unwrap_or(true)
+}
