@@ -9,11 +9,13 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use crate::desk::Desk;
 use crate::publish::NotConfirmed;
-use crate::read::{Database, ReadError, dead_letter_count, expiring_tokens};
+use crate::read::{Database, Oldest, ReadError, Told, dead_letter_count, expiring_tokens, partitions};
 
 const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// How long a server may take to tell.
@@ -31,7 +33,7 @@ struct Answered {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Partition {
-    partition: u32,
+    partition: u16,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -54,6 +56,7 @@ pub(crate) struct Metrics {
     waiting: Gauge,
     messages: Family<Partition, Gauge>,
     workers: Family<Partition, Gauge>,
+    oldest: Family<Partition, Gauge<f64, AtomicU64>>,
     letters: Gauge,
     expiring: Family<Expiring, Gauge>,
     up: Family<Server, Gauge>,
@@ -70,6 +73,8 @@ impl Metrics {
         registry.register("calls_waiting", "Calls that wait for their outcomes", new.waiting.clone());
         registry.register("queue_messages", "Requests that wait in a partition", new.messages.clone());
         registry.register("queue_workers", "Workers that serve a partition or stand by", new.workers.clone());
+        let about = "For how long the oldest request of a partition waits, at the most";
+        registry.register_with_unit("queue_oldest", about, Unit::Seconds, new.oldest.clone());
         registry.register("dead_letters", "Requests that could not be applied and that nobody has decided about", new.letters.clone());
         let about = "When a token expires that does within 30 days, as a Unix time";
         registry.register_with_unit("token_expiry", about, Unit::Seconds, new.expiring.clone());
@@ -90,17 +95,31 @@ impl Metrics {
 
     async fn look(&self, database: &Database, desk: &Desk) {
         self.waiting.set(whole(desk.waiting().len()));
-        let asked = tokio::time::timeout(LIMIT, self.ask_database(database)).await;
-        self.tell_up("postgres", asked.is_ok_and(|asked| asked.is_ok()));
-        let asked = tokio::time::timeout(LIMIT, self.ask_broker(desk)).await;
-        self.tell_up("rabbitmq", asked.is_ok_and(|asked| asked.is_ok()));
+        let told = tokio::time::timeout(LIMIT, self.ask_database(database)).await.ok().and_then(Result::ok);
+        self.tell_up("postgres", told.is_some());
+        let waiting = tokio::time::timeout(LIMIT, self.ask_broker(desk)).await.ok().and_then(Result::ok);
+        self.tell_up("rabbitmq", waiting.is_some());
+        self.tell_oldest(&told.unwrap_or_default(), &waiting.unwrap_or_default());
+    }
+
+    /// What is not known now is not told.
+    fn tell_oldest(&self, told: &HashMap<u16, Told>, waiting: &[u32]) {
+        self.oldest.clear();
+        for (partition, &waiting) in (0..).zip(waiting) {
+            let seconds = match Told::oldest(told.get(&partition), waiting) {
+                Oldest::None => 0.0,
+                Oldest::For(seconds) | Oldest::AtMost(seconds) => seconds,
+                Oldest::Unknown => continue,
+            };
+            self.oldest.get_or_create(&Partition { partition }).set(seconds);
+        }
     }
 
     fn tell_up(&self, server: &'static str, is_up: bool) {
         self.up.get_or_create(&Server { server }).set(is_up.into());
     }
 
-    async fn ask_database(&self, database: &Database) -> Result<(), ReadError> {
+    async fn ask_database(&self, database: &Database) -> Result<HashMap<u16, Told>, ReadError> {
         self.letters.set(dead_letter_count(database).await?);
         let expiring = expiring_tokens(database).await?;
         // Those that were mended are not told of any more.
@@ -108,15 +127,16 @@ impl Metrics {
         for (organization, token, at) in expiring {
             self.expiring.get_or_create(&Expiring { organization: organization.to_string(), token: token.to_string() }).set(at.as_second());
         }
-        Ok(())
+        partitions(database).await
     }
 
-    async fn ask_broker(&self, desk: &Desk) -> Result<(), NotConfirmed> {
-        for (partition, (messages, workers)) in (0..).zip(desk.publisher().queues().await?) {
+    async fn ask_broker(&self, desk: &Desk) -> Result<Vec<u32>, NotConfirmed> {
+        let queues = desk.publisher().queues().await?;
+        for (partition, &(messages, workers)) in (0..).zip(&queues) {
             self.messages.get_or_create(&Partition { partition }).set(messages.into());
             self.workers.get_or_create(&Partition { partition }).set(workers.into());
         }
-        Ok(())
+        Ok(queues.into_iter().map(|(messages, _)| messages).collect())
     }
 }
 

@@ -144,7 +144,7 @@ impl Publisher {
     fn message(&self, request: &Request, ticket: Option<&Ticket>) -> Result<Message, NotConfirmed> {
         let reply = ticket.map(|ticket| ReplyTo { queue: REPLY_QUEUE, correlation_id: ticket.id() });
         let (properties, body) = (properties(request, APP_ID, reply), encode(request)?);
-        Ok(Message { key: self.keys[self.partition(request.organization_id)].clone(), properties, body })
+        Ok(Message { key: self.key(request.organization_id).clone(), properties, body })
     }
 
     /// How many requests wait in the partition of an organisation, and how many workers serve it or stand by.
@@ -152,7 +152,7 @@ impl Publisher {
     /// # Errors
     /// Where `RabbitMQ` does not tell.
     pub(crate) async fn queue(&self, organization: OrganizationId) -> Result<(u32, u32), NotConfirmed> {
-        let found = self.look_at(std::slice::from_ref(&self.keys[self.partition(organization)])).await?;
+        let found = self.look_at(std::slice::from_ref(self.key(organization))).await?;
         found.first().copied().ok_or(NotConfirmed::NotConnected)
     }
 
@@ -181,8 +181,13 @@ impl Publisher {
         tokio::time::timeout(self.confirm_within, asking).await.map_err(|_| NotConfirmed::TimedOut)?
     }
 
-    fn partition(&self, organization: OrganizationId) -> usize {
-        topology::partition(organization, u16::try_from(self.keys.len()).unwrap_or(u16::MAX)).into()
+    /// The partition of an organisation.
+    pub(crate) fn partition(&self, organization: OrganizationId) -> u16 {
+        topology::partition(organization, u16::try_from(self.keys.len()).unwrap_or(u16::MAX))
+    }
+
+    fn key(&self, organization: OrganizationId) -> &ShortString {
+        &self.keys[usize::from(self.partition(organization))]
     }
 
     /// Connects, hears outcomes until the connection ends, and connects again, for as long as the process lives.

@@ -35,7 +35,12 @@ async fn a_monitoring_system_is_told_at_an_address_of_its_own() {
     for line in lines {
         assert!(told.lines().any(|told| told == line), "{line} in {told}");
     }
-    for name in ["rollcall_queue_messages{partition=\"7\"} ", "rollcall_queue_workers{partition=\"0\"} 1", "rollcall_dead_letters "] {
+    for name in [
+        "rollcall_queue_messages{partition=\"7\"} ",
+        "rollcall_queue_workers{partition=\"0\"} 1",
+        "rollcall_queue_oldest_seconds{partition=\"0\"} ",
+        "rollcall_dead_letters ",
+    ] {
         assert!(told.lines().any(|told| told.starts_with(name)), "{name} in {told}");
     }
     assert_eq!(reqwest::get(format!("{url}/metrics")).await.unwrap().status(), 404, "callers of the service do not see it");

@@ -5,7 +5,7 @@ use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties, Consumer};
-use rollcall_events::topology;
+use rollcall_events::{Timestamp, topology};
 use rollcall_service::backoff::Backoff;
 use secrecy::ExposeSecret;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::dead::{DeadLetters, forget};
+use crate::hand::Hands;
 use crate::reply::Replier;
 use crate::settings::Settings;
 use crate::store::{Store, StoreError};
@@ -38,11 +39,13 @@ pub(crate) enum RunError {
 }
 
 /// Serves a partition until `stop`, reconnecting to either server for as long as it takes.
-pub(crate) async fn serve(settings: Arc<Settings>, partition: u16, stop: CancellationToken) {
+pub(crate) async fn serve(settings: Arc<Settings>, partition: u16, hands: Arc<Hands>, stop: CancellationToken) {
     let mut backoff = Backoff::default();
     while !stop.is_cancelled() {
         let started = Instant::now();
-        match run(&settings, partition, &stop).await {
+        let ended = run(&settings, partition, &hands, &stop).await;
+        hands.leave(partition);
+        match ended {
             Ok(()) => return,
             Err(error) => tracing::warn!(partition, %error, "the partition starts again"),
         }
@@ -84,17 +87,19 @@ async fn open(settings: &Settings, partition: u16, name: &str) -> Result<Session
 }
 
 /// One run: takes batch after batch until it is told to stop or something fails.
-async fn run(settings: &Settings, partition: u16, stop: &CancellationToken) -> Result<(), RunError> {
+async fn run(settings: &Settings, partition: u16, hands: &Hands, stop: &CancellationToken) -> Result<(), RunError> {
     let name = format!("rollcall-worker/{partition}");
     let opening = tokio::time::timeout(OPEN, open(settings, partition, &name));
     let mut session = opening.await.map_err(|_| RunError::NotLetIn)??;
     tracing::info!(partition, "the partition is served");
     loop {
+        hands.empty(partition);
         let first = tokio::select! {
             biased;
             () = stop.cancelled() => break,
             delivery = session.consumer.next() => delivery.ok_or(RunError::ConsumerClosed)??,
         };
+        hands.take(partition, sent(&first));
         let deliveries = drain(first, &mut session.consumer, settings.batch_size.into())?;
         handle(settings, &name, &mut session, deliveries, stop).await?;
     }
@@ -102,6 +107,12 @@ async fn run(settings: &Settings, partition: u16, stop: &CancellationToken) -> R
     session.connection.close(200, "shutdown".into()).await?;
     tracing::info!(partition, "the partition is left in order");
     Ok(())
+}
+
+/// When a message was sent, in Unix seconds; one that does not say so counts from now.
+fn sent(delivery: &Delivery) -> i64 {
+    let told = delivery.properties.timestamp().and_then(|seconds| i64::try_from(seconds).ok());
+    told.unwrap_or_else(|| Timestamp::now().as_second())
 }
 
 /// Everything that is delivered already, without waiting for more.

@@ -12,6 +12,7 @@ mod consume;
 mod dead;
 mod decide;
 mod expiring;
+mod hand;
 mod keep;
 mod letters;
 mod load;

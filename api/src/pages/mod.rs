@@ -12,6 +12,7 @@ mod requests;
 mod scim;
 mod session;
 mod sign_in;
+mod standing;
 mod text;
 mod users;
 mod view;
@@ -122,6 +123,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .route("/groups/{id}", look().to(workspaces::group))
         .route("/groups/{id}", web::post().to(workspaces::map))
         .route("/operations", look().to(operations::show))
+        .route("/operations/standing", web::get().to(standing::show))
         .route("/operations/letters/{id}/retry", web::post().to(operations::retry))
         .route("/operations/letters/{id}/discard", web::post().to(operations::discard))
         .route("/requests", look().to(requests::list))

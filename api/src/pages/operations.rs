@@ -1,4 +1,4 @@
-//! How the service does for the organisation, and what it could not do: dead letters are tried again or discarded here.
+//! How the service does for the organisation (see `standing.rs`), and what it could not do: dead letters are tried again or discarded here.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -10,13 +10,13 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::error::PageError;
-use super::requests::took;
 use super::session::Administrator;
 use super::sign_in::Bare;
+use super::standing;
 use super::text::Language;
-use super::view::{self, Frame, LetterRow, Operations, minute, second};
+use super::view::{self, Frame, LetterRow, Operations, minute};
 use super::{PageResult, Pages};
-use crate::read::{DeadLetter, Standing, dead_letters, standing};
+use crate::read::{DeadLetter, dead_letters};
 
 /// The path of this page.
 const PATH: &str = "/operations";
@@ -30,24 +30,10 @@ const HIDDEN: &str = "•••";
 pub(super) async fn show(admin: Administrator, pages: Data<Pages>, t: Language) -> PageResult {
     admin.must_administer()?;
     let organization = admin.who.organization_id;
-    let Standing { size, signed, recent, took: seconds, last } = standing(&pages.database, organization).await?;
+    let standing = standing::look(&pages, organization, t).await?;
     let letters = dead_letters(&pages.database, organization).await?.into_iter().map(row).collect();
-    // That the broker does not tell is something to be told.
-    let queue = pages.desk.publisher().queue(organization).await.inspect_err(|error| tracing::warn!(%error, "the queue is not known")).ok();
-    let millis =
-        |seconds: f64| took(std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default().as_micros().try_into().unwrap_or(i64::MAX));
-    let view = Operations {
-        t,
-        frame: Frame { admin, path: PATH.to_owned() },
-        queue,
-        size,
-        signed: signed.map(|(size, at)| (size, minute(&at))),
-        recent,
-        took: seconds.map(|(median, most)| (millis(median), millis(most))),
-        last: last.map(second),
-        since: Timestamp::now().before_seconds(60 * 60).to_string(),
-        letters,
-    };
+    let since = Timestamp::now().before_seconds(60 * 60).to_string();
+    let view = Operations { t, frame: Frame { admin, path: PATH.to_owned() }, standing, since, letters };
     Ok(view::page(StatusCode::OK, &view))
 }
 

@@ -9,7 +9,7 @@ use uuid::{Builder, Uuid};
 
 use super::session::{Administrator, Renewed};
 use super::text::Language;
-use super::view::{self, CallRow, Calls, Frame, NewCalls, second};
+use super::view::{self, CallRow, Calls, Frame, NewCalls, second, took};
 use super::{PageResult, Pages};
 use crate::audit::parameter;
 use crate::error::ApiError;
@@ -111,27 +111,4 @@ fn row(call: FoundCall, t: Language) -> CallRow {
 
 fn meaning_text(meaning: Meaning, t: Language) -> String {
     t.get(&format!("meaning-{}", meaning.as_str()))
-}
-
-/// A duration for people.
-pub(super) fn took(micros: i64) -> String {
-    match micros / 1000 {
-        0..10 => format!("{}.{} ms", micros / 1000, micros % 1000 / 100),
-        millis @ ..10_000 => format!("{millis} ms"),
-        millis => format!("{} s", millis / 1000),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use test_case::test_case;
-
-    #[test_case(340 => "0.3 ms")]
-    #[test_case(9_990 => "9.9 ms")]
-    #[test_case(12_345 => "12 ms")]
-    #[test_case(31_000_000 => "31 s")]
-    fn a_duration(micros: i64) -> String {
-        took(micros)
-    }
 }

@@ -11,6 +11,7 @@ mod log;
 mod memberships;
 mod operations;
 mod organizations;
+mod partitions;
 mod places;
 mod requests;
 mod sessions;
@@ -27,8 +28,12 @@ pub(crate) use follow::{Followers, Following, Growth, Heard};
 pub(crate) use list::{ListError, ListQuery, Listed, Walks, list, single};
 pub(crate) use log::{Condition, Order, from_network, known_as, last_entries_of_users, log_entries, log_size, users_named};
 pub(crate) use memberships::{Belonging, belongings};
-pub(crate) use operations::{DeadLetter, Standing, dead_letter_count, dead_letters, expiring_tokens, standing};
+pub(crate) use operations::{
+    DeadLetter, LATENCY_BUCKETS, Latency, Replayed, Standing, dead_letter_count, dead_letters, expiring_tokens, latencies, replayed,
+    standing,
+};
 pub(crate) use organizations::organization_names;
+pub(crate) use partitions::{Oldest, Told, partitions};
 pub(crate) use places::{
     COUNTED, ListedGroup, ListedWorkspace, WorkspaceMember, group_mapping, list_groups, list_workspaces, workspace_members,
 };

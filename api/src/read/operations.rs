@@ -17,6 +17,19 @@ const STANDING: &str = "
         WHERE recorded_at > now() - interval '1 hour'
     ) l";
 
+/// Into how many parts of two minutes the last hour is divided.
+pub(crate) const LATENCY_BUCKETS: usize = 30;
+
+/// How long the same entries took, by the two minutes in which they were recorded: the newest are in the last of the hour's thirty.
+const LATENCIES: &str = "
+    SELECT 29 - floor(extract(epoch FROM now() - recorded_at) / 120)::integer AS bucket,
+        percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM recorded_at - requested_at)::float8) AS median,
+        percentile_cont(0.99) WITHIN GROUP (ORDER BY extract(epoch FROM recorded_at - requested_at)::float8) AS most
+    FROM (SELECT recorded_at, requested_at FROM events WHERE organization_id = $1 ORDER BY seq DESC LIMIT 10000) e
+    WHERE recorded_at > now() - interval '1 hour' GROUP BY bucket ORDER BY bucket";
+
+const REPLAY: &str = "SELECT begun_at, told_at, entries, size, ended_at, different_rows, is_mended FROM replays WHERE organization_id = $1";
+
 const LETTERS: &str = "
     SELECT id, kept_at, message_id, type, reason, body FROM dead_letters
     WHERE organization_id = $1 AND retried_at IS NULL ORDER BY kept_at DESC, id LIMIT 100";
@@ -41,6 +54,28 @@ pub(crate) struct Standing {
     pub(crate) last: Option<Timestamp>,
 }
 
+/// How long entries took from request to record in two minutes.
+pub(crate) struct Latency {
+    /// Which of the last hour's thirty.
+    pub(crate) bucket: usize,
+    /// Half of them at the most, in seconds.
+    pub(crate) median: f64,
+    /// Ninety-nine of a hundred at the most.
+    pub(crate) most: f64,
+}
+
+/// The last replay of an organisation's log.
+pub(crate) struct Replayed {
+    pub(crate) begun_at: Timestamp,
+    /// When it was heard of last.
+    pub(crate) told_at: Timestamp,
+    /// How many entries were replayed, and of how many.
+    pub(crate) entries: u64,
+    pub(crate) size: u64,
+    /// Once it has ended: when, how many rows differed, and whether they were made alike.
+    pub(crate) ended: Option<(Timestamp, u64, bool)>,
+}
+
 /// A request that could not be applied.
 pub(crate) struct DeadLetter {
     pub(crate) id: DeadLetterId,
@@ -62,6 +97,30 @@ pub(crate) async fn standing(database: &Database, organization: OrganizationId) 
         took: row.try_get::<_, Option<f64>>("median")?.zip(row.try_get("most")?),
         last: row.try_get("last")?,
     })
+}
+
+/// How long an organisation's entries took in the last hour, where there are any.
+pub(crate) async fn latencies(database: &Database, organization: OrganizationId) -> Result<Vec<Latency>, ReadError> {
+    let rows = database.query(LATENCIES, &[&organization]).await?;
+    let latency = |row: &tokio_postgres::Row| {
+        let bucket = usize::try_from(row.try_get::<_, i32>("bucket")?).unwrap_or_default();
+        Ok(Latency { bucket, median: row.try_get("median")?, most: row.try_get("most")? })
+    };
+    rows.iter().map(latency).collect()
+}
+
+/// How far the last replay of an organisation's log is, where there ever was one.
+pub(crate) async fn replayed(database: &Database, organization: OrganizationId) -> Result<Option<Replayed>, ReadError> {
+    let Some(row) = database.query_opt(REPLAY, &[&organization]).await? else { return Ok(None) };
+    let ended: Option<Timestamp> = row.try_get("ended_at")?;
+    let (rows, is_mended): (Option<i64>, Option<bool>) = (row.try_get("different_rows")?, row.try_get("is_mended")?);
+    Ok(Some(Replayed {
+        begun_at: row.try_get("begun_at")?,
+        told_at: row.try_get("told_at")?,
+        entries: row.try_get::<_, i64>("entries")?.unsigned_abs(),
+        size: row.try_get::<_, i64>("size")?.unsigned_abs(),
+        ended: ended.map(|at| (at, rows.unwrap_or_default().unsigned_abs(), is_mended.unwrap_or_default())),
+    }))
 }
 
 /// An organisation's dead letters that nobody has decided about, the newest hundred.

@@ -1,10 +1,12 @@
 //! What could not be done, tried again or discarded.
 
+use reqwest::Method;
 use rollcall_events::envelope::{encode, properties};
 use rollcall_events::request::{Request, RequestBody, UserOperation, UserRequested};
 use rollcall_events::{EventId, Timestamp, UserId};
 use rollcall_tests::amqp::Sender;
-use rollcall_tests::service::{answers, command};
+use rollcall_tests::client::user;
+use rollcall_tests::service::{Service, answers, command, free_port, owner_command};
 use rollcall_tests::{Organization, Stack, eventually};
 use serde_json::{Value, json};
 
@@ -113,4 +115,61 @@ async fn an_operator_discards_what_nobody_can_read() {
     assert_eq!(stack.dead_letter(&nonsense).await, None);
     let again = command(&stack.instance, &["dead-letter", "retry", "--organization", system, &letter]);
     assert!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains("no such dead letter"), "{again:?}");
+}
+
+#[tokio::test]
+async fn requests_that_no_worker_takes_are_seen_to_wait_and_for_how_long() {
+    let listen = format!("127.0.0.1:{}", free_port());
+    let mut stack = Stack::private("pages-waiting", &[("ROLLCALL_API__METRICS_LISTEN", &listen)]).await;
+    let organization = stack.organization();
+    let client = organization.client();
+    client.create(user("ada")).await.expect(201);
+    let admin = Bare::sign_in(&stack, &organization, "administrator").await;
+    let standing = async || admin.get("/operations/standing").await.1;
+    let page = standing().await;
+    assert!(page.contains("a worker serves it") && !page.contains("id=\"oldest\"") && page.contains("id=\"latency\""), "{page}");
+
+    let (database, told) = (stack.database("rollcall_worker").await, "SELECT 1 FROM rollcall.partitions WHERE oldest_at IS NULL");
+    eventually("what the worker tells of every partition", async || (database.query(told, &[]).await.unwrap().len() == 8).then_some(()))
+        .await;
+    stack.worker.as_mut().unwrap().kill();
+    let later = client.call(Method::POST, "/Users").header("prefer", "respond-async").json(&user("mary"));
+    assert_eq!(later.send().await.status, 202);
+    let page = eventually("the request that waits", async || Some(standing().await).filter(|page| page.contains("id=\"oldest\""))).await;
+    assert!(page.contains("the oldest waits for") && page.contains("at the most"), "{page}");
+    eventually("that nobody serves it", async || standing().await.contains("no worker serves it").then_some(())).await;
+    let oldest = async || {
+        let told = reqwest::get(format!("http://{listen}/metrics")).await.unwrap().text().await.unwrap();
+        let waits = told.lines().filter_map(|line| line.strip_prefix("rollcall_queue_oldest_seconds{")?.split_once("} ")?.1.parse().ok());
+        waits.fold(0.0, f64::max)
+    };
+    assert!(oldest().await > 0.0);
+
+    stack.worker = Some(Service::worker(&stack.instance));
+    eventually("the end of the wait", async || (!standing().await.contains("id=\"oldest\"")).then_some(())).await;
+    eventually("the user", async || (client.find("userName eq \"mary\"").await.expect(200)["totalResults"] == 1).then_some(())).await;
+    eventually("that nothing waits", async || (oldest().await == 0.0).then_some(())).await;
+}
+
+#[tokio::test]
+async fn how_far_a_replay_is_and_what_it_found_is_seen() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    organization.client().create(user("ada")).await.expect(201);
+    let admin = Bare::sign_in(&stack, &organization, "administrator").await;
+    assert!(!admin.get("/operations").await.1.contains("id=\"replay\""));
+    let replay =
+        |arguments: &[&str]| owner_command(&stack.instance, &[&["replay", "--organization", &organization.id], arguments].concat());
+    assert!(replay(&["--check"]).status.success());
+    assert!(admin.get("/operations").await.1.contains("ended: nothing was different"));
+    let database = stack.database("rollcall_worker").await;
+    let spoil = "UPDATE rollcall.users SET active = false WHERE organization_id = $1::text::uuid";
+    assert_eq!(database.execute(spoil, &[&organization.id]).await.unwrap(), 1);
+    // A row that differs is in one table as it is and in the other as it should be.
+    assert!(!replay(&["--check"]).status.success());
+    assert!(admin.get("/operations").await.1.contains("ended: 2 rows are different"));
+    assert!(replay(&[]).status.success());
+    assert!(admin.get("/operations").await.1.contains("ended: 2 rows were different and are mended"));
+    let other = Bare::sign_in(&stack, &stack.organization(), "owner").await;
+    assert!(!other.get("/operations").await.1.contains("id=\"replay\""), "of somebody else");
 }

@@ -9,6 +9,7 @@ use super::CommandError;
 use crate::checkpoints::keep_signing;
 use crate::consume::serve;
 use crate::expiring::keep_announcing;
+use crate::hand::{Hands, keep_telling};
 use crate::letters::keep_letters;
 use crate::observed::keep_observed;
 use crate::push::{Pushing, keep_pushing};
@@ -20,11 +21,14 @@ pub(super) async fn run(settings: Settings) -> Result<(), CommandError> {
     let stop = shutdown::on_signal()?;
     let settings = Arc::new(settings);
     let keys = settings.signing_keys()?;
-    let partitions = join_all((0..settings.partitions).map(|partition| supervise(settings.clone(), partition, stop.clone())));
+    let hands = Arc::new(Hands::new(settings.partitions));
+    let partitions =
+        join_all((0..settings.partitions).map(|partition| supervise(settings.clone(), partition, hands.clone(), stop.clone())));
     let pushing = keep_pushing(settings.clone(), Pushing::read(&settings)?, stop.clone());
     let (observed, expiring) = (keep_observed(settings.clone(), stop.clone()), keep_announcing(settings.clone(), stop.clone()));
     tokio::join!(
         partitions,
+        keep_telling(&settings.database_url, hands.clone(), stop.clone()),
         keep_signing(settings.clone(), keys, stop.clone()),
         pushing,
         observed,
@@ -35,8 +39,9 @@ pub(super) async fn run(settings: Settings) -> Result<(), CommandError> {
 }
 
 /// Starts a partition again should its task panic: one partition's trouble must not take the others along.
-async fn supervise(settings: Arc<Settings>, partition: u16, stop: CancellationToken) {
-    while let Err(error) = tokio::spawn(serve(settings.clone(), partition, stop.clone())).await {
+async fn supervise(settings: Arc<Settings>, partition: u16, hands: Arc<Hands>, stop: CancellationToken) {
+    while let Err(error) = tokio::spawn(serve(settings.clone(), partition, hands.clone(), stop.clone())).await {
+        hands.leave(partition);
         tracing::error!(partition, %error, "the partition's task broke off");
         tokio::time::sleep(Duration::from_secs(1)).await;
     }

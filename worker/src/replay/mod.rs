@@ -19,7 +19,7 @@ use crate::decide::Fact;
 use crate::load::subjects;
 use crate::project::Projection;
 use crate::store::{Store, StoreError, place};
-use shadow::{FORGET, PROGRESS, REMEMBER};
+use shadow::{BEGIN, END, FORGET, PROGRESS, REMEMBER, TELL};
 
 const APPLICATION: &str = "rollcall-worker replay";
 /// How many entries are replayed in one transaction.
@@ -74,7 +74,9 @@ impl Replay {
             self.replay_rest(organization, SIZE).await?;
             compare::differences(&self.store, organization).await
         };
-        self.finish(found.await).await
+        let found = self.finish(found.await).await?;
+        self.tell_end(organization, &found, false).await?;
+        Ok(found)
     }
 
     /// The same, and makes the projections what the log adds up to; answers what was different. The organisation's requests wait for as long as the comparison takes.
@@ -89,7 +91,13 @@ impl Replay {
             }
             Ok(found)
         };
-        self.finish(found.await).await
+        let found = self.finish(found.await).await?;
+        self.tell_end(organization, &found, found.rows > 0).await?;
+        Ok(found)
+    }
+
+    async fn tell_end(&self, organization: OrganizationId, found: &Found, is_mended: bool) -> Result<(), StoreError> {
+        self.store.query(END, &[&organization, &place(found.rows), &is_mended]).await.map(|_| ())
     }
 
     /// Removes the shadow.
@@ -111,6 +119,7 @@ impl Replay {
     async fn catch_up(&self, organization: OrganizationId, tell: &impl Fn(u64, u64)) -> Result<(), StoreError> {
         let size = self.size(organization, SIZE).await?;
         let mut done = self.progress(organization).await?;
+        self.store.query(BEGIN, &[&organization, &place(done.min(size)), &place(size)]).await?;
         loop {
             let next = (done + CHUNK).min(size);
             self.store.command("BEGIN").await?;
@@ -171,7 +180,8 @@ impl Replay {
             }
         }
         Box::pin(projection.write(store)).await?;
-        store.query(REMEMBER, &[&organization, &place(until)]).await.map(|_| ())
+        store.query(REMEMBER, &[&organization, &place(until)]).await?;
+        store.query(TELL, &[&organization, &place(until)]).await.map(|_| ())
     }
 }
 

@@ -37,6 +37,15 @@ const REMOVE: &str = "SET client_min_messages = warning; DROP SCHEMA IF EXISTS r
 pub(super) const PROGRESS: &str = "SELECT seq FROM rollcall_shadow.replayed WHERE organization_id = $1";
 pub(super) const REMEMBER: &str = "
     INSERT INTO rollcall_shadow.replayed (organization_id, seq) VALUES ($1, $2) ON CONFLICT (organization_id) DO UPDATE SET seq = excluded.seq";
+/// What operators are told: that a replay begins, how far it is, how it ended.
+pub(super) const BEGIN: &str = "
+    INSERT INTO rollcall.replays (organization_id, begun_at, told_at, entries, size) VALUES ($1, now(), now(), $2, $3)
+    ON CONFLICT (organization_id) DO UPDATE SET begun_at = now(), told_at = now(), entries = excluded.entries, size = excluded.size,
+        ended_at = NULL, different_rows = NULL, is_mended = NULL";
+pub(super) const TELL: &str =
+    "UPDATE rollcall.replays SET told_at = now(), entries = $2, size = GREATEST(size, $2) WHERE organization_id = $1";
+pub(super) const END: &str = "
+    UPDATE rollcall.replays SET told_at = now(), ended_at = now(), entries = size, different_rows = $2, is_mended = $3 WHERE organization_id = $1";
 /// The organisation's own row may be there without any progress.
 pub(super) const FORGET: &str = "DELETE FROM rollcall_shadow.organizations WHERE id = $1";
 

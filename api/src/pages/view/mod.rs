@@ -7,7 +7,7 @@ mod requests;
 mod scim;
 
 pub(in crate::pages) use audit::{Audit, Chart, Entry, Erase, Past, PastUser, Row, Rows, event_text, kind_text};
-pub(in crate::pages) use operations::{LetterRow, Operations};
+pub(in crate::pages) use operations::{Bar, LetterRow, Operations, Replay, Standing, Waiting};
 pub(in crate::pages) use people::{Choice, Fact, Group, User, UserRow, Users, Workspace, Workspaces};
 pub(in crate::pages) use requests::{CallRow, Calls, NewCalls};
 pub(in crate::pages) use scim::{Address, Check, Confirm, Edit, Generated, Guide, Scim, state};
@@ -98,4 +98,29 @@ pub(in crate::pages) fn minute(time: &Timestamp) -> String {
 pub(in crate::pages) fn second(time: Timestamp) -> String {
     let text = time.to_string();
     format!("{} {}", text.get(..10).unwrap_or_default(), text.get(11..19).unwrap_or_default())
+}
+
+/// A duration for people.
+pub(in crate::pages) fn took(micros: i64) -> String {
+    match micros / 1000 {
+        0..10 => format!("{}.{} ms", micros / 1000, micros % 1000 / 100),
+        millis @ ..10_000 => format!("{millis} ms"),
+        millis @ ..600_000 => format!("{} s", millis / 1000),
+        millis => format!("{} min", millis / 60_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use test_case::test_case;
+
+    #[test_case(340 => "0.3 ms")]
+    #[test_case(9_990 => "9.9 ms")]
+    #[test_case(12_345 => "12 ms")]
+    #[test_case(31_000_000 => "31 s")]
+    #[test_case(3_600_000_000 => "60 min")]
+    fn a_duration(micros: i64) -> String {
+        took(micros)
+    }
 }

@@ -1,0 +1,80 @@
+//! How partitions do: what their workers tell of what they have in hand.
+
+use std::collections::HashMap;
+
+use super::{Database, ReadError};
+
+/// For how long what a worker told counts as how it is now, in seconds.
+const FRESH: f64 = 5.0;
+
+const TOLD: &str = "
+    SELECT partition, extract(epoch FROM now() - oldest_at)::float8 AS oldest, extract(epoch FROM now() - told_at)::float8 AS told FROM partitions";
+
+/// What a partition's worker told last.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Told {
+    /// How long the oldest request waits that it has in hand, in seconds; `None` while it has none.
+    oldest: Option<f64>,
+    /// How long ago it told so, in seconds.
+    ago: f64,
+}
+
+/// How long the oldest request of a partition waits, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Oldest {
+    /// There is none.
+    None,
+    /// So long.
+    For(f64),
+    /// No longer than that: the worker had nothing older in hand when it was heard of last.
+    AtMost(f64),
+    /// No worker ever told of the partition.
+    Unknown,
+}
+
+impl Told {
+    /// How long the oldest request waits where the queue holds so many.
+    pub(crate) fn oldest(told: Option<&Self>, waiting: u32) -> Oldest {
+        match told {
+            Some(Self { oldest: Some(oldest), ago }) if *ago < FRESH => Oldest::For(*oldest),
+            _ if waiting == 0 => Oldest::None,
+            // What a worker had in hand went back to the queue with its end, and is the oldest there.
+            Some(Self { oldest, ago }) => Oldest::AtMost(oldest.unwrap_or(*ago)),
+            None => Oldest::Unknown,
+        }
+    }
+}
+
+/// What was told of each partition.
+pub(crate) async fn partitions(database: &Database) -> Result<HashMap<u16, Told>, ReadError> {
+    let mut partitions = HashMap::new();
+    for row in database.query(TOLD, &[]).await? {
+        let partition: i32 = row.try_get("partition")?;
+        let told = Told { oldest: row.try_get("oldest")?, ago: row.try_get("told")? };
+        partitions.extend(u16::try_from(partition).map(|partition| (partition, told)));
+    }
+    Ok(partitions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use test_case::test_case;
+
+    #[test_case(None, 0.5, 0 => Oldest::None; "idle")]
+    #[test_case(None, 0.5, 3 => Oldest::AtMost(0.5); "they have come since the worker told")]
+    #[test_case(Some(7.0), 0.5, 0 => Oldest::For(7.0); "all of them are in hand")]
+    #[test_case(Some(7.0), 0.5, 3 => Oldest::For(7.0); "there are more")]
+    #[test_case(Some(90.0), 80.0, 3 => Oldest::AtMost(90.0); "the worker is gone, and what it had in hand went back")]
+    #[test_case(None, 80.0, 3 => Oldest::AtMost(80.0); "the worker is gone, and had nothing in hand")]
+    #[test_case(Some(90.0), 80.0, 0 => Oldest::None; "the worker finished before it went")]
+    fn how_long_the_oldest_request_waits(oldest: Option<f64>, ago: f64, waiting: u32) -> Oldest {
+        Told::oldest(Some(&Told { oldest, ago }), waiting)
+    }
+
+    #[test]
+    fn a_partition_that_nobody_has_told_of() {
+        assert_eq!(Told::oldest(None, 0), Oldest::None);
+        assert_eq!(Told::oldest(None, 1), Oldest::Unknown);
+    }
+}
