@@ -19,6 +19,7 @@ mod openapi;
 mod pages;
 mod publish;
 mod read;
+mod redact;
 mod scim;
 mod server;
 mod settings;

@@ -119,6 +119,12 @@ pub struct ObservedCall {
     pub address: Option<IpAddr>,
     /// What the caller calls itself.
     pub user_agent: Option<String>,
+    /// What it held, without secrets and shortened, where its organisation has that recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_body: Option<String>,
+    /// What its answer held, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_body: Option<String>,
 }
 
 #[cfg(test)]

@@ -28,19 +28,29 @@ const SWEEP: Duration = Duration::from_mins(10);
 /// A message that comes again changes nothing.
 const INSERT: &str = "
     INSERT INTO requests (
-        organization_id, id, at, micros, method, path, query, meaning, subject, subject_id, status, scim_type, detail, txn, token_id, label, address, user_agent
+        organization_id, id, at, micros, method, path, query, meaning, subject, subject_id, status, scim_type, detail, txn, token_id, label, address, user_agent,
+        request_body, response_body
     )
     SELECT
-        organization_id, id, at, micros, method, path, query, meaning, subject, subject_id, status, scim_type, detail, txn, token_id, label, address, user_agent
+        organization_id, id, at, micros, method, path, query, meaning, subject, subject_id, status, scim_type, detail, txn, token_id, label, address, user_agent,
+        request_body, response_body
     FROM jsonb_to_recordset($1) AS r (
         organization_id uuid, id uuid, at timestamptz, micros bigint, method text, path text, query text, meaning text, subject text, subject_id uuid,
-        status smallint, scim_type text, detail text, txn uuid, token_id uuid, label text, address text, user_agent text
+        status smallint, scim_type text, detail text, txn uuid, token_id uuid, label text, address text, user_agent text,
+        request_body text, response_body text
     )
     ON CONFLICT DO NOTHING";
 
 /// So many at a time, so that nobody waits for it.
 const DELETE: &str =
     "DELETE FROM requests WHERE ctid = ANY (ARRAY (SELECT ctid FROM requests WHERE at < now() - make_interval(days => $1) LIMIT 10000))";
+
+/// Bodies go before the rest does.
+const CLEAR: &str = "
+    UPDATE requests SET request_body = NULL, response_body = NULL
+    WHERE ctid = ANY (ARRAY (
+        SELECT ctid FROM requests WHERE (request_body IS NOT NULL OR response_body IS NOT NULL) AND at < now() - make_interval(days => $1) LIMIT 10000
+    ))";
 
 /// Keeps and lets go until `stop`.
 pub(crate) async fn keep_observed(settings: Arc<Settings>, stop: CancellationToken) {
@@ -56,7 +66,7 @@ async fn run(settings: &Settings, stop: &CancellationToken) -> Result<(), RunErr
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
-            _ = sweep.tick() => let_go(&client, settings.observed_days).await?,
+            _ = sweep.tick() => let_go(&client, settings).await?,
             delivery = consumer.next() => take_in(&client, delivery.ok_or(RunError::ConsumerClosed)??).await?,
         }
     }
@@ -85,7 +95,9 @@ async fn take_in(client: &Client, delivery: Delivery) -> Result<(), RunError> {
     Ok(())
 }
 
-async fn let_go(client: &Client, days: u16) -> Result<(), RunError> {
-    while client.execute(DELETE, &[&i32::from(days)]).await.map_err(StoreError::from)? > 0 {}
+async fn let_go(client: &Client, settings: &Settings) -> Result<(), RunError> {
+    for (sql, days) in [(DELETE, settings.observed_days), (CLEAR, settings.observed_body_days)] {
+        while client.execute(sql, &[&i32::from(days)]).await.map_err(StoreError::from)? > 0 {}
+    }
     Ok(())
 }

@@ -33,6 +33,7 @@ pub(crate) struct Settings {
     pub(crate) push_dead_seconds: u64,
     pub(crate) expiring_seconds: u64,
     pub(crate) observed_days: u16,
+    pub(crate) observed_body_days: u16,
     pub(crate) log_format: LogFormat,
     pub(crate) migrate: Migrate,
 }
@@ -57,6 +58,7 @@ impl Settings {
         in_range("push_dead_seconds", settings.push_dead_seconds, 1, 31_536_000)?;
         in_range("expiring_seconds", settings.expiring_seconds, 1, 86_400)?;
         in_range("observed_days", settings.observed_days, 1, 3650)?;
+        in_range("observed_body_days", settings.observed_body_days, 1, 3650)?;
         in_range("partitions", settings.partitions, 1, 1024)?;
         in_range("batch_size", settings.batch_size, 1, 2000)?;
         in_range("hold_seconds", settings.hold_seconds, 1, 1200)?;

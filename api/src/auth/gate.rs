@@ -62,14 +62,15 @@ impl Door {
                 return Err(refusal(reason));
             }
         };
-        let token = self.tokens.find(&digest).await?;
+        let (token, now) = (self.tokens.find(&digest).await?, Timestamp::now());
         if let Some(token) = &token {
             let (organization_id, token_id, label) = (token.organization_id, token.id, token.label.clone());
-            request.extensions_mut().insert(Attributed { organization_id, token_id, label, address });
+            let is_recorded = token.bodies_until.is_some_and(|until| now < until);
+            request.extensions_mut().insert(Attributed { organization_id, token_id, label, address, is_recorded });
         }
         let verdict = match &token {
             None => Err(Denial::UnknownToken),
-            Some(token) => check(token, address, &Stated::read(headers), Timestamp::now()),
+            Some(token) => check(token, address, &Stated::read(headers), now),
         };
         match (token, verdict) {
             (Some(token), Ok(())) => {
@@ -140,6 +141,7 @@ mod tests {
             calls_per_second: None,
             expires_at: None,
             revoked_at: None,
+            bodies_until: None,
         }
     }
 

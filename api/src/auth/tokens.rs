@@ -22,8 +22,9 @@ use crate::error::ApiError;
 use crate::read::{Database, ReadError};
 
 const FIND: &str = "
-    SELECT organization_id, id, digest, label, default_workspace_id, service_origin, origin_required, allow_list, dialect, expires_at, revoked_at, calls_per_second
-    FROM scim_tokens WHERE digest = $1";
+    SELECT t.organization_id, t.id, t.digest, t.label, t.default_workspace_id, t.service_origin, t.origin_required, t.allow_list, t.dialect, t.expires_at,
+        t.revoked_at, t.calls_per_second, o.bodies_until
+    FROM scim_tokens t LEFT JOIN organizations o ON o.id = t.organization_id WHERE t.digest = $1";
 
 /// The channel on which the worker tells of changed settings.
 const LISTEN: &str = "LISTEN rollcall_settings";
@@ -49,6 +50,8 @@ pub(crate) struct KnownToken {
     pub(super) calls_per_second: Option<NonZeroU32>,
     pub(super) expires_at: Option<Timestamp>,
     pub(super) revoked_at: Option<Timestamp>,
+    /// Until when its organisation has bodies recorded.
+    pub(super) bodies_until: Option<Timestamp>,
 }
 
 /// The tokens.
@@ -133,6 +136,7 @@ fn known(row: &Row) -> Result<KnownToken, ReadError> {
         calls_per_second: calls_per_second(row)?,
         expires_at: row.try_get("expires_at")?,
         revoked_at: row.try_get("revoked_at")?,
+        bodies_until: row.try_get("bodies_until")?,
     })
 }
 

@@ -13,9 +13,11 @@ use std::net::IpAddr;
 use std::time::Instant;
 use uuid::Uuid;
 
+use super::body::{RequestBody, kept, look_into};
 use super::{Meant, Observer};
 use crate::error::ApiError;
 use crate::metrics::Metrics;
+use crate::redact::redact_query;
 use crate::scim::BASE_PATH;
 
 /// How much of a path, a query or an error is kept, in characters.
@@ -28,23 +30,43 @@ pub(crate) struct Attributed {
     pub(crate) token_id: TokenId,
     pub(crate) label: String,
     pub(crate) address: Option<IpAddr>,
+    /// Whether the organisation has bodies recorded.
+    pub(crate) is_recorded: bool,
 }
 
 /// Middleware around the door: has the observer note what comes of each call.
-pub(crate) async fn observe(request: ServiceRequest, next: Next<impl MessageBody>) -> Result<ServiceResponse<impl MessageBody>, Error> {
+pub(crate) async fn observe(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let (began, at) = (Instant::now(), Timestamp::now());
     let response = next.call(request).await?;
     if let Some(metrics) = response.request().app_data::<Data<Metrics>>() {
         metrics.count(response.request().method().as_str(), response.status().as_u16(), began.elapsed());
     }
     let by = response.request().extensions_mut().remove::<Attributed>();
-    if let (Some(observer), Some(by)) = (response.request().app_data::<Data<Observer>>(), by) {
-        observer.note(|| call(&response, by, at, began));
+    let (Some(observer), Some(by)) = (response.request().app_data::<Data<Observer>>().cloned(), by) else {
+        return Ok(response.map_into_left_body());
+    };
+    if !by.is_recorded || !observer.has_room_for_bodies() {
+        observer.note(|| call(&response, by, at, began, Bodies::default()));
+        return Ok(response.map_into_left_body());
     }
+    let asked = response.request().extensions_mut().remove::<RequestBody>();
+    let (response, answered) = look_into(response);
+    let bodies = Bodies { request: asked.and_then(|body| kept(&body.0)), response: answered.and_then(|body| kept(&body)) };
+    observer.note(|| call(&response, by, at, began, bodies));
     Ok(response)
 }
 
-fn call<B>(response: &ServiceResponse<B>, by: Attributed, at: Timestamp, began: Instant) -> ObservedCall {
+/// What a call and its answer held, as it is kept.
+#[derive(Default)]
+struct Bodies {
+    request: Option<String>,
+    response: Option<String>,
+}
+
+fn call<B>(response: &ServiceResponse<B>, by: Attributed, at: Timestamp, began: Instant, bodies: Bodies) -> ObservedCall {
     let http = response.request();
     let path = http.path().strip_prefix(BASE_PATH).unwrap_or(http.path());
     let query = http.query_string();
@@ -59,7 +81,7 @@ fn call<B>(response: &ServiceResponse<B>, by: Attributed, at: Timestamp, began: 
         micros: u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX),
         method: http.method().to_string(),
         path: bounded(path),
-        query: (!query.is_empty()).then(|| bounded(&readable(query))),
+        query: (!query.is_empty()).then(|| bounded(&redact_query(readable(query)))),
         meaning: meant.meaning,
         subject: meant.subject.map(|name| bounded(&name)),
         subject_id: meant.subject_id,
@@ -71,6 +93,8 @@ fn call<B>(response: &ServiceResponse<B>, by: Attributed, at: Timestamp, began: 
         label: by.label,
         address: by.address,
         user_agent: http.headers().get(USER_AGENT).and_then(|value| value.to_str().ok()).map(Actor::user_agent),
+        request_body: bodies.request,
+        response_body: bodies.response,
     }
 }
 

@@ -1,9 +1,11 @@
 //! What is observed of calls, for administrators who wonder why provisioning does not work: see ARCHITECTURE.md, "Requests".
 
+mod body;
 mod meaning;
 mod middleware;
 mod observer;
 
+pub(crate) use body::RequestBody;
 pub(crate) use meaning::Meant;
 pub(crate) use middleware::{Attributed, observe};
 pub(crate) use observer::Observer;

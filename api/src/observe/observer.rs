@@ -1,13 +1,16 @@
 //! Gathers what is observed and sends it off at intervals. It can neither slow nor fail a call: what comes too thick or cannot be sent is left out.
 
 use rollcall_events::observed::ObservedCall;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::desk::Desk;
 
 /// How often what was gathered is sent.
 const INTERVAL: Duration = Duration::from_secs(1);
+
+/// How many bytes of bodies are kept of an interval; a message is small, however large the bodies are.
+const MOST_BODY_BYTES: usize = 64 * 1024;
 
 /// The observer.
 pub(crate) struct Observer {
@@ -20,6 +23,7 @@ pub(crate) struct Observer {
 struct Gathered {
     calls: Vec<ObservedCall>,
     left_out: u64,
+    body_bytes: usize,
 }
 
 impl Observer {
@@ -30,13 +34,25 @@ impl Observer {
 
     /// Notes a call, which is only written down where there is room for it.
     pub(super) fn note(&self, call: impl FnOnce() -> ObservedCall) {
-        // Nothing that holds the lock can leave it half-changed.
-        let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gathered = self.gathered();
         if gathered.calls.len() < self.most {
-            gathered.calls.push(call());
+            let call = call();
+            gathered.body_bytes += [&call.request_body, &call.response_body].into_iter().flatten().map(String::len).sum::<usize>();
+            gathered.calls.push(call);
         } else {
             gathered.left_out += 1;
         }
+    }
+
+    /// Whether what another call held would be kept.
+    pub(super) fn has_room_for_bodies(&self) -> bool {
+        let gathered = self.gathered();
+        gathered.body_bytes < MOST_BODY_BYTES && gathered.calls.len() < self.most
+    }
+
+    fn gathered(&self) -> MutexGuard<'_, Gathered> {
+        // Nothing that holds the lock can leave it half-changed.
+        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends what was gathered, for as long as the process lives.
@@ -49,7 +65,7 @@ impl Observer {
 
     /// Sends what was gathered.
     pub(crate) async fn send(&self, desk: &Desk) {
-        let Gathered { calls, left_out } = std::mem::take(&mut *self.gathered.lock().unwrap_or_else(PoisonError::into_inner));
+        let Gathered { calls, left_out, .. } = std::mem::take(&mut *self.gathered());
         if left_out > 0 {
             tracing::info!(left_out, kept = calls.len(), "more calls than observed_per_second: the page Requests does not show them all");
         }
@@ -89,6 +105,8 @@ mod tests {
             label: "HR".to_owned(),
             address: None,
             user_agent: None,
+            request_body: None,
+            response_body: None,
         }
     }
 
@@ -98,5 +116,16 @@ mod tests {
         (0..5).for_each(|_| observer.note(call));
         let gathered = observer.gathered.lock().unwrap();
         assert_eq!((gathered.calls.len(), gathered.left_out), (2, 3));
+    }
+
+    #[test]
+    fn bodies_are_kept_while_there_is_room_for_them() {
+        let observer = Observer::new(100);
+        let with_body = || ObservedCall { response_body: Some("x".repeat(MOST_BODY_BYTES / 2)), ..call() };
+        observer.note(with_body);
+        assert!(observer.has_room_for_bodies());
+        observer.note(with_body);
+        assert!(!observer.has_room_for_bodies());
+        assert!(!Observer::new(0).has_room_for_bodies());
     }
 }

@@ -2,6 +2,7 @@
 
 mod assets;
 mod audit;
+mod call;
 mod error;
 mod form;
 mod frame;
@@ -128,6 +129,8 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .route("/operations/letters/{id}/discard", web::post().to(operations::discard))
         .route("/requests", look().to(requests::list))
         .route("/requests/new", web::get().to(requests::new))
+        .route("/requests/recording", web::post().to(call::record))
+        .route("/requests/{id}", look().to(call::show))
         .route("/audit", look().to(audit::list))
         .route("/audit/live", web::get().to(audit::live))
         .route("/audit/export", web::get().to(audit::export))

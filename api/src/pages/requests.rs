@@ -7,17 +7,18 @@ use rollcall_events::Timestamp;
 use rollcall_events::observed::Meaning;
 use uuid::{Builder, Uuid};
 
+use super::call::HOURS;
 use super::session::{Administrator, Renewed};
 use super::text::Language;
-use super::view::{self, CallRow, Calls, Frame, NewCalls, second, took};
+use super::view::{self, CallRow, Calls, Frame, NewCalls, minute, second, took};
 use super::{PageResult, Pages};
 use crate::audit::parameter;
 use crate::error::ApiError;
-use crate::read::{FoundCall, Wanted, find_calls};
+use crate::read::{FoundCall, Wanted, find_calls, recording};
 use crate::scim::Parameters;
 
 /// The path of this page.
-const PATH: &str = "/requests";
+pub(super) const PATH: &str = "/requests";
 /// How many calls a page shows.
 const COUNT: u32 = 50;
 /// After how long every api has told of a call, in seconds.
@@ -48,8 +49,9 @@ pub(super) async fn list(admin: Administrator, parameters: Parameters, pages: Da
     let next = is_live.then(|| next(found.first().map(|first| first.id), &query));
     let meanings = Meaning::ALL.iter().map(|meaning| (meaning.as_str(), meaning_text(*meaning, t))).collect();
     let [q, meaning, outcome] = asked;
+    let recording = recording(&pages.database, admin.who.organization_id).await?.map(|until| minute(&until));
     let (frame, rows) = (Frame { admin, path: PATH.to_owned() }, found.into_iter().map(|call| row(call, t)).collect());
-    Ok(view::page(StatusCode::OK, &Calls { t, frame, rows, meanings, q, meaning, outcome, problem, older, next }))
+    Ok(view::page(StatusCode::OK, &Calls { t, frame, rows, meanings, q, meaning, outcome, problem, older, next, recording, hours: HOURS }))
 }
 
 /// `GET /requests/new`: those that came since, on top of a table that is there. A page that is left open does not keep its session alive by this.
@@ -90,9 +92,11 @@ fn next(newest: Option<Uuid>, query: &str) -> String {
     format!("{PATH}/new?after={}{query}", newest.unwrap_or_default())
 }
 
-fn row(call: FoundCall, t: Language) -> CallRow {
+/// A call as it is shown.
+pub(super) fn row(call: FoundCall, t: Language) -> CallRow {
     let path = if call.path.is_empty() { "/".to_owned() } else { call.path };
     CallRow {
+        id: call.id,
         time: second(call.at),
         meaning: meaning_text(call.meaning, t),
         asked: format!("{} {path}", call.method),

@@ -37,7 +37,7 @@ pub(crate) use partitions::{Oldest, Told, partitions};
 pub(crate) use places::{
     COUNTED, ListedGroup, ListedWorkspace, WorkspaceMember, group_mapping, list_groups, list_workspaces, workspace_members,
 };
-pub(crate) use requests::{FoundCall, Wanted, find_calls};
+pub(crate) use requests::{FoundCall, Wanted, find_call, find_calls, recording};
 pub(crate) use sessions::{FoundLink, Who, find_link, find_session, session_lasts};
 pub(crate) use table::{GROUPS, Table, USERS};
 pub(crate) use timeline::{KINDS, Moment, log_timeline};

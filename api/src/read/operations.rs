@@ -22,7 +22,7 @@ pub(crate) const LATENCY_BUCKETS: usize = 30;
 
 /// How long the same entries took, by the two minutes in which they were recorded: the newest are in the last of the hour's thirty.
 const LATENCIES: &str = "
-    SELECT 29 - floor(extract(epoch FROM now() - recorded_at) / 120)::integer AS bucket,
+    SELECT 29 - GREATEST(floor(extract(epoch FROM now() - recorded_at) / 120)::integer, 0) AS bucket,
         percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM recorded_at - requested_at)::float8) AS median,
         percentile_cont(0.99) WITHIN GROUP (ORDER BY extract(epoch FROM recorded_at - requested_at)::float8) AS most
     FROM (SELECT recorded_at, requested_at FROM events WHERE organization_id = $1 ORDER BY seq DESC LIMIT 10000) e

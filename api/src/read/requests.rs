@@ -21,6 +21,12 @@ const FIND: &str = "
         AND ($7::text IS NULL OR position(lower($7) IN lower(concat_ws(' ', path, query, subject, subject_id, scim_type, detail, label, address, txn))) > 0)
     ORDER BY id DESC LIMIT $9";
 
+const CALL: &str = "
+    SELECT id, at, micros, method, path, query, meaning, subject, subject_id, status, scim_type, detail, txn, label, address, user_agent, request_body, response_body
+    FROM requests WHERE organization_id = $1 AND id = $2";
+
+const RECORDING: &str = "SELECT bodies_until FROM organizations WHERE id = $1 AND bodies_until > now()";
+
 /// What is looked for.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Wanted {
@@ -50,6 +56,26 @@ pub(crate) struct FoundCall {
     pub(crate) label: String,
     pub(crate) address: Option<String>,
     pub(crate) user_agent: Option<String>,
+}
+
+/// A call with what it and its answer held, as far as that was recorded.
+pub(crate) struct WholeCall {
+    pub(crate) call: FoundCall,
+    pub(crate) request_body: Option<String>,
+    pub(crate) response_body: Option<String>,
+}
+
+/// A call of an organisation's.
+pub(crate) async fn find_call(database: &Database, organization: OrganizationId, id: Uuid) -> Result<Option<WholeCall>, ReadError> {
+    let Some(row) = database.query_opt(CALL, &[&organization, &id]).await? else { return Ok(None) };
+    let (request_body, response_body) = (row.try_get("request_body")?, row.try_get("response_body")?);
+    Ok(Some(WholeCall { call: found(&row)?, request_body, response_body }))
+}
+
+/// Until when an organisation has bodies recorded, where it has.
+pub(crate) async fn recording(database: &Database, organization: OrganizationId) -> Result<Option<Timestamp>, ReadError> {
+    let row = database.query_opt(RECORDING, &[&organization]).await?;
+    Ok(row.map(|row| row.try_get("bodies_until")).transpose()?)
 }
 
 /// The newest calls that are wanted, newest first.

@@ -3,7 +3,7 @@
 use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{Bytes, Data};
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use rollcall_scim::{ScimError, json};
@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::{Bounds, set_up};
 use crate::error::ApiError;
+use crate::observe::{Attributed, RequestBody};
 
 /// A body, as it came and as it reads.
 pub(crate) struct ScimBody {
@@ -29,6 +30,9 @@ impl FromRequest for ScimBody {
             let bounds: Data<Bounds> = set_up(&request, "the bounds")?;
             let receiving = tokio::time::timeout(bounds.receive, receive(payload, bounds.max_body_bytes));
             let bytes = receiving.await.map_err(|_| ScimError::new(408, "the body did not arrive in time"))??;
+            if request.extensions().get::<Attributed>().is_some_and(|by| by.is_recorded) {
+                request.extensions_mut().insert(RequestBody(bytes.clone()));
+            }
             Ok(Self { json: json::parse(&bytes)?, bytes })
         })
     }

@@ -67,6 +67,8 @@ names!(
         GroupMapped = "GroupMapped",
         /// An organisation came to be.
         OrganizationCreated = "OrganizationCreated",
+        /// What calls and their answers hold is recorded for a while, or no longer.
+        RecordingChanged = "RecordingChanged",
         /// A workspace came to be.
         WorkspaceCreated = "WorkspaceCreated",
         /// A SCIM token was issued.

@@ -3,8 +3,8 @@
 mod settings;
 
 pub use settings::{
-    AuditorTokenSettings, BegunSession, DeadLetterChange, Dialect, MAX_CALLS_PER_SECOND, SessionChange, SettingsRequested, StreamChange,
-    TokenSettings,
+    AuditorTokenSettings, BegunSession, DeadLetterChange, Dialect, MAX_CALLS_PER_SECOND, MAX_RECORDING_SECONDS, SessionChange,
+    SettingsRequested, StreamChange, TokenSettings,
 };
 
 use rollcall_scim::patch::Operation;

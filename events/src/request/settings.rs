@@ -36,6 +36,12 @@ pub enum SettingsRequested {
         /// The workspaces, each with its permissions.
         workspaces: BTreeMap<WorkspaceId, BTreeSet<String>>,
     },
+    /// Whether what calls and their answers hold is recorded for a while, for administrators who look for what goes wrong.
+    ChangeRecording {
+        /// Until when; `None` for no longer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
     /// The end of all that the log holds about a deleted user.
     EraseUser {
         /// Who.
@@ -178,6 +184,9 @@ pub enum StreamChange {
     /// It ends.
     Delete,
 }
+
+/// For how long bodies can be recorded at the most, in seconds: a week.
+pub const MAX_RECORDING_SECONDS: u32 = 7 * 24 * 60 * 60;
 
 /// The most calls a second that a token can be held to.
 pub const MAX_CALLS_PER_SECOND: u32 = 1_000_000;

@@ -158,6 +158,9 @@ async fn how_far_a_replay_is_and_what_it_found_is_seen() {
     organization.client().create(user("ada")).await.expect(201);
     let admin = Bare::sign_in(&stack, &organization, "administrator").await;
     assert!(!admin.get("/operations").await.1.contains("id=\"replay\""));
+    // A setting of the organization is a part of what the log adds up to.
+    let csrf = hidden(&admin.get("/requests").await.1, "csrf");
+    assert_eq!(admin.post("/requests/recording", format!("csrf={csrf}&hours=1"), &[]).await.0, 303);
     let replay =
         |arguments: &[&str]| owner_command(&stack.instance, &[&["replay", "--organization", &organization.id], arguments].concat());
     assert!(replay(&["--check"]).status.success());

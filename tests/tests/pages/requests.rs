@@ -1,10 +1,11 @@
 //! What identity providers asked for.
 
-use rollcall_tests::client::user;
+use reqwest::Method;
+use rollcall_tests::client::{user, user_with};
 use rollcall_tests::{Stack, eventually, service};
 use serde_json::json;
 
-use crate::{Bare, accessible, signed_in};
+use crate::{Bare, accessible, hidden, signed_in};
 
 #[tokio::test]
 async fn an_administrator_sees_each_request_what_it_meant_and_how_it_was_answered() {
@@ -32,7 +33,7 @@ async fn an_administrator_sees_each_request_what_it_meant_and_how_it_was_answere
     let shown = browser.text("#calls").await;
     assert!(shown.contains("Look-up") && !shown.contains("Create"), "{shown}");
     browser.goto(&format!("{}/requests?meaning=deactivate", stack.url)).await;
-    browser.press("#calls a").await;
+    browser.press("#calls a[href^='/audit']").await;
     browser.sees("#rows", "User deactivated").await;
     browser.close().await;
 }
@@ -67,4 +68,116 @@ async fn requests_are_for_administrators_of_the_organization_and_end_with_whoeve
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let (_, page, _) = admin.get("/requests").await;
     assert!(!page.to_lowercase().contains("mary-") && !page.contains(&mary) && page.contains("percy"), "{page}");
+}
+
+/// The id that the page gives to the call with such a text.
+async fn call_with(admin: &Bare, text: &str) -> String {
+    eventually("the call", async || {
+        let (_, page, _) = admin.get(&format!("/requests?q={text}")).await;
+        let row = page.split("<tr><td><a href=\"/requests/").nth(1)?;
+        row.split('"').next().map(str::to_owned)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_calls_hold_is_recorded_for_a_while_without_secrets_where_an_administrator_asks_for_it() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let client = organization.client();
+    client.create(user("before")).await.expect(201);
+    let browser = signed_in(&stack, &organization).await;
+    browser.goto(&format!("{}/requests", stack.url)).await;
+    browser.press("#recording button").await;
+    browser.sees("#recording", "recorded until").await;
+    accessible(&browser, "recording").await;
+    // The api hears of it within a second.
+    let admin = Bare::sign_in(&stack, &organization, "owner").await;
+    let mut tries = 0;
+    let recorded = eventually("a body that is recorded", async || {
+        tries += 1;
+        let name = format!("mary{tries}");
+        client.create(user_with(&name, &json!({"password": "hunter2", "title": "<b>Countess</b>"}))).await.expect(201);
+        let (_, page, _) = admin.get(&format!("/requests/{}", call_with(&admin, &name).await)).await;
+        page.contains("body-request").then_some(name)
+    })
+    .await;
+    let path = format!("/requests/{}", call_with(&admin, &recorded).await);
+    let (_, page, _) = admin.get(&path).await;
+    assert!(!page.contains("hunter2") && page.contains("•••") && page.contains("&#60;b&#62;Countess"), "{page}");
+    assert!(page.contains("body-response") && page.contains("&#34;meta&#34;"), "{page}");
+    browser.goto(&format!("{}{path}", stack.url)).await;
+    browser.sees("main", "Countess").await;
+    accessible(&browser, "request").await;
+    let (_, page, _) = admin.get(&format!("/requests/{}", call_with(&admin, "before").await)).await;
+    assert!(page.contains("were not recorded"), "what came before");
+    let raw = client.call(Method::POST, "/Users").body("{\"password\": \"hunter2\"", "application/json").send().await;
+    assert_eq!(raw.status, 400);
+    let (_, page, _) = admin.get(&format!("/requests/{}", call_with(&admin, "invalidSyntax").await)).await;
+    assert!(page.contains("22 bytes that are not JSON") && !page.contains("hunter2"), "{page}");
+
+    // Whoever lists somebody has their name in the answer: it goes with them, and the call stays.
+    let found = client.find(&format!("userName eq \"{recorded}\"")).await.expect(200);
+    let id = found["Resources"][0]["id"].as_str().unwrap().to_owned();
+    client.query("/Users", &[("count", "7")]).await.expect(200);
+    let list = format!("/requests/{}", call_with(&admin, "count=7").await);
+    assert!(admin.get(&list).await.1.contains(&recorded));
+    client.delete(&id).await.expect(204);
+    call_with(&admin, &format!("{id}&meaning=delete")).await;
+    let output = service::command(&stack.instance, &["user", "erase", "--organization", &organization.id, &id]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let (status, page, _) = admin.get(&list).await;
+    assert!(status == 200 && !page.contains(&recorded) && page.contains("were not recorded"), "{page}");
+    assert_eq!(admin.get(&path).await.0, 404);
+
+    browser.goto(&format!("{}/requests", stack.url)).await;
+    browser.press("#recording button").await;
+    browser.sees("#recording", "For how long").await;
+    let log = organization.auditor().query("/events", &[("type", "RecordingChanged"), ("order", "oldest")]).await.expect(200);
+    let entries = log["entries"].as_array().unwrap();
+    assert!(entries.len() == 2 && entries[0]["payload"]["until"].is_string() && entries[1]["payload"]["until"].is_null(), "{log}");
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn what_calls_hold_is_for_administrators_of_the_organization_alone() {
+    let stack = Stack::shared().await;
+    let (organization, other) = (stack.organization(), stack.organization());
+    organization.client().create(user("mary")).await.expect(201);
+    let (admin, auditor) = (Bare::sign_in(&stack, &organization, "owner").await, Bare::sign_in(&stack, &organization, "auditor").await);
+    let path = format!("/requests/{}", call_with(&admin, "mary").await);
+    assert_eq!(Bare::sign_in(&stack, &other, "owner").await.get(&path).await.0, 404);
+    assert_eq!(auditor.get(&path).await.0, 403);
+    let csrf = hidden(&admin.get("/requests").await.1, "csrf");
+    let record =
+        async |who: &Bare, csrf: &str, hours: &str| who.post("/requests/recording", format!("csrf={csrf}&hours={hours}"), &[]).await.0;
+    assert_eq!(record(&auditor, &csrf, "1").await, 403);
+    assert_eq!(record(&admin, "", "1").await, 403);
+    assert_eq!(record(&admin, &csrf, "9999").await, 303);
+    let is_recorded = async || admin.get("/requests").await.1.contains("recorded until");
+    assert!(!is_recorded().await, "not for longer than the page offers");
+    assert_eq!(record(&admin, &csrf, "168").await, 303);
+    assert!(is_recorded().await);
+}
+
+#[tokio::test]
+async fn what_is_too_old_goes_and_what_calls_held_goes_before() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let database = stack.database("postgres").await;
+    let insert = "
+        INSERT INTO rollcall.requests (organization_id, id, at, micros, method, path, meaning, status, token_id, label, request_body)
+        VALUES ($1::text::uuid, gen_random_uuid(), now() - make_interval(days => $2), 1, 'GET', '/Users', 'list', 200, gen_random_uuid(), 'HR', '{}')";
+    for days in [6, 8, 31] {
+        database.execute(insert, &[&organization.id, &days]).await.unwrap();
+    }
+    // A worker looks as it begins.
+    let _worker = service::Service::worker(&stack.instance);
+    let left = "SELECT request_body FROM rollcall.requests WHERE organization_id = $1::text::uuid ORDER BY at";
+    eventually("that what is too old is gone", async || {
+        let rows = database.query(left, &[&organization.id]).await.unwrap();
+        let bodies: Vec<Option<&str>> = rows.iter().map(|row| row.get(0)).collect();
+        (bodies == [None, Some("{}")]).then_some(())
+    })
+    .await;
 }

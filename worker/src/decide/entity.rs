@@ -125,6 +125,9 @@ pub(crate) enum Change {
         name: String,
         created_at: Timestamp,
     },
+    SetRecording {
+        until: Option<Timestamp>,
+    },
     PutWorkspace(Workspace),
     PutToken(Token),
     PutAuditorToken(AuditorToken),

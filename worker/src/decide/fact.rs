@@ -79,6 +79,7 @@ impl Fact {
                 name: self.read("name")?,
                 created_at: self.read("created_at")?,
             },
+            EventType::RecordingChanged => Change::SetRecording { until: self.read("until")? },
             EventType::WorkspaceCreated => Change::PutWorkspace(self.read("workspace")?),
             EventType::TokenIssued => Change::PutToken(self.read("token")?),
             EventType::AuditorTokenIssued => Change::PutAuditorToken(self.read("token")?),

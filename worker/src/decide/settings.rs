@@ -2,7 +2,7 @@
 
 use rollcall_events::OrganizationId;
 use rollcall_events::log::{EventType, SubjectType};
-use rollcall_events::request::{Request, SettingsRequested};
+use rollcall_events::request::{MAX_RECORDING_SECONDS, Request, SettingsRequested};
 use rollcall_scim::ScimError;
 use rollcall_scim::fold::fold as fold_case;
 use serde_json::{Value, json};
@@ -17,20 +17,21 @@ pub(super) type Fact = (EventType, Value);
 
 /// Decides an administrator's change.
 pub(super) fn decide(state: &State, request: &Request, settings: &SettingsRequested) -> Decision {
-    let (subject, operation) = subject(settings);
+    let (subject, operation) = subject(request, settings);
     match attempt(state, request, settings) {
         Ok((event_type, payload)) => Decision { event_type, subject: Some(subject), error: None, payload },
         Err(error) => rejected(error, Some(subject), json!({"operation": operation})),
     }
 }
 
-fn subject(settings: &SettingsRequested) -> ((SubjectType, Uuid), &'static str) {
+fn subject(request: &Request, settings: &SettingsRequested) -> ((SubjectType, Uuid), &'static str) {
     match settings {
         SettingsRequested::CreateOrganization { organization_id, .. } => {
             ((SubjectType::Organization, organization_id.0), "createOrganization")
         }
         SettingsRequested::CreateWorkspace { workspace_id, .. } => ((SubjectType::Workspace, workspace_id.0), "createWorkspace"),
         SettingsRequested::MapGroup { group_id, .. } => ((SubjectType::Group, group_id.0), "mapGroup"),
+        SettingsRequested::ChangeRecording { .. } => ((SubjectType::Organization, request.organization_id.0), "changeRecording"),
         SettingsRequested::EraseUser { user_id } => ((SubjectType::User, user_id.0), "eraseUser"),
         SettingsRequested::IssueToken { token_id, .. } => ((SubjectType::Token, token_id.0), "issueToken"),
         SettingsRequested::IssueAuditorToken { token_id, .. } => ((SubjectType::Token, token_id.0), "issueAuditorToken"),
@@ -75,6 +76,12 @@ fn attempt(state: &State, request: &Request, settings: &SettingsRequested) -> Re
                 return Err(ScimError::invalid_value(format!("workspaces: there is no workspace {unknown} in the organization")));
             }
             Ok((EventType::GroupMapped, json!({"workspaces": workspaces})))
+        }
+        SettingsRequested::ChangeRecording { until } => {
+            if until.is_some_and(|until| until > created_at.after_seconds(MAX_RECORDING_SECONDS)) {
+                return Err(ScimError::invalid_value("until: bodies can be recorded for a week at the most"));
+            }
+            Ok((EventType::RecordingChanged, json!({"until": until})))
         }
         SettingsRequested::EraseUser { user_id } => {
             if state.knows_user(organization, *user_id) {

@@ -129,7 +129,7 @@ impl State {
                 self.members.remove(&(organization, *id));
                 return self.remove_group(organization, *id).map(Before::Group);
             }
-            Change::MapGroup { .. } | Change::SetToken { .. } => {}
+            Change::MapGroup { .. } | Change::SetToken { .. } | Change::SetRecording { .. } => {}
             Change::PutOrganization { id, name, .. } => {
                 self.organizations.insert(*id, name.clone());
             }

@@ -208,3 +208,17 @@ proptest! {
         prop_assert_eq!(shown(&looked_at), shown(&created));
     }
 }
+
+#[test]
+fn bodies_are_recorded_for_a_week_at_the_most() {
+    let mut story = Story::new();
+    let mut switch = |until: Option<&str>| {
+        let until = until.map(|until| until.parse().unwrap());
+        let decision = story.happens(RequestBody::SettingsRequested(SettingsRequested::ChangeRecording { until }));
+        (decision.event_type, decision.error.map(|error| error.detail))
+    };
+    assert_eq!(switch(Some("2026-01-08T00:00:01Z")), (EventType::RecordingChanged, None));
+    assert_eq!(switch(None), (EventType::RecordingChanged, None));
+    let (event_type, detail) = switch(Some("2026-01-08T00:01:00Z"));
+    assert!(event_type == EventType::RequestRejected && detail.is_some_and(|detail| detail.starts_with("until:")));
+}

@@ -122,6 +122,7 @@ impl Touched {
     fn settings(&mut self, organization: OrganizationId, settings: &SettingsRequested) {
         self.settings_of.insert(organization);
         match settings {
+            SettingsRequested::ChangeRecording { .. } => {}
             SettingsRequested::CreateOrganization { organization_id, .. } => {
                 self.settings_of.insert(*organization_id);
             }

@@ -74,6 +74,9 @@ impl Projection {
             Change::DeleteGroup(id) => self.groups.delete(organization, id),
             Change::MapGroup { id, workspaces } => self.groups.map(organization, id, workspaces),
             Change::PutOrganization { id, name, created_at } => self.settings.organizations.push((id, name, created_at)),
+            Change::SetRecording { until } => {
+                self.settings.recording.insert(organization, until);
+            }
             Change::PutWorkspace(workspace) => self.settings.workspaces.push((organization, workspace)),
             Change::PutToken(token) => self.settings.tokens.push((organization, token)),
             Change::PutAuditorToken(token) => self.settings.auditor_tokens.push((organization, token)),
@@ -117,7 +120,12 @@ impl Projection {
         let tokens = tokens.chain(self.settings.changed.keys().map(|key| key.0));
         let for_applications = self.users.organizations().chain(self.groups.organizations()).chain(workspaces.clone());
         let for_applications = for_applications.map(|organization| (APPLICATION_CHANNEL, organization));
-        let for_apis = workspaces.chain(tokens).chain(self.streams.organizations()).map(|organization| (SETTINGS_CHANNEL, organization));
+        let recording = self.settings.recording.keys().copied();
+        let for_apis = workspaces
+            .chain(tokens)
+            .chain(recording)
+            .chain(self.streams.organizations())
+            .map(|organization| (SETTINGS_CHANNEL, organization));
         let told: BTreeSet<_> = for_applications.chain(for_apis).collect();
         let logs = sizes.map(|(organization, size)| format!("NOTIFY {LOG_CHANNEL}, '{organization} {size}'; "));
         let notify = told.into_iter().map(|(channel, organization)| format!("NOTIFY {channel}, '{organization}'; "));

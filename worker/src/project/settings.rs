@@ -12,10 +12,14 @@ use crate::decide::{AuditorToken, Token, Workspace};
 use crate::store::{Store, StoreError};
 
 /// Every statement of this room, to be prepared.
-pub(crate) const STATEMENTS: &[&str] = &[PUT_ORGANIZATIONS, PUT_WORKSPACES, PUT_TOKENS, PUT_AUDITOR_TOKENS, CHANGE_TOKENS, REVOKE_TOKENS];
+pub(crate) const STATEMENTS: &[&str] =
+    &[PUT_ORGANIZATIONS, SET_RECORDING, PUT_WORKSPACES, PUT_TOKENS, PUT_AUDITOR_TOKENS, CHANGE_TOKENS, REVOKE_TOKENS];
 
 const PUT_ORGANIZATIONS: &str = "
     INSERT INTO organizations (id, name, created_at) SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[])";
+
+const SET_RECORDING: &str = "
+    UPDATE organizations o SET bodies_until = k.until FROM unnest($1::uuid[], $2::timestamptz[]) AS k (id, until) WHERE o.id = k.id";
 
 const PUT_WORKSPACES: &str = "
     INSERT INTO workspaces (organization_id, id, name, name_key, created_at)
@@ -64,6 +68,7 @@ const REVOKE_TOKENS: &str = "
 #[derive(Default)]
 pub(super) struct Settings {
     pub(super) organizations: Vec<(OrganizationId, String, Timestamp)>,
+    pub(super) recording: BTreeMap<OrganizationId, Option<Timestamp>>,
     pub(super) workspaces: Vec<(OrganizationId, Workspace)>,
     pub(super) tokens: Vec<(OrganizationId, Token)>,
     pub(super) auditor_tokens: Vec<(OrganizationId, AuditorToken)>,
@@ -76,6 +81,7 @@ impl Settings {
     pub(super) async fn write(&self, store: &Store) -> Result<(), StoreError> {
         try_join!(
             self.put_organizations(store),
+            self.set_recording(store),
             self.put_workspaces(store),
             self.put_tokens(store),
             self.put_auditor_tokens(store),
@@ -90,6 +96,11 @@ impl Settings {
         let names: Vec<_> = self.organizations.iter().map(|row| row.1.as_str()).collect();
         let created: Vec<_> = self.organizations.iter().map(|row| row.2).collect();
         store.query_if(!ids.is_empty(), PUT_ORGANIZATIONS, &[&ids, &names, &created]).await.map(|_| ())
+    }
+
+    async fn set_recording(&self, store: &Store) -> Result<(), StoreError> {
+        let (ids, until): (Vec<_>, Vec<_>) = self.recording.iter().map(|(id, until)| (*id, *until)).unzip();
+        store.query_if(!ids.is_empty(), SET_RECORDING, &[&ids, &until]).await.map(|_| ())
     }
 
     async fn put_workspaces(&self, store: &Store) -> Result<(), StoreError> {

@@ -9,7 +9,7 @@ mod scim;
 pub(in crate::pages) use audit::{Audit, Chart, Entry, Erase, Past, PastUser, Row, Rows, event_text, kind_text};
 pub(in crate::pages) use operations::{Bar, LetterRow, Operations, Replay, Standing, Waiting};
 pub(in crate::pages) use people::{Choice, Fact, Group, User, UserRow, Users, Workspace, Workspaces};
-pub(in crate::pages) use requests::{CallRow, Calls, NewCalls};
+pub(in crate::pages) use requests::{CallPage, CallRow, Calls, NewCalls};
 pub(in crate::pages) use scim::{Address, Check, Confirm, Edit, Generated, Guide, Scim, state};
 
 use actix_web::HttpResponse;

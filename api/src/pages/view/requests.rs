@@ -1,12 +1,14 @@
 //! What was observed of calls.
 
 use askama::Template;
+use uuid::Uuid;
 
 use super::Frame;
 use crate::pages::text::Language;
 
 /// A call that was observed.
 pub(in crate::pages) struct CallRow {
+    pub(in crate::pages) id: Uuid,
     pub(in crate::pages) time: String,
     pub(in crate::pages) meaning: String,
     /// Method and path.
@@ -39,6 +41,21 @@ pub(in crate::pages) struct Calls {
     pub(in crate::pages) older: Option<String>,
     /// Where newer ones are asked for.
     pub(in crate::pages) next: Option<String>,
+    /// Until when bodies are recorded, where they are.
+    pub(in crate::pages) recording: Option<String>,
+    /// For how long they can be.
+    pub(in crate::pages) hours: [u32; 4],
+}
+
+/// One call.
+#[derive(Template)]
+#[template(path = "call.html")]
+pub(in crate::pages) struct CallPage {
+    pub(in crate::pages) t: Language,
+    pub(in crate::pages) frame: Frame,
+    pub(in crate::pages) call: CallRow,
+    /// What it and its answer held, each with the name of its text.
+    pub(in crate::pages) bodies: Vec<(&'static str, String)>,
 }
 
 /// Newer calls alone, for a table that is there.
