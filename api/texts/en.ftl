@@ -321,6 +321,7 @@ oldest-waits-at-most = the oldest waits for { $time } at the most
 oldest-unknown = since when the oldest waits is not known
 replay = Rebuilding from the log
 replay-begun = running since { $at }
+replay-broken-off = broken off; the next one goes on from there
 replay-alike = ended: nothing was different
 replay-differs = ended: { $rows } rows are different
 replay-mended = ended: { $rows } rows were different and are mended

@@ -321,6 +321,7 @@ oldest-waits-at-most = la más antigua espera desde hace { $time } como máximo
 oldest-unknown = no se sabe desde cuándo espera la más antigua
 replay = Reconstrucción desde el registro
 replay-begun = en curso desde { $at }
+replay-broken-off = interrumpida; la próxima sigue desde ahí
 replay-alike = terminada: nada era diferente
 replay-differs = terminada: { $rows } filas son diferentes
 replay-mended = terminada: { $rows } filas eran diferentes y se han corregido

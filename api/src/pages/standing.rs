@@ -10,7 +10,9 @@ use super::session::{Administrator, Renewed};
 use super::text::Language;
 use super::view::{self, Bar, Waiting, minute, second, took};
 use super::{PageResult, Pages};
-use crate::read::{LATENCY_BUCKETS, Latency, Oldest, ReadError, Replayed, Standing, Told, latencies, partitions, replayed, standing};
+use crate::read::{
+    LATENCY_BUCKETS, Latency, Oldest, ReadError, ReplayState, Replayed, Standing, Told, latencies, partitions, replayed, standing,
+};
 
 /// How high and how wide the chart is, in the units of its picture.
 const HEIGHT: f64 = 100.0;
@@ -68,13 +70,15 @@ fn seconds(seconds: f64) -> String {
 }
 
 fn replay(replayed: &Replayed, t: Language) -> view::Replay {
-    let (at, said) = match replayed.ended {
-        None => (replayed.told_at, t.with("replay-begun", "at", second(replayed.begun_at))),
-        Some((at, 0, _)) => (at, t.get("replay-alike")),
-        Some((at, rows, false)) => (at, t.with("replay-differs", "rows", rows)),
-        Some((at, rows, true)) => (at, t.with("replay-mended", "rows", rows)),
+    let (at, said) = match replayed.state {
+        ReplayState::Running => (replayed.told_at, t.with("replay-begun", "at", second(replayed.begun_at))),
+        ReplayState::BrokenOff => (replayed.told_at, t.get("replay-broken-off")),
+        ReplayState::Ended { at, rows: 0, .. } => (at, t.get("replay-alike")),
+        ReplayState::Ended { at, rows, is_mended: false } => (at, t.with("replay-differs", "rows", rows)),
+        ReplayState::Ended { at, rows, is_mended: true } => (at, t.with("replay-mended", "rows", rows)),
     };
-    view::Replay { entries: replayed.entries, size: replayed.size, is_running: replayed.ended.is_none(), at: second(at), said }
+    let is_running = matches!(replayed.state, ReplayState::Running);
+    view::Replay { entries: replayed.entries, size: replayed.size, is_running, at: second(at), said }
 }
 
 /// The bars of the chart: behind, how long nearly all took; before it, how long half of them did.

@@ -28,7 +28,14 @@ const LATENCIES: &str = "
     FROM (SELECT recorded_at, requested_at FROM events WHERE organization_id = $1 ORDER BY seq DESC LIMIT 10000) e
     WHERE recorded_at > now() - interval '1 hour' GROUP BY bucket ORDER BY bucket";
 
-const REPLAY: &str = "SELECT begun_at, told_at, entries, size, ended_at, different_rows, is_mended FROM replays WHERE organization_id = $1";
+/// Whoever replays holds a lock until it ends or breaks off.
+const REPLAY: &str = "
+    SELECT begun_at, told_at, entries, size, ended_at, different_rows, is_mended, EXISTS (
+        SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()
+        WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+            AND (l.classid::bigint << 32 | l.objid::bigint) = hashtext('rollcall_shadow')::bigint
+    ) AS is_running
+    FROM replays WHERE organization_id = $1";
 
 const LETTERS: &str = "
     SELECT id, kept_at, message_id, type, reason, body FROM dead_letters
@@ -72,8 +79,23 @@ pub(crate) struct Replayed {
     /// How many entries were replayed, and of how many.
     pub(crate) entries: u64,
     pub(crate) size: u64,
-    /// Once it has ended: when, how many rows differed, and whether they were made alike.
-    pub(crate) ended: Option<(Timestamp, u64, bool)>,
+    pub(crate) state: ReplayState,
+}
+
+/// What became of a replay.
+pub(crate) enum ReplayState {
+    /// A replay goes on.
+    Running,
+    /// It ended without having compared anything; the next one goes on from where it was.
+    BrokenOff,
+    /// It compared the projections with what the log adds up to.
+    Ended {
+        at: Timestamp,
+        /// How many rows differed.
+        rows: u64,
+        /// Whether they were made alike.
+        is_mended: bool,
+    },
 }
 
 /// A request that could not be applied.
@@ -114,12 +136,17 @@ pub(crate) async fn replayed(database: &Database, organization: OrganizationId) 
     let Some(row) = database.query_opt(REPLAY, &[&organization]).await? else { return Ok(None) };
     let ended: Option<Timestamp> = row.try_get("ended_at")?;
     let (rows, is_mended): (Option<i64>, Option<bool>) = (row.try_get("different_rows")?, row.try_get("is_mended")?);
+    let state = match ended {
+        Some(at) => ReplayState::Ended { at, rows: rows.unwrap_or_default().unsigned_abs(), is_mended: is_mended.unwrap_or_default() },
+        None if row.try_get("is_running")? => ReplayState::Running,
+        None => ReplayState::BrokenOff,
+    };
     Ok(Some(Replayed {
         begun_at: row.try_get("begun_at")?,
         told_at: row.try_get("told_at")?,
         entries: row.try_get::<_, i64>("entries")?.unsigned_abs(),
         size: row.try_get::<_, i64>("size")?.unsigned_abs(),
-        ended: ended.map(|at| (at, rows.unwrap_or_default().unsigned_abs(), is_mended.unwrap_or_default())),
+        state,
     }))
 }
 

@@ -173,6 +173,14 @@ async fn how_far_a_replay_is_and_what_it_found_is_seen() {
     assert!(admin.get("/operations").await.1.contains("ended: 2 rows are different"));
     assert!(replay(&[]).status.success());
     assert!(admin.get("/operations").await.1.contains("ended: 2 rows were different and are mended"));
+    // One that was killed: the lock that tells of it is gone with its connection.
+    let (owner, ended) =
+        (stack.database("postgres").await, "UPDATE rollcall.replays SET ended_at = NULL WHERE organization_id = $1::text::uuid");
+    assert_eq!(owner.execute(ended, &[&organization.id]).await.unwrap(), 1);
+    assert!(admin.get("/operations").await.1.contains("broken off"));
+    owner.execute("SELECT pg_advisory_lock(hashtext('rollcall_shadow'))", &[]).await.unwrap();
+    assert!(admin.get("/operations").await.1.contains("running since"));
+    drop(owner);
     let other = Bare::sign_in(&stack, &stack.organization(), "owner").await;
     assert!(!other.get("/operations").await.1.contains("id=\"replay\""), "of somebody else");
 }
