@@ -122,6 +122,9 @@ async fn a_service_that_is_asked_to_stop_finishes_what_it_accepted() {
     assert_eq!(reqwest::get(format!("{}/healthz", stack.url)).await.unwrap().status(), 200);
     stack.worker.as_mut().unwrap().terminate();
     assert!(stack.worker.as_mut().unwrap().ended().await, "the worker leaves in order");
+    let log = std::fs::read_to_string(stack.instance.dir().join("log/worker.log")).unwrap();
+    assert_eq!(log.matches("the partition is left in order").count(), 8, "{log}");
+    assert!(!log.contains("starts again") && !log.contains("did not end in order") && !log.contains("ERROR"), "{log}");
     let unserved =
         eventually("unreadiness", async || reqwest::get(format!("{}/readyz", stack.url)).await.ok().filter(|ready| ready.status() == 503))
             .await;

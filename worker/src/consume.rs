@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dead::{DeadLetters, forget};
 use crate::hand::Hands;
+use crate::keep::close;
 use crate::reply::Replier;
 use crate::settings::Settings;
 use crate::store::{Store, StoreError};
@@ -103,8 +104,8 @@ async fn run(settings: &Settings, partition: u16, hands: &Hands, stop: &Cancella
         let deliveries = drain(first, &mut session.consumer, settings.batch_size.into())?;
         handle(settings, &name, &mut session, deliveries, stop).await?;
     }
-    session.replier.finish().await;
-    session.connection.close(200, "shutdown".into()).await?;
+    let _channel = session.replier.finish().await;
+    close(&session.connection).await;
     tracing::info!(partition, "the partition is left in order");
     Ok(())
 }

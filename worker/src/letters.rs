@@ -16,7 +16,7 @@ use tokio_postgres::{Client, Row};
 use tokio_util::sync::CancellationToken;
 
 use crate::consume::RunError;
-use crate::keep::keep;
+use crate::keep::{close, keep};
 use crate::settings::Settings;
 use crate::store::{StoreError, connect};
 
@@ -77,7 +77,7 @@ async fn run(settings: &Settings, stop: &CancellationToken) -> Result<(), RunErr
             delivery = consumer.next() => take_in(&mut client, delivery.ok_or(RunError::ConsumerClosed)??).await?,
         }
     }
-    connection.close(200, "shutdown".into()).await?;
+    close(&connection).await;
     Ok(())
 }
 

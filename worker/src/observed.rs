@@ -15,7 +15,7 @@ use tokio_postgres::types::Json;
 use tokio_util::sync::CancellationToken;
 
 use crate::consume::RunError;
-use crate::keep::keep;
+use crate::keep::{close, keep};
 use crate::settings::Settings;
 use crate::store::{StoreError, connect};
 
@@ -70,7 +70,7 @@ async fn run(settings: &Settings, stop: &CancellationToken) -> Result<(), RunErr
             delivery = consumer.next() => take_in(&client, delivery.ok_or(RunError::ConsumerClosed)??).await?,
         }
     }
-    connection.close(200, "shutdown".into()).await?;
+    close(&connection).await;
     Ok(())
 }
 

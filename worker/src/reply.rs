@@ -24,7 +24,7 @@ pub(crate) struct Reply {
 /// Sends replies from a task of its own, so that the next batch need not wait until they are written.
 pub(crate) struct Replier {
     batches: Sender<Vec<Reply>>,
-    sending: JoinHandle<()>,
+    sending: JoinHandle<Channel>,
 }
 
 impl Replier {
@@ -42,21 +42,21 @@ impl Replier {
         self.batches.send(replies).await.map_err(|_| RunError::RepliesEnded)
     }
 
-    /// Returns once everything is sent.
-    pub(crate) async fn finish(self) {
+    /// Returns once everything is sent, with the channel, which is to be there until the connection is closed; `None` where sending broke off.
+    pub(crate) async fn finish(self) -> Option<Channel> {
         drop(self.batches);
-        // A task that broke off has nothing left to send.
-        let _ = self.sending.await;
+        self.sending.await.ok()
     }
 }
 
-async fn send_all(channel: Channel, mut batches: Receiver<Vec<Reply>>) {
+async fn send_all(channel: Channel, mut batches: Receiver<Vec<Reply>>) -> Channel {
     while let Some(replies) = batches.recv().await {
         if let Err(error) = send(&channel, replies).await {
             tracing::warn!(%error, "outcomes could not be sent");
-            return;
+            break;
         }
     }
+    channel
 }
 
 /// Sends the outcomes of a batch, one message to each api instance.
