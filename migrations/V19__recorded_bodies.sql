@@ -10,7 +10,8 @@ CREATE INDEX requests_bodies ON requests (at) WHERE request_body IS NOT NULL OR 
 
 GRANT UPDATE (request_body, response_body) ON requests TO rollcall_worker;
 
--- Whoever is erased is in no body either, neither by their id nor by a name that they had, as JSON writes it.
+-- Whoever is erased is in no body either, neither by their id nor by a name that they had, as JSON writes it. Of one that was shortened (it ends with …) it cannot be
+-- told whom it broke off at: a part of them could be there without either.
 CREATE OR REPLACE FUNCTION erase_user_from_requests(organization uuid, erased uuid) RETURNS void LANGUAGE plpgsql SET search_path = rollcall, pg_temp AS $$
 DECLARE
     names text[];
@@ -25,6 +26,8 @@ BEGIN
     WHERE r.organization_id = organization
         AND (lower(r.subject) = n.name OR position('"' || n.name || '"' IN lower(r.query)) > 0 OR position(n.name IN lower(r.detail)) > 0);
     DELETE FROM requests WHERE organization_id = organization AND subject_id = erased;
+    UPDATE requests SET request_body = NULL, response_body = NULL
+    WHERE organization_id = organization AND (right(request_body, 1) = '…' OR right(response_body, 1) = '…');
     UPDATE requests r SET request_body = NULL, response_body = NULL
     FROM (SELECT erased::text AS text UNION SELECT substr(j.text, 2, length(j.text) - 2) FROM unnest(names) AS n (name), CAST(to_json(n.name) AS text) AS j (text)) t
     WHERE r.organization_id = organization AND (r.request_body IS NOT NULL OR r.response_body IS NOT NULL)

@@ -126,6 +126,7 @@ async fn requests_that_no_worker_takes_are_seen_to_wait_and_for_how_long() {
     client.create(user("ada")).await.expect(201);
     let admin = Bare::sign_in(&stack, &organization, "administrator").await;
     let standing = async || admin.get("/operations/standing").await.1;
+    assert!(!admin.get("/operations/standing").await.2.contains_key("set-cookie"), "an open page does not keep a session alive");
     let page = standing().await;
     assert!(page.contains("a worker serves it") && !page.contains("id=\"oldest\"") && page.contains("id=\"latency\""), "{page}");
 

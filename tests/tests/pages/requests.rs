@@ -124,8 +124,15 @@ async fn what_calls_hold_is_recorded_for_a_while_without_secrets_where_an_admini
     assert!(admin.get(&list).await.1.contains(&recorded));
     client.delete(&id).await.expect(204);
     call_with(&admin, &format!("{id}&meaning=delete")).await;
+    // So does an answer that was shortened: it may break off within somebody.
+    let (database, shortened) =
+        (stack.database("postgres").await, "UPDATE rollcall.requests SET response_body = '[{\"emails\":…' WHERE id = $1::text::uuid");
+    let first = format!("/requests/{}", call_with(&admin, "before").await);
+    assert_eq!(database.execute(shortened, &[&first.trim_start_matches("/requests/")]).await.unwrap(), 1);
+    assert!(admin.get(&first).await.1.contains("body-response"));
     let output = service::command(&stack.instance, &["user", "erase", "--organization", &organization.id, &id]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(admin.get(&first).await.1.contains("were not recorded"));
     let (status, page, _) = admin.get(&list).await;
     assert!(status == 200 && !page.contains(&recorded) && page.contains("were not recorded"), "{page}");
     assert_eq!(admin.get(&path).await.0, 404);
