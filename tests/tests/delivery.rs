@@ -13,6 +13,9 @@ use rollcall_tests::amqp::Sender;
 use rollcall_tests::client::{user, user_with};
 use rollcall_tests::{Organization, Stack, eventually, within};
 use serde_json::{Value, json};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio_postgres::{Client, NoTls};
+use uuid::Uuid;
 
 fn create(organization: &Organization, attributes: &Value) -> Request {
     Request {
@@ -129,13 +132,10 @@ async fn an_event_that_can_never_be_applied_costs_only_itself() {
     assert_eq!(auditor.compare_with_tables(&organization.id).await, 39);
 }
 
-#[tokio::test]
-async fn applications_hear_of_every_change() {
-    let stack = Stack::shared().await;
-    let organization = stack.organization();
-    let (client, mut connection) =
-        tokio_postgres::connect(&stack.instance.database_url("rollcall_app"), tokio_postgres::NoTls).await.unwrap();
-    let (teller, mut hears) = tokio::sync::mpsc::unbounded_channel();
+/// Hears what is told to applications.
+async fn listen(stack: &Stack) -> (Client, UnboundedReceiver<String>) {
+    let (client, mut connection) = tokio_postgres::connect(&stack.instance.database_url("rollcall_app"), NoTls).await.unwrap();
+    let (teller, hears) = unbounded_channel();
     tokio::spawn(async move {
         while let Some(Ok(message)) = std::future::poll_fn(|context| connection.poll_message(context)).await {
             if let tokio_postgres::AsyncMessage::Notification(told) = message {
@@ -144,6 +144,64 @@ async fn applications_hear_of_every_change() {
         }
     });
     client.batch_execute("LISTEN rollcall_v1").await.unwrap();
-    assert_eq!(organization.client().create(user("ada")).await.status, 201);
+    (client, hears)
+}
+
+async fn hear_of(organization: &Organization, hears: &mut UnboundedReceiver<String>) {
     while within("a notification", hears.recv()).await.unwrap() != organization.id {}
+}
+
+#[tokio::test]
+async fn applications_hear_of_every_change() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let (_client, mut hears) = listen(&stack).await;
+    assert_eq!(organization.client().create(user("ada")).await.status, 201);
+    hear_of(&organization, &mut hears).await;
+}
+
+/// A worker that ended after it had committed, and before it had told, leaves the telling to whoever is delivered the event again.
+#[tokio::test]
+async fn applications_hear_of_an_event_that_is_delivered_again() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let (sender, ada) = (Sender::connect(&stack.instance).await, create(&organization, &json!({"userName": "ada"})));
+    let (_client, mut hears) = listen(&stack).await;
+    let first = sender.submit(std::slice::from_ref(&ada)).await;
+    hear_of(&organization, &mut hears).await;
+    assert_eq!(Sender::connect(&stack.instance).await.submit(&[ada]).await, first);
+    hear_of(&organization, &mut hears).await;
+}
+
+/// Nothing is locked while a batch is decided: whoever changes what it was decided on moves the head of the log, and then it is decided again.
+#[tokio::test]
+async fn a_batch_that_is_overtaken_is_decided_anew() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let client = organization.client();
+    let (mut owner, connection) = tokio_postgres::connect(&stack.instance.database_url("postgres"), NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let (observer, connection) = tokio_postgres::connect(&stack.instance.database_url("postgres"), NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let (id, grace) = (organization.id.parse::<Uuid>().unwrap(), client.create(user("grace")).await.id());
+    let meanwhile = owner.transaction().await.unwrap();
+    meanwhile.execute("UPDATE rollcall.log_heads SET size = size WHERE organization_id = $1", &[&id]).await.unwrap();
+    let rename = "UPDATE rollcall.users SET user_name_key = $2, resource = jsonb_set(resource, '{userName}', to_jsonb($2::text))
+        WHERE organization_id = $1 AND user_name_key = $3";
+    assert_eq!(meanwhile.execute(rename, &[&id, &"ada", &"grace"]).await.unwrap(), 1);
+    let call = tokio::spawn({
+        let client = client.clone();
+        async move { client.create(user("ada")).await }
+    });
+    let waits = "SELECT FROM pg_stat_activity WHERE application_name LIKE 'rollcall-worker/%' AND wait_event_type = 'Lock' AND query LIKE '%log_heads%'";
+    eventually("the batch waiting for the head", async || observer.query_opt(waits, &[]).await.unwrap()).await;
+    meanwhile.commit().await.unwrap();
+    call.await.unwrap().expect_error(409, Some("uniqueness"));
+    assert_eq!(owner.execute(rename, &[&id, &"grace", &"ada"]).await.unwrap(), 1);
+    assert_eq!(client.create(user("ada")).await.status, 201);
+    assert_eq!(client.get(&format!("/Users/{grace}")).await.status, 200);
+    let auditor = stack.auditor().await;
+    let log = auditor.verify(&organization.id).await;
+    assert_eq!(log.iter().filter(|entry| entry.header.event_type.as_str() == "RequestRejected").count(), 1);
+    assert_eq!(auditor.compare_with_tables(&organization.id).await, 2);
 }

@@ -1,6 +1,6 @@
-//! Applies a batch of requests: load, decide each in order, record, project, commit. Two round trips, whatever the number of requests.
+//! Applies a batch of requests: load, decide each in order, record, project, commit. Two round trips, whatever the number of requests; where they only create users, or are
+//! only refused, two statements.
 
-use futures_util::try_join;
 use rollcall_events::Timestamp;
 use rollcall_events::outcome::Outcome;
 use rollcall_events::request::{Request, RequestBody};
@@ -12,26 +12,28 @@ use std::sync::Arc;
 
 use crate::decide::{Decision, Fact, decide};
 use crate::load::{Loaded, Recorded, load};
+use crate::news::{News, tell};
 use crate::positions::Positions;
-use crate::project::Projection;
+use crate::project::{Projection, SETTINGS_CHANNEL};
 use crate::record::Appendix;
+use crate::script::Script;
 use crate::store::{Store, StoreError};
 
-/// Applies requests in one transaction; answers their outcomes in the same order.
+/// What became of a batch.
+pub(crate) struct Applied {
+    /// The outcome of each request, in their order.
+    pub(crate) outcomes: Vec<Outcome>,
+    /// What listeners are to be told of it.
+    pub(crate) news: News,
+}
+
+/// Applies requests, all of them or none.
 ///
 /// # Errors
 /// Where Postgres fails or a request cannot be processed at all. Nothing was applied then.
-pub(crate) async fn apply(store: &Store, requests: &[Request]) -> Result<Vec<Outcome>, StoreError> {
-    let applied = attempt(store, requests).await;
-    if applied.is_err() && !store.is_closed() {
-        // The failure that led here is the one to report.
-        let _ = store.command("ROLLBACK").await;
-    }
-    applied
-}
-
-async fn attempt(store: &Store, requests: &[Request]) -> Result<Vec<Outcome>, StoreError> {
+pub(crate) async fn apply(store: &Store, requests: &[Request]) -> Result<Applied, StoreError> {
     let Loaded { heads, recorded, mut state } = Box::pin(load(store, requests)).await?;
+    let mut news = News::default();
     let mut appendix = Appendix::at(heads, Timestamp::now(), requests.len())?;
     let (mut projection, mut positions) = (Projection::default(), Positions::default());
     let mut outcomes: Vec<Outcome> = Vec::with_capacity(requests.len());
@@ -44,6 +46,9 @@ async fn attempt(store: &Store, requests: &[Request]) -> Result<Vec<Outcome>, St
         }
         let key = (request.organization_id, request.id);
         if let Some(recorded) = recorded.get(&key) {
+            // Whoever applied it may not have come to tell of it.
+            news.log(request.organization_id, appendix.size(request.organization_id));
+            news.change(request.organization_id);
             outcomes.push(recorded_outcome(recorded, request));
             continue;
         }
@@ -62,18 +67,22 @@ async fn attempt(store: &Store, requests: &[Request]) -> Result<Vec<Outcome>, St
             projection.take(request.organization_id, seq, change, before.as_ref());
         }
     }
-    if appendix.is_empty() && positions.is_empty() {
-        store.command("ROLLBACK").await?;
-    } else {
-        Box::pin(write(store, &appendix, &projection, &positions)).await?;
-    }
-    Ok(outcomes)
+    appendix.sizes().for_each(|(organization, size)| news.log(organization, size));
+    projection.organizations_with_new_members().for_each(|organization| news.change(organization));
+    Box::pin(write(store, &appendix, &projection, &positions)).await?;
+    Ok(Applied { outcomes, news })
 }
 
-/// Writes the log, then the projections, and commits: the statements are polled, and so run, in this order.
+/// Writes everything and commits it.
 async fn write(store: &Store, appendix: &Appendix, projection: &Projection, positions: &Positions) -> Result<(), StoreError> {
-    let commit = projection.commit(appendix.sizes());
-    try_join!(appendix.write(store), projection.write(store), positions.write(store), store.command(&commit)).map(|_| ())
+    let mut script = Script::default();
+    projection.before_the_log(&mut script);
+    appendix.script(projection, &mut script)?;
+    projection.after_the_log(&mut script)?;
+    positions.script(&mut script);
+    let settings = projection.organizations_with_new_settings();
+    tell(&mut script, settings.iter().map(|organization| (SETTINGS_CHANNEL, organization.to_string())));
+    script.commit(store).await
 }
 
 fn outcome(error: Option<ScimError>, resource: Option<Arc<Attributes>>) -> Outcome {

@@ -2,7 +2,7 @@
 
 use futures_util::{FutureExt, StreamExt};
 use lapin::message::Delivery;
-use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::options::{BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties, Consumer};
 use rollcall_events::{Timestamp, topology};
@@ -17,6 +17,7 @@ use crate::hand::Hands;
 use crate::keep::close;
 use crate::reply::Replier;
 use crate::settings::Settings;
+use crate::settle::Unsettled;
 use crate::store::{Store, StoreError};
 use crate::work::Work;
 
@@ -71,6 +72,7 @@ struct Session {
     consumer: Consumer,
     replier: Replier,
     dead: DeadLetters,
+    unsettled: Unsettled,
 }
 
 /// Opens a session: Postgres first, so that nothing is taken from the queue that could not be applied.
@@ -80,11 +82,12 @@ async fn open(settings: &Settings, partition: u16, name: &str) -> Result<Session
     let connection = Connection::connect(settings.amqp_url.expose_secret(), properties).await?;
     let channel = connection.create_channel().await?;
     topology::declare(&channel, settings.partitions).await?;
-    channel.basic_qos(settings.batch_size, BasicQosOptions::default()).await?;
+    // A batch to work on, while another is not acknowledged yet.
+    channel.basic_qos(settings.batch_size.saturating_mul(2), BasicQosOptions::default()).await?;
     let queue = topology::queue_name(partition);
     let consumer = channel.basic_consume(queue.into(), name.into(), BasicConsumeOptions::default(), FieldTable::default()).await?;
     let (replier, dead) = (Replier::open(&connection).await?, DeadLetters::open(&connection).await?);
-    Ok(Session { store, connection, consumer, replier, dead })
+    Ok(Session { store, connection, consumer, replier, dead, unsettled: Unsettled::new(settings.batch_size.into()) })
 }
 
 /// One run: takes batch after batch until it is told to stop or something fails.
@@ -99,11 +102,19 @@ async fn run(settings: &Settings, partition: u16, hands: &Hands, stop: &Cancella
             biased;
             () = stop.cancelled() => break,
             delivery = session.consumer.next() => delivery.ok_or(RunError::ConsumerClosed)??,
+            () = session.unsettled.wait() => {
+                settle(settings, &name, &mut session, stop).await?;
+                continue;
+            }
         };
         hands.take(partition, sent(&first));
         let deliveries = drain(first, &mut session.consumer, settings.batch_size.into())?;
         handle(settings, &name, &mut session, deliveries, stop).await?;
+        if session.unsettled.is_due() {
+            settle(settings, &name, &mut session, stop).await?;
+        }
     }
+    settle(settings, &name, &mut session, stop).await?;
     let _channel = session.replier.finish().await;
     close(&session.connection).await;
     tracing::info!(partition, "the partition is left in order");
@@ -128,8 +139,8 @@ fn drain(first: Delivery, consumer: &mut Consumer, most: usize) -> Result<Vec<De
     Ok(deliveries)
 }
 
-/// Applies a batch, acknowledges it, has it answered: in this order, so that nothing is answered that could still be lost. What an erasure leaves to be done
-/// is done before it is acknowledged: should it break off, it comes again.
+/// Applies a batch and has it answered: in this order, so that nothing is answered that could still be lost. What an erasure leaves to be done is done before it is
+/// acknowledged: should it break off, it comes again.
 async fn handle(
     settings: &Settings,
     name: &str,
@@ -140,31 +151,59 @@ async fn handle(
     let Some(last) = deliveries.last() else { return Ok(()) };
     let acker = last.acker.clone();
     let mut work = Work::read(deliveries);
-    hold(settings, name, session, &mut work, stop).await?;
+    let mut hold = Hold::begin();
+    while let Err(error) = work.go_on(&session.store, &session.dead).await {
+        hold.mend(error, settings, name, &mut session.store, stop).await?;
+    }
     if !work.erased().is_empty() {
         forget(&session.store, work.erased()).await?;
     }
-    acker.ack(BasicAckOptions { multiple: true }).await?;
-    session.replier.answer(work.into_replies()).await
+    let (messages, has_buried) = (work.len(), work.has_buried());
+    let (replies, news) = work.into_replies_and_news();
+    session.replier.answer(replies).await?;
+    session.unsettled.take(acker, messages, news, has_buried);
+    Ok(())
 }
 
-/// Works through a batch, and goes on after each failure that may pass, for as long as the batch may be held.
-async fn hold(settings: &Settings, name: &str, session: &mut Session, work: &mut Work, stop: &CancellationToken) -> Result<(), RunError> {
-    let started = Instant::now();
-    let mut backoff = Backoff::default();
-    loop {
-        let error = match work.go_on(&session.store, &session.dead).await {
-            Err(RunError::Store(error)) => error,
-            ended => return ended,
-        };
-        if stop.is_cancelled() || started.elapsed() > Duration::from_secs(settings.hold_seconds) {
-            return Err(error.into());
+/// Tells listeners of what is committed, and acknowledges it.
+async fn settle(settings: &Settings, name: &str, session: &mut Session, stop: &CancellationToken) -> Result<(), RunError> {
+    let mut hold = Hold::begin();
+    while let Err(error) = session.unsettled.settle(&session.store).await {
+        hold.mend(error, settings, name, &mut session.store, stop).await?;
+    }
+    Ok(())
+}
+
+/// A batch that is held while Postgres is away.
+struct Hold {
+    since: Instant,
+    backoff: Backoff,
+}
+
+impl Hold {
+    fn begin() -> Self {
+        Self { since: Instant::now(), backoff: Backoff::default() }
+    }
+
+    /// Waits and connects anew, so that what failed can be tried again; gives the failure back where it is none that passes, or where the batch was held for long enough.
+    async fn mend(
+        &mut self,
+        error: RunError,
+        settings: &Settings,
+        name: &str,
+        store: &mut Store,
+        stop: &CancellationToken,
+    ) -> Result<(), RunError> {
+        let is_over = stop.is_cancelled() || self.since.elapsed() > Duration::from_secs(settings.hold_seconds);
+        if is_over || !matches!(error, RunError::Store(_)) {
+            return Err(error);
         }
-        tracing::warn!(%error, requests = work.len(), "the batch is held and tried again");
-        tokio::time::sleep(backoff.next_delay()).await;
+        tracing::warn!(%error, "the batch is held and tried again");
+        tokio::time::sleep(self.backoff.next_delay()).await;
         match Store::connect(&settings.database_url, name).await {
-            Ok(fresh) => session.store = fresh,
+            Ok(fresh) => *store = fresh,
             Err(error) => tracing::warn!(%error, "postgres is away"),
         }
+        Ok(())
     }
 }

@@ -5,7 +5,8 @@ use rollcall_events::stream::Position;
 use rollcall_events::{OrganizationId, StreamId};
 use std::collections::BTreeMap;
 
-use crate::store::{Store, StoreError, array_text, place};
+use crate::script::{Script, columns};
+use crate::store::{array_text, place};
 
 /// Every statement of this room, to be prepared.
 pub(crate) const STATEMENTS: &[&str] = &[MERGE];
@@ -33,16 +34,11 @@ impl Positions {
         self.0.entry((organization, acknowledged.stream_id)).or_default().merge(acknowledged.position.clone());
     }
 
-    /// Whether there is none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Writes them.
-    pub(crate) async fn write(&self, store: &Store) -> Result<(), StoreError> {
+    /// What is to be written.
+    pub(crate) fn script(&self, script: &mut Script<'_>) {
         let (organizations, ids): (Vec<_>, Vec<_>) = self.0.keys().copied().unzip();
         let seqs: Vec<_> = self.0.values().map(|position| place(position.seq)).collect();
         let beyond: Vec<_> = self.0.values().map(|position| array_text(position.beyond.iter().map(u64::to_string))).collect();
-        store.query_if(!ids.is_empty(), MERGE, &[&organizations, &ids, &seqs, &beyond]).await.map(|_| ())
+        script.add_if(!ids.is_empty(), MERGE, columns![organizations, ids, seqs, beyond]);
     }
 }

@@ -10,12 +10,12 @@ use bytes::{BufMut, BytesMut};
 use secrecy::{ExposeSecret, SecretString};
 use std::error::Error;
 use tokio::sync::mpsc::{self, Receiver};
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::types::{IsNull, ToSql, Type, accepts, to_sql_checked};
 use tokio_postgres::{AsyncMessage, Client, NoTls, Row, Statement};
 
 use crate::decide::MalformedFact;
-use crate::{load, positions, project, record, tiles};
+use crate::{load, news, positions, project, record, tiles};
 use rollcall_events::log::{InvalidRange, NotCanonical};
 
 /// How long to try to reach the server before a connection attempt has failed.
@@ -23,11 +23,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Key look-ups are all that the worker reads, and to plan every batch anew would cost more than to run it.
 const SESSION: &str = "SET statement_timeout = '60s'; SET jit = off; SET plan_cache_mode = force_generic_plan;
-    SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off";
+    SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off";
 
 /// How queries over many rows are planned until the end of a transaction.
 const WHOLE_TABLES: &str =
-    "SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on";
+    "SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = on; SET LOCAL enable_bitmapscan = on; SET LOCAL enable_hashjoin = on;
+    SET LOCAL enable_mergejoin = on";
 /// How many notifications may wait for whoever listens.
 const BACKLOG: usize = 1024;
 
@@ -43,7 +44,10 @@ pub(crate) struct Store {
 pub(crate) enum StoreError {
     /// Postgres refused or could not be reached.
     #[error("postgres: {}", describe(.0))]
-    Postgres(#[from] tokio_postgres::Error),
+    Postgres(tokio_postgres::Error),
+    /// Somebody else has appended to a log since its head was read, or has mended what it adds up to.
+    #[error("a log has moved on since it was read")]
+    Overtaken,
     /// A log head does not make sense.
     #[error(transparent)]
     Head(#[from] InvalidRange),
@@ -75,6 +79,13 @@ fn describe(error: &tokio_postgres::Error) -> String {
     }
 }
 
+impl From<tokio_postgres::Error> for StoreError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let is_overtaken = |refusal: &DbError| *refusal.code() == SqlState::NOT_NULL_VIOLATION && refusal.table() == Some("log_heads");
+        if error.as_db_error().is_some_and(is_overtaken) { Self::Overtaken } else { Self::Postgres(error) }
+    }
+}
+
 impl StoreError {
     /// Whether the same batch would fail again however often it is tried, because of something that is in it.
     pub(crate) fn is_lasting(&self) -> bool {
@@ -86,7 +97,7 @@ impl StoreError {
                 None => !error.is_closed() && error.to_string().contains("serializing parameter"),
             },
             Self::NotCanonical(_) | Self::Malformed(_) | Self::Panicked => true,
-            Self::Head(_) | Self::NoRandomness(_) | Self::Unreadable(_) | Self::Busy => false,
+            Self::Overtaken | Self::Head(_) | Self::NoRandomness(_) | Self::Unreadable(_) | Self::Busy => false,
         }
     }
 }
@@ -180,6 +191,7 @@ impl Store {
             .chain(record::STATEMENTS)
             .chain(tiles::STATEMENTS)
             .chain(positions::STATEMENTS)
+            .chain(news::STATEMENTS)
             .chain(project::STATEMENTS.into_iter().flatten())
         {
             statements.insert(*sql, client.prepare(sql).await?);
@@ -192,14 +204,14 @@ impl Store {
         self.client.is_closed()
     }
 
-    /// Begins a batch's transaction.
+    /// Has plans made anew now and then, at the beginning of a batch.
     ///
     /// While a table is empty all its indexes cost the same, and a plan made then may look through one that has only the organisation in
     /// common with the look-up. So plans are made anew whenever the number of batches has doubled: since all events of an organisation
     /// come through one connection, no plan is older than half of what it looks through.
-    pub(crate) async fn begin(&self) -> Result<(), StoreError> {
+    pub(crate) async fn renew_plans(&self) -> Result<(), StoreError> {
         let batches = self.batches.fetch_add(1, Ordering::Relaxed) + 1;
-        self.command(if batches.is_power_of_two() { "DISCARD PLANS; BEGIN" } else { "BEGIN" }).await
+        if batches.is_power_of_two() { self.command("DISCARD PLANS").await } else { Ok(()) }
     }
 
     /// Runs statements without parameters, such as COMMIT.

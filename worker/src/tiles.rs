@@ -1,11 +1,11 @@
 //! Stores what became complete of the logs' trees.
 
-use futures_util::try_join;
 use rollcall_events::OrganizationId;
 use rollcall_events::log::tile::{NewTiles, Tile};
 use tokio_postgres::types::ToSql;
 
-use crate::store::{Store, StoreError, place};
+use crate::script::{Script, columns};
+use crate::store::place;
 
 /// Every statement of this room, to be prepared.
 pub(crate) const STATEMENTS: &[&str] = &[FILL, EXTEND];
@@ -59,9 +59,10 @@ impl TileColumns {
         [&self.more.0, &self.more.1, &self.more.2, &self.more.3]
     }
 
-    /// Stores everything; the leaves are in the log by then.
-    pub(crate) async fn write(&self, store: &Store) -> Result<(), StoreError> {
-        let (full, more) = (self.full(), self.more());
-        try_join!(store.query_if(!self.full.0.is_empty(), FILL, &full), store.query_if(!self.more.0.is_empty(), EXTEND, &more)).map(|_| ())
+    /// What is to be stored; the leaves are in the log by then.
+    pub(crate) fn script(self, script: &mut Script<'_>) {
+        let ((of_full, full, firsts, lasts), (of_more, levels, more, hashes)) = (self.full, self.more);
+        script.add_if(!full.is_empty(), FILL, columns![of_full, full, firsts, lasts]);
+        script.add_if(!more.is_empty(), EXTEND, columns![of_more, levels, more, hashes]);
     }
 }

@@ -9,9 +9,10 @@ use rollcall_events::outcome::Outcome;
 use rollcall_events::request::{Request, RequestBody, SettingsRequested};
 use std::ops::Range;
 
-use crate::batch;
+use crate::batch::{self, Applied};
 use crate::consume::RunError;
 use crate::dead::DeadLetters;
+use crate::news::News;
 use crate::reply::Reply;
 use crate::store::Store;
 
@@ -33,6 +34,10 @@ pub(crate) struct Work {
     replies: Vec<Reply>,
     /// Users whom the requests erased.
     erased: Vec<UserId>,
+    /// What listeners are to be told.
+    news: News,
+    /// Whether something became a dead letter.
+    has_buried: bool,
 }
 
 impl Work {
@@ -54,6 +59,8 @@ impl Work {
             spans: std::iter::once(0..requests.len()).collect(),
             replies: Vec::with_capacity(requests.len()),
             erased: Vec::new(),
+            news: News::default(),
+            has_buried: false,
             requests,
             messages,
             unreadable,
@@ -70,9 +77,14 @@ impl Work {
         &self.erased
     }
 
-    /// What there is to answer once everything is done.
-    pub(crate) fn into_replies(self) -> Vec<Reply> {
-        self.replies
+    /// Whether something became a dead letter.
+    pub(crate) fn has_buried(&self) -> bool {
+        self.has_buried
+    }
+
+    /// What there is to answer and to tell once everything is done.
+    pub(crate) fn into_replies_and_news(self) -> (Vec<Reply>, News) {
+        (self.replies, self.news)
     }
 
     /// Applies what can be applied and dead-letters the rest.
@@ -82,12 +94,17 @@ impl Work {
     pub(crate) async fn go_on(&mut self, store: &Store, dead: &DeadLetters) -> Result<(), RunError> {
         while let Some((message, error)) = self.unreadable.last() {
             dead.bury(&message.properties, &message.data, &error.to_string()).await?;
+            self.has_buried = true;
             self.unreadable.pop();
         }
         while let Some(span) = self.spans.last().cloned() {
-            let done = if span.is_empty() { Ok(Vec::new()) } else { batch::apply(store, &self.requests[span.clone()]).await };
-            let rest = match done {
-                Ok(outcomes) => {
+            if span.is_empty() {
+                self.spans.pop();
+                continue;
+            }
+            let rest = match batch::apply(store, &self.requests[span.clone()]).await {
+                Ok(Applied { outcomes, news }) => {
+                    self.news.extend(news);
                     span.zip(outcomes).for_each(|(index, outcome)| self.reply(index, outcome));
                     Vec::new()
                 }
@@ -95,6 +112,7 @@ impl Work {
                 Err(error) if span.len() == 1 => {
                     let message = &self.messages[span.start];
                     dead.bury(&message.properties, &message.data, &error.to_string()).await?;
+                    self.has_buried = true;
                     self.reply(span.start, Outcome::Failed);
                     Vec::new()
                 }

@@ -1,6 +1,7 @@
-//! Reads what a batch needs to know: the log heads, which it locks, what is recorded already, and the state that its requests touch.
+//! Reads what a batch needs to know: the log heads, what is recorded already, and the state that its requests touch.
 //!
-//! All in one round trip, each query set-based; the queries after the lock see what was committed before it was granted.
+//! All in one round trip, each query set-based, and nothing is locked. The heads are read first or in the same snapshot as the rest: whatever else is read is then at least
+//! as new as they are, and a batch that was decided on something newer, or on something that has changed since, finds that its head has moved when it is written.
 
 mod settings;
 mod touched;
@@ -12,7 +13,7 @@ use rollcall_events::{EventId, GroupId, OrganizationId, UserId};
 use rollcall_scim::ScimError;
 use rollcall_scim::resource::Attributes;
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
@@ -25,27 +26,50 @@ use touched::{Keys3, Touched, columns};
 /// Every statement of this room, to be prepared.
 pub(crate) const STATEMENTS: [&[&str]; 2] = [OWN, settings::STATEMENTS];
 
-const OWN: &[&str] = &[ENSURE_HEADS, LOCK_HEADS, RECORDED, USERS, KNOWN_USERS, DELETED_USERS, GROUPS, MEMBERS, WORKSPACES];
+const OWN: &[&str] = &[ENSURE_HEADS, MET, USERS, KNOWN_USERS, DELETED_USERS, GROUPS, MEMBERS];
 
 const ENSURE_HEADS: &str = "INSERT INTO log_heads (organization_id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING";
 
-const LOCK_HEADS: &str = "
-    SELECT organization_id, size, peaks FROM log_heads WHERE organization_id = ANY ($1::uuid[]) ORDER BY organization_id FOR UPDATE";
+/// Users by id and by name, from the parameters of these numbers on.
+macro_rules! users_by {
+    ($ids:literal, $names:literal) => {
+        concat!(
+            "SELECT 'user' AS kind, u.organization_id, u.id, u.resource, NULL::jsonb AS error, NULL::text AS name, NULL::timestamptz AS created_at,
+                NULL::bigint AS size, NULL::bytea[] AS peaks, NULL::bigint AS version
+            FROM unnest(",
+            $ids,
+            ") AS k (organization_id, id)
+            JOIN users u ON u.organization_id = k.organization_id AND u.id = k.id
+            UNION ALL
+            SELECT 'user', u.organization_id, u.id, u.resource, NULL, NULL, NULL, NULL, NULL, NULL
+            FROM unnest(",
+            $names,
+            ") AS k (organization_id, user_name_key)
+            JOIN users u ON u.organization_id = k.organization_id AND u.user_name_key = k.user_name_key"
+        )
+    };
+}
 
-const RECORDED: &str = "
-    SELECT e.organization_id, e.event_id, e.error, e.payload
-    FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, event_id)
-    JOIN events e ON e.organization_id = k.organization_id AND e.event_id = k.event_id";
+/// What nearly every batch meets, in one snapshot: users, log heads, requests that are recorded already, workspaces. It is one query since each costs a packet on its
+/// way back, and whoever waits for it a wake-up.
+const MET: &str = concat!(
+    users_by!("$1::uuid[], $2::uuid[]", "$3::uuid[], $4::text[]"),
+    "
+    UNION ALL
+    SELECT 'head', h.organization_id, NULL, NULL, NULL, NULL, NULL, h.size, h.peaks, h.xmin::text::bigint
+    FROM log_heads h WHERE h.organization_id = ANY ($5::uuid[])
+    UNION ALL
+    SELECT 'request', e.organization_id, e.event_id, e.payload, e.error, NULL, NULL, NULL, NULL, NULL
+    FROM unnest($6::uuid[], $7::uuid[]) AS k (organization_id, event_id)
+    JOIN events e ON e.organization_id = k.organization_id AND e.event_id = k.event_id
+    UNION ALL
+    SELECT 'workspace', w.organization_id, w.id, NULL, NULL, w.name, w.created_at, NULL, NULL, NULL
+    FROM unnest($8::uuid[], $9::uuid[]) AS k (organization_id, id)
+    JOIN workspaces w ON w.organization_id = k.organization_id AND w.id = k.id"
+);
 
 /// Users by id and by name.
-const USERS: &str = "
-    SELECT u.organization_id, u.id, u.resource
-    FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
-    JOIN users u ON u.organization_id = k.organization_id AND u.id = k.id
-    UNION ALL
-    SELECT u.organization_id, u.id, u.resource
-    FROM unnest($3::uuid[], $4::text[]) AS k (organization_id, user_name_key)
-    JOIN users u ON u.organization_id = k.organization_id AND u.user_name_key = k.user_name_key";
+const USERS: &str = users_by!("$1::uuid[], $2::uuid[]", "$3::uuid[], $4::text[]");
 
 /// Which of some users were deleted.
 const DELETED_USERS: &str = "
@@ -79,11 +103,6 @@ const MEMBERS: &str = "
     FROM unnest($4::uuid[], $5::uuid[]) AS k (organization_id, group_id)
     JOIN group_members m ON m.organization_id = k.organization_id AND m.group_id = k.group_id";
 
-const WORKSPACES: &str = "
-    SELECT w.organization_id, w.id, w.name, w.created_at
-    FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
-    JOIN workspaces w ON w.organization_id = k.organization_id AND w.id = k.id";
-
 /// A request that is in the log already.
 pub(crate) struct Recorded {
     /// Why it was refused, if it was.
@@ -101,17 +120,26 @@ impl Recorded {
     }
 }
 
+/// The head of a log: what there is of it, and by what it is known whether that is still so.
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) log: CompactRange,
+    /// The transaction that wrote it.
+    pub(crate) version: i64,
+}
+
 /// What a batch meets.
+#[derive(Default)]
 pub(crate) struct Loaded {
-    /// The locked log heads.
-    pub(crate) heads: HashMap<OrganizationId, CompactRange>,
+    /// The log heads.
+    pub(crate) heads: BTreeMap<OrganizationId, Head>,
     /// What is recorded already.
     pub(crate) recorded: HashMap<(OrganizationId, EventId), Recorded>,
     /// The state.
     pub(crate) state: State,
 }
 
-/// Begins the transaction and reads what the requests need.
+/// Reads what the requests need.
 ///
 /// # Errors
 /// Where Postgres fails or holds something that cannot be read.
@@ -122,8 +150,7 @@ pub(crate) async fn load(store: &Store, requests: &[Request]) -> Result<Loaded, 
     if loaded.heads.len() == logs {
         return Ok(loaded);
     }
-    // The first request of an organisation: its log begins, and is then locked like any other.
-    store.command("ROLLBACK").await?;
+    // The first request of an organisation: its log begins.
     store.query(ENSURE_HEADS, &[&touched.organizations.iter().copied().collect::<Vec<_>>()]).await?;
     read(store, &touched).await
 }
@@ -139,12 +166,14 @@ async fn read(store: &Store, touched: &Touched) -> Result<Loaded, StoreError> {
         (organizations, pairs.into_iter().unzip())
     };
     let workspaces = columns(&touched.workspaces);
-    let mut state = State::default();
-    let ((), heads, recorded, users, known, deleted, groups, members, workspaces, ()) = try_join!(
-        store.begin(),
-        async { store.query(LOCK_HEADS, &[&organizations]).await },
-        async { store.query(RECORDED, &[&events.0, &events.1]).await },
-        async { store.query_if(!users.0.is_empty(), USERS, &[&users.0, &users.1, &user_names.0, &user_names.1]).await },
+    let mut loaded = Loaded::default();
+    let ((), met, known, deleted, groups, members, ()) = try_join!(
+        store.renew_plans(),
+        async {
+            let keys: [&(dyn ToSql + Sync); 9] =
+                [&users.0, &users.1, &user_names.0, &user_names.1, &organizations, &events.0, &events.1, &workspaces.0, &workspaces.1];
+            store.query(MET, &keys).await
+        },
         async { store.query_if(!known.0.is_empty(), KNOWN_USERS, &[&known.0, &known.1]).await },
         async { store.query_if(!erased.0.is_empty(), DELETED_USERS, &[&erased.0, &erased.1]).await },
         async { store.query_if(!groups.0.is_empty(), GROUPS, &[&groups.0, &groups.1, &group_names.0, &group_names.1]).await },
@@ -152,33 +181,45 @@ async fn read(store: &Store, touched: &Touched) -> Result<Loaded, StoreError> {
             let keys: [&(dyn ToSql + Sync); 5] = [&members_of, &member_groups, &members, &whole_groups.0, &whole_groups.1];
             store.query_if(!(members.is_empty() && whole_groups.0.is_empty()), MEMBERS, &keys).await
         },
-        async { store.query_if(!workspaces.0.is_empty(), WORKSPACES, &[&workspaces.0, &workspaces.1]).await },
-        Box::pin(load_settings(store, touched, &mut state)),
+        Box::pin(load_settings(store, touched, &mut loaded.state)),
     )?;
-    load_users(&mut state, &users)?;
+    for row in &met {
+        loaded.take(row)?;
+    }
+    let state = &mut loaded.state;
     for row in &known {
         state.load_known_user(row.try_get("organization_id")?, row.try_get("id")?);
     }
     for row in &deleted {
         state.load_deleted_user(row.try_get("organization_id")?, row.try_get("id")?);
     }
-    load_groups(&mut state, &groups)?;
+    load_groups(state, &groups)?;
     for row in &members {
         state.load_member(row.try_get("organization_id")?, row.try_get("group_id")?, row.try_get("user_id")?);
     }
-    load_workspaces(&mut state, &workspaces)?;
-    Ok(Loaded {
-        heads: heads.iter().map(head).collect::<Result<_, _>>()?,
-        recorded: recorded.iter().map(recorded_request).collect::<Result<_, _>>()?,
-        state,
-    })
+    Ok(loaded)
 }
 
-fn load_workspaces(state: &mut State, rows: &[Row]) -> Result<(), StoreError> {
-    for row in rows {
-        let workspace = Workspace { id: row.try_get("id")?, name: row.try_get("name")?, created_at: row.try_get("created_at")? };
-        state.apply(row.try_get("organization_id")?, &Change::PutWorkspace(workspace));
+impl Loaded {
+    /// Takes in a row of [`MET`].
+    fn take(&mut self, row: &Row) -> Result<(), StoreError> {
+        match row.try_get("kind")? {
+            "head" => {
+                self.heads.insert(row.try_get("organization_id")?, head(row)?);
+            }
+            "request" => {
+                self.recorded.insert((row.try_get("organization_id")?, row.try_get("id")?), recorded_request(row)?);
+            }
+            "workspace" => load_workspace(&mut self.state, row)?,
+            _ => load_user(&mut self.state, row)?,
+        }
+        Ok(())
     }
+}
+
+fn load_workspace(state: &mut State, row: &Row) -> Result<(), StoreError> {
+    let workspace = Workspace { id: row.try_get("id")?, name: row.try_get("name")?, created_at: row.try_get("created_at")? };
+    state.apply(row.try_get("organization_id")?, &Change::PutWorkspace(workspace));
     Ok(())
 }
 
@@ -195,16 +236,16 @@ pub(crate) async fn subjects(
     let mut state = State::default();
     let (of_users, of_groups, none) = (vec![organization; users.len()], vec![organization; groups.len()], Vec::<String>::new());
     let no_names: Vec<OrganizationId> = Vec::new();
-    load_users(&mut state, &store.query(USERS, &[&of_users, &users, &no_names, &none]).await?)?;
+    for row in &store.query(USERS, &[&of_users, &users, &no_names, &none]).await? {
+        load_user(&mut state, row)?;
+    }
     load_groups(&mut state, &store.query(GROUPS, &[&of_groups, &groups, &no_names, &none]).await?)?;
     Ok(state)
 }
 
-fn load_users(state: &mut State, rows: &[Row]) -> Result<(), StoreError> {
-    for row in rows {
-        let Json(resource) = row.try_get("resource")?;
-        state.apply(row.try_get("organization_id")?, &Change::PutUser(User { id: row.try_get("id")?, resource: Arc::new(resource) }));
-    }
+fn load_user(state: &mut State, row: &Row) -> Result<(), StoreError> {
+    let Json(resource) = row.try_get("resource")?;
+    state.apply(row.try_get("organization_id")?, &Change::PutUser(User { id: row.try_get("id")?, resource: Arc::new(resource) }));
     Ok(())
 }
 
@@ -217,19 +258,18 @@ fn load_groups(state: &mut State, rows: &[Row]) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn head(row: &Row) -> Result<(OrganizationId, CompactRange), StoreError> {
+fn head(row: &Row) -> Result<Head, StoreError> {
     let size: i64 = row.try_get("size")?;
     let peaks: Vec<Vec<u8>> = row.try_get("peaks")?;
-    Ok((row.try_get("organization_id")?, CompactRange::from_parts(size.unsigned_abs(), &peaks)?))
+    Ok(Head { log: CompactRange::from_parts(size.unsigned_abs(), &peaks)?, version: row.try_get("version")? })
 }
 
-fn recorded_request(row: &Row) -> Result<((OrganizationId, EventId), Recorded), StoreError> {
-    let payload: Option<Value> = row.try_get("payload")?;
+fn recorded_request(row: &Row) -> Result<Recorded, StoreError> {
+    let payload: Option<Value> = row.try_get("resource")?;
     let fingerprint = payload.as_ref().map(|payload| payload["fingerprint"].clone());
-    let recorded = Recorded {
+    Ok(Recorded {
         error: row.try_get::<_, Option<Json<_>>>("error")?.map(|Json(error)| error),
         resource: payload.and_then(|mut payload| resource_of(&mut payload)),
         fingerprint,
-    };
-    Ok(((row.try_get("organization_id")?, row.try_get("event_id")?), recorded))
+    })
 }

@@ -4,7 +4,7 @@ use futures_util::try_join;
 use rollcall_events::Timestamp;
 use tokio_postgres::Row;
 
-use super::load_workspaces;
+use super::load_workspace;
 use super::touched::{Touched, columns};
 use crate::decide::{Change, SessionState, State};
 use crate::store::{Store, StoreError};
@@ -58,7 +58,9 @@ pub(super) async fn load_settings(store: &Store, touched: &Touched, state: &mut 
         async { store.query_if(!streams.0.is_empty(), STREAMS, &[&streams.0, &streams.1]).await },
         async { store.query_if(!letters.0.is_empty(), DEAD_LETTERS, &[&letters.0, &letters.1]).await },
     )?;
-    load_workspaces(state, &named)?;
+    for row in &named {
+        load_workspace(state, row)?;
+    }
     for row in &organizations {
         let id = row.try_get("id")?;
         state.apply(id, &Change::PutOrganization { id, name: row.try_get("name")?, created_at: row.try_get("created_at")? });

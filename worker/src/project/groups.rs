@@ -1,16 +1,16 @@
 //! Groups, who is in them, and which workspaces that makes them members of.
 
-use futures_util::try_join;
 use rollcall_events::{GroupId, OrganizationId, UserId, WorkspaceId};
 use rollcall_scim::resource::text;
 use rollcall_scim::schema::GROUP;
 use rollcall_scim::search;
 use std::collections::{BTreeMap, BTreeSet};
-use tokio_postgres::types::{Json, ToSql};
+use tokio_postgres::types::Json;
 
 use super::{Key, delete, place, timestamp};
 use crate::decide::{Group, Mapping};
-use crate::store::{Store, StoreError, array_text};
+use crate::script::{Script, columns};
+use crate::store::{StoreError, array_text};
 
 /// Every statement of this room, to be prepared.
 pub(crate) const STATEMENTS: &[&str] = &[
@@ -118,24 +118,22 @@ impl Groups {
         groups.map(|key| key.0)
     }
 
-    /// Writes everything, in this order.
-    pub(super) async fn write(&self, store: &Store) -> Result<(), StoreError> {
+    /// What is to be written, in this order.
+    pub(super) fn script<'a>(&'a self, script: &mut Script<'a>) -> Result<(), StoreError> {
         let keys = |keys: &BTreeSet<Key<GroupId>>| keys.iter().map(|key| (key.0, key.1.0)).collect::<Vec<_>>();
-        try_join!(
-            delete(store, DELETE_GROUPS, keys(&self.removed)),
-            delete(store, DELETE_MEMBERS_OF_GROUPS, keys(&self.gone)),
-            delete(store, DELETE_MEMBERSHIPS_OF_USERS, self.gone_users.iter().map(|key| (key.0, key.1.0))),
-            delete(store, DELETE_MAPPINGS, self.mappings.keys().map(|key| (key.0, key.1.0))),
-            self.put_groups(store),
-            self.put_members(store, DELETE_MEMBERS, false),
-            self.put_members(store, PUT_MEMBERS, true),
-            self.put_mappings(store),
-            self.count(store),
-        )
-        .map(|_| ())
+        delete(script, DELETE_GROUPS, keys(&self.removed));
+        delete(script, DELETE_MEMBERS_OF_GROUPS, keys(&self.gone));
+        delete(script, DELETE_MEMBERSHIPS_OF_USERS, self.gone_users.iter().map(|key| (key.0, key.1.0)));
+        delete(script, DELETE_MAPPINGS, self.mappings.keys().map(|key| (key.0, key.1.0)));
+        self.put_groups(script)?;
+        self.put_members(script, DELETE_MEMBERS, false);
+        self.put_members(script, PUT_MEMBERS, true);
+        self.put_mappings(script);
+        self.count(script);
+        Ok(())
     }
 
-    async fn put_groups(&self, store: &Store) -> Result<(), StoreError> {
+    fn put_groups<'a>(&'a self, script: &mut Script<'a>) -> Result<(), StoreError> {
         if self.rows.is_empty() {
             return Ok(());
         }
@@ -147,11 +145,11 @@ impl Groups {
         let seqs: Vec<_> = self.rows.values().map(|(_, seq)| place(*seq)).collect();
         let created: Vec<_> = groups().map(|group| timestamp(group.created())).collect::<Result<_, _>>()?;
         let modified: Vec<_> = groups().map(|group| timestamp(group.last_modified())).collect::<Result<_, _>>()?;
-        let parameters: [&(dyn ToSql + Sync); 8] = [&organizations, &ids, &names, &external_ids, &keys, &seqs, &created, &modified];
-        store.query(PUT_GROUPS, &parameters).await.map(|_| ())
+        script.add(PUT_GROUPS, columns![organizations, ids, names, external_ids, keys, seqs, created, modified]);
+        Ok(())
     }
 
-    async fn put_members(&self, store: &Store, sql: &'static str, are_in: bool) -> Result<(), StoreError> {
+    fn put_members<'a>(&'a self, script: &mut Script<'a>, sql: &'static str, are_in: bool) {
         let chosen = self.members.iter().filter(|(_, to)| **to == are_in).map(|(key, _)| *key);
         let (mut organizations, mut groups, mut users) = (Vec::new(), Vec::new(), Vec::new());
         for (organization, group, user) in chosen {
@@ -159,15 +157,15 @@ impl Groups {
             groups.push(group);
             users.push(user);
         }
-        store.query_if(!users.is_empty(), sql, &[&organizations, &groups, &users]).await.map(|_| ())
+        script.add_if(!users.is_empty(), sql, columns![organizations, groups, users]);
     }
 
-    async fn count(&self, store: &Store) -> Result<(), StoreError> {
+    fn count<'a>(&'a self, script: &mut Script<'a>) {
         let (organizations, more): (Vec<_>, Vec<_>) = self.more.iter().map(|(organization, more)| (*organization, *more)).unzip();
-        store.query_if(!organizations.is_empty(), COUNT_GROUPS, &[&organizations, &more]).await.map(|_| ())
+        script.add_if(!organizations.is_empty(), COUNT_GROUPS, columns![organizations, more]);
     }
 
-    async fn put_mappings(&self, store: &Store) -> Result<(), StoreError> {
+    fn put_mappings<'a>(&'a self, script: &mut Script<'a>) {
         let (mut organizations, mut groups) = (Vec::new(), Vec::new());
         let (mut workspaces, mut permissions): (Vec<WorkspaceId>, Vec<String>) = (Vec::new(), Vec::new());
         for ((organization, group), mapping) in &self.mappings {
@@ -178,6 +176,6 @@ impl Groups {
                 permissions.push(array_text(allowed));
             }
         }
-        store.query_if(!groups.is_empty(), PUT_MAPPINGS, &[&organizations, &groups, &workspaces, &permissions]).await.map(|_| ())
+        script.add_if(!groups.is_empty(), PUT_MAPPINGS, columns![organizations, groups, workspaces, permissions]);
     }
 }

@@ -19,18 +19,20 @@ mod settings;
 mod streams;
 mod users;
 
-use futures_util::try_join;
 use rollcall_events::{OrganizationId, Timestamp};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
 use crate::decide::{Before, Change};
-use crate::store::{Store, StoreError, place};
+use crate::script::{Script, columns};
+use crate::store::{StoreError, place};
 use groups::Groups;
 use sessions::Sessions;
 use settings::Settings;
 use streams::Streams;
+use users::UserColumns;
 use users::Users;
+pub(crate) use users::insert_users;
 
 /// Every statement of this room, to be prepared.
 pub(crate) const STATEMENTS: [&[&str]; 5] =
@@ -100,42 +102,50 @@ impl Projection {
         }
     }
 
-    /// Writes everything. The futures are polled in this order, and so the statements run in it: an organisation is there before its users are counted.
-    pub(crate) async fn write(&self, store: &Store) -> Result<(), StoreError> {
-        try_join!(
-            self.settings.write(store),
-            self.users.write(store),
-            self.groups.write(store),
-            self.sessions.write(store),
-            self.streams.write(store)
-        )
-        .map(|_| ())
+    /// What is to be written before the entries of the log are: an organisation is there before its users are counted, and a name is free before it is taken.
+    pub(crate) fn before_the_log<'a>(&'a self, script: &mut Script<'a>) {
+        self.settings.script(script);
+        self.users.removals(script);
     }
 
-    /// Commits, and by that tells listening applications, and the apis that keep tokens in memory, whose organisation has changed, and whoever follows the
-    /// logs how far they have come.
-    pub(crate) fn commit(&self, sizes: impl Iterator<Item = (OrganizationId, u64)>) -> String {
+    /// The users that entries of the log leave, at the places of these entries; `None` where no entry leaves one.
+    pub(crate) fn users_at(&self, entries: impl Iterator<Item = (OrganizationId, u64)>) -> Result<Option<UserColumns<'_>>, StoreError> {
+        self.users.columns_at(entries)
+    }
+
+    /// What is to be written once the entries of the log are.
+    pub(crate) fn after_the_log<'a>(&'a self, script: &mut Script<'a>) -> Result<(), StoreError> {
+        self.users.count(script);
+        self.groups.script(script)?;
+        self.sessions.script(script);
+        self.streams.script(script);
+        Ok(())
+    }
+
+    /// What is to be written where the entries stand in the log already.
+    pub(crate) fn script<'a>(&'a self, script: &mut Script<'a>) -> Result<(), StoreError> {
+        self.before_the_log(script);
+        self.users.script(script)?;
+        self.after_the_log(script)
+    }
+
+    /// Whose settings change: the apis, which keep tokens in memory, and whoever pushes events are told in the transaction itself.
+    pub(crate) fn organizations_with_new_settings(&self) -> BTreeSet<OrganizationId> {
         let workspaces = self.settings.workspaces.iter().map(|row| row.0);
         let tokens = self.settings.tokens.iter().map(|row| row.0).chain(self.settings.revoked.keys().map(|key| key.0));
         let tokens = tokens.chain(self.settings.changed.keys().map(|key| key.0));
-        let for_applications = self.users.organizations().chain(self.groups.organizations()).chain(workspaces.clone());
-        let for_applications = for_applications.map(|organization| (APPLICATION_CHANNEL, organization));
-        let recording = self.settings.recording.keys().copied();
-        let for_apis = workspaces
-            .chain(tokens)
-            .chain(recording)
-            .chain(self.streams.organizations())
-            .map(|organization| (SETTINGS_CHANNEL, organization));
-        let told: BTreeSet<_> = for_applications.chain(for_apis).collect();
-        let logs = sizes.map(|(organization, size)| format!("NOTIFY {LOG_CHANNEL}, '{organization} {size}'; "));
-        let notify = told.into_iter().map(|(channel, organization)| format!("NOTIFY {channel}, '{organization}'; "));
-        logs.chain(notify).chain(["COMMIT".to_owned()]).collect()
+        workspaces.chain(tokens).chain(self.settings.recording.keys().copied()).chain(self.streams.organizations()).collect()
+    }
+
+    /// Whose users, groups or workspaces change, which applications listen for.
+    pub(crate) fn organizations_with_new_members(&self) -> impl Iterator<Item = OrganizationId> {
+        self.users.organizations().chain(self.groups.organizations()).chain(self.settings.workspaces.iter().map(|row| row.0))
     }
 }
 
-async fn delete(store: &Store, sql: &'static str, keys: impl IntoIterator<Item = Key<Uuid>>) -> Result<(), StoreError> {
+fn delete(script: &mut Script<'_>, sql: &'static str, keys: impl IntoIterator<Item = Key<Uuid>>) {
     let (organizations, ids): (Vec<_>, Vec<_>) = keys.into_iter().unzip();
-    store.query_if(!ids.is_empty(), sql, &[&organizations, &ids]).await.map(|_| ())
+    script.add_if(!ids.is_empty(), sql, columns![organizations, ids]);
 }
 
 fn timestamp(text: &str) -> Result<Timestamp, StoreError> {

@@ -1,14 +1,12 @@
 //! Administrators' sessions.
 
-use futures_util::try_join;
 use rollcall_events::token::TokenDigest;
 use rollcall_events::{OrganizationId, SessionId, Timestamp};
 use std::collections::BTreeMap;
-use tokio_postgres::types::ToSql;
 
 use super::Key;
 use crate::decide::{Session, SignInLink};
-use crate::store::{Store, StoreError};
+use crate::script::{Script, columns};
 
 /// Every statement of this room, to be prepared.
 pub(crate) const STATEMENTS: &[&str] = &[PUT_LINKS, PUT_SESSIONS, SIGN_IN, SIGN_OUT];
@@ -42,41 +40,44 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    /// Writes everything, in this order.
-    pub(super) async fn write(&self, store: &Store) -> Result<(), StoreError> {
-        try_join!(self.put_links(store), self.put_sessions(store), self.sign_in(store), self.sign_out(store)).map(|_| ())
+    /// What is to be written, in this order.
+    pub(super) fn script<'a>(&'a self, script: &mut Script<'a>) {
+        self.put_links(script);
+        self.put_sessions(script);
+        self.sign_in(script);
+        self.sign_out(script);
     }
 
-    async fn put_links(&self, store: &Store) -> Result<(), StoreError> {
+    fn put_links<'a>(&'a self, script: &mut Script<'a>) {
         let (organizations, ids): (Vec<_>, Vec<_>) = self.links.iter().map(|(organization, link)| (*organization, link.id)).unzip();
         let names: Vec<_> = self.links.iter().map(|row| row.1.name.as_str()).collect();
         let roles: Vec<_> = self.links.iter().map(|row| row.1.role.as_str()).collect();
         let digests: Vec<_> = self.links.iter().map(|row| row.1.digest.as_bytes()).collect();
         let (expires, created): (Vec<_>, Vec<_>) = self.links.iter().map(|row| (row.1.expires_at, row.1.created_at)).unzip();
-        store.query_if(!ids.is_empty(), PUT_LINKS, &[&organizations, &ids, &names, &roles, &digests, &expires, &created]).await.map(|_| ())
+        script.add_if(!ids.is_empty(), PUT_LINKS, columns![organizations, ids, names, roles, digests, expires, created]);
     }
 
-    async fn put_sessions(&self, store: &Store) -> Result<(), StoreError> {
+    fn put_sessions<'a>(&'a self, script: &mut Script<'a>) {
         let (organizations, ids): (Vec<_>, Vec<_>) = self.begun.iter().map(|(organization, session)| (*organization, session.id)).unzip();
         let begun = || self.begun.iter().map(|row| &row.1.begun);
         let (names, roles): (Vec<_>, Vec<_>) = begun().map(|begun| (begun.name.as_str(), begun.role.as_str())).unzip();
         let (issuers, subjects): (Vec<_>, Vec<_>) = begun().map(|begun| (begun.issuer.as_str(), begun.subject.as_str())).unzip();
         let digests: Vec<_> = begun().map(|begun| begun.digest.as_bytes()).collect();
         let times: Vec<_> = self.begun.iter().map(|row| row.1.at).collect();
-        let parameters: [&(dyn ToSql + Sync); 8] = [&organizations, &ids, &names, &roles, &issuers, &subjects, &digests, &times];
-        store.query_if(!ids.is_empty(), PUT_SESSIONS, &parameters).await.map(|_| ())
+        let parameters = columns![organizations, ids, names, roles, issuers, subjects, digests, times];
+        script.add_if(!self.begun.is_empty(), PUT_SESSIONS, parameters);
     }
 
-    async fn sign_in(&self, store: &Store) -> Result<(), StoreError> {
+    fn sign_in<'a>(&'a self, script: &mut Script<'a>) {
         let (organizations, ids): (Vec<_>, Vec<_>) = self.signed_in.keys().copied().unzip();
         let digests: Vec<_> = self.signed_in.values().map(|row| row.0.as_bytes()).collect();
         let times: Vec<_> = self.signed_in.values().map(|row| row.1).collect();
-        store.query_if(!ids.is_empty(), SIGN_IN, &[&organizations, &ids, &digests, &times]).await.map(|_| ())
+        script.add_if(!ids.is_empty(), SIGN_IN, columns![organizations, ids, digests, times]);
     }
 
-    async fn sign_out(&self, store: &Store) -> Result<(), StoreError> {
+    fn sign_out<'a>(&'a self, script: &mut Script<'a>) {
         let (organizations, ids): (Vec<_>, Vec<_>) = self.signed_out.keys().copied().unzip();
         let times: Vec<_> = self.signed_out.values().copied().collect();
-        store.query_if(!ids.is_empty(), SIGN_OUT, &[&organizations, &ids, &times]).await.map(|_| ())
+        script.add_if(!ids.is_empty(), SIGN_OUT, columns![organizations, ids, times]);
     }
 }

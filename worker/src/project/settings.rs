@@ -1,6 +1,5 @@
 //! Organisations, workspaces and tokens.
 
-use futures_util::try_join;
 use rollcall_events::request::TokenSettings;
 use rollcall_events::{OrganizationId, Timestamp, TokenId};
 use rollcall_scim::fold::fold as fold_case;
@@ -9,7 +8,7 @@ use tokio_postgres::types::Json;
 
 use super::Key;
 use crate::decide::{AuditorToken, Token, Workspace};
-use crate::store::{Store, StoreError};
+use crate::script::{Script, columns};
 
 /// Every statement of this room, to be prepared.
 pub(crate) const STATEMENTS: &[&str] =
@@ -77,68 +76,65 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// Writes everything, in this order.
-    pub(super) async fn write(&self, store: &Store) -> Result<(), StoreError> {
-        try_join!(
-            self.put_organizations(store),
-            self.set_recording(store),
-            self.put_workspaces(store),
-            self.put_tokens(store),
-            self.put_auditor_tokens(store),
-            self.change_tokens(store),
-            self.revoke_tokens(store),
-        )
-        .map(|_| ())
+    /// What is to be written, in this order.
+    pub(super) fn script<'a>(&'a self, script: &mut Script<'a>) {
+        self.put_organizations(script);
+        self.set_recording(script);
+        self.put_workspaces(script);
+        self.put_tokens(script);
+        self.put_auditor_tokens(script);
+        self.change_tokens(script);
+        self.revoke_tokens(script);
     }
 
-    async fn put_organizations(&self, store: &Store) -> Result<(), StoreError> {
+    fn put_organizations<'a>(&'a self, script: &mut Script<'a>) {
         let ids: Vec<_> = self.organizations.iter().map(|row| row.0).collect();
         let names: Vec<_> = self.organizations.iter().map(|row| row.1.as_str()).collect();
         let created: Vec<_> = self.organizations.iter().map(|row| row.2).collect();
-        store.query_if(!ids.is_empty(), PUT_ORGANIZATIONS, &[&ids, &names, &created]).await.map(|_| ())
+        script.add_if(!ids.is_empty(), PUT_ORGANIZATIONS, columns![ids, names, created]);
     }
 
-    async fn set_recording(&self, store: &Store) -> Result<(), StoreError> {
+    fn set_recording<'a>(&'a self, script: &mut Script<'a>) {
         let (ids, until): (Vec<_>, Vec<_>) = self.recording.iter().map(|(id, until)| (*id, *until)).unzip();
-        store.query_if(!ids.is_empty(), SET_RECORDING, &[&ids, &until]).await.map(|_| ())
+        script.add_if(!ids.is_empty(), SET_RECORDING, columns![ids, until]);
     }
 
-    async fn put_workspaces(&self, store: &Store) -> Result<(), StoreError> {
+    fn put_workspaces<'a>(&'a self, script: &mut Script<'a>) {
         let (organizations, ids): (Vec<_>, Vec<_>) =
             self.workspaces.iter().map(|(organization, workspace)| (*organization, workspace.id)).unzip();
         let names: Vec<_> = self.workspaces.iter().map(|row| row.1.name.as_str()).collect();
         let keys: Vec<_> = self.workspaces.iter().map(|row| fold_case(&row.1.name)).collect();
         let created: Vec<_> = self.workspaces.iter().map(|row| row.1.created_at).collect();
-        store.query_if(!ids.is_empty(), PUT_WORKSPACES, &[&organizations, &ids, &names, &keys, &created]).await.map(|_| ())
+        script.add_if(!ids.is_empty(), PUT_WORKSPACES, columns![organizations, ids, names, keys, created]);
     }
 
-    async fn put_tokens(&self, store: &Store) -> Result<(), StoreError> {
+    fn put_tokens<'a>(&'a self, script: &mut Script<'a>) {
         let (organizations, ids): (Vec<_>, Vec<_>) = self.tokens.iter().map(|(organization, token)| (*organization, token.id)).unzip();
         let digests: Vec<_> = self.tokens.iter().map(|row| row.1.digest.as_bytes()).collect();
         let settings: Vec<_> = self.tokens.iter().map(|row| Json(&row.1.settings)).collect();
         let created: Vec<_> = self.tokens.iter().map(|row| row.1.created_at).collect();
         let prefixes: Vec<_> = self.tokens.iter().map(|row| row.1.prefix.as_deref()).collect();
-        store.query_if(!ids.is_empty(), PUT_TOKENS, &[&organizations, &ids, &digests, &settings, &created, &prefixes]).await.map(|_| ())
+        script.add_if(!ids.is_empty(), PUT_TOKENS, columns![organizations, ids, digests, settings, created, prefixes]);
     }
 
-    async fn put_auditor_tokens(&self, store: &Store) -> Result<(), StoreError> {
+    fn put_auditor_tokens<'a>(&'a self, script: &mut Script<'a>) {
         let (organizations, ids): (Vec<_>, Vec<_>) =
             self.auditor_tokens.iter().map(|(organization, token)| (*organization, token.id)).unzip();
         let digests: Vec<_> = self.auditor_tokens.iter().map(|row| row.1.digest.as_bytes()).collect();
         let settings: Vec<_> = self.auditor_tokens.iter().map(|row| Json(&row.1.settings)).collect();
         let created: Vec<_> = self.auditor_tokens.iter().map(|row| row.1.created_at).collect();
-        store.query_if(!ids.is_empty(), PUT_AUDITOR_TOKENS, &[&organizations, &ids, &digests, &settings, &created]).await.map(|_| ())
+        script.add_if(!ids.is_empty(), PUT_AUDITOR_TOKENS, columns![organizations, ids, digests, settings, created]);
     }
 
-    async fn change_tokens(&self, store: &Store) -> Result<(), StoreError> {
+    fn change_tokens<'a>(&'a self, script: &mut Script<'a>) {
         let (organizations, ids): (Vec<_>, Vec<_>) = self.changed.keys().copied().unzip();
         let settings: Vec<_> = self.changed.values().map(Json).collect();
-        store.query_if(!ids.is_empty(), CHANGE_TOKENS, &[&organizations, &ids, &settings]).await.map(|_| ())
+        script.add_if(!ids.is_empty(), CHANGE_TOKENS, columns![organizations, ids, settings]);
     }
 
-    async fn revoke_tokens(&self, store: &Store) -> Result<(), StoreError> {
+    fn revoke_tokens<'a>(&'a self, script: &mut Script<'a>) {
         let (organizations, ids): (Vec<_>, Vec<_>) = self.revoked.keys().copied().unzip();
         let times: Vec<_> = self.revoked.values().copied().collect();
-        store.query_if(!ids.is_empty(), REVOKE_TOKENS, &[&organizations, &ids, &times]).await.map(|_| ())
+        script.add_if(!ids.is_empty(), REVOKE_TOKENS, columns![organizations, ids, times]);
     }
 }

@@ -1,13 +1,13 @@
 //! Event streams.
 
-use futures_util::try_join;
 use rollcall_events::{OrganizationId, StreamId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::types::Json;
 
 use super::{Key, delete};
 use crate::decide::Stream;
-use crate::store::{Store, StoreError, place};
+use crate::script::{Script, columns};
+use crate::store::place;
 
 /// Every statement of this room, to be prepared.
 pub(crate) const STATEMENTS: &[&str] = &[PUT_STREAMS, SWITCH_STREAMS, DELETE_STREAMS];
@@ -58,24 +58,25 @@ impl Streams {
         self.put.keys().chain(self.switched.keys()).chain(&self.deleted).map(|key| key.0)
     }
 
-    /// Writes everything, in this order: one that was made and deleted in a batch is gone after it.
-    pub(super) async fn write(&self, store: &Store) -> Result<(), StoreError> {
-        let deleted = self.deleted.iter().map(|(organization, id)| (*organization, id.0));
-        try_join!(self.put_streams(store), self.switch_streams(store), delete(store, DELETE_STREAMS, deleted)).map(|_| ())
+    /// What is to be written, in this order: one that was made and deleted in a batch is gone after it.
+    pub(super) fn script<'a>(&'a self, script: &mut Script<'a>) {
+        self.put_streams(script);
+        self.switch_streams(script);
+        delete(script, DELETE_STREAMS, self.deleted.iter().map(|(organization, id)| (*organization, id.0)));
     }
 
-    async fn put_streams(&self, store: &Store) -> Result<(), StoreError> {
+    fn put_streams<'a>(&'a self, script: &mut Script<'a>) {
         let (organizations, ids): (Vec<_>, Vec<_>) = self.put.keys().copied().unzip();
         let settings: Vec<_> = self.put.values().map(|row| Json(&row.1.settings)).collect();
         let seqs: Vec<_> = self.put.values().map(|row| place(row.0)).collect();
         let created: Vec<_> = self.put.values().map(|row| row.1.created_at).collect();
-        store.query_if(!ids.is_empty(), PUT_STREAMS, &[&organizations, &ids, &settings, &seqs, &created]).await.map(|_| ())
+        script.add_if(!ids.is_empty(), PUT_STREAMS, columns![organizations, ids, settings, seqs, created]);
     }
 
-    async fn switch_streams(&self, store: &Store) -> Result<(), StoreError> {
+    fn switch_streams<'a>(&'a self, script: &mut Script<'a>) {
         let (organizations, ids): (Vec<_>, Vec<_>) = self.switched.keys().copied().unzip();
         let times: Vec<_> = self.switched.values().map(|row| row.0).collect();
         let reasons: Vec<_> = self.switched.values().map(|row| row.1.as_deref()).collect();
-        store.query_if(!ids.is_empty(), SWITCH_STREAMS, &[&organizations, &ids, &times, &reasons]).await.map(|_| ())
+        script.add_if(!ids.is_empty(), SWITCH_STREAMS, columns![organizations, ids, times, reasons]);
     }
 }

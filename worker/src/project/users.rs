@@ -1,21 +1,21 @@
 //! Users and their direct memberships of workspaces.
 
-use futures_util::try_join;
 use rollcall_events::membership::memberships;
-use rollcall_events::{OrganizationId, UserId, WorkspaceId};
-use rollcall_scim::resource::text;
+use rollcall_events::{OrganizationId, Timestamp, UserId, WorkspaceId};
+use rollcall_scim::resource::{Attributes, text};
 use rollcall_scim::schema::USER;
 use rollcall_scim::search;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
-use tokio_postgres::types::{Json, ToSql};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use tokio_postgres::types::Json;
 
 use super::{Key, delete, place, timestamp};
 use crate::decide::{User, is_active};
-use crate::store::{Store, StoreError, array_text};
+use crate::script::{Parameter, Script, columns};
+use crate::store::{StoreError, array_text};
 
 /// Every statement of this room, to be prepared.
-pub(crate) const STATEMENTS: &[&str] = &[DELETE_USERS, DELETE_MEMBERS, INSERT_USERS, PUT_USERS, COUNT_USERS];
+pub(crate) const STATEMENTS: &[&str] = &[DELETE_USERS, DELETE_MEMBERS, PUT_USERS, COUNT_USERS];
 
 const DELETE_USERS: &str = delete_by!("users", "id");
 const DELETE_MEMBERS: &str = delete_by!("workspace_members", "user_id");
@@ -24,40 +24,51 @@ const DELETE_MEMBERS: &str = delete_by!("workspace_members", "user_id");
 const COUNT_USERS: &str = "
     UPDATE organizations o SET users = o.users + k.more FROM unnest($1::uuid[], $2::bigint[]) AS k (id, more) WHERE o.id = k.id";
 
-/// Writes users and their memberships, and keeps count of the users; memberships that users had before are gone by then. The resource comes from the log, where the
-/// statement before this one has put it: it is sent and parsed once.
+/// Writes users and their memberships, and keeps count of the users; memberships that users had before are gone by then. The rows come from `$users`, each with the
+/// payload that has the resource in it: it is sent and parsed once, for the log.
 macro_rules! insert_users {
-    ($on_conflict:literal) => {
+    ($members:literal, $counts:literal, $users:literal, $on_conflict:literal) => {
         concat!(
-            "WITH joined AS (
+            "joined AS (
                 INSERT INTO workspace_members (organization_id, workspace_id, user_id, permissions, teams)
                 SELECT m.organization_id, m.workspace_id, m.user_id, m.permissions::text[], m.teams
-                FROM unnest($10::uuid[], $11::uuid[], $12::uuid[], $13::text[], $14::jsonb[])
-                    AS m (organization_id, workspace_id, user_id, permissions, teams)
+                FROM unnest(",
+            $members,
+            ") AS m (organization_id, workspace_id, user_id, permissions, teams)
             ), counted AS (
-                UPDATE organizations o SET users = o.users + k.more FROM unnest($15::uuid[], $16::bigint[]) AS k (id, more) WHERE o.id = k.id
+                UPDATE organizations o SET users = o.users + k.more FROM unnest(",
+            $counts,
+            ") AS k (id, more) WHERE o.id = k.id
             )
             INSERT INTO users (organization_id, id, user_name_key, external_id, active, keys, resource, created_at, last_modified_at)
-            SELECT u.organization_id, u.id, u.user_name_key, u.external_id, u.active, u.keys, e.payload -> 'resource',
+            SELECT u.organization_id, u.subject_id, u.user_name_key, u.external_id, u.active, u.keys, u.payload -> 'resource',
                 u.created_at, u.last_modified_at
-            FROM unnest(
-                $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::boolean[], $6::jsonb[], $7::bigint[], $8::timestamptz[], $9::timestamptz[]
-            ) AS u (organization_id, id, user_name_key, external_id, active, keys, seq, created_at, last_modified_at)
-            JOIN events e ON e.organization_id = u.organization_id AND e.seq = u.seq",
+            FROM ",
+            $users,
             $on_conflict
         )
     };
 }
+pub(crate) use insert_users;
 
-/// For users that are new.
-const INSERT_USERS: &str = insert_users!("");
-
-/// For users some of which are there.
-const PUT_USERS: &str = insert_users!(
-    "
-    ON CONFLICT (organization_id, id) DO UPDATE SET
-        user_name_key = excluded.user_name_key, external_id = excluded.external_id, active = excluded.active, keys = excluded.keys,
-        resource = excluded.resource, last_modified_at = excluded.last_modified_at"
+/// For users whose entries stand in the log already.
+const PUT_USERS: &str = concat!(
+    "WITH ",
+    insert_users!(
+        "$10::uuid[], $11::uuid[], $12::uuid[], $13::text[], $14::jsonb[]",
+        "$15::uuid[], $16::bigint[]",
+        "(
+            SELECT k.*, e.payload
+            FROM unnest(
+                $1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::boolean[], $7::jsonb[], $8::timestamptz[], $9::timestamptz[]
+            ) AS k (organization_id, subject_id, seq, user_name_key, external_id, active, keys, created_at, last_modified_at)
+            JOIN events e ON e.organization_id = k.organization_id AND e.seq = k.seq
+        ) AS u",
+        "
+        ON CONFLICT (organization_id, id) DO UPDATE SET
+            user_name_key = excluded.user_name_key, external_id = excluded.external_id, active = excluded.active, keys = excluded.keys,
+            resource = excluded.resource, last_modified_at = excluded.last_modified_at"
+    )
 );
 
 /// What a batch does to users.
@@ -101,55 +112,56 @@ impl Users {
         self.rows.keys().chain(&self.removed).map(|key| key.0)
     }
 
-    /// Writes everything, in this order.
-    pub(super) async fn write(&self, store: &Store) -> Result<(), StoreError> {
-        try_join!(
-            delete(store, DELETE_USERS, self.removed.iter().map(|key| (key.0, key.1.0))),
-            delete(store, DELETE_MEMBERS, self.stale_members.iter().map(|key| (key.0, key.1.0))),
-            self.insert(store),
-        )
-        .map(|_| ())
+    /// What is to be taken out before anything is put in.
+    pub(super) fn removals(&self, script: &mut Script<'_>) {
+        delete(script, DELETE_USERS, self.removed.iter().map(|key| (key.0, key.1.0)));
+        delete(script, DELETE_MEMBERS, self.stale_members.iter().map(|key| (key.0, key.1.0)));
     }
 
-    async fn insert(&self, store: &Store) -> Result<(), StoreError> {
-        let users = || self.rows.values().map(|(user, _)| user);
-        let (organizations, ids): (Vec<_>, Vec<_>) = self.rows.keys().copied().unzip();
-        let names: Vec<_> = users().map(User::name_key).collect();
-        let external_ids: Vec<_> = users().map(|user| text(&user.resource, "externalId")).collect();
-        let active: Vec<_> = users().map(|user| is_active(&user.resource)).collect();
-        let keys: Vec<_> = users().map(|user| Json(search::keys(&USER, &user.resource))).collect();
-        let seqs: Vec<_> = self.rows.values().map(|(_, seq)| place(*seq)).collect();
-        let created: Vec<_> = users().map(|user| timestamp(user.created())).collect::<Result<_, _>>()?;
-        let modified: Vec<_> = users().map(|user| timestamp(user.last_modified())).collect::<Result<_, _>>()?;
-        let members = self.members()?;
-        let (counted, more): (Vec<_>, Vec<_>) = self.more.iter().map(|(organization, more)| (*organization, *more)).unzip();
-        if ids.is_empty() {
-            return store.query_if(!counted.is_empty(), COUNT_USERS, &[&counted, &more]).await.map(|_| ());
+    /// How many users there are, where none is put in: who puts some in counts them in the same statement.
+    pub(super) fn count<'a>(&'a self, script: &mut Script<'a>) {
+        if self.rows.is_empty() {
+            let (organizations, more) = self.counts();
+            script.add_if(!more.is_empty(), COUNT_USERS, columns![organizations, more]);
         }
-        let parameters: [&(dyn ToSql + Sync); 16] = [
-            &organizations,
-            &ids,
-            &names,
-            &external_ids,
-            &active,
-            &keys,
-            &seqs,
-            &created,
-            &modified,
-            &members.organizations,
-            &members.workspaces,
-            &members.users,
-            &members.permissions,
-            &members.teams,
-            &counted,
-            &more,
-        ];
-        let are_new = self.rows.keys().all(|key| self.removed.contains(key) || !self.stale_members.contains(key));
-        let sql = if are_new { INSERT_USERS } else { PUT_USERS };
-        store.query(sql, &parameters).await.map(|_| ())
     }
 
-    /// The memberships of the users that are written.
+    /// What is to be put in where the entries stand in the log already.
+    pub(super) fn script<'a>(&'a self, script: &mut Script<'a>) -> Result<(), StoreError> {
+        let (organizations, ids): (Vec<_>, Vec<_>) = self.rows.keys().copied().unzip();
+        let seqs: Vec<_> = self.rows.values().map(|(_, seq)| place(*seq)).collect();
+        let users = self.columns(self.rows.values().map(|(user, _)| Some(user)))?;
+        script.add_if(!ids.is_empty(), PUT_USERS, columns![organizations, ids, seqs].into_iter().chain(users.into_parameters()).collect());
+        Ok(())
+    }
+
+    /// The users at the entries that leave them; `None` where no entry leaves one.
+    pub(super) fn columns_at(&self, entries: impl Iterator<Item = (OrganizationId, u64)>) -> Result<Option<UserColumns<'_>>, StoreError> {
+        if self.rows.is_empty() {
+            return Ok(None);
+        }
+        let left: HashMap<_, _> = self.rows.iter().map(|((organization, _), (user, seq))| ((*organization, *seq), user)).collect();
+        self.columns(entries.map(|entry| left.get(&entry).copied())).map(Some)
+    }
+
+    fn columns<'a>(&'a self, users: impl Iterator<Item = Option<&'a User>>) -> Result<UserColumns<'a>, StoreError> {
+        let mut columns = UserColumns {
+            are_new: self.rows.keys().all(|key| self.removed.contains(key) || !self.stale_members.contains(key)),
+            members: self.members()?,
+            counts: self.counts(),
+            ..UserColumns::default()
+        };
+        for user in users {
+            columns.push(user)?;
+        }
+        Ok(columns)
+    }
+
+    fn counts(&self) -> Keys<i64> {
+        self.more.iter().map(|(organization, more)| (*organization, *more)).unzip()
+    }
+
+    /// The memberships of the users that are put in.
     fn members(&self) -> Result<MemberColumns, StoreError> {
         let mut columns = MemberColumns::default();
         for ((organization, id), (user, _)) in &self.rows {
@@ -162,6 +174,55 @@ impl Users {
             }
         }
         Ok(columns)
+    }
+}
+
+type Keys<T> = (Vec<OrganizationId>, Vec<T>);
+
+/// The columns of users and their memberships to be put in. Where rows are those of entries of the log, one whose entry leaves no user is NULL.
+#[derive(Default)]
+pub(crate) struct UserColumns<'a> {
+    /// Whether none of them is there already.
+    pub(crate) are_new: bool,
+    names: Vec<Option<String>>,
+    external_ids: Vec<Option<&'a str>>,
+    active: Vec<Option<bool>>,
+    keys: Vec<Option<Json<Attributes>>>,
+    created: Vec<Option<Timestamp>>,
+    modified: Vec<Option<Timestamp>>,
+    members: MemberColumns,
+    counts: Keys<i64>,
+}
+
+impl<'a> UserColumns<'a> {
+    fn push(&mut self, user: Option<&'a User>) -> Result<(), StoreError> {
+        self.names.push(user.map(User::name_key));
+        self.external_ids.push(user.and_then(|user| text(&user.resource, "externalId")));
+        self.active.push(user.map(|user| is_active(&user.resource)));
+        self.keys.push(user.map(|user| Json(search::keys(&USER, &user.resource))));
+        self.created.push(user.map(|user| timestamp(user.created())).transpose()?);
+        self.modified.push(user.map(|user| timestamp(user.last_modified())).transpose()?);
+        Ok(())
+    }
+
+    /// The columns in the order in which the statements take them: those of users, of their memberships, of the counts.
+    pub(crate) fn into_parameters(self) -> Vec<Parameter<'a>> {
+        let MemberColumns { organizations, workspaces, users, permissions, teams } = self.members;
+        columns![
+            self.names,
+            self.external_ids,
+            self.active,
+            self.keys,
+            self.created,
+            self.modified,
+            organizations,
+            workspaces,
+            users,
+            permissions,
+            teams,
+            self.counts.0,
+            self.counts.1,
+        ]
     }
 }
 

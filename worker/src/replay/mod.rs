@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::decide::Fact;
 use crate::load::subjects;
 use crate::project::Projection;
+use crate::script::Script;
 use crate::store::{Store, StoreError, place};
 use shadow::{BEGIN, END, FORGET, PROGRESS, REMEMBER, TELL};
 
@@ -40,7 +41,8 @@ const ENTRIES: &str = "
     WHERE organization_id = $1 AND seq > $2 AND seq <= $3 ORDER BY seq";
 
 const SIZE: &str = "SELECT size FROM rollcall.log_heads WHERE organization_id = $1";
-const LOCK: &str = "SELECT size FROM rollcall.log_heads WHERE organization_id = $1 FOR UPDATE";
+/// Written as it was: the head is locked, and a batch that was decided before finds that it has moved.
+const LOCK: &str = "UPDATE rollcall.log_heads SET size = size WHERE organization_id = $1 RETURNING size";
 
 /// The shadow, and the connection that rebuilds it.
 pub(crate) struct Replay {
@@ -179,7 +181,9 @@ impl Replay {
                 projection.take(organization, row.try_get::<_, i64>("seq")?.unsigned_abs(), change, before.as_ref());
             }
         }
-        Box::pin(projection.write(store)).await?;
+        let mut script = Script::default();
+        projection.script(&mut script)?;
+        Box::pin(script.run(store)).await?;
         store.query(REMEMBER, &[&organization, &place(until)]).await?;
         store.query(TELL, &[&organization, &place(until)]).await.map(|_| ())
     }

@@ -1,0 +1,60 @@
+//! What listeners are told: how far each log has come, and whose users, groups or workspaces have changed.
+
+use rollcall_events::OrganizationId;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::project::{APPLICATION_CHANNEL, LOG_CHANNEL};
+use crate::script::{Script, columns};
+use crate::store::{Store, StoreError};
+
+/// Every statement of this room, to be prepared.
+pub(crate) const STATEMENTS: &[&str] = &[TELL];
+
+const TELL: &str = "SELECT pg_notify(k.channel, k.payload) FROM unnest($1::text[], $2::text[]) AS k (channel, payload)";
+
+/// What is to be told, of each organisation once.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    /// How long each log is now.
+    sizes: BTreeMap<OrganizationId, u64>,
+    /// Of whom applications see something else now.
+    changed: BTreeSet<OrganizationId>,
+}
+
+impl News {
+    /// A log has come so far.
+    pub(crate) fn log(&mut self, organization: OrganizationId, size: u64) {
+        self.sizes.insert(organization, size);
+    }
+
+    /// What applications see of an organisation has changed.
+    pub(crate) fn change(&mut self, organization: OrganizationId) {
+        self.changed.insert(organization);
+    }
+
+    /// Takes in what came after.
+    pub(crate) fn extend(&mut self, later: Self) {
+        self.sizes.extend(later.sizes);
+        self.changed.extend(later.changed);
+    }
+
+    /// Tells it, and forgets it once it is told.
+    ///
+    /// # Errors
+    /// Where Postgres fails.
+    pub(crate) async fn tell(&mut self, store: &Store) -> Result<(), StoreError> {
+        let logs = self.sizes.iter().map(|(organization, size)| (LOG_CHANNEL, format!("{organization} {size}")));
+        let changed = self.changed.iter().map(|organization| (APPLICATION_CHANNEL, organization.to_string()));
+        let mut script = Script::default();
+        tell(&mut script, logs.chain(changed));
+        script.commit(store).await?;
+        *self = Self::default();
+        Ok(())
+    }
+}
+
+/// Adds that listeners are told, each on a channel.
+pub(crate) fn tell(script: &mut Script<'_>, told: impl Iterator<Item = (&'static str, String)>) {
+    let (channels, payloads): (Vec<_>, Vec<_>) = told.unzip();
+    script.add_if(!channels.is_empty(), TELL, columns![channels, payloads]);
+}

@@ -1,0 +1,69 @@
+//! What is committed and answered, and not acknowledged yet. Listeners are told of it, and then it is acknowledged: both at intervals and not batch by batch, since each
+//! notification wakes every listener and each acknowledgement is a write of the broker's.
+//!
+//! A worker that ends in between is delivered it again, or another is: it finds it recorded, and tells then.
+
+use lapin::Acker;
+use lapin::options::BasicAckOptions;
+use std::future::pending;
+use tokio::time::{Duration, Instant, sleep_until};
+
+use crate::consume::RunError;
+use crate::news::News;
+use crate::store::Store;
+
+/// How long it takes at most until listeners know.
+const INTERVAL: Duration = Duration::from_millis(50);
+
+/// What is not settled.
+pub(crate) struct Unsettled {
+    /// Of the last message: it acknowledges all before it.
+    last: Option<Acker>,
+    messages: usize,
+    /// How many messages may wait.
+    most: usize,
+    due: Option<Instant>,
+    news: News,
+}
+
+impl Unsettled {
+    /// Nothing, with room for so many messages.
+    pub(crate) fn new(most: usize) -> Self {
+        Self { last: None, messages: 0, most, due: None, news: News::default() }
+    }
+
+    /// Takes in a batch of so many messages, the last of which is acknowledged by `last`; one that must not be done twice is settled at once.
+    pub(crate) fn take(&mut self, last: Acker, messages: usize, news: News, at_once: bool) {
+        self.last = Some(last);
+        self.messages += messages;
+        self.news.extend(news);
+        let due = Instant::now() + if at_once { Duration::ZERO } else { INTERVAL };
+        self.due = Some(self.due.map_or(due, |before| before.min(due)));
+    }
+
+    /// Whether it is time to settle.
+    pub(crate) fn is_due(&self) -> bool {
+        self.messages >= self.most || self.due.is_some_and(|due| due <= Instant::now())
+    }
+
+    /// Returns when it is time to settle; not at all where there is nothing.
+    pub(crate) async fn wait(&self) {
+        match self.due {
+            Some(due) => sleep_until(due).await,
+            None => pending().await,
+        }
+    }
+
+    /// Tells listeners, and acknowledges.
+    ///
+    /// # Errors
+    /// Where a server fails. What is not acknowledged will be delivered again.
+    pub(crate) async fn settle(&mut self, store: &Store) -> Result<(), RunError> {
+        self.news.tell(store).await?;
+        if let Some(last) = self.last.take() {
+            last.ack(BasicAckOptions { multiple: true }).await?;
+        }
+        (self.messages, self.due) = (0, None);
+        Ok(())
+    }
+}
