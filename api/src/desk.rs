@@ -48,15 +48,20 @@ impl Desk {
     ///
     /// # Errors
     /// The refusal where it was refused; 503 where it is not certain that `RabbitMQ` has it.
-    pub(crate) async fn submit(&self, request: &Request, prefer: &Prefer) -> Result<Answer, ApiError> {
+    pub(crate) async fn submit(&self, request: Request, prefer: &Prefer) -> Result<Answer, ApiError> {
         let deadline = self.deadline(prefer);
         if prefer.respond_async {
-            self.publish(request).await?;
+            self.publish(&request).await?;
             return Ok(Answer::Accepted(request.id));
         }
         let ticket = self.waiting.enter().ok_or(ApiError::Unavailable("too many calls wait for their outcomes"))?;
-        self.publisher.publish(request, Some(&ticket)).await?;
-        answer(request, ticket.outcome(deadline).await)
+        let publishing = self.publisher.publish(&request, Some(&ticket))?;
+        // What has an outcome is committed, and needs no confirm besides.
+        let Some(outcome) = ticket.outcome(deadline).await else {
+            publishing.confirmed().await?;
+            return Ok(Answer::Accepted(request.id));
+        };
+        answer(request, outcome)
     }
 
     /// Until when an outcome is awaited: as long as the caller and the settings allow.
@@ -71,7 +76,9 @@ impl Desk {
         let mut answers = Vec::with_capacity(requests.len());
         for ((request, ticket), confirm) in requests.iter().zip(tickets).zip(confirms) {
             answers.push(match confirm {
-                Ok(()) => answer(request, ticket.outcome(deadline).await),
+                Ok(()) => {
+                    ticket.outcome(deadline).await.map_or(Ok(Answer::Accepted(request.id)), |outcome| answer(request.clone(), outcome))
+                }
                 Err(error) => Err(error.into()),
             });
         }
@@ -93,16 +100,16 @@ impl Desk {
     /// # Errors
     /// Where it is not certain that `RabbitMQ` has it.
     pub(crate) async fn publish(&self, request: &Request) -> Result<(), NotConfirmed> {
-        self.publisher.publish(request, None).await
+        self.publisher.publish(request, None)?.confirmed().await
     }
 }
 
-fn answer(request: &Request, outcome: Option<Outcome>) -> Result<Answer, ApiError> {
+fn answer(request: Request, outcome: Outcome) -> Result<Answer, ApiError> {
     match outcome {
-        Some(Outcome::Applied { resource }) => Ok(Answer::Applied(resource.map(Arc::unwrap_or_clone))),
-        Some(Outcome::Rejected(error)) => Err(error.into()),
-        Some(Outcome::Failed) => Err(ApiError::Internal(format!("the request {} is a dead letter", request.id))),
-        None => Ok(Answer::Accepted(request.id)),
+        Outcome::Applied { resource } => Ok(Answer::Applied(resource.map(Arc::unwrap_or_clone))),
+        Outcome::Created => Ok(Answer::Applied(request.created())),
+        Outcome::Rejected(error) => Err(error.into()),
+        Outcome::Failed => Err(ApiError::Internal(format!("the request {} is a dead letter", request.id))),
     }
 }
 

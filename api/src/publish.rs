@@ -15,6 +15,8 @@ use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::waiting::{Ticket, Waiting};
 
@@ -64,19 +66,22 @@ impl Publisher {
         Self { link: ArcSwapOption::empty(), confirm_within, keys }
     }
 
-    /// Publishes a request; returns once `RabbitMQ` has it on a durable queue. `ticket` is where its outcome is awaited.
+    /// Publishes a request. `ticket` is where its outcome is awaited: that is given up where `RabbitMQ` does not take it.
     ///
     /// # Errors
-    /// Where that is not certain: the request may be applied all the same.
-    pub(crate) async fn publish(&self, request: &Request, ticket: Option<&Ticket>) -> Result<(), NotConfirmed> {
+    /// Where it is not even tried.
+    pub(crate) fn publish(&self, request: &Request, ticket: Option<&Ticket>) -> Result<Publishing, NotConfirmed> {
         let (link, message) = (self.link()?, self.message(request, ticket)?);
+        let awaited = ticket.map(|ticket| (ticket.waiting(), ticket.id()));
         // In a task of its own, since a caller that hangs up must not leave a confirm that nobody takes.
-        let publishing = tokio::spawn(async move { link.send(message).await?.await });
-        match tokio::time::timeout(self.confirm_within, publishing).await {
-            Err(_) => Err(NotConfirmed::TimedOut),
-            Ok(Err(_)) => Err(NotConfirmed::BrokeOff),
-            Ok(Ok(confirmation)) => confirmed(confirmation),
-        }
+        let task = tokio::spawn(async move {
+            let taken = async { confirmed(link.send(message).await?.await) }.await;
+            if let (Err(_), Some((waiting, id))) = (&taken, awaited) {
+                waiting.give_up_on(id);
+            }
+            taken
+        });
+        Ok(Publishing { task, until: Instant::now() + self.confirm_within })
     }
 
     /// Publishes requests of one organisation in their order; whether `RabbitMQ` has each on a durable queue.
@@ -221,6 +226,26 @@ impl Publisher {
         let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
         let consumer = channel.basic_consume(REPLY_QUEUE.into(), "answers".into(), options, FieldTable::default()).await?;
         Ok((Link { connection, channel, blocked }, consumer))
+    }
+}
+
+/// A request on its way to `RabbitMQ`.
+pub(crate) struct Publishing {
+    task: JoinHandle<Result<(), NotConfirmed>>,
+    until: Instant,
+}
+
+impl Publishing {
+    /// Returns once `RabbitMQ` has it on a durable queue.
+    ///
+    /// # Errors
+    /// Where that is not certain: the request may be applied all the same.
+    pub(crate) async fn confirmed(self) -> Result<(), NotConfirmed> {
+        match tokio::time::timeout_at(self.until, self.task).await {
+            Err(_) => Err(NotConfirmed::TimedOut),
+            Ok(Err(_)) => Err(NotConfirmed::BrokeOff),
+            Ok(Ok(taken)) => taken,
+        }
     }
 }
 

@@ -143,11 +143,7 @@ fn http(
             .app_data(bounds.clone())
             .wrap(NormalizePath::new(TrailingSlash::Trim))
             .wrap(TracingLogger::<CallSpan>::new())
-            .service(web::redirect("/docs", "/docs/index.html"))
-            .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", openapi.clone()))
-            .route("/.well-known/jwks.json", web::get().to(scim::jwks))
-            .route("/healthz", web::get().to(health::alive))
-            .route("/readyz", web::get().to(health::ready))
+            // What is called most is looked for first.
             .service(
                 web::scope(BASE_PATH)
                     .wrap(from_fn(gate))
@@ -155,6 +151,11 @@ fn http(
                     .configure(scim::routes)
                     .default_service(web::to(scim::no_endpoint)),
             )
+            .service(web::redirect("/docs", "/docs/index.html"))
+            .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", openapi.clone()))
+            .route("/.well-known/jwks.json", web::get().to(scim::jwks))
+            .route("/healthz", web::get().to(health::alive))
+            .route("/readyz", web::get().to(health::ready))
             .configure(pages::api_routes)
             .configure(audit::routes)
             .configure(streams::routes)

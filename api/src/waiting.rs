@@ -54,6 +54,11 @@ impl Waiting {
         }
     }
 
+    /// Tells a call that its outcome will not come.
+    pub(crate) fn give_up_on(&self, id: CorrelationId) {
+        self.lock().remove(&id);
+    }
+
     /// Tells every call that its outcome will not come here.
     pub(crate) fn give_up(&self) {
         self.lock().clear();
@@ -69,6 +74,11 @@ impl Ticket {
     /// The number that the outcome comes with.
     pub(crate) fn id(&self) -> CorrelationId {
         self.id
+    }
+
+    /// Where the calls wait.
+    pub(crate) fn waiting(&self) -> Waiting {
+        self.waiting.clone()
     }
 
     /// The outcome; `None` where it does not come until the deadline, or not at all.
@@ -107,9 +117,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_whose_answer_cannot_come_is_told_at_once() {
-        let waiting = Waiting::new(1);
-        let ticket = waiting.enter().unwrap();
+        let waiting = Waiting::new(2);
+        let (one, other) = (waiting.enter().unwrap(), waiting.enter().unwrap());
+        waiting.give_up_on(one.id());
+        assert_eq!(one.outcome(soon()).await, None);
         waiting.give_up();
-        assert_eq!(ticket.outcome(soon()).await, None);
+        assert_eq!(other.outcome(soon()).await, None);
     }
 }

@@ -16,6 +16,8 @@ pub enum Outcome {
         /// The resource as it is kept; shared with the worker's state, since it can be large.
         resource: Option<Arc<Attributes>>,
     },
+    /// It is committed, and the resource is what [`created`](crate::request::created) makes of the request: whoever asked for it need not be told.
+    Created,
     /// It is recorded as refused.
     Rejected(ScimError),
     /// It could not be processed and waits among the dead letters for an operator.

@@ -134,6 +134,10 @@ impl Work {
         {
             self.erased.push(*user_id);
         }
+        let outcome = match outcome {
+            Outcome::Applied { resource: Some(resource) } if self.requests[index].has_created(&resource) => Outcome::Created,
+            outcome => outcome,
+        };
         if let Some(to) = reply_to(&self.messages[index].properties) {
             self.replies.push(Reply { queue: to.queue.to_owned(), correlation_id: to.correlation_id, outcome });
         }

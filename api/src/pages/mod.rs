@@ -83,7 +83,7 @@ impl Pages {
 
     /// Has a change of settings made; returns once it is.
     async fn ask(&self, admin: &Administrator, change: SettingsRequested) -> Result<(), PageError> {
-        match self.desk.submit(&admin.asks(change), &Prefer::default()).await? {
+        match self.desk.submit(admin.asks(change), &Prefer::default()).await? {
             Answer::Applied(_) => Ok(()),
             Answer::Accepted(_) => Err(ApiError::Unavailable("the outcome of a change of settings").into()),
         }

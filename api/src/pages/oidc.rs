@@ -102,7 +102,7 @@ async fn session(http: &HttpRequest, pages: &Pages, identity: &Identity, organiz
         subject: identity.subject.clone(),
     };
     let change = SettingsRequested::Session { session_id, change: SessionChange::Begin(begun) };
-    match pages.desk.submit(&request(organization, actor, change), &Prefer::default()).await? {
+    match pages.desk.submit(request(organization, actor, change), &Prefer::default()).await? {
         Answer::Applied(_) => {}
         Answer::Accepted(_) => return Err(ApiError::Unavailable("the outcome of a sign-in").into()),
     }

@@ -53,7 +53,7 @@ pub(super) async fn sign_in(http: HttpRequest, link: Form<Link>, pages: Data<Pag
     let secret = Token::generate().map_err(|error| ApiError::Internal(format!("no random bytes: {error}")))?;
     let actor = Actor { address, label: Some(who.name.clone()), user_agent, ..Actor::default() };
     let change = SettingsRequested::Session { session_id: who.session_id, change: SessionChange::SignIn { digest: secret.digest() } };
-    match pages.desk.submit(&request(who.organization_id, actor, change), &Prefer::default()).await {
+    match pages.desk.submit(request(who.organization_id, actor, change), &Prefer::default()).await {
         Ok(Answer::Applied(_)) => {}
         Ok(Answer::Accepted(_)) => return Err(ApiError::Unavailable("the outcome of a sign-in").into()),
         // It was used before, or has expired.

@@ -87,7 +87,7 @@ impl Writing {
     pub(super) async fn submit(&self, call: &Call, content: RequestBody, body: &[u8]) -> Result<Answer, ApiError> {
         let request = call.request(content, body)?;
         call.http.extensions_mut().insert(Meant::by(&request));
-        self.desk.submit(&request, &call.prefer).await
+        self.desk.submit(request, &call.prefer).await
     }
 
     /// Until when the outcome of a call is awaited.

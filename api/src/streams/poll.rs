@@ -99,7 +99,7 @@ async fn keep(desk: &Desk, receiver: Receiver, position: &Position) -> Result<()
         fingerprint: None,
         body: RequestBody::StreamAcknowledged(acknowledged),
     };
-    desk.submit(&request, &Prefer::default()).await.map(|_| ())
+    desk.submit(request, &Prefer::default()).await.map(|_| ())
 }
 
 fn answer(receiver: &Receiver, found: &Found, keys: &SetKeys) -> HttpResponse {

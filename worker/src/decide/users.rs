@@ -1,8 +1,8 @@
 //! Users: create, replace, patch, delete.
 
 use rollcall_events::log::{EventType, SubjectType};
-use rollcall_events::membership::{join_default, keep_last, memberships, unknown_workspace};
-use rollcall_events::request::{Request, UserOperation, UserRequested};
+use rollcall_events::membership::{keep_last, memberships, unknown_workspace};
+use rollcall_events::request::{Request, UserOperation, UserRequested, created};
 use rollcall_scim::fold::fold as fold_case;
 use rollcall_scim::resource::{Attributes, changed_paths, text, without_stamp};
 use rollcall_scim::schema::{ROLLCALL_SCHEMA, USER};
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::entity::{User, is_active};
 use super::fact::RESOURCE;
-use super::resource::{check_version, first_state, next_state};
+use super::resource::{check_version, next_state};
 use super::state::State;
 use super::{Decision, rejected};
 
@@ -57,11 +57,9 @@ fn attempt(state: &State, request: &Request, call: &UserRequested) -> Result<Dec
     }
 }
 
-fn create(state: &State, request: &Request, call: &UserRequested, mut attributes: Attributes) -> Result<Decision, Refusal> {
-    attributes.entry("active").or_insert(Value::Bool(true));
-    join_default(&mut attributes, call.default_workspace);
-    let attributes = settled(state, request, call, attributes)?;
-    let resource = first_state(&USER, attributes, &call.user_id.to_string(), request.requested_at);
+fn create(state: &State, request: &Request, call: &UserRequested, attributes: Attributes) -> Result<Decision, Refusal> {
+    let resource = created(call.user_id, call.default_workspace, request.requested_at, attributes);
+    let resource = settled(state, request, call, resource)?;
     Ok(applied(call, EventType::UserCreated, &Attributes::new(), resource))
 }
 
