@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Database, ReadError};
 
-/// The channels on which the worker tells, with each commit, whose log has grown and whose settings have changed.
+/// The channels on which the worker tells whose log has grown, shortly after it has, and whose settings have changed, as they do.
 const LISTEN: &str = "LISTEN rollcall_log; LISTEN rollcall_settings";
 /// How many growths may wait for a slow follower; one who misses some looks for itself.
 const BACKLOG: usize = 256;
