@@ -12,7 +12,7 @@ use crate::consume::RunError;
 use crate::news::News;
 use crate::store::Store;
 
-/// How long it takes at most until listeners know.
+/// How long it is at least from one time to the next, and so at most until listeners know; after a rest they know at once.
 const INTERVAL: Duration = Duration::from_millis(50);
 
 /// What is not settled.
@@ -23,13 +23,15 @@ pub(crate) struct Unsettled {
     /// How many messages may wait.
     most: usize,
     due: Option<Instant>,
+    /// When it was settled last.
+    settled: Option<Instant>,
     news: News,
 }
 
 impl Unsettled {
     /// Nothing, with room for so many messages.
     pub(crate) fn new(most: usize) -> Self {
-        Self { last: None, messages: 0, most, due: None, news: News::default() }
+        Self { last: None, messages: 0, most, due: None, settled: None, news: News::default() }
     }
 
     /// Takes in a batch of so many messages, the last of which is acknowledged by `last`; one that must not be done twice is settled at once.
@@ -37,8 +39,11 @@ impl Unsettled {
         self.last = Some(last);
         self.messages += messages;
         self.news.extend(news);
-        let due = Instant::now() + if at_once { Duration::ZERO } else { INTERVAL };
-        self.due = Some(self.due.map_or(due, |before| before.min(due)));
+        let now = Instant::now();
+        self.due = match self.settled {
+            Some(settled) if !at_once => Some(now.max(settled + INTERVAL)),
+            _ => Some(now),
+        };
     }
 
     /// Whether it is time to settle.
@@ -63,7 +68,7 @@ impl Unsettled {
         if let Some(last) = self.last.take() {
             last.ack(BasicAckOptions { multiple: true }).await?;
         }
-        (self.messages, self.due) = (0, None);
+        (self.messages, self.due, self.settled) = (0, None, Some(Instant::now()));
         Ok(())
     }
 }
