@@ -71,7 +71,11 @@ impl Metrics {
         registry.register("calls", "SCIM calls that were answered", new.calls.clone());
         registry.register_with_unit("call_duration", "How long SCIM calls took", Unit::Seconds, seconds.clone());
         registry.register("calls_waiting", "Calls that wait for their outcomes", new.waiting.clone());
-        registry.register("queue_messages", "Requests that wait in a partition", new.messages.clone());
+        registry.register(
+            "queue_messages",
+            "Messages that wait in a partition, each with one request or with several",
+            new.messages.clone(),
+        );
         registry.register("queue_workers", "Workers that serve a partition or stand by", new.workers.clone());
         let about = "For how long the oldest request of a partition waits, at the most";
         registry.register_with_unit("queue_oldest", about, Unit::Seconds, new.oldest.clone());

@@ -308,7 +308,7 @@ meaning-other = Other
 # Operations
 operations-title = Operations
 operations-lead = How the service does for this organization.
-queue-waiting = Requests in the queue
+queue-waiting = Messages in the queue
 queue-served = a worker serves it
 queue-unserved = no worker serves it
 queue-unknown = RabbitMQ cannot be asked

@@ -308,7 +308,7 @@ meaning-other = Otra
 # Operations
 operations-title = Operaciones
 operations-lead = Cómo va el servicio para esta organización.
-queue-waiting = Peticiones en la cola
+queue-waiting = Mensajes en la cola
 queue-served = un trabajador la atiende
 queue-unserved = ningún trabajador la atiende
 queue-unknown = no se puede preguntar a RabbitMQ

@@ -16,7 +16,7 @@ pub const VERSION: u16 = 1;
 pub const CONTENT_TYPE: &str = "application/json";
 /// The `type` of a message of outcomes.
 pub const OUTCOMES_TYPE: &str = "Outcomes";
-const PERSISTENT: u8 = 2;
+pub(crate) const PERSISTENT: u8 = 2;
 
 /// Why a message cannot be understood. Such a message is dead-lettered with this as its reason.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +37,7 @@ pub enum DecodeError {
 
 /// The message's form, for writing.
 #[derive(Serialize)]
-struct Written<'a> {
+pub(crate) struct Written<'a> {
     version: u16,
     id: EventId,
     organization_id: OrganizationId,
@@ -66,8 +66,31 @@ struct Read<'a> {
 
 /// What every version has.
 #[derive(Deserialize)]
-struct Preamble {
+pub(crate) struct Preamble {
     version: u16,
+}
+
+impl<'a> Written<'a> {
+    pub(crate) fn of(request: &'a Request) -> Self {
+        let Request { id, organization_id, requested_at, actor, fingerprint, body } = request;
+        Self {
+            version: VERSION,
+            id: *id,
+            organization_id: *organization_id,
+            requested_at: *requested_at,
+            actor,
+            fingerprint: fingerprint.as_deref(),
+            body,
+        }
+    }
+}
+
+impl Preamble {
+    /// What does not have this version's form may be of another one.
+    pub(crate) fn other_version(body: &[u8]) -> Option<DecodeError> {
+        let preamble: Self = serde_json::from_slice(body).ok()?;
+        (preamble.version != VERSION).then_some(DecodeError::UnknownVersion(preamble.version))
+    }
 }
 
 /// Writes a request's body.
@@ -75,16 +98,7 @@ struct Preamble {
 /// # Errors
 /// Where it cannot be written as JSON; a request made of these types can.
 pub fn encode(request: &Request) -> Result<Vec<u8>, serde_json::Error> {
-    let Request { id, organization_id, requested_at, actor, fingerprint, body } = request;
-    serde_json::to_vec(&Written {
-        version: VERSION,
-        id: *id,
-        organization_id: *organization_id,
-        requested_at: *requested_at,
-        actor,
-        fingerprint: fingerprint.as_deref(),
-        body,
-    })
+    serde_json::to_vec(&Written::of(request))
 }
 
 /// Where an outcome is awaited: the queue, and the number by which it is told apart from others there. The number is not the event id, since the
@@ -123,7 +137,7 @@ pub fn reply_to(properties: &BasicProperties) -> Option<ReplyTo<'_>> {
 /// # Errors
 /// Where it is not one that this program knows.
 pub fn decode(properties: &BasicProperties, body: &[u8]) -> Result<Request, DecodeError> {
-    let read: Read<'_> = serde_json::from_slice(body).map_err(|error| other_version(body).unwrap_or(error.into()))?;
+    let read: Read<'_> = serde_json::from_slice(body).map_err(|error| Preamble::other_version(body).unwrap_or(error.into()))?;
     if read.version != VERSION {
         return Err(DecodeError::UnknownVersion(read.version));
     }
@@ -148,12 +162,6 @@ pub fn decode(properties: &BasicProperties, body: &[u8]) -> Result<Request, Deco
         fingerprint: read.fingerprint,
         body: content,
     })
-}
-
-/// What does not have this version's form may be of another one.
-fn other_version(body: &[u8]) -> Option<DecodeError> {
-    let preamble: Preamble = serde_json::from_slice(body).ok()?;
-    (preamble.version != VERSION).then_some(DecodeError::UnknownVersion(preamble.version))
 }
 
 /// Writes a batch of outcomes.

@@ -6,6 +6,7 @@
 
 pub mod actor;
 pub mod address;
+pub mod batch;
 pub mod envelope;
 pub mod feed;
 pub mod ids;

@@ -19,7 +19,7 @@ pub const REASON_HEADER: &str = "x-rollcall-reason";
 const DELIVERY_LIMIT: i64 = 50;
 /// How many messages of observed calls are kept while no worker takes them; the oldest go first.
 const MAX_OBSERVED: i64 = 1000;
-/// How many requests may wait in a partition before further ones are refused.
+/// How many messages may wait in a partition before further ones are refused.
 const MAX_LENGTH: i64 = 1_000_000;
 
 /// The queue of a partition, which is its routing key as well.

@@ -82,7 +82,11 @@ impl Sender {
 
     /// Puts a message among the dead letters.
     pub async fn bury(&self, message_id: &str, body: &[u8]) {
-        let properties = BasicProperties::default().with_message_id(message_id.into());
+        self.give_up(BasicProperties::default().with_message_id(message_id.into()), body).await;
+    }
+
+    /// Puts a message among the dead letters, as the broker does that has delivered it too often.
+    pub async fn give_up(&self, properties: BasicProperties, body: &[u8]) {
         let confirm = self.channel.basic_publish(DEAD.into(), DEAD.into(), BasicPublishOptions::default(), body, properties).await.unwrap();
         assert_eq!(confirm.await.unwrap(), Confirmation::Ack(None));
     }

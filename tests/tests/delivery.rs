@@ -5,6 +5,7 @@
 use lapin::BasicProperties;
 use reqwest::Method;
 use rollcall_events::actor::Actor;
+use rollcall_events::batch::{Message, Packed, pack};
 use rollcall_events::envelope::{encode, properties};
 use rollcall_events::outcome::Outcome;
 use rollcall_events::request::{Request, RequestBody, UserOperation, UserRequested};
@@ -76,6 +77,47 @@ async fn events_are_decided_in_the_order_in_which_the_broker_took_them() {
         .collect();
     assert_eq!(updates[..100], sent);
     assert_eq!(client.get(&format!("/Users/{id}")).await.expect(200)["meta"]["version"], "W/\"102\"");
+}
+
+/// Requests as one message, as a busy api sends them.
+fn together(requests: &[&Request]) -> Message {
+    let packed: Vec<_> = requests.iter().map(|request| Packed::new(request, None).unwrap()).collect();
+    pack(&packed, "test", "nowhere").unwrap()
+}
+
+#[tokio::test]
+async fn requests_that_travel_together_are_decided_one_by_one_and_in_their_order() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let to: OrganizationId = organization.id.parse().unwrap();
+    let sender = Sender::connect(&stack.instance).await;
+    let [ada, refused, strange, grace] = ["ada", "ADA", "mary", "grace"].map(|name| create(&organization, &json!({"userName": name})));
+    let Message { properties, body } = together(&[&ada, &refused, &strange, &ada, &grace]);
+    let mut body: Value = serde_json::from_slice(&body).unwrap();
+    body["messages"][2]["body"]["type"] = json!("TeaRequested");
+    sender.publish(to, properties, body.to_string().as_bytes()).await;
+
+    let (_, reason, kept) = eventually("the dead letter", async || stack.dead_letter(&strange.id.to_string()).await).await;
+    assert!(reason.contains("TeaRequested"), "{reason}");
+    assert_eq!(serde_json::from_slice::<Value>(&kept).unwrap(), body["messages"][2]["body"], "what came with it is kept out of it");
+    assert_eq!(sender.submit(std::slice::from_ref(&grace)).await[0], Outcome::Created, "it was recorded, and what comes behind goes on");
+    let log = stack.auditor().await.verify(&organization.id).await;
+    let recorded: Vec<_> = log.iter().map(|entry| (entry.header.event_id, entry.header.error.is_none())).collect();
+    assert!(recorded.ends_with(&[(ada.id, true), (refused.id, false), (grace.id, true)]), "{recorded:?}");
+}
+
+#[tokio::test]
+async fn requests_that_the_broker_gave_up_together_are_dead_letters_each_by_itself() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let [ada, grace] = ["ada", "grace"].map(|name| create(&organization, &json!({"userName": name})));
+    let Message { properties, body } = together(&[&ada, &grace]);
+    Sender::connect(&stack.instance).await.give_up(properties, &body).await;
+    for request in [ada, grace] {
+        let (_, reason, kept) = eventually("the dead letter", async || stack.dead_letter(&request.id.to_string()).await).await;
+        assert!(reason.contains("again and again"), "{reason}");
+        assert_eq!(kept, encode(&request).unwrap());
+    }
 }
 
 #[tokio::test]

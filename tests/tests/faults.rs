@@ -132,13 +132,13 @@ async fn a_service_that_is_asked_to_stop_finishes_what_it_accepted() {
     let waited = client.call(Method::POST, "/Users").header("prefer", "wait=1").json(&user("patient")).send().await;
     assert_eq!((waited.status, waited.header("preference-applied")), (202, ""), "confirmed, and not known in time");
 
-    let waiting: Vec<_> = (0..20)
-        .map(|n| {
-            let client = client.clone();
-            tokio::spawn(async move { client.create(user(&format!("user{n}"))).await })
-        })
-        .collect();
-    queued(&stack, 21).await;
+    let mut waiting = Vec::new();
+    for n in 0..20 {
+        let client = client.clone();
+        waiting.push(tokio::spawn(async move { client.create(user(&format!("user{n}"))).await }));
+        // One by one: those that come at the same time can travel in one message.
+        queued(&stack, n + 2).await;
+    }
     stack.api.as_ref().unwrap().terminate();
     eventually("the end of listening", async || client.call(Method::GET, "/Users").try_send().await.is_err().then_some(())).await;
     stack.worker = Some(Service::worker(&stack.instance));

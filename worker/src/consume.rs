@@ -19,7 +19,7 @@ use crate::reply::Replier;
 use crate::settings::Settings;
 use crate::settle::Unsettled;
 use crate::store::{Store, StoreError};
-use crate::work::Work;
+use crate::work::{Finished, Work};
 
 /// Why a partition's run ended before it was told to.
 #[derive(Debug, thiserror::Error)]
@@ -108,8 +108,8 @@ async fn run(settings: &Settings, partition: u16, hands: &Hands, stop: &Cancella
             }
         };
         hands.take(partition, sent(&first));
-        let deliveries = drain(first, &mut session.consumer, settings.batch_size.into())?;
-        handle(settings, &name, &mut session, deliveries, stop).await?;
+        let work = drain(first, &mut session.consumer, settings.batch_size.into())?;
+        handle(settings, &name, &mut session, work, stop).await?;
         if session.unsettled.is_due() {
             settle(settings, &name, &mut session, stop).await?;
         }
@@ -127,30 +127,21 @@ fn sent(delivery: &Delivery) -> i64 {
     told.unwrap_or_else(|| Timestamp::now().as_second())
 }
 
-/// Everything that is delivered already, without waiting for more.
-fn drain(first: Delivery, consumer: &mut Consumer, most: usize) -> Result<Vec<Delivery>, lapin::Error> {
-    let mut deliveries = vec![first];
-    while deliveries.len() < most {
+/// Everything that is delivered already, without waiting for more, until there are so many requests.
+fn drain(first: Delivery, consumer: &mut Consumer, enough: usize) -> Result<Work, lapin::Error> {
+    let mut work = Work::of(first);
+    while work.len() < enough {
         match consumer.next().now_or_never() {
-            Some(Some(delivery)) => deliveries.push(delivery?),
+            Some(Some(delivery)) => work.add(delivery?),
             Some(None) | None => break,
         }
     }
-    Ok(deliveries)
+    Ok(work)
 }
 
 /// Applies a batch and has it answered: in this order, so that nothing is answered that could still be lost. What an erasure leaves to be done is done before it is
 /// acknowledged: should it break off, it comes again.
-async fn handle(
-    settings: &Settings,
-    name: &str,
-    session: &mut Session,
-    deliveries: Vec<Delivery>,
-    stop: &CancellationToken,
-) -> Result<(), RunError> {
-    let Some(last) = deliveries.last() else { return Ok(()) };
-    let acker = last.acker.clone();
-    let mut work = Work::read(deliveries);
+async fn handle(settings: &Settings, name: &str, session: &mut Session, mut work: Work, stop: &CancellationToken) -> Result<(), RunError> {
     let mut hold = Hold::begin();
     while let Err(error) = work.go_on(&session.store, &session.dead).await {
         hold.mend(error, settings, name, &mut session.store, stop).await?;
@@ -158,10 +149,9 @@ async fn handle(
     if !work.erased().is_empty() {
         forget(&session.store, work.erased()).await?;
     }
-    let (messages, has_buried) = (work.len(), work.has_buried());
-    let (replies, news) = work.into_replies_and_news();
+    let Finished { replies, news, deliveries, last, has_buried } = work.finish();
     session.replier.answer(replies).await?;
-    session.unsettled.take(acker, messages, news, has_buried);
+    session.unsettled.take(last, deliveries, news, has_buried);
     Ok(())
 }
 

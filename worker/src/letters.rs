@@ -5,6 +5,7 @@ use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions};
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer};
+use rollcall_events::batch::{Message, unpack};
 use rollcall_events::envelope::CONTENT_TYPE;
 use rollcall_events::topology::{self, DEAD, REASON_HEADER, REQUESTED_EXCHANGE};
 use rollcall_events::{DeadLetterId, OrganizationId};
@@ -87,18 +88,22 @@ async fn consume(channel: &Channel, partitions: u16) -> Result<Consumer, lapin::
     channel.basic_consume(DEAD.into(), NAME.into(), BasicConsumeOptions::default(), FieldTable::default()).await
 }
 
-/// Keeps one; only then is it taken from the queue.
+/// Keeps what was delivered, each request by itself; only then is it taken from the queue.
 async fn take_in(client: &mut Client, delivery: Delivery) -> Result<(), RunError> {
-    let properties = &delivery.properties;
-    let reason =
-        properties.headers().as_ref().and_then(|headers| headers.inner().get(REASON_HEADER)?.as_long_string().map(ToString::to_string));
-    let text = |text: &Option<lapin::types::ShortString>| text.as_ref().map(|text| storable(text.as_str()));
-    let (message_id, type_name) = (text(properties.message_id()), text(properties.kind()));
+    let headers = delivery.properties.headers().as_ref();
+    let reason = headers.and_then(|headers| headers.inner().get(REASON_HEADER)?.as_long_string().map(ToString::to_string));
     let reason = reason.map_or_else(|| GIVEN_UP.to_owned(), |reason| storable(&reason));
-    let (organization, id) = (addressee(&delivery.data), DeadLetterId::generate());
+    let message = Message { properties: delivery.properties, body: delivery.data };
+    // A batch that cannot be read is kept as it is.
+    let messages = unpack(&message).ok().flatten().unwrap_or_else(|| vec![message]);
     let transaction = client.transaction().await.map_err(StoreError::from)?;
     transaction.execute(BESIDE, &[]).await.map_err(StoreError::from)?;
-    transaction.execute(KEEP, &[&organization, &id, &message_id, &type_name, &reason, &delivery.data]).await.map_err(StoreError::from)?;
+    for Message { properties, body } in messages {
+        let text = |text: &Option<lapin::types::ShortString>| text.as_ref().map(|text| storable(text.as_str()));
+        let (message_id, type_name) = (text(properties.message_id()), text(properties.kind()));
+        let (organization, id) = (addressee(&body), DeadLetterId::generate());
+        transaction.execute(KEEP, &[&organization, &id, &message_id, &type_name, &reason, &body]).await.map_err(StoreError::from)?;
+    }
     transaction.commit().await.map_err(StoreError::from)?;
     delivery.acker.ack(BasicAckOptions::default()).await?;
     Ok(())

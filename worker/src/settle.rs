@@ -19,8 +19,8 @@ const INTERVAL: Duration = Duration::from_millis(50);
 pub(crate) struct Unsettled {
     /// Of the last message: it acknowledges all before it.
     last: Option<Acker>,
-    messages: usize,
-    /// How many messages may wait.
+    deliveries: usize,
+    /// How many deliveries may wait.
     most: usize,
     due: Option<Instant>,
     /// When it was settled last.
@@ -29,15 +29,15 @@ pub(crate) struct Unsettled {
 }
 
 impl Unsettled {
-    /// Nothing, with room for so many messages.
+    /// Nothing, with room for so many deliveries.
     pub(crate) fn new(most: usize) -> Self {
-        Self { last: None, messages: 0, most, due: None, settled: None, news: News::default() }
+        Self { last: None, deliveries: 0, most, due: None, settled: None, news: News::default() }
     }
 
-    /// Takes in a batch of so many messages, the last of which is acknowledged by `last`; one that must not be done twice is settled at once.
-    pub(crate) fn take(&mut self, last: Acker, messages: usize, news: News, at_once: bool) {
+    /// Takes in so many deliveries, the last of which is acknowledged by `last`; one that must not be done twice is settled at once.
+    pub(crate) fn take(&mut self, last: Acker, deliveries: usize, news: News, at_once: bool) {
         self.last = Some(last);
-        self.messages += messages;
+        self.deliveries += deliveries;
         self.news.extend(news);
         let now = Instant::now();
         self.due = match self.settled {
@@ -48,7 +48,7 @@ impl Unsettled {
 
     /// Whether it is time to settle.
     pub(crate) fn is_due(&self) -> bool {
-        self.messages >= self.most || self.due.is_some_and(|due| due <= Instant::now())
+        self.deliveries >= self.most || self.due.is_some_and(|due| due <= Instant::now())
     }
 
     /// Returns when it is time to settle; not at all where there is nothing.
@@ -68,7 +68,7 @@ impl Unsettled {
         if let Some(last) = self.last.take() {
             last.ack(BasicAckOptions { multiple: true }).await?;
         }
-        (self.messages, self.due, self.settled) = (0, None, Some(Instant::now()));
+        (self.deliveries, self.due, self.settled) = (0, None, Some(Instant::now()));
         Ok(())
     }
 }

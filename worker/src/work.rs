@@ -1,10 +1,11 @@
 //! Works through the messages of a batch. A batch that fails as a whole is halved until the one that cannot be applied stands alone:
 //! that one becomes a dead letter, and all the others are applied in their order.
 
-use lapin::BasicProperties;
+use lapin::Acker;
 use lapin::message::Delivery;
 use rollcall_events::UserId;
-use rollcall_events::envelope::{self, DecodeError, reply_to};
+use rollcall_events::batch::{Message, unpack};
+use rollcall_events::envelope::{DecodeError, decode, reply_to};
 use rollcall_events::outcome::Outcome;
 use rollcall_events::request::{Request, RequestBody, SettingsRequested};
 use std::ops::Range;
@@ -16,14 +17,11 @@ use crate::news::News;
 use crate::reply::Reply;
 use crate::store::Store;
 
-/// A message as it came.
-struct Message {
-    properties: BasicProperties,
-    data: Vec<u8>,
-}
-
 /// What there is to do, and what was done of it: a server that fails in between costs no part of it twice.
 pub(crate) struct Work {
+    /// How many deliveries it came in, and what acknowledges the last of them.
+    deliveries: usize,
+    last: Acker,
     /// The requests, and the message of each at the same place.
     requests: Vec<Request>,
     messages: Vec<Message>,
@@ -40,36 +38,62 @@ pub(crate) struct Work {
     has_buried: bool,
 }
 
+/// What is done, and to be answered, told and acknowledged.
+pub(crate) struct Finished {
+    pub(crate) replies: Vec<Reply>,
+    pub(crate) news: News,
+    /// How many deliveries are to be acknowledged, and by what: all of them with the last.
+    pub(crate) deliveries: usize,
+    pub(crate) last: Acker,
+    /// Whether something became a dead letter.
+    pub(crate) has_buried: bool,
+}
+
 impl Work {
-    /// Reads what was delivered.
-    pub(crate) fn read(deliveries: Vec<Delivery>) -> Self {
-        let (mut requests, mut messages, mut unreadable) =
-            (Vec::with_capacity(deliveries.len()), Vec::with_capacity(deliveries.len()), Vec::new());
-        for delivery in deliveries {
-            let message = Message { properties: delivery.properties, data: delivery.data };
-            match envelope::decode(&message.properties, &message.data) {
-                Ok(request) => {
-                    requests.push(request);
-                    messages.push(message);
-                }
-                Err(error) => unreadable.push((message, error)),
-            }
-        }
-        Self {
-            spans: std::iter::once(0..requests.len()).collect(),
-            replies: Vec::with_capacity(requests.len()),
+    /// Begins with one delivery.
+    pub(crate) fn of(first: Delivery) -> Self {
+        let mut work = Self {
+            deliveries: 0,
+            last: first.acker.clone(),
+            spans: Vec::new(),
+            replies: Vec::new(),
             erased: Vec::new(),
             news: News::default(),
             has_buried: false,
-            requests,
-            messages,
-            unreadable,
+            requests: Vec::new(),
+            messages: Vec::new(),
+            unreadable: Vec::new(),
+        };
+        work.add(first);
+        work
+    }
+
+    /// Reads a further delivery.
+    pub(crate) fn add(&mut self, delivery: Delivery) {
+        self.deliveries += 1;
+        self.last = delivery.acker;
+        let message = Message { properties: delivery.properties, body: delivery.data };
+        match unpack(&message) {
+            Ok(None) => self.read(message),
+            Ok(Some(messages)) => messages.into_iter().for_each(|message| self.read(message)),
+            Err(error) => self.unreadable.push((message, error)),
+        }
+        self.spans = std::iter::once(0..self.requests.len()).collect();
+    }
+
+    fn read(&mut self, message: Message) {
+        match decode(&message.properties, &message.body) {
+            Ok(request) => {
+                self.requests.push(request);
+                self.messages.push(message);
+            }
+            Err(error) => self.unreadable.push((message, error)),
         }
     }
 
-    /// How many messages there are.
+    /// How many requests there are.
     pub(crate) fn len(&self) -> usize {
-        self.messages.len() + self.unreadable.len()
+        self.requests.len() + self.unreadable.len()
     }
 
     /// Whom the requests have erased by now.
@@ -77,14 +101,10 @@ impl Work {
         &self.erased
     }
 
-    /// Whether something became a dead letter.
-    pub(crate) fn has_buried(&self) -> bool {
-        self.has_buried
-    }
-
-    /// What there is to answer and to tell once everything is done.
-    pub(crate) fn into_replies_and_news(self) -> (Vec<Reply>, News) {
-        (self.replies, self.news)
+    /// What is left to do once everything is applied.
+    pub(crate) fn finish(self) -> Finished {
+        let Self { replies, news, deliveries, last, has_buried, .. } = self;
+        Finished { replies, news, deliveries, last, has_buried }
     }
 
     /// Applies what can be applied and dead-letters the rest.
@@ -93,7 +113,7 @@ impl Work {
     /// Where a server fails. To go on later is right then.
     pub(crate) async fn go_on(&mut self, store: &Store, dead: &DeadLetters) -> Result<(), RunError> {
         while let Some((message, error)) = self.unreadable.last() {
-            dead.bury(&message.properties, &message.data, &error.to_string()).await?;
+            dead.bury(&message.properties, &message.body, &error.to_string()).await?;
             self.has_buried = true;
             self.unreadable.pop();
         }
@@ -111,7 +131,7 @@ impl Work {
                 Err(error) if !error.is_lasting() => return Err(error.into()),
                 Err(error) if span.len() == 1 => {
                     let message = &self.messages[span.start];
-                    dead.bury(&message.properties, &message.data, &error.to_string()).await?;
+                    dead.bury(&message.properties, &message.body, &error.to_string()).await?;
                     self.has_buried = true;
                     self.reply(span.start, Outcome::Failed);
                     Vec::new()

@@ -39,7 +39,7 @@ pub(super) async fn look(pages: &Pages, organization: OrganizationId, t: Languag
     // That the broker does not tell is something to be told.
     let queue = publisher.queue(organization).await.inspect_err(|error| tracing::warn!(%error, "the queue is not known")).ok();
     let told = told.get(&publisher.partition(organization));
-    let waiting = queue.map(|(requests, workers)| Waiting { requests, is_served: workers > 0, oldest: oldest(told, requests, t) });
+    let waiting = queue.map(|(messages, workers)| Waiting { messages, is_served: workers > 0, oldest: oldest(told, messages, t) });
     let slowest = latencies.iter().map(|latency| latency.most).fold(0.0, f64::max);
     Ok(view::Standing {
         t,
@@ -55,8 +55,8 @@ pub(super) async fn look(pages: &Pages, organization: OrganizationId, t: Languag
     })
 }
 
-fn oldest(told: Option<&Told>, requests: u32, t: Language) -> Option<String> {
-    match Told::oldest(told, requests) {
+fn oldest(told: Option<&Told>, messages: u32, t: Language) -> Option<String> {
+    match Told::oldest(told, messages) {
         Oldest::None => None,
         Oldest::For(waits) => Some(t.with("oldest-waits", "time", seconds(waits))),
         Oldest::AtMost(waits) => Some(t.with("oldest-waits-at-most", "time", seconds(waits))),

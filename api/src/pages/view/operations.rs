@@ -30,7 +30,8 @@ pub(in crate::pages) struct Operations {
 
 /// What waits in the organisation's partition.
 pub(in crate::pages) struct Waiting {
-    pub(in crate::pages) requests: u32,
+    /// How many messages, each with one request or with several.
+    pub(in crate::pages) messages: u32,
     /// Whether a worker serves it.
     pub(in crate::pages) is_served: bool,
     /// How long the oldest request waits, where there is one.

@@ -1,12 +1,15 @@
 //! The api's side of `RabbitMQ`: publishes with confirms, and hears the outcomes.
 
+mod lane;
+
 use arc_swap::ArcSwapOption;
 use futures_util::StreamExt;
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer, Event, PublisherConfirm};
 use rollcall_events::OrganizationId;
-use rollcall_events::envelope::{CONTENT_TYPE, ReplyTo, decode_outcomes, encode, properties};
+use rollcall_events::batch::{Message, Packed};
+use rollcall_events::envelope::{CONTENT_TYPE, decode_outcomes};
 use rollcall_events::observed::{OBSERVED_TYPE, ObservedCall};
 use rollcall_events::request::Request;
 use rollcall_events::topology::{self, OBSERVED, REQUESTED_EXCHANGE};
@@ -15,17 +18,18 @@ use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::waiting::{Ticket, Waiting};
+use lane::Lane;
 
 const APP_ID: &str = "rollcall-api";
 /// `RabbitMQ`'s direct reply-to: what is published to the address that it makes of this goes to the asking channel without a queue in between.
 const REPLY_QUEUE: &str = "amq.rabbitmq.reply-to";
 
 /// Why a request was not published for sure.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum NotConfirmed {
     #[error("there is no connection to rabbitmq")]
     NotConnected,
@@ -40,16 +44,24 @@ pub(crate) enum NotConfirmed {
     #[error("rabbitmq: {0}")]
     Broker(#[from] lapin::Error),
     #[error("the request cannot be written: {0}")]
-    Unwritable(#[from] serde_json::Error),
+    Unwritable(Arc<serde_json::Error>),
     #[error("the publishing task broke off")]
     BrokeOff,
 }
 
+impl From<serde_json::Error> for NotConfirmed {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Unwritable(Arc::new(error))
+    }
+}
+
 /// Publishes requests over whatever connection there is at the time.
 pub(crate) struct Publisher {
-    link: ArcSwapOption<Link>,
+    link: Arc<ArcSwapOption<Link>>,
     confirm_within: Duration,
+    /// The queue of each partition, and the way there.
     keys: Vec<ShortString>,
+    lanes: Vec<Lane>,
 }
 
 /// A connection with the channel for publishing, where the answers come in as well.
@@ -62,65 +74,35 @@ struct Link {
 impl Publisher {
     /// A publisher that is not connected yet.
     pub(crate) fn new(partitions: u16, confirm_within: Duration) -> Self {
-        let keys = (0..partitions).map(|partition| topology::queue_name(partition).into()).collect();
-        Self { link: ArcSwapOption::empty(), confirm_within, keys }
+        let keys: Vec<ShortString> = (0..partitions).map(|partition| topology::queue_name(partition).into()).collect();
+        let link = Arc::new(ArcSwapOption::empty());
+        let lanes = keys.iter().map(|key| Lane::open(key.clone(), link.clone(), confirm_within)).collect();
+        Self { link, confirm_within, keys, lanes }
     }
 
-    /// Publishes a request. `ticket` is where its outcome is awaited: that is given up where `RabbitMQ` does not take it.
+    /// Publishes a request, behind those of its organisation that were published before. `ticket` is where its outcome is awaited: that is given up where `RabbitMQ` does
+    /// not take it.
     ///
     /// # Errors
     /// Where it is not even tried.
     pub(crate) fn publish(&self, request: &Request, ticket: Option<&Ticket>) -> Result<Publishing, NotConfirmed> {
-        let (link, message) = (self.link()?, self.message(request, ticket)?);
-        let awaited = ticket.map(|ticket| (ticket.waiting(), ticket.id()));
-        // In a task of its own, since a caller that hangs up must not leave a confirm that nobody takes.
-        let task = tokio::spawn(async move {
-            let taken = async { confirmed(link.send(message).await?.await) }.await;
-            if let (Err(_), Some((waiting, id))) = (&taken, awaited) {
-                waiting.give_up_on(id);
-            }
-            taken
-        });
-        Ok(Publishing { task, until: Instant::now() + self.confirm_within })
+        self.link()?;
+        let packed = Packed::new(request, ticket.map(Ticket::id))?;
+        let taken = self.lanes[usize::from(self.partition(request.organization_id))].post(packed, ticket)?;
+        Ok(Publishing { taken, until: Instant::now() + self.confirm_within })
     }
 
     /// Publishes requests of one organisation in their order; whether `RabbitMQ` has each on a durable queue.
-    pub(crate) async fn publish_all<'a>(
-        &self,
-        requests: impl Iterator<Item = (&'a Request, Option<&'a Ticket>)>,
-    ) -> Vec<Result<(), NotConfirmed>> {
-        let messages: Vec<_> = requests.map(|(request, ticket)| self.message(request, ticket)).collect();
-        let count = messages.len();
-        let link = match self.link() {
-            Ok(link) => link,
-            Err(error) => {
-                tracing::warn!(%error, "a bulk request is not published");
-                return messages.iter().map(|_| Err(NotConfirmed::NotConnected)).collect();
-            }
-        };
-        let publishing = tokio::spawn(async move {
-            let mut sent = Vec::with_capacity(messages.len());
-            for message in messages {
-                sent.push(match message {
-                    Ok(message) => link.send(message).await.map_err(NotConfirmed::from),
-                    Err(error) => Err(error),
-                });
-            }
-            let mut results = Vec::with_capacity(sent.len());
-            for sent in sent {
-                results.push(match sent {
-                    Ok(confirm) => confirmed(confirm.await),
-                    Err(error) => Err(error),
-                });
-            }
-            results
-        });
-        let none = |error: fn() -> NotConfirmed| (0..count).map(|_| Err(error())).collect();
-        match tokio::time::timeout(self.confirm_within, publishing).await {
-            Err(_) => none(|| NotConfirmed::TimedOut),
-            Ok(Err(_)) => none(|| NotConfirmed::BrokeOff),
-            Ok(Ok(results)) => results,
+    pub(crate) async fn publish_all(&self, requests: impl Iterator<Item = (&Request, Option<&Ticket>)>) -> Vec<Result<(), NotConfirmed>> {
+        let publishing: Vec<_> = requests.map(|(request, ticket)| self.publish(request, ticket)).collect();
+        let mut taken = Vec::with_capacity(publishing.len());
+        for publishing in publishing {
+            taken.push(match publishing {
+                Ok(publishing) => publishing.confirmed().await,
+                Err(error) => Err(error),
+            });
         }
+        taken
     }
 
     /// Tells what was observed of calls, in a message that no disk has to hold.
@@ -146,13 +128,7 @@ impl Publisher {
         if link.blocked.load(Ordering::Relaxed) { Err(NotConfirmed::Blocked) } else { Ok(link) }
     }
 
-    fn message(&self, request: &Request, ticket: Option<&Ticket>) -> Result<Message, NotConfirmed> {
-        let reply = ticket.map(|ticket| ReplyTo { queue: REPLY_QUEUE, correlation_id: ticket.id() });
-        let (properties, body) = (properties(request, APP_ID, reply), encode(request)?);
-        Ok(Message { key: self.key(request.organization_id).clone(), properties, body })
-    }
-
-    /// How many requests wait in the partition of an organisation, and how many workers serve it or stand by.
+    /// How many messages wait in the partition of an organisation, and how many workers serve it or stand by.
     ///
     /// # Errors
     /// Where `RabbitMQ` does not tell.
@@ -229,9 +205,9 @@ impl Publisher {
     }
 }
 
-/// A request on its way to `RabbitMQ`.
+/// A request on its way to `RabbitMQ`. To drop it is to take it back, unless it is sent already.
 pub(crate) struct Publishing {
-    task: JoinHandle<Result<(), NotConfirmed>>,
+    taken: oneshot::Receiver<Result<(), NotConfirmed>>,
     until: Instant,
 }
 
@@ -241,7 +217,7 @@ impl Publishing {
     /// # Errors
     /// Where that is not certain: the request may be applied all the same.
     pub(crate) async fn confirmed(self) -> Result<(), NotConfirmed> {
-        match tokio::time::timeout_at(self.until, self.task).await {
+        match tokio::time::timeout_at(self.until, self.taken).await {
             Err(_) => Err(NotConfirmed::TimedOut),
             Ok(Err(_)) => Err(NotConfirmed::BrokeOff),
             Ok(Ok(taken)) => taken,
@@ -249,17 +225,10 @@ impl Publishing {
     }
 }
 
-/// A request as it travels.
-struct Message {
-    key: ShortString,
-    properties: BasicProperties,
-    body: Vec<u8>,
-}
-
 impl Link {
-    async fn send(&self, message: Message) -> Result<PublisherConfirm, lapin::Error> {
+    async fn send(&self, key: ShortString, message: Message) -> Result<PublisherConfirm, lapin::Error> {
         let options = BasicPublishOptions { mandatory: true, ..Default::default() };
-        self.channel.basic_publish(REQUESTED_EXCHANGE.into(), message.key, options, &message.body, message.properties).await
+        self.channel.basic_publish(REQUESTED_EXCHANGE.into(), key, options, &message.body, message.properties).await
     }
 }
 

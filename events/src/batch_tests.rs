@@ -1,0 +1,89 @@
+use serde_json::{Value, json};
+
+use super::{BATCH_TYPE, Message, Packed, pack, unpack};
+use crate::actor::Actor;
+use crate::envelope::{DecodeError, ReplyTo, decode, encode, properties, reply_to};
+use crate::request::{Request, RequestBody, UserOperation, UserRequested};
+use crate::{CorrelationId, EventId, OrganizationId, Timestamp, UserId, WorkspaceId};
+
+fn request(name: &str) -> Request {
+    Request {
+        id: EventId::generate(),
+        organization_id: OrganizationId::generate(),
+        requested_at: Timestamp::now(),
+        actor: Actor::operator("test"),
+        fingerprint: None,
+        body: RequestBody::UserRequested(UserRequested {
+            user_id: UserId::generate(),
+            default_workspace: WorkspaceId::generate(),
+            if_match: None,
+            operation: UserOperation::Create(json!({"userName": name}).as_object().cloned().unwrap()),
+        }),
+    }
+}
+
+fn packed(requests: &[(Request, Option<CorrelationId>)]) -> Message {
+    let packed: Vec<_> = requests.iter().map(|(request, correlation_id)| Packed::new(request, *correlation_id).unwrap()).collect();
+    pack(&packed, "test", "answers").unwrap()
+}
+
+fn edited(edit: impl Fn(&mut Value)) -> Result<Option<Vec<Message>>, DecodeError> {
+    let Message { properties, body } = packed(&[(request("ada"), None), (request("grace"), None)]);
+    let mut body: Value = serde_json::from_slice(&body).unwrap();
+    edit(&mut body);
+    unpack(&Message { properties, body: body.to_string().into_bytes() })
+}
+
+#[test]
+fn requests_that_travel_together_arrive_as_if_each_had_come_by_itself() {
+    let requests = [
+        (request("ada \"\\ é"), Some(CorrelationId::generate())),
+        (request("grace"), None),
+        (request("mary"), Some(CorrelationId::generate())),
+    ];
+    let message = packed(&requests);
+    assert_eq!(message.properties.kind().as_ref().unwrap().as_str(), BATCH_TYPE);
+    let messages = unpack(&message).unwrap().unwrap();
+    assert_eq!(messages.len(), requests.len());
+    for (Message { properties: arrived, body }, (request, correlation_id)) in messages.iter().zip(&requests) {
+        let reply = correlation_id.map(|correlation_id| ReplyTo { queue: "answers", correlation_id });
+        assert_eq!(*arrived, properties(request, "test", reply));
+        assert_eq!(*body, encode(request).unwrap());
+        assert_eq!(decode(arrived, body).unwrap(), *request);
+        assert_eq!(reply_to(arrived), reply);
+    }
+}
+
+#[test]
+fn a_request_alone_is_the_message_that_it_was_before_there_were_batches() {
+    for correlation_id in [None, Some(CorrelationId::generate())] {
+        let ada = request("ada");
+        let message = packed(&[(ada.clone(), correlation_id)]);
+        let reply = correlation_id.map(|correlation_id| ReplyTo { queue: "answers", correlation_id });
+        assert_eq!(message.properties, properties(&ada, "test", reply));
+        assert_eq!(message.body, encode(&ada).unwrap());
+        assert!(unpack(&message).unwrap().is_none());
+    }
+}
+
+#[test]
+fn what_is_in_a_batch_is_not_looked_at() {
+    let messages = edited(|body| body["messages"][0]["body"] = json!({"version": 99})).unwrap().unwrap();
+    assert!(matches!(decode(&messages[0].properties, &messages[0].body), Err(DecodeError::UnknownVersion(99))));
+    assert!(decode(&messages[1].properties, &messages[1].body).is_ok(), "one that is not understood is no matter of the others");
+}
+
+#[test]
+fn a_batch_that_cannot_be_read_is_refused_as_a_whole() {
+    assert!(matches!(edited(|body| body["version"] = json!(99)), Err(DecodeError::UnknownVersion(99))));
+    for edit in [
+        (&|body: &mut Value| body["messages"] = json!("none")) as &dyn Fn(&mut Value),
+        &|body| body["messages"][1]["message_id"] = json!("7"),
+        &|body| body["messages"][1]["type"] = json!("x".repeat(256)),
+        &|body| body["messages"][1]["correlation_id"] = json!([]),
+        &|body| drop(body["messages"][0].as_object_mut().unwrap().remove("body")),
+        &|body| *body = json!("none"),
+    ] {
+        assert!(matches!(edited(edit), Err(DecodeError::Malformed(_))));
+    }
+}
