@@ -55,6 +55,33 @@ async fn an_event_that_is_delivered_twice_has_one_effect_and_one_outcome() {
 }
 
 #[tokio::test]
+async fn a_creation_that_comes_again_long_after_finds_what_became_of_it() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let client = organization.client();
+    let submit = async |requests: &[Request]| Sender::connect(&stack.instance).await.submit(requests).await;
+    let [ada, grace] = ["ada", "grace"].map(|name| create(&organization, &json!({"userName": name})));
+    assert_eq!(submit(&[ada.clone(), grace.clone()]).await, [Outcome::Created, Outcome::Created]);
+    let id = |request: &Request| match &request.body {
+        RequestBody::UserRequested(call) => call.user_id.to_string(),
+        _ => unreachable!("it is a creation"),
+    };
+    client.replace(&id(&ada), user("augusta")).await.expect(200);
+    assert_eq!(client.delete(&id(&grace)).await.status, 204);
+    // Neither comes with a sign that it was there before.
+    let new = create(&organization, &json!({"userName": "mary"}));
+    let again = submit(&[new, ada.clone(), grace]).await;
+    assert_eq!(again, [Outcome::Created, Outcome::Created, Outcome::Created]);
+    let stolen = Request { id: EventId::generate(), ..ada.clone() };
+    let refused = submit(&[stolen]).await;
+    assert!(matches!(&refused[0], Outcome::Rejected(error) if error.status == 409), "another request for the same user: {refused:?}");
+    assert_eq!(client.get(&format!("/Users/{}", id(&ada))).await.expect(200)["userName"], "augusta");
+    let auditor = stack.auditor().await;
+    auditor.verify(&organization.id).await;
+    assert_eq!(auditor.compare_with_tables(&organization.id).await, 2);
+}
+
+#[tokio::test]
 async fn events_are_decided_in_the_order_in_which_the_broker_took_them() {
     let stack = Stack::shared().await;
     let organization = stack.organization();

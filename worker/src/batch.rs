@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::decide::{Decision, Fact, decide};
-use crate::load::{Loaded, Recorded, load};
+use crate::load::{Expected, Loaded, Recorded, load};
 use crate::news::{News, tell};
 use crate::positions::Positions;
 use crate::project::{Projection, SETTINGS_CHANNEL};
@@ -31,8 +31,15 @@ pub(crate) struct Applied {
 ///
 /// # Errors
 /// Where Postgres fails or a request cannot be processed at all. Nothing was applied then.
-pub(crate) async fn apply(store: &Store, requests: &[Request]) -> Result<Applied, StoreError> {
-    let Loaded { heads, recorded, mut state } = Box::pin(load(store, requests)).await?;
+pub(crate) async fn apply(store: &Store, requests: &[Request], expected: Expected) -> Result<Applied, StoreError> {
+    match attempt(store, requests, expected).await {
+        Err(error) if expected == Expected::News && error.is_repeat() => attempt(store, requests, Expected::Repeats).await,
+        applied => applied,
+    }
+}
+
+async fn attempt(store: &Store, requests: &[Request], expected: Expected) -> Result<Applied, StoreError> {
+    let Loaded { heads, recorded, mut state } = Box::pin(load(store, requests, expected)).await?;
     let mut news = News::default();
     let mut appendix = Appendix::at(heads, Timestamp::now(), requests.len())?;
     let (mut projection, mut positions) = (Projection::default(), Positions::default());

@@ -87,6 +87,11 @@ impl From<tokio_postgres::Error> for StoreError {
 }
 
 impl StoreError {
+    /// Whether something that a batch would add is there already.
+    pub(crate) fn is_repeat(&self) -> bool {
+        matches!(self, Self::Postgres(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION))
+    }
+
     /// Whether the same batch would fail again however often it is tried, because of something that is in it.
     pub(crate) fn is_lasting(&self) -> bool {
         match self {

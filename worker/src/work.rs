@@ -13,6 +13,7 @@ use std::ops::Range;
 use crate::batch::{self, Applied};
 use crate::consume::RunError;
 use crate::dead::DeadLetters;
+use crate::load::Expected;
 use crate::news::News;
 use crate::reply::Reply;
 use crate::store::Store;
@@ -22,6 +23,7 @@ pub(crate) struct Work {
     /// How many deliveries it came in, and what acknowledges the last of them.
     deliveries: usize,
     last: Acker,
+    expected: Expected,
     /// The requests, and the message of each at the same place.
     requests: Vec<Request>,
     messages: Vec<Message>,
@@ -55,6 +57,7 @@ impl Work {
         let mut work = Self {
             deliveries: 0,
             last: first.acker.clone(),
+            expected: Expected::News,
             spans: Vec::new(),
             replies: Vec::new(),
             erased: Vec::new(),
@@ -72,6 +75,9 @@ impl Work {
     pub(crate) fn add(&mut self, delivery: Delivery) {
         self.deliveries += 1;
         self.last = delivery.acker;
+        if delivery.redelivered {
+            self.expected = Expected::Repeats;
+        }
         let message = Message { properties: delivery.properties, body: delivery.data };
         match unpack(&message) {
             Ok(None) => self.read(message),
@@ -122,7 +128,7 @@ impl Work {
                 self.spans.pop();
                 continue;
             }
-            let rest = match batch::apply(store, &self.requests[span.clone()]).await {
+            let rest = match batch::apply(store, &self.requests[span.clone()], self.expected).await {
                 Ok(Applied { outcomes, news }) => {
                     self.news.extend(news);
                     span.zip(outcomes).for_each(|(index, outcome)| self.reply(index, outcome));

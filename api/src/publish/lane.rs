@@ -71,20 +71,28 @@ impl Broker {
     async fn send_all(&self, mut posted: Receiver<Posted>) {
         let mut waiting = Vec::with_capacity(MOST);
         while posted.recv_many(&mut waiting, MOST).await > 0 {
-            // Whoever was told that it took too long, or has hung up, is not to be surprised by it later.
-            waiting.retain(|posted| !posted.taken.is_closed());
             while !waiting.is_empty() {
-                let (requests, callers): (Vec<_>, Vec<_>) =
-                    waiting.drain(..fitting(&waiting)).map(|posted| (posted.request, (posted.awaited, posted.taken))).unzip();
-                let result = self.send(&requests).await;
-                for (awaited, taken) in callers {
-                    if let (Err(_), Some((waiting, id))) = (&result, awaited) {
-                        waiting.give_up_on(id);
-                    }
-                    // Most callers have their outcome by now.
-                    let _ = taken.send(result.clone());
-                }
+                self.send_first(&mut waiting).await;
             }
+        }
+    }
+
+    /// Sends the first of those that wait, as many as fit, and tells their callers.
+    async fn send_first(&self, waiting: &mut Vec<Posted>) {
+        // Whoever was told that it took too long, or has hung up, is not to be surprised by it later.
+        waiting.retain(|posted| !posted.taken.is_closed());
+        let first = waiting.drain(..fitting(waiting));
+        let (requests, callers): (Vec<_>, Vec<_>) = first.map(|posted| (posted.request, (posted.awaited, posted.taken))).unzip();
+        if requests.is_empty() {
+            return;
+        }
+        let result = self.send(&requests).await;
+        for (awaited, taken) in callers {
+            if let (Err(_), Some((waiting, id))) = (&result, awaited) {
+                waiting.give_up_on(id);
+            }
+            // Most callers have their outcome by now.
+            let _ = taken.send(result.clone());
         }
     }
 

@@ -26,7 +26,7 @@ use touched::{Keys3, Touched, columns};
 /// Every statement of this room, to be prepared.
 pub(crate) const STATEMENTS: [&[&str]; 2] = [OWN, settings::STATEMENTS];
 
-const OWN: &[&str] = &[ENSURE_HEADS, MET, USERS, KNOWN_USERS, DELETED_USERS, GROUPS, MEMBERS];
+const OWN: &[&str] = &[ENSURE_HEADS, MET, MET_AGAIN, USERS, KNOWN_USERS, DELETED_USERS, GROUPS, MEMBERS];
 
 const ENSURE_HEADS: &str = "INSERT INTO log_heads (organization_id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING";
 
@@ -50,22 +50,35 @@ macro_rules! users_by {
     };
 }
 
-/// What nearly every batch meets, in one snapshot: users, log heads, requests that are recorded already, workspaces. It is one query since each costs a packet on its
-/// way back, and whoever waits for it a wake-up.
-const MET: &str = concat!(
-    users_by!("$1::uuid[], $2::uuid[]", "$3::uuid[], $4::text[]"),
+/// What nearly every batch meets, in one snapshot: users, log heads, workspaces, and `$more`. It is one query since each costs a packet on its way back, and whoever
+/// waits for it a wake-up.
+macro_rules! met {
+    ($more:literal) => {
+        concat!(
+            users_by!("$1::uuid[], $2::uuid[]", "$3::uuid[], $4::text[]"),
+            "
+            UNION ALL
+            SELECT 'head', h.organization_id, NULL, NULL, NULL, NULL, NULL, h.size, h.peaks, h.xmin::text::bigint
+            FROM log_heads h WHERE h.organization_id = ANY ($5::uuid[])
+            UNION ALL
+            SELECT 'workspace', w.organization_id, w.id, NULL, NULL, w.name, w.created_at, NULL, NULL, NULL
+            FROM unnest($6::uuid[], $7::uuid[]) AS k (organization_id, id)
+            JOIN workspaces w ON w.organization_id = k.organization_id AND w.id = k.id",
+            $more
+        )
+    };
+}
+
+/// What a batch meets whose requests are taken for new.
+const MET: &str = met!("");
+
+/// What a batch meets some of whose requests may be recorded already. To prepare for that takes Postgres as long as everything else.
+const MET_AGAIN: &str = met!(
     "
-    UNION ALL
-    SELECT 'head', h.organization_id, NULL, NULL, NULL, NULL, NULL, h.size, h.peaks, h.xmin::text::bigint
-    FROM log_heads h WHERE h.organization_id = ANY ($5::uuid[])
-    UNION ALL
-    SELECT 'request', e.organization_id, e.event_id, e.payload, e.error, NULL, NULL, NULL, NULL, NULL
-    FROM unnest($6::uuid[], $7::uuid[]) AS k (organization_id, event_id)
-    JOIN events e ON e.organization_id = k.organization_id AND e.event_id = k.event_id
-    UNION ALL
-    SELECT 'workspace', w.organization_id, w.id, NULL, NULL, w.name, w.created_at, NULL, NULL, NULL
-    FROM unnest($8::uuid[], $9::uuid[]) AS k (organization_id, id)
-    JOIN workspaces w ON w.organization_id = k.organization_id AND w.id = k.id"
+            UNION ALL
+            SELECT 'request', e.organization_id, e.event_id, e.payload, e.error, NULL, NULL, NULL, NULL, NULL
+            FROM unnest($8::uuid[], $9::uuid[]) AS k (organization_id, event_id)
+            JOIN events e ON e.organization_id = k.organization_id AND e.event_id = k.event_id"
 );
 
 /// Users by id and by name.
@@ -128,6 +141,16 @@ pub(crate) struct Head {
     pub(crate) version: i64,
 }
 
+/// What is expected of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// That it is new. Neither what is recorded under its ids nor whom it would create is looked for, unless its sender has chosen the ids: should something be there all
+    /// the same, Postgres refuses the batch ([`StoreError::is_repeat`]), and it is to be tried again as one with repeats.
+    News,
+    /// That some of it may have been applied before.
+    Repeats,
+}
+
 /// What a batch meets.
 #[derive(Default)]
 pub(crate) struct Loaded {
@@ -143,8 +166,8 @@ pub(crate) struct Loaded {
 ///
 /// # Errors
 /// Where Postgres fails or holds something that cannot be read.
-pub(crate) async fn load(store: &Store, requests: &[Request]) -> Result<Loaded, StoreError> {
-    let touched = Touched::by(requests);
+pub(crate) async fn load(store: &Store, requests: &[Request], expected: Expected) -> Result<Loaded, StoreError> {
+    let touched = Touched::by(requests, expected);
     let logs = touched.organizations.len();
     let loaded = read(store, &touched).await?;
     if loaded.heads.len() == logs {
@@ -171,8 +194,8 @@ async fn read(store: &Store, touched: &Touched) -> Result<Loaded, StoreError> {
         store.renew_plans(),
         async {
             let keys: [&(dyn ToSql + Sync); 9] =
-                [&users.0, &users.1, &user_names.0, &user_names.1, &organizations, &events.0, &events.1, &workspaces.0, &workspaces.1];
-            store.query(MET, &keys).await
+                [&users.0, &users.1, &user_names.0, &user_names.1, &organizations, &workspaces.0, &workspaces.1, &events.0, &events.1];
+            if events.0.is_empty() { store.query(MET, &keys[..7]).await } else { store.query(MET_AGAIN, &keys).await }
         },
         async { store.query_if(!known.0.is_empty(), KNOWN_USERS, &[&known.0, &known.1]).await },
         async { store.query_if(!erased.0.is_empty(), DELETED_USERS, &[&erased.0, &erased.1]).await },
@@ -201,7 +224,7 @@ async fn read(store: &Store, touched: &Touched) -> Result<Loaded, StoreError> {
 }
 
 impl Loaded {
-    /// Takes in a row of [`MET`].
+    /// Takes in a row of [`MET`] or [`MET_AGAIN`].
     fn take(&mut self, row: &Row) -> Result<(), StoreError> {
         match row.try_get("kind")? {
             "head" => {

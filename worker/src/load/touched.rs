@@ -10,6 +10,8 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
+use super::Expected;
+
 /// Pairs of keys as two columns, for UNNEST.
 pub(super) type Keys<T> = (Vec<OrganizationId>, Vec<T>);
 
@@ -48,16 +50,22 @@ pub(super) fn columns<T: Clone>(keys: &BTreeSet<(OrganizationId, T)>) -> Keys<T>
 
 impl Touched {
     /// What these requests may touch.
-    pub(super) fn by(requests: &[Request]) -> Self {
+    pub(super) fn by(requests: &[Request], expected: Expected) -> Self {
         let mut touched = Self::default();
         for request in requests {
             let organization = request.organization_id;
             touched.organizations.insert(organization);
-            touched.events.0.push(organization);
-            touched.events.1.push(request.id);
+            // Who gives a key of their own may well give it again.
+            let may_be_repeated = expected == Expected::Repeats || request.fingerprint.is_some();
+            if may_be_repeated {
+                touched.events.0.push(organization);
+                touched.events.1.push(request.id);
+            }
             match &request.body {
                 RequestBody::UserRequested(call) => {
-                    touched.users.insert((organization, call.user_id));
+                    if may_be_repeated || !matches!(call.operation, UserOperation::Create(_)) {
+                        touched.users.insert((organization, call.user_id));
+                    }
                     touched.workspaces.insert((organization, call.default_workspace));
                     touched.operation(organization, &call.operation);
                 }
