@@ -1,25 +1,13 @@
 use serde_json::{Value, json};
 
 use super::{BATCH_TYPE, Message, Packed, pack, unpack};
-use crate::actor::Actor;
+use crate::CorrelationId;
+use crate::envelope::tests::user;
 use crate::envelope::{DecodeError, ReplyTo, decode, encode, properties, reply_to};
-use crate::request::{Request, RequestBody, UserOperation, UserRequested};
-use crate::{CorrelationId, EventId, OrganizationId, Timestamp, UserId, WorkspaceId};
+use crate::request::{Request, UserOperation};
 
 fn request(name: &str) -> Request {
-    Request {
-        id: EventId::generate(),
-        organization_id: OrganizationId::generate(),
-        requested_at: Timestamp::now(),
-        actor: Actor::operator("test"),
-        fingerprint: None,
-        body: RequestBody::UserRequested(UserRequested {
-            user_id: UserId::generate(),
-            default_workspace: WorkspaceId::generate(),
-            if_match: None,
-            operation: UserOperation::Create(json!({"userName": name}).as_object().cloned().unwrap()),
-        }),
-    }
+    user(UserOperation::Create(json!({"userName": name}).as_object().cloned().unwrap()))
 }
 
 fn packed(requests: &[(Request, Option<CorrelationId>)]) -> Message {

@@ -182,4 +182,4 @@ pub fn decode_outcomes(body: &[u8]) -> Result<Outcomes, DecodeError> {
 
 #[cfg(test)]
 #[path = "envelope_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -20,7 +20,7 @@ fn request(body: RequestBody) -> Request {
     }
 }
 
-fn user(operation: UserOperation) -> Request {
+pub(crate) fn user(operation: UserOperation) -> Request {
     request(RequestBody::UserRequested(UserRequested {
         user_id: UserId::generate(),
         default_workspace: WorkspaceId::generate(),
