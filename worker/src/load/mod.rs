@@ -72,7 +72,7 @@ macro_rules! met {
 /// What a batch meets whose requests are taken for new.
 const MET: &str = met!("");
 
-/// What a batch meets some of whose requests may be recorded already. To prepare for that takes Postgres as long as everything else.
+/// What a batch meets some of whose requests may be recorded already. Postgres prepares to look in every partition of the log.
 const MET_AGAIN: &str = met!(
     "
             UNION ALL
