@@ -6,6 +6,8 @@ use std::fmt;
 use std::str::FromStr;
 use uuid::Uuid;
 
+use crate::Timestamp;
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -84,25 +86,45 @@ impl OrganizationId {
     pub const SYSTEM: Self = Self(Uuid::nil());
 }
 
-/// The context of [`EventId::from_key`].
-const IDEMPOTENCY_CONTEXT: &str = "rollcall 2026 idempotency key";
+/// The context of [`EventId::from_client_key`].
+const CLIENT_KEY_CONTEXT: &str = "rollcall 2026 idempotency key";
+/// The context of [`EventId::of_operation`].
+const OPERATION_CONTEXT: &str = "rollcall 2026 bulk operation";
+/// The context of [`EventId::of_announcement`].
+const ANNOUNCEMENT_CONTEXT: &str = "rollcall 2026 expiry announcement";
 /// The context of [`EventId::fingerprint`].
 const FINGERPRINT_CONTEXT: &str = "rollcall 2026 fingerprint";
 
+/// Event ids that follow from what is asked for. Each kind has a BLAKE3 context of its own, so an id of one kind is never an id of another,
+/// whatever text a client chooses as its key.
 impl EventId {
-    /// The event id of every request of an organisation that carries the same `Idempotency-Key` (RFC 9562, version 8).
-    pub fn from_key(organization: OrganizationId, key: &str) -> Self {
-        let mut hasher = blake3::Hasher::new_derive_key(IDEMPOTENCY_CONTEXT);
-        hasher.update(organization.0.as_bytes()).update(key.as_bytes());
+    /// The event id of every request of an organization that carries the same `Idempotency-Key` (RFC 9562, version 8).
+    pub fn from_client_key(organization: OrganizationId, key: &str) -> Self {
+        Self::derived(CLIENT_KEY_CONTEXT, organization, &[key.as_bytes()])
+    }
+
+    /// The event id of one operation of the bulk request whose transaction this is.
+    #[must_use]
+    pub fn of_operation(self, organization: OrganizationId, index: usize) -> Self {
+        Self::derived(OPERATION_CONTEXT, organization, &[self.0.as_bytes(), &(index as u64).to_be_bytes()])
+    }
+
+    /// The event id of the announcement that a token expires at that time, made so many days ahead.
+    pub fn of_announcement(organization: OrganizationId, token: TokenId, expires_at: Timestamp, days: u32) -> Self {
+        let expires_at = expires_at.to_string();
+        Self::derived(ANNOUNCEMENT_CONTEXT, organization, &[token.0.as_bytes(), &days.to_be_bytes(), expires_at.as_bytes()])
+    }
+
+    /// All parts but the last have a fixed length, so that different parts never hash the same bytes.
+    fn derived(context: &str, organization: OrganizationId, parts: &[&[u8]]) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key(context);
+        hasher.update(organization.0.as_bytes());
+        parts.iter().for_each(|part| {
+            hasher.update(part);
+        });
         let mut bytes = [0; 16];
         hasher.finalize_xof().fill(&mut bytes);
         Self(Uuid::new_v8(bytes))
-    }
-
-    /// The event id of one operation of a bulk request that this is the transaction of.
-    #[must_use]
-    pub fn of_operation(self, organization: OrganizationId, index: usize) -> Self {
-        Self::from_key(organization, &format!("{self}:{index}"))
     }
 
     /// What tells a call that carries an `Idempotency-Key` from another one: a hash of its parts.
@@ -120,10 +142,40 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_gives_one_event_id_within_an_organisation() {
+    fn a_key_gives_one_event_id_within_an_organization() {
         let (one, other) = (OrganizationId::generate(), OrganizationId::generate());
-        assert_eq!(EventId::from_key(one, "k"), EventId::from_key(one, "k"));
-        assert_ne!(EventId::from_key(one, "k"), EventId::from_key(one, "l"));
-        assert_ne!(EventId::from_key(one, "k"), EventId::from_key(other, "k"));
+        assert_eq!(EventId::from_client_key(one, "k"), EventId::from_client_key(one, "k"));
+        assert_ne!(EventId::from_client_key(one, "k"), EventId::from_client_key(one, "l"));
+        assert_ne!(EventId::from_client_key(one, "k"), EventId::from_client_key(other, "k"));
+    }
+
+    #[test]
+    fn no_key_of_a_client_gives_an_id_that_the_service_makes() {
+        let (organization, token) = (OrganizationId::generate(), TokenId::generate());
+        let (txn, at) = (EventId::generate(), Timestamp::now());
+        let operation = txn.of_operation(organization, 3);
+        let announcement = EventId::of_announcement(organization, token, at, 7);
+        assert_ne!(EventId::from_client_key(organization, &format!("{txn}:3")), operation);
+        assert_ne!(EventId::from_client_key(organization, &format!("expiring {token} {at} 7")), announcement);
+        assert_ne!(operation, announcement);
+        // A client that knows how ids are derived can choose the very bytes that are hashed, as far as they are text.
+        let (text, index) = (EventId(Uuid::from_bytes(*b"0123456789abcdef")), usize::try_from(u64::from_be_bytes(*b"ghijklmn")).unwrap());
+        assert_ne!(EventId::from_client_key(organization, "0123456789abcdefghijklmn"), text.of_operation(organization, index));
+    }
+
+    #[test]
+    fn every_operation_and_every_announcement_has_an_id_of_its_own() {
+        let (one, other) = (OrganizationId::generate(), OrganizationId::generate());
+        let (txn, token, at) = (EventId::generate(), TokenId::generate(), Timestamp::now());
+        let operations = [txn.of_operation(one, 0), txn.of_operation(one, 1), txn.of_operation(other, 0)];
+        let announcements = [
+            EventId::of_announcement(one, token, at, 1),
+            EventId::of_announcement(one, token, at, 7),
+            EventId::of_announcement(one, TokenId::generate(), at, 1),
+            EventId::of_announcement(other, token, at, 1),
+        ];
+        let all: std::collections::HashSet<_> = operations.iter().chain(&announcements).collect();
+        assert_eq!(all.len(), operations.len() + announcements.len());
+        assert_eq!(EventId::of_announcement(one, token, at, 1), announcements[0], "the same announcement is made once");
     }
 }

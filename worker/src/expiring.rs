@@ -49,7 +49,7 @@ async fn announce(settings: &Settings) -> Result<(), CommandError> {
         let (organization, token_id): (OrganizationId, TokenId) = (row.try_get("organization_id")?, row.try_get("id")?);
         let (expires_at, days): (Timestamp, i32) = (row.try_get("expires_at")?, row.try_get("days")?);
         // The same announcement has the same id, and so it is recorded once.
-        let id = EventId::from_key(organization, &format!("expiring {token_id} {expires_at} {days}"));
+        let id = EventId::of_announcement(organization, token_id, expires_at, days.unsigned_abs());
         let change = SettingsRequested::AnnounceExpiry { token_id, label: row.try_get("label")?, expires_at, days: days.unsigned_abs() };
         due.push((organization, id, change));
     }

@@ -81,7 +81,7 @@ pub(super) fn identity(request: &HttpRequest, organization: OrganizationId, body
         return Err(ScimError::invalid_value(format!("Idempotency-Key must have 1 to {MAX_KEY_CHARS} printable ASCII characters")));
     }
     let fingerprint = EventId::fingerprint([request.method().as_str().as_bytes(), request.path().as_bytes(), body]);
-    Ok((EventId::from_key(organization, key), Some(fingerprint)))
+    Ok((EventId::from_client_key(organization, key), Some(fingerprint)))
 }
 
 #[cfg(test)]
