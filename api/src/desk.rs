@@ -47,7 +47,7 @@ impl Desk {
     /// Submits a request and waits for its outcome for as long as the caller and the settings allow.
     ///
     /// # Errors
-    /// The refusal where it was refused; 503 where it is not certain that `RabbitMQ` has it.
+    /// The refusal where it was refused; 503 where it is not certain that `RabbitMQ` has it: then it may be applied all the same.
     pub(crate) async fn submit(&self, request: Request, prefer: &Prefer) -> Result<Answer, ApiError> {
         let deadline = self.deadline(prefer);
         if prefer.respond_async {
@@ -116,6 +116,7 @@ fn answer(request: Request, outcome: Outcome) -> Result<Answer, ApiError> {
 impl From<NotConfirmed> for ApiError {
     fn from(error: NotConfirmed) -> Self {
         tracing::warn!(%error, "a request is not confirmed");
-        Self::Unavailable("rabbitmq")
+        // Even one that was not sent for sure is told of in this way: a caller that repeats it with its key is right in every case.
+        Self::Unsettled("rabbitmq")
     }
 }

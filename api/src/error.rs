@@ -35,9 +35,12 @@ pub(crate) enum ApiError {
         /// Those that it knows.
         allowed: &'static str,
     },
-    /// A server that the call needs is away. Nothing is promised.
+    /// A server that the call needs is away, and nothing was asked of it that changes anything.
     #[error("unavailable: {0}")]
     Unavailable(&'static str),
+    /// A change was asked for, and it is not known whether it was or will be applied.
+    #[error("not settled: {0}")]
+    Unsettled(&'static str),
     /// Something that must not happen; the reason is for the log only.
     #[error("internal error: {0}")]
     Internal(String),
@@ -57,9 +60,11 @@ impl ApiError {
             Self::WrongPlace => ScimError::new(403, "the token may not be used with this origin or from this address"),
             Self::TooManyCalls { .. } => ScimError::new(429, "too many calls with this token; Retry-After says when to call again"),
             Self::MethodNotAllowed { allowed } => ScimError::new(405, format!("the endpoint allows {allowed}")),
-            Self::Unavailable(_) => {
-                ScimError::new(503, "the service cannot take the call now, and nothing was changed for sure; call again later")
-            }
+            Self::Unavailable(_) => ScimError::new(503, "the service cannot serve the call now; call again later"),
+            Self::Unsettled(_) => ScimError::new(
+                503,
+                "the request may have been applied: repeat it with the same Idempotency-Key, and it is applied once; without a key, read first what is there",
+            ),
             Self::Internal(_) => ScimError::new(500, "the call failed for a reason that is the service's own; it was logged"),
         }
     }
@@ -71,7 +76,7 @@ impl ResponseError for ApiError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        if matches!(self, Self::Internal(_) | Self::Unavailable(_)) {
+        if matches!(self, Self::Internal(_) | Self::Unavailable(_) | Self::Unsettled(_)) {
             tracing::warn!(error = %self, "a call could not be served");
         }
         let mut response = HttpResponse::build(self.status_code());
@@ -81,10 +86,23 @@ impl ResponseError for ApiError {
             }
             Self::Unauthenticated { presented: false } => response.insert_header((WWW_AUTHENTICATE, r#"Bearer realm="rollcall""#)),
             Self::TooManyCalls { retry_after } => response.insert_header((RETRY_AFTER, (retry_after.as_secs() + 1).to_string())),
-            Self::Unavailable(_) => response.insert_header((RETRY_AFTER, RETRY_SECONDS.to_string())),
+            Self::Unavailable(_) | Self::Unsettled(_) => response.insert_header((RETRY_AFTER, RETRY_SECONDS.to_string())),
             Self::MethodNotAllowed { allowed } => response.insert_header((ALLOW, *allowed)),
             Self::Scim(_) | Self::WrongPlace | Self::Internal(_) => &mut response,
         };
         response.content_type(SCIM_JSON).body(self.to_scim().to_body().to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_change_that_may_have_been_applied_is_said_to_be_so() {
+        let [read, write] = [ApiError::Unavailable("postgres"), ApiError::Unsettled("rabbitmq")].map(|error| error.to_scim());
+        assert_eq!((read.status, write.status), (503, 503));
+        assert!(write.detail.contains("may have been applied") && write.detail.contains("same Idempotency-Key"), "{}", write.detail);
+        assert!(!read.detail.contains("applied") && !read.detail.contains("Idempotency-Key"), "{}", read.detail);
     }
 }

@@ -94,6 +94,7 @@ fn http(
         receive,
         max_page: settings.max_page.into(),
         max_operations: usize::try_from(settings.max_bulk_operations).unwrap_or(usize::MAX),
+        bulk_wait: Duration::from_secs(settings.bulk_seconds),
     });
     let (desk, door, database, observer) = (Data::from(desk), Data::new(door), Data::new(database), Data::from(observer));
     let openapi = openapi::document(&settings.public_url).map_err(|error| SettingsError::malformed("public_url", error))?;

@@ -30,6 +30,7 @@ pub(crate) struct Settings {
     pub(crate) max_connections: u32,
     pub(crate) max_page: u32,
     pub(crate) max_bulk_operations: u32,
+    pub(crate) bulk_seconds: u64,
     pub(crate) calls_per_second: u32,
     pub(crate) burst: u32,
     pub(crate) token_cache_seconds: u64,
@@ -81,6 +82,7 @@ impl Settings {
         in_range("partitions", settings.partitions, 1, 1024)?;
         in_range("wait_seconds", settings.wait_seconds, 0, 600)?;
         in_range("max_bulk_operations", settings.max_bulk_operations, 1, 100_000)?;
+        in_range("bulk_seconds", settings.bulk_seconds, 1, 600)?;
         in_range("confirm_seconds", settings.confirm_seconds, 1, 60)?;
         in_range("max_waiting", settings.max_waiting, 1, 1_000_000)?;
         in_range("max_body_bytes", settings.max_body_bytes, 1024, 64 * 1024 * 1024)?;

@@ -97,6 +97,56 @@ async fn after_so_many_errors_nothing_more_is_done() {
 }
 
 #[tokio::test]
+async fn where_errors_count_nothing_is_done_after_an_outcome_that_is_not_known() {
+    let mut stack = Stack::private("bulk-unknown", &[("ROLLCALL_API__WAIT_SECONDS", "1")]).await;
+    let (one, other) = (stack.organization().client(), stack.organization().client());
+    let body = |operations: Value| json!({"schemas": [BULK], "failOnErrors": 1, "Operations": operations});
+    let group = json!({
+        "method": "POST", "path": "/Groups", "bulkId": "g", "data": {"schemas": [GROUP], "displayName": "g", "members": [{"value": "bulkId:a"}]}
+    });
+    let later = [
+        json!([create("ada", "a"), create("ben", "b")]),
+        json!([create("ada", "a"), group]),
+        json!([{"method": "POST", "path": "/Users", "bulkId": "x", "data": user("ada")}, {"method": "DELETE", "path": "/Users/nobody"}]),
+    ];
+    stack.worker.as_mut().unwrap().terminate();
+    assert!(stack.worker.as_mut().unwrap().ended().await);
+    for operations in later {
+        let answer = one.send(Method::POST, "/Bulk", body(operations)).await.expect(200);
+        assert_eq!(statuses(&answer), ["202"], "the first is on the queue, and nothing is known of it");
+        assert!(answer["Operations"][0]["location"].as_str().unwrap().contains("/Events/"));
+    }
+    let preferring = other.call(Method::POST, "/Bulk").header("prefer", "respond-async").json(&body(json!([create("a", "1"), create("b", "2")])));
+    let answer = preferring.send().await;
+    assert_eq!((answer.header("preference-applied"), statuses(&answer.expect(200))), ("", vec!["202"]));
+    let all = other.send(Method::POST, "/Bulk", json!({"schemas": [BULK], "Operations": [create("c", "1"), create("d", "2")]})).await;
+    assert_eq!(statuses(&all.expect(200)), ["202", "202"], "where errors do not count, all is tried");
+    stack.worker = Some(rollcall_tests::service::Service::worker(&stack.instance));
+    for client in [&one, &other] {
+        eventually("the worker", async || (client.create(user("last")).await.status == 201).then_some(())).await;
+    }
+    assert_eq!(one.get("/Users?count=0").await.expect(200)["totalResults"], 2, "ada and the last");
+    assert_eq!(one.get("/Groups?count=0").await.expect(200)["totalResults"], 0);
+    assert_eq!(other.get("/Users?count=0").await.expect(200)["totalResults"], 4, "a, c, d and the last");
+}
+
+#[tokio::test]
+async fn no_key_of_a_client_meets_an_id_that_the_service_makes() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let client = organization.client();
+    let accepted = client.call(Method::POST, "/Bulk").header("Prefer", "respond-async");
+    let accepted = accepted.json(&json!({"schemas": [BULK], "Operations": [create("ada", "a"), create("ben", "b")]})).send().await;
+    let txn = accepted.header("set-txn").to_owned();
+    for (index, name) in ["cay", "dan"].iter().enumerate() {
+        eventually("the outcome", async || (client.get(&format!("/Events/{txn}:{index}")).await.status == 200).then_some(())).await;
+        let call = client.call(Method::POST, "/Users").header("Idempotency-Key", &format!("{txn}:{index}"));
+        assert_eq!(call.json(&user(name)).send().await.expect(201)["userName"], *name, "the key is new");
+    }
+    assert_eq!(stack.auditor().await.compare_with_tables(&organization.id).await, 4);
+}
+
+#[tokio::test]
 async fn a_repeated_bulk_request_is_done_once() {
     let stack = Stack::shared().await;
     let organization = stack.organization();

@@ -84,7 +84,8 @@ async fn a_broker_killed_in_the_middle_of_a_stream_loses_and_doubles_nothing() {
         after(&answered, CREATES / 3).await;
         in_background(&stack, "kill-rabbitmq").await;
         let refused = client.call(Method::POST, "/Users").header("idempotency-key", "key0").json(&user("user0")).send().await;
-        refused.expect_error(503, None);
+        let told = refused.expect_error(503, None);
+        assert!(told.contains("may have been applied") && told.contains("same Idempotency-Key"), "{told}");
         assert_eq!(client.get("/Users?count=0").await.status, 200, "reads go on");
         in_background(&stack, "start-rabbitmq").await;
     };
@@ -100,7 +101,9 @@ async fn a_database_killed_in_the_middle_of_a_stream_loses_and_doubles_nothing()
     let breaking = async {
         after(&answered, CREATES / 3).await;
         in_background(&stack, "kill-postgres").await;
-        client.get("/Users").await.expect_error(503, None);
+        let read = client.get("/Users").await;
+        let told = read.expect_error(503, None);
+        assert!(!told.contains("applied") && !told.contains("Idempotency-Key"), "a read changes nothing: {told}");
         in_background(&stack, "start-postgres").await;
     };
     tokio::join!(stream_of_creates(&client, &answered), breaking);

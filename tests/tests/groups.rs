@@ -32,7 +32,7 @@ async fn a_groups_life_is_visible_to_every_read_that_follows() {
     let client = organization.client();
     let ids = users(&client, 3).await;
     let created = client.create_group("Engines", &[&ids[0], &ids[1]]).await;
-    assert_eq!((created.status, created.header("etag")), (201, "W/\"1\""), "{}", created.body);
+    assert!(created.status == 201 && created.header("etag").starts_with("W/\"1-"), "{}", created.body);
     let group = created.id();
     assert_eq!(created.header("location"), format!("{}/scim/v2/Groups/{group}", stack.url));
     let mut expected: Vec<_> =
@@ -54,7 +54,8 @@ async fn a_groups_life_is_visible_to_every_read_that_follows() {
 
     let body = json!({"schemas": [GROUP], "displayName": "Motors", "members": [{"value": ids[2]}]});
     let replaced = client.send(Method::PUT, &format!("/Groups/{group}"), body).await;
-    assert_eq!((replaced.status, replaced.header("etag"), &replaced.body["displayName"]), (200, "W/\"3\"", &json!("Motors")));
+    assert_eq!((replaced.status, &replaced.body["displayName"]), (200, &json!("Motors")));
+    assert!(replaced.header("etag").starts_with("W/\"3-"), "{}", replaced.header("etag"));
     assert_eq!(members(&client, &group).await, set(&[&ids[2]]));
 
     client.delete(&ids[2]).await.expect(204);
@@ -126,7 +127,8 @@ async fn what_a_group_cannot_have_is_refused_and_nothing_is_changed() {
         json!([{"op": "replace", "path": "displayName", "value": "H"}, {"op": "add", "path": "members", "value": [{"value": theirs}]}]);
     client.patch_group(&group, half).await.expect_error(400, Some("invalidValue"));
     let shown = client.get(&format!("/Groups/{group}")).await.expect(200);
-    assert_eq!((&shown["displayName"], &shown["meta"]["version"]), (&json!("G"), &json!("W/\"1\"")));
+    assert_eq!(shown["displayName"], "G");
+    assert!(shown["meta"]["version"].as_str().unwrap().starts_with("W/\"1-"), "{shown}");
     stranger.get(&format!("/Groups/{group}")).await.expect_error(404, None);
     stranger.patch_group(&group, json!([{"op": "remove", "path": "members"}])).await.expect_error(404, None);
 }

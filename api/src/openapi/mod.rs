@@ -25,7 +25,7 @@ const ERRORS: [(&str, &str); 14] = [
     ("422", "The Idempotency-Key came with another request before."),
     ("429", "Too many calls; Retry-After says when to call again."),
     ("500", "The call failed for a reason of the service's own."),
-    ("503", "A server that the call needs is away; nothing is promised."),
+    ("503", "A server that the call needs is away; a change may have been applied, so repeat it with the same Idempotency-Key."),
 ];
 
 /// The description; `server` is the address that callers reach the service by.

@@ -85,7 +85,7 @@ impl Pages {
     async fn ask(&self, admin: &Administrator, change: SettingsRequested) -> Result<(), PageError> {
         match self.desk.submit(admin.asks(change), &Prefer::default()).await? {
             Answer::Applied(_) => Ok(()),
-            Answer::Accepted(_) => Err(ApiError::Unavailable("the outcome of a change of settings").into()),
+            Answer::Accepted(_) => Err(ApiError::Unsettled("the outcome of a change of settings").into()),
         }
     }
 }

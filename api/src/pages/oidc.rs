@@ -104,7 +104,7 @@ async fn session(http: &HttpRequest, pages: &Pages, identity: &Identity, organiz
     let change = SettingsRequested::Session { session_id, change: SessionChange::Begin(begun) };
     match pages.desk.submit(request(organization, actor, change), &Prefer::default()).await? {
         Answer::Applied(_) => {}
-        Answer::Accepted(_) => return Err(ApiError::Unavailable("the outcome of a sign-in").into()),
+        Answer::Accepted(_) => return Err(ApiError::Unsettled("the outcome of a sign-in").into()),
     }
     let (cookie, mut ended) = (cookie(pages, secret.reveal(), session_id, Timestamp::now()), flow_cookie(pages, String::new()));
     ended.make_removal();

@@ -55,7 +55,7 @@ pub(super) async fn sign_in(http: HttpRequest, link: Form<Link>, pages: Data<Pag
     let change = SettingsRequested::Session { session_id: who.session_id, change: SessionChange::SignIn { digest: secret.digest() } };
     match pages.desk.submit(request(who.organization_id, actor, change), &Prefer::default()).await {
         Ok(Answer::Applied(_)) => {}
-        Ok(Answer::Accepted(_)) => return Err(ApiError::Unavailable("the outcome of a sign-in").into()),
+        Ok(Answer::Accepted(_)) => return Err(ApiError::Unsettled("the outcome of a sign-in").into()),
         // It was used before, or has expired.
         Err(ApiError::Scim(_)) => return Err(PageError::BadLink),
         Err(error) => return Err(error.into()),

@@ -12,6 +12,7 @@ use tokio_postgres::types::Json;
 use uuid::Uuid;
 
 use super::table::Table;
+use super::version::Joined;
 use super::{Database, ReadError};
 
 /// The resource with that id.
@@ -60,16 +61,22 @@ pub(super) fn resource(table: &Table, row: &Row) -> Result<Attributes, ReadError
     Ok(resource)
 }
 
+/// Puts what is joined to a resource, and the tag that covers it.
 fn relate(table: &Table, row: &Row, resource: &mut Attributes) -> Result<(), ReadError> {
+    let mut joined = Joined::default();
     if let Some(Json(names)) = row.try_get::<_, Option<Json<BTreeMap<WorkspaceId, String>>>>("names")? {
+        joined.add("names", &names)?;
         show_names(resource, &names);
     }
     if let (Some((attribute, _)), Some(derived)) = (table.derived, row.try_get::<_, Option<Value>>("derived")?) {
+        joined.add(attribute, &derived)?;
         let extension = resource.entry(ROLLCALL_SCHEMA).or_insert_with(|| Value::Object(Attributes::new()));
         extension[attribute] = derived;
     }
     if let Some(related) = row.try_get::<_, Option<Value>>("related")? {
+        joined.add(table.relation.attribute, &related)?;
         resource.insert(table.relation.attribute.to_owned(), related);
     }
+    joined.mark(resource);
     Ok(())
 }

@@ -19,6 +19,7 @@ mod table;
 mod timeline;
 mod tokens;
 mod tree;
+mod version;
 mod workspaces;
 
 pub(crate) use events::{LogEntry, find_event};
@@ -111,6 +112,16 @@ impl From<ReadError> for ApiError {
                 tracing::warn!(%error, "a read failed");
                 Self::Unavailable("postgres")
             }
+        }
+    }
+}
+
+impl ReadError {
+    /// The error of a read that belongs to a change that is committed: nothing of it may sound as if the change was refused.
+    pub(crate) fn after_a_change(self) -> ApiError {
+        match ApiError::from(self) {
+            error @ ApiError::Internal(_) => error,
+            _ => ApiError::Unsettled("postgres"),
         }
     }
 }

@@ -37,6 +37,8 @@ pub(super) struct Relation {
     pub(super) searched: &'static str,
     /// Whether the value with an id is among them; the id goes between the two.
     pub(super) holds: (&'static str, &'static str),
+    /// Whether there are few values by nature, so that all can be read to name the tag of a change.
+    is_small: bool,
 }
 
 const NOTHING: &str = "NULL::jsonb";
@@ -91,6 +93,7 @@ pub(crate) static USERS: LazyLock<Table> = LazyLock::new(|| {
                 "(r.organization_id, r.id) IN (SELECT m.organization_id, m.user_id FROM group_members m WHERE m.organization_id = $1 AND m.group_id = ",
                 ")",
             ),
+            is_small: true,
         },
         WORKSPACE_NAMES,
         Some(("groupWorkspaces", GROUP_WORKSPACES)),
@@ -112,6 +115,8 @@ pub(crate) static GROUPS: LazyLock<Table> = LazyLock::new(|| {
                 FROM group_members m JOIN users u ON u.organization_id = m.organization_id AND u.id = m.user_id
                 WHERE m.organization_id = r.organization_id AND m.group_id = r.id",
             holds: ("(r.organization_id, r.id) IN (SELECT m.organization_id, m.group_id FROM group_members m WHERE m.organization_id = $1 AND m.user_id = ", ")"),
+            // A change of one member must not cost as much as there are members.
+            is_small: false,
         },
         NOTHING,
         None,
@@ -188,6 +193,11 @@ impl Table {
     /// Whether an attribute of the core schema is the one that is unique.
     pub(crate) fn is_unique(&self, attribute: &Attribute) -> bool {
         attribute.name == self.unique.0
+    }
+
+    /// Whether the relation has few values by nature.
+    pub(crate) fn is_small(&self) -> bool {
+        self.relation.is_small
     }
 
     /// Whether an attribute of the core schema is the relation.

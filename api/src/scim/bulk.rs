@@ -12,7 +12,7 @@ use rollcall_scim::resource::{Attributes, text};
 use rollcall_scim::schema::{GROUP, ResourceType, USER};
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::answer::json as answer;
 use super::body::ScimBody;
@@ -28,24 +28,30 @@ pub(super) async fn bulk(call: Call, body: ScimBody, writing: Writing, bounds: D
     let request = parse(body.json, bounds.max_operations)?;
     let (txn, _) = call.identity(&body.bytes)?;
     let mut job = Job::new(&call, &writing, txn, &request.operations);
-    if call.prefer.respond_async {
-        return job.accept(&request.operations).await;
-    }
-    // Where errors are counted, what comes after the last one must not be done: each operation then waits for the one before.
-    let waves = match request.fail_on_errors {
-        Some(_) => waves(&request.operations).into_iter().flatten().map(|index| vec![index]).collect(),
-        None => waves(&request.operations),
-    };
-    let deadline = writing.deadline(&call);
-    for wave in waves {
-        job.run(&request.operations, &wave, deadline).await;
-        let errors = job.outcomes.iter().flatten().filter(|outcome| outcome.is_error()).count() as u64;
-        if request.fail_on_errors.is_some_and(|most| errors >= most) {
-            break;
+    match request.fail_on_errors {
+        // To stop after an error is to wait for it: whoever counts errors cannot be answered beforehand, whatever it prefers.
+        Some(most) => job.run_until(&request.operations, most, bounds.bulk_wait).await,
+        None if call.prefer.respond_async => return job.accept(&request.operations).await,
+        None => {
+            let deadline = writing.deadline(&call);
+            for wave in waves(&request.operations) {
+                job.run(&request.operations, &wave, deadline).await;
+            }
         }
     }
     let outcomes: Vec<_> = job.outcomes.into_iter().flatten().collect();
     answer(StatusCode::OK, &json!({"schemas": [BULK_RESPONSE_SCHEMA], "Operations": outcomes}))
+}
+
+/// What of an operation is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    /// That it was done.
+    Done,
+    /// That it failed, and changed nothing.
+    Failed,
+    /// Neither: it may be done later, or may have been done.
+    Nothing,
 }
 
 /// A bulk request under way.
@@ -57,12 +63,29 @@ struct Job<'a> {
     /// The ids of what is created, by their `bulkId`s: as planned until it is, then as it became; absent where it could not be created.
     ids: HashMap<String, String>,
     outcomes: Vec<Option<Outcome>>,
+    /// What is known of each operation; nothing of one that was not tried.
+    known: Vec<Known>,
 }
 
 impl<'a> Job<'a> {
     fn new(call: &'a Call, writing: &'a Writing, txn: EventId, operations: &[Operation]) -> Self {
         let ids = operations.iter().filter_map(|operation| Some((operation.bulk_id.clone()?, UserId::generate().to_string()))).collect();
-        Self { call, writing, txn, ids, outcomes: vec![None; operations.len()] }
+        let known = vec![Known::Nothing; operations.len()];
+        Self { call, writing, txn, ids, outcomes: vec![None; operations.len()], known }
+    }
+
+    /// Does one operation after the other until `most` have failed, one has an outcome that is not known in time, or the time is over. What comes after
+    /// is not done: an operation must not run as if one before it had succeeded (RFC 7644 section 3.7.3).
+    async fn run_until(&mut self, operations: &[Operation], most: u64, at_most: Duration) {
+        let end = Instant::now() + at_most;
+        let mut failed = 0;
+        for index in waves(operations).into_iter().flatten() {
+            self.run(operations, &[index], self.writing.deadline(self.call).min(end)).await;
+            failed += u64::from(self.known[index] == Known::Failed);
+            if self.known[index] == Known::Nothing || failed >= most || Instant::now() >= end {
+                return;
+            }
+        }
     }
 
     /// Does a wave of operations.
@@ -74,17 +97,19 @@ impl<'a> Job<'a> {
                     indices.push(index);
                     requests.push(request);
                 }
-                Err(error) => self.settle(index, Outcome::failed(&operations[index], &error)),
+                Err(error) => self.settle(index, Outcome::failed(&operations[index], &error), Known::Failed),
             }
         }
         let answers = self.writing.submit_all(&requests, deadline).await;
         for ((index, request), answer) in indices.into_iter().zip(requests).zip(answers) {
+            let known = known(&answer);
             let outcome = self.outcome(&operations[index], index, &request, answer);
-            self.settle(index, outcome);
+            self.settle(index, outcome, known);
         }
     }
 
-    fn settle(&mut self, index: usize, outcome: Outcome) {
+    fn settle(&mut self, index: usize, outcome: Outcome, known: Known) {
+        self.known[index] = known;
         match (&outcome.bulk_id, outcome.location.as_deref().and_then(|location| location.rsplit('/').next())) {
             (Some(bulk_id), _) if outcome.is_error() => {
                 self.ids.remove(bulk_id);
@@ -160,6 +185,15 @@ impl<'a> Job<'a> {
     }
 }
 
+/// What an answer makes known.
+fn known(answer: &Result<Answer, ApiError>) -> Known {
+    match answer {
+        Ok(Answer::Applied(_)) => Known::Done,
+        Ok(Answer::Accepted(_)) | Err(ApiError::Unsettled(_)) => Known::Nothing,
+        Err(_) => Known::Failed,
+    }
+}
+
 fn version(left: &Attributes) -> Option<String> {
     left.get("meta")?["version"].as_str().map(str::to_owned)
 }
@@ -205,5 +239,19 @@ fn content(caller: &Caller, operation: &Operation, planned: &str) -> Result<Requ
             Err(ScimError::new(404, format!("{} is not an endpoint for bulk operations", operation.path)))
         }
         _ => Err(ScimError::invalid_syntax("method is not POST, PUT, PATCH or DELETE")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_that_is_not_known_is_neither_done_nor_failed() {
+        assert_eq!(known(&Ok(Answer::Applied(None))), Known::Done);
+        assert_eq!(known(&Ok(Answer::Accepted(EventId::generate()))), Known::Nothing);
+        assert_eq!(known(&Err(ApiError::Unsettled("rabbitmq"))), Known::Nothing);
+        assert_eq!(known(&Err(ScimError::new(409, "taken").into())), Known::Failed);
+        assert_eq!(known(&Err(ApiError::Unavailable("too many calls wait"))), Known::Failed, "it was never sent");
     }
 }

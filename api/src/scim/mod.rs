@@ -60,6 +60,8 @@ pub(crate) struct Bounds {
     pub(crate) receive: std::time::Duration,
     /// The most operations in a bulk request.
     pub(crate) max_operations: usize,
+    /// How long the operations of a bulk request may take that are done one after the other.
+    pub(crate) bulk_wait: std::time::Duration,
     /// The most resources in a page.
     pub(crate) max_page: u64,
 }

@@ -11,13 +11,18 @@ use super::entity::Kept;
 
 /// Checks that a call means the state that it meets.
 pub(super) fn check_version(etag: &str, if_match: Option<&IfMatch>, what: &str) -> Result<(), ScimError> {
-    // Our tags are weak; what they promise is what If-Match asks for here (RFC 7644 section 3.14).
-    let strong = |tag: &str| tag.trim_start_matches("W/").to_owned();
     match if_match {
         None | Some(IfMatch::Any) => Ok(()),
-        Some(IfMatch::Tags(tags)) if tags.iter().any(|tag| strong(tag) == strong(etag)) => Ok(()),
+        Some(IfMatch::Tags(tags)) if tags.iter().any(|tag| version(tag) == version(etag)) => Ok(()),
         Some(IfMatch::Tags(_)) => Err(ScimError::new(412, format!("{what} has changed: its version is not the one in If-Match"))),
     }
+}
+
+/// The version that an entity tag names: `W/"<version>"`, or `W/"<version>-<hash of what was shown with it>"`. Our tags are weak; what they promise is what
+/// `If-Match` asks for here (RFC 7644 section 3.14). What is joined to a resource when it is shown is not part of the state that a change meets.
+fn version(tag: &str) -> &str {
+    let opaque = tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"');
+    opaque.split_once('-').map_or(opaque, |(version, _)| version)
 }
 
 /// A new resource.
@@ -36,4 +41,22 @@ pub(super) fn next_state<Id: Display>(
     let now = at.to_string();
     let meta = Meta { created: before.created(), last_modified: &now, version: before.version() + 1 };
     stamp(resource_type, attributes, &before.id.to_string(), meta)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use test_case::test_case;
+
+    #[test_case(r#"W/"2""# => true; "the version")]
+    #[test_case(r#""2""# => true; "as a strong tag")]
+    #[test_case(r#"W/"2-0123456789abcdef""# => true; "with what was shown")]
+    #[test_case(r#"W/"2-fedcba9876543210""# => true; "with something else that was shown")]
+    #[test_case(r#"W/"1-0123456789abcdef""# => false; "another version")]
+    #[test_case(r#"W/"22""# => false; "a longer version")]
+    #[test_case(r#"W/"""# => false; "nothing")]
+    #[test_case(r#"W/"-2""# => false; "a hash alone")]
+    fn a_tag_means_a_version(tag: &str) -> bool {
+        check_version("W/\"2\"", Some(&IfMatch::Tags(vec![tag.to_owned()])), "the user").is_ok()
+    }
 }

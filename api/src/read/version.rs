@@ -1,0 +1,75 @@
+//! The entity tag of a resource as it is shown (RFC 9110 section 8.8.3).
+//!
+//! A stored resource has a version, and its tag is `W/"<version>"`. Some of what is shown is joined from other tables when it is read: the groups of
+//! a user, the members of a group, the names of workspaces. These change without a new version of the resource. So where any of them is shown, the
+//! tag is `W/"<version>-<hash of what is joined>"`. `If-Match` compares the version alone: what is joined is not what a change of the resource
+//! changes.
+
+use rollcall_scim::resource::Attributes;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::ReadError;
+
+/// The BLAKE3 context of the hash.
+const CONTEXT: &str = "rollcall 2026 entity tag";
+/// How many hexadecimal digits of the hash are in a tag.
+const DIGITS: usize = 16;
+
+/// What is joined to a resource.
+#[derive(Default)]
+pub(super) struct Joined(Option<blake3::Hasher>);
+
+impl Joined {
+    /// Takes in one part that is shown.
+    pub(super) fn add(&mut self, name: &str, part: &impl Serialize) -> Result<(), ReadError> {
+        let hasher = self.0.get_or_insert_with(|| blake3::Hasher::new_derive_key(CONTEXT));
+        let write = serde_json::to_writer(hasher, &(name, part));
+        write.map_err(|error| ReadError::Malformed(format!("{name} cannot be written: {error}")))
+    }
+
+    /// Puts the hash of all parts into `meta.version`; without any part the version stays as it is stored.
+    pub(super) fn mark(self, resource: &mut Attributes) {
+        let version = resource.get_mut("meta").and_then(|meta| meta.get_mut("version"));
+        if let (Some(hasher), Some(Value::String(tag))) = (self.0, version)
+            && let Some(opaque) = tag.strip_suffix('"')
+        {
+            *tag = format!("{opaque}-{}\"", &hasher.finalize().to_hex()[..DIGITS]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn tag(parts: &[(&str, Value)]) -> String {
+        let mut joined = Joined::default();
+        parts.iter().for_each(|(name, part)| joined.add(name, part).unwrap());
+        let mut resource = json!({"id": "7", "meta": {"version": "W/\"3\""}}).as_object().cloned().unwrap();
+        joined.mark(&mut resource);
+        resource["meta"]["version"].as_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn the_tag_of_what_is_stored_alone_is_its_version() {
+        assert_eq!(tag(&[]), "W/\"3\"");
+    }
+
+    #[test]
+    fn every_part_that_is_joined_changes_the_tag() {
+        let group = |name: &str| json!([{"value": "1", "display": name}]);
+        let tags = [
+            tag(&[("groups", group("a"))]),
+            tag(&[("groups", group("b"))]),
+            tag(&[("names", group("a"))]),
+            tag(&[("groups", group("a")), ("names", group("a"))]),
+            tag(&[]),
+        ];
+        let distinct: std::collections::BTreeSet<_> = tags.iter().collect();
+        assert_eq!(distinct.len(), tags.len(), "{tags:?}");
+        assert_eq!(tag(&[("groups", group("a"))]), tags[0]);
+        assert!(tags[0].starts_with("W/\"3-") && tags[0].ends_with('"') && tags[0].len() == 6 + DIGITS + 1, "{}", tags[0]);
+    }
+}
