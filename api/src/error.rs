@@ -29,6 +29,9 @@ pub(crate) enum ApiError {
         /// When it may call again.
         retry_after: Duration,
     },
+    /// The organization's other calls ask for as much as one organization may ask for at once.
+    #[error("too many calls at once")]
+    TooManyAtOnce,
     /// The endpoint does not know this method.
     #[error("method not allowed")]
     MethodNotAllowed {
@@ -59,6 +62,9 @@ impl ApiError {
             Self::Unauthenticated { .. } => ScimError::new(401, "the call does not carry a valid bearer token"),
             Self::WrongPlace => ScimError::new(403, "the token may not be used with this origin or from this address"),
             Self::TooManyCalls { .. } => ScimError::new(429, "too many calls with this token; Retry-After says when to call again"),
+            Self::TooManyAtOnce => {
+                ScimError::new(429, "other queries of this organization are still being worked on; call again when they are answered")
+            }
             Self::MethodNotAllowed { allowed } => ScimError::new(405, format!("the endpoint allows {allowed}")),
             Self::Unavailable(_) => ScimError::new(503, "the service cannot serve the call now; call again later"),
             Self::Unsettled(_) => ScimError::new(
@@ -86,7 +92,9 @@ impl ResponseError for ApiError {
             }
             Self::Unauthenticated { presented: false } => response.insert_header((WWW_AUTHENTICATE, r#"Bearer realm="rollcall""#)),
             Self::TooManyCalls { retry_after } => response.insert_header((RETRY_AFTER, (retry_after.as_secs() + 1).to_string())),
-            Self::Unavailable(_) | Self::Unsettled(_) => response.insert_header((RETRY_AFTER, RETRY_SECONDS.to_string())),
+            Self::Unavailable(_) | Self::Unsettled(_) | Self::TooManyAtOnce => {
+                response.insert_header((RETRY_AFTER, RETRY_SECONDS.to_string()))
+            }
             Self::MethodNotAllowed { allowed } => response.insert_header((ALLOW, *allowed)),
             Self::Scim(_) | Self::WrongPlace | Self::Internal(_) => &mut response,
         };

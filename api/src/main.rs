@@ -14,6 +14,7 @@ mod error;
 mod health;
 mod metrics;
 mod observe;
+mod offload;
 mod oidc;
 mod openapi;
 mod pages;

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::desk::Desk;
 use crate::publish::NotConfirmed;
-use crate::read::{Database, Oldest, ReadError, Told, dead_letter_count, expiring_tokens, partitions};
+use crate::read::{Database, Oldest, ReadError, Told, dead_letter_count, expiring_tokens, partitions, stopped_partitions};
 
 const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// How long a server may take to tell.
@@ -57,6 +57,7 @@ pub(crate) struct Metrics {
     messages: Family<Partition, Gauge>,
     workers: Family<Partition, Gauge>,
     oldest: Family<Partition, Gauge<f64, AtomicU64>>,
+    stopped: Family<Partition, Gauge>,
     letters: Gauge,
     expiring: Family<Expiring, Gauge>,
     up: Family<Server, Gauge>,
@@ -79,6 +80,8 @@ impl Metrics {
         registry.register("queue_workers", "Workers that serve a partition or stand by", new.workers.clone());
         let about = "For how long the oldest request of a partition waits, at the most";
         registry.register_with_unit("queue_oldest", about, Unit::Seconds, new.oldest.clone());
+        let about = "Whether a partition was stopped for an error that concerns all of its requests";
+        registry.register("partition_stopped", about, new.stopped.clone());
         registry.register("dead_letters", "Requests that could not be applied and that nobody has decided about", new.letters.clone());
         let about = "When a token expires that does within 30 days, as a Unix time";
         registry.register_with_unit("token_expiry", about, Unit::Seconds, new.expiring.clone());
@@ -131,7 +134,13 @@ impl Metrics {
         for (organization, token, at) in expiring {
             self.expiring.get_or_create(&Expiring { organization: organization.to_string(), token: token.to_string() }).set(at.as_second());
         }
-        partitions(database).await
+        let told = partitions(database).await?;
+        let stopped = stopped_partitions(database).await?;
+        for &partition in told.keys() {
+            let is_stopped = stopped.iter().any(|(stopped, _)| *stopped == partition);
+            self.stopped.get_or_create(&Partition { partition }).set(is_stopped.into());
+        }
+        Ok(told)
     }
 
     async fn ask_broker(&self, desk: &Desk) -> Result<Vec<u32>, NotConfirmed> {

@@ -7,6 +7,7 @@ use rollcall_service::settings::SettingsError;
 use rollcall_service::shutdown;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinSet;
 use tracing_actix_web::TracingLogger;
 use utoipa_swagger_ui::SwaggerUi;
 
@@ -40,7 +41,7 @@ pub(crate) enum ServeError {
 
 /// Serves until the first signal to stop; then accepts nothing more, finishes what it has accepted, and returns.
 pub(crate) async fn serve(settings: Settings) -> Result<(), ServeError> {
-    let database = Database::new(&settings.database_url, settings.database_connections)
+    let database = Database::new(&settings.database_url, settings.connections(), settings.page_bytes)
         .map_err(|error| SettingsError::malformed("database_url", error))?;
     let publisher = Publisher::new(settings.partitions, Duration::from_secs(settings.confirm_seconds));
     let desk = Arc::new(Desk::new(publisher, Waiting::new(settings.max_waiting), Duration::from_secs(settings.wait_seconds)));
@@ -52,31 +53,40 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), ServeError> {
     };
     let denials = door.denials.clone();
     let observer = Arc::new(Observer::new(settings.observed_per_second));
-    start_companions(&settings, &desk, &door, &observer);
+    let mut companions = start_companions(&settings, &desk, &door, &observer);
     let (stop, growth) = (shutdown::on_signal()?, Arc::new(Growth::default()));
     let (listening, logs) = (growth.clone(), database.clone());
-    tokio::spawn(async move { listening.keep_listening(&logs).await });
+    companions.spawn(async move { listening.keep_listening(&logs).await });
     http(&settings, database, desk.clone(), door, observer.clone(), Followers::new(growth, stop.clone()), async move {
         stop.cancelled().await;
     })?
     .await?;
-    denials.flush(&desk).await;
-    observer.send(&desk).await;
+    let last_words = async {
+        denials.flush(&desk).await;
+        observer.send(&desk).await;
+    };
+    if tokio::time::timeout(Duration::from_secs(settings.shutdown_seconds), last_words).await.is_err() {
+        tracing::warn!("some refused and observed calls could not be told of");
+    }
+    // Whatever they wait for, they end here: the calls that needed them are answered.
+    companions.shutdown().await;
     tracing::info!("everything that was accepted is finished");
     Ok(())
 }
 
-/// The tasks that live as long as the process.
-fn start_companions(settings: &Settings, desk: &Arc<Desk>, door: &Door, observer: &Arc<Observer>) {
+/// The tasks that live until the last call is answered.
+fn start_companions(settings: &Settings, desk: &Arc<Desk>, door: &Door, observer: &Arc<Observer>) -> JoinSet<()> {
+    let mut companions = JoinSet::new();
     let (observer, sending) = (observer.clone(), desk.clone());
-    tokio::spawn(async move { observer.keep_sending(&sending).await });
+    companions.spawn(async move { observer.keep_sending(&sending).await });
     let (connected, amqp_url) = (desk.clone(), settings.amqp_url.clone());
-    tokio::spawn(async move { connected.publisher().keep_connected(&amqp_url, connected.waiting()).await });
-    tokio::spawn(follow_changes(door.tokens.clone()));
+    companions.spawn(async move { connected.publisher().keep_connected(&amqp_url, connected.waiting()).await });
+    companions.spawn(follow_changes(door.tokens.clone()));
     let limits = door.limits.clone();
-    tokio::spawn(async move { limits.keep_small().await });
+    companions.spawn(async move { limits.keep_small().await });
     let (denials, desk, interval) = (door.denials.clone(), desk.clone(), Duration::from_secs(settings.denied_seconds));
-    tokio::spawn(async move { denials.keep_flushing(&desk, interval).await });
+    companions.spawn(async move { denials.keep_flushing(&desk, interval).await });
+    companions
 }
 
 fn http(
@@ -123,6 +133,7 @@ fn http(
         provider: provider.transpose().map_err(|error| SettingsError::malformed("oidc", error))?,
         public_url: settings.public_url.clone(),
         is_secure: settings.public_url.starts_with("https:"),
+        receive,
     });
     let counted = Data::new(Metrics::new());
     tell(settings, &counted, &database, &desk)?;

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use crate::auth::{Proxies, ProxyHeader};
+use crate::read::Connections;
 
 /// The api's settings.
 #[derive(Debug, Deserialize)]
@@ -20,6 +21,10 @@ pub(crate) struct Settings {
     pub(crate) public_url: String,
     pub(crate) database_url: SecretString,
     pub(crate) database_connections: u16,
+    pub(crate) session_connections: u16,
+    pub(crate) query_connections: u16,
+    pub(crate) connections_per_organization: u16,
+    pub(crate) page_bytes: u32,
     pub(crate) amqp_url: SecretString,
     pub(crate) partitions: u16,
     pub(crate) wait_seconds: u64,
@@ -78,7 +83,8 @@ impl Settings {
         if (1..32).contains(&key) {
             return Err(SettingsError::malformed("session_key", "it needs at least 32 characters, from a source of randomness"));
         }
-        in_range("database_connections", settings.database_connections, 1, 1000)?;
+        settings.check_connections()?;
+        in_range("page_bytes", settings.page_bytes, 64 * 1024, 256 * 1024 * 1024)?;
         in_range("partitions", settings.partitions, 1, 1024)?;
         in_range("wait_seconds", settings.wait_seconds, 0, 600)?;
         in_range("max_bulk_operations", settings.max_bulk_operations, 1, 100_000)?;
@@ -97,6 +103,25 @@ impl Settings {
         in_range("poll_seconds", settings.poll_seconds, 0, 600)?;
         in_range("shutdown_seconds", settings.shutdown_seconds, 1, 600)?;
         Ok(settings)
+    }
+
+    /// Several connections of a kind are never all one organization's.
+    fn check_connections(&self) -> Result<(), SettingsError> {
+        in_range("database_connections", self.database_connections, 1, 1000)?;
+        in_range("session_connections", self.session_connections, 1, 1000)?;
+        in_range("query_connections", self.query_connections, 1, 1000)?;
+        let least = self.database_connections.min(self.query_connections);
+        in_range("connections_per_organization", self.connections_per_organization, 1, (least - 1).max(1).into())
+    }
+
+    /// How many connections to Postgres there may be for what.
+    pub(crate) fn connections(&self) -> Connections {
+        Connections {
+            sessions: self.session_connections,
+            points: self.database_connections,
+            queries: self.query_connections,
+            per_organization: self.connections_per_organization,
+        }
     }
 
     /// The keys that sign event tokens.
@@ -147,5 +172,19 @@ mod tests {
     #[test]
     fn the_defaults_are_acceptable() {
         assert_eq!(Settings::read(None).unwrap().public_url, "http://localhost:8080");
+    }
+
+    #[test]
+    fn no_organization_can_use_all_connections_of_a_kind() {
+        let with = |points, queries, share| {
+            let mut settings = Settings::read(None).unwrap();
+            (settings.database_connections, settings.query_connections, settings.connections_per_organization) = (points, queries, share);
+            settings.check_connections().map_err(|error| error.to_string())
+        };
+        assert_eq!(with(8, 8, 7), Ok(()));
+        assert!(with(8, 4, 4).unwrap_err().contains("connections_per_organization is 4; it must be from 1 to 3"));
+        assert!(with(4, 8, 4).is_err());
+        assert_eq!(with(1, 1, 1), Ok(()), "a service that small has one for all");
+        assert!(with(1, 0, 1).is_err());
     }
 }

@@ -66,6 +66,12 @@ impl Stretch {
         MOST
     }
 
+    /// The stretch up to the last of the changes that were found, where it is known that there are more.
+    #[must_use]
+    pub fn cut(self, found: &[Happened]) -> Self {
+        Self { until: found.last().map_or(self.after, |last| last.seq), ..self }
+    }
+
     /// The stretch that was looked through, given the changes that were found: up to the last one where there may be more.
     #[must_use]
     pub fn seen(self, found: &[Happened]) -> Self {

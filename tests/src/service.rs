@@ -111,9 +111,14 @@ impl Drop for Service {
     }
 }
 
-/// Waits until an api says that it can do its work.
+/// Waits until an api can do its work and a worker serves every partition.
 pub async fn ready(url: &str) {
-    eventually("readiness", async || reqwest::get(format!("{url}/readyz")).await.ok().filter(|answer| answer.status() == 200)).await;
+    eventually("readiness", async || {
+        let answer = reqwest::get(format!("{url}/readyz")).await.ok().filter(|answer| answer.status() == 200)?;
+        let body: Value = serde_json::from_str(&answer.text().await.ok()?).ok()?;
+        body["partitions_without_worker"].as_array()?.is_empty().then_some(())
+    })
+    .await;
 }
 
 /// A port that nobody listens on, below those that the system gives to outgoing connections.

@@ -9,16 +9,22 @@ use rollcall_scim::schema::{GROUP, USER};
 use rollcall_service::entries::StoredEntry;
 use serde::Serialize;
 use serde_json::Value;
+use std::sync::Arc;
 
-use super::json;
 use super::query::{MAX_COUNT, by_now, conditions, count, parameter};
+use super::{json, with_body, written};
 use crate::auth::Auditor;
 use crate::error::{ApiError, ApiResult};
-use crate::read::{Condition, Database, Order, log_entries};
+use crate::offload::offload;
+use crate::read::{Condition, Database, Entries, Order, ReadError, log_entries};
 use crate::scim::Parameters;
 
 /// How many entries a filter may look at for one page: a page that ends there is short, and its cursor goes on.
-const MAX_LOOKED_AT: u32 = 20_000;
+const MAX_LOOKED_AT: usize = 20_000;
+/// How much a filter may do for one page: its terms, times the entries that it looks at.
+const MAX_STEPS: usize = 60_000;
+/// How many pages' worth of bytes a filter may look at for one.
+const MAX_BYTES_OF_PAGES: usize = 4;
 
 /// A page of the log.
 #[derive(Serialize)]
@@ -36,14 +42,51 @@ pub(super) async fn list(auditor: Auditor, parameters: Parameters, database: Dat
     let conditions = conditions(&database, auditor.organization_id, &parameters).await?;
     let conditions = by_now(&database, auditor.organization_id, conditions).await?;
     let page = match filter {
-        None => {
-            let entries = log_entries(&database, auditor.organization_id, &conditions, order, count).await?;
-            let next = is_full(&entries, count).then(|| place(&entries)).flatten();
-            Page { entries, next }
-        }
-        Some(filter) => filtered(&database, auditor.organization_id, &conditions, order, count, &filter).await?,
+        None => page(log_entries(&database, auditor.organization_id, &conditions, order, count).await?),
+        Some(filter) => filtered(&database, auditor.organization_id, &conditions, order, count, filter).await?,
     };
-    json(&page)
+    answer(page).await
+}
+
+/// Everything that was found.
+fn page(found: Entries) -> Page {
+    let next = found.entries.last().filter(|_| found.goes_on).map(|entry| entry.header.seq.to_string());
+    Page { entries: found.entries, next }
+}
+
+/// Writes a page.
+async fn answer(page: Page) -> ApiResult {
+    let bytes = page.entries.iter().map(size).sum();
+    Ok(with_body(offload(bytes, move || written(&page)).await??))
+}
+
+/// How many bytes of an entry a caller chose.
+fn size(entry: &StoredEntry) -> usize {
+    entry.payload.as_ref().map_or(0, |payload| payload.get().len())
+}
+
+/// What is left of the work that may be done for one page.
+struct Work {
+    entries: usize,
+    bytes: usize,
+}
+
+impl Work {
+    /// All of it, for a filter of so many terms.
+    fn new(terms: usize, page_bytes: usize) -> Self {
+        Self { entries: (MAX_STEPS / terms.max(1)).clamp(1, MAX_LOOKED_AT), bytes: page_bytes.saturating_mul(MAX_BYTES_OF_PAGES) }
+    }
+
+    /// How many entries are looked at next; none where it is used up.
+    fn next(&self) -> u32 {
+        let most = u32::try_from(self.entries).unwrap_or(MAX_COUNT).min(MAX_COUNT);
+        if self.bytes == 0 { 0 } else { most }
+    }
+
+    fn spend(&mut self, found: &[StoredEntry]) {
+        self.entries = self.entries.saturating_sub(found.len());
+        self.bytes = self.bytes.saturating_sub(found.iter().map(size).sum());
+    }
 }
 
 /// A page of the entries that a filter chooses among those that conditions leave.
@@ -53,25 +96,44 @@ async fn filtered(
     conditions: &[Condition],
     mut order: Order,
     count: u32,
-    filter: &Filter,
+    filter: Filter,
 ) -> Result<Page, ApiError> {
-    let mut entries = Vec::new();
-    for _ in 0..MAX_LOOKED_AT / MAX_COUNT {
-        let found = log_entries(database, organization, conditions, order, MAX_COUNT).await?;
-        let (last, is_end) = (found.last().map(|entry| entry.header.seq), !is_full(&found, MAX_COUNT));
-        for entry in found.into_iter().filter(|entry| is_wanted(filter, entry)) {
+    let filter = Arc::new(filter);
+    let (mut work, mut left) = (Work::new(terms(&filter), database.page_bytes()), database.page_bytes());
+    let mut entries: Vec<StoredEntry> = Vec::new();
+    while work.next() > 0 {
+        let found = log_entries(database, organization, conditions, order, work.next()).await?;
+        let Some(last) = found.entries.last().map(|entry| entry.header.seq) else { return Ok(Page { entries, next: None }) };
+        work.spend(&found.entries);
+        for entry in wanted(filter.clone(), found.entries).await? {
+            left = left.saturating_sub(size(&entry));
             entries.push(entry);
-            if is_full(&entries, count) {
+            if left == 0 || is_full(&entries, count) {
                 let next = place(&entries);
                 return Ok(Page { entries, next });
             }
         }
-        match last {
-            Some(last) if !is_end => order = order.from(last),
-            _ => return Ok(Page { entries, next: None }),
+        if !found.goes_on {
+            return Ok(Page { entries, next: None });
         }
+        order = order.from(last);
     }
     Ok(Page { entries, next: Some(order.place().to_string()) })
+}
+
+/// The entries that a filter chooses.
+async fn wanted(filter: Arc<Filter>, entries: Vec<StoredEntry>) -> Result<Vec<StoredEntry>, ReadError> {
+    let bytes = entries.iter().map(size).sum::<usize>().saturating_mul(terms(&filter));
+    offload(bytes, move || entries.into_iter().filter(|entry| is_wanted(&filter, entry)).collect()).await
+}
+
+/// How many comparisons a filter makes.
+fn terms(filter: &Filter) -> usize {
+    match filter {
+        Filter::Or(one, other) | Filter::And(one, other) => terms(one) + terms(other),
+        Filter::Not(inside) | Filter::ValuePath(_, inside) => terms(inside),
+        Filter::Present(_) | Filter::Compare(..) => 1,
+    }
 }
 
 /// Whether there may be more of them.
@@ -89,7 +151,7 @@ pub(super) async fn read(auditor: Auditor, seq: Path<String>, database: Data<Dat
     let missing = || ApiError::from(ScimError::new(404, "the log has no such entry"));
     let seq: u64 = seq.parse().ok().filter(|seq| *seq > 0).ok_or_else(missing)?;
     let found = log_entries(&database, auditor.organization_id, &[], Order::OldestFirst { after: seq - 1 }, 1).await?;
-    let entry = found.into_iter().find(|entry| entry.header.seq == seq).ok_or_else(missing)?;
+    let entry = found.entries.into_iter().find(|entry| entry.header.seq == seq).ok_or_else(missing)?;
     json(&entry)
 }
 
@@ -129,4 +191,27 @@ fn is_wanted(filter: &Filter, entry: &StoredEntry) -> bool {
     };
     let payload: Option<Value> = entry.payload.as_ref().and_then(|payload| serde_json::from_str(payload.get()).ok());
     payload.is_some_and(|payload| matches(filter, Scope::Resource(resource_type), &payload["resource"]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use test_case::test_case;
+
+    #[test_case("userName pr" => 1; "one")]
+    #[test_case("not (userName eq \"a\" or title co \"b\") and active eq true" => 3; "several")]
+    #[test_case("emails[type eq \"work\" and value co \"x\"] or userName pr" => 3; "within a value path")]
+    fn comparisons(text: &str) -> usize {
+        terms(&filter::parse(text).unwrap())
+    }
+
+    #[test]
+    fn a_filter_with_more_terms_looks_at_fewer_entries() {
+        let entries = |terms| Work::new(terms, 1).entries;
+        assert_eq!((entries(1), entries(12), entries(1_000_000)), (MAX_LOOKED_AT, MAX_STEPS / 12, 1));
+        let mut work = Work::new(1, 1);
+        assert_eq!(work.next(), MAX_COUNT);
+        work.bytes = 0;
+        assert_eq!(work.next(), 0);
+    }
 }

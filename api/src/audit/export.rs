@@ -14,10 +14,11 @@ use std::borrow::Cow;
 use super::query::parameter;
 use crate::auth::Auditor;
 use crate::error::{ApiError, ApiResult};
+use crate::offload::offload;
 use crate::read::{Database, Order, log_entries, log_size};
 use crate::scim::Parameters;
 
-/// How many entries are read at once.
+/// How many entries are read at once, unless fewer have enough bytes.
 const CHUNK: u32 = 1000;
 
 /// The forms of an export.
@@ -84,17 +85,18 @@ async fn chunk(
     let limit = u32::try_from(progress.to.saturating_sub(progress.after)).unwrap_or(CHUNK).min(CHUNK);
     let entries = match limit {
         0 => Vec::new(),
-        limit => log_entries(&database, organization, &[], Order::OldestFirst { after: progress.after }, limit).await?,
+        limit => log_entries(&database, organization, &[], Order::OldestFirst { after: progress.after }, limit).await?.entries,
     };
     if entries.is_empty() && !is_first {
         return Ok(None);
     }
     progress.after = entries.last().map_or(progress.to, |entry| entry.header.seq);
-    let body = match progress.format {
+    let (bytes, format) = (entries.iter().filter_map(|entry| Some(entry.payload.as_ref()?.get().len())).sum(), progress.format);
+    let writing = move || match format {
         Format::Ndjson => ndjson(&entries),
         Format::Csv => csv(&entries, is_first),
     };
-    Ok(Some((body?, progress)))
+    Ok(Some((offload(bytes, writing).await??, progress)))
 }
 
 fn unwritable(error: impl std::fmt::Display) -> ApiError {

@@ -53,6 +53,15 @@ fn resource(path: &str) -> Resource {
 
 /// An answer in JSON.
 fn json(answer: &impl Serialize) -> ApiResult {
-    let body = serde_json::to_string(answer).map_err(|error| ApiError::Internal(format!("an answer cannot be written: {error}")))?;
-    Ok(HttpResponse::Ok().content_type("application/json").body(body))
+    Ok(with_body(written(answer)?))
+}
+
+/// An answer in JSON as text, which can be written on any thread.
+fn written(answer: &impl Serialize) -> Result<String, ApiError> {
+    serde_json::to_string(answer).map_err(|error| ApiError::Internal(format!("an answer cannot be written: {error}")))
+}
+
+/// The answer with that text.
+fn with_body(json: String) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(json)
 }

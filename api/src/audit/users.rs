@@ -10,11 +10,12 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::json;
 use super::query::{count, parameter};
+use super::{json, with_body, written};
 use crate::auth::Auditor;
 use crate::error::{ApiError, ApiResult};
-use crate::read::{Condition, Database, Order, last_entries_of_users, log_entries};
+use crate::offload::offload;
+use crate::read::{Condition, Database, Entries, Order, last_entries_of_users, log_entries};
 use crate::scim::Parameters;
 
 /// How many entries back the state before is looked for: some, such as mappings of groups, hold none.
@@ -98,8 +99,9 @@ pub(crate) async fn users_at(
     count: u32,
 ) -> Result<(Vec<Value>, Option<Uuid>), ApiError> {
     let last = last_entries_of_users(database, organization, at, after, count).await?;
-    let next = last.last().filter(|_| last.len() == usize::try_from(count).unwrap_or(usize::MAX)).and_then(|entry| entry.header.subject_id);
-    Ok((last.iter().filter_map(resource).collect(), next))
+    let next = last.entries.last().filter(|_| last.goes_on).and_then(|entry| entry.header.subject_id);
+    let bytes = last.entries.iter().map(size).sum();
+    Ok((offload(bytes, move || last.entries.iter().filter_map(resource).collect()).await?, next))
 }
 
 /// `GET /users/{id}?at=`: one user as it was.
@@ -113,7 +115,12 @@ pub(super) async fn read(auditor: Auditor, id: Path<String>, parameters: Paramet
 pub(crate) async fn user_at(database: &Database, organization: OrganizationId, id: Uuid, at: Timestamp) -> Result<Option<Value>, ApiError> {
     let conditions = [Condition::Subjects(vec![id]), Condition::AppliedToUsers, Condition::Until(at)];
     let last = log_entries(database, organization, &conditions, Order::NewestFirst { before: None }, 1).await?;
-    Ok(last.first().and_then(resource))
+    Ok(last.entries.first().and_then(resource))
+}
+
+/// How many bytes of an entry a caller chose.
+fn size(entry: &StoredEntry) -> usize {
+    entry.payload.as_ref().map_or(0, |payload| payload.get().len())
 }
 
 /// `GET /users/{id}/history`: what was changed, from what to what, by whom; from the beginning.
@@ -123,15 +130,18 @@ pub(super) async fn history(auditor: Auditor, id: Path<String>, parameters: Para
     let (organization, about) = (auditor.organization_id, Condition::Subjects(vec![user_id(&id)?]));
     let before = [about.clone(), Condition::AppliedToUsers];
     let before = log_entries(&database, organization, &before, Order::NewestFirst { before: Some(after.saturating_add(1)) }, 1).await?;
-    let mut state = before.first().and_then(resource).unwrap_or_default();
-    let entries = log_entries(&database, organization, &[about], Order::OldestFirst { after }, count).await?;
+    let Entries { entries, goes_on } = log_entries(&database, organization, &[about], Order::OldestFirst { after }, count).await?;
     if entries.is_empty() && after == 0 {
         return Err(ScimError::new(404, "the log knows no such user").into());
     }
-    let is_full = entries.len() == usize::try_from(count).unwrap_or(usize::MAX);
-    let next = entries.last().filter(|_| is_full).map(|entry| entry.header.seq.to_string());
-    let steps = entries.iter().map(|entry| step(entry, &mut state)).collect();
-    json(&History { steps, next })
+    let next = entries.last().filter(|_| goes_on).map(|entry| entry.header.seq.to_string());
+    let bytes = entries.iter().map(size).sum();
+    let writing = move || {
+        let mut state = before.entries.first().and_then(resource).unwrap_or_default();
+        let steps = entries.iter().map(|entry| step(entry, &mut state)).collect();
+        written(&History { steps, next })
+    };
+    Ok(with_body(offload(bytes, writing).await??))
 }
 
 /// What an entry changed of the user or group that it is about; nothing where it is about something else, was refused or was erased.
@@ -140,7 +150,7 @@ pub(crate) async fn difference(database: &Database, organization: OrganizationId
     let Some(id) = entry.header.subject_id.filter(|_| is_resource) else { return Ok(Vec::new()) };
     let about = [Condition::Subjects(vec![id]), Condition::Outcome(OutcomeKind::Applied)];
     let before = log_entries(database, organization, &about, Order::NewestFirst { before: Some(entry.header.seq) }, STATES).await?;
-    let mut state = before.iter().find_map(resource).unwrap_or_default();
+    let mut state = before.entries.iter().find_map(resource).unwrap_or_default();
     Ok(step(entry, &mut state).changes)
 }
 

@@ -35,7 +35,7 @@ pub(crate) async fn audit_gate(request: ServiceRequest, next: Next<impl MessageB
 impl Auditor {
     /// Whether the token is still good, for whoever stays connected.
     pub(crate) async fn may_stay(&self, database: &Database) -> Result<bool, ReadError> {
-        let row = database.query_opt(STILL_GOOD, &[&self.organization_id, &self.token_id]).await?;
+        let row = database.sessions().query_opt(STILL_GOOD, &[&self.organization_id, &self.token_id]).await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(false))
     }
 }

@@ -37,7 +37,7 @@ pub(super) async fn admit(request: &ServiceRequest, find: &'static str) -> Resul
         refusal(reason)
     };
     let digest = bearer(request.headers()).map_err(|reason| refuse(None, reason))?;
-    let row = database.query_opt(find, &[&digest.as_bytes()]).await?;
+    let row = database.sessions().query_opt(find, &[&digest.as_bytes()]).await?;
     let matching = match &row {
         Some(row) => digest.matches(row.try_get("digest").map_err(ReadError::from)?).then_some(row),
         None => None,

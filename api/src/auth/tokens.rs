@@ -10,16 +10,14 @@ use rollcall_events::request::Dialect;
 use rollcall_events::token::TokenDigest;
 use rollcall_events::{OrganizationId, Timestamp, TokenId, WorkspaceId};
 use rollcall_service::backoff::Backoff;
-use std::future::poll_fn;
 use std::num::NonZeroU32;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio_postgres::{AsyncMessage, Row};
+use tokio_postgres::Row;
 
 use crate::error::ApiError;
-use crate::read::{Database, ReadError};
+use crate::read::{Database, Pulse, ReadError};
 
 const FIND: &str = "
     SELECT t.organization_id, t.id, t.digest, t.label, t.default_workspace_id, t.service_origin, t.origin_required, t.allow_list, t.dialect, t.expires_at,
@@ -28,9 +26,8 @@ const FIND: &str = "
 
 /// The channel on which the worker tells of changed settings.
 const LISTEN: &str = "LISTEN rollcall_settings";
-/// How often the listening connection is tried, and how long its answer may take: together less than the second within which a revoked token is refused.
-const HEARTBEAT: Duration = Duration::from_millis(300);
-const ANSWER: Duration = Duration::from_millis(500);
+/// How the listening connection is tried: together less than the second within which a revoked token is refused.
+const PULSE: Pulse = Pulse { every: Duration::from_millis(300), answer: Duration::from_millis(500) };
 /// The most tokens that are kept in memory.
 const MAX_ENTRIES: u64 = 10_000;
 /// The generation in which nobody listens.
@@ -93,7 +90,7 @@ impl Tokens {
     }
 
     async fn read(&self, digest: &TokenDigest) -> Result<Arc<KnownToken>, Miss> {
-        let row = self.database.query_opt(FIND, &[&digest.as_bytes()]).await.map_err(Miss::Unavailable)?.ok_or(Miss::Unknown)?;
+        let row = self.database.sessions().query_opt(FIND, &[&digest.as_bytes()]).await.map_err(Miss::Unavailable)?.ok_or(Miss::Unknown)?;
         let stored: &[u8] = row.try_get("digest").map_err(|error| Miss::Unavailable(error.into()))?;
         if !digest.matches(stored) {
             return Err(Miss::Unknown);
@@ -160,29 +157,10 @@ pub(crate) async fn follow_changes(tokens: Arc<Tokens>) {
 }
 
 async fn listen(tokens: &Tokens, backoff: &mut Backoff) -> Result<(), ReadError> {
-    let (client, mut connection) = tokens.database.connect().await?;
-    let listening = async {
-        client.batch_execute(LISTEN).await?;
+    let up = || {
         tokens.turn();
         *backoff = Backoff::default();
         tracing::info!("listening for changed tokens");
-        loop {
-            tokio::time::sleep(HEARTBEAT).await;
-            let answer = tokio::time::timeout(ANSWER, client.batch_execute("")).await;
-            answer.map_err(|_| ReadError::Malformed("postgres does not answer".to_owned()))??;
-        }
     };
-    let messages = async {
-        while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
-            if let AsyncMessage::Notification(_) = message? {
-                tokens.turn();
-            }
-        }
-        Ok(())
-    };
-    let (listening, messages) = (pin!(listening), pin!(messages));
-    tokio::select! {
-        ended = listening => ended,
-        ended = messages => ended,
-    }
+    tokens.database.listen(LISTEN, PULSE, up, |_| tokens.turn()).await
 }

@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, LOCATION};
-use actix_web::web::{Data, Form, Path};
+use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use futures_util::stream;
@@ -17,6 +17,7 @@ use serde_json::value::RawValue;
 
 use super::error::PageError;
 use super::frame::comes_from_here;
+use super::posted::Form;
 use super::session::{Administrator, LIFE_SECONDS};
 use super::sign_in::Bare;
 use super::text::Language;
@@ -24,7 +25,7 @@ use super::view::{self, Audit, Entry, Erase, Frame, Row, Rows, event_text, minut
 use super::{PageResult, Pages};
 use crate::audit::{Inclusion, Watch, by_now, conditions, difference, exported, included, parameter, server_sent};
 use crate::error::{ApiError, ApiResult};
-use crate::read::{Order, log_entries, log_size, session_lasts};
+use crate::read::{Entries, Order, log_entries, log_size, session_lasts};
 use crate::scim::Parameters;
 
 /// The path of this page.
@@ -39,15 +40,14 @@ pub(super) async fn list(admin: Administrator, parameters: Parameters, pages: Da
     let parameters = parameters.without_empty();
     // First the size, then the entries: what is logged in between comes by the live table as well as in the page, and is known by its place.
     let size = log_size(&pages.database, admin.who.organization_id).await?;
-    let (entries, problem) = match find(&admin, &parameters, &pages).await {
-        Ok(entries) => (entries, None),
-        Err(ApiError::Scim(error)) if error.status == 400 => (Vec::new(), Some(error.detail)),
+    let (Entries { entries, goes_on }, problem) = match find(&admin, &parameters, &pages).await {
+        Ok(found) => (found, None),
+        Err(ApiError::Scim(error)) if error.status == 400 => (Entries::default(), Some(error.detail)),
         Err(error) => return Err(error.into()),
     };
     let asked: Vec<_> = ASKED.iter().map(|name| (*name, parameters.get(name).unwrap_or_default().to_owned())).collect();
     let query = parameters.kept(&ASKED);
-    let is_full = entries.len() == usize::try_from(COUNT).unwrap_or(usize::MAX);
-    let older = entries.last().filter(|_| is_full).map(|last| format!("{PATH}?before={}{query}", last.header.seq));
+    let older = entries.last().filter(|_| goes_on).map(|last| format!("{PATH}?before={}{query}", last.header.seq));
     let chart = format!("{PATH}/chart?{}", query.trim_start_matches('&'));
     let live = (problem.is_none() && parameters.get("before").is_none()).then(|| {
         let after = entries.first().map_or(size, |first| first.header.seq.max(size));
@@ -58,7 +58,7 @@ pub(super) async fn list(admin: Administrator, parameters: Parameters, pages: Da
     Ok(view::page(StatusCode::OK, &Audit { t, frame, rows, types, asked, problem, older, live, chart }))
 }
 
-async fn find(admin: &Administrator, parameters: &Parameters, pages: &Pages) -> Result<Vec<StoredEntry>, ApiError> {
+async fn find(admin: &Administrator, parameters: &Parameters, pages: &Pages) -> Result<Entries, ApiError> {
     let organization = admin.who.organization_id;
     let before = parameter(parameters, "before", "a place in the log")?;
     let wanted = conditions(&pages.database, organization, parameters).await?;
@@ -130,7 +130,7 @@ pub(super) async fn entry(admin: Administrator, seq: Path<String>, pages: Data<P
 async fn find_entry(admin: &Administrator, seq: &str, pages: &Pages) -> Result<StoredEntry, PageError> {
     let seq: u64 = seq.parse().ok().filter(|seq| *seq > 0).ok_or(PageError::NotFound)?;
     let found = log_entries(&pages.database, admin.who.organization_id, &[], Order::OldestFirst { after: seq - 1 }, 1).await?;
-    found.into_iter().find(|entry| entry.header.seq == seq).ok_or(PageError::NotFound)
+    found.entries.into_iter().find(|entry| entry.header.seq == seq).ok_or(PageError::NotFound)
 }
 
 /// What a browser checks an entry with: the proof, and the very texts that are hashed.

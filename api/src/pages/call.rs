@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
-use actix_web::web::{Data, Form, Path};
+use actix_web::web::{Data, Path};
 use rollcall_events::Timestamp;
 use rollcall_events::request::{MAX_RECORDING_SECONDS, SettingsRequested};
 use serde::Deserialize;
@@ -11,6 +11,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::error::PageError;
+use super::posted::Form;
 use super::requests::{PATH, row};
 use super::session::Administrator;
 use super::text::Language;

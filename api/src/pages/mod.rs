@@ -9,6 +9,7 @@ mod frame;
 mod oidc;
 mod operations;
 mod past;
+mod posted;
 mod requests;
 mod scim;
 mod session;
@@ -29,6 +30,7 @@ use actix_web::{HttpRequest, HttpResponse, Route, guard};
 use rollcall_events::actor::Actor;
 use rollcall_events::request::SettingsRequested;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::auth::Door;
 use crate::desk::{Answer, Desk};
@@ -56,6 +58,8 @@ pub(crate) struct Pages {
     pub(crate) public_url: String,
     /// Whether that is https.
     pub(crate) is_secure: bool,
+    /// How long a form may take to arrive.
+    pub(crate) receive: Duration,
 }
 
 impl Pages {
@@ -107,6 +111,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
     let files = web::scope("/assets").wrap(Compress::default()).route("/{version}/{name}", look().to(assets::serve));
     config.service(files);
     let pages = web::scope("")
+        .app_data(posted::limits())
         .wrap(from_fn(frame::frame))
         .wrap(Compress::default())
         .route("/", look().to(home))

@@ -3,13 +3,14 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
-use actix_web::web::{Data, Form, Path};
+use actix_web::web::{Data, Path};
 use rollcall_events::request::{DeadLetterChange, SettingsRequested};
 use rollcall_events::{DeadLetterId, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::error::PageError;
+use super::posted::Form;
 use super::session::Administrator;
 use super::sign_in::Bare;
 use super::standing;

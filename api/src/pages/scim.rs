@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
-use actix_web::web::{Data, Form, Path};
+use actix_web::web::{Data, Path};
 use rollcall_events::request::{SettingsRequested, TokenSettings};
 use rollcall_events::token::Token;
 use rollcall_events::{Timestamp, TokenId};
@@ -12,6 +12,7 @@ use std::net::IpAddr;
 
 use super::error::PageError;
 use super::form::{Problems, TokenForm};
+use super::posted::Form;
 use super::session::Administrator;
 use super::sign_in::Bare;
 use super::text::Language;

@@ -3,7 +3,7 @@
 use actix_web::cookie::Cookie;
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
-use actix_web::web::{Data, Form, Query};
+use actix_web::web::{Data, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use rollcall_events::actor::Actor;
 use rollcall_events::request::{Denial, SessionChange, SettingsRequested};
@@ -12,6 +12,7 @@ use rollcall_events::{Timestamp, TokenId};
 use serde::Deserialize;
 
 use super::error::PageError;
+use super::posted::Form;
 use super::session::{Administrator, cookie, no_cookie, request};
 use super::text::{COOKIE, Language};
 use super::view::{self, SignIn};

@@ -96,7 +96,7 @@ pub(super) async fn show(admin: Administrator, id: Path<String>, pages: Data<Pag
     let resource = resource.ok_or(PageError::NotFound)?;
     let belongings = belongings(&pages.database, organization, user_id).await?;
     let about = [Condition::Subjects(vec![user_id.0])];
-    let history = log_entries(&pages.database, organization, &about, Order::NewestFirst { before: None }, HISTORY).await?;
+    let history = log_entries(&pages.database, organization, &about, Order::NewestFirst { before: None }, HISTORY).await?.entries;
     let groups = resource.get("groups").and_then(Value::as_array).into_iter().flatten().filter_map(|group| group["display"].as_str());
     let groups = groups.map(str::to_owned).collect();
     let (user, facts) = (shown(&resource), facts(&resource));

@@ -3,12 +3,13 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
-use actix_web::web::{Data, Form, Path};
+use actix_web::web::{Data, Path};
 use rollcall_events::request::SettingsRequested;
 use rollcall_events::{GroupId, WorkspaceId};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::PageError;
+use super::posted::Form;
 use super::session::Administrator;
 use super::text::Language;
 use super::view::{self, Choice, Frame, Group, Workspace, Workspaces};

@@ -4,9 +4,10 @@ mod lane;
 
 use arc_swap::ArcSwapOption;
 use futures_util::StreamExt;
-use lapin::options::{BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
+use lapin::options::{BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions, QueueDeclareOptions};
 use lapin::types::{FieldTable, ShortString};
-use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer, Event, PublisherConfirm};
+use lapin::uri::AMQPUri;
+use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer, Event, ExchangeKind, PublisherConfirm};
 use rollcall_events::OrganizationId;
 use rollcall_events::batch::{Message, Packed};
 use rollcall_events::envelope::{CONTENT_TYPE, decode_outcomes};
@@ -25,6 +26,10 @@ use crate::waiting::{Ticket, Waiting};
 use lane::Lane;
 
 const APP_ID: &str = "rollcall-api";
+/// How long it may take to connect and to declare everything.
+const CONNECT: Duration = Duration::from_secs(15);
+/// How often the broker is to give a sign of life, unless the address says otherwise: a connection without one for twice as long has ended.
+const HEARTBEAT_SECONDS: u16 = 10;
 /// `RabbitMQ`'s direct reply-to: what is published to the address that it makes of this goes to the asking channel without a queue in between.
 const REPLY_QUEUE: &str = "amq.rabbitmq.reply-to";
 
@@ -45,6 +50,8 @@ pub(crate) enum NotConfirmed {
     Broker(#[from] lapin::Error),
     #[error("the request cannot be written: {0}")]
     Unwritable(Arc<serde_json::Error>),
+    #[error("amqp_url is not an address: {0}")]
+    Address(String),
     #[error("the publishing task broke off")]
     BrokeOff,
 }
@@ -150,6 +157,8 @@ impl Publisher {
         let link = self.link.load_full().ok_or(NotConfirmed::NotConnected)?;
         let asking = async {
             let channel = link.connection.create_channel().await?;
+            let passive = ExchangeDeclareOptions { passive: true, durable: true, ..Default::default() };
+            channel.exchange_declare(REQUESTED_EXCHANGE.into(), ExchangeKind::Direct, passive, FieldTable::default()).await?;
             let mut found = Vec::with_capacity(queues.len());
             for queue in queues {
                 let passive = QueueDeclareOptions { passive: true, durable: true, ..Default::default() };
@@ -175,7 +184,9 @@ impl Publisher {
     pub(crate) async fn keep_connected(&self, amqp_url: &SecretString, waiting: &Waiting) {
         let mut backoff = Backoff::default();
         loop {
-            match self.open(amqp_url).await {
+            // A broker that takes the connection and says nothing must not be waited for.
+            let opening = tokio::time::timeout(CONNECT, self.open(amqp_url)).await;
+            match opening.unwrap_or(Err(NotConfirmed::TimedOut)) {
                 Ok((link, answers)) => {
                     tracing::info!("connected to rabbitmq");
                     backoff = Backoff::default();
@@ -192,9 +203,11 @@ impl Publisher {
         }
     }
 
-    async fn open(&self, amqp_url: &SecretString) -> Result<(Link, Consumer), lapin::Error> {
+    async fn open(&self, amqp_url: &SecretString) -> Result<(Link, Consumer), NotConfirmed> {
         let properties = ConnectionProperties::default().with_connection_name(APP_ID.into());
-        let connection = Connection::connect(amqp_url.expose_secret(), properties).await?;
+        let mut uri: AMQPUri = amqp_url.expose_secret().parse().map_err(NotConfirmed::Address)?;
+        uri.query.heartbeat.get_or_insert(HEARTBEAT_SECONDS);
+        let connection = Connection::connect_uri(uri, properties).await?;
         let blocked = watch_blocking(&connection);
         let channel = connection.create_channel().await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await?;

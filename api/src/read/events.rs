@@ -28,7 +28,7 @@ pub(crate) struct LogEntry {
 
 /// The log entry of a request, once there is one.
 pub(crate) async fn find_event(database: &Database, organization: OrganizationId, id: EventId) -> Result<Option<LogEntry>, ReadError> {
-    let Some(row) = database.query_opt(FIND, &[&organization, &id]).await? else { return Ok(None) };
+    let Some(row) = database.points(organization).query_opt(FIND, &[&organization, &id]).await? else { return Ok(None) };
     let name: &str = row.try_get("type")?;
     let error: Option<Json<ScimError>> = row.try_get("error")?;
     Ok(Some(LogEntry {

@@ -4,21 +4,30 @@ use rollcall_events::feed::Happened;
 use rollcall_events::{OrganizationId, StreamId};
 use rollcall_service::feed::{CHANGES, STREAM_COLUMNS, Stream, Stretch, happened, stream};
 
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
+
 use super::log::place;
 use super::{Database, ReadError};
+use crate::offload::offload;
 
 /// A stream that is delivered by being asked for.
 pub(crate) async fn find_stream(database: &Database, organization: OrganizationId, id: StreamId) -> Result<Option<Stream>, ReadError> {
     let sql = format!("SELECT {STREAM_COLUMNS} WHERE s.organization_id = $1 AND s.id = $2 AND s.digest IS NOT NULL");
-    let row = database.query_opt(&sql, &[&organization, &id]).await?;
+    let row = database.points(organization).query_opt(&sql, &[&organization, &id]).await?;
     Ok(row.as_ref().map(stream).transpose()?)
 }
 
-/// The changes in a stretch of a log, in their order, and how much of it was looked through.
+/// The changes in a stretch of a log, in their order, as far as they fit into a page, and how much of the stretch was looked through.
 pub(crate) async fn next_changes(database: &Database, stream: &Stream, stretch: Stretch) -> Result<(Vec<Happened>, Stretch), ReadError> {
     let (after, until, most) = (place(stretch.after), place(stretch.until), place(stretch.most()));
-    let rows = database.query(CHANGES, &[&stream.organization_id, &after, &until, &most, &!stream.feed.workspaces.is_empty()]).await?;
-    let changes: Vec<_> = rows.iter().map(happened).collect::<Result<_, _>>()?;
-    let seen = stretch.seen(&changes);
+    let has_before = !stream.feed.workspaces.is_empty();
+    let parameters: [(&(dyn ToSql + Sync), Type); 5] =
+        [(&stream.organization_id, Type::UUID), (&after, Type::INT8), (&until, Type::INT8), (&most, Type::INT8), (&has_before, Type::BOOL)];
+    let (rows, is_cut) = database.queries(stream.organization_id).query_until(CHANGES, &parameters, database.page_bytes()).await?;
+    let bytes = rows.iter().map(Row::raw_size_bytes).sum();
+    let changes: Result<Vec<_>, ReadError> = offload(bytes, move || rows.iter().map(|row| Ok(happened(row)?)).collect()).await?;
+    let changes = changes?;
+    let seen = if is_cut { stretch.cut(&changes) } else { stretch.seen(&changes) };
     Ok((changes, seen))
 }

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::table::Table;
 use super::version::Joined;
 use super::{Database, ReadError};
+use crate::offload::offload;
 
 /// The resource with that id.
 pub(crate) async fn find_by_id(
@@ -23,8 +24,7 @@ pub(crate) async fn find_by_id(
     id: Uuid,
     projection: &Projection,
 ) -> Result<Option<Attributes>, ReadError> {
-    let row = database.query_opt(table.by_id(projection), &[&organization, &id]).await?;
-    row.as_ref().map(|row| resource(table, row)).transpose()
+    read_row(table, database.points(organization).query_opt(table.by_id(projection), &[&organization, &id]).await?).await
 }
 
 /// The resource whose unique attribute has that key.
@@ -35,8 +35,7 @@ pub(crate) async fn find_by_key(
     key: &str,
     projection: &Projection,
 ) -> Result<Option<Attributes>, ReadError> {
-    let row = database.query_opt(table.by_key(projection), &[&organization, &key]).await?;
-    row.as_ref().map(|row| resource(table, row)).transpose()
+    read_row(table, database.points(organization).query_opt(table.by_key(projection), &[&organization, &key]).await?).await
 }
 
 /// What of a resource is kept elsewhere and shown with it, put to what a change left of it.
@@ -48,10 +47,15 @@ pub(crate) async fn complete(
     projection: &Projection,
     left: &mut Attributes,
 ) -> Result<(), ReadError> {
-    if let Some(row) = database.query_opt(table.by_id(projection), &[&organization, &id]).await? {
+    if let Some(row) = database.points(organization).query_opt(table.by_id(projection), &[&organization, &id]).await? {
         relate(table, &row, left)?;
     }
     Ok(())
+}
+
+async fn read_row(table: &'static Table, row: Option<Row>) -> Result<Option<Attributes>, ReadError> {
+    let Some(row) = row else { return Ok(None) };
+    offload(row.raw_size_bytes(), move || resource(table, &row)).await?.map(Some)
 }
 
 /// Reads a resource from a row.

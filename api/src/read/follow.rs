@@ -2,20 +2,19 @@
 
 use rollcall_events::OrganizationId;
 use rollcall_service::backoff::Backoff;
-use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::broadcast::{Receiver, Sender, channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_postgres::AsyncMessage;
 use tokio_util::sync::CancellationToken;
 
-use super::{Database, ReadError};
+use super::{Database, Pulse, ReadError};
 
 /// The channels on which the worker tells whose log has grown, shortly after it has, and whose settings have changed, as they do.
 const LISTEN: &str = "LISTEN rollcall_log; LISTEN rollcall_settings";
+/// How the listening connection is tried.
+const PULSE: Pulse = Pulse { every: Duration::from_secs(5), answer: Duration::from_secs(5) };
 /// How many growths may wait for a slow follower; one who misses some looks for itself.
 const BACKLOG: usize = 256;
 /// How many may follow at once.
@@ -84,26 +83,12 @@ impl Growth {
     }
 
     async fn listen(&self, database: &Database, backoff: &mut Backoff) -> Result<(), ReadError> {
-        let (client, mut connection) = database.connect().await?;
-        let listening = async {
-            client.batch_execute(LISTEN).await?;
+        let up = || {
             *backoff = Backoff::default();
             self.tell(None);
-            std::future::pending().await
         };
-        let messages = async {
-            while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
-                if let AsyncMessage::Notification(told) = message? {
-                    self.tell(told.payload().split(' ').next().and_then(|id| id.parse().ok()));
-                }
-            }
-            Ok(())
-        };
-        let (listening, messages) = (pin!(listening), pin!(messages));
-        tokio::select! {
-            ended = listening => ended,
-            ended = messages => ended,
-        }
+        let heard = |told: &str| self.tell(told.split(' ').next().and_then(|id| id.parse().ok()));
+        database.listen(LISTEN, PULSE, up, heard).await
     }
 
     fn tell(&self, organization: Option<OrganizationId>) {

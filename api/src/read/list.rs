@@ -16,6 +16,7 @@ use super::filter_sql::{Values, condition, sort_key};
 use super::find::resource;
 use super::table::Table;
 use super::{Database, ReadError};
+use crate::offload::offload;
 
 /// How many ends of pages are remembered, and for how long.
 const WALKS: u64 = 10_000;
@@ -39,6 +40,16 @@ pub(crate) struct Listed {
     pub(crate) resources: Vec<(&'static str, Attributes)>,
     pub(crate) next_cursor: Option<String>,
     pub(crate) previous_cursor: Option<String>,
+    /// How many bytes they were read from.
+    pub(crate) bytes: usize,
+}
+
+/// The rows of a page.
+#[derive(Default)]
+struct Rows {
+    rows: Vec<Row>,
+    /// How many there were before the page ended by bytes: as many as were asked for, unless no more match.
+    chosen: u64,
 }
 
 /// Where the pages of index walks ended: the next page of a walk begins there, and costs the same at any depth.
@@ -102,14 +113,15 @@ async fn by_index(
         Some(place) => (true, Start::At(Side::After, place)),
         None => (false, Start::Offset(i64::try_from(offset).unwrap_or(i64::MAX))),
     };
-    let rows = if count == 0 { Vec::new() } else { page(database, query, &start, count).await? };
-    let found = rows.len() as u64;
+    let Rows { rows, chosen } = if count == 0 { Rows::default() } else { page(database, query, &start, count).await? };
+    let shown = rows.len() as u64;
     // A page that is not full tells the total by itself, unless it lies past the end or others were deleted on the way to it.
-    let total = if found < count && !is_known && (found > 0 || offset == 0) { offset + found } else { total(database, query).await? };
-    if let (Some(last), true) = (rows.last(), found == count) {
-        walks.0.insert((query.organization, fingerprint, start_index + found), place(last)?);
+    let total = if chosen < count && !is_known && (chosen > 0 || offset == 0) { offset + chosen } else { total(database, query).await? };
+    if let (Some(last), true) = (rows.last(), chosen == count || shown < chosen) {
+        walks.0.insert((query.organization, fingerprint, start_index + shown), place(last)?);
     }
-    Ok(Listed { total, resources: resources(query, &rows)?, ..Listed::default() })
+    let bytes = size(&rows);
+    Ok(Listed { total, resources: resources(query, rows).await?, bytes, ..Listed::default() })
 }
 
 async fn by_cursor(database: &Database, query: &ListQuery<'_>, fingerprint: &str, cursor: &str, count: u64) -> Result<Listed, ListError> {
@@ -125,11 +137,9 @@ async fn by_cursor(database: &Database, query: &ListQuery<'_>, fingerprint: &str
         return Ok(Listed { total, ..Listed::default() });
     }
     // One more than asked for tells whether there is another page.
-    let mut rows = page(database, query, &start, count + 1).await?;
-    let goes_on = rows.len() as u64 > count;
-    if goes_on {
-        rows.pop();
-    }
+    let Rows { mut rows, chosen } = page(database, query, &start, count + 1).await?;
+    rows.truncate(usize::try_from(count).unwrap_or(usize::MAX));
+    let goes_on = chosen > rows.len() as u64;
     let (has_more, has_less) = match start {
         Start::Offset(_) => (goes_on, false),
         Start::At(Side::After, _) => (goes_on, true),
@@ -142,25 +152,28 @@ async fn by_cursor(database: &Database, query: &ListQuery<'_>, fingerprint: &str
         Some(row) => cursor::write(fingerprint, side, place(row)?).map(Some).map_err(|error| ReadError::Malformed(error.to_string())),
         None => Ok(None),
     };
-    Ok(Listed {
-        total,
-        resources: resources(query, &rows)?,
-        next_cursor: end(rows.last(), Side::After, has_more)?,
-        previous_cursor: end(rows.first(), Side::Before, has_less)?,
-    })
+    let next_cursor = end(rows.last(), Side::After, has_more)?;
+    let previous_cursor = end(rows.first(), Side::Before, has_less)?;
+    let bytes = size(&rows);
+    Ok(Listed { total, resources: resources(query, rows).await?, next_cursor, previous_cursor, bytes })
+}
+
+fn size(rows: &[Row]) -> usize {
+    rows.iter().map(Row::raw_size_bytes).sum()
 }
 
 fn place(row: &Row) -> Result<Place, ReadError> {
     Ok(Place { table: row.try_get("n")?, id: row.try_get("id")?, sort_key: row.try_get("sort_key")? })
 }
 
-fn resources(query: &ListQuery<'_>, rows: &[Row]) -> Result<Vec<(&'static str, Attributes)>, ReadError> {
-    let shown = rows.iter().map(|row| {
+async fn resources(query: &ListQuery<'_>, rows: Vec<Row>) -> Result<Vec<(&'static str, Attributes)>, ReadError> {
+    let tables: Vec<&'static Table> = query.tables.to_vec();
+    let shown = move |row: &Row| {
         let number = usize::try_from(row.try_get::<_, i32>("n")?).unwrap_or_default();
-        let table = query.tables.get(number).ok_or_else(|| ReadError::Malformed("a row is of no table".to_owned()))?;
+        let table = tables.get(number).ok_or_else(|| ReadError::Malformed("a row is of no table".to_owned()))?;
         Ok((table.resource_type.name, resource(table, row)?))
-    });
-    shown.collect()
+    };
+    offload(size(&rows), move || rows.iter().map(shown).collect()).await?
 }
 
 async fn total(database: &Database, query: &ListQuery<'_>) -> Result<u64, ReadError> {
@@ -175,12 +188,13 @@ async fn total(database: &Database, query: &ListQuery<'_>) -> Result<u64, ReadEr
         }
     });
     let sql = format!("SELECT {} AS total", counts.collect::<Vec<_>>().join(" + "));
-    let rows = database.query_typed(&sql, &values.parameters()).await?;
+    let rows = database.queries(query.organization).query_typed(&sql, &values.parameters()).await?;
     Ok(rows.first().map(|row| row.try_get::<_, i64>("total")).transpose()?.unwrap_or_default().unsigned_abs())
 }
 
-/// The rows of a page: chosen by their keys first, so that nothing is joined to rows that are passed over.
-async fn page(database: &Database, query: &ListQuery<'_>, start: &Start, limit: u64) -> Result<Vec<Row>, ReadError> {
+/// The rows of a page: chosen by their keys first, so that nothing is joined to rows that are passed over; then those of them that fit, by their sizes, which are
+/// known without what is joined to them. The first always fits.
+async fn page(database: &Database, query: &ListQuery<'_>, start: &Start, limit: u64) -> Result<Rows, ReadError> {
     let mut values = Values::default();
     values.bind(query.organization, Type::UUID);
     let backwards = matches!(start, Start::At(Side::Before, _));
@@ -188,14 +202,29 @@ async fn page(database: &Database, query: &ListQuery<'_>, start: &Start, limit: 
     let order = order(query, backwards);
     let offset = values.bind(if let Start::Offset(offset) = start { *offset } else { 0 }, Type::INT8);
     let limit = values.bind(i64::try_from(limit).unwrap_or(i64::MAX), Type::INT8);
-    let shown = (0..).zip(query.tables).map(|(number, table): (i32, _)| {
-        let (columns, name) = (table.columns(query.projection), table.name);
-        format!("SELECT p.n, p.id, p.sort_key, {columns} FROM page p JOIN {name} r ON r.organization_id = $1 AND r.id = p.id WHERE p.n = {number}")
-    });
-    let shown = shown.collect::<Vec<_>>().join(" UNION ALL ");
+    let enough = values.bind(i64::try_from(database.page_bytes()).unwrap_or(i64::MAX), Type::INT8);
+    // One SELECT for each table of what is selected of its rows in the page.
+    let of_each = |what: &dyn Fn(&Table) -> String, from: &str, fits: &str| {
+        let selected = (0..).zip(query.tables).map(|(number, table): (i32, _)| {
+            let (what, name) = (what(table), table.name);
+            format!("SELECT {what} FROM {from} p JOIN {name} r ON r.organization_id = $1 AND r.id = p.id WHERE p.n = {number} AND {fits}")
+        });
+        selected.collect::<Vec<_>>().join(" UNION ALL ")
+    };
+    let measured = of_each(&|table| format!("p.n, p.id, p.sort_key, {} AS bytes", table.bytes(query.projection)), "page", "TRUE");
+    let fits = format!("p.before < {enough}");
+    let shown = of_each(&|table| format!("p.n, p.id, p.sort_key, p.chosen, {}", table.columns(query.projection)), "measured", &fits);
     let chosen = chosen.join(" UNION ALL ");
-    let sql = format!("WITH page AS MATERIALIZED ({chosen} ORDER BY {order} OFFSET {offset} LIMIT {limit}) {shown} ORDER BY {order}");
-    database.query_typed(&sql, &values.parameters()).await
+    let sql = format!(
+        "WITH page AS MATERIALIZED ({chosen} ORDER BY {order} OFFSET {offset} LIMIT {limit}),
+        measured AS MATERIALIZED (
+            SELECT n, id, sort_key, count(*) OVER () AS chosen, sum(bytes) OVER (ORDER BY {order} ROWS UNBOUNDED PRECEDING) - bytes AS before
+            FROM ({measured}) AS m
+        ) {shown} ORDER BY {order}"
+    );
+    let rows = database.queries(query.organization).query_typed(&sql, &values.parameters()).await?;
+    let chosen = rows.first().map(|row| row.try_get::<_, i64>("chosen")).transpose()?;
+    Ok(Rows { rows, chosen: chosen.unwrap_or_default().unsigned_abs() })
 }
 
 /// The keys of a table's rows that match.

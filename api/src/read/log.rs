@@ -8,11 +8,12 @@ use rollcall_scim::schema::ROLLCALL_SCHEMA;
 use rollcall_service::entries::{COLUMNS, StoredEntry, entry};
 use serde_json::json;
 use tokio_postgres::Row;
-use tokio_postgres::types::{Json, Type};
+use tokio_postgres::types::{Json, ToSql, Type};
 use uuid::Uuid;
 
 use super::filter_sql::Values;
 use super::{Database, ReadError};
+use crate::offload::offload;
 
 const SIZE: &str = "SELECT size FROM log_heads WHERE organization_id = $1";
 
@@ -99,18 +100,26 @@ impl Condition {
 
 /// How many entries an organisation's log has.
 pub(crate) async fn log_size(database: &Database, organization: OrganizationId) -> Result<u64, ReadError> {
-    let row = database.query_opt(SIZE, &[&organization]).await?;
+    let row = database.points(organization).query_opt(SIZE, &[&organization]).await?;
     Ok(row.map(|row| row.try_get::<_, i64>("size")).transpose()?.unwrap_or_default().unsigned_abs())
 }
 
-/// Entries of an organisation's log, at most so many.
+/// Some entries of a log.
+#[derive(Debug, Default)]
+pub(crate) struct Entries {
+    pub(crate) entries: Vec<StoredEntry>,
+    /// Whether there may be more behind them: as many were found as were asked for, or they had enough bytes.
+    pub(crate) goes_on: bool,
+}
+
+/// Entries of an organisation's log, at most so many, and no more than have enough bytes for a page.
 pub(crate) async fn log_entries(
     database: &Database,
     organization: OrganizationId,
     conditions: &[Condition],
     order: Order,
     limit: u32,
-) -> Result<Vec<StoredEntry>, ReadError> {
+) -> Result<Entries, ReadError> {
     let mut values = Values::default();
     let mut wanted = vec![format!("e.organization_id = {}", values.bind(organization, Type::UUID))];
     wanted.extend(conditions.iter().map(|condition| condition.sql(&mut values)));
@@ -124,10 +133,29 @@ pub(crate) async fn log_entries(
             "DESC"
         }
     };
-    let limit = values.bind(i64::from(limit), Type::INT8);
+    let most = values.bind(i64::from(limit), Type::INT8);
     let wanted = wanted.join(" AND ");
-    let sql = format!("SELECT {COLUMNS} FROM events e WHERE {wanted} ORDER BY e.seq {direction} LIMIT {limit}");
-    database.query_typed(&sql, &values.parameters()).await?.iter().map(|row| Ok(entry(row)?)).collect()
+    let sql = format!("SELECT {COLUMNS} FROM events e WHERE {wanted} ORDER BY e.seq {direction} LIMIT {most}");
+    read_entries(database, organization, &sql, &values.parameters(), limit).await
+}
+
+async fn read_entries(
+    database: &Database,
+    organization: OrganizationId,
+    sql: &str,
+    parameters: &[(&(dyn ToSql + Sync), Type)],
+    limit: u32,
+) -> Result<Entries, ReadError> {
+    let reader = database.queries(organization);
+    let (rows, is_cut) = match limit {
+        // One entry is read in one round trip.
+        1 => (reader.query_typed(sql, parameters).await?, false),
+        _ => reader.query_until(sql, parameters, database.page_bytes()).await?,
+    };
+    let goes_on = is_cut || rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+    let bytes = rows.iter().map(Row::raw_size_bytes).sum();
+    let entries: Result<_, ReadError> = offload(bytes, move || rows.iter().map(|row| Ok(entry(row)?)).collect()).await?;
+    Ok(Entries { entries: entries?, goes_on })
 }
 
 /// The users as the log has them at a time, at most so many, by their ids from `after` on: the last entry of each.
@@ -137,28 +165,28 @@ pub(crate) async fn last_entries_of_users(
     at: Timestamp,
     after: Option<Uuid>,
     limit: u32,
-) -> Result<Vec<StoredEntry>, ReadError> {
+) -> Result<Entries, ReadError> {
     let sql = format!(
         "SELECT DISTINCT ON (e.subject_id) {COLUMNS} FROM events e
         WHERE e.organization_id = $1 AND e.subject_id > $2 AND e.subject_type = 'User' AND e.outcome = 'applied' AND e.recorded_at <= $3
         ORDER BY e.subject_id, e.seq DESC LIMIT $4"
     );
-    let (after, limit) = (after.unwrap_or_default(), i64::from(limit));
-    let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 4] =
-        [(&organization, Type::UUID), (&after, Type::UUID), (&at, Type::TIMESTAMPTZ), (&limit, Type::INT8)];
-    database.query_typed(&sql, &parameters).await?.iter().map(|row| Ok(entry(row)?)).collect()
+    let (after, most) = (after.unwrap_or_default(), i64::from(limit));
+    let parameters: [(&(dyn ToSql + Sync), Type); 4] =
+        [(&organization, Type::UUID), (&after, Type::UUID), (&at, Type::TIMESTAMPTZ), (&most, Type::INT8)];
+    read_entries(database, organization, &sql, &parameters, limit).await
 }
 
 /// The users that have or had a name.
 pub(crate) async fn users_named(database: &Database, organization: OrganizationId, name: &str) -> Result<Vec<Uuid>, ReadError> {
     let folded = fold(name);
     let spellings = [name.to_ascii_lowercase(), folded.to_ascii_lowercase()];
-    ids(&database.query(NAMED, &[&organization, &folded, &spellings.as_slice()]).await?)
+    ids(&database.queries(organization).query(NAMED, &[&organization, &folded, &spellings.as_slice()]).await?)
 }
 
 /// The users and groups that have or had an externalId.
 pub(crate) async fn known_as(database: &Database, organization: OrganizationId, external_id: &str) -> Result<Vec<Uuid>, ReadError> {
-    ids(&database.query(KNOWN_AS, &[&organization, &external_id]).await?)
+    ids(&database.queries(organization).query(KNOWN_AS, &[&organization, &external_id]).await?)
 }
 
 /// What came from a network: a condition that costs as little for a rare one as for the one that everything comes from.
@@ -166,9 +194,9 @@ pub(crate) async fn from_network(database: &Database, organization: Organization
     if network.prefix_len() == network.max_prefix_len() {
         return Ok(Condition::Network(network));
     }
-    let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 3] =
+    let parameters: [(&(dyn ToSql + Sync), Type); 3] =
         [(&organization, Type::UUID), (&network.to_string(), Type::TEXT), (&(FEW + 1), Type::INT8)];
-    let rows = database.query_typed(FROM_NETWORK, &parameters).await?;
+    let rows = database.queries(organization).query_typed(FROM_NETWORK, &parameters).await?;
     if rows.len() > usize::try_from(FEW).unwrap_or(usize::MAX) {
         return Ok(Condition::Network(network));
     }

@@ -33,5 +33,5 @@ pub(crate) async fn belongings(database: &Database, organization: OrganizationId
     let read = |row: &tokio_postgres::Row| {
         Ok(Belonging { workspace: row.try_get("name")?, permissions: row.try_get("permissions")?, through: row.try_get("through")? })
     };
-    database.query(OF_USER, &[&organization, &user]).await?.iter().map(read).collect()
+    database.queries(organization).query(OF_USER, &[&organization, &user]).await?.iter().map(read).collect()
 }

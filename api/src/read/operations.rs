@@ -110,7 +110,11 @@ pub(crate) struct DeadLetter {
 
 /// How the service does for an organisation.
 pub(crate) async fn standing(database: &Database, organization: OrganizationId) -> Result<Standing, ReadError> {
-    let row = database.query_opt(STANDING, &[&organization]).await?.ok_or_else(|| ReadError::Malformed("no standing".to_owned()))?;
+    let row = database
+        .queries(organization)
+        .query_opt(STANDING, &[&organization])
+        .await?
+        .ok_or_else(|| ReadError::Malformed("no standing".to_owned()))?;
     let count = |name: &str| row.try_get::<_, Option<i64>>(name).map(|count| count.map(i64::unsigned_abs));
     Ok(Standing {
         size: count("size")?.unwrap_or_default(),
@@ -123,7 +127,7 @@ pub(crate) async fn standing(database: &Database, organization: OrganizationId) 
 
 /// How long an organisation's entries took in the last hour, where there are any.
 pub(crate) async fn latencies(database: &Database, organization: OrganizationId) -> Result<Vec<Latency>, ReadError> {
-    let rows = database.query(LATENCIES, &[&organization]).await?;
+    let rows = database.queries(organization).query(LATENCIES, &[&organization]).await?;
     let latency = |row: &tokio_postgres::Row| {
         let bucket = usize::try_from(row.try_get::<_, i32>("bucket")?).unwrap_or_default();
         Ok(Latency { bucket, median: row.try_get("median")?, most: row.try_get("most")? })
@@ -133,7 +137,7 @@ pub(crate) async fn latencies(database: &Database, organization: OrganizationId)
 
 /// How far the last replay of an organisation's log is, where there ever was one.
 pub(crate) async fn replayed(database: &Database, organization: OrganizationId) -> Result<Option<Replayed>, ReadError> {
-    let Some(row) = database.query_opt(REPLAY, &[&organization]).await? else { return Ok(None) };
+    let Some(row) = database.queries(organization).query_opt(REPLAY, &[&organization]).await? else { return Ok(None) };
     let ended: Option<Timestamp> = row.try_get("ended_at")?;
     let (rows, is_mended): (Option<i64>, Option<bool>) = (row.try_get("different_rows")?, row.try_get("is_mended")?);
     let state = match ended {
@@ -152,7 +156,7 @@ pub(crate) async fn replayed(database: &Database, organization: OrganizationId) 
 
 /// An organisation's dead letters that nobody has decided about, the newest hundred.
 pub(crate) async fn dead_letters(database: &Database, organization: OrganizationId) -> Result<Vec<DeadLetter>, ReadError> {
-    let rows = database.query(LETTERS, &[&organization]).await?;
+    let rows = database.queries(organization).query(LETTERS, &[&organization]).await?;
     let letter = |row: &tokio_postgres::Row| {
         Ok(DeadLetter {
             id: row.try_get("id")?,
@@ -168,12 +172,12 @@ pub(crate) async fn dead_letters(database: &Database, organization: Organization
 
 /// How many dead letters there are, of all organisations, that nobody has decided about.
 pub(crate) async fn dead_letter_count(database: &Database) -> Result<i64, ReadError> {
-    let row = database.query_opt(LETTER_COUNT, &[]).await?;
+    let row = database.points(OrganizationId::SYSTEM).query_opt(LETTER_COUNT, &[]).await?;
     Ok(row.map(|row| row.try_get("count")).transpose()?.unwrap_or_default())
 }
 
 /// The tokens of all organisations that expire within 30 days, and when; the first thousand.
 pub(crate) async fn expiring_tokens(database: &Database) -> Result<Vec<(OrganizationId, TokenId, Timestamp)>, ReadError> {
-    let rows = database.query(EXPIRING, &[]).await?;
+    let rows = database.points(OrganizationId::SYSTEM).query(EXPIRING, &[]).await?;
     rows.iter().map(|row| Ok((row.try_get("organization_id")?, row.try_get("id")?, row.try_get("expires_at")?))).collect()
 }

@@ -8,5 +8,5 @@ const NAMES: &str = "SELECT id, name FROM organizations WHERE id = ANY ($1) ORDE
 
 /// Those of some organisations that exist, with their names, by name.
 pub(crate) async fn organization_names(database: &Database, ids: &[OrganizationId]) -> Result<Vec<(OrganizationId, String)>, ReadError> {
-    database.query(NAMES, &[&ids]).await?.iter().map(|row| Ok((row.try_get("id")?, row.try_get("name")?))).collect()
+    database.sessions().query(NAMES, &[&ids]).await?.iter().map(|row| Ok((row.try_get("id")?, row.try_get("name")?))).collect()
 }

@@ -10,6 +10,11 @@ const FRESH: f64 = 5.0;
 const TOLD: &str = "
     SELECT partition, extract(epoch FROM now() - oldest_at)::float8 AS oldest, extract(epoch FROM now() - told_at)::float8 AS told FROM partitions";
 
+const STOPPED: &str = "
+    SELECT partition, COALESCE(told ->> 'stopped_reason', '') AS reason
+    FROM (SELECT partition, to_jsonb(p) AS told FROM partitions p) p
+    WHERE told ->> 'stopped_at' IS NOT NULL ORDER BY partition";
+
 /// What a partition's worker told last.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Told {
@@ -48,12 +53,24 @@ impl Told {
 /// What was told of each partition.
 pub(crate) async fn partitions(database: &Database) -> Result<HashMap<u16, Told>, ReadError> {
     let mut partitions = HashMap::new();
-    for row in database.query(TOLD, &[]).await? {
+    for row in database.sessions().query(TOLD, &[]).await? {
         let partition: i32 = row.try_get("partition")?;
         let told = Told { oldest: row.try_get("oldest")?, ago: row.try_get("told")? };
         partitions.extend(u16::try_from(partition).map(|partition| (partition, told)));
     }
     Ok(partitions)
+}
+
+/// The partitions that a worker has stopped for an error that concerns all of their requests, each with the reason; it resumes them when that is mended.
+///
+/// The row is read as JSON: a schema that does not have the two columns yet has no stopped partitions either.
+pub(crate) async fn stopped_partitions(database: &Database) -> Result<Vec<(u16, String)>, ReadError> {
+    let mut stopped = Vec::new();
+    for row in database.sessions().query(STOPPED, &[]).await? {
+        let partition = u16::try_from(row.try_get::<_, i32>("partition")?);
+        stopped.extend(partition.map(|partition| Ok::<_, ReadError>((partition, row.try_get("reason")?))));
+    }
+    stopped.into_iter().collect()
 }
 
 #[cfg(test)]

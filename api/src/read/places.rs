@@ -74,7 +74,7 @@ pub(crate) struct GroupMapping {
 /// An organisation's workspaces, up to a thousand.
 pub(crate) async fn list_workspaces(database: &Database, organization: OrganizationId) -> Result<Vec<ListedWorkspace>, ReadError> {
     let read = |row: &Row| Ok(ListedWorkspace { id: row.try_get("id")?, name: row.try_get("name")?, members: row.try_get("members")? });
-    database.query(WORKSPACES, &[&organization, &COUNTED]).await?.iter().map(read).collect()
+    database.queries(organization).query(WORKSPACES, &[&organization, &COUNTED]).await?.iter().map(read).collect()
 }
 
 /// Who is in a workspace, up to a thousand.
@@ -84,7 +84,7 @@ pub(crate) async fn workspace_members(
     workspace: WorkspaceId,
 ) -> Result<Vec<WorkspaceMember>, ReadError> {
     let read = |row: &Row| Ok(WorkspaceMember { id: row.try_get("id")?, name: row.try_get("name")?, through: row.try_get("through")? });
-    database.query(MEMBERS, &[&organization, &workspace, &COUNTED]).await?.iter().map(read).collect()
+    database.queries(organization).query(MEMBERS, &[&organization, &workspace, &COUNTED]).await?.iter().map(read).collect()
 }
 
 /// An organisation's groups, up to a thousand.
@@ -97,7 +97,7 @@ pub(crate) async fn list_groups(database: &Database, organization: OrganizationI
             workspaces: row.try_get("workspaces")?,
         })
     };
-    database.query(GROUPS, &[&organization, &COUNTED]).await?.iter().map(read).collect()
+    database.queries(organization).query(GROUPS, &[&organization, &COUNTED]).await?.iter().map(read).collect()
 }
 
 /// A group and what it is mapped to.
@@ -106,7 +106,7 @@ pub(crate) async fn group_mapping(
     organization: OrganizationId,
     group: GroupId,
 ) -> Result<Option<GroupMapping>, ReadError> {
-    let rows = database.query(MAPPING, &[&organization, &group]).await?;
+    let rows = database.queries(organization).query(MAPPING, &[&organization, &group]).await?;
     let Some(first) = rows.first() else { return Ok(None) };
     let mut workspaces = Vec::new();
     for row in &rows {

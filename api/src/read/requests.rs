@@ -67,14 +67,14 @@ pub(crate) struct WholeCall {
 
 /// A call of an organisation's.
 pub(crate) async fn find_call(database: &Database, organization: OrganizationId, id: Uuid) -> Result<Option<WholeCall>, ReadError> {
-    let Some(row) = database.query_opt(CALL, &[&organization, &id]).await? else { return Ok(None) };
+    let Some(row) = database.points(organization).query_opt(CALL, &[&organization, &id]).await? else { return Ok(None) };
     let (request_body, response_body) = (row.try_get("request_body")?, row.try_get("response_body")?);
     Ok(Some(WholeCall { call: found(&row)?, request_body, response_body }))
 }
 
 /// Until when an organisation has bodies recorded, where it has.
 pub(crate) async fn recording(database: &Database, organization: OrganizationId) -> Result<Option<Timestamp>, ReadError> {
-    let row = database.query_opt(RECORDING, &[&organization]).await?;
+    let row = database.points(organization).query_opt(RECORDING, &[&organization]).await?;
     Ok(row.map(|row| row.try_get("bodies_until")).transpose()?)
 }
 
@@ -92,6 +92,7 @@ pub(crate) async fn find_calls(
     };
     let meaning = wanted.meaning.map(Meaning::as_str);
     let rows = database
+        .queries(organization)
         .query(
             FIND,
             &[&organization, &wanted.before, &wanted.after, &meaning, &least, &most, &wanted.text, &LOOKED_THROUGH, &i64::from(count)],

@@ -43,13 +43,13 @@ pub(crate) struct FoundSession {
 
 /// The link that holds a secret.
 pub(crate) async fn find_link(database: &Database, digest: &TokenDigest) -> Result<Option<FoundLink>, ReadError> {
-    let Some(row) = database.query_opt(LINK, &[&digest.as_bytes()]).await? else { return Ok(None) };
+    let Some(row) = database.sessions().query_opt(LINK, &[&digest.as_bytes()]).await? else { return Ok(None) };
     Ok(Some(FoundLink { who: who(&row)?, expires_at: row.try_get("link_expires_at")?, is_used: row.try_get("is_used")? }))
 }
 
 /// The session of whoever holds a secret.
 pub(crate) async fn find_session(database: &Database, digest: &TokenDigest) -> Result<Option<FoundSession>, ReadError> {
-    let Some(row) = database.query_opt(SESSION, &[&digest.as_bytes()]).await? else { return Ok(None) };
+    let Some(row) = database.sessions().query_opt(SESSION, &[&digest.as_bytes()]).await? else { return Ok(None) };
     Ok(Some(FoundSession { who: who(&row)?, signed_in_at: row.try_get("signed_in_at")? }))
 }
 
@@ -60,7 +60,7 @@ pub(crate) async fn session_lasts(
     id: SessionId,
     life_seconds: u32,
 ) -> Result<bool, ReadError> {
-    let row = database.query_opt(LASTS, &[&organization, &id, &f64::from(life_seconds)]).await?;
+    let row = database.sessions().query_opt(LASTS, &[&organization, &id, &f64::from(life_seconds)]).await?;
     Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(false))
 }
 

@@ -37,9 +37,14 @@ pub(super) struct Relation {
     pub(super) searched: &'static str,
     /// Whether the value with an id is among them; the id goes between the two.
     pub(super) holds: (&'static str, &'static str),
+    /// How many values there are, as far as it matters.
+    count: &'static str,
     /// Whether there are few values by nature, so that all can be read to name the tag of a change.
     is_small: bool,
 }
+
+/// How many bytes a value of a relation takes in an answer, about.
+const RELATED_BYTES: u32 = 160;
 
 const NOTHING: &str = "NULL::jsonb";
 
@@ -93,6 +98,11 @@ pub(crate) static USERS: LazyLock<Table> = LazyLock::new(|| {
                 "(r.organization_id, r.id) IN (SELECT m.organization_id, m.user_id FROM group_members m WHERE m.organization_id = $1 AND m.group_id = ",
                 ")",
             ),
+            count: "(
+                SELECT count(*) FROM (
+                    SELECT FROM group_members m WHERE m.organization_id = r.organization_id AND m.user_id = r.id LIMIT 100000
+                ) AS counted
+            )",
             is_small: true,
         },
         WORKSPACE_NAMES,
@@ -115,6 +125,11 @@ pub(crate) static GROUPS: LazyLock<Table> = LazyLock::new(|| {
                 FROM group_members m JOIN users u ON u.organization_id = m.organization_id AND u.id = m.user_id
                 WHERE m.organization_id = r.organization_id AND m.group_id = r.id",
             holds: ("(r.organization_id, r.id) IN (SELECT m.organization_id, m.group_id FROM group_members m WHERE m.organization_id = $1 AND m.user_id = ", ")"),
+            count: "(
+                SELECT count(*) FROM (
+                    SELECT FROM group_members m WHERE m.organization_id = r.organization_id AND m.group_id = r.id LIMIT 100000
+                ) AS counted
+            )",
             // A change of one member must not cost as much as there are members.
             is_small: false,
         },
@@ -188,6 +203,15 @@ impl Table {
     /// What is selected to show a resource.
     pub(super) fn columns(&self, projection: &Projection) -> &str {
         &self.columns[self.wanted(projection)]
+    }
+
+    /// How many bytes a resource takes in an answer, about: as it is stored, and what is joined to it by the number of its values.
+    pub(super) fn bytes(&self, projection: &Projection) -> String {
+        let stored = "octet_length(r.resource::text)";
+        if self.wanted(projection) == Wanted::Bare as usize {
+            return stored.to_owned();
+        }
+        format!("{stored} + {RELATED_BYTES} * {}", self.relation.count)
     }
 
     /// Whether an attribute of the core schema is the one that is unique.

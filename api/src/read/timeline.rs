@@ -49,7 +49,7 @@ pub(crate) async fn log_timeline(
         GROUP BY s.first, s.last, b.bucket, n.kind ORDER BY b.bucket"
     );
     let mut timeline = Timeline::default();
-    for row in database.query_typed(&sql, &values.parameters()).await? {
+    for row in database.queries(organization).query_typed(&sql, &values.parameters()).await? {
         let (bucket, kind): (i32, i32) = (row.try_get("bucket")?, row.try_get("kind")?);
         let bucket = usize::try_from(bucket - 1).unwrap_or_default();
         timeline.range = Some((row.try_get("first")?, row.try_get("last")?));

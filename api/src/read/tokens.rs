@@ -54,12 +54,12 @@ pub(crate) struct ListedToken {
 
 /// An organisation's tokens, up to five hundred.
 pub(crate) async fn list_tokens(database: &Database, organization: OrganizationId) -> Result<Vec<ListedToken>, ReadError> {
-    database.query(LIST, &[&organization]).await?.iter().map(listed).collect()
+    database.queries(organization).query(LIST, &[&organization]).await?.iter().map(listed).collect()
 }
 
 /// One of them.
 pub(crate) async fn find_token(database: &Database, organization: OrganizationId, id: TokenId) -> Result<Option<ListedToken>, ReadError> {
-    database.query_opt(FIND, &[&organization, &id]).await?.as_ref().map(listed).transpose()
+    database.points(organization).query_opt(FIND, &[&organization, &id]).await?.as_ref().map(listed).transpose()
 }
 
 fn listed(row: &Row) -> Result<ListedToken, ReadError> {

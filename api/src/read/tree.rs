@@ -31,7 +31,7 @@ pub(crate) async fn roots(database: &Database, organization: OrganizationId, ran
     let wanted: BTreeSet<Tile> = covers.iter().flatten().copied().map(Tile::of).collect();
     let (levels, indexes): (Vec<_>, Vec<_>) =
         wanted.iter().map(|tile| (i16::try_from(tile.level).unwrap_or(i16::MAX), i64::try_from(tile.index).unwrap_or(i64::MAX))).unzip();
-    let rows = database.query(TILES, &[&organization, &levels, &indexes]).await?;
+    let rows = database.queries(organization).query(TILES, &[&organization, &levels, &indexes]).await?;
     let mut tiles: BTreeMap<Tile, &[u8]> = BTreeMap::new();
     for row in &rows {
         let (level, index): (i16, i64) = (row.try_get("level")?, row.try_get("tile")?);
@@ -51,6 +51,6 @@ pub(crate) async fn checkpoint(
     size: Option<u64>,
 ) -> Result<Option<(u64, String)>, ReadError> {
     let size = size.map(|size| i64::try_from(size).unwrap_or(i64::MAX));
-    let Some(row) = database.query_opt(CHECKPOINT, &[&organization, &size]).await? else { return Ok(None) };
+    let Some(row) = database.points(organization).query_opt(CHECKPOINT, &[&organization, &size]).await? else { return Ok(None) };
     Ok(Some((row.try_get::<_, i64>("size")?.unsigned_abs(), row.try_get("note")?)))
 }

@@ -12,7 +12,7 @@ const NAMED: &str = "SELECT id, name_key FROM workspaces WHERE organization_id =
 
 /// The ids of an organisation's first hundred workspaces.
 pub(crate) async fn first_workspaces(database: &Database, organization: OrganizationId) -> Result<Vec<WorkspaceId>, ReadError> {
-    database.query(FIRST, &[&organization]).await?.iter().map(|row| Ok(row.try_get("id")?)).collect()
+    database.points(organization).query(FIRST, &[&organization]).await?.iter().map(|row| Ok(row.try_get("id")?)).collect()
 }
 
 /// The workspaces with those keys of names, by key.
@@ -21,10 +21,22 @@ pub(crate) async fn workspaces_named(
     organization: OrganizationId,
     keys: &[String],
 ) -> Result<HashMap<String, WorkspaceId>, ReadError> {
-    database.query(NAMED, &[&organization, &keys]).await?.iter().map(|row| Ok((row.try_get("name_key")?, row.try_get("id")?))).collect()
+    database
+        .points(organization)
+        .query(NAMED, &[&organization, &keys])
+        .await?
+        .iter()
+        .map(|row| Ok((row.try_get("name_key")?, row.try_get("id")?)))
+        .collect()
 }
 
 /// An organisation's workspaces by their names, up to a thousand, to choose from.
 pub(crate) async fn named_workspaces(database: &Database, organization: OrganizationId) -> Result<Vec<(WorkspaceId, String)>, ReadError> {
-    database.query(LIST, &[&organization]).await?.iter().map(|row| Ok((row.try_get("id")?, row.try_get("name")?))).collect()
+    database
+        .points(organization)
+        .query(LIST, &[&organization])
+        .await?
+        .iter()
+        .map(|row| Ok((row.try_get("id")?, row.try_get("name")?)))
+        .collect()
 }

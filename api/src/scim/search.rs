@@ -1,21 +1,24 @@
 //! Queries (RFC 7644 section 3.4.2) by GET and by POST to `/.search`, on one type of resources and across all of them.
 
-use actix_web::http::StatusCode;
+use actix_web::HttpResponse;
 use actix_web::web::Data;
 use rollcall_events::request::Dialect;
 use rollcall_scim::ScimError;
+use rollcall_scim::attributes::Projection;
 use rollcall_scim::filter::{self, AttributePath, Comparison, Filter, Scope, check};
 use rollcall_scim::fold::fold;
 use rollcall_scim::list::{ListResponse, Page};
+use rollcall_scim::resource::Attributes;
 use rollcall_scim::schema::{GROUP, ResourceType, USER};
 use serde_json::Value;
 
-use super::answer::{Shown, json};
+use super::answer::{SCIM_JSON, Shown};
 use super::body::ScimBody;
 use super::query::Parameters;
 use super::{Base, Bounds, dialect, set_up};
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
+use crate::offload::offload;
 use crate::read::{Database, GROUPS, ListError, ListQuery, Table, USERS, Walks, find_by_key, list, single};
 
 /// `GET /Users`.
@@ -74,20 +77,32 @@ impl Reading {
             Some((table, key)) => single(find_by_key(&self.database, table, query.organization, &key, &projection).await?, table, &page),
             None => list(&self.database, &self.walks, &query).await?,
         };
-        let resources = listed.resources.into_iter().map(|(name, resource)| {
-            if name == USER.name && caller.dialect() == Dialect::Braze {
-                return dialect::shown(&resource);
+        let (base, dialect) = (self.base.clone(), caller.dialect());
+        let writing = move || {
+            let shown = listed.resources.into_iter().map(|(name, resource)| shown(name, resource, &base, dialect, &projection));
+            let mut response = ListResponse::of(listed.total, shown.collect());
+            match page {
+                Page::Index { start_index, .. } => response.start_index = Some(start_index),
+                Page::Cursor { .. } => (response.next_cursor, response.previous_cursor) = (listed.next_cursor, listed.previous_cursor),
             }
-            let resource_type: &ResourceType = if name == USER.name { &USER } else { &GROUP };
-            Value::Object(Shown::new(resource_type, &self.base, resource).projected(&projection))
-        });
-        let mut response = ListResponse::of(listed.total, resources.collect());
-        match page {
-            Page::Index { start_index, .. } => response.start_index = Some(start_index),
-            Page::Cursor { .. } => (response.next_cursor, response.previous_cursor) = (listed.next_cursor, listed.previous_cursor),
-        }
-        json(StatusCode::OK, &response)
+            serde_json::to_string(&response)
+        };
+        let text = offload(listed.bytes, writing).await?;
+        text.map(listing).map_err(|error| ApiError::Internal(format!("a list cannot be written: {error}")))
     }
+}
+
+/// A resource of a list, as its caller knows it.
+fn shown(name: &str, resource: Attributes, base: &Base, dialect: Dialect, projection: &Projection) -> Value {
+    if name == USER.name && dialect == Dialect::Braze {
+        return dialect::shown(&resource);
+    }
+    let resource_type: &ResourceType = if name == USER.name { &USER } else { &GROUP };
+    Value::Object(Shown::new(resource_type, base, resource).projected(projection))
+}
+
+fn listing(text: String) -> HttpResponse {
+    HttpResponse::Ok().content_type(SCIM_JSON).body(text)
 }
 
 /// What identity providers ask before every create: whether somebody has that name. One prepared statement answers it.

@@ -12,7 +12,7 @@ use rollcall_scim::ScimError;
 use rollcall_service::feed::{Stream, Stretch};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Polling;
 use super::asked::Asked;
@@ -24,11 +24,22 @@ use crate::scim::{Base, Prefer, ScimBody};
 
 /// A position that has moved on by so much is kept even where nothing was acknowledged, so that the same stretch is not looked through again and again.
 const WORTH_KEEPING: u64 = 1000;
+/// How many stretches of the log one request looks through, and for how long it begins another. Whoever finds nothing there is told that there is more, with
+/// no events (RFC 8936 section 2.3), and asks again.
+const MOST_STRETCHES: usize = 5;
+const LONGEST_LOOK: Duration = Duration::from_secs(2);
 
 /// What waits to be acknowledged, and whether there is more.
 struct Found {
     sets: BTreeMap<u64, Value>,
     more: bool,
+}
+
+impl Found {
+    /// Whether the look ended before anything was found.
+    fn is_unfinished(&self) -> bool {
+        self.sets.is_empty() && self.more
+    }
 }
 
 /// `POST /{id}/poll`.
@@ -52,16 +63,24 @@ pub(super) async fn poll(receiver: Receiver, id: Path<String>, body: ScimBody, p
         asked.done.iter().filter(|seq| **seq <= size).for_each(|seq| stream.position.acknowledge(*seq));
     }
     let mut found = look(database, base, &mut stream, asked.most).await?;
-    if !asked.done.is_empty() || stream.position.seq >= from.seq + WORTH_KEEPING {
+    if !asked.done.is_empty() {
         keep(desk, receiver, &stream.position).await?;
     }
-    while found.sets.is_empty() && asked.most > 0 && !asked.return_immediately {
+    while found.sets.is_empty() && !found.more && asked.most > 0 && !asked.return_immediately {
         match following.hear(deadline.saturating_duration_since(Instant::now())).await {
             // It may have ended meanwhile.
             Heard::Growth => current(database, receiver).await.map(|_| ())?,
             Heard::Nothing | Heard::Stop => break,
         }
         found = look(database, base, &mut stream, asked.most).await?;
+    }
+    let is_kept = !asked.done.is_empty() && !found.is_unfinished();
+    let moved = stream.position.seq.saturating_sub(from.seq);
+    if moved >= WORTH_KEEPING && !is_kept || moved > 0 && found.is_unfinished() {
+        // Nothing is lost without it but time.
+        if let Err(error) = keep(desk, receiver, &stream.position).await {
+            tracing::warn!(%error, stream = %receiver.stream_id, "how far a stream was looked through is not kept");
+        }
     }
     Ok(answer(&receiver, &found, keys))
 }
@@ -71,21 +90,26 @@ async fn current(database: &Database, receiver: Receiver) -> Result<Stream, ApiE
     stream.ok_or(ApiError::Unauthenticated { presented: true })
 }
 
-/// Moves a stream's position up to what is not acknowledged, and finds what that is.
+/// Moves a stream's position up to what is not acknowledged, and finds what that is; or as far as one request looks.
 async fn look(database: &Database, base: &Base, stream: &mut Stream, most: usize) -> Result<Found, ApiError> {
     let size = log_size(database, stream.organization_id).await?;
-    loop {
+    let begun = Instant::now();
+    for _ in 0..MOST_STRETCHES {
         let (changes, seen) = next_changes(database, stream, Stretch::after(stream.position.seq, size)).await?;
         let claims = changes.iter().filter_map(|change| Some((change.seq, stream.feed.claims(base.as_str(), change)?)));
         let mut claims: BTreeMap<_, _> = claims.collect();
         let waiting = stream.position.move_on(claims.keys().copied(), seen.until);
-        if waiting.is_empty() && seen.until < size {
-            continue;
+        let is_end = seen.until >= size;
+        if !waiting.is_empty() || is_end {
+            let more = waiting.len() > most || !is_end;
+            let sets = waiting.into_iter().take(most).filter_map(|seq| claims.remove_entry(&seq));
+            return Ok(Found { sets: sets.collect(), more });
         }
-        let more = waiting.len() > most || seen.until < size;
-        let sets = waiting.into_iter().take(most).filter_map(|seq| claims.remove_entry(&seq));
-        return Ok(Found { sets: sets.collect(), more });
+        if begun.elapsed() >= LONGEST_LOOK {
+            break;
+        }
     }
+    Ok(Found { sets: BTreeMap::new(), more: true })
 }
 
 /// Has the worker keep how far the receiver has come.

@@ -1,0 +1,83 @@
+//! Fair shares: how many connections of a pool one organization uses at once.
+
+use rollcall_events::OrganizationId;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::ReadError;
+
+/// How many organizations are remembered before those that use nothing are forgotten.
+const REMEMBERED: usize = 1024;
+
+/// The shares of all organizations in one pool.
+#[derive(Clone)]
+pub(super) struct Shares {
+    used: Arc<Mutex<HashMap<OrganizationId, Arc<Semaphore>>>>,
+    /// How many connections one organization uses at once.
+    most: usize,
+    /// How long a call waits for those of its own organization. Identity providers send several queries at once, and most take milliseconds: to wait
+    /// serves them. Whoever still waits after that is refused, for it is its own queries that it waits for.
+    wait: Duration,
+}
+
+/// A part of a share; given back when it is dropped.
+pub(super) struct Permit(#[expect(dead_code, reason = "it is held")] OwnedSemaphorePermit);
+
+impl Shares {
+    pub(super) fn new(most: u16, wait: Duration) -> Self {
+        Self { used: Arc::default(), most: most.into(), wait }
+    }
+
+    /// Takes one part of an organization's share.
+    ///
+    /// # Errors
+    /// Where its own queries use all of it, for as long as a call waits.
+    pub(super) async fn take(&self, organization: OrganizationId) -> Result<Permit, ReadError> {
+        let share = self.of(organization);
+        match tokio::time::timeout(self.wait, share.acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(Permit(permit)),
+            Ok(Err(_)) | Err(_) => Err(ReadError::Crowded),
+        }
+    }
+
+    fn of(&self, organization: OrganizationId) -> Arc<Semaphore> {
+        // Nothing that holds the lock can leave the map half-changed.
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if used.len() >= REMEMBERED && !used.contains_key(&organization) {
+            // Whoever uses or waits for a part holds a reference besides this one.
+            used.retain(|_, share| Arc::strong_count(share) > 1);
+        }
+        used.entry(organization).or_insert_with(|| Arc::new(Semaphore::new(self.most))).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_organization_waits_for_itself_and_for_nobody_else() {
+        let shares = Shares::new(2, Duration::ZERO);
+        let (one, other) = (OrganizationId::generate(), OrganizationId::generate());
+        let held = (shares.take(one).await.unwrap(), shares.take(one).await.unwrap());
+        assert!(matches!(shares.take(one).await, Err(ReadError::Crowded)));
+        assert!(shares.take(other).await.is_ok());
+        drop(held);
+        assert!(shares.take(one).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_share_that_is_used_is_not_forgotten_however_many_others_come() {
+        let shares = Shares::new(1, Duration::ZERO);
+        let busy = OrganizationId::generate();
+        let held = shares.take(busy).await.unwrap();
+        for _ in 0..3 * REMEMBERED {
+            shares.take(OrganizationId::generate()).await.unwrap();
+        }
+        assert!(shares.used.lock().unwrap().len() <= REMEMBERED);
+        assert!(matches!(shares.take(busy).await, Err(ReadError::Crowded)));
+        drop(held);
+    }
+}
