@@ -119,9 +119,9 @@ impl EventId {
     fn derived(context: &str, organization: OrganizationId, parts: &[&[u8]]) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key(context);
         hasher.update(organization.0.as_bytes());
-        parts.iter().for_each(|part| {
+        for part in parts {
             hasher.update(part);
-        });
+        }
         let mut bytes = [0; 16];
         hasher.finalize_xof().fill(&mut bytes);
         Self(Uuid::new_v8(bytes))

@@ -152,6 +152,21 @@ async fn bad_addresses_and_queries_are_told() {
     long.expect_error(400, Some("invalidValue"));
 }
 
+fn half_a_form(path: &str, begin: &str) -> String {
+    let head = "content-type: application/x-www-form-urlencoded\r\ncontent-length: 1000";
+    format!("POST {path} HTTP/1.1\r\nhost: x\r\n{head}\r\n\r\n{begin}")
+}
+
+#[tokio::test]
+async fn a_form_is_bounded_in_size() {
+    let stack = Stack::shared().await;
+    for path in ["/sign-in", "/sign-in/oidc", "/language"] {
+        let form = format!("link={}", "x".repeat(100_000));
+        let call = reqwest::Client::new().post(format!("{}{path}", stack.url)).header("content-type", "application/x-www-form-urlencoded");
+        assert_eq!(call.body(form).send().await.unwrap().status(), 413, "{path}");
+    }
+}
+
 #[tokio::test]
 async fn a_caller_that_stops_in_the_middle_is_answered_and_let_go() {
     let stack = Stack::shared().await;
@@ -164,6 +179,9 @@ async fn a_caller_that_stops_in_the_middle_is_answered_and_let_go() {
             "POST /scim/v2/Users HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\nx-request-origin: hr.example.com\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{{",
             client.token
         ),
+        half_a_form("/sign-in", "link="),
+        half_a_form("/sign-in/oidc", "chosen="),
+        half_a_form("/language", "language=en&path="),
     ];
     for head in heads {
         let mut connection = TcpStream::connect(&address).await.unwrap();

@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
 
-use rollcall_tests::Stack;
 use rollcall_tests::client::{Client, user_with};
+use rollcall_tests::service::Service;
+use rollcall_tests::{Organization, Stack};
 use serde_json::{Value, json};
 use test_case::test_case;
 
@@ -92,4 +93,124 @@ async fn a_cursor_is_good_for_its_own_query_only() {
     client.query("/Users", &[("cursor", next), ("count", "-1")]).await.expect_error(400, Some("invalidCount"));
     client.query("/Users", &[("sortBy", "shoeSize")]).await.expect_error(400, Some("invalidValue"));
     client.query("/Users", &[("sortBy", "title"), ("sortOrder", "sideways")]).await.expect_error(400, Some("invalidValue"));
+}
+
+/// An api whose pages end early, and as many users whose resources have some twenty thousand bytes each.
+async fn large_users(stack: &Stack, organization: &Organization, count: usize) -> (Service, String) {
+    let api = Service::api(&stack.instance, &[("ROLLCALL_API__PAGE_BYTES", "65536")]).await;
+    let client = organization.client();
+    for n in 0..count {
+        let name = format!("u{n:02}");
+        let addresses: Vec<_> = (0..5).map(|part| json!({"type": part.to_string(), "formatted": name.repeat(1300)})).collect();
+        client.create(user_with(&name, &json!({"title": name, "addresses": addresses}))).await.expect(201);
+    }
+    api
+}
+
+/// How many of the large ones a page has: enough for 64 KiB, and the last of them makes it enough.
+const FITTING: usize = 4;
+
+#[tokio::test]
+async fn a_page_ends_when_it_has_enough_bytes_and_the_next_goes_on_behind_it() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let (_api, url) = large_users(&stack, &organization, 10).await;
+    let client = organization.client().at(&url);
+    let expected: Vec<_> = (0..10).map(|n| format!("u{n:02}")).collect();
+    for order in [&[][..], &[("sortBy", "userName")], &[("filter", "title sw \"u\"")], &[("count", "5")]] {
+        let (mut by_index, mut start) = (Vec::new(), 1);
+        while by_index.len() < 10 {
+            let page = client.query("/Users", &[order, &[("startIndex", &start.to_string())]].concat()).await.expect(200);
+            assert_eq!((&page["totalResults"], &page["startIndex"]), (&json!(10), &json!(start)), "{order:?}");
+            let found = names(&page);
+            assert!((1..=FITTING).contains(&found.len()) && page["itemsPerPage"] == found.len(), "{order:?}: {found:?}");
+            start += found.len();
+            by_index.extend(found);
+        }
+        assert_eq!(by_index, expected, "{order:?}");
+        let (mut by_cursor, mut cursor) = (Vec::new(), Some(String::new()));
+        let mut back = None;
+        while let Some(next) = cursor {
+            let page = client.query("/Users", &[order, &[("cursor", next.as_str())]].concat()).await.expect(200);
+            assert!((1..=FITTING).contains(&names(&page).len()), "{order:?}");
+            by_cursor.extend(names(&page));
+            cursor = page["nextCursor"].as_str().map(str::to_owned);
+            back = page["previousCursor"].as_str().map(str::to_owned).or(back);
+        }
+        assert_eq!(by_cursor, expected, "{order:?}");
+        let mut backwards = Vec::new();
+        while let Some(previous) = back {
+            let page = client.query("/Users", &[order, &[("cursor", previous.as_str())]].concat()).await.expect(200);
+            backwards.splice(0..0, names(&page));
+            back = page["previousCursor"].as_str().map(str::to_owned);
+        }
+        assert!(expected.starts_with(&backwards) && backwards.len() >= FITTING, "{order:?}: {backwards:?}");
+    }
+    let whole = organization.client().get("/Users").await.expect(200);
+    assert_eq!(names(&whole), expected, "they fit into a page of the usual size");
+    let one = client.query("/Users", &[("filter", "userName eq \"u03\"")]).await.expect(200);
+    assert_eq!(names(&one), ["u03"]);
+}
+
+#[tokio::test]
+async fn pages_of_the_log_end_by_bytes_and_miss_nothing() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let stream = organization.stream(&[]);
+    let (_api, url) = large_users(&stack, &organization, 10).await;
+    let auditor = Client::auditor(&url, &organization.issue_for_auditor(&[]).1);
+    let size = auditor.get("/events?count=1").await.expect(200)["entries"][0]["header"]["seq"].as_u64().unwrap();
+    for filter in [&[][..], &[("filter", "userName sw \"u\"")]] {
+        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let mut parameters = [filter, &[("order", "oldest")]].concat();
+            if !cursor.is_empty() {
+                parameters.push(("cursor", cursor.as_str()));
+            }
+            let page = auditor.query("/events", &parameters).await.expect(200);
+            let entries = page["entries"].as_array().unwrap();
+            assert!(page.to_string().len() < 130_000, "{filter:?}");
+            seen.extend(
+                entries
+                    .iter()
+                    .filter(|entry| entry["header"]["type"] == "UserCreated")
+                    .map(|entry| entry["header"]["seq"].as_u64().unwrap()),
+            );
+            match page["next"].as_str() {
+                Some(next) => next.clone_into(&mut cursor),
+                None => break,
+            }
+        }
+        let distinct: std::collections::BTreeSet<_> = seen.iter().collect();
+        assert!(seen.len() == 10 && distinct.len() == 10 && seen.is_sorted(), "{filter:?}: {seen:?}");
+    }
+    let export = auditor.get("/export").await.expect(200);
+    assert_eq!(export.as_str().unwrap().lines().count() as u64, size);
+    let (mut users, mut cursor) = (0, None::<String>);
+    loop {
+        let page = match &cursor {
+            None => auditor.get("/users").await.expect(200),
+            Some(after) => auditor.query("/users", &[("cursor", after)]).await.expect(200),
+        };
+        users += page["users"].as_array().unwrap().len();
+        match page["next"].as_str() {
+            Some(next) => cursor = Some(next.to_owned()),
+            None => break,
+        }
+    }
+    assert_eq!(users, 10);
+    let receiver = Client::receiver(&url, stream["token"].as_str().unwrap());
+    let (mut sets, mut done, mut polls) = (0, Vec::new(), 0);
+    loop {
+        let body = json!({"returnImmediately": true, "ack": done});
+        let answer = receiver.send(reqwest::Method::POST, &format!("/{}/poll", stream["id"].as_str().unwrap()), body).await.expect(200);
+        done = answer["sets"].as_object().unwrap().keys().cloned().collect();
+        sets += done.len();
+        polls += 1;
+        if done.is_empty() && answer["moreAvailable"] == false {
+            break;
+        }
+        assert!(done.len() <= FITTING + 1, "{}", done.len());
+    }
+    assert!(sets == 10 && polls > 3, "{sets} in {polls}");
 }
