@@ -17,7 +17,7 @@ use super::standing;
 use super::text::Language;
 use super::view::{self, Frame, LetterRow, Operations, minute};
 use super::{PageResult, Pages};
-use crate::read::{DeadLetter, dead_letters};
+use crate::read::{DeadLetter, SHOWN_BYTES, dead_letters};
 use crate::redact::redact;
 
 /// The path of this page.
@@ -48,6 +48,9 @@ fn row(letter: DeadLetter) -> LetterRow {
 
 /// What a message holds, as far as it may be seen.
 fn shown(body: &[u8]) -> String {
+    if i32::try_from(body.len()).is_ok_and(|bytes| bytes > SHOWN_BYTES) {
+        return format!("more than {SHOWN_BYTES} bytes");
+    }
     match serde_json::from_slice::<Value>(body) {
         Ok(mut value) => {
             redact(&mut value);
@@ -98,5 +101,6 @@ mod tests {
     fn what_is_shown_of_a_message() {
         assert_eq!(shown(b"{\"password\": \"x\"}"), "{\n  \"password\": \"•••\"\n}");
         assert_eq!(shown(b"{"), "1 bytes that are not JSON");
+        assert_eq!(shown(&vec![b' '; 65_537]), "more than 65536 bytes");
     }
 }

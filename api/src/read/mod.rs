@@ -33,8 +33,8 @@ pub(crate) use list::{ListError, ListQuery, Listed, Walks, list, single};
 pub(crate) use log::{Condition, Entries, Order, from_network, known_as, last_entries_of_users, log_entries, log_size, users_named};
 pub(crate) use memberships::{Belonging, belongings};
 pub(crate) use operations::{
-    DeadLetter, LATENCY_BUCKETS, Latency, ReplayState, Replayed, Standing, dead_letter_count, dead_letters, expiring_tokens, latencies,
-    replayed, standing,
+    DeadLetter, LATENCY_BUCKETS, Latency, ReplayState, Replayed, SHOWN_BYTES, Standing, dead_letter_count, dead_letters, expiring_tokens,
+    latencies, replayed, standing,
 };
 pub(crate) use organizations::organization_names;
 pub(crate) use partitions::{Oldest, Told, partitions, stopped_partitions};

@@ -37,8 +37,11 @@ const REPLAY: &str = "
     ) AS is_running
     FROM replays WHERE organization_id = $1";
 
+/// How much of a dead letter is shown: one that is longer is only measured.
+pub(crate) const SHOWN_BYTES: i32 = 64 * 1024;
+
 const LETTERS: &str = "
-    SELECT id, kept_at, message_id, type, reason, body FROM dead_letters
+    SELECT id, kept_at, message_id, type, reason, substring(body FROM 1 FOR $2) AS body FROM dead_letters
     WHERE organization_id = $1 AND retried_at IS NULL ORDER BY kept_at DESC, id LIMIT 100";
 
 const LETTER_COUNT: &str = "SELECT count(*) AS count FROM dead_letters WHERE retried_at IS NULL";
@@ -105,6 +108,7 @@ pub(crate) struct DeadLetter {
     pub(crate) message_id: Option<String>,
     pub(crate) type_name: Option<String>,
     pub(crate) reason: String,
+    /// The first bytes of it, and one more than is shown where it is longer.
     pub(crate) body: Vec<u8>,
 }
 
@@ -156,7 +160,7 @@ pub(crate) async fn replayed(database: &Database, organization: OrganizationId) 
 
 /// An organisation's dead letters that nobody has decided about, the newest hundred.
 pub(crate) async fn dead_letters(database: &Database, organization: OrganizationId) -> Result<Vec<DeadLetter>, ReadError> {
-    let rows = database.queries(organization).query(LETTERS, &[&organization]).await?;
+    let rows = database.queries(organization).query(LETTERS, &[&organization, &(SHOWN_BYTES + 1)]).await?;
     let letter = |row: &tokio_postgres::Row| {
         Ok(DeadLetter {
             id: row.try_get("id")?,

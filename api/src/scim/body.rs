@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::{Bounds, set_up};
 use crate::error::ApiError;
 use crate::observe::{Attributed, RequestBody};
+use crate::offload::offload;
 
 /// A body, as it came and as it reads.
 pub(crate) struct ScimBody {
@@ -33,7 +34,9 @@ impl FromRequest for ScimBody {
             if request.extensions().get::<Attributed>().is_some_and(|by| by.is_recorded) {
                 request.extensions_mut().insert(RequestBody(bytes.clone()));
             }
-            Ok(Self { json: json::parse(&bytes)?, bytes })
+            let text = bytes.clone();
+            let json = offload(bytes.len(), move || json::parse(&text)).await??;
+            Ok(Self { json, bytes })
         })
     }
 }
