@@ -135,11 +135,55 @@ mod tests {
     #[test_case(&json!({"op": "replace", "path": "members", "value": []}), &MemberChange::Set(ids([])); "replace by nothing")]
     #[test_case(&json!({"op": "remove", "path": "members"}), &MemberChange::Set(ids([])); "remove all")]
     #[test_case(&json!({"op": "Remove", "path": "members", "value": [{"value": ONE}]}), &MemberChange::Remove(ids([1])); "remove the listed")]
+    #[test_case(&json!({"op": "remove", "path": "members", "value": {"members": [{"value": ONE}]}}), &MemberChange::Remove(ids([1])); "remove as Salesforce does")]
+    #[test_case(&json!({"op": "replace", "path": "members", "value": {"members": [{"value": ONE}]}}), &MemberChange::Set(ids([1])); "replace as Salesforce does")]
+    #[test_case(&json!({"op": "add", "path": "members", "value": {"members": [{"value": ONE}]}}), &MemberChange::Add(ids([1])); "add as Salesforce does")]
+    #[test_case(&json!({"op": "replace", "path": "members", "value": {"members": []}}), &MemberChange::Set(ids([])); "replace by nothing, wrapped")]
+    #[test_case(&json!({"op": "remove", "path": format!("members[value eq \"{ONE}\"]"), "value": []}), &MemberChange::Remove(ids([1])); "remove the chosen, whatever is listed")]
     #[test_case(&json!({"op": "remove", "path": format!("members[value eq \"{ONE}\"]")}), &MemberChange::Remove(ids([1])); "remove the chosen")]
     #[test_case(&json!({"op": "remove", "path": format!("members[value eq \"{ONE}\" or value eq \"{TWO}\"]")}), &MemberChange::Remove(ids([1, 2])); "remove several")]
     #[test_case(&json!({"op": "remove", "path": "members[value eq \"x\"]"}), &MemberChange::Remove(ids([])); "remove nobody")]
     fn read(operation: &Value, expected: &MemberChange) {
         assert_eq!(changes(operation.clone()).unwrap(), std::slice::from_ref(expected));
+    }
+
+    /// None of these says who is meant, so nobody joins or leaves.
+    #[test]
+    fn who_is_not_said_is_refused_and_never_everybody() {
+        let unreadable = [
+            json!([{"display": "kim"}]),
+            json!([{"userId": ONE}]),
+            json!({"userId": ONE}),
+            json!({}),
+            json!([{}]),
+            json!([null]),
+            json!([{"$ref": null}]),
+            json!([{"value": null}]),
+            json!([{"type": "User"}]),
+            json!(""),
+            json!([""]),
+            json!([[]]),
+            json!([{"value": ONE}, {}]),
+            json!({"members": null}),
+            json!({"members": [{}]}),
+            json!({"members": {}}),
+            json!({"member": [{"value": ONE}]}),
+        ];
+        for value in unreadable {
+            for op in ["add", "replace", "remove"] {
+                let error = changes(json!({"op": op, "path": "members", "value": value})).unwrap_err();
+                assert!(error.detail.contains("members"), "{op} {value}: {}", error.detail);
+            }
+            let pathless = json!({"op": "replace", "value": {"members": value}});
+            assert!(value.get("members").is_some() || changes(pathless).is_err(), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_nobody_removes_nobody() {
+        for value in [json!([]), json!({"members": []})] {
+            assert_eq!(changes(json!({"op": "remove", "path": "members", "value": value})), Ok(Vec::new()));
+        }
     }
 
     #[test_case(json!({"op": "add", "path": "members", "value": [{"value": "x"}]}), "no user x"; "not an id")]

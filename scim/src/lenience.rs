@@ -31,12 +31,34 @@ pub fn lone(value: Value) -> Value {
     }
 }
 
-/// `manager`, `roles` and `members` come as the plain value: `"id"` for `{"value": "id"}`. An empty text means that there is none.
+/// Entra ID clears the manager by an empty text. It is the one attribute that refers to a single resource; where there can be several
+/// values, an empty text could as well be one of them that got lost, and nobody may leave a group for that.
+pub fn is_no_reference(attribute: &Attribute, value: &Value) -> bool {
+    !attribute.multi_valued && attribute.sub("value").is_some() && value.as_str().is_some_and(str::is_empty)
+}
+
+/// `manager`, `roles` and `members` come as the plain value: `"id"` for `{"value": "id"}`.
 pub fn complex(attribute: &Attribute, value: Value) -> Value {
     match value {
-        Value::String(text) if text.is_empty() => Value::Null,
+        value if is_no_reference(attribute, &value) => Value::Null,
         Value::String(text) if attribute.sub("value").is_some() => {
             Value::Object(Map::from_iter([("value".to_owned(), Value::String(text))]))
+        }
+        value => value,
+    }
+}
+
+/// Salesforce repeats the attribute's name inside the value of a path: `{"path": "members", "value": {"members": [{"value": "id"}]}}`. An
+/// object that has this one member, and an attribute that can have several values and has no part of that name, leave nothing else to mean.
+pub fn wrapped(attribute: &Attribute, value: Value) -> Value {
+    match value {
+        Value::Object(mut wrapper) if attribute.multi_valued && attribute.sub(&attribute.name).is_none() && wrapper.len() == 1 => {
+            let name = wrapper.keys().find(|name| name.eq_ignore_ascii_case(&attribute.name)).cloned();
+            // `null` in a wrapper is no list: a remove of it must not mean everybody.
+            match name.filter(|name| !wrapper[name].is_null()).and_then(|name| wrapper.remove(&name)) {
+                Some(inside) => inside,
+                None => Value::Object(wrapper),
+            }
         }
         value => value,
     }
@@ -61,7 +83,7 @@ pub fn expects_the_resource(body: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{ENTERPRISE_USER, USER};
+    use crate::schema::{ENTERPRISE_USER, GROUP, USER};
     use serde_json::json;
     use test_case::test_case;
 
@@ -89,6 +111,23 @@ mod tests {
         assert_eq!(complex(manager, json!({"value": "7"})), json!({"value": "7"}));
         let name = USER.attribute("name").unwrap();
         assert_eq!(complex(name, json!("Ada")), json!("Ada"), "a name has no value of its own");
+        let roles = USER.attribute("roles").unwrap();
+        assert_ne!(complex(roles, json!("")), Value::Null, "only a lone reference is cleared by an empty text");
+    }
+
+    #[test_case(json!({"members": [{"value": "7"}]}) => json!([{"value": "7"}]); "as Salesforce sends it")]
+    #[test_case(json!({"Members": []}) => json!([]); "in any case, and empty")]
+    #[test_case(json!({"members": null}) => json!({"members": null}); "null is no list")]
+    #[test_case(json!({"members": [], "value": "7"}) => json!({"members": [], "value": "7"}); "beside something else")]
+    #[test_case(json!([{"members": []}]) => json!([{"members": []}]); "in brackets")]
+    fn a_wrapper_of_the_same_name(value: Value) -> Value {
+        wrapped(GROUP.attribute("members").unwrap(), value)
+    }
+
+    #[test]
+    fn only_an_attribute_with_several_values_is_wrapped() {
+        let title = USER.attribute("title").unwrap();
+        assert_eq!(wrapped(title, json!({"title": "x"})), json!({"title": "x"}));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 pub mod attributes;
 pub mod bulk;
+pub mod defaults;
 pub mod discovery;
 pub mod error;
 pub mod event;

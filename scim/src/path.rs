@@ -83,9 +83,19 @@ impl AttributeTarget<'_> {
     pub fn innermost(&self) -> &'static Attribute {
         self.sub.unwrap_or(self.attribute)
     }
+
+    /// Whether the path leads to whole values that a filter chooses.
+    pub fn is_chosen_value(&self) -> bool {
+        self.filter.is_some() && self.sub.is_none()
+    }
 }
 
 impl Path {
+    /// The path of a part of the attribute that this path leads to.
+    pub(crate) fn part(&self, sub: &str) -> Self {
+        Self { sub: None, filter: None, attribute: AttributePath { sub: Some(sub.to_owned()), ..self.attribute.clone() } }
+    }
+
     /// Looks the path up in the schemas of a resource type.
     ///
     /// # Errors

@@ -2,12 +2,15 @@
 //!
 //! Names get their canonical spelling, what is read-only or unknown is left out, values get the types that the schema gives them,
 //! and what is unassigned (`null`, `[]`; RFC 7643 section 2.5) is absent. What comes out of here is not checked again.
+//!
+//! A value that is present must say something that its attribute can hold. If it does not (`{}`, `[null]`, an object with unknown
+//! members only), it is refused by name: it must never be mistaken for "no value", which would empty the attribute.
 
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::{Map, Value};
 
-use crate::schema::{Attribute, Kind, Mutability, ResourceType, find};
+use crate::schema::{Attribute, Kind, Mutability, ResourceType, Schema, find};
 use crate::{ScimError, lenience};
 
 /// The most characters that a text may have, unless its schema says otherwise.
@@ -32,9 +35,8 @@ pub fn resource(resource_type: &ResourceType, body: Value) -> Result<Map<String,
             continue;
         }
         let (key, value) = if is_urn(&name) {
-            let extension = resource_type.extension(&name).ok_or_else(|| unknown_schema(resource_type, &name))?;
-            let value = members(&extension.attributes, value, &extension.id)?;
-            (extension.id.as_str(), (!value.is_empty()).then_some(Value::Object(value)))
+            let schema = resource_type.extension(&name).ok_or_else(|| unknown_schema(resource_type, &name))?;
+            (schema.id.as_str(), extension(schema, value)?)
         } else {
             let Some(attribute) = resource_type.attribute(&name).filter(|attribute| is_writable(attribute)) else { continue };
             (attribute.name.as_str(), value_of(attribute, value, &attribute.name)?)
@@ -63,15 +65,27 @@ pub fn value_of(attribute: &Attribute, value: Value, path: &str) -> Result<Optio
     if values.len() > most {
         return Err(ScimError::invalid_value(format!("{path} has more than {most} values")));
     }
-    let values = values.into_iter().filter_map(|value| single(attribute, value, path).transpose()).collect::<Result<Vec<_>, _>>()?;
+    let values = values.into_iter().map(|value| element(attribute, value, path)).collect::<Result<Vec<_>, _>>()?;
     if values.iter().filter(|value| value["primary"] == true).count() > 1 {
         return Err(ScimError::invalid_value(format!("{path} has more than one primary value")));
     }
     Ok((!values.is_empty()).then_some(Value::Array(values)))
 }
 
-/// Reads one element of a multi-valued attribute, or the value of a single-valued one.
-pub fn single(attribute: &Attribute, value: Value, path: &str) -> Result<Option<Value>, ScimError> {
+/// Reads one value of a multi-valued attribute. An element that is there has content: `null`, `""` and an object whose members are all
+/// `null` have none.
+///
+/// # Errors
+/// 400 `invalidValue` that names the attribute.
+pub fn element(attribute: &Attribute, value: Value, path: &str) -> Result<Value, ScimError> {
+    if value.as_str().is_some_and(str::is_empty) {
+        return Err(unreadable(attribute, path));
+    }
+    single(attribute, value, path)?.ok_or_else(|| unreadable(attribute, path))
+}
+
+/// Reads a value that is no list; `None` where it means "unassigned".
+fn single(attribute: &Attribute, value: Value, path: &str) -> Result<Option<Value>, ScimError> {
     let wrong = |expected: &str| Err(ScimError::invalid_value(format!("{path} is not {expected}")));
     let value = match (attribute.kind, value) {
         (_, Value::Null) => return Ok(None),
@@ -115,11 +129,15 @@ fn is_base64(text: &str) -> bool {
 
 fn complex(attribute: &Attribute, value: Value, path: &str) -> Result<Option<Value>, ScimError> {
     let value = match lenience::complex(attribute, value) {
-        value @ Value::Object(_) => value,
+        Value::Object(value) => value,
         Value::Null => return Ok(None),
         _ => return Err(ScimError::invalid_value(format!("{path} is not an object"))),
     };
-    let object = members(&attribute.sub_attributes, value, path)?;
+    if !value.keys().any(|name| attribute.sub(name).is_some_and(is_writable)) {
+        return Err(unreadable(attribute, path));
+    }
+    let object = members(&attribute.sub_attributes, value, path, Empty::IsAbsent)?;
+    // Every member that it has is null: the caller says that it has no value.
     if object.is_empty() {
         return Ok(None);
     }
@@ -127,23 +145,62 @@ fn complex(attribute: &Attribute, value: Value, path: &str) -> Result<Option<Val
     Ok(Some(Value::Object(object)))
 }
 
-/// Reads the members of an object by the attributes that it may have.
-pub fn members(attributes: &[Attribute], value: Value, path: &str) -> Result<Map<String, Value>, ScimError> {
-    let Value::Object(value) = value else {
-        return Err(ScimError::invalid_value(format!("{path} is not an object")));
+/// The error for a value that is present and says nothing that its attribute can hold.
+fn unreadable(attribute: &Attribute, path: &str) -> ScimError {
+    let parts: Vec<_> = attribute.sub_attributes.iter().filter(|sub| is_writable(sub)).map(|sub| sub.name.as_str()).collect();
+    match parts.as_slice() {
+        [] => ScimError::invalid_value(format!("{path} has a value that is empty")),
+        parts => ScimError::invalid_value(format!("{path} has a value without any of {}", parts.join(", "))),
+    }
+}
+
+/// The error for an object of an extension that has none of the extension's attributes.
+pub(crate) fn unreadable_extension(schema: &Schema) -> ScimError {
+    ScimError::invalid_value(format!("{} has none of its attributes", schema.id))
+}
+
+/// Reads an extension's part of a resource; `None` where it has no values. Its attributes are as those of the core schema: unknown ones are
+/// left out. An object that has none of the known ones is not what the caller meant, and clearing the extension must not follow from it.
+fn extension(schema: &Schema, value: Value) -> Result<Option<Value>, ScimError> {
+    let value = match value {
+        Value::Null => return Ok(None),
+        Value::Object(value) => value,
+        _ => return Err(ScimError::invalid_value(format!("{} is not an object", schema.id))),
     };
+    if !value.keys().any(|name| find(&schema.attributes, name).is_some()) {
+        return Err(unreadable_extension(schema));
+    }
+    let empty = if schema.kept_by_put { Empty::IsKept } else { Empty::IsAbsent };
+    let value = members(&schema.attributes, value, &schema.id, empty)?;
+    Ok((!value.is_empty()).then_some(Value::Object(value)))
+}
+
+/// What becomes of a multi-valued attribute without values.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Empty {
+    /// It is left out.
+    IsAbsent,
+    /// It stays as `[]`: PUT keeps what is not named, and this is named.
+    IsKept,
+}
+
+/// Reads the members of an object by the attributes that it may have.
+fn members(attributes: &[Attribute], object: Map<String, Value>, path: &str, empty: Empty) -> Result<Map<String, Value>, ScimError> {
+    let given = object;
     let mut object = Map::new();
-    for (name, value) in value {
+    for (name, value) in given {
         let Some(attribute) = find(attributes, &name).filter(|attribute| is_writable(attribute)) else { continue };
         let separator = if is_urn(path) { ':' } else { '.' };
-        if let Some(value) = value_of(attribute, value, &format!("{path}{separator}{}", attribute.name))? {
-            put_once(&mut object, &attribute.name, value)?;
+        match value_of(attribute, value, &format!("{path}{separator}{}", attribute.name))? {
+            Some(value) => put_once(&mut object, &attribute.name, value)?,
+            None if attribute.multi_valued && empty == Empty::IsKept => put_once(&mut object, &attribute.name, Value::Array(Vec::new()))?,
+            None => {}
         }
     }
     Ok(object)
 }
 
-/// What a caller may set and what is kept: `password` is neither refused nor stored.
+/// What a caller may set and what is kept: `password` is neither refused nor stored, so whatever it holds is not read.
 fn is_writable(attribute: &Attribute) -> bool {
     matches!(attribute.mutability, Mutability::ReadWrite | Mutability::Immutable)
 }
@@ -156,9 +213,12 @@ fn put_once(object: &mut Map<String, Value>, name: &str, value: Value) -> Result
     Ok(())
 }
 
-/// Checks that every required attribute of `attributes` is in `object`.
+/// Checks that every required attribute of `attributes` is in `object`, except for those that have a default.
+///
+/// # Errors
+/// 400 `invalidValue` that names the attribute.
 pub fn check_required(attributes: &[Attribute], object: &Map<String, Value>, path: &str) -> Result<(), ScimError> {
-    let missing = attributes.iter().find(|attribute| attribute.required && !object.contains_key(&attribute.name));
+    let missing = attributes.iter().find(|attribute| attribute.must_be_given() && !object.contains_key(&attribute.name));
     match missing {
         Some(attribute) if path.is_empty() => Err(ScimError::invalid_value(format!("{} is missing", attribute.name))),
         Some(attribute) => Err(ScimError::invalid_value(format!("{path}.{} is missing", attribute.name))),

@@ -1,8 +1,8 @@
 //! What a creation leaves. It follows from the request alone, so that whoever asked for it need not be sent it.
 
+use rollcall_scim::defaults;
 use rollcall_scim::resource::{Attributes, Meta, stamp, text};
 use rollcall_scim::schema::USER;
-use serde_json::Value;
 
 use super::{Request, RequestBody, UserOperation, UserRequested};
 use crate::membership::join_default;
@@ -10,8 +10,9 @@ use crate::{Timestamp, UserId, WorkspaceId};
 
 /// The user that a creation leaves, where it is not refused: it follows from the request alone.
 pub fn created(user_id: UserId, default_workspace: WorkspaceId, requested_at: Timestamp, mut attributes: Attributes) -> Attributes {
-    attributes.entry("active").or_insert(Value::Bool(true));
+    defaults::fill(&USER, &mut attributes);
     join_default(&mut attributes, default_workspace);
+    defaults::drop_unassigned(&USER, &mut attributes);
     let at = requested_at.to_string();
     stamp(&USER, attributes, &user_id.to_string(), Meta { created: &at, last_modified: &at, version: 1 })
 }
@@ -43,7 +44,7 @@ mod tests {
     use super::*;
     use crate::actor::Actor;
     use crate::{EventId, OrganizationId};
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn create() -> Request {
         Request {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::{MAX_OPERATIONS, Op, Operation, PATCH_SCHEMA};
 use crate::ScimError;
 use crate::path::{AttributeTarget, Path, Target};
-use crate::schema::{Mutability, ResourceType, Schema};
+use crate::schema::{Attribute, Mutability, ResourceType, Schema};
 use crate::{lenience, validate};
 
 /// Reads the operations of a PATCH body.
@@ -30,9 +30,6 @@ pub fn parse(resource_type: &ResourceType, body: Value) -> Result<Vec<Operation>
     let mut parsed = Vec::with_capacity(operations.len());
     for (index, operation) in operations.into_iter().enumerate() {
         read(resource_type, operation, &mut parsed).map_err(|error| at(index, error))?;
-        if parsed.len() > MAX_OPERATIONS {
-            return Err(ScimError::invalid_value(format!("Operations has more than {MAX_OPERATIONS} changes")));
-        }
     }
     Ok(parsed)
 }
@@ -59,7 +56,7 @@ fn read(resource_type: &ResourceType, operation: Value, parsed: &mut Vec<Operati
             push(resource_type, op, path, value, parsed)
         }
         None | Some(Value::Null) if op == Op::Remove => Err(ScimError::no_target("remove needs a path")),
-        None | Some(Value::Null) => each_member(resource_type, op, None, value, parsed),
+        None | Some(Value::Null) => each_member(resource_type, op, value, parsed),
         Some(_) => Err(ScimError::invalid_path("path is not a string")),
     }
 }
@@ -74,63 +71,144 @@ fn op(op: Option<&Value>) -> Result<Op, ScimError> {
     }
 }
 
-/// A value without a path, or for a whole extension: each member's name is a path of its own.
-fn each_member(
-    resource_type: &ResourceType,
-    op: Op,
-    extension: Option<&Schema>,
-    value: Option<Value>,
-    parsed: &mut Vec<Operation>,
-) -> Result<(), ScimError> {
+/// A value without a path: each member's name is a path of its own.
+fn each_member(resource_type: &ResourceType, op: Op, value: Option<Value>, parsed: &mut Vec<Operation>) -> Result<(), ScimError> {
     let Some(Value::Object(members)) = value else {
         return Err(ScimError::invalid_value("value is missing or not an object, and there is no path to an attribute"));
     };
     for (name, value) in members {
-        let name = extension.map_or(name.clone(), |schema| format!("{}:{name}", schema.id));
-        // As in a whole resource, what is unknown or the server's own is ignored, and an unknown schema is refused.
-        let Ok(path) = name.parse::<Path>() else { continue };
-        match path.target(resource_type) {
-            Ok(Target::Attribute(target)) if is_read_only(&target) => {}
-            Ok(_) => push(resource_type, op, path, Some(value), parsed)?,
-            Err(error) if value.is_object() && name.contains(':') => return Err(error),
-            Err(_) => {}
-        }
+        member(resource_type, op, &name, value, parsed)?;
     }
     Ok(())
 }
 
+/// One member of such a value; answers whether its name is known. As in a whole resource, what is unknown or the server's own is ignored, and
+/// an unknown schema is refused.
+fn member(resource_type: &ResourceType, op: Op, name: &str, value: Value, parsed: &mut Vec<Operation>) -> Result<bool, ScimError> {
+    let Ok(path) = name.parse::<Path>() else { return Ok(false) };
+    match path.target(resource_type) {
+        Ok(Target::Attribute(target)) if is_read_only(&target) => Ok(true),
+        Ok(_) => push(resource_type, op, path, Some(value), parsed).map(|()| true),
+        Err(error) if value.is_object() && name.contains(':') => Err(error),
+        Err(_) => Ok(false),
+    }
+}
+
 fn push(resource_type: &ResourceType, op: Op, path: Path, value: Option<Value>, parsed: &mut Vec<Operation>) -> Result<(), ScimError> {
-    let (op, value) = match path.target(resource_type)? {
-        Target::Extension(schema) if op != Op::Remove => return each_member(resource_type, op, Some(schema), value, parsed),
-        Target::Extension(_) => (op, None),
+    // `null` is no value (RFC 7643 section 2.5).
+    let value = value.filter(|value| !value.is_null());
+    match path.target(resource_type)? {
+        Target::Extension(schema) => push_extension(resource_type, op, schema, path, value, parsed),
         Target::Attribute(target) => {
             refuse_read_only(&path, &target)?;
             if target.innermost().mutability == Mutability::WriteOnly {
                 return Ok(());
             }
-            match (op, typed(&path, &target, value)?) {
-                (Op::Add, None) => return Ok(()),
+            match (op, value) {
+                // Nothing to add.
+                (Op::Add, None) => Ok(()),
                 // To replace by nothing is to remove (RFC 7643 section 2.5).
-                (Op::Replace, None) => (Op::Remove, None),
-                (op, value) => (op, value),
+                (Op::Remove | Op::Replace, None) => push_removal(&target, path.clone(), parsed),
+                (Op::Remove, Some(value)) => remove_listed(&target, &path, value, parsed),
+                (op, Some(value)) => set(&target, op, &path, value, parsed),
             }
         }
-    };
-    if op == Op::Remove && value.is_none() {
-        refuse_required(resource_type, &path)?;
     }
-    parsed.push(Operation { op, path, value });
+}
+
+/// A whole extension. The members of its value are paths of their own, whatever the operation.
+fn push_extension(
+    resource_type: &ResourceType,
+    op: Op,
+    schema: &Schema,
+    path: Path,
+    value: Option<Value>,
+    parsed: &mut Vec<Operation>,
+) -> Result<(), ScimError> {
+    match (op, value) {
+        (Op::Add, None) => Ok(()),
+        (Op::Remove | Op::Replace, None) => push_one(Operation { op: Op::Remove, path, value: None }, parsed),
+        (Op::Remove, Some(value)) if is_empty_list(&value) => Ok(()),
+        (op, Some(Value::Object(members))) => {
+            let mut is_readable = false;
+            for (name, value) in members {
+                is_readable |= member(resource_type, op, &format!("{}:{name}", schema.id), value, parsed)?;
+            }
+            if is_readable { Ok(()) } else { Err(validate::unreadable_extension(schema)) }
+        }
+        _ => Err(ScimError::invalid_value(format!("{path} is not an object"))),
+    }
+}
+
+/// A remove with a value takes only what the value lists (Entra ID, Salesforce), where the path does not choose it by a filter.
+///
+/// `[]` lists nothing, so nothing is removed: a client that computed an empty difference must not empty the attribute. `""` does not say
+/// what to remove and is refused. Both hold for every attribute, except that `""` is `null` for a lone reference ([`lenience::is_no_reference`]).
+/// A single-valued attribute has one value only; a readable value beside its path is not compared with it.
+fn remove_listed(target: &AttributeTarget<'_>, path: &Path, value: Value, parsed: &mut Vec<Operation>) -> Result<(), ScimError> {
+    let innermost = target.innermost();
+    if is_empty_list(&value) {
+        return if target.is_chosen_value() { push_removal(target, path.clone(), parsed) } else { Ok(()) };
+    }
+    if value.as_str().is_some_and(str::is_empty) && !lenience::is_no_reference(innermost, &value) {
+        return Err(ScimError::invalid_value(format!("{path}: an empty text does not say what to remove")));
+    }
+    match typed(path, target, value)? {
+        value @ Some(_) if innermost.multi_valued && !target.is_chosen_value() => {
+            push_one(Operation { op: Op::Remove, path: path.clone(), value }, parsed)
+        }
+        // There was a wrapper, with nothing in it.
+        None if innermost.multi_valued && !target.is_chosen_value() => Ok(()),
+        _ => push_removal(target, path.clone(), parsed),
+    }
+}
+
+fn set(target: &AttributeTarget<'_>, op: Op, path: &Path, value: Value, parsed: &mut Vec<Operation>) -> Result<(), ScimError> {
+    let nulls = if op == Op::Replace { null_parts(target, &value) } else { Vec::new() };
+    match (op, typed(path, target, value)?) {
+        (Op::Add, None) => return Ok(()),
+        (_, None) if nulls.is_empty() => return push_removal(target, path.clone(), parsed),
+        (_, None) => {}
+        (op, value) => push_one(Operation { op, path: path.clone(), value }, parsed)?,
+    }
+    nulls.into_iter().try_for_each(|part| push_removal(&AttributeTarget { sub: Some(part), ..*target }, path.part(&part.name), parsed))
+}
+
+/// The parts that a new value of a single-valued complex attribute has as `null`: they go, and those that it does not have stay (RFC 7644
+/// section 3.5.2.3).
+fn null_parts(target: &AttributeTarget<'_>, value: &Value) -> Vec<&'static Attribute> {
+    let Some(value) = value.as_object().filter(|_| !target.attribute.multi_valued && target.sub.is_none()) else { return Vec::new() };
+    let nulls = value.iter().filter(|(_, part)| part.is_null());
+    nulls.filter_map(|(name, _)| target.attribute.sub(name)).filter(|part| part.mutability == Mutability::ReadWrite).collect()
+}
+
+fn push_removal(target: &AttributeTarget<'_>, path: Path, parsed: &mut Vec<Operation>) -> Result<(), ScimError> {
+    if target.innermost().must_be_given() && !target.is_chosen_value() {
+        return Err(ScimError::mutability(format!("{path} is required and cannot be removed")));
+    }
+    push_one(Operation { op: Op::Remove, path, value: None }, parsed)
+}
+
+fn push_one(operation: Operation, parsed: &mut Vec<Operation>) -> Result<(), ScimError> {
+    if parsed.len() == MAX_OPERATIONS {
+        return Err(ScimError::invalid_value(format!("Operations has more than {MAX_OPERATIONS} changes")));
+    }
+    parsed.push(operation);
     Ok(())
 }
 
-fn typed(path: &Path, target: &AttributeTarget<'_>, value: Option<Value>) -> Result<Option<Value>, ScimError> {
-    let Some(value) = value else { return Ok(None) };
+fn is_empty_list(value: &Value) -> bool {
+    value.as_array().is_some_and(Vec::is_empty)
+}
+
+/// Reads the value of an operation; `None` where it means "unassigned".
+fn typed(path: &Path, target: &AttributeTarget<'_>, value: Value) -> Result<Option<Value>, ScimError> {
     let name = path.to_string();
-    if target.filter.is_some() && target.sub.is_none() {
+    if target.is_chosen_value() {
         // The values that the filter chose are each set to one value.
-        return validate::single(target.attribute, lenience::lone(value), &name);
+        return validate::element(target.attribute, lenience::lone(value), &name).map(Some);
     }
-    validate::value_of(target.innermost(), value, &name)
+    validate::value_of(target.innermost(), lenience::wrapped(target.innermost(), value), &name)
 }
 
 fn is_read_only(target: &AttributeTarget<'_>) -> bool {
@@ -139,13 +217,4 @@ fn is_read_only(target: &AttributeTarget<'_>) -> bool {
 
 fn refuse_read_only(path: &Path, target: &AttributeTarget<'_>) -> Result<(), ScimError> {
     if is_read_only(target) { Err(ScimError::mutability(format!("{path} is read-only"))) } else { Ok(()) }
-}
-
-fn refuse_required(resource_type: &ResourceType, path: &Path) -> Result<(), ScimError> {
-    match path.target(resource_type)? {
-        Target::Attribute(target) if target.innermost().required => {
-            Err(ScimError::mutability(format!("{path} is required and cannot be removed")))
-        }
-        _ => Ok(()),
-    }
 }

@@ -41,5 +41,7 @@ fn server_made(name: &str, kind: Kind) -> Attribute {
         sub_attributes: Vec::new(),
         max_values: None,
         max_chars: None,
+        default: None,
+        kept_by_put: false,
     }
 }

@@ -3,6 +3,7 @@
 //! The files in `data/` state only what differs from the defaults of RFC 7643 section 2.2; `/Schemas` shows all of it.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::sync::LazyLock;
 
 mod common;
@@ -22,7 +23,7 @@ pub const ROLLCALL_SCHEMA: &str = "urn:ietf:params:scim:schemas:extension:rollca
 
 /// A schema: a URN and the attributes under it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Schema {
     /// The URN.
     pub id: String,
@@ -32,6 +33,9 @@ pub struct Schema {
     pub description: String,
     /// Its attributes.
     pub attributes: Vec<Attribute>,
+    /// Whether an extension that a PUT does not have stays as it is: most clients know nothing of it. Not a characteristic that SCIM knows.
+    #[serde(default, skip_serializing)]
+    pub kept_by_put: bool,
 }
 
 /// The data types of RFC 7643 section 2.3.
@@ -144,9 +148,21 @@ pub struct Attribute {
     /// The most characters that a value may have, where that is not what all others may have: what a database index holds must fit it.
     #[serde(default, skip_serializing)]
     pub max_chars: Option<usize>,
+    /// The value that a new resource has if its creator gives none. An attribute with a default always has a value: unassigning it leaves
+    /// the value that it has (see [`crate::defaults`]). Not a characteristic that SCIM knows; clients are told `required`.
+    #[serde(default, skip_serializing)]
+    pub default: Option<Value>,
+    /// Whether a PUT that does not name the attribute leaves it as it is. Not a characteristic that SCIM knows.
+    #[serde(default, skip_serializing)]
+    pub kept_by_put: bool,
 }
 
 impl Attribute {
+    /// Whether a caller must give a value: the attribute is required, and no default stands in for it.
+    pub fn must_be_given(&self) -> bool {
+        self.required && self.default.is_none()
+    }
+
     /// The sub-attribute of that name, whatever its case (RFC 7643 section 2.1).
     pub fn sub(&self, name: &str) -> Option<&Attribute> {
         find(&self.sub_attributes, name)
@@ -194,6 +210,18 @@ mod tests {
         let urns = all().map(|schema| schema.id.as_str());
         assert_eq!(urns[..4], [USER_SCHEMA, GROUP_SCHEMA, ENTERPRISE_SCHEMA, ROLLCALL_SCHEMA]);
         assert_eq!(urns[4..], [CONFIG_SCHEMA, RESOURCE_TYPE_SCHEMA, SCHEMA_SCHEMA]);
+    }
+
+    #[test]
+    fn an_attribute_with_a_default_is_required_and_the_default_fits_it() {
+        let with_default = |attribute: &&Attribute| attribute.default.is_some();
+        let names: Vec<_> = all().into_iter().flat_map(|schema| &schema.attributes).filter(with_default).collect();
+        assert_eq!(names.iter().map(|attribute| attribute.name.as_str()).collect::<Vec<_>>(), ["active"]);
+        for attribute in names {
+            let default = attribute.default.clone().unwrap();
+            assert_eq!(crate::validate::value_of(attribute, default.clone(), &attribute.name), Ok(Some(default)));
+            assert!(attribute.required && !attribute.must_be_given());
+        }
     }
 
     #[test]

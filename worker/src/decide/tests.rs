@@ -103,6 +103,46 @@ fn a_name_is_unique_whatever_its_case_until_its_holder_is_gone() {
     assert_eq!(status(&story.create(8, json!({"userName": "STRASSE"}))), 200);
 }
 
+/// No request reactivates anybody unless it says `true`, and no state of a user is without `active`.
+#[test]
+fn unassigning_active_leaves_it_as_it_is() {
+    let patches = [
+        json!([{"op": "remove", "path": "active"}]),
+        json!([{"op": "remove", "path": "active", "value": false}]),
+        json!([{"op": "replace", "path": "active", "value": null}]),
+        json!([{"op": "replace", "path": "urn:ietf:params:scim:schemas:core:2.0:User:active", "value": null}]),
+        json!([{"op": "Replace", "path": "active"}]),
+        json!([{"op": "replace", "value": {"active": null}}]),
+        json!([{"op": "add", "value": {"active": null}}]),
+        json!([{"op": "remove", "path": "active"}, {"op": "replace", "path": "title", "value": "x"}]),
+    ];
+    for active in [false, true] {
+        let mut story = Story::new();
+        story.create(7, json!({"userName": "ada", "active": active}));
+        for operations in &patches {
+            let decision = story.patch(7, operations.clone());
+            assert_eq!((decision.event_type, &shown(&decision)["active"]), (EventType::UserUpdated, &json!(active)), "{operations}");
+        }
+        let decision = story.replace(7, json!({"userName": "ada", "title": "y"}));
+        assert_eq!((decision.event_type, &shown(&decision)["active"]), (EventType::UserUpdated, &json!(active)));
+    }
+}
+
+#[test]
+fn a_user_leaves_its_workspaces_only_by_a_request_that_names_them() {
+    let mut story = Story::new();
+    let workspaces = |decision: &Decision| shown(decision).get(ROLLCALL_SCHEMA).cloned().unwrap_or_default();
+    story.create(7, json!({"userName": "ada", ROLLCALL_SCHEMA: {"workspaces": [{"value": SALES}]}}));
+    let put = story.replace(7, json!({"userName": "ada", ROLLCALL_SCHEMA: {"companyPermissions": ["admin"]}}));
+    assert_eq!(workspaces(&put), json!({"workspaces": [{"value": SALES}], "companyPermissions": ["admin"]}));
+    let put = story.replace(7, json!({"userName": "ada", ROLLCALL_SCHEMA: {"companyPermissions": []}}));
+    assert_eq!(workspaces(&put), json!({"workspaces": [{"value": SALES}]}));
+    let patched = story.patch(7, json!([{"op": "replace", "path": ROLLCALL_SCHEMA, "value": {"companyPermissions": ["x"]}}]));
+    assert_eq!(workspaces(&patched), json!({"workspaces": [{"value": SALES}], "companyPermissions": ["x"]}));
+    let removed = story.patch(7, json!([{"op": "remove", "path": ROLLCALL_SCHEMA}]));
+    assert_eq!(workspaces(&removed), Value::Null, "nobody is put into the default workspace again");
+}
+
 #[test]
 fn an_unknown_workspace_is_refused_and_nothing_is_created() {
     let mut story = Story::new();
@@ -140,7 +180,7 @@ fn deactivation_and_reactivation_are_told_apart_from_other_changes() {
     story.create(7, json!({"userName": "ada"}));
     assert_eq!(story.patch(7, json!([{"op": "replace", "value": {"active": "False"}}])).event_type, EventType::UserDeactivated);
     assert_eq!(story.patch(7, json!([{"op": "replace", "path": "title", "value": "x"}])).event_type, EventType::UserUpdated);
-    assert_eq!(story.patch(7, json!([{"op": "remove", "path": "active"}])).event_type, EventType::UserReactivated);
+    assert_eq!(story.patch(7, json!([{"op": "replace", "path": "active", "value": true}])).event_type, EventType::UserReactivated);
 }
 
 #[test]

@@ -5,8 +5,8 @@ use rollcall_events::membership::{keep_last, memberships, unknown_workspace};
 use rollcall_events::request::{Request, UserOperation, UserRequested, created};
 use rollcall_scim::fold::fold as fold_case;
 use rollcall_scim::resource::{Attributes, changed_paths, text, without_stamp};
-use rollcall_scim::schema::{ROLLCALL_SCHEMA, USER};
-use rollcall_scim::{ScimError, patch, validate};
+use rollcall_scim::schema::USER;
+use rollcall_scim::{ScimError, defaults, patch, validate};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -63,14 +63,10 @@ fn create(state: &State, request: &Request, call: &UserRequested, attributes: At
     Ok(applied(call, EventType::UserCreated, &Attributes::new(), resource))
 }
 
-/// PUT clears what it does not carry (RFC 7644 section 3.5.1), but two things stay unless they are named: whether the account may be used, so that
-/// nobody is let in again by omission, and the workspaces, which most identity providers know nothing of.
+/// PUT clears what it does not carry (RFC 7644 section 3.5.1), except for what [`defaults`] keeps.
 fn replaced(before: &User, mut attributes: Attributes) -> Attributes {
-    for name in ["active", ROLLCALL_SCHEMA] {
-        if let (None, Some(kept)) = (attributes.get(name), before.resource.get(name)) {
-            attributes.insert(name.to_owned(), kept.clone());
-        }
-    }
+    defaults::keep_unnamed(&USER, &before.resource, &mut attributes);
+    defaults::drop_unassigned(&USER, &mut attributes);
     attributes
 }
 
@@ -83,7 +79,9 @@ fn patched(before: &User, operations: &[patch::Operation]) -> Result<Attributes,
     Ok(attributes)
 }
 
-fn change(state: &State, request: &Request, call: &UserRequested, before: &User, attributes: Attributes) -> Result<Decision, Refusal> {
+fn change(state: &State, request: &Request, call: &UserRequested, before: &User, mut attributes: Attributes) -> Result<Decision, Refusal> {
+    // After any change, so that no kind of request can reactivate anybody without saying so.
+    defaults::keep(&USER, &before.resource, &mut attributes);
     let attributes = settled(state, request, call, attributes)?;
     if attributes == without_stamp((*before.resource).clone()) {
         return Ok(applied(call, EventType::UserUpdated, &before.resource, (*before.resource).clone()));

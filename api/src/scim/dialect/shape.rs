@@ -12,6 +12,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeSet, HashMap};
 
+/// The parts of `permissions`.
+const PERMISSIONS: [&str; 3] = ["companyPermissions", "roles", "appGroup"];
+
 /// The texts that are known; they come from one data file.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -66,12 +69,22 @@ pub(super) fn to_standard(
         body.remove(name);
     }
     if let Some(permissions) = body.remove("permissions").filter(|permissions| !permissions.is_null()) {
+        // As in SCIM itself: what cannot be read must not be taken for "no permissions".
+        if !PERMISSIONS.iter().any(|name| permissions.get(name).is_some()) {
+            return Err(ScimError::invalid_value(format!("permissions has none of {}", PERMISSIONS.join(", "))));
+        }
+        // A part that is not given is not named, so a replacement keeps the workspaces (see `rollcall_scim::defaults`).
+        let mut extension = Map::new();
         let company = all_of(&known.company_permissions, "permissions.companyPermissions", &permissions["companyPermissions"])?;
         let workspaces: Vec<_> = objects("permissions.appGroup", &permissions["appGroup"])?
             .into_iter()
             .map(|group| workspace(known, group, ids))
             .collect::<Result<_, _>>()?;
-        body.insert(ROLLCALL_SCHEMA.to_owned(), json!({"companyPermissions": company, "workspaces": workspaces}));
+        extension.insert("companyPermissions".to_owned(), company);
+        if permissions.get("appGroup").is_some_and(|groups| !groups.is_null()) {
+            extension.insert("workspaces".to_owned(), workspaces.into());
+        }
+        body.insert(ROLLCALL_SCHEMA.to_owned(), Value::Object(extension));
         let roles = objects("permissions.roles", &permissions["roles"])?
             .into_iter()
             .map(|role| named("permissions.roles", role, "roleId", "roleName"));
@@ -219,6 +232,9 @@ mod tests {
     #[test_case(json!({"permissions": {"appGroup": [{}]}}), "neither appGroupId nor appGroupName"; "no workspace")]
     #[test_case(json!({"permissions": {"appGroup": [{"appGroupId": "w", "appGroupPermissions": ["fly"]}]}}), "appGroupPermissions"; "workspace permission")]
     #[test_case(json!({"permissions": {"appGroup": [{"appGroupId": "w", "team": [{"teamId": "t", "teamPermissions": ["fly"]}]}]}}), "teamPermissions"; "team permission")]
+    #[test_case(json!({"permissions": {}}), "permissions has none of"; "no permissions that are known")]
+    #[test_case(json!({"permissions": {"roleList": ["r"]}}), "permissions has none of"; "an unknown kind of permissions")]
+    #[test_case(json!({"permissions": "admin"}), "permissions has none of"; "permissions as a text")]
     #[test_case(json!({"permissions": {"appGroup": "w"}}), "not a list of objects"; "wrong type")]
     #[test_case(json!({"userName": "other"}), "userName cannot be changed"; "renaming")]
     fn refused(body: Value, why: &str) {
