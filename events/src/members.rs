@@ -8,7 +8,7 @@ use rollcall_scim::resource::Attributes;
 use rollcall_scim::schema::GROUP;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::UserId;
 
@@ -25,6 +25,41 @@ pub enum MemberChange {
     Remove(BTreeSet<UserId>),
     /// These are the members, and nobody else.
     Set(BTreeSet<UserId>),
+}
+
+/// What several changes do in the end.
+///
+/// Everything before the last [`MemberChange::Set`] has no effect but that the users it adds must exist, so a group's present members are
+/// looked at once, however often they are replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CombinedChange {
+    /// Whether the present members leave unless they are in `after`.
+    pub replaces_all: bool,
+    /// Who is a member in the end, and who is not.
+    pub after: BTreeMap<UserId, bool>,
+    /// Everybody who joins at some time. Each must exist.
+    pub joining: BTreeSet<UserId>,
+}
+
+/// Combines changes in their order.
+pub fn combined(changes: Vec<MemberChange>) -> CombinedChange {
+    let mut combined = CombinedChange::default();
+    for change in changes {
+        let (users, joins) = match change {
+            MemberChange::Add(users) => (users, true),
+            MemberChange::Remove(users) => (users, false),
+            MemberChange::Set(users) => {
+                combined.replaces_all = true;
+                combined.after.clear();
+                (users, true)
+            }
+        };
+        if joins {
+            combined.joining.extend(&users);
+        }
+        combined.after.extend(users.into_iter().map(|user| (user, joins)));
+    }
+    combined
 }
 
 /// Takes the members out of a group's attributes.
@@ -145,6 +180,16 @@ mod tests {
     #[test_case(&json!({"op": "remove", "path": "members[value eq \"x\"]"}), &MemberChange::Remove(ids([])); "remove nobody")]
     fn read(operation: &Value, expected: &MemberChange) {
         assert_eq!(changes(operation.clone()).unwrap(), std::slice::from_ref(expected));
+    }
+
+    #[test]
+    fn only_what_is_after_the_last_replacement_counts_but_all_who_join_must_exist() {
+        let changes =
+            vec![MemberChange::Add(ids([1])), MemberChange::Set(ids([2, 3])), MemberChange::Remove(ids([3])), MemberChange::Add(ids([4]))];
+        let after = [(2, true), (3, false), (4, true)].map(|(id, joins)| (UserId(Uuid::from_u128(id)), joins));
+        let expected = CombinedChange { replaces_all: true, after: BTreeMap::from(after), joining: ids([1, 2, 3, 4]) };
+        assert_eq!(combined(changes), expected);
+        assert_eq!(combined(Vec::new()), CombinedChange::default());
     }
 
     /// None of these says who is meant, so nobody joins or leaves.

@@ -4,6 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use rollcall_scim::schema::{GROUP, GROUP_SCHEMA, ResourceType, USER, USER_SCHEMA};
+use rollcall_scim::work::Budget;
 use rollcall_scim::{json, patch, validate};
 use serde_json::{Value, json};
 
@@ -22,7 +23,7 @@ fn patched(resource_type: &ResourceType, resource: Value, body: Value) {
     let written = serde_json::to_string(&operations).expect("operations are JSON");
     assert_eq!(serde_json::from_str::<Vec<patch::Operation>>(&written).expect("they are read as they are written"), operations);
     let mut attributes = validate::resource(resource_type, resource).expect("the resource is valid");
-    let applied = patch::apply(resource_type, &mut attributes, &operations);
+    let applied = patch::apply(resource_type, &mut attributes, &operations, &mut Budget::default());
     // What must not be missing is for the worker to say, which knows the resource.
     let is_whole = validate::check_required(&resource_type.core.attributes, &attributes, "").is_ok();
     if applied.is_err() || !is_whole {

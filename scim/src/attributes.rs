@@ -1,6 +1,7 @@
 //! Which attributes of a resource are returned (RFC 7644 section 3.9): `attributes` and `excludedAttributes`.
 
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 use crate::ScimError;
 use crate::filter::{AttributePath, attribute_path, whole};
@@ -137,8 +138,9 @@ impl Projection {
         if named.iter().any(|path| path.sub.is_none()) {
             return keep.then_some(value);
         }
-        let subs: Vec<_> = named.iter().filter_map(|path| path.sub.as_deref()).collect();
-        parts(value, &|name| subs.iter().any(|sub| sub.eq_ignore_ascii_case(name)) == keep)
+        // Each part once, however often it is named: there can be many values.
+        let subs: BTreeSet<&str> = named.iter().filter_map(|path| Some(attribute.sub(path.sub.as_deref()?)?.name.as_str())).collect();
+        parts(value, &|name| subs.contains(name) == keep)
     }
 }
 

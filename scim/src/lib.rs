@@ -22,5 +22,6 @@ pub mod resource;
 pub mod schema;
 pub mod search;
 pub mod validate;
+pub mod work;
 
 pub use error::{ScimError, ScimType};

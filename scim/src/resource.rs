@@ -1,7 +1,10 @@
 //! A resource as it is kept: attributes in canonical spelling, `schemas`, `id` and `meta` made by the server.
 
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
+use crate::ScimError;
 use crate::schema::ResourceType;
 use crate::validate::schemas_of;
 
@@ -55,29 +58,112 @@ pub fn text<'a>(resource: &'a Attributes, name: &str) -> Option<&'a str> {
 
 /// The attributes in which two states of a resource differ, in order of their names; those of an extension as `urn:name`.
 pub fn changed_paths(before: &Attributes, after: &Attributes) -> Vec<String> {
+    let empty = Attributes::new();
     let mut changed = Vec::new();
-    for name in names(before, after) {
-        match (before.get(name), after.get(name)) {
-            (one, other) if one == other => {}
-            (one, other) if name.contains(':') => {
-                let empty = Attributes::new();
-                let inside = |value: Option<&Value>| value.and_then(Value::as_object).cloned().unwrap_or_else(|| empty.clone());
-                changed.extend(changed_paths(&inside(one), &inside(other)).into_iter().map(|part| format!("{name}:{part}")));
-            }
-            _ => changed.push(name.clone()),
+    for name in differing(before, after) {
+        if name.contains(':') {
+            let (before, after) = (before.get(name), after.get(name));
+            let (before, after) = (before.and_then(Value::as_object).unwrap_or(&empty), after.and_then(Value::as_object).unwrap_or(&empty));
+            changed.extend(differing(before, after).into_iter().map(|part| format!("{name}:{part}")));
+        } else {
+            changed.push(name.clone());
         }
     }
     changed
 }
 
-fn names<'a>(before: &'a Attributes, after: &'a Attributes) -> std::collections::BTreeSet<&'a String> {
-    before.keys().chain(after.keys()).collect()
+fn differing<'a>(before: &'a Attributes, after: &'a Attributes) -> BTreeSet<&'a String> {
+    before.keys().chain(after.keys()).filter(|name| before.get(*name) != after.get(*name)).collect()
+}
+
+/// The most bytes that a resource may have, as compact JSON without what [`stamp`] adds, and without the members of a group. Every state of a
+/// resource goes into the log as a whole, so its size is what each change costs.
+pub const MAX_RESOURCE_BYTES: usize = 256 * 1024;
+
+/// The bytes of a resource as compact JSON. `true` counts as much as `false`, so that a user who is deactivated does not grow.
+pub fn size(attributes: &Attributes) -> usize {
+    let members = attributes.iter().map(|(name, value)| text_size(name) + 1 + value_size(value)).sum::<usize>();
+    members + 2 + attributes.len().saturating_sub(1)
+}
+
+fn value_size(value: &Value) -> usize {
+    match value {
+        Value::Null => 4,
+        Value::Bool(_) => 5,
+        // A number takes at most 24 characters; it is measured, not printed.
+        Value::Number(number) => {
+            let mut counter = Counter(0);
+            // To count cannot fail.
+            let _ = write!(counter, "{number}");
+            counter.0
+        }
+        Value::String(text) => text_size(text),
+        Value::Array(values) => values.iter().map(value_size).sum::<usize>() + 2 + values.len().saturating_sub(1),
+        Value::Object(members) => size(members),
+    }
+}
+
+/// The bytes of a text in quotes, with what JSON has to escape (RFC 8259 section 7).
+fn text_size(text: &str) -> usize {
+    let escaped = |byte: u8| match byte {
+        b'"' | b'\\' | 0x08 | 0x09 | 0x0a | 0x0c | 0x0d => 2,
+        0..0x20 => 6,
+        _ => 1,
+    };
+    text.bytes().map(escaped).sum::<usize>() + 2
+}
+
+/// Counts what is written.
+struct Counter(usize);
+
+impl std::fmt::Write for Counter {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.0 += text.len();
+        Ok(())
+    }
+}
+
+/// Checks that a resource has at most `max_bytes`.
+///
+/// # Errors
+/// 400 `invalidValue` that names the largest attribute. It is not `tooMany`: RFC 7644 table 9 has that for work that is too much, and this is a
+/// value that the resource cannot hold, like a text that is too long.
+pub fn check_size(attributes: &Attributes, max_bytes: usize) -> Result<(), ScimError> {
+    let bytes = size(attributes);
+    if bytes <= max_bytes {
+        return Ok(());
+    }
+    let largest = largest(attributes);
+    Err(ScimError::invalid_value(format!("the resource has {bytes} bytes, more than {max_bytes}; its largest attribute is {largest}")))
+}
+
+/// Checks the size of a changed resource. One that was too large before, as older ones can be, may stay so, but not grow: it can still shrink,
+/// be deactivated and be deleted.
+///
+/// # Errors
+/// As [`check_size`].
+pub fn check_growth(before: &Attributes, after: &Attributes) -> Result<(), ScimError> {
+    if size(after) <= MAX_RESOURCE_BYTES {
+        return Ok(());
+    }
+    check_size(after, MAX_RESOURCE_BYTES.max(size(before)))
+}
+
+/// The name of the largest attribute; one of an extension as `urn:name`.
+fn largest(attributes: &Attributes) -> String {
+    let Some((name, value)) = attributes.iter().max_by_key(|(_, value)| value_size(value)) else { return String::new() };
+    match value {
+        Value::Object(inside) if name.contains(':') => format!("{name}:{}", largest(inside)),
+        _ => name.clone(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ScimType;
     use crate::schema::{ENTERPRISE_SCHEMA, USER, USER_SCHEMA};
+    use test_case::test_case;
 
     fn object(value: Value) -> Attributes {
         value.as_object().cloned().unwrap()
@@ -99,5 +185,29 @@ mod tests {
         let after =
             object(json!({"active": false, "nickName": "y", "title": "x", ENTERPRISE_SCHEMA: {"department": "B", "division": "D"}}));
         assert_eq!(changed_paths(&before, &after), ["active", "nickName", &format!("{ENTERPRISE_SCHEMA}:department")]);
+    }
+
+    #[test_case(json!({}); "nothing")]
+    #[test_case(json!({"a": "x\"y\\\n\t\u{1}\u{7f}Straße", "b": [], "c": [1, -2.5, 1e300, null], "d": {"e": {"f": [false, {}]}}}); "all kinds of values")]
+    fn the_size_is_that_of_compact_json(value: Value) {
+        assert_eq!(size(&object(value.clone())), value.to_string().len());
+    }
+
+    #[test]
+    fn what_is_too_large_is_refused_by_its_largest_attribute_and_may_shrink() {
+        let user = |title: usize, active: bool| {
+            object(json!({"active": active, "title": "x".repeat(title), ENTERPRISE_SCHEMA: {"department": "A"}}))
+        };
+        let limit = MAX_RESOURCE_BYTES;
+        let error = check_size(&user(limit, true), limit).unwrap_err();
+        assert_eq!(error.scim_type, Some(ScimType::InvalidValue));
+        assert!(error.detail.contains("title"), "{}", error.detail);
+        let extension = object(json!({"title": "x", ENTERPRISE_SCHEMA: {"department": "x".repeat(limit), "division": "y"}}));
+        assert!(check_size(&extension, limit).unwrap_err().detail.contains(&format!("{ENTERPRISE_SCHEMA}:department")));
+        let old = user(2 * limit, true);
+        assert_eq!(check_growth(&old, &user(2 * limit, false)), Ok(()), "it can be deactivated");
+        assert_eq!(check_growth(&old, &user(2 * limit - 1, true)), Ok(()), "it can shrink");
+        assert!(check_growth(&old, &user(2 * limit + 1, true)).is_err(), "it cannot grow");
+        assert!(check_growth(&user(1, true), &user(limit, true)).is_err());
     }
 }

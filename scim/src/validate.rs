@@ -226,21 +226,6 @@ pub fn check_required(attributes: &[Attribute], object: &Map<String, Value>, pat
     }
 }
 
-/// Checks that no attribute has grown beyond the most values it may have, as repeated PATCH could make it.
-pub fn check_lengths(attributes: &Map<String, Value>) -> Result<(), ScimError> {
-    for (name, value) in attributes {
-        match value {
-            Value::Array(values) if values.len() > MAX_VALUES => {
-                return Err(ScimError::invalid_value(format!("{name} has more than {MAX_VALUES} values")));
-            }
-            Value::Array(values) => values.iter().filter_map(Value::as_object).try_for_each(check_lengths)?,
-            Value::Object(inner) => check_lengths(inner)?,
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
 fn check_schemas(resource_type: &ResourceType, body: &Map<String, Value>) -> Result<(), ScimError> {
     let core = &resource_type.core.id;
     let schemas = body.iter().find(|(name, _)| name.eq_ignore_ascii_case("schemas")).map(|(_, value)| value);

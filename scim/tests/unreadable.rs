@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use rollcall_scim::patch::{Operation, PATCH_SCHEMA, apply, parse};
 use rollcall_scim::resource::Attributes;
 use rollcall_scim::schema::{Attribute, Kind, Mutability, ResourceType, Schema};
+use rollcall_scim::work::Budget;
 use rollcall_scim::{ScimError, ScimType, validate};
 use serde_json::{Map, Value, json};
 
@@ -136,7 +137,7 @@ fn operations(place: &Place, operation: &Value) -> Result<Vec<Operation>, ScimEr
 
 fn patched(place: &Place, operation: &Value) -> Result<Attributes, ScimError> {
     let mut resource = full(place.resource_type);
-    apply(place.resource_type, &mut resource, &operations(place, operation)?)?;
+    apply(place.resource_type, &mut resource, &operations(place, operation)?, &mut Budget::default())?;
     Ok(resource)
 }
 
@@ -280,7 +281,7 @@ fn a_remove_takes_the_listed_values_and_no_others_wrapped_or_not() {
             let add = json!({"op": "add", "path": place.path(), "value": [other]});
             let remove = json!({"op": "remove", "path": place.path(), "value": value});
             for operation in [add, remove] {
-                apply(place.resource_type, &mut resource, &operations(&place, &operation).unwrap()).unwrap();
+                apply(place.resource_type, &mut resource, &operations(&place, &operation).unwrap(), &mut Budget::default()).unwrap();
             }
             let left = place.held(&resource);
             assert_eq!(left.as_array().map(Vec::len), Some(1), "{left}");

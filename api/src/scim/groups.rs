@@ -6,7 +6,7 @@ use actix_web::web::{Data, Path};
 use rollcall_events::members::{take_member_changes, take_members};
 use rollcall_events::request::{GroupOperation, GroupRequested, IfMatch, RequestBody};
 use rollcall_events::{GroupId, UserId};
-use rollcall_scim::resource::Attributes;
+use rollcall_scim::resource::{Attributes, MAX_RESOURCE_BYTES, check_size};
 use rollcall_scim::schema::GROUP;
 use rollcall_scim::{ScimError, patch as scim_patch, validate};
 use serde_json::Value;
@@ -71,7 +71,9 @@ pub(super) const DELETE: GroupOperation = GroupOperation::Delete;
 
 /// To create it.
 pub(super) fn create_operation(body: Value) -> Result<GroupOperation, ScimError> {
-    group(body).map(|(attributes, members)| GroupOperation::Create(attributes, members))
+    let (attributes, members) = group(body)?;
+    check_size(&attributes, MAX_RESOURCE_BYTES)?;
+    Ok(GroupOperation::Create(attributes, members))
 }
 
 /// To replace it.

@@ -6,7 +6,7 @@ use actix_web::web::Path;
 use rollcall_events::UserId;
 use rollcall_events::membership::memberships;
 use rollcall_events::request::{Dialect, IfMatch, RequestBody, UserOperation, UserRequested};
-use rollcall_scim::resource::Attributes;
+use rollcall_scim::resource::{Attributes, MAX_RESOURCE_BYTES, check_size};
 use rollcall_scim::schema::USER;
 use rollcall_scim::{ScimError, lenience, patch as scim_patch, validate};
 use serde_json::Value;
@@ -92,10 +92,13 @@ pub(super) const DELETE: UserOperation = UserOperation::Delete;
 
 /// To create it.
 pub(super) fn create_operation(body: Value) -> Result<UserOperation, ScimError> {
-    user(body).map(UserOperation::Create)
+    let attributes = user(body)?;
+    check_size(&attributes, MAX_RESOURCE_BYTES)?;
+    Ok(UserOperation::Create(attributes))
 }
 
-/// To replace it.
+/// To replace it. How large it may be depends on how large it is, which the worker knows: an older user that is too large can be deactivated by a
+/// PUT, as Okta does it.
 pub(super) fn replace_operation(body: Value) -> Result<UserOperation, ScimError> {
     user(body).map(UserOperation::Replace)
 }

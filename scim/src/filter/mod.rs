@@ -2,13 +2,16 @@
 
 mod ast;
 mod check;
+mod compare;
 mod eval;
+mod matcher;
 mod parse;
 mod print;
 
 pub use ast::{AttributePath, Comparison, Filter, Resolved, Scope};
 pub use check::check;
 pub use eval::matches;
+pub use matcher::Matcher;
 pub use parse::{MAX_DEPTH, MAX_LENGTH, MAX_TERMS, parse};
 pub(crate) use parse::{attribute_path, bracketed, whole};
 

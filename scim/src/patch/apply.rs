@@ -1,29 +1,43 @@
 //! Applies operations to a resource: all of them or, as the caller keeps the old state, none.
+//!
+//! Each operation takes steps of the request's budget for the values that it looks at, before it does. Limits hold after each operation, so
+//! that no state in between is larger than one that could be kept.
 
 use serde_json::{Map, Value};
 
-use super::values::{clear_other_primaries, merge, remove_listed, template};
+use super::values::{add, check_length, clear_other_primaries, merge, remove_listed, template};
 use super::{Op, Operation};
 use crate::ScimError;
-use crate::filter::{Filter, Scope, matches};
+use crate::filter::{Matcher, Scope};
 use crate::path::{AttributeTarget, Target};
 use crate::resource::Attributes;
 use crate::schema::{Attribute, Kind, ResourceType};
+use crate::work::{Budget, weight};
 
 /// Applies the operations in their order.
 ///
 /// # Errors
-/// 400 `noTarget` where a filter chose nothing that could be set. The resource is then in between, and is to be thrown away.
-pub fn apply(resource_type: &ResourceType, resource: &mut Attributes, operations: &[Operation]) -> Result<(), ScimError> {
+/// 400 `noTarget` where a filter chose nothing that could be set, 400 `invalidValue` where an attribute would have too many values, 400 `tooMany`
+/// where the budget is spent. The resource is then in between, and is to be thrown away.
+pub fn apply(
+    resource_type: &ResourceType,
+    resource: &mut Attributes,
+    operations: &[Operation],
+    budget: &mut Budget,
+) -> Result<(), ScimError> {
     for operation in operations {
         match operation.path.target(resource_type)? {
             Target::Extension(schema) => {
+                budget.spend(1, &schema.id)?;
                 resource.remove(&schema.id);
             }
-            Target::Attribute(target) => match target.extension {
-                None => apply_to(resource, &target, operation)?,
-                Some(schema) => inside(resource, &schema.id, |extension| apply_to(extension, &target, operation))?,
-            },
+            Target::Attribute(target) => {
+                let mut work = Work { target, operation, cause: operation.path.to_string(), budget };
+                match target.extension {
+                    None => work.apply(resource)?,
+                    Some(schema) => inside(resource, &schema.id, |extension| work.apply(extension))?,
+                }
+            }
         }
     }
     Ok(())
@@ -42,134 +56,166 @@ fn inside<T>(object: &mut Attributes, key: &str, work: impl FnOnce(&mut Attribut
     answer
 }
 
-fn apply_to(object: &mut Attributes, target: &AttributeTarget<'_>, operation: &Operation) -> Result<(), ScimError> {
-    let attribute = target.attribute;
-    if attribute.multi_valued {
-        return apply_to_values(object, target, operation);
+/// One operation at work.
+struct Work<'a> {
+    target: AttributeTarget<'a>,
+    operation: &'a Operation,
+    /// The path, as errors name it.
+    cause: String,
+    budget: &'a mut Budget,
+}
+
+impl Work<'_> {
+    fn spend(&mut self, steps: usize) -> Result<(), ScimError> {
+        self.budget.spend(steps, &self.cause)
     }
-    match (operation.op, target.sub, &operation.value) {
-        (Op::Remove, None, _) => {
-            object.remove(&attribute.name);
+
+    fn apply(&mut self, object: &mut Attributes) -> Result<(), ScimError> {
+        let (attribute, operation) = (self.target.attribute, self.operation);
+        self.spend(1 + operation.value.as_ref().map_or(0, weight))?;
+        if attribute.multi_valued {
+            return self.apply_to_values(object);
         }
-        (Op::Remove, Some(sub), value) => inside(object, &attribute.name, |inner| remove_part(inner, sub, value.as_ref())),
-        // Nothing to add or to set: the edge leaves such operations out.
-        (_, _, None) => {}
-        (op, Some(sub), Some(value)) => inside(object, &attribute.name, |inner| set_part(inner, sub, op, value)),
-        (_, None, Some(value)) if attribute.kind == Kind::Complex => inside(object, &attribute.name, |inner| merge(inner, value)),
-        (_, None, Some(value)) => {
-            object.insert(attribute.name.clone(), value.clone());
-        }
-    }
-    Ok(())
-}
-
-fn apply_to_values(object: &mut Attributes, target: &AttributeTarget<'_>, operation: &Operation) -> Result<(), ScimError> {
-    let name = &target.attribute.name;
-    let mut values = match object.remove(name) {
-        Some(Value::Array(values)) => values,
-        _ => Vec::new(),
-    };
-    match operation.op {
-        Op::Remove => remove(&mut values, target, operation.value.as_ref()),
-        Op::Add | Op::Replace => set(&mut values, target, operation)?,
-    }
-    values.retain(|value| value.as_object().is_none_or(|object| !object.is_empty()));
-    if !values.is_empty() {
-        object.insert(name.clone(), Value::Array(values));
-    }
-    Ok(())
-}
-
-fn chosen(filter: Option<&Filter>, attribute: &Attribute, value: &Value) -> bool {
-    filter.is_none_or(|filter| matches(filter, Scope::Element(attribute), value))
-}
-
-fn remove(values: &mut Vec<Value>, target: &AttributeTarget<'_>, listed: Option<&Value>) {
-    match (target.sub, listed) {
-        (Some(sub), listed) => {
-            for value in values.iter_mut().filter(|value| chosen(target.filter, target.attribute, value)) {
-                if let Value::Object(value) = value {
-                    remove_part(value, sub, listed);
-                }
+        match (operation.op, self.target.sub, &operation.value) {
+            (Op::Remove, None, _) => {
+                object.remove(&attribute.name);
+            }
+            (_, Some(sub), value) => {
+                return inside(object, &attribute.name, |inner| self.change_part(inner, sub, value.as_ref()));
+            }
+            // Nothing to add or to set: the edge leaves such operations out.
+            (_, None, None) => {}
+            (_, None, Some(value)) if attribute.kind == Kind::Complex => inside(object, &attribute.name, |inner| merge(inner, value)),
+            (_, None, Some(value)) => {
+                object.insert(attribute.name.clone(), value.clone());
             }
         }
-        // Entra ID names the members to remove in the value: only those go, never the whole list.
-        (None, Some(Value::Array(listed))) if target.filter.is_none() => remove_listed(values, listed),
-        (None, _) if target.filter.is_none() => values.clear(),
-        (None, _) => values.retain(|value| !chosen(target.filter, target.attribute, value)),
+        Ok(())
     }
-}
 
-fn remove_part(object: &mut Attributes, sub: &Attribute, listed: Option<&Value>) {
-    match (object.get_mut(&sub.name), listed) {
-        (Some(Value::Array(values)), Some(Value::Array(listed))) if sub.multi_valued => {
-            remove_listed(values, listed);
-            if values.is_empty() {
+    fn apply_to_values(&mut self, object: &mut Attributes) -> Result<(), ScimError> {
+        let name = &self.target.attribute.name;
+        let mut values = match object.remove(name) {
+            Some(Value::Array(values)) => values,
+            _ => Vec::new(),
+        };
+        // One look at each value, whatever is done with it.
+        self.spend(values.len())?;
+        match self.operation.op {
+            Op::Remove => self.remove(&mut values)?,
+            Op::Add | Op::Replace => self.set(&mut values)?,
+        }
+        values.retain(|value| value.as_object().is_none_or(|object| !object.is_empty()));
+        check_length(self.target.attribute, values.len())?;
+        if !values.is_empty() {
+            object.insert(name.clone(), Value::Array(values));
+        }
+        Ok(())
+    }
+
+    /// The indices of the values that the path chooses.
+    fn chosen(&mut self, values: &[Value]) -> Result<Vec<usize>, ScimError> {
+        let Some(filter) = self.target.filter else { return Ok((0..values.len()).collect()) };
+        let matcher = Matcher::new(filter, Scope::Element(self.target.attribute));
+        let mut chosen = Vec::new();
+        for (index, value) in values.iter().enumerate() {
+            if matcher.matches(value, self.budget, &self.cause)? {
+                chosen.push(index);
+            }
+        }
+        Ok(chosen)
+    }
+
+    fn remove(&mut self, values: &mut Vec<Value>) -> Result<(), ScimError> {
+        match (self.target.sub, &self.operation.value) {
+            (Some(sub), listed) => {
+                for index in self.chosen(values)? {
+                    if let Value::Object(value) = &mut values[index] {
+                        self.change_part(value, sub, listed.as_ref())?;
+                    }
+                }
+            }
+            // Entra ID names the members to remove in the value: only those go, never the whole list.
+            (None, Some(Value::Array(listed))) if self.target.filter.is_none() => remove_listed(values, listed, self.budget, &self.cause)?,
+            (None, _) if self.target.filter.is_none() => values.clear(),
+            (None, _) => {
+                let mut chosen = self.chosen(values)?.into_iter().peekable();
+                let mut index = 0;
+                values.retain(|_| {
+                    let goes = chosen.next_if_eq(&index).is_some();
+                    index += 1;
+                    !goes
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets, adds to or removes a part of one object.
+    fn change_part(&mut self, object: &mut Attributes, sub: &Attribute, value: Option<&Value>) -> Result<(), ScimError> {
+        // What is listed, added or copied, once for each object.
+        self.spend(1 + value.map_or(0, weight))?;
+        match (self.operation.op, object.get_mut(&sub.name), value) {
+            (Op::Remove, Some(Value::Array(values)), Some(Value::Array(listed))) if sub.multi_valued => {
+                self.budget.spend(values.len(), &self.cause)?;
+                remove_listed(values, listed, self.budget, &self.cause)?;
+                if values.is_empty() {
+                    object.remove(&sub.name);
+                }
+            }
+            (Op::Remove, ..) => {
                 object.remove(&sub.name);
             }
+            (Op::Add, Some(Value::Array(values)), Some(Value::Array(added))) => {
+                self.budget.spend(values.len(), &self.cause)?;
+                add(values, added, sub, self.budget, &self.cause)?;
+            }
+            (_, _, Some(value)) => {
+                object.insert(sub.name.clone(), value.clone());
+            }
+            (_, _, None) => {}
         }
-        _ => {
-            object.remove(&sub.name);
-        }
+        Ok(())
     }
-}
 
-fn set_part(object: &mut Attributes, sub: &Attribute, op: Op, value: &Value) {
-    match (object.get_mut(&sub.name), value) {
-        (Some(Value::Array(present)), Value::Array(added)) if op == Op::Add => {
-            for value in added {
-                if !present.contains(value) {
-                    present.push(value.clone());
-                }
+    fn set(&mut self, values: &mut Vec<Value>) -> Result<(), ScimError> {
+        let (target, operation) = (self.target, self.operation);
+        let Some(value) = &operation.value else { return Ok(()) };
+        if target.filter.is_none() && target.sub.is_none() {
+            let given = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+            if operation.op == Op::Replace && value.is_array() {
+                given.clone_into(values);
+            } else {
+                let touched = add(values, given, target.attribute, self.budget, &self.cause)?;
+                clear_other_primaries(values, &touched);
+            }
+            return Ok(());
+        }
+        let mut touched = self.chosen(values)?;
+        if touched.is_empty() {
+            let made = template(target.filter, target.attribute);
+            values.push(made.ok_or_else(|| ScimError::no_target(format!("the filter chose no value of {}", target.attribute.name)))?);
+            touched.push(values.len() - 1);
+        }
+        for &index in &touched {
+            self.set_one(&mut values[index], value)?;
+        }
+        clear_other_primaries(values, &touched);
+        Ok(())
+    }
+
+    fn set_one(&mut self, element: &mut Value, value: &Value) -> Result<(), ScimError> {
+        match (element, self.target.sub) {
+            (Value::Object(element), Some(sub)) => return self.change_part(element, sub, Some(value)),
+            (Value::Object(element), None) if self.operation.op == Op::Add => {
+                self.spend(weight(value))?;
+                merge(element, value);
+            }
+            (element, _) => {
+                self.spend(weight(value))?;
+                value.clone_into(element);
             }
         }
-        _ => {
-            object.insert(sub.name.clone(), value.clone());
-        }
-    }
-}
-
-fn set(values: &mut Vec<Value>, target: &AttributeTarget<'_>, operation: &Operation) -> Result<(), ScimError> {
-    let Some(value) = &operation.value else { return Ok(()) };
-    match (target.filter, target.sub) {
-        (None, None) => match value {
-            Value::Array(given) if operation.op == Op::Replace => given.clone_into(values),
-            Value::Array(given) => add(values, given),
-            single => add(values, std::slice::from_ref(single)),
-        },
-        (filter, sub) => {
-            let mut touched: Vec<usize> = (0..values.len()).filter(|&index| chosen(filter, target.attribute, &values[index])).collect();
-            if touched.is_empty() {
-                values.push(
-                    template(filter, target.attribute)
-                        .ok_or_else(|| ScimError::no_target(format!("the filter chose no value of {}", target.attribute.name)))?,
-                );
-                touched.push(values.len() - 1);
-            }
-            for &index in &touched {
-                set_one(&mut values[index], sub, operation.op, value);
-            }
-            clear_other_primaries(values, &touched);
-        }
-    }
-    Ok(())
-}
-
-fn add(values: &mut Vec<Value>, given: &[Value]) {
-    let mut touched = Vec::new();
-    for value in given {
-        if !values.contains(value) {
-            touched.push(values.len());
-            values.push(value.clone());
-        }
-    }
-    clear_other_primaries(values, &touched);
-}
-
-fn set_one(element: &mut Value, sub: Option<&Attribute>, op: Op, value: &Value) {
-    match (element, sub) {
-        (Value::Object(element), Some(sub)) => set_part(element, sub, op, value),
-        (Value::Object(element), None) if op == Op::Add => merge(element, value),
-        (element, _) => value.clone_into(element),
+        Ok(())
     }
 }

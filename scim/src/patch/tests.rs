@@ -4,6 +4,7 @@ use test_case::test_case;
 
 use super::{Operation, PATCH_SCHEMA, apply, parse};
 use crate::schema::{ENTERPRISE_SCHEMA, ROLLCALL_SCHEMA, USER};
+use crate::work::Budget;
 use crate::{ScimError, ScimType};
 
 fn ada() -> Value {
@@ -23,7 +24,7 @@ fn patched(given: Value) -> Result<Value, ScimError> {
     // What travels through the queue must mean the same on the other side.
     let operations: Vec<Operation> = serde_json::from_value(json!(operations)).unwrap();
     let Value::Object(mut resource) = ada() else { unreachable!() };
-    apply(&USER, &mut resource, &operations)?;
+    apply(&USER, &mut resource, &operations, &mut Budget::default())?;
     Ok(Value::Object(resource))
 }
 

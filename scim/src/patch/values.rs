@@ -1,9 +1,14 @@
 //! Small works on values that several operations share.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
+use crate::ScimError;
 use crate::filter::{Comparison, Filter};
 use crate::schema::{Attribute, Kind};
+use crate::validate::MAX_VALUES;
+use crate::work::{Budget, weight};
 
 /// Sets the parts that `value` has and leaves the others (RFC 7644 section 3.5.2.3).
 pub(super) fn merge(object: &mut Map<String, Value>, value: &Value) {
@@ -12,13 +17,67 @@ pub(super) fn merge(object: &mut Map<String, Value>, value: &Value) {
     }
 }
 
+/// So many values are compared one by one: fewer than it takes to make a set pay.
+const FEW: usize = 4;
+
+/// Appends the values that are not there yet; answers where they are.
+///
+/// # Errors
+/// 400 `invalidValue` as soon as there are too many, 400 `tooMany` where the budget is spent.
+pub(super) fn add(
+    values: &mut Vec<Value>,
+    given: &[Value],
+    attribute: &Attribute,
+    budget: &mut Budget,
+    cause: &str,
+) -> Result<Vec<usize>, ScimError> {
+    budget.spend(values.iter().map(weight).sum(), cause)?;
+    let present = std::mem::take(values);
+    let mut touched = Vec::new();
+    let mut new: Vec<&Value> = Vec::new();
+    if given.len() <= FEW {
+        for value in given {
+            if !present.contains(value) && !new.contains(&value) {
+                new.push(value);
+            }
+        }
+    } else {
+        let mut known: HashSet<&Value> = present.iter().collect();
+        new.extend(given.iter().filter(|value| known.insert(value)));
+    }
+    check_length(attribute, present.len() + new.len())?;
+    *values = present;
+    for value in new {
+        touched.push(values.len());
+        values.push(value.clone());
+    }
+    Ok(touched)
+}
+
 /// Removes the listed values: those with the same `value` where they have one, else those that are equal.
-pub(super) fn remove_listed(values: &mut Vec<Value>, listed: &[Value]) {
-    let same = |present: &Value, listed: &Value| match listed.get("value") {
-        Some(value) => present.get("value") == Some(value),
-        None => present == listed,
-    };
-    values.retain(|present| !listed.iter().any(|listed| same(present, listed)));
+///
+/// # Errors
+/// 400 `tooMany` where the budget is spent.
+pub(super) fn remove_listed(values: &mut Vec<Value>, listed: &[Value], budget: &mut Budget, cause: &str) -> Result<(), ScimError> {
+    budget.spend(values.iter().map(weight).sum(), cause)?;
+    let keys: HashSet<&Value> = listed.iter().filter_map(|listed| listed.get("value")).collect();
+    let whole: HashSet<&Value> = listed.iter().filter(|listed| listed.get("value").is_none()).collect();
+    let is_listed =
+        |present: &Value| present.get("value").is_some_and(|value| keys.contains(value)) || (!whole.is_empty() && whole.contains(present));
+    values.retain(|present| !is_listed(present));
+    Ok(())
+}
+
+/// Checks that an attribute does not have more values than it may.
+///
+/// # Errors
+/// 400 `invalidValue` that names it.
+pub(super) fn check_length(attribute: &Attribute, values: usize) -> Result<(), ScimError> {
+    let most = attribute.max_values.unwrap_or(MAX_VALUES);
+    if values > most {
+        return Err(ScimError::invalid_value(format!("{} has more than {most} values", attribute.name)));
+    }
+    Ok(())
 }
 
 /// After `touched` were set, at most one value is primary: a touched one before all others (RFC 7644 section 3.5.2).

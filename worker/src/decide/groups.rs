@@ -2,11 +2,12 @@
 
 use rollcall_events::UserId;
 use rollcall_events::log::{EventType, SubjectType};
-use rollcall_events::members::{MEMBERS, MemberChange, unknown_member};
+use rollcall_events::members::{CombinedChange, MEMBERS, combined, unknown_member};
 use rollcall_events::request::{GroupOperation, GroupRequested, Request};
 use rollcall_scim::fold::fold as fold_case;
-use rollcall_scim::resource::{Attributes, changed_paths, text, without_stamp};
+use rollcall_scim::resource::{Attributes, MAX_RESOURCE_BYTES, changed_paths, check_growth, check_size, text, without_stamp};
 use rollcall_scim::schema::GROUP;
+use rollcall_scim::work::Budget;
 use rollcall_scim::{ScimError, patch, validate};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -44,6 +45,7 @@ fn attempt(state: &State, request: &Request, call: &GroupRequested) -> Result<De
         if before.is_some() {
             return Err(ScimError::new(409, "there is a group with this id already").into());
         }
+        check_size(attributes, MAX_RESOURCE_BYTES)?;
         check_name(state, request, call, attributes)?;
         let resource = first_state(&GROUP, attributes.clone(), &call.group_id.to_string(), request.requested_at);
         let moves = moves(state, request, call)?;
@@ -56,6 +58,7 @@ fn attempt(state: &State, request: &Request, call: &GroupRequested) -> Result<De
         GroupOperation::Patch(operations, _) => patched(before, operations)?,
         GroupOperation::Delete | GroupOperation::Create(..) => return Ok(delete(call)),
     };
+    check_growth(&without_stamp((*before.resource).clone()), &attributes)?;
     check_name(state, request, call, &attributes)?;
     let moves = moves(state, request, call)?;
     let resource = if moves.is_empty() && attributes == without_stamp((*before.resource).clone()) {
@@ -68,7 +71,7 @@ fn attempt(state: &State, request: &Request, call: &GroupRequested) -> Result<De
 
 fn patched(before: &Group, operations: &[patch::Operation]) -> Result<Attributes, ScimError> {
     let mut attributes = without_stamp((*before.resource).clone());
-    patch::apply(&GROUP, &mut attributes, operations)?;
+    patch::apply(&GROUP, &mut attributes, operations, &mut Budget::default())?;
     validate::check_required(&GROUP.core.attributes, &attributes, "")?;
     Ok(attributes)
 }
@@ -86,38 +89,17 @@ fn check_name(state: &State, request: &Request, call: &GroupRequested, attribute
 /// Who joins and who leaves in the end, after all changes in their order: only those for whom that is a change.
 fn moves(state: &State, request: &Request, call: &GroupRequested) -> Result<BTreeMap<UserId, bool>, ScimError> {
     let organization = request.organization_id;
-    let is_member = |user: UserId| state.is_member(organization, call.group_id, user);
-    let mut after: BTreeMap<UserId, bool> = BTreeMap::new();
-    for change in call.operation.member_changes() {
-        match change {
-            MemberChange::Add(users) => join(state, request, users, &mut after)?,
-            MemberChange::Remove(users) => after.extend(users.into_iter().map(|user| (user, false))),
-            MemberChange::Set(users) => {
-                for stays in after.values_mut() {
-                    *stays = false;
-                }
-                after.extend(state.members(organization, call.group_id).map(|user| (user, false)));
-                join(state, request, users, &mut after)?;
-            }
+    let CombinedChange { replaces_all, mut after, joining } = combined(call.operation.member_changes());
+    if let Some(stranger) = joining.into_iter().find(|user| !state.knows_user(organization, *user)) {
+        return Err(unknown_member(&stranger.to_string()));
+    }
+    if replaces_all {
+        for user in state.members(organization, call.group_id) {
+            after.entry(user).or_insert(false);
         }
     }
-    after.retain(|user, stays| is_member(*user) != *stays);
+    after.retain(|user, stays| state.is_member(organization, call.group_id, *user) != *stays);
     Ok(after)
-}
-
-fn join(
-    state: &State,
-    request: &Request,
-    users: impl IntoIterator<Item = UserId>,
-    after: &mut BTreeMap<UserId, bool>,
-) -> Result<(), ScimError> {
-    for user in users {
-        if !state.knows_user(request.organization_id, user) {
-            return Err(unknown_member(&user.to_string()));
-        }
-        after.insert(user, true);
-    }
-    Ok(())
 }
 
 fn applied(

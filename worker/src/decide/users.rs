@@ -4,8 +4,9 @@ use rollcall_events::log::{EventType, SubjectType};
 use rollcall_events::membership::{keep_last, memberships, unknown_workspace};
 use rollcall_events::request::{Request, UserOperation, UserRequested, created};
 use rollcall_scim::fold::fold as fold_case;
-use rollcall_scim::resource::{Attributes, changed_paths, text, without_stamp};
+use rollcall_scim::resource::{Attributes, MAX_RESOURCE_BYTES, changed_paths, check_growth, check_size, text, without_stamp};
 use rollcall_scim::schema::USER;
+use rollcall_scim::work::Budget;
 use rollcall_scim::{ScimError, defaults, patch, validate};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -58,6 +59,7 @@ fn attempt(state: &State, request: &Request, call: &UserRequested) -> Result<Dec
 }
 
 fn create(state: &State, request: &Request, call: &UserRequested, attributes: Attributes) -> Result<Decision, Refusal> {
+    check_size(&attributes, MAX_RESOURCE_BYTES)?;
     let resource = created(call.user_id, call.default_workspace, request.requested_at, attributes);
     let resource = settled(state, request, call, resource)?;
     Ok(applied(call, EventType::UserCreated, &Attributes::new(), resource))
@@ -72,18 +74,22 @@ fn replaced(before: &User, mut attributes: Attributes) -> Attributes {
 
 fn patched(before: &User, operations: &[patch::Operation]) -> Result<Attributes, ScimError> {
     let mut attributes = without_stamp((*before.resource).clone());
-    patch::apply(&USER, &mut attributes, operations)?;
+    patch::apply(&USER, &mut attributes, operations, &mut Budget::default())?;
     keep_last(&mut attributes);
     validate::check_required(&USER.core.attributes, &attributes, "")?;
-    validate::check_lengths(&attributes)?;
     Ok(attributes)
 }
 
 fn change(state: &State, request: &Request, call: &UserRequested, before: &User, mut attributes: Attributes) -> Result<Decision, Refusal> {
     // After any change, so that no kind of request can reactivate anybody without saying so.
     defaults::keep(&USER, &before.resource, &mut attributes);
+    let mut unchanged = without_stamp((*before.resource).clone());
+    let is_same = attributes == unchanged;
+    // An older resource can be without an attribute that has a default. To have it is no growth.
+    defaults::fill(&USER, &mut unchanged);
+    check_growth(&unchanged, &attributes)?;
     let attributes = settled(state, request, call, attributes)?;
-    if attributes == without_stamp((*before.resource).clone()) {
+    if is_same {
         return Ok(applied(call, EventType::UserUpdated, &before.resource, (*before.resource).clone()));
     }
     let event_type = match (is_active(&before.resource), is_active(&attributes)) {

@@ -1,0 +1,87 @@
+//! Comparison of two values that are ready for it.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use jiff::Timestamp;
+
+use super::Comparison;
+
+/// A value as it compares.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Present<'v> {
+    /// A text; folded where case does not count.
+    Text(Cow<'v, str>),
+    /// A dateTime.
+    Time(Timestamp),
+    /// A text that should be a dateTime and is none: it compares with nothing.
+    UnreadableTime,
+    /// A number.
+    Number(f64),
+    /// True or false.
+    Bool(bool),
+    /// What cannot be compared.
+    Other,
+}
+
+/// What a term compares with.
+#[derive(Debug)]
+pub(super) enum Wanted<'f> {
+    /// No value.
+    Null,
+    /// A value.
+    Value(Present<'f>),
+}
+
+impl Present<'_> {
+    /// The bytes of a text; 0 for what is no text.
+    pub(super) fn len(&self) -> usize {
+        if let Self::Text(text) = self { text.len() } else { 0 }
+    }
+}
+
+impl Wanted<'_> {
+    pub(super) fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        if let Self::Value(value) = self { value.len() } else { 0 }
+    }
+}
+
+/// Whether a present value fulfils a term. Values of different types are different, and in no order.
+pub(super) fn holds(operator: Comparison, present: &Present<'_>, wanted: &Wanted<'_>) -> bool {
+    let Wanted::Value(wanted) = wanted else { return false };
+    match (present, wanted) {
+        (Present::Text(present), Present::Text(wanted)) => text_holds(operator, present, wanted),
+        (Present::Time(present), Present::Time(wanted)) => ordered(operator, present.cmp(wanted)),
+        (Present::Time(_) | Present::UnreadableTime, Present::Time(_) | Present::UnreadableTime) => false,
+        (Present::Number(present), Present::Number(wanted)) => {
+            present.partial_cmp(wanted).is_some_and(|ordering| ordered(operator, ordering))
+        }
+        (Present::Bool(present), Present::Bool(wanted)) => ordered(operator, present.cmp(wanted)),
+        _ => operator == Comparison::Ne,
+    }
+}
+
+fn text_holds(operator: Comparison, present: &str, wanted: &str) -> bool {
+    match operator {
+        Comparison::Co => present.contains(wanted),
+        Comparison::Sw => present.starts_with(wanted),
+        Comparison::Ew => present.ends_with(wanted),
+        _ => ordered(operator, present.cmp(wanted)),
+    }
+}
+
+fn ordered(operator: Comparison, ordering: Ordering) -> bool {
+    match operator {
+        Comparison::Eq => ordering.is_eq(),
+        Comparison::Ne => ordering.is_ne(),
+        Comparison::Gt => ordering.is_gt(),
+        Comparison::Ge => ordering.is_ge(),
+        Comparison::Lt => ordering.is_lt(),
+        Comparison::Le => ordering.is_le(),
+        Comparison::Co | Comparison::Sw | Comparison::Ew => false,
+    }
+}

@@ -1,0 +1,101 @@
+//! How much work one request may cause: a budget in steps, so that no caller can stop the others.
+//!
+//! Every function whose cost can exceed the size of its input (a PATCH applies many operations to one resource, a filter compares many terms
+//! with many values) spends steps *before* it works. The steps of a request depend on the request and the state alone, never on a clock, so
+//! every process that handles the request comes to the same end.
+
+use serde_json::Value;
+
+use crate::{ScimError, ScimType};
+
+/// The steps that one request may take. A step is about the visit of one JSON value; reading [`BYTES_PER_STEP`] bytes of text is one, too.
+///
+/// Measured: a million steps take about 20 to 50 ms in a release build. The longest PATCH that is allowed (1,000 operations) on a user of
+/// usual size takes under 50,000 steps; a million lets it meet lists of 1,000 values.
+pub const MAX_STEPS: usize = 1_000_000;
+
+/// The bytes of text that are copied, hashed or compared in one step.
+pub const BYTES_PER_STEP: usize = 64;
+
+/// What is left of a request's budget.
+#[derive(Debug)]
+pub struct Budget {
+    steps: usize,
+    left: usize,
+}
+
+impl Default for Budget {
+    /// The budget of one request.
+    fn default() -> Self {
+        Self::new(MAX_STEPS)
+    }
+}
+
+impl Budget {
+    /// A budget of so many steps.
+    pub fn new(steps: usize) -> Self {
+        Self { steps, left: steps }
+    }
+
+    /// Takes steps for the work that is about to be done; `what` names its cause.
+    ///
+    /// # Errors
+    /// 400 `tooMany` that names the cause, if there are not enough steps left. Nothing can be spent after that.
+    pub fn spend(&mut self, steps: usize, what: &str) -> Result<(), ScimError> {
+        if let Some(left) = self.left.checked_sub(steps) {
+            self.left = left;
+            return Ok(());
+        }
+        self.left = 0;
+        // A path can be long; what it begins with names it.
+        let shown: String = what.chars().take(128).collect();
+        Err(ScimError::bad_request(
+            ScimType::TooMany,
+            format!("the request takes too much work at {shown}: more than {} steps; split it", self.steps),
+        ))
+    }
+
+    /// The steps that were taken.
+    pub fn spent(&self) -> usize {
+        self.steps - self.left
+    }
+}
+
+/// The steps that it takes to copy, hash or compare a value.
+pub fn weight(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text_weight(text),
+        Value::Array(values) => values.iter().map(weight).sum::<usize>() + 1,
+        Value::Object(members) => members.iter().map(|(name, value)| name.len() / BYTES_PER_STEP + weight(value)).sum::<usize>() + 1,
+        Value::Null | Value::Bool(_) | Value::Number(_) => 1,
+    }
+}
+
+/// The steps that it takes to copy, hash or compare a text.
+pub fn text_weight(text: &str) -> usize {
+    text.len() / BYTES_PER_STEP + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_budget_ends_where_it_ends_and_names_the_cause() {
+        let mut budget = Budget::new(10);
+        assert_eq!(budget.spend(10, "emails"), Ok(()));
+        assert_eq!(budget.spent(), 10);
+        let error = budget.spend(1, "emails[value co \"zz\"]").unwrap_err();
+        assert_eq!((error.status, error.scim_type), (400, Some(ScimType::TooMany)));
+        assert!(error.detail.contains("emails[value co"), "{}", error.detail);
+        assert!(budget.spend(usize::MAX, &"x".repeat(10_000)).unwrap_err().detail.len() < 300);
+    }
+
+    #[test]
+    fn a_value_weighs_what_is_in_it() {
+        assert_eq!(weight(&json!(null)), 1);
+        assert_eq!(weight(&json!([1, true, "x"])), 4);
+        assert_eq!(weight(&json!({"value": "x".repeat(640)})), 12);
+    }
+}
