@@ -16,6 +16,9 @@ const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// The Unix epoch.
+    pub const EPOCH: Self = Self(0);
+
     /// The time now, by this machine's clock.
     pub fn now() -> Self {
         Self(jiff::Timestamp::now().as_microsecond())
@@ -89,7 +92,8 @@ impl ToSql for Timestamp {
 
 impl<'a> FromSql<'a> for Timestamp {
     fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
-        i64::from_sql(ty, raw).map(|micros| Self(micros + POSTGRES_EPOCH_MICROS))
+        // Postgres has an infinity, which is no time.
+        i64::from_sql(ty, raw)?.checked_add(POSTGRES_EPOCH_MICROS).and_then(Self::from_microsecond).ok_or_else(|| "not a time".into())
     }
 
     accepts!(TIMESTAMPTZ);
@@ -104,6 +108,13 @@ mod tests {
     fn a_whole_second_has_its_six_decimals() {
         let time: Timestamp = "2026-01-02T03:04:05+01:00".parse().unwrap();
         assert_eq!(time.to_string(), "2026-01-02T02:04:05.000000Z");
+    }
+
+    #[test]
+    fn an_infinite_time_is_an_error_and_no_panic() {
+        for infinity in [i64::MAX, i64::MIN] {
+            assert!(Timestamp::from_sql(&Type::TIMESTAMPTZ, &infinity.to_be_bytes()).is_err());
+        }
     }
 
     proptest! {

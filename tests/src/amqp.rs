@@ -5,9 +5,10 @@ use lapin::options::{BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOpti
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
 use rollcall_events::envelope::{ReplyTo, decode_outcomes, encode, properties};
+use rollcall_events::observed::ObservedCall;
 use rollcall_events::outcome::Outcome;
 use rollcall_events::request::Request;
-use rollcall_events::topology::{DEAD, REQUESTED_EXCHANGE, partition, queue_name};
+use rollcall_events::topology::{DEAD, OBSERVED, REQUESTED_EXCHANGE, partition, queue_name};
 use rollcall_events::{CorrelationId, OrganizationId};
 
 use crate::instance::Instance;
@@ -61,6 +62,14 @@ impl Sender {
             outcomes.extend(decode_outcomes(&delivery.data).unwrap().outcomes);
         }
         ids.iter().map(|id| outcomes.remove(id).unwrap()).collect()
+    }
+
+    /// Tells of calls as an api does.
+    pub async fn observe(&self, calls: &[ObservedCall]) {
+        let body = serde_json::to_vec(calls).unwrap();
+        let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
+        let confirm = self.channel.basic_publish("".into(), OBSERVED.into(), options, &body, properties).await.unwrap();
+        assert_eq!(confirm.await.unwrap(), Confirmation::Ack(None));
     }
 
     /// Takes away the queue of an organisation's partition.

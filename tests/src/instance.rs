@@ -82,6 +82,17 @@ impl Instance {
         dev(&self.dir, what);
     }
 
+    /// Sends a signal to all processes of `postgres` or `rabbitmq`.
+    pub fn signal(&self, server: &str, signal: &str) {
+        let file = if server == "postgres" { "postgres/postmaster.pid" } else { "rabbitmq/pid" };
+        let content = std::fs::read_to_string(self.dir.join(file)).unwrap();
+        let parent = content.lines().next().unwrap().trim().to_owned();
+        let children = Command::new("pgrep").args(["-P", &parent]).output().unwrap().stdout;
+        let children = String::from_utf8(children).unwrap();
+        // The children may end of themselves in between.
+        let _ = Command::new("kill").arg(format!("-{signal}")).arg(&parent).args(children.split_whitespace()).status().unwrap();
+    }
+
     /// Stops the servers, whatever state a test has left them in.
     pub fn stop(&self) {
         let _ = run(&self.dir, "stop");

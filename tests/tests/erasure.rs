@@ -2,12 +2,21 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
 
+use rollcall_events::actor::Actor;
+use rollcall_events::batch::{Message, Packed, pack};
+use rollcall_events::envelope::{encode, properties};
+use rollcall_events::observed::{Meaning, ObservedCall};
+use rollcall_events::outcome::Outcome;
+use rollcall_events::request::{Request, RequestBody, SettingsRequested, UserOperation, UserRequested};
+use rollcall_events::{EventId, Timestamp, TokenId, UserId};
 use rollcall_tests::amqp::Sender;
 use rollcall_tests::audit::id;
-use rollcall_tests::client::user_with;
+use rollcall_tests::client::{user, user_with};
 use rollcall_tests::service::{command, verified, verify};
 use rollcall_tests::{Organization, Stack, eventually};
 use serde_json::{Value, json};
+use tokio_postgres::error::SqlState;
+use uuid::Uuid;
 
 /// What nobody may find afterwards.
 const SECRET: &str = "Wollstonecraft";
@@ -98,6 +107,7 @@ async fn nothing_can_be_erased_that_the_log_does_not_say_is() {
     let sql = "SELECT rollcall.erase_user($1, $2)";
     let refused = worker.query(sql, &[&id(&organization.id), &id(&ada)]).await.unwrap_err();
     assert!(refused.as_db_error().unwrap().message().contains("the log is append-only"), "{refused:?}");
+    assert_eq!(refused.code().map(SqlState::code), Some("RC002"), "not to be mistaken for a missing privilege");
     let api = stack.database("rollcall_api").await;
     assert!(
         api.query(sql, &[&id(&organization.id), &id(&ada)])
@@ -108,4 +118,300 @@ async fn nothing_can_be_erased_that_the_log_does_not_say_is() {
             .message()
             .contains("permission denied")
     );
+}
+
+/// A request of an organization, as an api writes it.
+fn request(organization: &Organization, body: RequestBody) -> Request {
+    Request {
+        id: EventId::generate(),
+        organization_id: organization.id.parse().unwrap(),
+        requested_at: Timestamp::now(),
+        actor: Actor::operator("test"),
+        fingerprint: None,
+        body,
+    }
+}
+
+fn about(organization: &Organization, user: UserId, operation: UserOperation) -> Request {
+    let default_workspace = organization.marketing.parse().unwrap();
+    request(organization, RequestBody::UserRequested(UserRequested { user_id: user, default_workspace, if_match: None, operation }))
+}
+
+fn creation(organization: &Organization, user: UserId, name: &str) -> Request {
+    about(organization, user, UserOperation::Create(json!({"userName": name}).as_object().cloned().unwrap()))
+}
+
+fn erasure(organization: &Organization, user: UserId) -> Request {
+    request(organization, RequestBody::SettingsRequested(SettingsRequested::EraseUser { user_id: user }))
+}
+
+/// Publishes requests as one message, as a busy api does: the worker decides them in one batch.
+async fn publish_together(sender: &Sender, requests: &[Request]) {
+    let packed: Vec<_> = requests.iter().map(|request| Packed::new(request, None).unwrap()).collect();
+    let Message { properties, body } = pack(&packed, "test", "nowhere").unwrap();
+    sender.publish(requests[0].organization_id, properties, &body).await;
+}
+
+/// The entries of the log about a user, in order: the type, and whether the payload is erased.
+async fn entries_about(stack: &Stack, organization: &Organization, user: UserId) -> Vec<(String, bool)> {
+    let sql = "SELECT type, payload IS NULL FROM rollcall.events WHERE organization_id = $1 AND subject_id = $2 ORDER BY seq";
+    let rows = stack.database("postgres").await.query(sql, &[&id(&organization.id), &user.0]).await.unwrap();
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+fn entries(expected: &[(&str, bool)]) -> Vec<(String, bool)> {
+    expected.iter().map(|(name, is_erased)| ((*name).to_owned(), *is_erased)).collect()
+}
+
+const ERASED: (&str, bool) = ("UserErased", false);
+const DELETED: (&str, bool) = ("UserDeleted", true);
+const REFUSED: (&str, bool) = ("RequestRejected", false);
+const REFUSED_AND_ERASED: (&str, bool) = ("RequestRejected", true);
+
+#[tokio::test]
+async fn erasures_and_refusals_about_the_same_users_in_one_message_stop_nothing() {
+    let stack = Stack::shared().await;
+    let sender = Sender::connect(&stack.instance).await;
+    for organization in [stack.organization(), stack.organization()] {
+        let [mary, ada, grace, later] = [(); 4].map(|()| UserId::generate());
+        let delete = |user| about(&organization, user, UserOperation::Delete);
+        publish_together(
+            &sender,
+            &[
+                creation(&organization, mary, "mary"),
+                creation(&organization, ada, "ada"),
+                creation(&organization, grace, "grace"),
+                creation(&organization, UserId::generate(), "GRACE"),
+                delete(mary),
+                delete(mary),
+                delete(ada),
+                erasure(&organization, mary),
+                delete(mary),
+                erasure(&organization, ada),
+                creation(&organization, later, "Mary"),
+                creation(&organization, UserId::generate(), "MARY"),
+                erasure(&organization, mary),
+                delete(mary),
+                delete(ada),
+                erasure(&organization, grace),
+            ],
+        )
+        .await;
+        let outcomes = Sender::connect(&stack.instance).await;
+        let last =
+            outcomes.submit(&[creation(&organization, UserId::generate(), "last"), delete(grace), erasure(&organization, grace)]).await;
+        assert_eq!(last[0], Outcome::Created, "the partition goes on");
+        assert!(last.iter().all(|outcome| !matches!(outcome, Outcome::Failed | Outcome::Rejected(_))), "{last:?}");
+
+        let created = ("UserCreated", true);
+        let about_mary = [created, DELETED, REFUSED_AND_ERASED, ERASED, REFUSED_AND_ERASED, ERASED, REFUSED];
+        assert_eq!(entries_about(&stack, &organization, mary).await, entries(&about_mary));
+        assert_eq!(entries_about(&stack, &organization, ada).await, entries(&[created, DELETED, ERASED, REFUSED]));
+        let about_grace = [created, REFUSED_AND_ERASED, REFUSED_AND_ERASED, DELETED, ERASED];
+        assert_eq!(entries_about(&stack, &organization, grace).await, entries(&about_grace), "a refused name goes with the holder");
+        assert_eq!(entries_about(&stack, &organization, later).await, entries(&[("UserCreated", false), REFUSED]), "the living stay");
+        let owner = stack.database("postgres").await;
+        let sql =
+            "SELECT count(*) FROM rollcall.events WHERE organization_id = $1 AND payload ->> 'userName' IS NOT NULL AND subject_id <> $2";
+        let left: i64 = owner.query_one(sql, &[&id(&organization.id), &later.0]).await.unwrap().get(0);
+        assert_eq!(left, 0, "a refusal that names somebody is about the holder of the name");
+        let whole = verified(&stack.instance, &organization.id).await;
+        assert!(whole.0, "{}", whole.1);
+    }
+}
+
+#[tokio::test]
+async fn an_entry_behind_an_erasure_cannot_be_erased() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let client = organization.client();
+    let mary = client.create(user("mary")).await.id();
+    client.delete(&mary).await.expect(204);
+    assert!(erase(&stack, &organization, &mary).0);
+    client.delete(&mary).await.expect(404);
+    let owner = stack.database("postgres").await;
+    let sql = "UPDATE rollcall.events SET payload = NULL, salt = NULL
+        WHERE organization_id = $1 AND subject_id = $2 AND seq = (SELECT max(seq) FROM rollcall.events WHERE organization_id = $1)";
+    let refused = owner.execute(sql, &[&id(&organization.id), &id(&mary)]).await.unwrap_err();
+    assert_eq!(refused.code().map(SqlState::code), Some("RC002"));
+}
+
+/// A call of a time that means nothing and names nobody.
+fn call(organization: &Organization, at: Timestamp) -> ObservedCall {
+    ObservedCall {
+        id: Uuid::now_v7(),
+        organization_id: organization.id.parse().unwrap(),
+        at,
+        micros: 1,
+        method: "GET".to_owned(),
+        path: "/Users".to_owned(),
+        query: None,
+        meaning: Meaning::List,
+        subject: None,
+        subject_id: None,
+        status: 200,
+        scim_type: None,
+        detail: None,
+        txn: None,
+        token_id: TokenId::generate(),
+        label: "observed".to_owned(),
+        address: None,
+        user_agent: None,
+        request_body: None,
+        response_body: None,
+    }
+}
+
+/// Calls that name a user, each in another place; `in_body` does so in a body only.
+struct Calls {
+    naming: Vec<ObservedCall>,
+    in_body: ObservedCall,
+}
+
+impl Calls {
+    fn naming(organization: &Organization, at: Timestamp, user: &str, name: &str) -> Self {
+        let quoted = serde_json::to_string(name).unwrap();
+        let base = || call(organization, at);
+        Self {
+            naming: vec![
+                ObservedCall { query: Some(format!("filter=userName eq {quoted}&count=1")), ..base() },
+                ObservedCall { subject: Some(name.to_owned()), subject_id: Some(Uuid::now_v7()), status: 409, ..base() },
+                ObservedCall { detail: Some(format!("no user {name} is here")), status: 404, ..base() },
+                ObservedCall { path: format!("/Users/{user}"), ..base() },
+            ],
+            in_body: ObservedCall { response_body: Some(json!({"Resources": [{"userName": name}]}).to_string()), ..base() },
+        }
+    }
+
+    fn all(&self) -> Vec<ObservedCall> {
+        self.naming.iter().chain([&self.in_body]).cloned().collect()
+    }
+}
+
+/// The calls of an organization that are kept, each with whether it has a body.
+async fn kept(stack: &Stack, organization: &Organization) -> Vec<(Uuid, bool)> {
+    let sql = "SELECT id, response_body IS NOT NULL FROM rollcall.requests WHERE organization_id = $1 AND label = 'observed' ORDER BY id";
+    let rows = stack.database("postgres").await.query(sql, &[&id(&organization.id)]).await.unwrap();
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+/// Waits until a call is kept; those that came before it are dealt with by then.
+async fn arrived(stack: &Stack, organization: &Organization, last: &ObservedCall) {
+    eventually("the last call", async || kept(stack, organization).await.iter().any(|(id, _)| *id == last.id).then_some(())).await;
+}
+
+/// The names of users, each with another way to write it.
+const NAMES: [(&str, &str); 5] = [
+    ("Stra\u{df}e", "STRASSE"),
+    ("\u{130}pek", "i\u{307}PEK"),
+    ("jose\u{301}@example.com", "JOS\u{c9}@example.com"),
+    ("Mary Shelley", "mary shelley"),
+    ("\u{3a3}\u{3af}\u{3c3}\u{3c5}\u{3c6}\u{3bf}\u{3c2}", "\u{3a3}\u{38a}\u{3a3}\u{3a5}\u{3a6}\u{39f}\u{3a3}"),
+];
+
+#[tokio::test]
+async fn calls_that_name_an_erased_person_go_and_those_that_arrive_late_are_not_kept() {
+    let stack = Stack::shared().await;
+    let (organization, other) = (stack.organization(), stack.organization());
+    let sender = Sender::connect(&stack.instance).await;
+    for (name, variant) in NAMES {
+        let [mary, same] = [organization.client().create(user(name)).await.id(), other.client().create(user(name)).await.id()];
+        let before = Timestamp::now();
+        let naming = |of: &Organization, user: &str| Calls::naming(of, before, user, variant);
+        let (early, late) = (naming(&organization, &mary), naming(&organization, &mary));
+        let [early_elsewhere, late_elsewhere] = [naming(&other, &same), naming(&other, &same)];
+        let control = call(&organization, before);
+        sender.observe(&early_elsewhere.all()).await;
+        sender.observe(&early.all()).await;
+        sender.observe(std::slice::from_ref(&control)).await;
+        arrived(&stack, &organization, &control).await;
+        assert_eq!(kept(&stack, &organization).await.iter().filter(|(id, _)| early.all().iter().any(|call| call.id == *id)).count(), 5);
+
+        organization.client().delete(&mary).await.expect(204);
+        assert!(erase(&stack, &organization, &mary).0);
+        let is_kept = async |of: &Organization, calls: &Calls| -> Vec<(Uuid, bool)> {
+            let ids: Vec<_> = calls.all().iter().map(|call| call.id).collect();
+            kept(&stack, of).await.into_iter().filter(|(id, _)| ids.contains(id)).collect()
+        };
+        let left = |calls: &Calls| vec![(calls.in_body.id, false)];
+        assert_eq!(is_kept(&organization, &early).await, left(&early), "{name}: what was kept is gone when the erasure is answered");
+
+        sender.observe(&late_elsewhere.all()).await;
+        sender.observe(&late.all()).await;
+        let control = call(&organization, before);
+        sender.observe(std::slice::from_ref(&control)).await;
+        arrived(&stack, &organization, &control).await;
+        assert_eq!(is_kept(&organization, &late).await, left(&late), "{name}: what arrives late is not kept");
+        for calls in [&early_elsewhere, &late_elsewhere] {
+            assert_eq!(is_kept(&other, calls).await.len(), 5, "{name}: the other organization's user stays");
+        }
+
+        // Whoever has the name now is not the person who was erased.
+        let heir = organization.client().create(user(variant)).await.id();
+        let later = Calls::naming(&organization, Timestamp::now(), &heir, name);
+        let about = ObservedCall { subject: Some(name.to_owned()), subject_id: Some(id(&heir)), ..call(&organization, before) };
+        sender.observe(&later.all()).await;
+        sender.observe(std::slice::from_ref(&about)).await;
+        arrived(&stack, &organization, &about).await;
+        assert_eq!(is_kept(&organization, &later).await.len(), 5, "{name}: the new user's calls are kept");
+    }
+    let owner = stack.database("postgres").await;
+    let sql = "SELECT count(*), count(names), count(calls_after) FROM rollcall.erased_users WHERE organization_id = $1";
+    let row = owner.query_one(sql, &[&id(&organization.id)]).await.unwrap();
+    assert_eq!([0, 1, 2].map(|column| row.get::<_, i64>(column)), [5, 0, 0], "no name is kept, and nothing is left to be done");
+}
+
+#[tokio::test]
+async fn every_name_that_an_erased_person_ever_had_is_recognized() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let sender = Sender::connect(&stack.instance).await;
+    let client = organization.client();
+    let mary = client.create(user("Godwin")).await.id();
+    client.patch(&mary, json!([{"op": "replace", "path": "userName", "value": "Shelley"}])).await.expect(204);
+    client.delete(&mary).await.expect(204);
+    // Created, deleted and erased in one batch: the log never had the name in the clear for anybody to read.
+    let brief = UserId::generate();
+    let requests =
+        [creation(&organization, brief, "Brief"), about(&organization, brief, UserOperation::Delete), erasure(&organization, brief)];
+    let before = Timestamp::now();
+    publish_together(&sender, &requests).await;
+    assert!(erase(&stack, &organization, &mary).0);
+    let calls: Vec<_> = ["godwin", "SHELLEY", "brief"]
+        .iter()
+        .map(|name| ObservedCall { query: Some(format!("filter=userName eq \"{name}\"")), ..call(&organization, before) })
+        .collect();
+    sender.observe(&calls).await;
+    let control = ObservedCall { query: Some("filter=userName eq \"percy\"".to_owned()), ..call(&organization, before) };
+    sender.observe(std::slice::from_ref(&control)).await;
+    arrived(&stack, &organization, &control).await;
+    assert_eq!(kept(&stack, &organization).await, [(control.id, false)]);
+}
+
+#[tokio::test]
+async fn dead_letters_that_name_an_erased_person_go_and_those_that_arrive_late_are_not_kept() {
+    let stack = Stack::shared().await;
+    let (organization, other) = (stack.organization(), stack.organization());
+    let sender = Sender::connect(&stack.instance).await;
+    for (name, variant) in NAMES {
+        let mary = organization.client().create(user(name)).await.id();
+        let letter = |of: &Organization, name: &str| creation(of, UserId::generate(), name);
+        let bury = async |letter: &Request| sender.give_up(properties(letter, "test", None), &encode(letter).unwrap()).await;
+        let [early, late, unrelated] = [variant, variant, "percy"].map(|name| letter(&organization, name));
+        let elsewhere = letter(&other, variant);
+        bury(&early).await;
+        eventually("the letter", async || stack.dead_letter(&early.id.to_string()).await).await;
+        organization.client().delete(&mary).await.expect(204);
+        assert!(erase(&stack, &organization, &mary).0);
+        assert_eq!(stack.dead_letter(&early.id.to_string()).await, None, "{name}: it is gone when the erasure is answered");
+        let heir = letter(&organization, variant);
+        for letter in [&late, &elsewhere, &heir, &unrelated] {
+            bury(letter).await;
+        }
+        eventually("the last letter", async || stack.dead_letter(&unrelated.id.to_string()).await).await;
+        assert_eq!(stack.dead_letter(&late.id.to_string()).await, None, "{name}: it names whom nobody may find");
+        for letter in [&elsewhere, &heir] {
+            assert!(stack.dead_letter(&letter.id.to_string()).await.is_some(), "{name}: it names somebody else");
+        }
+    }
 }

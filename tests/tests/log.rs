@@ -95,6 +95,7 @@ async fn not_even_the_owner_changes_the_log_by_mistake() {
         let attempt = attempt.replace("events_PART", &partition);
         let refused = database.batch_execute(&attempt).await.unwrap_err();
         assert!(refused.as_db_error().unwrap().message().contains("append-only"), "{attempt}");
+        assert_eq!(refused.code().map(SqlState::code), Some("RC002"), "{attempt}");
     }
     stack.auditor().await.verify(&organization.id).await;
 }

@@ -5,7 +5,7 @@
 use rollcall_events::log::{CompactRange, Entry, canonical, commitment};
 use rollcall_tests::audit::id;
 use rollcall_tests::client::user;
-use rollcall_tests::service::verify;
+use rollcall_tests::service::{Service, verified, verify};
 use rollcall_tests::{Client, Organization, Stack, eventually};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -235,4 +235,102 @@ async fn the_proofs_of_a_long_log_come_from_its_tiles() {
     let owner = stack.database("postgres").await;
     let sql = "SELECT count(*) FROM rollcall.log_tiles WHERE organization_id = $1";
     assert_eq!(owner.query_one(sql, &[&id(&organization.id)]).await.unwrap().get::<_, i64>(0), 4, "three of leaves, one above");
+}
+
+/// Waits until an organization's log is signed as far as it goes.
+async fn signed(organization: &Organization) {
+    let auditor = organization.auditor();
+    let size = auditor.get("/events?count=1").await.expect(200)["entries"][0]["header"]["seq"].clone();
+    let path = format!("/checkpoint?size={size}");
+    eventually("a checkpoint of all that there is", async || (auditor.get(&path).await.status == 200).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_log_whose_head_cannot_be_read_keeps_no_other_log_from_being_signed() {
+    let stack = Stack::shared().await;
+    let (broken, sound) = (stack.organization(), stack.organization());
+    broken.client().create(user("ada")).await.expect(201);
+    let owner = stack.database("postgres").await;
+    let head = owner.query_one("SELECT size, peaks FROM rollcall.log_heads WHERE organization_id = $1", &[&id(&broken.id)]).await.unwrap();
+    let set = "UPDATE rollcall.log_heads SET size = $2, peaks = $3 WHERE organization_id = $1";
+    let (size, peaks): (i64, Vec<Vec<u8>>) = (head.get(0), head.get(1));
+    owner.execute(set, &[&id(&broken.id), &(size + 4), &Vec::<Vec<u8>>::new()]).await.unwrap();
+    for name in ["ada", "grace"] {
+        sound.client().create(user(name)).await.expect(201);
+        signed(&sound).await;
+    }
+    owner.execute(set, &[&id(&broken.id), &size, &peaks]).await.unwrap();
+    signed(&broken).await;
+}
+
+/// After a week the newest checkpoint of each hour is kept, after three months that of each day. What an auditor has still holds.
+#[tokio::test]
+async fn old_checkpoints_are_thinned_out_and_those_that_auditors_keep_still_hold() {
+    let (case, other) = (Case::new(6).await, Case::new(6).await);
+    let owner = case.stack.database("postgres").await;
+    let sizes = "SELECT size FROM rollcall.checkpoints WHERE organization_id = $1 ORDER BY size";
+    let sizes =
+        async |of: &Organization| -> Vec<i64> { owner.query(sizes, &[&id(&of.id)]).await.unwrap().iter().map(|row| row.get(0)).collect() };
+    let size = |name: &str| -> i64 {
+        std::fs::read_to_string(case.path(&format!("{name}.checkpoint"))).unwrap().lines().nth(1).unwrap().parse().unwrap()
+    };
+    let (earlier, later) = (size("earlier"), size("later"));
+    // Times in the middle of an hour of long ago, for the checkpoints of a log in their order; the last time is that of all others.
+    let set = "
+        UPDATE rollcall.checkpoints SET signed_at = date_trunc('day', now(), 'UTC') - make_interval(days => $3) + make_interval(mins => $4)
+        WHERE organization_id = $1 AND size = $2";
+    let age = async |of: &Organization, size: i64, days: i32, minutes: i32| {
+        owner.execute(set, &[&id(&of.id), &size, &days, &minutes]).await.unwrap();
+    };
+    let last = *sizes(&case.organization).await.last().unwrap();
+    assert_eq!(last, later);
+    for size in sizes(&case.organization).await {
+        age(&case.organization, size, 9, if size == later { 50 } else { 10 }).await;
+    }
+    // The same times, but in several hours; and a day of long ago.
+    let others = sizes(&other.organization).await;
+    assert!(others.len() >= 2);
+    for (n, size) in (0..).zip(&others) {
+        age(&other.organization, *size, 9, 10 + 60 * n).await;
+    }
+    // A worker prunes as it begins.
+    let (pruner, newest) = (Service::worker(&case.stack.instance), [later]);
+    eventually("the older checkpoints of the hour to go", async || (sizes(&case.organization).await == newest).then_some(())).await;
+    assert_eq!(sizes(&other.organization).await, others, "the newest of each hour stays");
+    drop(pruner);
+    for (n, size) in (0..).zip(&others) {
+        age(&other.organization, *size, 100, 10 + 60 * n).await;
+    }
+    let _pruner = Service::worker(&case.stack.instance);
+    let newest = [*others.last().unwrap()];
+    eventually("the older checkpoints of the day to go", async || (sizes(&other.organization).await == newest).then_some(())).await;
+
+    case.auditor.get(&format!("/checkpoint?size={earlier}")).await.expect_error(404, None);
+    let proof = case.auditor.get(&format!("/proof/consistency?from={earlier}&to={later}")).await.expect(200);
+    let proof = case.write("proof.json", &proof.to_string());
+    let (held, kept) = (case.path("earlier.checkpoint"), case.path("later.checkpoint"));
+    let (code, told) = verify(&["consistency", "--earlier", &held, "--later", &kept, "--proof", &proof, "--key", &case.key]);
+    assert_eq!(code, 0, "{told}");
+    let (code, told) = case.verify_log(&case.export().await);
+    assert_eq!(code, 0, "{told}");
+    for organization in [&case.organization, &other.organization] {
+        let whole = verified(&case.stack.instance, &organization.id).await;
+        assert!(whole.0, "{}", whole.1);
+    }
+}
+
+#[tokio::test]
+async fn a_checkpoint_with_another_root_is_found_wherever_it_is() {
+    let case = Case::new(6).await;
+    let owner = case.stack.database("postgres").await;
+    let forge = "UPDATE rollcall.checkpoints SET note = replace(note, split_part(note, E'\\n', 3), 'AAAA') WHERE organization_id = $1 AND size = $2";
+    let beyond = "
+        INSERT INTO rollcall.checkpoints (organization_id, size, signed_at, note)
+        SELECT organization_id, size + 1000, now(), note FROM rollcall.checkpoints WHERE organization_id = $1 ORDER BY size DESC LIMIT 1";
+    let size: i64 = std::fs::read_to_string(case.path("earlier.checkpoint")).unwrap().lines().nth(1).unwrap().parse().unwrap();
+    assert_eq!(owner.execute(forge, &[&id(&case.organization.id), &size]).await.unwrap(), 1);
+    owner.execute(beyond, &[&id(&case.organization.id)]).await.unwrap();
+    let (is_whole, told) = verified(&case.stack.instance, &case.organization.id).await;
+    assert!(!is_whole && told.contains(&format!("the checkpoint at {size} has another root")), "{told}");
+    assert_eq!(told.matches("has another root").count(), 2, "{told}");
 }

@@ -261,3 +261,42 @@ async fn nothing_is_lost_between_a_receiver_that_fails_and_a_worker_that_is_kill
     let (is_whole, told) = verified(&stack.instance, &organization.id).await;
     assert!(is_whole, "streams are what the log adds up to: {told}");
 }
+
+/// The owner of the database can break a row; whoever it belongs to waits, and nobody else.
+#[tokio::test]
+async fn a_stream_or_an_entry_that_cannot_be_read_stops_no_other_stream() {
+    let mut stack = Stack::private("push-unreadable", &[]).await;
+    let owner = stack.database("postgres").await;
+    let [nameless, nowhere, unreadable, sound] = [(); 4].map(|()| stack.organization());
+    let receivers = [(); 4].map(|()| Receiver::start());
+    unreadable.client().create(user("first")).await.expect(201);
+    let break_entry = "
+        SET session_replication_role = replica;
+        UPDATE rollcall.events SET recorded_at = 'infinity' WHERE organization_id = 'ORG' AND type = 'UserCreated';
+        SET session_replication_role = DEFAULT";
+    owner.batch_execute(&break_entry.replace("ORG", &unreadable.id)).await.unwrap();
+    let all = [&nameless, &nowhere, &unreadable, &sound];
+    for (organization, receiver) in all.iter().zip(&receivers) {
+        organization.stream(&["--from-start", "--push", &receiver.url]);
+    }
+    drop(stack.worker.take());
+    let break_row = async |organization: &Organization, set: &str| {
+        let sql = format!("UPDATE rollcall.event_streams SET {set} WHERE organization_id = '{}'", organization.id);
+        assert_eq!(owner.execute(&sql, &[]).await.unwrap(), 1);
+    };
+    break_row(&nameless, "events = '{tea}'").await;
+    break_row(&nowhere, "endpoint = 'nowhere'").await;
+    stack.worker = Some(Service::worker(&stack.instance));
+    for organization in all {
+        organization.client().create(user("ada")).await.expect(201);
+    }
+    eventually("the sound stream's event", async || (receivers[3].tokens().len() == 1).then_some(())).await;
+    let listed = |organization: &Organization| answers(&stack.instance, &["stream", "list", "--organization", &organization.id]).remove(0);
+    let failure = eventually("the reason why the stream stops", async || listed(&unreadable)["failure"].as_str().map(str::to_owned)).await;
+    assert!(failure.starts_with("entry ") && failure.contains("of the log cannot be read"), "{failure}");
+    assert!(receivers[..3].iter().all(|receiver| receiver.tokens().is_empty()), "nothing is skipped");
+    // What is mended goes on.
+    break_row(&nowhere, &format!("endpoint = '{}'", receivers[1].url)).await;
+    answers(&stack.instance, &["workspace", "create", "--organization", &sound.id, "a change that has streams looked up"]);
+    eventually("the mended stream's event", async || (receivers[1].tokens().len() == 1).then_some(())).await;
+}

@@ -5,14 +5,15 @@ use lapin::types::AMQPValue;
 use lapin::{BasicProperties, Channel, Confirmation, Connection};
 use rollcall_events::UserId;
 use rollcall_events::topology::{DEAD, REASON_HEADER};
+use std::time::Duration;
 
 use crate::consume::RunError;
+use crate::database::{TaskError, answered};
+use crate::erasure::settle;
 use crate::store::{Store, StoreError};
 
-/// Waits for those that are being kept.
-const ALONE: &str = "SELECT pg_advisory_xact_lock(hashtext('rollcall_dead'))";
-
-const REMOVE: &str = "DELETE FROM dead_letters d USING unnest($1::text[]) AS k (id) WHERE position(convert_to(k.id, 'UTF8') IN d.body) > 0";
+/// How long an erasure waits until what names the person is removed from the calls that are kept. What is left then is removed in the background.
+const SWEEP: Duration = Duration::from_secs(5);
 
 /// Where dead letters go, over a channel of their own, with confirms.
 pub(crate) struct DeadLetters {
@@ -35,21 +36,23 @@ impl DeadLetters {
         headers.insert(REASON_HEADER.into(), AMQPValue::LongString(reason.into()));
         let properties = properties.clone().with_headers(headers).with_delivery_mode(2);
         let options = BasicPublishOptions { mandatory: true, ..Default::default() };
-        match self.channel.basic_publish(DEAD.into(), DEAD.into(), options, data, properties).await?.await? {
-            Confirmation::Ack(None) => Ok(()),
-            _ => Err(RunError::NotConfirmed),
+        let confirm = async { self.channel.basic_publish(DEAD.into(), DEAD.into(), options, data, properties).await?.await };
+        match answered(confirm).await {
+            Ok(Confirmation::Ack(None)) => Ok(()),
+            Err(TaskError::Broker(error)) => Err(error.into()),
+            Ok(_) | Err(_) => Err(RunError::NotConfirmed),
         }
     }
 }
 
-/// Removes the dead letters that name one of some users who were erased: those that were being kept while the log came to say so. Whatever is kept later knows.
+/// Settles the erasure of users, before it is answered: hashes their names, and removes what names them from dead letters and calls.
 ///
 /// # Errors
-/// Where Postgres fails; to do it again is right then.
+/// If Postgres fails; to do it again is right then.
 pub(crate) async fn forget(store: &Store, users: &[UserId]) -> Result<(), StoreError> {
-    let ids: Vec<_> = users.iter().map(UserId::to_string).collect();
-    store.command("BEGIN").await?;
-    store.query(ALONE, &[]).await?;
-    store.query_once(REMOVE, &[&ids]).await?;
-    store.command("COMMIT").await
+    settle(store, users, SWEEP).await.map_err(|error| match error {
+        TaskError::Store(error) => error,
+        TaskError::Postgres(error) => error.into(),
+        error => StoreError::Unreadable(error.to_string()),
+    })
 }

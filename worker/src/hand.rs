@@ -4,18 +4,17 @@ use secrecy::SecretString;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
-use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::database::{Database, TaskError};
 use crate::keep::keep;
-use crate::store::{StoreError, connect};
 
 const APPLICATION: &str = "rollcall-worker hand";
 /// How often it is told.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Losing the last second of it in a crash costs nobody anything, and so nothing waits for the disk.
-const SESSION: &str = "SET synchronous_commit = off; SET statement_timeout = '5s'";
+const SESSION: &str = "SET synchronous_commit = off";
 
 /// A worker that stands by has nothing in hand, and must not say so for the one that works: it tells of a partition once nobody else has for a while.
 const TELL: &str = "
@@ -72,10 +71,9 @@ pub(crate) async fn keep_telling(database_url: &SecretString, hands: Arc<Hands>,
     keep("operators", &stop, async || tell(database_url, worker, &hands, &stop).await).await;
 }
 
-async fn tell(database_url: &SecretString, worker: Uuid, hands: &Hands, stop: &CancellationToken) -> Result<(), StoreError> {
-    let client: Client = connect(database_url, APPLICATION).await?;
-    client.batch_execute(SESSION).await?;
-    let statement = client.prepare(TELL).await?;
+async fn tell(database_url: &SecretString, worker: Uuid, hands: &Hands, stop: &CancellationToken) -> Result<(), TaskError> {
+    let database = Database::open(database_url, APPLICATION).await?;
+    database.batch(SESSION).await?;
     let mut interval = tokio::time::interval(INTERVAL);
     loop {
         tokio::select! {
@@ -83,7 +81,7 @@ async fn tell(database_url: &SecretString, worker: Uuid, hands: &Hands, stop: &C
             _ = interval.tick() => {}
         }
         let (partitions, sent) = hands.served();
-        client.execute(&statement, &[&worker, &partitions, &sent]).await?;
+        database.execute(TELL, &[&worker, &partitions, &sent]).await?;
     }
 }
 

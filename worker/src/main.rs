@@ -4,13 +4,16 @@
 
 use clap::Parser;
 use std::process::ExitCode;
+use std::time::Duration;
 
 mod batch;
 mod checkpoints;
 mod commands;
 mod consume;
+mod database;
 mod dead;
 mod decide;
+mod erasure;
 mod expiring;
 mod hand;
 mod keep;
@@ -20,6 +23,7 @@ mod news;
 mod observed;
 mod positions;
 mod project;
+mod pruning;
 mod push;
 mod record;
 mod replay;
@@ -30,6 +34,7 @@ mod settle;
 mod store;
 mod tiles;
 mod verify;
+mod wait;
 mod work;
 
 use commands::Cli;
@@ -40,8 +45,20 @@ use settings::Settings;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+/// How long threads that block may go on when everything else has ended, such as one that looks a name up.
+const BLOCKED: Duration = Duration::from_secs(1);
+
+fn main() -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error),
+    };
+    let code = runtime.block_on(run());
+    runtime.shutdown_timeout(BLOCKED);
+    code
+}
+
+async fn run() -> ExitCode {
     let cli = Cli::parse();
     let settings = match Settings::read(cli.settings.as_deref()) {
         Ok(settings) => settings,

@@ -4,26 +4,31 @@ use futures_util::StreamExt;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
-use lapin::{Connection, ConnectionProperties, Consumer};
+use lapin::{Channel, Consumer};
+use rollcall_events::OrganizationId;
 use rollcall_events::observed::ObservedCall;
 use rollcall_events::topology::{self, OBSERVED};
-use secrecy::ExposeSecret;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio_postgres::Client;
 use tokio_postgres::types::Json;
 use tokio_util::sync::CancellationToken;
 
-use crate::consume::RunError;
+use crate::database::{Database, TaskError, answered, broker};
+use crate::erasure::{BESIDE, CUT_CHARS, CallTexts, Reading, Verdict, judge, newest_erasures};
 use crate::keep::{close, keep};
 use crate::settings::Settings;
-use crate::store::{StoreError, connect};
 
 const NAME: &str = "rollcall-worker observed";
 /// How many messages are taken ahead; each holds what an api has observed in a second.
 const AHEAD: u16 = 10;
 /// How often what is too old is looked for.
 const SWEEP: Duration = Duration::from_mins(10);
+/// How often a sweep goes on that is not done yet. Calls are kept in between.
+const STEP: Duration = Duration::from_millis(200);
+/// How many rows a step of a sweep touches.
+const STEP_ROWS: i64 = 5000;
 
 /// A message that comes again changes nothing.
 const INSERT: &str = "
@@ -41,15 +46,19 @@ const INSERT: &str = "
     )
     ON CONFLICT DO NOTHING";
 
-/// So many at a time, so that nobody waits for it.
-const DELETE: &str =
-    "DELETE FROM requests WHERE ctid = ANY (ARRAY (SELECT ctid FROM requests WHERE at < now() - make_interval(days => $1) LIMIT 10000))";
+/// Removes some calls that are too old. Rows that somebody else has locked are left for the next step.
+const DELETE: &str = "
+    DELETE FROM requests WHERE ctid = ANY (ARRAY (
+        SELECT ctid FROM requests WHERE at < now() - make_interval(days => $1) LIMIT $2 FOR UPDATE SKIP LOCKED
+    ))";
 
 /// Bodies go before the rest does.
 const CLEAR: &str = "
     UPDATE requests SET request_body = NULL, response_body = NULL
     WHERE ctid = ANY (ARRAY (
-        SELECT ctid FROM requests WHERE (request_body IS NOT NULL OR response_body IS NOT NULL) AND at < now() - make_interval(days => $1) LIMIT 10000
+        SELECT ctid FROM requests
+        WHERE (request_body IS NOT NULL OR response_body IS NOT NULL) AND at < now() - make_interval(days => $1)
+        LIMIT $2 FOR UPDATE SKIP LOCKED
     ))";
 
 /// Keeps and lets go until `stop`.
@@ -57,47 +66,131 @@ pub(crate) async fn keep_observed(settings: Arc<Settings>, stop: CancellationTok
     keep("observed calls", &stop, async || run(&settings, &stop).await).await;
 }
 
-async fn run(settings: &Settings, stop: &CancellationToken) -> Result<(), RunError> {
-    let client = connect(&settings.database_url, NAME).await.map_err(StoreError::from)?;
-    let properties = ConnectionProperties::default().with_connection_name(NAME.into());
-    let connection = Connection::connect(settings.amqp_url.expose_secret(), properties).await?;
-    let mut consumer = consume(&connection, settings.partitions).await?;
-    let mut sweep = tokio::time::interval(SWEEP);
+async fn run(settings: &Settings, stop: &CancellationToken) -> Result<(), TaskError> {
+    let database = Database::open(&settings.database_url, NAME).await?;
+    let connection = broker(&settings.amqp_url, NAME).await?;
+    let channel = answered(connection.create_channel()).await?;
+    let mut consumer = answered(consume(&channel, settings.partitions)).await?;
+    let (mut sweep, mut pace) = (tokio::time::interval(SWEEP), tokio::time::interval(STEP));
+    let mut is_sweeping = false;
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
-            _ = sweep.tick() => let_go(&client, settings).await?,
-            delivery = consumer.next() => take_in(&client, delivery.ok_or(RunError::ConsumerClosed)??).await?,
+            _ = sweep.tick() => is_sweeping = true,
+            _ = pace.tick(), if is_sweeping => is_sweeping = let_go(&database, settings).await?,
+            delivery = consumer.next() => take_in(&database, delivery.ok_or(TaskError::ConsumerClosed)??).await?,
         }
     }
     close(&connection).await;
     Ok(())
 }
 
-async fn consume(connection: &Connection, partitions: u16) -> Result<Consumer, lapin::Error> {
-    let channel = connection.create_channel().await?;
-    topology::declare(&channel, partitions).await?;
+async fn consume(channel: &Channel, partitions: u16) -> Result<Consumer, lapin::Error> {
+    topology::declare(channel, partitions).await?;
     channel.basic_qos(AHEAD, BasicQosOptions::default()).await?;
     channel.basic_consume(OBSERVED.into(), NAME.into(), BasicConsumeOptions::default(), FieldTable::default()).await
 }
 
-async fn take_in(client: &Client, delivery: Delivery) -> Result<(), RunError> {
-    match serde_json::from_slice::<Vec<ObservedCall>>(&delivery.data) {
-        Ok(calls) => match client.execute(INSERT, &[&Json(&calls)]).await.map_err(StoreError::from) {
-            Ok(_) => {}
-            // The same calls would be refused again and again.
-            Err(error) if error.is_lasting() => tracing::warn!(%error, calls = calls.len(), "observed calls cannot be kept"),
-            Err(error) => return Err(error.into()),
-        },
-        Err(error) => tracing::warn!(%error, "observed calls cannot be read; are api and worker of the same version?"),
+async fn take_in(database: &Database, delivery: Delivery) -> Result<(), TaskError> {
+    let mut left = vec![calls(&delivery.data)];
+    while let Some(mut calls) = left.pop() {
+        match store(database, &calls).await {
+            Ok(()) => {}
+            Err(error) if error.is_outage() => return Err(error),
+            // One call that cannot be kept costs only itself.
+            Err(error) if calls.len() <= 1 => tracing::warn!(%error, "an observed call cannot be kept"),
+            Err(_) => {
+                left.push(calls.split_off(calls.len() / 2));
+                left.push(calls);
+            }
+        }
     }
-    delivery.acker.ack(BasicAckOptions::default()).await?;
-    Ok(())
+    answered(delivery.acker.ack(BasicAckOptions::default())).await.map(|_| ())
 }
 
-async fn let_go(client: &Client, settings: &Settings) -> Result<(), RunError> {
-    for (sql, days) in [(DELETE, settings.observed_days), (CLEAR, settings.observed_body_days)] {
-        while client.execute(sql, &[&i32::from(days)]).await.map_err(StoreError::from)? > 0 {}
+/// Reads the calls in a message. A call that cannot be read is left out.
+fn calls(message: &[u8]) -> Vec<ObservedCall> {
+    let read =
+        |error: serde_json::Error| tracing::warn!(%error, "an observed call cannot be read; are api and worker of the same version?");
+    let raw: Vec<Box<RawValue>> = serde_json::from_slice(message).map_err(read).unwrap_or_default();
+    raw.iter().filter_map(|call| serde_json::from_str(call.get()).map_err(read).ok()).collect()
+}
+
+/// Keeps calls, without what names somebody who is erased. The check and the insertion are one transaction beside erasures (see `erasure`).
+async fn store(database: &Database, calls: &[ObservedCall]) -> Result<(), TaskError> {
+    if calls.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let storing = async {
+        database.query(BESIDE, &[]).await?;
+        let kept = without_erased(database, calls).await?;
+        database.execute(INSERT, &[&Json(&kept)]).await.map(|_| ())
+    };
+    database.in_transaction(storing).await
+}
+
+/// The calls without what names somebody who is erased.
+async fn without_erased(database: &Database, calls: &[ObservedCall]) -> Result<Vec<ObservedCall>, TaskError> {
+    let mut kept = Vec::with_capacity(calls.len());
+    let mut of: BTreeMap<OrganizationId, Vec<ObservedCall>> = BTreeMap::new();
+    for call in calls {
+        of.entry(call.organization_id).or_default().push(call.clone());
+    }
+    let organizations: Vec<_> = of.keys().copied().collect();
+    let newest = newest_erasures(database, &organizations).await?;
+    for (organization, observed) in of {
+        let Some(&newest) = newest.get(&organization) else {
+            kept.extend(observed);
+            continue;
+        };
+        // Reading them is work for a processor.
+        let (observed, readings) = tokio::task::spawn_blocking(move || {
+            let readings: Vec<_> = observed.iter().map(|call| Reading::call(&texts(call), newest)).collect();
+            (observed, readings)
+        })
+        .await?;
+        let verdicts = judge(database, organization, &readings).await?;
+        kept.extend(observed.into_iter().zip(verdicts).filter_map(|(call, verdict)| redacted(call, verdict)));
+    }
+    Ok(kept)
+}
+
+fn texts(call: &ObservedCall) -> CallTexts<'_> {
+    CallTexts {
+        organization: call.organization_id,
+        at: call.at,
+        path: &call.path,
+        query: call.query.as_deref(),
+        subject: call.subject.as_deref(),
+        subject_id: call.subject_id,
+        detail: call.detail.as_deref(),
+        bodies: [call.request_body.as_deref(), call.response_body.as_deref()],
+    }
+}
+
+/// What may be kept of a call; `None` if nothing.
+fn redacted(mut call: ObservedCall, verdict: Verdict) -> Option<ObservedCall> {
+    match verdict {
+        Verdict::Keep => {}
+        Verdict::Drop => return None,
+        Verdict::Redact { cut_texts, bodies } => {
+            if cut_texts {
+                let is_whole = |text: &String| text.chars().nth(CUT_CHARS - 1).is_none();
+                (call.query, call.detail) = (call.query.filter(is_whole), call.detail.filter(is_whole));
+            }
+            if bodies {
+                (call.request_body, call.response_body) = (None, None);
+            }
+        }
+    }
+    Some(call)
+}
+
+/// Does one step of removing what is too old; whether there may be more.
+async fn let_go(database: &Database, settings: &Settings) -> Result<bool, TaskError> {
+    let mut is_more = false;
+    for (sql, days) in [(DELETE, settings.observed_days), (CLEAR, settings.observed_body_days)] {
+        is_more |= database.execute(sql, &[&i32::from(days), &STEP_ROWS]).await? > 0;
+    }
+    Ok(is_more)
 }

@@ -24,6 +24,8 @@ pub(crate) struct Settings {
     checkpoint_key_file: String,
     pub(crate) checkpoint_seconds: u64,
     pub(crate) checkpoint_events: u64,
+    pub(crate) checkpoint_all_days: u16,
+    pub(crate) checkpoint_hourly_days: u16,
     pub(crate) public_url: String,
     event_keys: SecretString,
     event_key_file: String,
@@ -34,6 +36,7 @@ pub(crate) struct Settings {
     pub(crate) expiring_seconds: u64,
     pub(crate) observed_days: u16,
     pub(crate) observed_body_days: u16,
+    pub(crate) erased_name_days: u16,
     pub(crate) log_format: LogFormat,
     pub(crate) migrate: Migrate,
 }
@@ -59,6 +62,9 @@ impl Settings {
         in_range("expiring_seconds", settings.expiring_seconds, 1, 86_400)?;
         in_range("observed_days", settings.observed_days, 1, 3650)?;
         in_range("observed_body_days", settings.observed_body_days, 1, 3650)?;
+        in_range("erased_name_days", settings.erased_name_days, 1, 3650)?;
+        in_range("checkpoint_all_days", settings.checkpoint_all_days, 1, 3650)?;
+        in_range("checkpoint_hourly_days", settings.checkpoint_hourly_days, settings.checkpoint_all_days.into(), 36_500)?;
         in_range("partitions", settings.partitions, 1, 1024)?;
         in_range("batch_size", settings.batch_size, 1, 2000)?;
         in_range("hold_seconds", settings.hold_seconds, 1, 1200)?;

@@ -144,7 +144,8 @@ pub(crate) async fn connect(url: &SecretString, name: &str) -> Result<Client, to
 pub(crate) struct Listener {
     /// The connection, for queries.
     pub(crate) client: Client,
-    told: Receiver<String>,
+    /// What is told on the channel; ends with the connection.
+    pub(crate) told: Receiver<String>,
 }
 
 impl Listener {
@@ -165,11 +166,6 @@ impl Listener {
         });
         client.batch_execute(&format!("LISTEN {channel}")).await?;
         Ok(Self { client, told })
-    }
-
-    /// What is told next; `None` once the connection has ended.
-    pub(crate) async fn next(&mut self) -> Option<String> {
-        self.told.recv().await
     }
 }
 

@@ -3,14 +3,15 @@
 use rollcall_events::OrganizationId;
 use rollcall_events::log::checkpoint::root_line;
 use rollcall_events::log::tile::{NewTiles, Tile, WIDTH};
-use rollcall_events::log::{CompactRange, Entry, Hash};
+use rollcall_events::log::{CompactRange, Entry};
 use rollcall_service::entries::{COLUMNS, MalformedEntry, entry};
 use secrecy::SecretString;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use tokio_postgres::Transaction;
+use std::ops::RangeInclusive;
 
-use crate::store::{StoreError, connect, place};
+use crate::database::{Database, TaskError};
+use crate::store::{StoreError, place};
 
 const APPLICATION: &str = "rollcall-worker verify";
 /// How many entries are read at once.
@@ -24,7 +25,9 @@ const TILES: &str = "
     SELECT t.hashes FROM unnest($2::smallint[], $3::bigint[]) WITH ORDINALITY AS k (level, tile, place)
     LEFT JOIN rollcall.log_tiles t ON t.organization_id = $1 AND t.level = k.level AND t.tile = k.tile
     ORDER BY k.place";
-const CHECKPOINTS: &str = "SELECT size, note FROM rollcall.checkpoints WHERE organization_id = $1 ORDER BY size";
+/// Checkpoints of a stretch of the log: behind $2, up to $3, and at most $4.
+const CHECKPOINTS: &str = "
+    SELECT size, note FROM rollcall.checkpoints WHERE organization_id = $1 AND size > $2 AND size <= $3 ORDER BY size LIMIT $4";
 
 /// What was found in a log.
 pub(crate) struct Verified {
@@ -40,30 +43,27 @@ struct Recomputed {
     /// The place of the last entry, which is the size of the tree where there is no gap.
     last: u64,
     tiles: BTreeMap<Tile, Vec<u8>>,
-    /// The roots at the sizes that have checkpoints, as far as the entries reach.
-    roots: BTreeMap<u64, Option<Hash>>,
+    /// The checkpoints of the entries that are being read, by their sizes.
+    checkpoints: BTreeMap<u64, String>,
     broken: Vec<String>,
 }
 
 /// Checks a log in one snapshot, while the service runs.
-pub(crate) async fn verify_log(url: &SecretString, organization: OrganizationId, tell: impl Fn(u64, u64)) -> Result<Verified, StoreError> {
-    let mut client = connect(url, APPLICATION).await?;
-    let transaction =
-        client.build_transaction().isolation_level(tokio_postgres::IsolationLevel::RepeatableRead).read_only(true).start().await?;
-    let head = transaction.query_opt(HEAD, &[&organization]).await?;
+///
+/// # Errors
+/// If Postgres fails, or an entry cannot be read.
+pub(crate) async fn verify_log(url: &SecretString, organization: OrganizationId, tell: impl Fn(u64, u64)) -> Result<Verified, TaskError> {
+    let database = Database::open(url, APPLICATION).await?;
+    database.batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    let head = database.query_opt(HEAD, &[&organization]).await?;
     let (size, peaks): (i64, Vec<Vec<u8>>) = match &head {
         Some(row) => (row.try_get("size")?, row.try_get("peaks")?),
         None => (0, Vec::new()),
     };
-    let checkpoints = checkpoints(&transaction, organization).await?;
-    let mut found = Recomputed { roots: checkpoints.keys().map(|size| (*size, None)).collect(), ..Recomputed::default() };
-    loop {
-        let more = found.take_chunk(&transaction, organization).await?;
-        found.compare_full_tiles(&transaction, organization).await?;
+    let mut found = Recomputed::default();
+    while found.take_chunk(&database, organization).await? {
+        found.compare_full_tiles(&database, organization).await?;
         tell(found.tree.size(), size.unsigned_abs());
-        if !more {
-            break;
-        }
     }
     match CompactRange::from_parts(size.unsigned_abs(), &peaks) {
         Ok(head) if head.size() != found.tree.size() => {
@@ -77,14 +77,27 @@ pub(crate) async fn verify_log(url: &SecretString, organization: OrganizationId,
     }
     // Leaves are stored once their tile is full, the levels above as they grow.
     let above = found.tiles.split_off(&Tile { level: 1, index: 0 });
-    found.compare_tiles(&transaction, organization, above).await?;
-    found.compare_checkpoints(&checkpoints);
+    found.compare_tiles(&database, organization, above).await?;
+    for size in checkpoints(&database, organization, found.tree.size()..=i64::MAX.unsigned_abs(), MAX_TOLD as u64).await?.into_keys() {
+        found.is_broken(no_root(size));
+    }
     Ok(Verified { entries: found.tree.size(), broken: found.broken })
 }
 
-async fn checkpoints(transaction: &Transaction<'_>, organization: OrganizationId) -> Result<BTreeMap<u64, String>, StoreError> {
-    let rows = transaction.query(CHECKPOINTS, &[&organization]).await?;
+/// The checkpoints behind the start of a stretch of the log and up to its end, at most so many: the size and the signed note of each.
+async fn checkpoints(
+    database: &Database,
+    organization: OrganizationId,
+    stretch: RangeInclusive<u64>,
+    most: u64,
+) -> Result<BTreeMap<u64, String>, TaskError> {
+    let (start, end) = (place(*stretch.start()), place(*stretch.end()));
+    let rows = database.query(CHECKPOINTS, &[&organization, &start, &end, &place(most)]).await?;
     rows.iter().map(|row| Ok((row.try_get::<_, i64>("size")?.unsigned_abs(), row.try_get("note")?))).collect()
+}
+
+fn no_root(size: u64) -> String {
+    format!("the checkpoint at {size} has another root than the entries")
 }
 
 impl Recomputed {
@@ -95,13 +108,15 @@ impl Recomputed {
     }
 
     /// Takes in the next entries; whether there were any.
-    async fn take_chunk(&mut self, transaction: &Transaction<'_>, organization: OrganizationId) -> Result<bool, StoreError> {
+    async fn take_chunk(&mut self, database: &Database, organization: OrganizationId) -> Result<bool, TaskError> {
         let sql = format!("SELECT {COLUMNS} FROM rollcall.events e WHERE e.organization_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3");
-        let rows = transaction.query(&sql, &[&organization, &place(self.last), &place(CHUNK)]).await?;
+        let rows = database.query(&sql, &[&organization, &place(self.last), &place(CHUNK)]).await?;
+        let before = self.tree.size();
+        self.checkpoints = checkpoints(database, organization, before..=before + rows.len() as u64, CHUNK).await?;
         for row in &rows {
             let stored = entry(row).map_err(|error| match error {
-                MalformedEntry::Column(error) => StoreError::Postgres(error),
-                unknown @ MalformedEntry::Unknown(_) => StoreError::Unreadable(unknown.to_string()),
+                MalformedEntry::Column(error) => TaskError::Postgres(error),
+                unknown @ MalformedEntry::Unknown(_) => TaskError::Unreadable(unknown.to_string()),
             })?;
             let payload: Option<Value> = stored.payload.and_then(|payload| serde_json::from_str(payload.get()).ok());
             self.take(&Entry { header: stored.header, leaf: stored.leaf, payload, salt: stored.salt })?;
@@ -124,43 +139,37 @@ impl Recomputed {
         for (tile, hashes) in new.more {
             self.tiles.entry(tile).or_default().extend(hashes);
         }
-        if let Some(root) = self.roots.get_mut(&self.tree.size()) {
-            *root = Some(self.tree.root());
+        let size = self.tree.size();
+        if let Some(note) = self.checkpoints.remove(&size)
+            && note.lines().nth(2) != Some(&root_line(self.tree.root()))
+        {
+            self.is_broken(no_root(size));
         }
         Ok(())
     }
 
     /// Compares the tiles of leaves that are full by now, and forgets them, so that a log of any size can be checked.
-    async fn compare_full_tiles(&mut self, transaction: &Transaction<'_>, organization: OrganizationId) -> Result<(), StoreError> {
+    async fn compare_full_tiles(&mut self, database: &Database, organization: OrganizationId) -> Result<(), TaskError> {
         let full = self.tree.size() / WIDTH;
         let rest = self.tiles.split_off(&Tile { level: 0, index: full });
         let done = std::mem::replace(&mut self.tiles, rest);
-        self.compare_tiles(transaction, organization, done).await
+        self.compare_tiles(database, organization, done).await
     }
 
     async fn compare_tiles(
         &mut self,
-        transaction: &Transaction<'_>,
+        database: &Database,
         organization: OrganizationId,
         expected: BTreeMap<Tile, Vec<u8>>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), TaskError> {
         let (levels, indexes): (Vec<_>, Vec<_>) =
             expected.keys().map(|tile| (i16::try_from(tile.level).unwrap_or(i16::MAX), place(tile.index))).unzip();
-        let rows = transaction.query(TILES, &[&organization, &levels, &indexes]).await?;
+        let rows = database.query(TILES, &[&organization, &levels, &indexes]).await?;
         for ((tile, hashes), row) in expected.iter().zip(&rows) {
             if row.try_get::<_, Option<&[u8]>>("hashes")? != Some(hashes) {
                 self.is_broken(format!("tile {} of level {} is not what the entries add up to, or missing", tile.index, tile.level));
             }
         }
         Ok(())
-    }
-
-    fn compare_checkpoints(&mut self, checkpoints: &BTreeMap<u64, String>) {
-        for (size, note) in checkpoints {
-            let root = self.roots.get(size).copied().flatten().map(root_line);
-            if root.is_none() || note.lines().nth(2) != root.as_deref() {
-                self.is_broken(format!("the checkpoint at {size} has another root than the entries"));
-            }
-        }
     }
 }

@@ -3,17 +3,17 @@
 use futures_util::StreamExt;
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
-use lapin::{Confirmation, Connection, ConnectionProperties, Consumer};
+use lapin::{Confirmation, Consumer};
 use rollcall_events::actor::Actor;
 use rollcall_events::envelope::{ReplyTo, decode_outcomes, encode, properties};
 use rollcall_events::outcome::Outcome;
 use rollcall_events::request::{Request, RequestBody, SettingsRequested};
 use rollcall_events::topology::{REQUESTED_EXCHANGE, declare, partition, queue_name};
 use rollcall_events::{CorrelationId, EventId, OrganizationId, Timestamp};
-use secrecy::ExposeSecret;
 use std::time::Duration;
 
 use super::CommandError;
+use crate::database::{answered, broker};
 use crate::settings::Settings;
 
 const APP_ID: &str = "rollcall-worker";
@@ -38,20 +38,21 @@ pub(crate) async fn ask_as(
         fingerprint: None,
         body: RequestBody::SettingsRequested(change),
     };
-    let connection = Connection::connect(settings.amqp_url.expose_secret(), ConnectionProperties::default()).await?;
-    let channel = connection.create_channel().await?;
-    channel.confirm_select(ConfirmSelectOptions::default()).await?;
-    declare(&channel, settings.partitions).await?;
+    let connection = broker(&settings.amqp_url, APP_ID).await?;
+    let channel = answered(connection.create_channel()).await?;
+    answered(channel.confirm_select(ConfirmSelectOptions::default())).await?;
+    answered(declare(&channel, settings.partitions)).await?;
     let exclusive = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
-    let answers = channel.queue_declare("".into(), exclusive, FieldTable::default()).await?;
+    let answers = answered(channel.queue_declare("".into(), exclusive, FieldTable::default())).await?;
     let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
-    let consumer = channel.basic_consume(answers.name().clone(), "answers".into(), options, FieldTable::default()).await?;
+    let consumer = answered(channel.basic_consume(answers.name().clone(), "answers".into(), options, FieldTable::default())).await?;
     let key = queue_name(partition(organization_id, settings.partitions));
     let reply = ReplyTo { queue: answers.name().as_str(), correlation_id: CorrelationId::generate() };
     let properties = properties(&request, APP_ID, Some(reply));
     let options = BasicPublishOptions { mandatory: true, ..Default::default() };
-    let confirm = channel.basic_publish(REQUESTED_EXCHANGE.into(), key.as_str().into(), options, &encode(&request)?, properties).await?;
-    if !matches!(confirm.await?, Confirmation::Ack(None)) {
+    let body = encode(&request)?;
+    let confirm = answered(channel.basic_publish(REQUESTED_EXCHANGE.into(), key.as_str().into(), options, &body, properties)).await?;
+    if !matches!(answered(confirm).await?, Confirmation::Ack(None)) {
         return Err(CommandError::NotConfirmed);
     }
     let seconds = settings.command_timeout_seconds;

@@ -5,11 +5,9 @@ use rollcall_events::{DeadLetterId, OrganizationId, Timestamp};
 use serde_json::json;
 
 use super::cli::DeadLetterCommand;
+use super::list::print_rows;
 use super::{CommandError, ask, print};
 use crate::settings::Settings;
-use crate::store::connect;
-
-const APPLICATION: &str = "rollcall-worker dead-letter";
 
 /// Never the body: personal data is in it.
 const LIST: &str = "
@@ -34,8 +32,8 @@ pub(super) async fn run(settings: &Settings, command: DeadLetterCommand) -> Resu
 }
 
 async fn list(settings: &Settings, organization: Option<OrganizationId>) -> Result<(), CommandError> {
-    for row in connect(&settings.database_url, APPLICATION).await?.query(LIST, &[&organization]).await? {
-        print(&json!({
+    print_rows(settings, LIST, &[&organization], |row| {
+        Ok(json!({
             "id": row.try_get::<_, DeadLetterId>("id")?,
             "organization": row.try_get::<_, OrganizationId>("organization_id")?,
             "kept_at": row.try_get::<_, Timestamp>("kept_at")?,
@@ -43,7 +41,7 @@ async fn list(settings: &Settings, organization: Option<OrganizationId>) -> Resu
             "type": row.try_get::<_, Option<&str>>("type")?,
             "reason": row.try_get::<_, &str>("reason")?,
             "bytes": row.try_get::<_, i32>("bytes")?,
-        }));
-    }
-    Ok(())
+        }))
+    })
+    .await
 }

@@ -1,11 +1,13 @@
 //! The lists: read straight from the database.
 
 use rollcall_events::{OrganizationId, StreamId, Timestamp, TokenId, WorkspaceId};
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use super::{CommandError, print};
+use crate::database::{Database, TaskError};
 use crate::settings::Settings;
-use crate::store::connect;
 
 const ORGANIZATIONS: &str = "SELECT id, name, created_at FROM organizations ORDER BY created_at, id";
 
@@ -28,25 +30,40 @@ const STREAMS: &str = "
 
 const APPLICATION: &str = "rollcall-worker list";
 
+/// Prints one line for each row, page by page.
+pub(super) async fn print_rows(
+    settings: &Settings,
+    sql: &str,
+    parameters: &[&(dyn ToSql + Sync)],
+    line: impl Fn(&Row) -> Result<Value, tokio_postgres::Error>,
+) -> Result<(), CommandError> {
+    let mut database = Database::open(&settings.database_url, APPLICATION).await?;
+    let show = |row: &Row| {
+        print(&line(row)?);
+        Ok::<(), TaskError>(())
+    };
+    Ok(database.pages(sql, parameters, show).await?)
+}
+
 pub(super) async fn organizations(settings: &Settings) -> Result<(), CommandError> {
-    for row in connect(&settings.database_url, APPLICATION).await?.query(ORGANIZATIONS, &[]).await? {
+    print_rows(settings, ORGANIZATIONS, &[], |row| {
         let (id, created_at): (OrganizationId, Timestamp) = (row.try_get("id")?, row.try_get("created_at")?);
-        print(&json!({"id": id, "name": row.try_get::<_, &str>("name")?, "created_at": created_at}));
-    }
-    Ok(())
+        Ok(json!({"id": id, "name": row.try_get::<_, &str>("name")?, "created_at": created_at}))
+    })
+    .await
 }
 
 pub(super) async fn workspaces(settings: &Settings, organization: OrganizationId) -> Result<(), CommandError> {
-    for row in connect(&settings.database_url, APPLICATION).await?.query(WORKSPACES, &[&organization]).await? {
+    print_rows(settings, WORKSPACES, &[&organization], |row| {
         let (id, created_at): (WorkspaceId, Timestamp) = (row.try_get("id")?, row.try_get("created_at")?);
-        print(&json!({"id": id, "name": row.try_get::<_, &str>("name")?, "created_at": created_at}));
-    }
-    Ok(())
+        Ok(json!({"id": id, "name": row.try_get::<_, &str>("name")?, "created_at": created_at}))
+    })
+    .await
 }
 
 pub(super) async fn tokens(settings: &Settings, organization: OrganizationId) -> Result<(), CommandError> {
-    for row in connect(&settings.database_url, APPLICATION).await?.query(TOKENS, &[&organization]).await? {
-        print(&json!({
+    print_rows(settings, TOKENS, &[&organization], |row| {
+        Ok(json!({
             "id": row.try_get::<_, TokenId>("id")?,
             "label": row.try_get::<_, &str>("label")?,
             "default_workspace": row.try_get::<_, WorkspaceId>("default_workspace_id")?,
@@ -59,28 +76,28 @@ pub(super) async fn tokens(settings: &Settings, organization: OrganizationId) ->
             "created_at": row.try_get::<_, Timestamp>("created_at")?,
             "expires_at": row.try_get::<_, Option<Timestamp>>("expires_at")?,
             "revoked_at": row.try_get::<_, Option<Timestamp>>("revoked_at")?,
-        }));
-    }
-    Ok(())
+        }))
+    })
+    .await
 }
 
 pub(super) async fn auditor_tokens(settings: &Settings, organization: OrganizationId) -> Result<(), CommandError> {
-    for row in connect(&settings.database_url, APPLICATION).await?.query(AUDITOR_TOKENS, &[&organization]).await? {
-        print(&json!({
+    print_rows(settings, AUDITOR_TOKENS, &[&organization], |row| {
+        Ok(json!({
             "id": row.try_get::<_, TokenId>("id")?,
             "label": row.try_get::<_, &str>("label")?,
             "allow_list": row.try_get::<_, Option<&str>>("allow_list")?,
             "created_at": row.try_get::<_, Timestamp>("created_at")?,
             "expires_at": row.try_get::<_, Option<Timestamp>>("expires_at")?,
             "revoked_at": row.try_get::<_, Option<Timestamp>>("revoked_at")?,
-        }));
-    }
-    Ok(())
+        }))
+    })
+    .await
 }
 
 pub(super) async fn streams(settings: &Settings, organization: OrganizationId) -> Result<(), CommandError> {
-    for row in connect(&settings.database_url, APPLICATION).await?.query(STREAMS, &[&organization]).await? {
-        print(&json!({
+    print_rows(settings, STREAMS, &[&organization], |row| {
+        Ok(json!({
             "id": row.try_get::<_, StreamId>("id")?,
             "label": row.try_get::<_, &str>("label")?,
             "audience": row.try_get::<_, &str>("audience")?,
@@ -94,7 +111,7 @@ pub(super) async fn streams(settings: &Settings, organization: OrganizationId) -
             "failure": row.try_get::<_, Option<&str>>("failure")?,
             "delivered_up_to": row.try_get::<_, i64>("seq")?,
             "log_size": row.try_get::<_, Option<i64>>("size")?,
-        }));
-    }
-    Ok(())
+        }))
+    })
+    .await
 }

@@ -19,6 +19,7 @@ use rollcall_events::{OrganizationId, SessionId, Timestamp, TokenId, WorkspaceId
 use rollcall_service::settings::SettingsError;
 use secrecy::ExposeSecret;
 
+use crate::database::TaskError;
 use crate::push::RefusedEndpoint;
 use crate::settings::Settings;
 use crate::store::StoreError;
@@ -40,6 +41,8 @@ pub(crate) enum CommandError {
     Broker(#[from] lapin::Error),
     #[error("the database cannot be migrated: {0}")]
     Migration(#[from] refinery::Error),
+    #[error("{0}; are postgres and rabbitmq running, and are database_url and amqp_url right?")]
+    Server(#[from] TaskError),
     #[error("rabbitmq did not accept the request")]
     NotConfirmed,
     #[error("no outcome came within {seconds} s; the request {event_id} is queued and will be applied once a worker serves its partition")]
@@ -64,6 +67,13 @@ pub(crate) enum CommandError {
     Settings(#[from] SettingsError),
     #[error("the operating system gives no signals: {0}")]
     NoSignals(#[from] std::io::Error),
+}
+
+impl CommandError {
+    /// Whether the request was decided, and refused.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused(_))
+    }
 }
 
 /// Runs a command.

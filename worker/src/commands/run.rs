@@ -8,13 +8,19 @@ use tokio_util::sync::CancellationToken;
 use super::CommandError;
 use crate::checkpoints::keep_signing;
 use crate::consume::serve;
+use crate::erasure::keep_settling;
 use crate::expiring::keep_announcing;
 use crate::hand::{Hands, keep_telling};
+use crate::keep::{overdue, rest};
 use crate::letters::keep_letters;
 use crate::observed::keep_observed;
+use crate::pruning::keep_pruning;
 use crate::push::{Pushing, keep_pushing};
 use crate::settings::Settings;
 use rollcall_service::shutdown;
+
+/// How long the worker may take to end in order. Then it ends all the same, even if a server hangs: what is not committed or acknowledged comes again.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Serves all partitions; with several workers, `RabbitMQ` gives each partition to one of them.
 pub(super) async fn run(settings: Settings) -> Result<(), CommandError> {
@@ -26,15 +32,23 @@ pub(super) async fn run(settings: Settings) -> Result<(), CommandError> {
         join_all((0..settings.partitions).map(|partition| supervise(settings.clone(), partition, hands.clone(), stop.clone())));
     let pushing = keep_pushing(settings.clone(), Pushing::read(&settings)?, stop.clone());
     let (observed, expiring) = (keep_observed(settings.clone(), stop.clone()), keep_announcing(settings.clone(), stop.clone()));
-    tokio::join!(
-        partitions,
-        keep_telling(&settings.database_url, hands.clone(), stop.clone()),
-        keep_signing(settings.clone(), keys, stop.clone()),
-        pushing,
-        observed,
-        expiring,
-        keep_letters(settings.clone(), stop.clone())
-    );
+    let serving = async {
+        tokio::join!(
+            partitions,
+            keep_telling(&settings.database_url, hands.clone(), stop.clone()),
+            keep_signing(settings.clone(), keys, stop.clone()),
+            keep_pruning(settings.clone(), stop.clone()),
+            keep_settling(settings.clone(), stop.clone()),
+            pushing,
+            observed,
+            expiring,
+            keep_letters(settings.clone(), stop.clone())
+        )
+    };
+    tokio::select! {
+        _ = serving => {}
+        () = overdue(&stop, GRACE) => tracing::warn!("the worker did not end in order within {} s, and ends now", GRACE.as_secs()),
+    }
     Ok(())
 }
 
@@ -43,6 +57,6 @@ async fn supervise(settings: Arc<Settings>, partition: u16, hands: Arc<Hands>, s
     while let Err(error) = tokio::spawn(serve(settings.clone(), partition, hands.clone(), stop.clone())).await {
         hands.leave(partition);
         tracing::error!(partition, %error, "the partition's task broke off");
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        rest(Duration::from_secs(1), &stop).await;
     }
 }

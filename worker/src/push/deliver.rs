@@ -1,20 +1,23 @@
 //! Delivers one stream: its events in the order of the log, each once the one before was accepted.
 
 use rollcall_events::Timestamp;
+use rollcall_events::feed::Happened;
 use rollcall_events::request::{SettingsRequested, StreamChange};
 use rollcall_events::stream::Endpoint;
 use rollcall_service::backoff::Backoff;
+use rollcall_service::entries::MalformedEntry;
 use rollcall_service::feed::{CHANGES, Stream, Stretch, happened};
 use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio_postgres::Row;
 use tokio_util::sync::CancellationToken;
 
-use super::sender::SendError;
-use super::{Context, PushError};
+use super::Context;
 use crate::commands::ask;
+use crate::database::TaskError;
 use crate::positions::MERGE;
 use crate::store::{array_text, place};
 
@@ -50,8 +53,8 @@ enum Seen {
     More,
     /// To its end.
     All,
-    /// To an event that the receiver did not take.
-    Stuck(SendError),
+    /// To an event that the receiver did not take, or to an entry that cannot be read; with the reason.
+    Stuck(String),
 }
 
 /// Delivers until `stop`, or until the receiver was not to be reached for so long that the stream is paused.
@@ -60,7 +63,7 @@ pub(super) async fn deliver(
     mut pushed: Pushed,
     grown: Arc<Notify>,
     stop: CancellationToken,
-) -> Result<(), PushError> {
+) -> Result<(), TaskError> {
     let mut backoff = Backoff::up_to(LONGEST_DELAY);
     while !stop.is_cancelled() {
         let delay = match pushed.go_on(&context, &stop).await? {
@@ -69,8 +72,8 @@ pub(super) async fn deliver(
                 backoff = Backoff::up_to(LONGEST_DELAY);
                 None
             }
-            Seen::Stuck(error) => {
-                if pushed.failed(&context, &error).await? {
+            Seen::Stuck(reason) => {
+                if pushed.failed(&context, reason).await? {
                     return Ok(());
                 }
                 Some(backoff.next_delay())
@@ -86,9 +89,23 @@ pub(super) async fn deliver(
     Ok(())
 }
 
+/// The changes before the first entry that cannot be read; and the place of that entry, with the reason. Nothing is skipped.
+type Readable = (Vec<Happened>, Option<(u64, MalformedEntry)>);
+
+fn readable(rows: &[Row]) -> Result<Readable, TaskError> {
+    let mut changes = Vec::with_capacity(rows.len());
+    for row in rows {
+        match happened(row) {
+            Ok(change) => changes.push(change),
+            Err(error) => return Ok((changes, Some((row.try_get::<_, i64>("seq")?.unsigned_abs(), error)))),
+        }
+    }
+    Ok((changes, None))
+}
+
 impl Pushed {
     /// Delivers what the next stretch of the log tells.
-    async fn go_on(&mut self, context: &Context, stop: &CancellationToken) -> Result<Seen, PushError> {
+    async fn go_on(&mut self, context: &Context, stop: &CancellationToken) -> Result<Seen, TaskError> {
         let (organization, from) = (self.stream.organization_id, self.stream.position.seq);
         let size = context.database.query_opt(SIZE, &[&organization]).await?;
         let size = size.map(|row| row.try_get::<_, i64>("size")).transpose()?.unwrap_or_default().unsigned_abs();
@@ -98,8 +115,11 @@ impl Pushed {
             .database
             .query(CHANGES, &[&organization, &place(stretch.after), &place(stretch.until), &place(stretch.most()), &scoped])
             .await?;
-        let changes = rows.iter().map(happened).collect::<Result<Vec<_>, _>>()?;
-        let seen = stretch.seen(&changes);
+        let (changes, unreadable) = readable(&rows)?;
+        let seen = match &unreadable {
+            Some((seq, _)) => Stretch { until: seq.saturating_sub(1), ..stretch },
+            None => stretch.seen(&changes),
+        };
         let told: BTreeMap<_, _> =
             changes.iter().filter_map(|change| Some((change.seq, self.stream.feed.claims(&context.issuer, change)?))).collect();
         let mut kept = from;
@@ -109,7 +129,7 @@ impl Pushed {
                 break;
             }
             if let Err(error) = context.sender.send(&self.endpoint, self.authorization.as_ref(), context.keys.sign(claims)).await {
-                stuck = Some(error);
+                stuck = Some(error.to_string());
                 break;
             }
             self.stream.position.seq = *seq;
@@ -121,15 +141,16 @@ impl Pushed {
         if self.stream.position.seq > kept && (!told.is_empty() || self.stream.position.seq >= kept + WORTH_KEEPING) {
             self.keep(context).await?;
         }
+        let stuck = stuck.or_else(|| unreadable.map(|(seq, error)| format!("entry {seq} of the log cannot be read: {error}")));
         Ok(match stuck {
-            Some(error) => Seen::Stuck(error),
+            Some(reason) => Seen::Stuck(reason),
             None if seen.until < size => Seen::More,
             None => Seen::All,
         })
     }
 
     /// Keeps how far the receiver has come; answers that.
-    async fn keep(&self, context: &Context) -> Result<u64, PushError> {
+    async fn keep(&self, context: &Context) -> Result<u64, TaskError> {
         let (stream, position) = (&self.stream, &self.stream.position);
         let beyond = vec![array_text(position.beyond.iter().map(u64::to_string))];
         let keys = (vec![stream.organization_id], vec![stream.feed.stream_id], vec![place(position.seq)]);
@@ -137,9 +158,9 @@ impl Pushed {
         Ok(position.seq)
     }
 
-    /// Remembers that the receiver failed; whether the stream has ended, or is paused for it.
-    async fn failed(&self, context: &Context, error: &SendError) -> Result<bool, PushError> {
-        let (stream, now, failure) = (&self.stream, Timestamp::now(), error.to_string());
+    /// Remembers why the stream does not go on; whether it has ended, or is paused for it.
+    async fn failed(&self, context: &Context, failure: String) -> Result<bool, TaskError> {
+        let (stream, now) = (&self.stream, Timestamp::now());
         let id = stream.feed.stream_id;
         let row = context.database.query_opt(FAILED, &[&stream.organization_id, &id, &place(stream.position.seq), &now, &failure]).await?;
         let Some(row) = row else { return Ok(true) };

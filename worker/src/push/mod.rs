@@ -6,50 +6,39 @@ mod sender;
 
 pub(crate) use address::{RefusedEndpoint, check_endpoint};
 
+use futures_util::FutureExt;
 use rollcall_events::set::{SCIM_PATH, SetKeys};
 use rollcall_events::{OrganizationId, StreamId, Timestamp};
-use rollcall_service::entries::MalformedEntry;
 use rollcall_service::feed::{STREAM_COLUMNS, stream};
 use rollcall_service::settings::SettingsError;
 use secrecy::SecretString;
 use std::collections::{HashMap, HashSet};
-use std::io;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
-use tokio::task::{JoinError, JoinSet};
-use tokio_postgres::Client;
+use tokio::task::JoinSet;
+use tokio_postgres::Row;
 use tokio_util::sync::CancellationToken;
 
-use crate::keep::keep;
+use crate::database::{Database, TaskError};
+use crate::keep::{keep, rest};
 use crate::project::{LOG_CHANNEL, SETTINGS_CHANNEL};
 use crate::settings::Settings;
-use crate::store::{Listener, connect};
+use crate::store::Listener;
+use crate::wait::{OPEN, within};
 use deliver::{Pushed, deliver};
 use sender::Sender;
 
 const APPLICATION: &str = "rollcall-worker push";
-/// Waits until no other worker pushes. The lock ends with its connection.
-const LOCK: &str = "SELECT pg_advisory_lock(hashtext('rollcall_push'))";
-/// How often the streams are looked up, should their change not have been told.
+/// One worker pushes. The lock ends with its connection.
+const LOCK: &str = "SELECT pg_try_advisory_lock(hashtext('rollcall_push')) AS is_locked";
+/// How often a worker that stands by tries to take the lock.
+const TRY: Duration = Duration::from_secs(1);
+/// How often the streams are looked up, in case a notification was lost.
 const LOOK: Duration = Duration::from_mins(1);
-
-/// Why pushing ended before it was told to.
-#[derive(Debug, thiserror::Error)]
-enum PushError {
-    #[error("postgres: {0}")]
-    Postgres(#[from] tokio_postgres::Error),
-    #[error(transparent)]
-    Malformed(#[from] MalformedEntry),
-    #[error("a stored stream has no endpoint that can be read")]
-    Endpoint,
-    #[error("the system's certificates cannot be read: {0}; is the package ca-certificates installed?")]
-    Certificates(#[from] io::Error),
-    #[error("a delivery broke off: {0}")]
-    BrokeOff(#[from] JoinError),
-    #[error("the connection to postgres ended")]
-    Closed,
-}
+/// How many streams are read at once.
+const PAGE: i64 = 500;
 
 /// What pushing needs of the settings, read before anything starts.
 pub(crate) struct Pushing {
@@ -60,7 +49,7 @@ pub(crate) struct Pushing {
 /// What every delivery needs.
 struct Context {
     settings: Arc<Settings>,
-    database: Client,
+    database: Database,
     sender: Sender,
     keys: Arc<SetKeys>,
     issuer: String,
@@ -69,8 +58,10 @@ struct Context {
 /// The deliveries that run.
 #[derive(Default)]
 struct Deliveries {
-    tasks: JoinSet<(StreamId, Result<(), PushError>)>,
+    tasks: JoinSet<(StreamId, Result<(), TaskError>)>,
     running: HashMap<StreamId, Running>,
+    /// Streams whose rows cannot be read. Each is logged once until it can be read again.
+    unreadable: HashSet<StreamId>,
 }
 
 struct Running {
@@ -102,25 +93,34 @@ async fn run(
     keys: &Arc<SetKeys>,
     authorizations: &HashMap<StreamId, SecretString>,
     stop: &CancellationToken,
-) -> Result<(), PushError> {
-    let mut listener = Listener::open(&settings.database_url, APPLICATION, LOG_CHANNEL).await?;
-    listener.client.batch_execute(&format!("LISTEN {SETTINGS_CHANNEL}")).await?;
-    tokio::select! {
-        locked = listener.client.query_one(LOCK, &[]) => locked.map(|_| ())?,
-        () = stop.cancelled() => return Ok(()),
+) -> Result<(), TaskError> {
+    let opening = Listener::open(&settings.database_url, APPLICATION, LOG_CHANNEL);
+    let Listener { client, mut told } = within("a connection to postgres", OPEN, opening).await??;
+    let lock = Database::bounded(client).await?;
+    lock.batch(&format!("LISTEN {SETTINGS_CHANNEL}")).await?;
+    while !is_locked(&lock).await? {
+        rest(TRY, stop).await;
+        if stop.is_cancelled() {
+            return Ok(());
+        }
     }
     let context = Arc::new(Context {
         settings: settings.clone(),
-        database: connect(&settings.database_url, APPLICATION).await?,
+        database: Database::open(&settings.database_url, APPLICATION).await?,
         sender: Sender::new(settings.push_to_private_addresses, Duration::from_secs(settings.push_timeout_seconds))?,
         keys: keys.clone(),
         issuer: format!("{}{SCIM_PATH}", settings.public_url),
     });
     let mut deliveries = Deliveries::default();
     deliveries.look(&context, authorizations).await?;
-    let followed = deliveries.follow(&context, authorizations, &mut listener, stop).await;
+    let followed = deliveries.follow(&context, authorizations, &mut told, stop).await;
     deliveries.end().await;
     followed
+}
+
+async fn is_locked(database: &Database) -> Result<bool, TaskError> {
+    let row = database.query_opt(LOCK, &[]).await?;
+    Ok(row.map(|row| row.try_get("is_locked")).transpose()?.unwrap_or_default())
 }
 
 impl Deliveries {
@@ -129,14 +129,14 @@ impl Deliveries {
         &mut self,
         context: &Arc<Context>,
         authorizations: &HashMap<StreamId, SecretString>,
-        listener: &mut Listener,
+        told: &mut tokio::sync::mpsc::Receiver<String>,
         stop: &CancellationToken,
-    ) -> Result<(), PushError> {
+    ) -> Result<(), TaskError> {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                told = listener.next() => {
-                    let told = told.ok_or(PushError::Closed)?;
+                told = told.recv() => {
+                    let told = told.ok_or(TaskError::Closed)?;
                     match told.split_once(' ') {
                         // Whose log has grown, and to what size.
                         Some((organization, _)) => self.wake(organization.parse().ok()),
@@ -160,33 +160,63 @@ impl Deliveries {
         self.running.values().filter(|running| Some(running.organization) == organization).for_each(|running| running.grown.notify_one());
     }
 
-    /// Looks up which streams there are.
-    async fn look(&mut self, context: &Arc<Context>, authorizations: &HashMap<StreamId, SecretString>) -> Result<(), PushError> {
-        let sql = format!("SELECT s.endpoint, s.enabled_at, {STREAM_COLUMNS} WHERE s.endpoint IS NOT NULL AND s.enabled");
+    /// Looks up which streams there are, page by page. A stream that cannot be read is left out, and the others are delivered.
+    async fn look(&mut self, context: &Arc<Context>, authorizations: &HashMap<StreamId, SecretString>) -> Result<(), TaskError> {
+        let sql = format!(
+            "SELECT s.endpoint, s.enabled_at, {STREAM_COLUMNS} WHERE s.endpoint IS NOT NULL AND s.enabled
+                AND (s.organization_id, s.id) > ($1, $2) ORDER BY s.organization_id, s.id LIMIT {PAGE}"
+        );
         let mut found = HashSet::new();
-        for row in context.database.query(&sql, &[]).await? {
-            let stream = stream(&row)?;
-            let id = stream.feed.stream_id;
-            found.insert(id);
-            if !self.running.contains_key(&id) {
-                let pushed = Pushed {
-                    endpoint: row.try_get::<_, &str>("endpoint")?.parse().map_err(|_| PushError::Endpoint)?,
-                    authorization: authorizations.get(&id).cloned(),
-                    enabled_at: row.try_get::<_, Timestamp>("enabled_at")?,
-                    stream,
-                };
-                self.start(context, id, pushed);
+        let mut last = (OrganizationId::SYSTEM, StreamId(uuid::Uuid::nil()));
+        loop {
+            let rows = context.database.query(&sql, &[&last.0, &last.1]).await?;
+            for row in &rows {
+                last = (row.try_get("organization_id")?, row.try_get("id")?);
+                if self.running.contains_key(&last.1) {
+                    found.insert(last.1);
+                } else if let Some(pushed) = self.read(row, last, authorizations) {
+                    found.insert(last.1);
+                    self.start(context, last.1, pushed);
+                }
+            }
+            if rows.is_empty() {
+                break;
             }
         }
         self.running.iter().filter(|(id, _)| !found.contains(id)).for_each(|(_, running)| running.stop.cancel());
         Ok(())
     }
 
+    /// Reads a stream; `None` if its row cannot be read.
+    fn read(
+        &mut self,
+        row: &Row,
+        (organization, id): (OrganizationId, StreamId),
+        authorizations: &HashMap<StreamId, SecretString>,
+    ) -> Option<Pushed> {
+        match pushed(row, authorizations.get(&id).cloned()) {
+            Ok(pushed) => {
+                self.unreadable.remove(&id);
+                Some(pushed)
+            }
+            Err(error) => {
+                if self.unreadable.insert(id) {
+                    tracing::error!(stream = %id, %organization, %error, "an event stream cannot be read, and is not pushed");
+                }
+                None
+            }
+        }
+    }
+
     fn start(&mut self, context: &Arc<Context>, id: StreamId, pushed: Pushed) {
         let (grown, stop) = (Arc::new(Notify::new()), CancellationToken::new());
         self.running.insert(id, Running { organization: pushed.stream.organization_id, grown: grown.clone(), stop: stop.clone() });
         let context = context.clone();
-        self.tasks.spawn(async move { (id, deliver(context, pushed, grown, stop).await) });
+        self.tasks.spawn(async move {
+            let delivered = AssertUnwindSafe(deliver(context, pushed, grown, stop.clone())).catch_unwind().await;
+            let delivered = delivered.unwrap_or_else(|_| Err(TaskError::Unreadable("the delivery panicked".to_owned())));
+            (id, isolated(id, delivered, &stop).await)
+        });
     }
 
     /// Has every delivery end in order.
@@ -197,5 +227,43 @@ impl Deliveries {
                 tracing::warn!(stream = %id, %error, "a delivery did not end in order");
             }
         }
+    }
+}
+
+/// Keeps a delivery's failure from the other streams: it is logged, and the stream begins again after a rest. Only an outage ends the run, since all
+/// deliveries share its connection.
+async fn isolated(id: StreamId, delivered: Result<(), TaskError>, stop: &CancellationToken) -> Result<(), TaskError> {
+    match delivered {
+        Err(error) if !error.is_outage() => {
+            tracing::error!(stream = %id, %error, "a delivery failed, and begins again");
+            rest(LOOK, stop).await;
+            Ok(())
+        }
+        delivered => delivered,
+    }
+}
+
+fn pushed(row: &Row, authorization: Option<SecretString>) -> Result<Pushed, TaskError> {
+    let unreadable = |error: &dyn std::fmt::Display| TaskError::Unreadable(error.to_string());
+    Ok(Pushed {
+        stream: stream(row).map_err(|error| unreadable(&error))?,
+        endpoint: row.try_get::<_, &str>("endpoint")?.parse().map_err(|error| unreadable(&error))?,
+        authorization,
+        enabled_at: row.try_get::<_, Timestamp>("enabled_at")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_an_outage_of_one_delivery_ends_the_others() {
+        let (id, stop) = (StreamId::generate(), CancellationToken::new());
+        stop.cancel();
+        let unreadable = Err(TaskError::Unreadable("the log holds an unknown type".to_owned()));
+        assert!(isolated(id, unreadable, &stop).await.is_ok());
+        assert!(isolated(id, Ok(()), &stop).await.is_ok());
+        assert!(isolated(id, Err(TaskError::Closed), &stop).await.is_err());
     }
 }

@@ -1,0 +1,107 @@
+//! A dead letter that cannot be kept, or not be tried again, holds up no other; nor does an observed call.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+
+use lapin::BasicProperties;
+use rollcall_events::observed::{Meaning, ObservedCall};
+use rollcall_events::topology::partition;
+use rollcall_events::{OrganizationId, Timestamp, TokenId};
+use rollcall_tests::amqp::{PARTITIONS, Sender};
+use rollcall_tests::{Organization, Stack, eventually};
+use serde_json::json;
+use uuid::Uuid;
+
+/// Buries a letter of an organization that nobody can read; its message id.
+async fn bury(sender: &Sender, organization: &Organization) -> String {
+    let id = Uuid::now_v7().to_string();
+    let body = json!({"version": 99, "organization_id": organization.id}).to_string();
+    sender.give_up(BasicProperties::default().with_message_id(id.as_str().into()), body.as_bytes()).await;
+    id
+}
+
+#[tokio::test]
+async fn a_letter_that_cannot_be_kept_holds_up_no_other() {
+    let stack = Stack::shared().await;
+    let (broken, sound) = (stack.organization(), stack.organization());
+    let owner = stack.database("postgres").await;
+    let constraint = format!("refused_{}", Uuid::parse_str(&broken.id).unwrap().simple());
+    let refuse = format!("ALTER TABLE rollcall.dead_letters ADD CONSTRAINT {constraint} CHECK (organization_id <> '{}')", broken.id);
+    owner.batch_execute(&refuse).await.unwrap();
+    let sender = Sender::connect(&stack.instance).await;
+    let held = bury(&sender, &broken).await;
+    for _ in 0..3 {
+        let kept = bury(&sender, &sound).await;
+        eventually("the other organization's letter", async || stack.dead_letter(&kept).await).await;
+    }
+    assert_eq!(stack.dead_letter(&held).await, None);
+    owner.batch_execute(&format!("ALTER TABLE rollcall.dead_letters DROP CONSTRAINT {constraint}")).await.unwrap();
+    eventually("the letter that was held", async || stack.dead_letter(&held).await).await;
+}
+
+#[tokio::test]
+async fn a_letter_that_cannot_be_tried_again_holds_up_no_other() {
+    let stack = Stack::private("letters", &[]).await;
+    let partition = |organization: &Organization| partition(organization.id.parse::<OrganizationId>().unwrap(), PARTITIONS);
+    let broken = stack.organization();
+    let sound = std::iter::repeat_with(|| stack.organization()).find(|other| partition(other) != partition(&broken)).unwrap();
+    let sender = Sender::connect(&stack.instance).await;
+    let (stuck, other) = (bury(&sender, &broken).await, bury(&sender, &sound).await);
+    for id in [&stuck, &other] {
+        eventually("the letter", async || stack.dead_letter(id).await).await;
+    }
+    let owner = stack.database("postgres").await;
+    let broken_id: Uuid = broken.id.parse().unwrap();
+    let mark = "UPDATE rollcall.dead_letters SET retried_at = now() - CASE WHEN organization_id = $1 THEN interval '1 hour' ELSE '0' END";
+    // Without its queue the older letter comes back.
+    sender.delete_queue(broken.id.parse().unwrap()).await;
+    assert_eq!(owner.execute(mark, &[&broken_id]).await.unwrap(), 2);
+    let is_there = async |organization: &Uuid| {
+        let sql = "SELECT FROM rollcall.dead_letters WHERE organization_id = $1 AND retried_at IS NOT NULL";
+        owner.query_opt(sql, &[organization]).await.unwrap().is_some()
+    };
+    let sound_id: Uuid = sound.id.parse().unwrap();
+    eventually("the other letter to be sent back", async || (!is_there(&sound_id).await).then_some(())).await;
+}
+
+#[tokio::test]
+async fn an_observed_call_that_cannot_be_kept_costs_only_itself() {
+    let stack = Stack::shared().await;
+    let organizations = [stack.organization(), stack.organization()];
+    let call = |organization: &Organization, subject: &str| ObservedCall {
+        id: Uuid::now_v7(),
+        organization_id: organization.id.parse().unwrap(),
+        at: Timestamp::now(),
+        micros: 1,
+        method: "GET".to_owned(),
+        path: "/Users".to_owned(),
+        query: None,
+        meaning: Meaning::List,
+        subject: Some(subject.to_owned()),
+        subject_id: None,
+        status: 200,
+        scim_type: None,
+        detail: None,
+        txn: None,
+        token_id: TokenId::generate(),
+        label: "observed".to_owned(),
+        address: None,
+        user_agent: None,
+        request_body: None,
+        response_body: None,
+    };
+    // Postgres cannot store a NUL; an api takes it out.
+    let subjects = ["ada", "a\0b", "grace", "mary"];
+    let calls: Vec<_> = organizations.iter().flat_map(|organization| subjects.map(|subject| call(organization, subject))).collect();
+    Sender::connect(&stack.instance).await.observe(&calls).await;
+    let database = stack.database("postgres").await;
+    let sql = "SELECT subject FROM rollcall.requests WHERE organization_id = $1 AND label = 'observed' ORDER BY id";
+    for organization in &organizations {
+        let id: Uuid = organization.id.parse().unwrap();
+        eventually("the other calls", async || {
+            let rows = database.query(sql, &[&id]).await.unwrap();
+            let kept: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
+            (kept == ["ada", "grace", "mary"]).then_some(())
+        })
+        .await;
+    }
+}

@@ -1,0 +1,81 @@
+//! A worker ends when it is told to, whatever state the servers are in.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+
+use rollcall_events::actor::Actor;
+use rollcall_events::outcome::Outcome;
+use rollcall_events::request::{Request, RequestBody, UserOperation, UserRequested};
+use rollcall_events::{EventId, Timestamp, UserId};
+use rollcall_tests::amqp::Sender;
+use rollcall_tests::client::user;
+use rollcall_tests::service::{Service, command};
+use rollcall_tests::{Organization, Stack};
+use serde_json::json;
+
+fn creation(organization: &Organization, name: &str) -> Request {
+    Request {
+        id: EventId::generate(),
+        organization_id: organization.id.parse().unwrap(),
+        requested_at: Timestamp::now(),
+        actor: Actor::operator("test"),
+        fingerprint: None,
+        body: RequestBody::UserRequested(UserRequested {
+            user_id: UserId::generate(),
+            default_workspace: organization.marketing.parse().unwrap(),
+            if_match: None,
+            operation: UserOperation::Create(json!({"userName": name}).as_object().cloned().unwrap()),
+        }),
+    }
+}
+
+/// Servers that hang keep their connections open and answer nothing.
+#[tokio::test]
+async fn a_worker_ends_while_a_server_hangs_and_nothing_is_lost() {
+    let mut stack = Stack::private("hung-servers", &[]).await;
+    let organizations = [stack.organization(), stack.organization()];
+    for organization in &organizations {
+        organization.stream(&["--push", "http://127.0.0.1:9/events"]);
+        organization.client().create(user("ada")).await.expect(201);
+    }
+    for hung in ["postgres", "rabbitmq"] {
+        stack.instance.signal(hung, "STOP");
+        let waiting: Vec<_> = organizations.iter().map(|organization| creation(organization, hung)).collect();
+        if hung == "postgres" {
+            // The worker takes these, and waits for Postgres with them.
+            let sender = Sender::connect(&stack.instance).await;
+            for (organization, request) in organizations.iter().zip(&waiting) {
+                let properties = rollcall_events::envelope::properties(request, "test", None);
+                let body = rollcall_events::envelope::encode(request).unwrap();
+                sender.publish(organization.id.parse().unwrap(), properties, &body).await;
+            }
+        }
+        let worker = stack.worker.as_mut().unwrap();
+        worker.terminate();
+        assert!(worker.ended().await, "{hung} hangs");
+        stack.instance.signal(hung, "CONT");
+        stack.worker = Some(Service::worker(&stack.instance));
+        let sender = Sender::connect(&stack.instance).await;
+        for outcome in sender.submit(&waiting).await {
+            assert_eq!(outcome, Outcome::Created, "it is there once");
+        }
+    }
+    for organization in &organizations {
+        assert_eq!(stack.auditor().await.compare_with_tables(&organization.id).await, 3);
+    }
+}
+
+#[tokio::test]
+async fn a_command_ends_while_a_server_hangs() {
+    let stack = Stack::private("hung-command", &[]).await;
+    let organization = stack.organization();
+    for (hung, arguments) in [
+        ("postgres", vec!["token", "list", "--organization", &organization.id]),
+        ("rabbitmq", vec!["workspace", "create", "--organization", &organization.id, "Late"]),
+    ] {
+        stack.instance.signal(hung, "STOP");
+        let output = command(&stack.instance, &arguments);
+        stack.instance.signal(hung, "CONT");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && told.contains("did not come within"), "{hung}: {told}");
+    }
+}

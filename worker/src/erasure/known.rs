@@ -1,0 +1,276 @@
+//! Compares what records mention with what is known of erased persons.
+//!
+//! An id of an erased user counts at any time: ids are never used again. A name counts in a record from before the erasure; a later record means whoever has
+//! the name now. It does not count either if the record mentions a living user by id who has that name now.
+
+use rollcall_events::{OrganizationId, Timestamp};
+use serde::Deserialize;
+use std::collections::{HashMap, HashSet};
+use uuid::Uuid;
+
+use super::Run;
+use super::mentions::{Mentions, NameHash, ids, name_hash};
+use crate::database::TaskError;
+
+/// Texts of calls are cut at so many characters when they are recorded.
+pub(crate) const CUT_CHARS: usize = 500;
+/// What a body ends with that was cut.
+const CUT: char = '…';
+/// How many hashes are looked up at once.
+const CHUNK: usize = 10_000;
+
+const NEWEST: &str = "
+    SELECT k.id, e.erased_at FROM unnest($1::uuid[]) AS k (id)
+    CROSS JOIN LATERAL (
+        SELECT u.erased_at FROM erased_users u WHERE u.organization_id = k.id ORDER BY u.organization_id DESC, u.erased_at DESC LIMIT 1
+    ) e";
+const IDS: &str = "SELECT user_id FROM erased_users WHERE organization_id = $1 AND user_id = ANY($2)";
+const NAMES: &str = "
+    SELECT n.name_hash, u.erased_at FROM unnest($2::bytea[]) AS k (name_hash)
+    JOIN erased_names n ON n.organization_id = $1 AND n.name_hash = k.name_hash
+    JOIN erased_users u ON u.organization_id = n.organization_id AND u.user_id = n.user_id";
+const LIVING: &str = "SELECT id, resource ->> 'userName' AS name FROM users WHERE organization_id = $1 AND id = ANY($2)";
+/// The organizations among some ids that have erased users, and those of the erased users among them.
+const ORGANIZATIONS: &str = "
+    SELECT k.id FROM unnest($1::uuid[]) AS k (id) WHERE EXISTS (SELECT FROM erased_users u WHERE u.organization_id = k.id)
+    UNION SELECT u.organization_id FROM unnest($1::uuid[]) AS k (id) JOIN erased_users u ON u.user_id = k.id";
+
+/// What a record mentions.
+pub(crate) struct Reading {
+    /// When it was made; `None` if nothing says so, which counts as before any erasure.
+    at: Option<Timestamp>,
+    /// What is mentioned in the parts without which the record means nothing.
+    head: Mentions,
+    /// What is mentioned in its bodies.
+    bodies: Mentions,
+    /// Whether a text was cut, so that a name may be broken off at its end.
+    has_cut_text: bool,
+    has_cut_body: bool,
+}
+
+/// The texts of a call.
+pub(crate) struct CallTexts<'a> {
+    pub(crate) organization: OrganizationId,
+    pub(crate) at: Timestamp,
+    pub(crate) path: &'a str,
+    pub(crate) query: Option<&'a str>,
+    pub(crate) subject: Option<&'a str>,
+    pub(crate) subject_id: Option<Uuid>,
+    pub(crate) detail: Option<&'a str>,
+    pub(crate) bodies: [Option<&'a str>; 2],
+}
+
+/// What is to become of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It names nobody who is erased.
+    Keep,
+    /// Some parts name somebody, or may: they go, and the rest stays.
+    Redact {
+        /// The texts that were cut.
+        cut_texts: bool,
+        /// Both bodies.
+        bodies: bool,
+    },
+    /// It goes as a whole.
+    Drop,
+}
+
+impl Reading {
+    /// Reads a call. `newest` is the newest erasure in its organization: names count up to then.
+    pub(crate) fn call(texts: &CallTexts<'_>, newest: Timestamp) -> Self {
+        let with_names = texts.at <= newest;
+        let (mut head, mut bodies) = (Mentions::new(texts.organization, with_names), Mentions::new(texts.organization, with_names));
+        head.id(texts.subject_id);
+        [Some(texts.path), texts.query, texts.subject, texts.detail].into_iter().flatten().for_each(|text| head.text(text));
+        texts.bodies.into_iter().flatten().for_each(|body| bodies.body(body));
+        let is_cut = |text: &&str| text.chars().nth(CUT_CHARS - 1).is_some();
+        Self {
+            at: Some(texts.at),
+            head,
+            bodies,
+            has_cut_text: with_names && [texts.query, texts.detail].into_iter().flatten().any(|text| is_cut(&text)),
+            has_cut_body: with_names && texts.bodies.into_iter().flatten().any(|body| body.ends_with(CUT)),
+        }
+    }
+
+    /// Reads a dead letter.
+    fn letter(organization: OrganizationId, at: Option<Timestamp>, texts: &[&str]) -> Self {
+        let mut head = Mentions::new(organization, true);
+        for text in texts {
+            head.body(text);
+        }
+        Self { at, head, bodies: Mentions::new(organization, false), has_cut_text: false, has_cut_body: false }
+    }
+
+    fn mentions(&self) -> [&Mentions; 2] {
+        [&self.head, &self.bodies]
+    }
+}
+
+/// The newest erasure of each organization that has any.
+pub(crate) async fn newest_erasures(
+    database: &impl Run,
+    organizations: &[OrganizationId],
+) -> Result<HashMap<OrganizationId, Timestamp>, TaskError> {
+    let rows = database.run(NEWEST, &[&organizations]).await?;
+    rows.iter().map(|row| Ok((row.try_get("id")?, row.try_get("erased_at")?))).collect()
+}
+
+/// What is known of the erased persons whom some records may name.
+#[derive(Default)]
+struct Known {
+    ids: HashSet<Uuid>,
+    /// The hashes of names, each with the newest erasure of somebody who had it.
+    names: HashMap<NameHash, Timestamp>,
+    /// Living users, each with the hash of the name.
+    living: HashMap<Uuid, NameHash>,
+}
+
+/// Decides what is to become of records of an organization, in their order.
+///
+/// # Errors
+/// If Postgres fails.
+pub(crate) async fn judge(database: &impl Run, organization: OrganizationId, readings: &[Reading]) -> Result<Vec<Verdict>, TaskError> {
+    let known = known(database, organization, readings).await?;
+    Ok(readings.iter().map(|reading| known.verdict(reading)).collect())
+}
+
+async fn known(database: &impl Run, organization: OrganizationId, readings: &[Reading]) -> Result<Known, TaskError> {
+    let mut known = Known::default();
+    let mentions = || readings.iter().flat_map(Reading::mentions);
+    let ids: Vec<Uuid> = mentions().flat_map(|mentions| &mentions.ids).copied().collect::<HashSet<_>>().into_iter().collect();
+    for row in database.run(IDS, &[&organization, &ids]).await? {
+        known.ids.insert(row.try_get("user_id")?);
+    }
+    let names: Vec<&[u8]> =
+        mentions().flat_map(|mentions| &mentions.names).collect::<HashSet<_>>().into_iter().map(<[u8; 32]>::as_slice).collect();
+    for chunk in names.chunks(CHUNK) {
+        for row in database.run(NAMES, &[&organization, &chunk]).await? {
+            let hash = NameHash::try_from(row.try_get::<_, &[u8]>("name_hash")?);
+            let hash = hash.map_err(|_| TaskError::Unreadable("a stored hash of a name has another length".to_owned()))?;
+            let erased_at: Timestamp = row.try_get("erased_at")?;
+            known.names.entry(hash).and_modify(|at| *at = erased_at.max(*at)).or_insert(erased_at);
+        }
+    }
+    if !known.names.is_empty() {
+        for row in database.run(LIVING, &[&organization, &ids]).await? {
+            let name = row.try_get::<_, Option<&str>>("name")?.and_then(|name| name_hash(organization, name));
+            known.living.extend(name.map(|name| Ok::<_, TaskError>((row.try_get("id")?, name))).transpose()?);
+        }
+    }
+    Ok(known)
+}
+
+impl Known {
+    fn verdict(&self, reading: &Reading) -> Verdict {
+        let theirs: HashSet<_> = reading.head.ids.iter().chain(&reading.bodies.ids).filter_map(|id| self.living.get(id)).collect();
+        let is_named = |mentions: &Mentions| {
+            let names = mentions.names.iter().filter(|name| !theirs.contains(name));
+            mentions.ids.iter().any(|id| self.ids.contains(id))
+                || names.filter_map(|name| self.names.get(name)).any(|erased_at| reading.at.is_none_or(|at| at <= *erased_at))
+        };
+        if is_named(&reading.head) {
+            return Verdict::Drop;
+        }
+        let bodies = reading.has_cut_body || is_named(&reading.bodies);
+        if bodies || reading.has_cut_text { Verdict::Redact { cut_texts: reading.has_cut_text, bodies } } else { Verdict::Keep }
+    }
+}
+
+/// When a dead letter's request was made, as far as that can be read.
+#[derive(Deserialize)]
+struct Dated {
+    requested_at: Timestamp,
+}
+
+/// Whether a dead letter names somebody who is erased. One of which it cannot be told whose it is belongs to the system; it is compared with the organizations
+/// that it mentions, and with all ids. `sent` is the time that its message says.
+///
+/// # Errors
+/// If Postgres fails.
+pub(crate) async fn is_letter_named(
+    database: &impl Run,
+    organization: OrganizationId,
+    body: &[u8],
+    reason: &str,
+    sent: Option<Timestamp>,
+) -> Result<bool, TaskError> {
+    let text = String::from_utf8_lossy(body).into_owned();
+    let organizations = if organization == OrganizationId::SYSTEM {
+        let ids: Vec<_> = ids(&text).collect::<HashSet<_>>().into_iter().collect();
+        let rows = database.run(ORGANIZATIONS, &[&ids]).await?;
+        rows.iter().map(|row| row.try_get("id")).collect::<Result<_, _>>()?
+    } else {
+        newest_erasures(database, &[organization]).await?.into_keys().collect::<Vec<_>>()
+    };
+    let at = serde_json::from_slice::<Dated>(body).ok().map(|dated| dated.requested_at).or(sent);
+    for organization in organizations {
+        let texts = [text.clone(), reason.to_owned()];
+        // A body can be large, and reading it is work for a processor.
+        let reading = tokio::task::spawn_blocking(move || Reading::letter(organization, at, &texts.each_ref().map(String::as_str)));
+        if judge(database, organization, &[reading.await?]).await? == [Verdict::Drop] {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOBODY: OrganizationId = OrganizationId::SYSTEM;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_microsecond(second * 1_000_000).unwrap()
+    }
+
+    /// Mary was erased at second 100.
+    fn known() -> Known {
+        let mut known = Known::default();
+        known.ids.insert(Uuid::from_u128(1));
+        known.names.insert(name_hash(NOBODY, "mary").unwrap(), at(100));
+        known.living.insert(Uuid::from_u128(2), name_hash(NOBODY, "Mary").unwrap());
+        known.living.insert(Uuid::from_u128(3), name_hash(NOBODY, "ada").unwrap());
+        known
+    }
+
+    fn call(seconds: i64, query: &str, subject_id: u128, body: &str) -> Verdict {
+        let texts = CallTexts {
+            organization: NOBODY,
+            at: at(seconds),
+            path: "/Users",
+            query: Some(query),
+            subject: None,
+            subject_id: Some(Uuid::from_u128(subject_id)),
+            detail: None,
+            bodies: [None, Some(body)],
+        };
+        known().verdict(&Reading::call(&texts, at(100)))
+    }
+
+    const BODIES: Verdict = Verdict::Redact { cut_texts: false, bodies: true };
+
+    #[test]
+    fn a_call_from_before_the_erasure_is_dropped_and_a_later_one_kept() {
+        assert_eq!(call(100, "filter=userName eq \"MARY\"", 3, ""), Verdict::Drop);
+        assert_eq!(call(101, "filter=userName eq \"MARY\"", 3, ""), Verdict::Keep);
+        assert_eq!(call(101, "", 1, ""), Verdict::Drop, "an id counts at any time");
+    }
+
+    #[test]
+    fn a_call_about_a_living_user_with_the_name_is_kept() {
+        assert_eq!(call(50, "filter=userName eq \"mary\"", 2, "{\"userName\":\"mary\"}"), Verdict::Keep);
+        assert_eq!(call(50, "filter=userName eq \"mary\"", 3, ""), Verdict::Drop, "another living user does not have it");
+    }
+
+    #[test]
+    fn bodies_go_without_their_call_and_so_do_texts_that_were_cut() {
+        assert_eq!(call(50, "", 3, "{\"userName\":\"Mary\"}"), BODIES);
+        assert_eq!(call(50, "", 3, "{\"userName\":\"ma…"), BODIES);
+        assert_eq!(call(101, "", 3, "{\"userName\":\"ma…"), Verdict::Keep);
+        assert_eq!(call(50, &"x".repeat(CUT_CHARS), 3, ""), Verdict::Redact { cut_texts: true, bodies: false });
+        assert_eq!(call(50, &"x".repeat(CUT_CHARS - 1), 3, ""), Verdict::Keep);
+    }
+}
