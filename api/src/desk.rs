@@ -4,7 +4,6 @@ use rollcall_events::EventId;
 use rollcall_events::outcome::Outcome;
 use rollcall_events::request::Request;
 use rollcall_scim::resource::Attributes;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::ApiError;
@@ -61,7 +60,7 @@ impl Desk {
             publishing.confirmed().await?;
             return Ok(Answer::Accepted(request.id));
         };
-        answer(request, outcome)
+        answer(request.id, outcome)
     }
 
     /// Until when an outcome is awaited: as long as the caller and the settings allow.
@@ -76,9 +75,7 @@ impl Desk {
         let mut answers = Vec::with_capacity(requests.len());
         for ((request, ticket), confirm) in requests.iter().zip(tickets).zip(confirms) {
             answers.push(match confirm {
-                Ok(()) => {
-                    ticket.outcome(deadline).await.map_or(Ok(Answer::Accepted(request.id)), |outcome| answer(request.clone(), outcome))
-                }
+                Ok(()) => ticket.outcome(deadline).await.map_or(Ok(Answer::Accepted(request.id)), |outcome| answer(request.id, outcome)),
                 Err(error) => Err(error.into()),
             });
         }
@@ -104,12 +101,15 @@ impl Desk {
     }
 }
 
-fn answer(request: Request, outcome: Outcome) -> Result<Answer, ApiError> {
+fn answer(id: EventId, outcome: Outcome) -> Result<Answer, ApiError> {
     match outcome {
-        Outcome::Applied { resource } => Ok(Answer::Applied(resource.map(Arc::unwrap_or_clone))),
-        Outcome::Created => Ok(Answer::Applied(request.created())),
+        Outcome::Applied { resource } => {
+            let unreadable =
+                |error| ApiError::Internal(format!("the outcome of {id} cannot be read: {error}; are api and worker of the same version?"));
+            Ok(Answer::Applied(resource.map(|committed| committed.read()).transpose().map_err(unreadable)?))
+        }
         Outcome::Rejected(error) => Err(error.into()),
-        Outcome::Failed => Err(ApiError::Internal(format!("the request {} is a dead letter", request.id))),
+        Outcome::Failed => Err(ApiError::Internal(format!("the request {id} is a dead letter"))),
     }
 }
 

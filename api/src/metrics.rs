@@ -58,6 +58,7 @@ pub(crate) struct Metrics {
     workers: Family<Partition, Gauge>,
     oldest: Family<Partition, Gauge<f64, AtomicU64>>,
     stopped: Family<Partition, Gauge>,
+    demand_loads: Family<Partition, Gauge>,
     letters: Gauge,
     expiring: Family<Expiring, Gauge>,
     up: Family<Server, Gauge>,
@@ -82,6 +83,8 @@ impl Metrics {
         registry.register_with_unit("queue_oldest", about, Unit::Seconds, new.oldest.clone());
         let about = "Whether a partition was stopped for an error that concerns all of its requests";
         registry.register("partition_stopped", about, new.stopped.clone());
+        let about = "Keys that the worker of a partition has loaded only when a decision asked for them, since the worker started";
+        registry.register("demand_loads", about, new.demand_loads.clone());
         registry.register("dead_letters", "Requests that could not be applied and that nobody has decided about", new.letters.clone());
         let about = "When a token expires that does within 30 days, as a Unix time";
         registry.register_with_unit("token_expiry", about, Unit::Seconds, new.expiring.clone());
@@ -136,9 +139,10 @@ impl Metrics {
         }
         let told = partitions(database).await?;
         let stopped = stopped_partitions(database).await?;
-        for &partition in told.keys() {
+        for (&partition, told) in &told {
             let is_stopped = stopped.iter().any(|(stopped, _)| *stopped == partition);
             self.stopped.get_or_create(&Partition { partition }).set(is_stopped.into());
+            self.demand_loads.get_or_create(&Partition { partition }).set(told.demand_loads());
         }
         Ok(told)
     }

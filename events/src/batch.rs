@@ -7,9 +7,10 @@ use lapin::BasicProperties;
 use lapin::types::ShortString;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::envelope::{CONTENT_TYPE, DecodeError, PERSISTENT, Preamble, VERSION, Written};
+use crate::envelope::{CONTENT_TYPE, DecodeError, PERSISTENT, Preamble, ReplyTo, VERSION, Written, reply_to};
 use crate::request::Request;
 use crate::{CorrelationId, EventId};
 
@@ -124,6 +125,18 @@ pub fn unpack(message: &Message) -> Result<Option<Vec<Message>>, DecodeError> {
 fn entries(body: &[u8]) -> Result<Vec<Entry<'_>>, DecodeError> {
     let batch: Batch<'_> = serde_json::from_slice(body).map_err(|error| Preamble::other_version(body).unwrap_or(error.into()))?;
     if batch.version == VERSION { Ok(batch.messages) } else { Err(DecodeError::UnknownVersion(batch.version)) }
+}
+
+/// Where the outcomes of a message are awaited that cannot be read as a whole: what it says of that can be read from another version of the form as well.
+pub fn awaited(message: &Message) -> Vec<ReplyTo<'_>> {
+    let Some(queue) = message.properties.reply_to().as_ref().map(ShortString::as_str) else { return Vec::new() };
+    if let Some(alone) = reply_to(&message.properties) {
+        return vec![alone];
+    }
+    let body: Value = serde_json::from_slice(&message.body).unwrap_or_default();
+    let entries = body["messages"].as_array().into_iter().flatten();
+    let ids = entries.filter_map(|entry| entry["correlation_id"].as_str()?.parse().ok());
+    ids.map(|correlation_id| ReplyTo { queue, correlation_id }).collect()
 }
 
 /// A string as short as AMQP wants it in a property.

@@ -27,6 +27,15 @@ pub enum MemberChange {
     Set(BTreeSet<UserId>),
 }
 
+impl MemberChange {
+    /// The users whom it names.
+    pub fn users(&self) -> &BTreeSet<UserId> {
+        match self {
+            Self::Add(users) | Self::Remove(users) | Self::Set(users) => users,
+        }
+    }
+}
+
 /// What several changes do in the end.
 ///
 /// Everything before the last [`MemberChange::Set`] has no effect but that the users it adds must exist, so a group's present members are

@@ -34,6 +34,12 @@ impl Timestamp {
         self.0.div_euclid(1_000_000)
     }
 
+    /// The next point in time: a microsecond later.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+
     /// So many seconds later.
     #[must_use]
     pub fn after_seconds(self, seconds: u32) -> Self {

@@ -38,7 +38,7 @@ fn adding_the_same_thousand_addresses_again_and_again_is_linear() {
     let (once, steps_of_one) = patched(&ada(), std::slice::from_ref(&add));
     let (often, steps) = patched(&ada(), &vec![add; 12]);
     assert_eq!(once.unwrap(), often.unwrap());
-    assert!(steps < 12 * 4 * steps_of_one && steps < MAX_STEPS, "{steps} steps, and {steps_of_one} for one");
+    assert!(steps < 12 * 3 * steps_of_one && steps < MAX_STEPS, "{steps} steps, and {steps_of_one} for one");
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn other_addresses_are_refused_at_once_and_not_at_the_end() {
     let error = refused.unwrap_err();
     assert_eq!(error.scim_type, Some(ScimType::InvalidValue), "{}", error.detail);
     assert!(error.detail.contains("emails has more than 1000 values"), "{}", error.detail);
-    assert!(steps < 20_000, "{steps} steps");
+    assert!(steps < 100_000, "{steps} steps");
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn many_terms_on_long_addresses_fold_each_address_once() {
     let remove = json!({"op": "remove", "path": path});
     let (left, steps) = patched(&user, std::slice::from_ref(&remove));
     assert_eq!(left.unwrap()["emails"].as_array().unwrap().len(), 50);
-    assert!(steps < MAX_STEPS / 2, "{steps} steps");
+    assert!(steps < MAX_STEPS, "{steps} steps");
     assert_too_much(&user, &vec![remove; 50], "emails[value co");
 }
 
@@ -76,8 +76,8 @@ fn a_thousand_operations_on_a_usual_user_are_no_trouble() {
     assert!(steps < MAX_STEPS / 20, "{steps} steps");
     let operations: Vec<_> =
         (0..MAX_OPERATIONS).map(|n| json!({"op": "add", "path": "roles", "value": [{"value": n.to_string()}]})).collect();
-    let (left, steps) = patched(&json!({"userName": "ada", "roles": emails(20, 10)}), &operations[..500]);
-    assert_eq!(left.unwrap()["roles"].as_array().unwrap().len(), 520);
+    let (left, steps) = patched(&json!({"userName": "ada", "roles": emails(20, 10)}), &operations[..980]);
+    assert_eq!(left.unwrap()["roles"].as_array().unwrap().len(), 1000);
     assert!(steps < MAX_STEPS, "{steps} steps");
 }
 
@@ -101,7 +101,7 @@ fn removing_listed_values_is_linear() {
     let remove = json!({"op": "remove", "path": "emails", "value": emails(1000, 200)});
     let (left, steps) = patched(&user, std::slice::from_ref(&remove));
     assert_eq!(left.unwrap(), *json!({"userName": "ada"}).as_object().unwrap());
-    assert!(steps < 40_000, "{steps} steps");
+    assert!(steps < 200_000, "{steps} steps");
 }
 
 #[test]
@@ -109,6 +109,13 @@ fn a_list_that_is_set_and_searched_in_turns_is_refused_in_time() {
     let user = json!({"userName": "ada", "phoneNumbers": emails(1000, 100)});
     let part = json!({"op": "replace", "path": "phoneNumbers[value ew \"9@x\" or type eq \"work\"].type", "value": "home"});
     assert_too_much(&user, &vec![part; 500], "phoneNumbers[value ew");
+}
+
+#[test]
+fn terms_that_find_nothing_to_compare_count_as_well() {
+    let user = json!({"userName": "ada", "emails": emails(1000, 4)});
+    let path = format!("emails[{}]", vec!["primary eq true"; 60].join(" or "));
+    assert_too_much(&user, &vec![json!({"op": "remove", "path": path}); 250], "emails[primary eq true");
 }
 
 #[test]

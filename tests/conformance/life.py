@@ -48,14 +48,15 @@ def life(scim):
         user.emails = [User.get_field_root_type("emails")(value=f"{name}@acme.example", type="work", primary=True)]
         hired[name] = scim.create(user)
     assert hired["ada"].id and hired["ada"].meta.version, hired["ada"]
-    refused(UniquenessException, lambda: scim.create(User(user_name="ADA@acme.example")))
+    refused(UniquenessException, lambda: scim.create(User(user_name="ADA@acme.example", active=True)))
 
     # February: they are found by what one knows of them.
     found = scim.query(User, query_parameters=SearchRequest(filter='userName eq "Charles@ACME.example"'))
     assert [user.id for user in found.resources] == [hired["charles"].id], found
     found = scim.query(User, query_parameters=SearchRequest(filter='emails[type eq "work" and value sw "m"]', attributes=["userName"]))
     assert [user.user_name for user in found.resources] == ["mary@acme.example"] and found.resources[0].active is None, found
-    page = scim.query(User, query_parameters=SearchRequest(sort_by="userName", sort_order="descending", start_index=1, count=2))
+    acme = 'userName ew "@acme.example"'
+    page = scim.query(User, query_parameters=SearchRequest(filter=acme, sort_by="userName", sort_order="descending", start_index=1, count=2))
     assert (page.total_results, [user.user_name[0] for user in page.resources]) == (3, ["m", "c"]), page
 
     # March: two of them form a group; the third comes in, and one goes out.
@@ -89,7 +90,7 @@ def life(scim):
 
     # May: a class of apprentices comes at once, with the group that they form.
     apprentices = [
-        BulkOperation[User](method="POST", path="/Users", bulk_id=f"a{n}", data=User(user_name=f"apprentice{n}@acme.example")) for n in range(5)
+        BulkOperation[User](method="POST", path="/Users", bulk_id=f"a{n}", data=User(user_name=f"apprentice{n}@acme.example", active=True)) for n in range(5)
     ]
     members = [Member(value=f"bulkId:a{n}") for n in range(5)]
     apprentices.append(BulkOperation[Group](method="POST", path="/Groups", bulk_id="g", data=Group(display_name="Apprentices", members=members)))
@@ -104,7 +105,7 @@ def life(scim):
     refused(NotFoundException, lambda: scim.query(User, hired["mary"].id))
     assert [member.value for member in scim.query(Group, group.id).members] == [ada.id]
     assert scim.query(Group, query_parameters=SearchRequest(filter="displayName pr")).total_results == 1
-    assert scim.query(User, query_parameters=SearchRequest(count=0)).total_results == 7
+    assert scim.query(User, query_parameters=SearchRequest(filter=acme, count=0)).total_results == 7
 
 
 if __name__ == "__main__":

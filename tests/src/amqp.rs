@@ -36,9 +36,14 @@ impl Sender {
         Self { _connection: connection, channel, answers }
     }
 
-    /// Publishes any message to the partition of an organisation.
+    /// Publishes any message to the partition of an organization.
     pub async fn publish(&self, organization: OrganizationId, properties: BasicProperties, body: &[u8]) {
-        let key = queue_name(partition(organization, PARTITIONS));
+        self.publish_to(partition(organization, PARTITIONS), properties, body).await;
+    }
+
+    /// Publishes any message to a partition.
+    pub async fn publish_to(&self, partition: u16, properties: BasicProperties, body: &[u8]) {
+        let key = queue_name(partition);
         let options = BasicPublishOptions { mandatory: true, ..Default::default() };
         let confirm =
             self.channel.basic_publish(REQUESTED_EXCHANGE.into(), key.into(), options, body, properties).await.unwrap().await.unwrap();
@@ -62,6 +67,20 @@ impl Sender {
             outcomes.extend(decode_outcomes(&delivery.data).unwrap().outcomes);
         }
         ids.iter().map(|id| outcomes.remove(id).unwrap()).collect()
+    }
+
+    /// Publishes any message, with the outcome awaited here, and returns the outcome.
+    pub async fn ask(&self, organization: OrganizationId, properties: BasicProperties, body: &[u8]) -> Outcome {
+        let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
+        let tag = CorrelationId::generate().to_string();
+        let mut consumer =
+            self.channel.basic_consume(self.answers.as_str().into(), tag.into(), options, FieldTable::default()).await.unwrap();
+        let id = CorrelationId::generate();
+        let properties = properties.with_reply_to(self.answers.as_str().into()).with_correlation_id(id.to_string().into());
+        self.publish(organization, properties, body).await;
+        let delivery = within("an outcome", consumer.next()).await.unwrap().unwrap();
+        let outcomes = decode_outcomes(&delivery.data).unwrap().outcomes;
+        outcomes.into_iter().find(|(answered, _)| *answered == id).unwrap().1
     }
 
     /// Tells of calls as an api does.

@@ -20,6 +20,8 @@ pub struct Client {
     base: String,
     /// The token.
     pub token: String,
+    /// Another token of the organization, with another default workspace, which everything but a POST comes with.
+    pub second_token: Option<String>,
     /// What goes into `X-Request-Origin`, if anything.
     pub origin: Option<String>,
 }
@@ -46,28 +48,35 @@ impl Client {
     /// A caller of the api at that address.
     pub fn new(url: &str, token: &str, origin: Option<&str>) -> Self {
         let base = format!("{url}/scim/v2");
-        Self { http: reqwest::Client::new(), base, token: token.to_owned(), origin: origin.map(str::to_owned) }
+        Self { http: reqwest::Client::new(), base, token: token.to_owned(), second_token: None, origin: origin.map(str::to_owned) }
     }
 
     /// A caller of the auditors' endpoints.
     pub fn auditor(url: &str, token: &str) -> Self {
-        Self { http: reqwest::Client::new(), base: format!("{url}/audit/v1"), token: token.to_owned(), origin: None }
+        Self { http: reqwest::Client::new(), base: format!("{url}/audit/v1"), token: token.to_owned(), second_token: None, origin: None }
     }
 
     /// The receiver of an event stream.
     pub fn receiver(url: &str, token: &str) -> Self {
-        Self { http: reqwest::Client::new(), base: format!("{url}/streams/v1"), token: token.to_owned(), origin: None }
+        Self { http: reqwest::Client::new(), base: format!("{url}/streams/v1"), token: token.to_owned(), second_token: None, origin: None }
     }
 
     /// The same caller at another address.
     #[must_use]
     pub fn at(&self, url: &str) -> Self {
-        Self::new(url, &self.token, self.origin.as_deref())
+        Self { base: format!("{url}/scim/v2"), ..self.clone() }
+    }
+
+    /// The same caller, who has another token for everything but a POST.
+    #[must_use]
+    pub fn with_second_token(self, token: &str) -> Self {
+        Self { second_token: Some(token.to_owned()), ..self }
     }
 
     /// A call with token and origin.
     pub fn call(&self, method: Method, path: &str) -> Call {
-        let request = self.http.request(method, format!("{}{path}", self.base)).header(AUTHORIZATION, format!("Bearer {}", self.token));
+        let token = self.second_token.as_ref().filter(|_| method != Method::POST).unwrap_or(&self.token);
+        let request = self.http.request(method, format!("{}{path}", self.base)).header(AUTHORIZATION, format!("Bearer {token}"));
         match &self.origin {
             Some(origin) => Call { request: request.header("X-Request-Origin", origin) },
             None => Call { request },

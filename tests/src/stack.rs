@@ -27,10 +27,12 @@ pub struct Organization {
     url: String,
     /// Its id.
     pub id: String,
-    /// The id of its workspace Marketing, the default of its tokens.
+    /// The id of its workspace Marketing, the default of its tokens. It is neither the first nor the last that was made.
     pub marketing: String,
     /// The id of its workspace Sales.
     pub sales: String,
+    /// The id of its workspace Legal, the default of the second token of each client.
+    pub legal: String,
 }
 
 impl Stack {
@@ -51,13 +53,13 @@ impl Stack {
         Self { instance, url, api: Some(api), worker: Some(worker) }
     }
 
-    /// A new organisation with the workspaces Marketing and Sales.
+    /// A new organization with several workspaces.
     pub fn organization(&self) -> Organization {
         let id = |arguments: &[&str]| answers(&self.instance, arguments)[0]["id"].as_str().unwrap().to_owned();
         let organization = id(&["organization", "create", "Test"]);
         let workspace = |name| id(&["workspace", "create", "--organization", &organization, name]);
-        let (marketing, sales) = (workspace("Marketing"), workspace("Sales"));
-        Organization { instance: self.instance.clone(), url: self.url.clone(), id: organization, marketing, sales }
+        let [legal, marketing, sales] = ["Legal", "Marketing", "Sales"].map(workspace);
+        Organization { instance: self.instance.clone(), url: self.url.clone(), id: organization, marketing, sales, legal }
     }
 
     /// A connection to the database in one of its roles.
@@ -92,7 +94,12 @@ impl Drop for Stack {
 impl Organization {
     /// Issues a token for `hr.example.com`, with more flags; its id and the token.
     pub fn issue(&self, flags: &[&str]) -> (String, String) {
-        let mut arguments = vec!["token", "issue", "--organization", &self.id, "--default-workspace", &self.marketing];
+        self.issue_for(&self.marketing, flags)
+    }
+
+    /// Issues a token whose default is a workspace of the caller's choice.
+    pub fn issue_for(&self, workspace: &str, flags: &[&str]) -> (String, String) {
+        let mut arguments = vec!["token", "issue", "--organization", &self.id, "--default-workspace", workspace];
         arguments.extend(["--label", "test", "--service-origin", "hr.example.com"]);
         arguments.extend(flags);
         let issued = answers(&self.instance, &arguments).remove(0);
@@ -146,9 +153,14 @@ impl Organization {
         answers(&self.instance, &arguments);
     }
 
-    /// A caller with a token of its own and the right origin.
+    /// A caller with the right origin and two tokens of its own: new users go to Marketing, and everything else comes with a token whose default is Legal.
     pub fn client(&self) -> Client {
-        self.client_with(&[])
+        self.client_with(&[]).with_second_token(&self.issue_for(&self.legal, &[]).1)
+    }
+
+    /// A caller with one token, whose default is a workspace of the test's choice.
+    pub fn client_of(&self, workspace: &str) -> Client {
+        Client::new(&self.url, &self.issue_for(workspace, &[]).1, Some("hr.example.com"))
     }
 
     /// A caller with a token that was issued with more flags.

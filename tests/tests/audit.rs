@@ -41,7 +41,7 @@ async fn an_auditor_finds_what_happened_by_everything_that_is_known_of_it() {
     let (ada, bob) = story(&client).await;
     let auditor = organization.auditor();
     let all = events(&auditor, &[("order", "oldest")]).await;
-    assert_eq!(seqs(&all), (1..=11).collect::<Vec<_>>());
+    assert_eq!(seqs(&all), (1..=12).collect::<Vec<_>>());
     let of = async |name: &str, value: &str| events(&auditor, &[("order", "oldest"), (name, value)]).await;
     assert_eq!(types(&of("type", "UserCreated,UserDeleted").await), ["UserCreated", "UserCreated", "UserDeleted"]);
     assert_eq!(types(&of("type", "UserDeactivated").await), ["UserDeactivated"]);
@@ -59,12 +59,12 @@ async fn an_auditor_finds_what_happened_by_everything_that_is_known_of_it() {
     assert_eq!(of("address", "203.0.113.0/24").await["entries"], json!([]));
     assert_eq!(types(&of("workspace", &organization.marketing).await)[0], "WorkspaceCreated");
     assert_eq!(seqs(&of("filter", "title eq \"lady\" and active eq true").await).len(), 1);
-    let txn = all["entries"][5]["header"]["event_id"].as_str().unwrap();
-    assert_eq!(of("txn", txn).await["entries"], json!([all["entries"][5]]));
-    let at = all["entries"][5]["header"]["recorded_at"].as_str().unwrap();
-    assert_eq!(seqs(&of("until", at).await).last(), Some(&6));
-    assert_eq!(seqs(&of("since", at).await).first(), Some(&6));
-    assert_eq!(auditor.get("/events/6").await.expect(200), all["entries"][5]);
+    let txn = all["entries"][6]["header"]["event_id"].as_str().unwrap();
+    assert_eq!(of("txn", txn).await["entries"], json!([all["entries"][6]]));
+    let at = all["entries"][6]["header"]["recorded_at"].as_str().unwrap();
+    assert_eq!(seqs(&of("until", at).await).last(), Some(&7));
+    assert_eq!(seqs(&of("since", at).await).first(), Some(&7));
+    assert_eq!(auditor.get("/events/7").await.expect(200), all["entries"][6]);
     assert_eq!(auditor.get("/events/99").await.expect_error(404, None), "the log has no such entry");
     for (name, value) in
         [("type", "Nothing"), ("outcome", "maybe"), ("subject", "x"), ("address", "x"), ("since", "today"), ("order", "up")]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
 
 use reqwest::Method;
+use rollcall_scim::schema::ENTERPRISE_SCHEMA as ENTERPRISE;
 use rollcall_tests::client::{ROLLCALL, USER, user, user_with};
 use rollcall_tests::{Answer, Client, Stack, within};
 use serde_json::{Value, json};
@@ -134,6 +135,114 @@ async fn a_bad_patch_is_refused_and_changes_nothing() {
         assert!(detail.contains(word), "{operations}: {detail}");
     }
     assert_eq!(client.get(&format!("/Users/{}", created.id())).await.body, created.body);
+}
+
+/// Values that say nothing for their attribute, in every kind of request: refused by name, and nothing changes in resource or tables.
+#[tokio::test]
+async fn a_value_that_says_nothing_is_refused_and_empties_nothing() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let client = organization.client();
+    let whole = json!({
+        "name": {"givenName": "Ada", "familyName": "King"}, "emails": [{"value": "a@x", "type": "work"}, {"value": "b@x", "type": "home"}],
+        "roles": [{"value": "r"}], ENTERPRISE: {"department": "Engines", "manager": {"value": "m"}},
+        ROLLCALL: {"workspaces": [{"value": organization.marketing, "teams": [{"value": "t"}]}, {"value": organization.sales}], "companyPermissions": ["p"]},
+    });
+    let created = client.create(user_with("ada", &whole)).await;
+    let unreadable = [
+        ("emails".to_owned(), json!([{"email": "c@x"}])),
+        ("emails".to_owned(), json!([{"value": "c@x"}, {}])),
+        ("emails".to_owned(), json!("")),
+        ("name".to_owned(), json!({"first": "Augusta"})),
+        ("name".to_owned(), json!({})),
+        ("roles".to_owned(), json!([null])),
+        (format!("{ENTERPRISE}:manager"), json!({"managerId": "m"})),
+        (format!("{ENTERPRISE}:manager"), json!({"displayName": "Charles"})),
+        (format!("{ROLLCALL}:workspaces"), json!([{"id": organization.sales}])),
+        (format!("{ROLLCALL}:workspaces.teams"), json!([{"id": "t"}])),
+        (format!("{ROLLCALL}:companyPermissions"), json!([""])),
+        ("emails[type eq \"work\"]".to_owned(), json!({})),
+    ];
+    for (path, value) in &unreadable {
+        let name = path.rsplit([':', '.']).next().unwrap().split('[').next().unwrap();
+        for op in ["add", "replace", "remove"] {
+            let detail = client.patch(&created.id(), json!([{"op": op, "path": path, "value": value}])).await;
+            assert!(detail.expect_error(400, Some("invalidValue")).contains(name), "{op} {path} {value}");
+        }
+        let detail = client
+            .patch(
+                &created.id(),
+                json!([{"op": "replace", "path": "title", "value": "x"}, {"op": "replace", "value": {(path.as_str()): value}}]),
+            )
+            .await;
+        assert!(detail.expect_error(400, Some("invalidValue")).contains(name), "{path} {value}");
+        if !path.contains([':', '[']) {
+            let detail = client.replace(&created.id(), user_with("ada", &json!({(path.as_str()): value}))).await;
+            assert!(detail.expect_error(400, Some("invalidValue")).contains(name), "{path} {value}");
+            let detail = client.create(user_with("grace", &json!({(path.as_str()): value}))).await;
+            assert!(detail.expect_error(400, Some("invalidValue")).contains(name), "{path} {value}");
+        }
+    }
+    for extension in [json!({}), json!({"unit": "Engines"})] {
+        let detail = client.replace(&created.id(), user_with("ada", &json!({ENTERPRISE: extension}))).await;
+        assert!(detail.expect_error(400, Some("invalidValue")).contains(ENTERPRISE), "{extension}");
+    }
+    assert_eq!(client.get(&format!("/Users/{}", created.id())).await.body, created.body);
+    assert_eq!(stack.auditor().await.compare_with_tables(&organization.id).await, 1);
+}
+
+/// No request lets anybody in again unless it says `true`.
+#[tokio::test]
+async fn a_deactivated_user_stays_so_whatever_is_unassigned() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let client = organization.client();
+    let id = client.create(user_with("ada", &json!({"active": false}))).await.id();
+    for operations in [
+        json!([{"op": "remove", "path": "active"}]),
+        json!([{"op": "replace", "path": "active", "value": null}]),
+        json!([{"op": "Replace", "path": "active"}]),
+        json!([{"op": "replace", "value": {"active": null, "title": "x"}}]),
+        json!([{"op": "add", "value": {"active": null}}]),
+    ] {
+        let answer = client.patch(&id, operations.clone()).await;
+        assert!(matches!(answer.status, 200 | 204), "{operations}: {}", answer.body);
+        assert_eq!(client.get(&format!("/Users/{id}")).await.expect(200)["active"], false, "{operations}");
+        assert_eq!(client.find("active eq false").await.expect(200)["totalResults"], 1, "{operations}");
+    }
+    for put in [json!({}), json!({"active": null})] {
+        assert_eq!(client.replace(&id, user_with("ada", &put)).await.expect(200)["active"], false);
+    }
+    assert_eq!(client.find("active eq true").await.expect(200)["totalResults"], 0);
+    assert_eq!(client.create(user_with("grace", &json!({"active": null}))).await.expect(201)["active"], true);
+    assert_eq!(stack.auditor().await.compare_with_tables(&organization.id).await, 2);
+}
+
+#[tokio::test]
+async fn work_and_size_have_limits_and_what_is_over_them_changes_nothing() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let client = organization.client();
+    let emails: Value = (0..50).map(|n| json!({"value": format!("{n}{}", "É".repeat(2000))})).collect();
+    let ada = client.create(user_with("ada", &json!({"emails": emails}))).await;
+    let search = format!("emails[{}]", vec!["value co \"zz\""; 63].join(" or "));
+    let much = vec![json!({"op": "remove", "path": search}); 50];
+    let detail = client.patch(&ada.id(), json!(much)).await;
+    assert!(detail.expect_error(400, Some("tooMany")).contains("emails[value co"));
+    let long = |count: usize| -> Value { (0..count).map(|n| json!({"value": n.to_string(), "display": "x".repeat(4000)})).collect() };
+    let large = client.create(user_with("grace", &json!({"roles": long(80)}))).await;
+    assert!(large.expect_error(400, Some("invalidValue")).contains("roles"));
+    for value in [long(20), long(30)] {
+        let grown = client.patch(&ada.id(), json!([{"op": "add", "path": "entitlements", "value": value}])).await;
+        assert!(grown.expect_error(400, Some("invalidValue")).contains("emails"), "the largest attribute is named");
+    }
+    assert_eq!(client.get(&format!("/Users/{}", ada.id())).await.body, ada.body);
+    // A thousand replacements of the members of a group look at its members once.
+    let members = json!([{"value": ada.id()}]);
+    let group = client.create_group("Engines", &[&ada.id()]).await;
+    let often = vec![json!({"op": "replace", "path": "members", "value": members}); 1000];
+    client.patch_group(&group.id(), json!(often)).await.expect(204);
+    assert_eq!(stack.auditor().await.compare_with_tables(&organization.id).await, 1);
 }
 
 #[tokio::test]

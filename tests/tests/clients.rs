@@ -22,6 +22,7 @@ fn filled(text: &str, saved: &BTreeMap<String, String>) -> String {
 #[test_case(include_str!("../data/clients/entra_groups.json"); "entra groups")]
 #[test_case(include_str!("../data/clients/okta.json"); "okta")]
 #[test_case(include_str!("../data/clients/others.json"); "others")]
+#[test_case(include_str!("../data/clients/salesforce.json"); "salesforce")]
 #[test_case(include_str!("../data/clients/braze.json"); "braze")]
 #[tokio::test]
 async fn a_clients_sequence_works_step_by_step(story: &str) {
@@ -44,6 +45,10 @@ async fn a_clients_sequence_works_step_by_step(story: &str) {
         for (pointer, expected) in step["body"].as_object().into_iter().flatten() {
             let expected: Value = serde_json::from_str(&filled(&expected.to_string(), &saved)).unwrap();
             assert_eq!(answer.body.pointer(pointer), Some(&expected), "{does}: {pointer} of {}", answer.body);
+        }
+        for (pointer, beginning) in step["begins"].as_object().into_iter().flatten() {
+            let text = answer.body.pointer(pointer).and_then(Value::as_str).unwrap();
+            assert!(text.starts_with(beginning.as_str().unwrap()), "{does}: {pointer} of {}", answer.body);
         }
         for pointer in step["absent"].as_array().into_iter().flatten() {
             assert_eq!(answer.body.pointer(pointer.as_str().unwrap()), None, "{does}: {}", answer.body);

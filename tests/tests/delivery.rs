@@ -7,11 +7,14 @@ use reqwest::Method;
 use rollcall_events::actor::Actor;
 use rollcall_events::batch::{Message, Packed, pack};
 use rollcall_events::envelope::{encode, properties};
+use rollcall_events::members::MemberChange;
 use rollcall_events::outcome::Outcome;
-use rollcall_events::request::{Request, RequestBody, UserOperation, UserRequested};
-use rollcall_events::{EventId, OrganizationId, Timestamp, UserId};
-use rollcall_tests::amqp::Sender;
-use rollcall_tests::client::{user, user_with};
+use rollcall_events::request::{GroupOperation, GroupRequested, Request, RequestBody, SettingsRequested, UserOperation, UserRequested};
+use rollcall_events::topology::partition;
+use rollcall_events::{EventId, GroupId, OrganizationId, Timestamp, UserId, WorkspaceId};
+use rollcall_tests::amqp::{PARTITIONS, Sender};
+use rollcall_tests::client::{ROLLCALL, user, user_with};
+use rollcall_tests::service::verified;
 use rollcall_tests::{Organization, Stack, eventually, within};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -34,6 +37,10 @@ fn create(organization: &Organization, attributes: &Value) -> Request {
     }
 }
 
+fn is_applied(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Applied { resource: Some(_) })
+}
+
 #[tokio::test]
 async fn an_event_that_is_delivered_twice_has_one_effect_and_one_outcome() {
     let stack = Stack::shared().await;
@@ -43,7 +50,7 @@ async fn an_event_that_is_delivered_twice_has_one_effect_and_one_outcome() {
     let refused = create(&organization, &json!({"userName": "ADA"}));
     let together = sender.submit(&[ada.clone(), ada.clone(), refused.clone(), grace.clone(), refused.clone(), ada.clone()]).await;
     let later = sender.submit(&[ada, grace, refused]).await;
-    assert_eq!(together[0], Outcome::Created);
+    assert!(is_applied(&together[0]), "{together:?}");
     assert!(matches!(&together[2], Outcome::Rejected(error) if error.status == 409), "{together:?}");
     assert_eq!((&together[1], &together[5], &later[0]), (&together[0], &together[0], &together[0]));
     assert_eq!((&together[4], &later[2]), (&together[2], &together[2]));
@@ -61,7 +68,7 @@ async fn a_creation_that_comes_again_long_after_finds_what_became_of_it() {
     let client = organization.client();
     let submit = async |requests: &[Request]| Sender::connect(&stack.instance).await.submit(requests).await;
     let [ada, grace] = ["ada", "grace"].map(|name| create(&organization, &json!({"userName": name})));
-    assert_eq!(submit(&[ada.clone(), grace.clone()]).await, [Outcome::Created, Outcome::Created]);
+    assert!(submit(&[ada.clone(), grace.clone()]).await.iter().all(is_applied));
     let id = |request: &Request| match &request.body {
         RequestBody::UserRequested(call) => call.user_id.to_string(),
         _ => unreachable!("it is a creation"),
@@ -71,7 +78,7 @@ async fn a_creation_that_comes_again_long_after_finds_what_became_of_it() {
     // Neither comes with a sign that it was there before.
     let new = create(&organization, &json!({"userName": "mary"}));
     let again = submit(&[new, ada.clone(), grace]).await;
-    assert_eq!(again, [Outcome::Created, Outcome::Created, Outcome::Created]);
+    assert!(again.iter().all(is_applied), "{again:?}");
     let stolen = Request { id: EventId::generate(), ..ada.clone() };
     let refused = submit(&[stolen]).await;
     assert!(matches!(&refused[0], Outcome::Rejected(error) if error.status == 409), "another request for the same user: {refused:?}");
@@ -127,7 +134,7 @@ async fn requests_that_travel_together_are_decided_one_by_one_and_in_their_order
     let (_, reason, kept) = eventually("the dead letter", async || stack.dead_letter(&strange.id.to_string()).await).await;
     assert!(reason.contains("TeaRequested"), "{reason}");
     assert_eq!(serde_json::from_slice::<Value>(&kept).unwrap(), body["messages"][2]["body"], "what came with it is kept out of it");
-    assert_eq!(sender.submit(std::slice::from_ref(&grace)).await[0], Outcome::Created, "it was recorded, and what comes behind goes on");
+    assert!(is_applied(&sender.submit(std::slice::from_ref(&grace)).await[0]), "it was recorded, and what comes behind goes on");
     let log = stack.auditor().await.verify(&organization.id).await;
     let recorded: Vec<_> = log.iter().map(|entry| (entry.header.event_id, entry.header.error.is_none())).collect();
     assert!(recorded.ends_with(&[(ada.id, true), (refused.id, false), (grace.id, true)]), "{recorded:?}");
@@ -171,7 +178,7 @@ async fn what_is_not_understood_becomes_a_dead_letter_with_its_reason_and_the_re
     for ((_, properties, body), _) in &bad {
         sender.publish(to, properties.clone(), body).await;
     }
-    assert_eq!(sender.submit(&[good]).await[0], Outcome::Created, "what comes behind goes on");
+    assert!(is_applied(&sender.submit(&[good]).await[0]), "what comes behind goes on");
     for ((id, _, body), word) in &bad {
         let (_, reason, kept) = eventually("the dead letter", async || stack.dead_letter(id).await).await;
         assert!(reason.contains(word), "{reason}");
@@ -190,7 +197,7 @@ async fn an_event_that_can_never_be_applied_costs_only_itself() {
     requests[17] = create(&organization, &json!({"userName": "a\u{0}b"}));
     let outcomes = sender.submit(&requests).await;
     for (n, outcome) in outcomes.iter().enumerate() {
-        let as_expected = *outcome == if n == 17 { Outcome::Failed } else { Outcome::Created };
+        let as_expected = if n == 17 { *outcome == Outcome::Failed } else { is_applied(outcome) };
         assert!(as_expected, "{n}: {outcome:?}");
     }
     let id = requests[17].id.to_string();
@@ -199,6 +206,25 @@ async fn an_event_that_can_never_be_applied_costs_only_itself() {
     let auditor = stack.auditor().await;
     auditor.verify(&organization.id).await;
     assert_eq!(auditor.compare_with_tables(&organization.id).await, 39);
+}
+
+/// A caller whose message cannot be read must not wait for an outcome that never comes.
+#[tokio::test]
+async fn the_caller_of_a_message_that_is_not_understood_is_told_at_once() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let to: OrganizationId = organization.id.parse().unwrap();
+    let sender = Sender::connect(&stack.instance).await;
+    let edits: [fn(&mut Value); 3] =
+        [|body| body["version"] = json!(99), |body| body["type"] = json!("TeaRequested"), |body| body["data"] = json!({})];
+    for edit in edits {
+        let request = create(&organization, &json!({"userName": "ada"}));
+        let mut body: Value = serde_json::from_slice(&encode(&request).unwrap()).unwrap();
+        edit(&mut body);
+        assert_eq!(sender.ask(to, properties(&request, "test", None), body.to_string().as_bytes()).await, Outcome::Failed);
+    }
+    let nonsense = BasicProperties::default().with_message_id(EventId::generate().to_string().into());
+    assert_eq!(sender.ask(to, nonsense, b"{").await, Outcome::Failed);
 }
 
 /// Hears what is told to applications.
@@ -242,6 +268,119 @@ async fn applications_hear_of_an_event_that_is_delivered_again() {
     hear_of(&organization, &mut hears).await;
 }
 
+/// Requests of one organization in two partitions, and so at two connections: what two workers are that take each other for gone. The head of the log lets only one of them
+/// write at a time, and the other decides again.
+#[tokio::test]
+async fn two_workers_on_one_organization_write_one_log() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let id: OrganizationId = organization.id.parse().unwrap();
+    let (own, sender) = (partition(id, PARTITIONS), Sender::connect(&stack.instance).await);
+    let ends = [own, (own + 1) % PARTITIONS];
+    let mut sent = Vec::new();
+    for n in 0..150 {
+        for (end, partition) in ends.into_iter().enumerate() {
+            // Half of the names are asked for at both ends, in another case.
+            let name = if n % 2 == 0 { format!("user{n}") } else { format!("User{n}-{end}") };
+            let request = create(&organization, &json!({"userName": if end == 0 { name } else { name.to_uppercase() }}));
+            sender.publish_to(partition, properties(&request, "test", None), &encode(&request).unwrap()).await;
+            sent.push(request.id);
+        }
+    }
+    let auditor = stack.auditor().await;
+    let log = eventually("everything that was sent", async || {
+        let log = auditor.log(&organization.id).await;
+        let recorded: Vec<_> = log.iter().map(|entry| entry.header.event_id).collect();
+        sent.iter().all(|id| recorded.contains(id)).then_some(())
+    });
+    log.await;
+    let log = auditor.verify(&organization.id).await;
+    let refused = log.iter().filter(|entry| entry.header.event_type.as_str() == "RequestRejected").count();
+    assert_eq!((refused, auditor.compare_with_tables(&organization.id).await), (75, 225), "each name once");
+    assert!(log.windows(2).all(|pair| pair[0].header.recorded_at <= pair[1].header.recorded_at), "time never goes back");
+    let (is_well, told) = verified(&stack.instance, &organization.id).await;
+    assert!(is_well, "{told}");
+}
+
+/// A batch of everything: each statement of its transaction works on what those before it have written.
+#[tokio::test]
+async fn a_statement_sees_what_the_statements_before_it_have_written() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let to: OrganizationId = organization.id.parse().unwrap();
+    let client = organization.client();
+    let (old, swapped) = (client.create(user("old")).await.id(), client.create(user("swapped")).await.id());
+    let (workspace, group, ada) = (WorkspaceId::generate(), GroupId::generate(), UserId::generate());
+    let home = json!({"userName": "ada", ROLLCALL: {"workspaces": [{"value": workspace}]}});
+    let of_user = |id: &str, operation| {
+        let call = UserRequested { user_id: id.parse().unwrap(), default_workspace: workspace, if_match: None, operation };
+        RequestBody::UserRequested(call)
+    };
+    let named = |name: &str| json!({"userName": name}).as_object().cloned().unwrap();
+    let of_group = |operation| RequestBody::GroupRequested(GroupRequested { group_id: group, if_match: None, operation });
+    let bodies = [
+        RequestBody::SettingsRequested(SettingsRequested::CreateWorkspace { workspace_id: workspace, name: "Engines".to_owned() }),
+        of_user(&ada.to_string(), UserOperation::Create(home.as_object().cloned().unwrap())),
+        // Names pass from one to another.
+        of_user(&old, UserOperation::Replace(named("between"))),
+        of_user(&swapped, UserOperation::Replace(named("old"))),
+        of_user(&old, UserOperation::Replace(named("swapped"))),
+        of_group(GroupOperation::Create(
+            json!({"displayName": "Engines"}).as_object().cloned().unwrap(),
+            [ada, old.parse().unwrap()].into(),
+        )),
+        RequestBody::SettingsRequested(SettingsRequested::MapGroup {
+            group_id: group,
+            workspaces: [(workspace, ["read".to_owned()].into())].into(),
+        }),
+        of_group(GroupOperation::Patch(
+            Vec::new(),
+            vec![MemberChange::Remove([ada].into()), MemberChange::Add([swapped.parse().unwrap()].into())],
+        )),
+        of_user(&old, UserOperation::Delete),
+        RequestBody::SettingsRequested(SettingsRequested::EraseUser { user_id: old.parse().unwrap() }),
+        of_user(&UserId::generate().to_string(), UserOperation::Create(named("swapped"))),
+    ];
+    let requests: Vec<_> = bodies.into_iter().map(|body| Request { body, ..create(&organization, &json!({})) }).collect();
+    let Message { properties, body } = together(&requests.iter().collect::<Vec<_>>());
+    let sender = Sender::connect(&stack.instance).await;
+    sender.publish(to, properties, &body).await;
+    let last = create(&organization, &json!({"userName": "last"}));
+    assert!(is_applied(&sender.submit(std::slice::from_ref(&last)).await[0]));
+    let auditor = stack.auditor().await;
+    let refusals = "SELECT error::text FROM rollcall.events WHERE organization_id = $1 AND error IS NOT NULL";
+    let refused = stack.database("postgres").await.query(refusals, &[&to]).await.unwrap();
+    assert_eq!(refused.iter().map(|row| row.get(0)).collect::<Vec<String>>(), [""; 0]);
+    assert_eq!(auditor.workspaces_of(&ada.to_string()).await, ["Engines"]);
+    assert_eq!(auditor.groups(&organization.id).await[&group.to_string()].1, [swapped].into());
+    let (is_well, told) = verified(&stack.instance, &organization.id).await;
+    assert!(is_well, "{told}");
+}
+
+/// A mend changes what a batch is decided on without an entry in the log, and so without anything that a unique index could notice.
+#[tokio::test]
+async fn a_batch_that_was_decided_on_a_row_that_has_changed_since_is_decided_again() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let (client, id) = (organization.client(), organization.id.parse::<Uuid>().unwrap());
+    let ada = client.create(user("ada")).await.id();
+    let (mut owner, observer) = (stack.database("postgres").await, stack.database("postgres").await);
+    let meanwhile = owner.transaction().await.unwrap();
+    meanwhile.execute("UPDATE rollcall.log_heads SET version = version + 1 WHERE organization_id = $1", &[&id]).await.unwrap();
+    let deactivate = "UPDATE rollcall.users SET active = false, resource = jsonb_set(resource, '{active}', 'false') WHERE organization_id = $1 AND id = $2";
+    assert_eq!(meanwhile.execute(deactivate, &[&id, &ada.parse::<Uuid>().unwrap()]).await.unwrap(), 1);
+    let call = tokio::spawn({
+        let (client, ada) = (client.clone(), ada.clone());
+        async move { client.patch(&ada, json!([{"op": "replace", "path": "title", "value": "Countess"}])).await }
+    });
+    let waits = "SELECT DISTINCT 1 FROM pg_stat_activity WHERE application_name LIKE 'rollcall-worker/%' AND wait_event_type = 'Lock' AND query LIKE '%advance_heads%'";
+    eventually("the batch waiting for the head", async || observer.query_opt(waits, &[]).await.unwrap()).await;
+    meanwhile.commit().await.unwrap();
+    call.await.unwrap().expect(204);
+    let user = client.get(&format!("/Users/{ada}")).await.expect(200);
+    assert_eq!((&user["active"], &user["title"]), (&json!(false), &json!("Countess")));
+}
+
 /// Nothing is locked while a batch is decided: whoever changes what it was decided on moves the head of the log, and then it is decided again.
 #[tokio::test]
 async fn a_batch_that_is_overtaken_is_decided_anew() {
@@ -254,7 +393,7 @@ async fn a_batch_that_is_overtaken_is_decided_anew() {
     tokio::spawn(connection);
     let (id, grace) = (organization.id.parse::<Uuid>().unwrap(), client.create(user("grace")).await.id());
     let meanwhile = owner.transaction().await.unwrap();
-    meanwhile.execute("UPDATE rollcall.log_heads SET size = size WHERE organization_id = $1", &[&id]).await.unwrap();
+    meanwhile.execute("UPDATE rollcall.log_heads SET version = version + 1 WHERE organization_id = $1", &[&id]).await.unwrap();
     let rename = "UPDATE rollcall.users SET user_name_key = $2, resource = jsonb_set(resource, '{userName}', to_jsonb($2::text))
         WHERE organization_id = $1 AND user_name_key = $3";
     assert_eq!(meanwhile.execute(rename, &[&id, &"ada", &"grace"]).await.unwrap(), 1);
@@ -262,7 +401,7 @@ async fn a_batch_that_is_overtaken_is_decided_anew() {
         let client = client.clone();
         async move { client.create(user("ada")).await }
     });
-    let waits = "SELECT FROM pg_stat_activity WHERE application_name LIKE 'rollcall-worker/%' AND wait_event_type = 'Lock' AND query LIKE '%log_heads%'";
+    let waits = "SELECT DISTINCT 1 FROM pg_stat_activity WHERE application_name LIKE 'rollcall-worker/%' AND wait_event_type = 'Lock' AND query LIKE '%advance_heads%'";
     eventually("the batch waiting for the head", async || observer.query_opt(waits, &[]).await.unwrap()).await;
     meanwhile.commit().await.unwrap();
     call.await.unwrap().expect_error(409, Some("uniqueness"));

@@ -200,7 +200,7 @@ async fn erasures_and_refusals_about_the_same_users_in_one_message_stop_nothing(
         let outcomes = Sender::connect(&stack.instance).await;
         let last =
             outcomes.submit(&[creation(&organization, UserId::generate(), "last"), delete(grace), erasure(&organization, grace)]).await;
-        assert_eq!(last[0], Outcome::Created, "the partition goes on");
+        assert!(matches!(last[0], Outcome::Applied { .. }), "the partition goes on: {last:?}");
         assert!(last.iter().all(|outcome| !matches!(outcome, Outcome::Failed | Outcome::Rejected(_))), "{last:?}");
 
         let created = ("UserCreated", true);

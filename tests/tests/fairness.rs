@@ -94,9 +94,25 @@ fn postgres_processes(stack: &Stack) -> Vec<String> {
     std::iter::once(pid).chain(children.lines().map(str::to_owned)).collect()
 }
 
+/// Processes that are stopped until this is dropped, also where the test fails.
+struct Stopped(Vec<String>);
+
+impl Stopped {
+    fn stop(processes: Vec<String>) -> Self {
+        signal("-STOP", &processes);
+        Self(processes)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        signal("-CONT", &self.0);
+    }
+}
+
 fn signal(kind: &str, processes: &[String]) {
     // A process that has ended meanwhile is none to be told.
-    let _ = Command::new("kill").arg(kind).args(processes).output().unwrap();
+    let _ = Command::new("kill").arg(kind).args(processes).output();
 }
 
 #[tokio::test]
@@ -105,8 +121,7 @@ async fn a_database_that_hangs_holds_neither_a_call_nor_the_end_of_the_api() {
     let organization = stack.organization();
     let client = organization.client();
     let id = client.create(user("ada")).await.id();
-    let processes = postgres_processes(&stack);
-    signal("-STOP", &processes);
+    let stopped = Stopped::stop(postgres_processes(&stack));
     let calls = ["/Users?filter=title%20pr".to_owned(), format!("/Users/{id}"), "/Groups".to_owned()];
     for answer in within("answers", join_all(calls.iter().map(|path| client.get(path)))).await {
         let told = answer.expect_error(503, None);
@@ -115,15 +130,15 @@ async fn a_database_that_hangs_holds_neither_a_call_nor_the_end_of_the_api() {
     let ready = within("an answer", reqwest::get(format!("{}/readyz", stack.url))).await.unwrap();
     assert_eq!(ready.status(), 503);
     assert_eq!(reqwest::get(format!("{}/healthz", stack.url)).await.unwrap().status(), 200);
-    signal("-CONT", &processes);
+    drop(stopped);
     eventually("the database", async || (client.get(&format!("/Users/{id}")).await.status == 200).then_some(())).await;
-    let processes = postgres_processes(&stack);
-    signal("-STOP", &processes);
+    let stopped = Stopped::stop(postgres_processes(&stack));
     let waiting = client.call(Method::GET, "/Groups").try_send();
     stack.api.as_ref().unwrap().terminate();
     let (_, is_in_order) = tokio::join!(waiting, stack.api.as_mut().unwrap().ended());
     assert!(is_in_order, "it ends while Postgres hangs");
-    signal("-CONT", &processes);
+    // Before the stack is, which asks Postgres to end.
+    drop(stopped);
 }
 
 #[tokio::test]
@@ -144,9 +159,6 @@ async fn an_api_is_ready_unless_it_lacks_what_it_needs_or_a_partition_was_stoppe
     let copy = "
         INSERT INTO rollcall.partitions
         SELECT (jsonb_populate_record(p, '{\"partition\": 99}')).* FROM rollcall.partitions p WHERE partition = 0";
-    let columns =
-        "ALTER TABLE rollcall.partitions ADD COLUMN IF NOT EXISTS stopped_at timestamptz, ADD COLUMN IF NOT EXISTS stopped_reason text";
-    owner.batch_execute(columns).await.unwrap();
     eventually("what a worker tells", async || (owner.execute(copy, &[]).await.unwrap() == 1).then_some(())).await;
     let stop = "UPDATE rollcall.partitions SET stopped_at = now(), stopped_reason = 'a column is missing' WHERE partition = 99";
     owner.batch_execute(stop).await.unwrap();
@@ -154,7 +166,7 @@ async fn an_api_is_ready_unless_it_lacks_what_it_needs_or_a_partition_was_stoppe
     assert_eq!(told["partitions_stopped"], json!([{"partition": 99, "reason": "a column is missing"}]));
     let metrics = reqwest::get(format!("http://{listen}/metrics")).await.unwrap().text().await.unwrap();
     assert!(metrics.contains("rollcall_partition_stopped{partition=\"99\"} 1"), "{metrics}");
-    owner.batch_execute("UPDATE rollcall.partitions SET stopped_at = NULL WHERE partition = 99").await.unwrap();
+    owner.batch_execute("UPDATE rollcall.partitions SET stopped_at = NULL, stopped_reason = NULL WHERE partition = 99").await.unwrap();
     eventually("readiness", async || (probe().await.0 == 200).then_some(())).await;
 
     stack.worker.as_mut().unwrap().terminate();

@@ -45,8 +45,8 @@ async fn a_letter_that_cannot_be_tried_again_holds_up_no_other() {
     let broken = stack.organization();
     let sound = std::iter::repeat_with(|| stack.organization()).find(|other| partition(other) != partition(&broken)).unwrap();
     let sender = Sender::connect(&stack.instance).await;
-    let (stuck, other) = (bury(&sender, &broken).await, bury(&sender, &sound).await);
-    for id in [&stuck, &other] {
+    let (unsendable, other) = (bury(&sender, &broken).await, bury(&sender, &sound).await);
+    for id in [&unsendable, &other] {
         eventually("the letter", async || stack.dead_letter(id).await).await;
     }
     let owner = stack.database("postgres").await;

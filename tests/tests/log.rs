@@ -26,10 +26,10 @@ async fn every_change_is_one_entry_in_a_log_without_gaps_that_adds_up_to_the_tab
     let auditor = stack.auditor().await;
     let log = auditor.verify(&organization.id).await;
     let types: Vec<_> = log.iter().map(|entry| entry.header.event_type.as_str()).collect();
-    let settings = ["WorkspaceCreated", "WorkspaceCreated", "TokenIssued"];
+    let settings = ["WorkspaceCreated", "WorkspaceCreated", "WorkspaceCreated", "TokenIssued", "TokenIssued"];
     let users = ["UserCreated", "UserDeactivated", "UserReactivated", "UserUpdated", "RequestRejected", "UserCreated", "UserDeleted"];
     assert_eq!(types, [&settings[..], &users].concat());
-    let renamed = &log[6];
+    let renamed = &log[8];
     assert_eq!(renamed.payload["changed"], json!(["emails", "title", format!("{ROLLCALL}:workspaces"), "userName"]));
     assert_eq!(renamed.header.actor.label.as_deref(), Some("test"));
     assert_eq!(auditor.compare_with_tables(&organization.id).await, 1);

@@ -107,41 +107,41 @@ async fn an_untouched_log_holds_and_any_change_to_it_is_named() {
     let places: [(&[&str], &str); 7] = [
         (
             &[
-                "UPDATE events SET payload = jsonb_set(payload, '{resource,userName}', '\"earliex1\"') WHERE organization_id = $org AND seq = 6",
+                "UPDATE events SET payload = jsonb_set(payload, '{resource,userName}', '\"earliex1\"') WHERE organization_id = $org AND seq = 8",
             ],
-            "entry 6: the payload",
+            "entry 8: the payload",
         ),
         (
-            &["UPDATE events SET requested_at = requested_at + interval '1 microsecond' WHERE organization_id = $org AND seq = 7"],
-            "entry 7: the header",
+            &["UPDATE events SET requested_at = requested_at + interval '1 microsecond' WHERE organization_id = $org AND seq = 9"],
+            "entry 9: the header",
         ),
         (
             &[
-                "UPDATE events SET outcome = 'rejected', error = '{\"status\": 400, \"detail\": \"x\"}' WHERE organization_id = $org AND seq = 8",
+                "UPDATE events SET outcome = 'rejected', error = '{\"status\": 400, \"detail\": \"x\"}' WHERE organization_id = $org AND seq = 10",
+            ],
+            "entry 10: the header",
+        ),
+        (
+            &[
+                "UPDATE events SET seq = 1000 WHERE organization_id = $org AND seq = 8",
+                "UPDATE events SET seq = 8 WHERE organization_id = $org AND seq = 9",
+                "UPDATE events SET seq = 9 WHERE organization_id = $org AND seq = 1000",
             ],
             "entry 8: the header",
         ),
         (
-            &[
-                "UPDATE events SET seq = 1000 WHERE organization_id = $org AND seq = 6",
-                "UPDATE events SET seq = 6 WHERE organization_id = $org AND seq = 7",
-                "UPDATE events SET seq = 7 WHERE organization_id = $org AND seq = 1000",
-            ],
-            "entry 6: the header",
-        ),
-        (
             &["DELETE FROM events WHERE organization_id = $org AND seq = (SELECT max(seq) FROM events WHERE organization_id = $org)"],
-            "entries 14 to 14 are missing",
+            "entries 16 to 16 are missing",
         ),
         (
             &[
-                "DELETE FROM events WHERE organization_id = $org AND seq = 9",
-                "UPDATE events SET seq = seq + 1000 WHERE organization_id = $org AND seq > 9",
+                "DELETE FROM events WHERE organization_id = $org AND seq = 11",
+                "UPDATE events SET seq = seq + 1000 WHERE organization_id = $org AND seq > 11",
                 "UPDATE events SET seq = seq - 1001 WHERE organization_id = $org AND seq > 1000",
             ],
-            "entry 9: the header",
+            "entry 11: the header",
         ),
-        (&["DELETE FROM events WHERE organization_id = $org AND seq = 9"], "entry 10 stands in the place of entry 9"),
+        (&["DELETE FROM events WHERE organization_id = $org AND seq = 11"], "entry 12 stands in the place of entry 11"),
     ];
     for (statements, told) in places {
         let (code, output) = case.tampered(statements).await;
@@ -155,16 +155,16 @@ async fn an_untouched_log_holds_and_any_change_to_it_is_named() {
 async fn a_log_that_was_hashed_anew_or_rolled_back_is_not_the_one_that_was_signed() {
     let case = Case::new(6).await;
     let mut entries: Vec<Entry> = case.export().await.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let forged = &mut entries[6];
+    let forged = &mut entries[8];
     let payload = forged.payload.as_mut().unwrap();
     payload["resource"]["userName"] = json!("mallory");
     forged.header.commitment = commitment(forged.salt.unwrap(), &canonical(payload).unwrap());
     forged.leaf = forged.header.leaf().unwrap();
     let lines: Vec<_> = entries.iter().map(|entry| serde_json::to_string(entry).unwrap()).collect();
     let (code, told) = case.verify_log(&lines);
-    assert!(code == 1 && told.contains("something between entries 1 and 7 was changed"), "{told}");
-    let (code, told) = case.verify_log(&case.export().await[..8]);
-    assert!(code == 1 && told.contains("entries 9 to 10 are missing: a log of 10 entries was signed"), "{told}");
+    assert!(code == 1 && told.contains("something between entries 1 and 9 was changed"), "{told}");
+    let (code, told) = case.verify_log(&case.export().await[..10]);
+    assert!(code == 1 && told.contains("entries 11 to 12 are missing: a log of 12 entries was signed"), "{told}");
 }
 
 #[tokio::test]

@@ -170,7 +170,9 @@ async fn a_log_that_was_changed_where_it_is_kept_is_found() {
             &[
                 "entry 3 stands in the place of entry 2",
                 "entry 4 stands in the place of entry 3",
-                "the head of the log counts 4 entries, and there are 3",
+                "entry 5 stands in the place of entry 4",
+                "entry 6 stands in the place of entry 5",
+                "the head of the log counts 6 entries, and there are 5",
             ],
         ),
     ];

@@ -106,8 +106,8 @@ async fn every_answer_names_the_same_tag_for_the_same_content() {
     let title = |title: &str| json!([{"op": "replace", "path": "title", "value": title}]);
     let silent = client.patch(&ada, title("Lady")).await;
     assert_eq!((silent.status, silent.header("etag")), (204, tag(&client, &path).await.as_str()));
-    let patch = json!({"schemas": [rollcall_tests::client::PATCH], "Operations": title("Dame")});
-    let told = client.call(Method::PATCH, &path).header("prefer", "return=representation").json(&patch).send().await;
+    let body = json!({"schemas": [rollcall_tests::client::PATCH], "Operations": title("Dame")});
+    let told = client.call(Method::PATCH, &path).header("prefer", "return=representation").json(&body).send().await;
     assert_eq!((told.status, told.header("etag")), (200, tag(&client, &path).await.as_str()));
     assert_eq!(told.body["meta"]["version"], told.header("etag"));
 }
@@ -134,9 +134,9 @@ async fn a_tag_that_was_just_read_is_good_for_a_change() {
         json!({"schemas": [rollcall_tests::client::PATCH], "Operations": [{"op": "replace", "path": "displayName", "value": "Renamed"}]});
     let path = format!("/Groups/{group}");
     let shown = tag(&client, &path).await;
-    let patch = async |tag: &str| client.call(Method::PATCH, &path).header("if-match", tag).json(&rename).send().await;
-    assert_eq!(patch(&shown).await.status, 204);
-    patch(&shown).await.expect_error(412, None);
+    let renaming = async |tag: &str| client.call(Method::PATCH, &path).header("if-match", tag).json(&rename).send().await;
+    assert_eq!(renaming(&shown).await.status, 204);
+    renaming(&shown).await.expect_error(412, None);
     let unconditional = client.call(Method::DELETE, &path).header("if-match", &tag(&client, &path).await).send().await;
     assert_eq!(unconditional.status, 204);
 }

@@ -18,20 +18,26 @@ use crate::keep::close;
 use crate::reply::Replier;
 use crate::settings::Settings;
 use crate::settle::Unsettled;
-use crate::store::{Store, StoreError};
-use crate::work::{Finished, Work};
+use crate::store::{Remedy, Store, StoreError};
+use crate::suspicion::Suspicions;
+use crate::wait::{OPEN, TimedOut, within};
+use crate::work::{Finished, Tools, Work};
 
 /// Why a partition's run ended before it was told to.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
     #[error("rabbitmq: {0}")]
     Broker(#[from] lapin::Error),
-    #[error("the servers did not let the partition in within {} s", OPEN.as_secs())]
-    NotLetIn,
+    /// A server hangs.
+    #[error(transparent)]
+    TimedOut(#[from] TimedOut),
     #[error("rabbitmq closed the queue's consumer")]
     ConsumerClosed,
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Neither what was taken nor anything else of the partition can be applied until an operator has mended the database or the program.
+    #[error("the partition has stopped: {0}")]
+    Stopped(StoreError),
     #[error("outcomes can no longer be sent")]
     RepliesEnded,
     #[error("rabbitmq did not confirm a dead letter")]
@@ -40,30 +46,59 @@ pub(crate) enum RunError {
     Unwritable(#[from] serde_json::Error),
 }
 
+impl RunError {
+    /// What an error of Postgres means for the run.
+    pub(crate) fn of(error: StoreError) -> Self {
+        if error.remedy() == Remedy::Stop { Self::Stopped(error) } else { error.into() }
+    }
+}
+
+/// The longest time between two attempts to serve a partition that has stopped. Each attempt that takes messages and fails is one of the deliveries that the broker
+/// allows (`events/src/topology.rs`).
+const LONGEST_STOP: Duration = Duration::from_mins(10);
+
+/// What all partitions of a worker share.
+pub(crate) struct Shared {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) hands: Hands,
+    pub(crate) suspicions: Suspicions,
+}
+
 /// Serves a partition until `stop`, reconnecting to either server for as long as it takes.
-pub(crate) async fn serve(settings: Arc<Settings>, partition: u16, hands: Arc<Hands>, stop: CancellationToken) {
+pub(crate) async fn serve(shared: Arc<Shared>, partition: u16, stop: CancellationToken) {
     let mut backoff = Backoff::default();
+    let mut stopped = Backoff::up_to(LONGEST_STOP);
     while !stop.is_cancelled() {
         let started = Instant::now();
-        let ended = run(&settings, partition, &hands, &stop).await;
-        hands.leave(partition);
-        match ended {
+        let ended = run(&shared, partition, &stop).await;
+        shared.hands.leave(partition);
+        let delay = match ended {
             Ok(()) => return,
-            Err(error) => tracing::warn!(partition, %error, "the partition starts again"),
-        }
-        // A run that lasted was not part of the same trouble.
-        if started.elapsed() > Duration::from_secs(30) {
-            backoff = Backoff::default();
-        }
+            Err(RunError::Stopped(error)) => {
+                report_stop(&shared, partition, &error);
+                stopped.next_delay()
+            }
+            Err(error) => {
+                tracing::warn!(partition, %error, "the partition starts again");
+                // A run that lasted was not part of the same trouble.
+                if started.elapsed() > Duration::from_secs(30) {
+                    backoff = Backoff::default();
+                }
+                backoff.next_delay()
+            }
+        };
         tokio::select! {
-            () = tokio::time::sleep(backoff.next_delay()) => {}
+            () = tokio::time::sleep(delay) => {}
             () = stop.cancelled() => {}
         }
     }
 }
 
-/// How long a server may take to let a partition in: a broker that has just started can leave a consumer waiting without end.
-const OPEN: Duration = Duration::from_secs(20);
+/// Tells operators that a partition has stopped, and why.
+fn report_stop(shared: &Shared, partition: u16, error: &StoreError) {
+    tracing::error!(partition, %error, "the partition has stopped; nothing of it is lost, and it goes on once that is mended");
+    shared.hands.stop(partition, error.to_string());
+}
 
 /// What a run works with.
 struct Session {
@@ -75,9 +110,9 @@ struct Session {
     unsettled: Unsettled,
 }
 
-/// Opens a session: Postgres first, so that nothing is taken from the queue that could not be applied.
+/// Opens a session: Postgres first, and every statement is tried without a row, so that nothing is taken from the queue that could not be applied.
 async fn open(settings: &Settings, partition: u16, name: &str) -> Result<Session, RunError> {
-    let store = Store::connect(&settings.database_url, name).await?;
+    let store = connect(settings, name).await?;
     let properties = ConnectionProperties::default().with_connection_name(name.into());
     let connection = Connection::connect(settings.amqp_url.expose_secret(), properties).await?;
     let channel = connection.create_channel().await?;
@@ -90,12 +125,28 @@ async fn open(settings: &Settings, partition: u16, name: &str) -> Result<Session
     Ok(Session { store, connection, consumer, replier, dead, unsettled: Unsettled::new(settings.batch_size.into()) })
 }
 
+/// Connects to Postgres.
+async fn connect(settings: &Settings, name: &str) -> Result<Store, RunError> {
+    let tried = async {
+        let store = Store::connect(&settings.database_url, name).await?;
+        store.probe().await?;
+        Ok(store)
+    };
+    tried.await.map_err(RunError::of)
+}
+
 /// One run: takes batch after batch until it is told to stop or something fails.
-async fn run(settings: &Settings, partition: u16, hands: &Hands, stop: &CancellationToken) -> Result<(), RunError> {
+async fn run(shared: &Shared, partition: u16, stop: &CancellationToken) -> Result<(), RunError> {
+    let (settings, hands) = (&shared.settings, &shared.hands);
     let name = format!("rollcall-worker/{partition}");
-    let opening = tokio::time::timeout(OPEN, open(settings, partition, &name));
-    let mut session = opening.await.map_err(|_| RunError::NotLetIn)??;
+    let place = Place { shared, partition, name: &name, stop };
+    let mut session = tokio::select! {
+        opened = within("a session with both servers", OPEN, open(settings, partition, &name)) => opened??,
+        () = stop.cancelled() => return Ok(()),
+    };
     tracing::info!(partition, "the partition is served");
+    // Whatever stopped it is tried again with the next batch; a partition without requests has nothing that could show that it is mended.
+    hands.resume(partition, 0);
     loop {
         hands.empty(partition);
         let first = tokio::select! {
@@ -103,18 +154,18 @@ async fn run(settings: &Settings, partition: u16, hands: &Hands, stop: &Cancella
             () = stop.cancelled() => break,
             delivery = session.consumer.next() => delivery.ok_or(RunError::ConsumerClosed)??,
             () = session.unsettled.wait() => {
-                settle(settings, &name, &mut session, stop).await?;
+                settle(&place, &mut session).await?;
                 continue;
             }
         };
         hands.take(partition, sent(&first));
         let work = drain(first, &mut session.consumer, settings.batch_size.into())?;
-        handle(settings, &name, &mut session, work, stop).await?;
+        handle(&place, &mut session, work).await?;
         if session.unsettled.is_due() {
-            settle(settings, &name, &mut session, stop).await?;
+            settle(&place, &mut session).await?;
         }
     }
-    settle(settings, &name, &mut session, stop).await?;
+    settle(&place, &mut session).await?;
     let _channel = session.replier.finish().await;
     close(&session.connection).await;
     tracing::info!(partition, "the partition is left in order");
@@ -139,16 +190,35 @@ fn drain(first: Delivery, consumer: &mut Consumer, enough: usize) -> Result<Work
     Ok(work)
 }
 
+/// Where a run takes place.
+struct Place<'a> {
+    shared: &'a Shared,
+    partition: u16,
+    /// The name of its connections.
+    name: &'a str,
+    stop: &'a CancellationToken,
+}
+
 /// Applies a batch and has it answered: in this order, so that nothing is answered that could still be lost. What an erasure leaves to be done is done before it is
 /// acknowledged: should it break off, it comes again.
-async fn handle(settings: &Settings, name: &str, session: &mut Session, mut work: Work, stop: &CancellationToken) -> Result<(), RunError> {
+async fn handle(place: &Place<'_>, session: &mut Session, mut work: Work) -> Result<(), RunError> {
     let mut hold = Hold::begin();
-    while let Err(error) = work.go_on(&session.store, &session.dead).await {
-        hold.mend(error, settings, name, &mut session.store, stop).await?;
+    loop {
+        let Session { store, dead, .. } = &*session;
+        let tools = Tools { store, dead, suspicions: &place.shared.suspicions, prefetch: place.shared.settings.prefetch };
+        match work.go_on(&tools).await {
+            Ok(()) => break,
+            Err(error) => hold.mend(place, error, &mut session.store).await?,
+        }
     }
-    if !work.erased().is_empty() {
-        forget(&session.store, work.erased()).await?;
+    while let Err(error) = forget(&session.store, work.erased()).await {
+        if error.remedy() == Remedy::Poison {
+            tracing::error!(%error, "an erasure is not settled yet: what names the person is removed in the background");
+            break;
+        }
+        hold.mend(place, RunError::of(error), &mut session.store).await?;
     }
+    place.shared.hands.resume(place.partition, work.demand_loads());
     let Finished { replies, news, deliveries, last, has_buried } = work.finish();
     session.replier.answer(replies).await?;
     session.unsettled.take(last, deliveries, news, has_buried);
@@ -156,15 +226,15 @@ async fn handle(settings: &Settings, name: &str, session: &mut Session, mut work
 }
 
 /// Tells listeners of what is committed, and acknowledges it.
-async fn settle(settings: &Settings, name: &str, session: &mut Session, stop: &CancellationToken) -> Result<(), RunError> {
+async fn settle(place: &Place<'_>, session: &mut Session) -> Result<(), RunError> {
     let mut hold = Hold::begin();
     while let Err(error) = session.unsettled.settle(&session.store).await {
-        hold.mend(error, settings, name, &mut session.store, stop).await?;
+        hold.mend(place, error, &mut session.store).await?;
     }
     Ok(())
 }
 
-/// A batch that is held while Postgres is away.
+/// A batch that is held while Postgres is away, or while the partition is stopped.
 struct Hold {
     since: Instant,
     backoff: Backoff,
@@ -176,21 +246,22 @@ impl Hold {
     }
 
     /// Waits and connects anew, so that what failed can be tried again; gives the failure back where it is none that passes, or where the batch was held for long enough.
-    async fn mend(
-        &mut self,
-        error: RunError,
-        settings: &Settings,
-        name: &str,
-        store: &mut Store,
-        stop: &CancellationToken,
-    ) -> Result<(), RunError> {
-        let is_over = stop.is_cancelled() || self.since.elapsed() > Duration::from_secs(settings.hold_seconds);
-        if is_over || !matches!(error, RunError::Store(_)) {
+    async fn mend(&mut self, place: &Place<'_>, error: RunError, store: &mut Store) -> Result<(), RunError> {
+        match &error {
+            RunError::Store(failure) if failure.remedy() == Remedy::Retry => tracing::warn!(%error, "the batch is held and tried again"),
+            RunError::Stopped(failure) => report_stop(place.shared, place.partition, failure),
+            _ => return Err(error),
+        }
+        let settings = &place.shared.settings;
+        if place.stop.is_cancelled() || self.since.elapsed() > Duration::from_secs(settings.hold_seconds) {
             return Err(error);
         }
-        tracing::warn!(%error, "the batch is held and tried again");
-        tokio::time::sleep(self.backoff.next_delay()).await;
-        match Store::connect(&settings.database_url, name).await {
+        tokio::select! {
+            () = tokio::time::sleep(self.backoff.next_delay()) => {}
+            () = place.stop.cancelled() => return Err(error),
+        }
+        let opened = within("a session with postgres", OPEN, connect(settings, place.name)).await;
+        match opened.map_err(RunError::from).and_then(|opened| opened) {
             Ok(fresh) => *store = fresh,
             Err(error) => tracing::warn!(%error, "postgres is away"),
         }

@@ -50,9 +50,13 @@ impl DeadLetters {
 /// # Errors
 /// If Postgres fails; to do it again is right then.
 pub(crate) async fn forget(store: &Store, users: &[UserId]) -> Result<(), StoreError> {
+    if users.is_empty() {
+        return Ok(());
+    }
     settle(store, users, SWEEP).await.map_err(|error| match error {
         TaskError::Store(error) => error,
         TaskError::Postgres(error) => error.into(),
+        TaskError::TimedOut(error) => error.into(),
         error => StoreError::Unreadable(error.to_string()),
     })
 }

@@ -4,13 +4,12 @@ use rollcall_events::OrganizationId;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::project::{APPLICATION_CHANNEL, LOG_CHANNEL};
-use crate::script::{Script, columns};
-use crate::store::{Store, StoreError};
+use crate::store::{Script, Store, StoreError};
 
 /// Every statement of this room, to be prepared.
-pub(crate) const STATEMENTS: &[&str] = &[TELL];
+pub(crate) const STATEMENTS: &[&str] = &[NOTIFY];
 
-const TELL: &str = "SELECT pg_notify(k.channel, k.payload) FROM unnest($1::text[], $2::text[]) AS k (channel, payload)";
+const NOTIFY: &str = "SELECT pg_notify(k.channel, k.payload) FROM unnest($1::text[], $2::text[]) AS k (channel, payload)";
 
 /// What is to be told, of each organisation once.
 #[derive(Debug, Default)]
@@ -45,16 +44,16 @@ impl News {
     pub(crate) async fn tell(&mut self, store: &Store) -> Result<(), StoreError> {
         let logs = self.sizes.iter().map(|(organization, size)| (LOG_CHANNEL, format!("{organization} {size}")));
         let changed = self.changed.iter().map(|organization| (APPLICATION_CHANNEL, organization.to_string()));
-        let mut script = Script::default();
-        tell(&mut script, logs.chain(changed));
-        script.commit(store).await?;
+        let told: (Vec<_>, Vec<_>) = logs.chain(changed).unzip();
+        if !told.0.is_empty() {
+            store.query(NOTIFY, &[&told.0, &told.1]).await?;
+        }
         *self = Self::default();
         Ok(())
     }
 }
 
-/// Adds that listeners are told, each on a channel.
-pub(crate) fn tell(script: &mut Script<'_>, told: impl Iterator<Item = (&'static str, String)>) {
-    let (channels, payloads): (Vec<_>, Vec<_>) = told.unzip();
-    script.add_if(!channels.is_empty(), TELL, columns![channels, payloads]);
+/// Lists that listeners are told: each payload on the channel at the same place.
+pub(crate) fn notify<'a>(script: &mut Script<'a>, channels: &'a Vec<&'static str>, payloads: &'a Vec<String>) {
+    script.add_if(!channels.is_empty(), NOTIFY, || vec![channels, payloads]);
 }

@@ -10,6 +10,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
 
 use crate::consume::RunError;
+use crate::wait::{ANSWER, within};
 
 /// How many batches may wait to be answered.
 const BACKLOG: usize = 4;
@@ -39,7 +40,7 @@ impl Replier {
     /// # Errors
     /// Where those of an earlier batch could not be.
     pub(crate) async fn answer(&self, replies: Vec<Reply>) -> Result<(), RunError> {
-        self.batches.send(replies).await.map_err(|_| RunError::RepliesEnded)
+        within("room for outcomes", ANSWER, self.batches.send(replies)).await?.map_err(|_| RunError::RepliesEnded)
     }
 
     /// Returns once everything is sent, with the channel, which is to be there until the connection is closed; `None` where sending broke off.

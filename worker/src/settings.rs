@@ -10,6 +10,8 @@ use serde::Deserialize;
 use std::collections::HashMap;
 use std::path::Path;
 
+use crate::load::Prefetch;
+
 /// The worker's settings.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,6 +20,7 @@ pub(crate) struct Settings {
     pub(crate) amqp_url: SecretString,
     pub(crate) partitions: u16,
     pub(crate) batch_size: u16,
+    pub(crate) prefetch: Prefetch,
     pub(crate) hold_seconds: u64,
     pub(crate) command_timeout_seconds: u64,
     checkpoint_keys: SecretString,

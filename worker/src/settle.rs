@@ -11,6 +11,7 @@ use tokio::time::{Duration, Instant, sleep_until};
 use crate::consume::RunError;
 use crate::news::News;
 use crate::store::Store;
+use crate::wait::{ANSWER, within};
 
 /// How long it is at least from one time to the next, and so at most until listeners know; after a rest they know at once.
 const INTERVAL: Duration = Duration::from_millis(50);
@@ -66,7 +67,7 @@ impl Unsettled {
     pub(crate) async fn settle(&mut self, store: &Store) -> Result<(), RunError> {
         self.news.tell(store).await?;
         if let Some(last) = self.last.take() {
-            last.ack(BasicAckOptions { multiple: true }).await?;
+            within("room for an acknowledgement", ANSWER, last.ack(BasicAckOptions { multiple: true })).await??;
         }
         (self.deliveries, self.due, self.settled) = (0, None, Some(Instant::now()));
         Ok(())

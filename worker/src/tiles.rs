@@ -2,10 +2,8 @@
 
 use rollcall_events::OrganizationId;
 use rollcall_events::log::tile::{NewTiles, Tile};
-use tokio_postgres::types::ToSql;
 
-use crate::script::{Script, columns};
-use crate::store::place;
+use crate::store::{Parameter, Script, place};
 
 /// Every statement of this room, to be prepared.
 pub(crate) const STATEMENTS: &[&str] = &[FILL, EXTEND];
@@ -50,19 +48,18 @@ impl TileColumns {
     }
 
     /// The parameters of [`FILL`].
-    pub(crate) fn full(&self) -> [&(dyn ToSql + Sync); 4] {
+    pub(crate) fn full(&self) -> [Parameter<'_>; 4] {
         [&self.full.0, &self.full.1, &self.full.2, &self.full.3]
     }
 
     /// The parameters of [`EXTEND`].
-    pub(crate) fn more(&self) -> [&(dyn ToSql + Sync); 4] {
+    pub(crate) fn more(&self) -> [Parameter<'_>; 4] {
         [&self.more.0, &self.more.1, &self.more.2, &self.more.3]
     }
 
-    /// What is to be stored; the leaves are in the log by then.
-    pub(crate) fn script(self, script: &mut Script<'_>) {
-        let ((of_full, full, firsts, lasts), (of_more, levels, more, hashes)) = (self.full, self.more);
-        script.add_if(!full.is_empty(), FILL, columns![of_full, full, firsts, lasts]);
-        script.add_if(!more.is_empty(), EXTEND, columns![of_more, levels, more, hashes]);
+    /// Lists what is to be stored; the leaves are in the log by then.
+    pub(crate) fn script<'a>(&'a self, script: &mut Script<'a>) {
+        script.add_if(!self.full.1.is_empty(), FILL, || self.full().into());
+        script.add_if(!self.more.2.is_empty(), EXTEND, || self.more().into());
     }
 }

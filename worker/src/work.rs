@@ -1,22 +1,24 @@
-//! Works through the messages of a batch. A batch that fails as a whole is halved until the one that cannot be applied stands alone:
-//! that one becomes a dead letter, and all the others are applied in their order.
+//! Works through the messages of a batch. A batch that fails as a whole is halved until the requests that cannot be applied stand alone: those become dead letters, and all
+//! the others are applied in their order. If the fault is not the requests', nothing becomes a dead letter: the partition stops.
 
 use lapin::Acker;
 use lapin::message::Delivery;
 use rollcall_events::UserId;
-use rollcall_events::batch::{Message, unpack};
+use rollcall_events::batch::{Message, awaited, unpack};
 use rollcall_events::envelope::{DecodeError, decode, reply_to};
 use rollcall_events::outcome::Outcome;
 use rollcall_events::request::{Request, RequestBody, SettingsRequested};
+use std::collections::HashSet;
 use std::ops::Range;
 
-use crate::batch::{self, Applied};
+use crate::apply::{Applied, Batch, apply};
 use crate::consume::RunError;
 use crate::dead::DeadLetters;
-use crate::load::Expected;
+use crate::load::{Expected, Prefetch};
 use crate::news::News;
 use crate::reply::Reply;
-use crate::store::Store;
+use crate::store::{Remedy, Store, StoreError};
+use crate::suspicion::{Failure, Kind, Suspicions};
 
 /// What there is to do, and what was done of it: a server that fails in between costs no part of it twice.
 pub(crate) struct Work {
@@ -31,6 +33,10 @@ pub(crate) struct Work {
     unreadable: Vec<(Message, DecodeError)>,
     /// The requests that are still to be applied; the next ones are on top.
     spans: Vec<Range<usize>>,
+    /// Requests that cannot be applied, each alone.
+    failed: Vec<(usize, StoreError)>,
+    /// Requests that come after a failed one of their organization, in their order. They wait until it is decided what becomes of that.
+    deferred: Vec<Range<usize>>,
     replies: Vec<Reply>,
     /// Users whom the requests erased.
     erased: Vec<UserId>,
@@ -38,6 +44,8 @@ pub(crate) struct Work {
     news: News,
     /// Whether something became a dead letter.
     has_buried: bool,
+    /// How many keys had to be loaded on demand.
+    demand_loads: usize,
 }
 
 /// What is done, and to be answered, told and acknowledged.
@@ -51,18 +59,29 @@ pub(crate) struct Finished {
     pub(crate) has_buried: bool,
 }
 
+/// What working through a batch needs.
+pub(crate) struct Tools<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) dead: &'a DeadLetters,
+    pub(crate) suspicions: &'a Suspicions,
+    pub(crate) prefetch: Prefetch,
+}
+
 impl Work {
     /// Begins with one delivery.
     pub(crate) fn of(first: Delivery) -> Self {
         let mut work = Self {
             deliveries: 0,
             last: first.acker.clone(),
-            expected: Expected::News,
+            expected: Expected::New,
             spans: Vec::new(),
+            failed: Vec::new(),
+            deferred: Vec::new(),
             replies: Vec::new(),
             erased: Vec::new(),
             news: News::default(),
             has_buried: false,
+            demand_loads: 0,
             requests: Vec::new(),
             messages: Vec::new(),
             unreadable: Vec::new(),
@@ -102,6 +121,11 @@ impl Work {
         self.requests.len() + self.unreadable.len()
     }
 
+    /// How many keys had to be loaded on demand.
+    pub(crate) fn demand_loads(&self) -> usize {
+        self.demand_loads
+    }
+
     /// Whom the requests have erased by now.
     pub(crate) fn erased(&self) -> &[UserId] {
         &self.erased
@@ -116,40 +140,117 @@ impl Work {
     /// Applies what can be applied and dead-letters the rest.
     ///
     /// # Errors
-    /// Where a server fails. To go on later is right then.
-    pub(crate) async fn go_on(&mut self, store: &Store, dead: &DeadLetters) -> Result<(), RunError> {
+    /// Where a server fails, or the partition has to stop. To go on later is right then.
+    pub(crate) async fn go_on(&mut self, tools: &Tools<'_>) -> Result<(), RunError> {
+        self.bury_unreadable(tools.dead).await?;
+        loop {
+            self.apply_all(tools).await?;
+            self.judge(tools).await?;
+            if self.deferred.is_empty() {
+                return Ok(());
+            }
+            self.spans.extend(self.deferred.drain(..).rev());
+        }
+    }
+
+    async fn apply_all(&mut self, tools: &Tools<'_>) -> Result<(), RunError> {
+        while let Some(span) = self.spans.pop() {
+            if span.is_empty() {
+                continue;
+            }
+            if self.follows_a_failure(&span) {
+                self.defer(span);
+                continue;
+            }
+            match self.apply(tools, span.clone()).await {
+                Ok(Applied { outcomes, news, demand_loads }) => {
+                    tools.suspicions.clear(self.requests[span.clone()].iter().map(Kind::of));
+                    self.news.extend(news);
+                    self.demand_loads += demand_loads;
+                    span.zip(outcomes).for_each(|(index, outcome)| self.reply(index, outcome));
+                }
+                Err(error) if error.remedy() == Remedy::Poison && span.len() == 1 => self.failed.push((span.start, error)),
+                Err(error) if error.remedy() == Remedy::Poison => self.halve(span),
+                Err(error) => return Err(self.give_back(span, error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn halve(&mut self, span: Range<usize>) {
+        let middle = span.start + span.len() / 2;
+        // The first half goes on top: order is kept.
+        self.spans.extend([middle..span.end, span.start..middle]);
+    }
+
+    /// Whether a request may be tried again of whose organization there is one in the span: what comes later must not be applied before it.
+    fn follows_a_failure(&self, span: &Range<usize>) -> bool {
+        let failed = self.failed.iter().filter(|(_, error)| !error.is_about_a_value());
+        let failed: HashSet<_> = failed.map(|(index, _)| self.requests[*index].organization_id).collect();
+        !failed.is_empty() && self.requests[span.clone()].iter().any(|request| failed.contains(&request.organization_id))
+    }
+
+    fn defer(&mut self, span: Range<usize>) {
+        match self.deferred.last_mut() {
+            _ if span.len() > 1 => self.halve(span),
+            Some(last) if last.end == span.start => last.end = span.end,
+            _ => self.deferred.push(span),
+        }
+    }
+
+    async fn apply(&self, tools: &Tools<'_>, span: Range<usize>) -> Result<Applied, StoreError> {
+        let bytes = self.messages[span.clone()].iter().map(|message| message.body.len()).sum();
+        let batch = Batch { requests: &self.requests[span], bytes, expected: self.expected, prefetch: tools.prefetch };
+        apply(tools.store, batch).await
+    }
+
+    /// Keeps a span for later. A connection that broke may have broken after the commit.
+    fn give_back(&mut self, span: Range<usize>, error: StoreError) -> RunError {
+        self.spans.push(span);
+        self.expected = Expected::Repeats;
+        if error.remedy() == Remedy::Stop { RunError::Stopped(error) } else { error.into() }
+    }
+
+    /// Makes dead letters of the requests that cannot be applied, unless the fault is not theirs.
+    async fn judge(&mut self, tools: &Tools<'_>) -> Result<(), RunError> {
+        let failures = self.failed.iter().map(|(index, error)| Failure::of(&self.requests[*index], error));
+        if tools.suspicions.are_systemic(failures) {
+            return Err(self.take_back_failures());
+        }
+        while let Some((index, error)) = self.failed.last() {
+            let message = &self.messages[*index];
+            tools.dead.bury(&message.properties, &message.body, &error.to_string()).await?;
+            self.has_buried = true;
+            let index = *index;
+            self.failed.pop();
+            self.reply(index, Outcome::Failed);
+        }
+        Ok(())
+    }
+
+    /// Keeps the requests that failed for later, in their order, and returns why.
+    fn take_back_failures(&mut self) -> RunError {
+        self.expected = Expected::Repeats;
+        let mut why = StoreError::Contradiction;
+        self.spans.append(&mut self.deferred);
+        for (index, error) in self.failed.drain(..) {
+            self.spans.push(index..index + 1);
+            why = error;
+        }
+        self.spans.sort_by_key(|span| std::cmp::Reverse(span.start));
+        RunError::Stopped(why)
+    }
+
+    /// Messages that are no requests become dead letters. Their callers are told at once, as far as the messages say who they are.
+    async fn bury_unreadable(&mut self, dead: &DeadLetters) -> Result<(), RunError> {
         while let Some((message, error)) = self.unreadable.last() {
             dead.bury(&message.properties, &message.body, &error.to_string()).await?;
             self.has_buried = true;
-            self.unreadable.pop();
-        }
-        while let Some(span) = self.spans.last().cloned() {
-            if span.is_empty() {
-                self.spans.pop();
-                continue;
+            for to in awaited(message) {
+                let (queue, correlation_id) = (to.queue.to_owned(), to.correlation_id);
+                self.replies.push(Reply { queue, correlation_id, outcome: Outcome::Failed });
             }
-            let rest = match batch::apply(store, &self.requests[span.clone()], self.expected).await {
-                Ok(Applied { outcomes, news }) => {
-                    self.news.extend(news);
-                    span.zip(outcomes).for_each(|(index, outcome)| self.reply(index, outcome));
-                    Vec::new()
-                }
-                Err(error) if !error.is_lasting() => return Err(error.into()),
-                Err(error) if span.len() == 1 => {
-                    let message = &self.messages[span.start];
-                    dead.bury(&message.properties, &message.body, &error.to_string()).await?;
-                    self.has_buried = true;
-                    self.reply(span.start, Outcome::Failed);
-                    Vec::new()
-                }
-                Err(_) => {
-                    let middle = span.start + span.len() / 2;
-                    // The first half goes on top: order is kept.
-                    vec![middle..span.end, span.start..middle]
-                }
-            };
-            self.spans.pop();
-            self.spans.extend(rest);
+            self.unreadable.pop();
         }
         Ok(())
     }
@@ -160,10 +261,6 @@ impl Work {
         {
             self.erased.push(*user_id);
         }
-        let outcome = match outcome {
-            Outcome::Applied { resource: Some(resource) } if self.requests[index].has_created(&resource) => Outcome::Created,
-            outcome => outcome,
-        };
         if let Some(to) = reply_to(&self.messages[index].properties) {
             self.replies.push(Reply { queue: to.queue.to_owned(), correlation_id: to.correlation_id, outcome });
         }

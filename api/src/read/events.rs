@@ -12,6 +12,11 @@ const FIND: &str = "
     SELECT type, subject_type, subject_id, recorded_at, error, payload ->> 'operation' AS operation, payload #>> '{resource,meta,version}' AS version
     FROM events WHERE organization_id = $1 AND event_id = $2";
 
+/// A message that cannot be read may not say whose it is. Those that are on their way back to their queue have no outcome yet.
+const GIVEN_UP: &str = "
+    SELECT kept_at FROM dead_letters
+    WHERE organization_id IN ($1, '00000000-0000-0000-0000-000000000000') AND message_id = $2::uuid::text AND retried_at IS NULL LIMIT 1";
+
 /// A request that is in the log.
 pub(crate) struct LogEntry {
     pub(crate) event_type: EventType,
@@ -40,4 +45,14 @@ pub(crate) async fn find_event(database: &Database, organization: OrganizationId
         operation: row.try_get("operation")?,
         version: row.try_get("version")?,
     }))
+}
+
+/// Since when a request is a dead letter, if it is one.
+pub(crate) async fn find_dead_letter(
+    database: &Database,
+    organization: OrganizationId,
+    id: EventId,
+) -> Result<Option<Timestamp>, ReadError> {
+    let row = database.points(organization).query_opt(GIVEN_UP, &[&organization, &id]).await?;
+    Ok(row.map(|row| row.try_get("kept_at")).transpose()?)
 }

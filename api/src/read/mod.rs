@@ -25,7 +25,7 @@ mod version;
 mod workspaces;
 
 pub(crate) use database::{Connections, Database, Pulse};
-pub(crate) use events::{LogEntry, find_event};
+pub(crate) use events::{LogEntry, find_dead_letter, find_event};
 pub(crate) use feed::{find_stream, next_changes};
 pub(crate) use find::{complete, find_by_id, find_by_key};
 pub(crate) use follow::{Followers, Following, Growth, Heard};

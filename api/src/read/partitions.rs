@@ -8,12 +8,13 @@ use super::{Database, ReadError};
 const FRESH: f64 = 5.0;
 
 const TOLD: &str = "
-    SELECT partition, extract(epoch FROM now() - oldest_at)::float8 AS oldest, extract(epoch FROM now() - told_at)::float8 AS told FROM partitions";
+    SELECT partition, extract(epoch FROM now() - oldest_at)::float8 AS oldest, extract(epoch FROM now() - told_at)::float8 AS told, demand_loads
+    FROM partitions";
 
+/// A worker that has stopped a partition says so every second. One that is gone says nothing any more, and whoever takes its place finds out for itself.
 const STOPPED: &str = "
-    SELECT partition, COALESCE(told ->> 'stopped_reason', '') AS reason
-    FROM (SELECT partition, to_jsonb(p) AS told FROM partitions p) p
-    WHERE told ->> 'stopped_at' IS NOT NULL ORDER BY partition";
+    SELECT partition, stopped_reason FROM partitions
+    WHERE stopped_at IS NOT NULL AND told_at > now() - interval '1 minute' ORDER BY partition";
 
 /// What a partition's worker told last.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +23,8 @@ pub(crate) struct Told {
     oldest: Option<f64>,
     /// How long ago it told so, in seconds.
     ago: f64,
+    /// How many keys it has loaded only when a decision asked for them, since it started.
+    demand_loads: i64,
 }
 
 /// How long the oldest request of a partition waits, in seconds.
@@ -38,13 +41,18 @@ pub(crate) enum Oldest {
 }
 
 impl Told {
+    /// How many keys the worker has loaded only when a decision asked for them, since it started.
+    pub(crate) fn demand_loads(&self) -> i64 {
+        self.demand_loads
+    }
+
     /// How long the oldest request waits where the queue holds so many.
     pub(crate) fn oldest(told: Option<&Self>, waiting: u32) -> Oldest {
         match told {
-            Some(Self { oldest: Some(oldest), ago }) if *ago < FRESH => Oldest::For(*oldest),
+            Some(Self { oldest: Some(oldest), ago, .. }) if *ago < FRESH => Oldest::For(*oldest),
             _ if waiting == 0 => Oldest::None,
             // What a worker had in hand went back to the queue with its end, and is the oldest there.
-            Some(Self { oldest, ago }) => Oldest::AtMost(oldest.unwrap_or(*ago)),
+            Some(Self { oldest, ago, .. }) => Oldest::AtMost(oldest.unwrap_or(*ago)),
             None => Oldest::Unknown,
         }
     }
@@ -55,20 +63,19 @@ pub(crate) async fn partitions(database: &Database) -> Result<HashMap<u16, Told>
     let mut partitions = HashMap::new();
     for row in database.sessions().query(TOLD, &[]).await? {
         let partition: i32 = row.try_get("partition")?;
-        let told = Told { oldest: row.try_get("oldest")?, ago: row.try_get("told")? };
+        let (oldest, ago, demand_loads) = (row.try_get("oldest")?, row.try_get("told")?, row.try_get("demand_loads")?);
+        let told = Told { oldest, ago, demand_loads };
         partitions.extend(u16::try_from(partition).map(|partition| (partition, told)));
     }
     Ok(partitions)
 }
 
 /// The partitions that a worker has stopped for an error that concerns all of their requests, each with the reason; it resumes them when that is mended.
-///
-/// The row is read as JSON: a schema that does not have the two columns yet has no stopped partitions either.
 pub(crate) async fn stopped_partitions(database: &Database) -> Result<Vec<(u16, String)>, ReadError> {
     let mut stopped = Vec::new();
     for row in database.sessions().query(STOPPED, &[]).await? {
         let partition = u16::try_from(row.try_get::<_, i32>("partition")?);
-        stopped.extend(partition.map(|partition| Ok::<_, ReadError>((partition, row.try_get("reason")?))));
+        stopped.extend(partition.map(|partition| Ok::<_, ReadError>((partition, row.try_get("stopped_reason")?))));
     }
     stopped.into_iter().collect()
 }
@@ -86,7 +93,7 @@ mod tests {
     #[test_case(None, 80.0, 3 => Oldest::AtMost(80.0); "the worker is gone, and had nothing in hand")]
     #[test_case(Some(90.0), 80.0, 0 => Oldest::None; "the worker finished before it went")]
     fn how_long_the_oldest_request_waits(oldest: Option<f64>, ago: f64, waiting: u32) -> Oldest {
-        Told::oldest(Some(&Told { oldest, ago }), waiting)
+        Told::oldest(Some(&Told { oldest, ago, demand_loads: 0 }), waiting)
     }
 
     #[test]

@@ -46,7 +46,9 @@ mod tests {
 
     fn tag(parts: &[(&str, Value)]) -> String {
         let mut joined = Joined::default();
-        parts.iter().for_each(|(name, part)| joined.add(name, part).unwrap());
+        for (name, part) in parts {
+            joined.add(name, part).unwrap();
+        }
         let mut resource = json!({"id": "7", "meta": {"version": "W/\"3\""}}).as_object().cloned().unwrap();
         joined.mark(&mut resource);
         resource["meta"]["version"].as_str().unwrap().to_owned()
@@ -70,6 +72,6 @@ mod tests {
         let distinct: std::collections::BTreeSet<_> = tags.iter().collect();
         assert_eq!(distinct.len(), tags.len(), "{tags:?}");
         assert_eq!(tag(&[("groups", group("a"))]), tags[0]);
-        assert!(tags[0].starts_with("W/\"3-") && tags[0].ends_with('"') && tags[0].len() == 6 + DIGITS + 1, "{}", tags[0]);
+        assert!(tags[0].starts_with("W/\"3-") && tags[0].ends_with('"') && tags[0].len() == "W/\"3-\"".len() + DIGITS, "{}", tags[0]);
     }
 }

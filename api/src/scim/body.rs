@@ -36,7 +36,7 @@ impl FromRequest for ScimBody {
             }
             let text = bytes.clone();
             let json = offload(bytes.len(), move || json::parse(&text)).await??;
-            Ok(Self { json, bytes })
+            Ok(Self { bytes, json })
         })
     }
 }

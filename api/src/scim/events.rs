@@ -4,9 +4,9 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::RETRY_AFTER;
 use actix_web::web::{Data, Path};
-use rollcall_events::EventId;
 use rollcall_events::log::{EventType, SubjectType};
 use rollcall_events::set::{MEDIA_TYPE, SetKeys};
+use rollcall_events::{EventId, OrganizationId, Timestamp};
 use rollcall_scim::ScimError;
 use rollcall_scim::event::ASYNC_RESPONSE;
 use rollcall_scim::schema::{GROUP, ResourceType, USER};
@@ -16,20 +16,34 @@ use super::Base;
 use super::answer::SCIM_JSON;
 use crate::auth::Caller;
 use crate::error::ApiResult;
-use crate::read::{Database, LogEntry, find_event};
+use crate::read::{Database, LogEntry, ReadError, find_dead_letter, find_event};
 
-/// `GET /Events/{txn}`: the completion Security Event Token, or 404 with `Retry-After` for as long as there is none.
+/// `GET /Events/{txn}`: the completion Security Event Token, or 404 with `Retry-After` for as long as there is none. A request that became a dead letter is
+/// complete too: it failed.
 pub(super) async fn read(caller: Caller, txn: Path<String>, database: Data<Database>, base: Data<Base>, keys: Data<SetKeys>) -> ApiResult {
-    let found = match event_id(&caller, &txn) {
-        Some(id) => find_event(&database, caller.organization_id(), id).await?.map(|entry| (id, entry)),
+    let claims = match event_id(&caller, &txn) {
+        Some(id) => completion(&database, &base, caller.organization_id(), id).await?,
         None => None,
     };
-    let Some((id, entry)) = found else {
+    let Some(claims) = claims else {
         let error = ScimError::new(404, "there is no outcome of such a request, or none yet");
         return Ok(HttpResponse::NotFound().insert_header((RETRY_AFTER, "1")).content_type(SCIM_JSON).body(error.to_body().to_string()));
     };
-    let claims = claims(&base, id, &entry);
     Ok(HttpResponse::build(StatusCode::OK).content_type(MEDIA_TYPE).body(keys.sign(&claims)))
+}
+
+/// What the completion of a request says, once it is complete.
+async fn completion(database: &Database, base: &Base, organization: OrganizationId, id: EventId) -> Result<Option<Value>, ReadError> {
+    if let Some(entry) = find_event(database, organization, id).await? {
+        return Ok(Some(claims(base, id, &entry)));
+    }
+    Ok(find_dead_letter(database, organization, id).await?.map(|since| failure(base, id, since)))
+}
+
+fn failure(base: &Base, txn: EventId, since: Timestamp) -> Value {
+    let error = ScimError::new(500, "the request could not be processed, and changed nothing; it is kept for the operator of the service");
+    let response = json!({"status": "500", "response": error.to_body()});
+    json!({"iss": base.as_str(), "iat": since.as_second(), "jti": txn, "txn": txn, "events": {ASYNC_RESPONSE: response}})
 }
 
 /// A transaction, or one operation of a bulk request: `txn:index`.

@@ -1,9 +1,7 @@
 //! What is asked for: the events that the api and the commands publish and the worker decides.
 
-mod created;
 mod settings;
 
-pub use created::created;
 pub use settings::{
     AuditorTokenSettings, BegunSession, DeadLetterChange, Dialect, MAX_CALLS_PER_SECOND, MAX_RECORDING_SECONDS, SessionChange,
     SettingsRequested, StreamChange, TokenSettings,

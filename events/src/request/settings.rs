@@ -114,6 +114,27 @@ pub enum SettingsRequested {
     },
 }
 
+impl SettingsRequested {
+    /// The name of the kind of change.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::CreateOrganization { .. } => "createOrganization",
+            Self::CreateWorkspace { .. } => "createWorkspace",
+            Self::MapGroup { .. } => "mapGroup",
+            Self::ChangeRecording { .. } => "changeRecording",
+            Self::EraseUser { .. } => "eraseUser",
+            Self::IssueToken { .. } => "issueToken",
+            Self::IssueAuditorToken { .. } => "issueAuditorToken",
+            Self::RevokeToken { .. } => "revokeToken",
+            Self::AnnounceExpiry { .. } => "announceExpiry",
+            Self::ChangeToken { .. } => "changeToken",
+            Self::Session { .. } => "session",
+            Self::DeadLetter { .. } => "deadLetter",
+            Self::Stream { .. } => "stream",
+        }
+    }
+}
+
 /// What is to become of a session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

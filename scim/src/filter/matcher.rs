@@ -18,7 +18,9 @@ use crate::search::is_folded;
 use crate::work::{BYTES_PER_STEP, Budget, text_weight};
 
 /// How many times as much it takes to fold a text that is not ASCII as to compare it.
-const FOLDING: usize = 32;
+const FOLDING: usize = 128;
+/// The steps that it takes to make a subject ready, and again for each name in the filter.
+const PREPARING: usize = 4;
 
 /// A filter that is ready to be evaluated.
 #[derive(Debug)]
@@ -71,11 +73,13 @@ impl<'f> Matcher<'f> {
     /// 400 `tooMany` where the budget is spent; `what` names what is done.
     pub fn matches(&self, subject: &Value, budget: &mut Budget, what: &str) -> Result<bool, ScimError> {
         let mut subject = Subject { value: subject, found: vec![None; self.columns.len()], read: vec![None; self.columns.len()] };
-        budget.spend(self.columns.len() + 1, what)?;
+        budget.spend((self.columns.len() + 1) * PREPARING, what)?;
         self.holds(&self.root, &mut subject, budget, what)
     }
 
     fn holds<'v>(&self, node: &Node<'f>, subject: &mut Subject<'v>, budget: &mut Budget, what: &str) -> Result<bool, ScimError> {
+        // Every term, whether it finds something to compare or not.
+        budget.spend(1, what)?;
         match node {
             Node::Or(left, right) => Ok(self.holds(left, subject, budget, what)? || self.holds(right, subject, budget, what)?),
             Node::And(left, right) => Ok(self.holds(left, subject, budget, what)? && self.holds(right, subject, budget, what)?),

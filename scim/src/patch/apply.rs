@@ -14,6 +14,9 @@ use crate::resource::Attributes;
 use crate::schema::{Attribute, Kind, ResourceType};
 use crate::work::{Budget, weight};
 
+/// The bytes of a path that take about one step to look up: a term of a filter has a few of them.
+const BYTES_PER_TERM: usize = 16;
+
 /// Applies the operations in their order.
 ///
 /// # Errors
@@ -72,7 +75,8 @@ impl Work<'_> {
 
     fn apply(&mut self, object: &mut Attributes) -> Result<(), ScimError> {
         let (attribute, operation) = (self.target.attribute, self.operation);
-        self.spend(1 + operation.value.as_ref().map_or(0, weight))?;
+        // The path is printed for errors, and the terms of its filter are looked up.
+        self.spend(1 + self.cause.len() / BYTES_PER_TERM + operation.value.as_ref().map_or(0, weight))?;
         if attribute.multi_valued {
             return self.apply_to_values(object);
         }
@@ -99,8 +103,8 @@ impl Work<'_> {
             Some(Value::Array(values)) => values,
             _ => Vec::new(),
         };
-        // One look at each value, whatever is done with it.
-        self.spend(values.len())?;
+        // A short look at each value at the end, whatever is done before.
+        self.spend(values.len() / 2)?;
         match self.operation.op {
             Op::Remove => self.remove(&mut values)?,
             Op::Add | Op::Replace => self.set(&mut values)?,
@@ -153,11 +157,10 @@ impl Work<'_> {
 
     /// Sets, adds to or removes a part of one object.
     fn change_part(&mut self, object: &mut Attributes, sub: &Attribute, value: Option<&Value>) -> Result<(), ScimError> {
-        // What is listed, added or copied, once for each object.
-        self.spend(1 + value.map_or(0, weight))?;
+        // What is listed, added or copied, once for each object; a copy takes the place of what was there, which has to go.
+        self.spend(2 * (1 + value.map_or(0, weight)))?;
         match (self.operation.op, object.get_mut(&sub.name), value) {
             (Op::Remove, Some(Value::Array(values)), Some(Value::Array(listed))) if sub.multi_valued => {
-                self.budget.spend(values.len(), &self.cause)?;
                 remove_listed(values, listed, self.budget, &self.cause)?;
                 if values.is_empty() {
                     object.remove(&sub.name);
@@ -167,7 +170,6 @@ impl Work<'_> {
                 object.remove(&sub.name);
             }
             (Op::Add, Some(Value::Array(values)), Some(Value::Array(added))) => {
-                self.budget.spend(values.len(), &self.cause)?;
                 add(values, added, sub, self.budget, &self.cause)?;
             }
             (_, _, Some(value)) => {

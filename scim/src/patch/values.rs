@@ -17,8 +17,17 @@ pub(super) fn merge(object: &mut Map<String, Value>, value: &Value) {
     }
 }
 
-/// So many values are compared one by one: fewer than it takes to make a set pay.
+/// So many values are looked for one by one: fewer than it takes to make a set pay.
 const FEW: usize = 4;
+/// The steps that it takes to put a value of one step into a set.
+const HASHING: usize = 8;
+
+/// Takes the steps for looking for `wanted` values among the present ones.
+fn spend_looking(present: &[Value], wanted: usize, budget: &mut Budget, cause: &str) -> Result<(), ScimError> {
+    // Values that differ mostly do so at once.
+    let steps = if wanted <= FEW { present.len() * wanted } else { present.iter().map(weight).sum::<usize>() * HASHING };
+    budget.spend(steps, cause)
+}
 
 /// Appends the values that are not there yet; answers where they are.
 ///
@@ -31,26 +40,22 @@ pub(super) fn add(
     budget: &mut Budget,
     cause: &str,
 ) -> Result<Vec<usize>, ScimError> {
-    budget.spend(values.iter().map(weight).sum(), cause)?;
-    let present = std::mem::take(values);
-    let mut touched = Vec::new();
+    spend_looking(values, given.len(), budget, cause)?;
+    spend_looking(given, given.len(), budget, cause)?;
     let mut new: Vec<&Value> = Vec::new();
     if given.len() <= FEW {
         for value in given {
-            if !present.contains(value) && !new.contains(&value) {
+            if !values.contains(value) && !new.contains(&value) {
                 new.push(value);
             }
         }
     } else {
-        let mut known: HashSet<&Value> = present.iter().collect();
+        let mut known: HashSet<&Value> = values.iter().collect();
         new.extend(given.iter().filter(|value| known.insert(value)));
     }
-    check_length(attribute, present.len() + new.len())?;
-    *values = present;
-    for value in new {
-        touched.push(values.len());
-        values.push(value.clone());
-    }
+    check_length(attribute, values.len() + new.len())?;
+    let touched = (values.len()..values.len() + new.len()).collect();
+    values.extend(new.into_iter().cloned());
     Ok(touched)
 }
 
@@ -59,7 +64,16 @@ pub(super) fn add(
 /// # Errors
 /// 400 `tooMany` where the budget is spent.
 pub(super) fn remove_listed(values: &mut Vec<Value>, listed: &[Value], budget: &mut Budget, cause: &str) -> Result<(), ScimError> {
-    budget.spend(values.iter().map(weight).sum(), cause)?;
+    spend_looking(values, listed.len(), budget, cause)?;
+    spend_looking(listed, listed.len(), budget, cause)?;
+    if listed.len() <= FEW {
+        let same = |present: &Value, listed: &Value| match listed.get("value") {
+            Some(value) => present.get("value") == Some(value),
+            None => present == listed,
+        };
+        values.retain(|present| !listed.iter().any(|listed| same(present, listed)));
+        return Ok(());
+    }
     let keys: HashSet<&Value> = listed.iter().filter_map(|listed| listed.get("value")).collect();
     let whole: HashSet<&Value> = listed.iter().filter(|listed| listed.get("value").is_none()).collect();
     let is_listed =

@@ -107,6 +107,7 @@ pub enum Uniqueness {
 /// One attribute of a schema.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools, reason = "the characteristics of RFC 7643 section 7 are booleans of their own")]
 pub struct Attribute {
     /// The name, in its canonical spelling.
     pub name: String,

@@ -58,7 +58,7 @@ pub(crate) async fn ask_as(
     let seconds = settings.command_timeout_seconds;
     let outcome = tokio::time::timeout(Duration::from_secs(seconds), answer(consumer, reply.correlation_id)).await;
     match outcome.map_err(|_| CommandError::NoOutcome { event_id: request.id, seconds })?? {
-        Outcome::Applied { .. } | Outcome::Created => Ok(()),
+        Outcome::Applied { .. } => Ok(()),
         Outcome::Rejected(error) => Err(CommandError::Refused(error)),
         Outcome::Failed => Err(CommandError::Failed(request.id)),
     }

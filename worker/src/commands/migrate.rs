@@ -4,8 +4,10 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::CommandError;
 use super::fill::{fill_keys, fill_tiles};
+use crate::database::TaskError;
 use crate::settings::Migrate;
 use crate::store::connect;
+use crate::wait::{OPEN, within};
 
 mod embedded {
     refinery::embed_migrations!("../migrations");
@@ -15,7 +17,8 @@ mod embedded {
 const PREPARE: &str = "SET client_min_messages = warning; CREATE SCHEMA IF NOT EXISTS rollcall; SET search_path = rollcall";
 
 pub(super) async fn migrate(settings: &Migrate) -> Result<(), CommandError> {
-    let mut client = connect(&settings.database_url, "rollcall-worker migrate").await?;
+    let connecting = connect(&settings.database_url, "rollcall-worker migrate");
+    let mut client = within("a connection to postgres", OPEN, connecting).await.map_err(TaskError::from)??;
     client.batch_execute(PREPARE).await?;
     let report = embedded::migrations::runner().run_async(&mut client).await?;
     for migration in report.applied_migrations() {

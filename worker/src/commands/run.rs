@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::CommandError;
 use crate::checkpoints::keep_signing;
-use crate::consume::serve;
+use crate::consume::{Shared, serve};
 use crate::erasure::keep_settling;
 use crate::expiring::keep_announcing;
 use crate::hand::{Hands, keep_telling};
@@ -17,6 +17,7 @@ use crate::observed::keep_observed;
 use crate::pruning::keep_pruning;
 use crate::push::{Pushing, keep_pushing};
 use crate::settings::Settings;
+use crate::suspicion::Suspicions;
 use rollcall_service::shutdown;
 
 /// How long the worker may take to end in order. Then it ends all the same, even if a server hangs: what is not committed or acknowledged comes again.
@@ -27,15 +28,14 @@ pub(super) async fn run(settings: Settings) -> Result<(), CommandError> {
     let stop = shutdown::on_signal()?;
     let settings = Arc::new(settings);
     let keys = settings.signing_keys()?;
-    let hands = Arc::new(Hands::new(settings.partitions));
-    let partitions =
-        join_all((0..settings.partitions).map(|partition| supervise(settings.clone(), partition, hands.clone(), stop.clone())));
+    let shared = Arc::new(Shared { settings: settings.clone(), hands: Hands::new(settings.partitions), suspicions: Suspicions::default() });
+    let partitions = join_all((0..settings.partitions).map(|partition| supervise(shared.clone(), partition, stop.clone())));
     let pushing = keep_pushing(settings.clone(), Pushing::read(&settings)?, stop.clone());
     let (observed, expiring) = (keep_observed(settings.clone(), stop.clone()), keep_announcing(settings.clone(), stop.clone()));
     let serving = async {
         tokio::join!(
             partitions,
-            keep_telling(&settings.database_url, hands.clone(), stop.clone()),
+            keep_telling(&shared, stop.clone()),
             keep_signing(settings.clone(), keys, stop.clone()),
             keep_pruning(settings.clone(), stop.clone()),
             keep_settling(settings.clone(), stop.clone()),
@@ -53,9 +53,9 @@ pub(super) async fn run(settings: Settings) -> Result<(), CommandError> {
 }
 
 /// Starts a partition again should its task panic: one partition's trouble must not take the others along.
-async fn supervise(settings: Arc<Settings>, partition: u16, hands: Arc<Hands>, stop: CancellationToken) {
-    while let Err(error) = tokio::spawn(serve(settings.clone(), partition, hands.clone(), stop.clone())).await {
-        hands.leave(partition);
+async fn supervise(shared: Arc<Shared>, partition: u16, stop: CancellationToken) {
+    while let Err(error) = tokio::spawn(serve(shared.clone(), partition, stop.clone())).await {
+        shared.hands.leave(partition);
         tracing::error!(partition, %error, "the partition's task broke off");
         rest(Duration::from_secs(1), &stop).await;
     }

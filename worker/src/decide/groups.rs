@@ -1,54 +1,45 @@
 //! Groups: create, replace, patch, delete. The members are decided and recorded as what joins and what leaves.
 
-use rollcall_events::UserId;
 use rollcall_events::log::{EventType, SubjectType};
 use rollcall_events::members::{CombinedChange, MEMBERS, combined, unknown_member};
 use rollcall_events::request::{GroupOperation, GroupRequested, Request};
+use rollcall_events::{OrganizationId, Timestamp, UserId};
 use rollcall_scim::fold::fold as fold_case;
 use rollcall_scim::resource::{Attributes, MAX_RESOURCE_BYTES, changed_paths, check_growth, check_size, text, without_stamp};
 use rollcall_scim::schema::GROUP;
 use rollcall_scim::work::Budget;
 use rollcall_scim::{ScimError, patch, validate};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
-use uuid::Uuid;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::entity::Group;
 use super::fact::RESOURCE;
+use super::keys::{NotLoaded, both, look_up_all};
 use super::resource::{check_version, first_state, next_state};
 use super::state::State;
-use super::{Decision, rejected};
+use super::{Decision, Interrupt, Refusal, rejected};
 
-/// Why a request is refused, and about which group: a name that is taken is another one's.
-struct Refusal {
-    error: ScimError,
-    about: Option<Uuid>,
-}
-
-impl From<ScimError> for Refusal {
-    fn from(error: ScimError) -> Self {
-        Self { error, about: None }
+/// Decides a SCIM call about a group.
+pub(super) fn decide(state: &State, request: &Request, call: &GroupRequested, at: Timestamp) -> Result<Decision, NotLoaded> {
+    match attempt(state, request, call, at) {
+        Ok(decision) => Ok(decision),
+        Err(Interrupt::NotLoaded(missing)) => Err(missing),
+        Err(Interrupt::Refused(refusal)) => {
+            let subject = (SubjectType::Group, refusal.about.unwrap_or(call.group_id.0));
+            Ok(rejected(refusal.error, Some(subject), json!({"operation": call.operation.name()})))
+        }
     }
 }
 
-/// Decides a SCIM call about a group.
-pub(super) fn decide(state: &State, request: &Request, call: &GroupRequested) -> Decision {
-    attempt(state, request, call).unwrap_or_else(|refusal| {
-        let subject = (SubjectType::Group, refusal.about.unwrap_or(call.group_id.0));
-        rejected(refusal.error, Some(subject), json!({"operation": call.operation.name()}))
-    })
-}
-
-fn attempt(state: &State, request: &Request, call: &GroupRequested) -> Result<Decision, Refusal> {
-    let before = state.group(request.organization_id, call.group_id);
+fn attempt(state: &State, request: &Request, call: &GroupRequested, at: Timestamp) -> Result<Decision, Interrupt> {
+    let before = state.group(request.organization_id, call.group_id)?;
     if let GroupOperation::Create(attributes, _) = &call.operation {
         if before.is_some() {
             return Err(ScimError::new(409, "there is a group with this id already").into());
         }
         check_size(attributes, MAX_RESOURCE_BYTES)?;
-        check_name(state, request, call, attributes)?;
-        let resource = first_state(&GROUP, attributes.clone(), &call.group_id.to_string(), request.requested_at);
-        let moves = moves(state, request, call)?;
+        let moves = checked(state, request, call, attributes, None)?;
+        let resource = first_state(&GROUP, attributes.clone(), &call.group_id.to_string(), at);
         return Ok(applied(call, EventType::GroupCreated, &Attributes::new(), resource, &moves));
     }
     let before = before.ok_or_else(|| ScimError::new(404, "there is no such group"))?;
@@ -59,12 +50,11 @@ fn attempt(state: &State, request: &Request, call: &GroupRequested) -> Result<De
         GroupOperation::Delete | GroupOperation::Create(..) => return Ok(delete(call)),
     };
     check_growth(&without_stamp((*before.resource).clone()), &attributes)?;
-    check_name(state, request, call, &attributes)?;
-    let moves = moves(state, request, call)?;
+    let moves = checked(state, request, call, &attributes, Some(before))?;
     let resource = if moves.is_empty() && attributes == without_stamp((*before.resource).clone()) {
         (*before.resource).clone()
     } else {
-        next_state(&GROUP, attributes, before, request.requested_at)
+        next_state(&GROUP, attributes, before, at)
     };
     Ok(applied(call, EventType::GroupUpdated, &before.resource, resource, &moves))
 }
@@ -76,30 +66,70 @@ fn patched(before: &Group, operations: &[patch::Operation]) -> Result<Attributes
     Ok(attributes)
 }
 
-fn check_name(state: &State, request: &Request, call: &GroupRequested, attributes: &Attributes) -> Result<(), Refusal> {
-    let name = text(attributes, "displayName").unwrap_or_default();
-    match state.group_named(request.organization_id, fold_case(name)) {
-        Some(holder) if holder != call.group_id => {
-            Err(Refusal { error: ScimError::uniqueness("displayName is taken by another group"), about: Some(holder.0) })
-        }
-        _ => Ok(()),
+/// Checks that the name is free and that who joins is there; returns who joins and who leaves.
+fn checked(
+    state: &State,
+    request: &Request,
+    call: &GroupRequested,
+    attributes: &Attributes,
+    before: Option<&Group>,
+) -> Result<BTreeMap<UserId, bool>, Interrupt> {
+    let name_key = fold_case(text(attributes, "displayName").unwrap_or_default());
+    let is_named_anew = before.is_none_or(|before| before.name_key() != name_key);
+    let holder = if is_named_anew { state.group_named(request.organization_id, name_key) } else { Ok(None) };
+    let moves = moves(state, request, call, before.is_none());
+    if let Err(Interrupt::NotLoaded(missing)) = moves {
+        return Err(missing.and(holder.err()).into());
+    }
+    match holder? {
+        // That the name is taken counts before anything that is wrong with the members.
+        Some(holder) if holder != call.group_id => Err(Interrupt::Refused(Refusal {
+            error: ScimError::uniqueness("displayName is taken by another group"),
+            about: Some(holder.0),
+            user_name: None,
+        })),
+        _ => moves,
     }
 }
 
-/// Who joins and who leaves in the end, after all changes in their order: only those for whom that is a change.
-fn moves(state: &State, request: &Request, call: &GroupRequested) -> Result<BTreeMap<UserId, bool>, ScimError> {
+/// Who joins and who leaves in the end, after all changes in their order: only those for whom that is a change. A change that sets all members makes those before it
+/// count for nothing but that the users they name must be there.
+fn moves(state: &State, request: &Request, call: &GroupRequested, is_new: bool) -> Result<BTreeMap<UserId, bool>, Interrupt> {
     let organization = request.organization_id;
     let CombinedChange { replaces_all, mut after, joining } = combined(call.operation.member_changes());
-    if let Some(stranger) = joining.into_iter().find(|user| !state.knows_user(organization, *user)) {
-        return Err(unknown_member(&stranger.to_string()));
+    let known = look_up_all(joining, |user| Ok(state.has_user(organization, *user)?.then_some(())));
+    let members = current_members(state, organization, call, &after, replaces_all, is_new);
+    let (known, members) = both(known, members)?;
+    if let Some((unknown, _)) = known.iter().find(|(_, known)| known.is_none()) {
+        return Err(unknown_member(&unknown.to_string()).into());
     }
     if replaces_all {
-        for user in state.members(organization, call.group_id) {
-            after.entry(user).or_insert(false);
+        for user in &members {
+            after.entry(*user).or_insert(false);
         }
     }
-    after.retain(|user, stays| state.is_member(organization, call.group_id, *user) != *stays);
+    after.retain(|user, stays| members.contains(user) != *stays);
     Ok(after)
+}
+
+/// The members as they are: all of them where they are set, otherwise those among the ones that are moved.
+fn current_members(
+    state: &State,
+    organization: OrganizationId,
+    call: &GroupRequested,
+    moved: &BTreeMap<UserId, bool>,
+    is_set: bool,
+    is_new: bool,
+) -> Result<BTreeSet<UserId>, NotLoaded> {
+    if is_new {
+        return Ok(BTreeSet::new());
+    }
+    if is_set {
+        return state.members(organization, call.group_id);
+    }
+    let look_up = |user: &UserId| Ok(state.is_member(organization, call.group_id, *user)?.then_some(()));
+    let found = look_up_all(moved.keys().copied(), look_up)?;
+    Ok(found.into_iter().filter_map(|(user, is_in)| is_in.map(|()| user)).collect())
 }
 
 fn applied(

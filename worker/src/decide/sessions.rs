@@ -6,6 +6,7 @@ use rollcall_events::request::{Request, SessionChange};
 use rollcall_scim::ScimError;
 use serde_json::json;
 
+use super::Interrupt;
 use super::entity::{Session, SessionState, SignInLink};
 use super::settings::Fact;
 use super::state::State;
@@ -20,11 +21,11 @@ pub(super) fn operation(change: &SessionChange) -> &'static str {
 }
 
 /// Decides a change of a session.
-pub(super) fn attempt(state: &State, request: &Request, id: SessionId, change: &SessionChange) -> Result<Fact, ScimError> {
+pub(super) fn attempt(state: &State, request: &Request, id: SessionId, change: &SessionChange) -> Result<Fact, Interrupt> {
     let at = request.requested_at;
-    match (change, state.session(request.organization_id, id)) {
+    match (change, state.session(request.organization_id, id)?) {
         (SessionChange::Begin(_) | SessionChange::Invite { .. }, Some(_)) => {
-            Err(ScimError::uniqueness("there is a session with this id already"))
+            Err(ScimError::uniqueness("there is a session with this id already").into())
         }
         (SessionChange::Invite { digest, name, role, expires_at }, None) => {
             let (name, expires_at) = (name.clone(), *expires_at);
@@ -32,13 +33,13 @@ pub(super) fn attempt(state: &State, request: &Request, id: SessionId, change: &
             Ok((EventType::SignInLinkIssued, json!({"link": link})))
         }
         (SessionChange::Begin(begun), None) => Ok((EventType::SignedIn, json!({"session": Session { id, begun: begun.clone(), at }}))),
-        (_, None) => Err(ScimError::new(404, "there is no such session")),
+        (_, None) => Err(ScimError::new(404, "there is no such session").into()),
         (SessionChange::SignIn { digest }, Some(SessionState::Invited(until))) if at < until => {
             Ok((EventType::SignedIn, json!({"digest": digest, "at": at})))
         }
-        (SessionChange::SignIn { .. }, Some(SessionState::Invited(_))) => Err(ScimError::new(403, "the link has expired")),
-        (SessionChange::SignIn { .. }, Some(_)) => Err(ScimError::new(403, "the link was used before")),
-        (SessionChange::SignOut, Some(SessionState::Ended)) => Err(ScimError::new(409, "the session has ended already")),
+        (SessionChange::SignIn { .. }, Some(SessionState::Invited(_))) => Err(ScimError::new(403, "the link has expired").into()),
+        (SessionChange::SignIn { .. }, Some(_)) => Err(ScimError::new(403, "the link was used before").into()),
+        (SessionChange::SignOut, Some(SessionState::Ended)) => Err(ScimError::new(409, "the session has ended already").into()),
         (SessionChange::SignOut, Some(_)) => Ok((EventType::SignedOut, json!({"at": at}))),
     }
 }

@@ -1,204 +1,291 @@
-//! The part of the state that a batch needs, and how a change changes it.
+//! The part of the state that a batch needs, and how a change changes it. It knows what it holds: see [`Lookup`].
 
-use rollcall_events::{DeadLetterId, GroupId, OrganizationId, SessionId, StreamId, Timestamp, TokenId, UserId, WorkspaceId};
+use rollcall_events::{DeadLetterId, GroupId, OrganizationId, SessionId, StreamId, TokenId, UserId, WorkspaceId};
 use rollcall_scim::fold::fold as fold_case;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use super::entity::{AuditorToken, Before, Change, Group, SessionState, Standing, Stream, Token, User, Workspace};
+use super::keys::{Key, Keys, Lookup, NotLoaded};
+use super::layer::Layers;
+use super::members::Members;
 
-/// The state of the organisations in a batch, as far as the batch may touch it.
+/// The state of the organizations in a batch, as far as it was loaded.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    users: HashMap<(OrganizationId, UserId), User>,
-    user_names: HashMap<(OrganizationId, String), UserId>,
-    /// Users of whom it is only known that they are there.
-    known_users: HashSet<(OrganizationId, UserId)>,
-    /// Users who were deleted, as far as it matters.
-    deleted_users: HashSet<(OrganizationId, UserId)>,
-    groups: HashMap<(OrganizationId, GroupId), Group>,
-    group_names: HashMap<(OrganizationId, String), GroupId>,
-    /// The members that requests speak of; all of them for a group that is set as a whole.
-    members: HashMap<(OrganizationId, GroupId), HashSet<UserId>>,
-    organizations: HashMap<OrganizationId, String>,
-    workspaces: HashMap<(OrganizationId, WorkspaceId), Workspace>,
-    workspace_names: HashMap<(OrganizationId, String), WorkspaceId>,
-    tokens: HashMap<(OrganizationId, TokenId), Standing>,
-    sessions: HashMap<(OrganizationId, SessionId), SessionState>,
-    dead_letters: HashSet<(OrganizationId, DeadLetterId)>,
-    /// Whether each is delivered.
-    streams: HashMap<(OrganizationId, StreamId), bool>,
+    users: Layers<(OrganizationId, UserId), User>,
+    /// The ids of users who are to be created and are taken for new.
+    presumed_new: HashSet<(OrganizationId, UserId)>,
+    user_names: Layers<(OrganizationId, String), UserId>,
+    presences: Layers<(OrganizationId, UserId), ()>,
+    deletions: Layers<(OrganizationId, UserId), ()>,
+    groups: Layers<(OrganizationId, GroupId), Group>,
+    group_names: Layers<(OrganizationId, String), GroupId>,
+    members: Members,
+    organizations: Layers<OrganizationId, String>,
+    workspaces: Layers<(OrganizationId, WorkspaceId), Workspace>,
+    workspace_names: Layers<(OrganizationId, String), WorkspaceId>,
+    tokens: Layers<(OrganizationId, TokenId), Standing>,
+    sessions: Layers<(OrganizationId, SessionId), SessionState>,
+    dead_letters: Layers<(OrganizationId, DeadLetterId), ()>,
+    /// Whether each event stream is delivered.
+    streams: Layers<(OrganizationId, StreamId), bool>,
 }
 
 impl State {
-    pub(crate) fn user(&self, organization: OrganizationId, id: UserId) -> Option<&User> {
-        self.users.get(&(organization, id))
+    pub(crate) fn user(&self, organization: OrganizationId, id: UserId) -> Lookup<&User> {
+        self.users.get(&(organization, id), || Key::User(organization, id))
     }
 
-    pub(crate) fn user_named(&self, organization: OrganizationId, name_key: String) -> Option<UserId> {
-        self.user_names.get(&(organization, name_key)).copied()
+    /// Whether a user who is to be created is there already. An id that is presumed to be new counts here and nowhere else: the insert that follows refuses the batch if
+    /// the presumption is wrong.
+    pub(crate) fn user_to_create(&self, organization: OrganizationId, id: UserId) -> Lookup<&User> {
+        let key = (organization, id);
+        if self.presumed_new.contains(&key) && !self.users.knows(&key) { Ok(None) } else { self.user(organization, id) }
+    }
+
+    pub(crate) fn user_named(&self, organization: OrganizationId, name_key: String) -> Lookup<UserId> {
+        let key = (organization, name_key);
+        Ok(self.user_names.get(&key, || Key::UserName(organization, key.1.clone()))?.copied())
     }
 
     /// Whether there is such a user.
-    pub(crate) fn knows_user(&self, organization: OrganizationId, id: UserId) -> bool {
-        self.users.contains_key(&(organization, id)) || self.known_users.contains(&(organization, id))
+    pub(crate) fn has_user(&self, organization: OrganizationId, id: UserId) -> Result<bool, NotLoaded> {
+        let (key, name) = ((organization, id), || Key::Presence(organization, id));
+        if self.users.knows(&key) { Ok(self.users.get(&key, name)?.is_some()) } else { Ok(self.presences.get(&key, name)?.is_some()) }
     }
 
     /// Whether a user was there once and was deleted.
-    pub(crate) fn was_deleted(&self, organization: OrganizationId, id: UserId) -> bool {
-        self.deleted_users.contains(&(organization, id))
+    pub(crate) fn was_deleted(&self, organization: OrganizationId, id: UserId) -> Result<bool, NotLoaded> {
+        Ok(self.deletions.get(&(organization, id), || Key::Deletion(organization, id))?.is_some())
     }
 
-    pub(crate) fn group(&self, organization: OrganizationId, id: GroupId) -> Option<&Group> {
-        self.groups.get(&(organization, id))
+    pub(crate) fn group(&self, organization: OrganizationId, id: GroupId) -> Lookup<&Group> {
+        self.groups.get(&(organization, id), || Key::Group(organization, id))
     }
 
-    pub(crate) fn group_named(&self, organization: OrganizationId, name_key: String) -> Option<GroupId> {
-        self.group_names.get(&(organization, name_key)).copied()
+    pub(crate) fn group_named(&self, organization: OrganizationId, name_key: String) -> Lookup<GroupId> {
+        let key = (organization, name_key);
+        Ok(self.group_names.get(&key, || Key::GroupName(organization, key.1.clone()))?.copied())
     }
 
-    /// The members of a group, as far as they were loaded.
-    pub(crate) fn members(&self, organization: OrganizationId, group: GroupId) -> impl Iterator<Item = UserId> {
-        self.members.get(&(organization, group)).into_iter().flatten().copied()
+    /// All members of a group.
+    pub(crate) fn members(&self, organization: OrganizationId, group: GroupId) -> Result<BTreeSet<UserId>, NotLoaded> {
+        self.members.all(organization, group)
     }
 
-    pub(crate) fn is_member(&self, organization: OrganizationId, group: GroupId, user: UserId) -> bool {
-        self.members.get(&(organization, group)).is_some_and(|members| members.contains(&user))
+    pub(crate) fn is_member(&self, organization: OrganizationId, group: GroupId, user: UserId) -> Result<bool, NotLoaded> {
+        self.members.contains(organization, group, user)
     }
 
-    pub(crate) fn has_organization(&self, id: OrganizationId) -> bool {
-        self.organizations.contains_key(&id)
+    pub(crate) fn has_organization(&self, id: OrganizationId) -> Result<bool, NotLoaded> {
+        Ok(self.organizations.get(&id, || Key::Organization(id))?.is_some())
     }
 
-    pub(crate) fn workspace(&self, organization: OrganizationId, id: WorkspaceId) -> Option<&Workspace> {
-        self.workspaces.get(&(organization, id))
+    pub(crate) fn workspace(&self, organization: OrganizationId, id: WorkspaceId) -> Lookup<&Workspace> {
+        self.workspaces.get(&(organization, id), || Key::Workspace(organization, id))
     }
 
-    pub(crate) fn workspace_named(&self, organization: OrganizationId, name_key: String) -> Option<WorkspaceId> {
-        self.workspace_names.get(&(organization, name_key)).copied()
+    pub(crate) fn workspace_named(&self, organization: OrganizationId, name_key: String) -> Lookup<WorkspaceId> {
+        let key = (organization, name_key);
+        Ok(self.workspace_names.get(&key, || Key::WorkspaceName(organization, key.1.clone()))?.copied())
     }
 
-    /// How a token stands, if there is one.
-    pub(crate) fn token(&self, organization: OrganizationId, id: TokenId) -> Option<Standing> {
-        self.tokens.get(&(organization, id)).copied()
+    pub(crate) fn token(&self, organization: OrganizationId, id: TokenId) -> Lookup<Standing> {
+        Ok(self.tokens.get(&(organization, id), || Key::Token(organization, id))?.copied())
     }
 
-    /// Whether there is such a dead letter.
-    pub(crate) fn has_dead_letter(&self, organization: OrganizationId, id: DeadLetterId) -> bool {
-        self.dead_letters.contains(&(organization, id))
+    /// Whether there is a dead letter that nobody has decided about.
+    pub(crate) fn has_dead_letter(&self, organization: OrganizationId, id: DeadLetterId) -> Result<bool, NotLoaded> {
+        Ok(self.dead_letters.get(&(organization, id), || Key::DeadLetter(organization, id))?.is_some())
     }
 
-    /// How far a session has come, if there is one.
-    pub(crate) fn session(&self, organization: OrganizationId, id: SessionId) -> Option<SessionState> {
-        self.sessions.get(&(organization, id)).copied()
+    pub(crate) fn session(&self, organization: OrganizationId, id: SessionId) -> Lookup<SessionState> {
+        Ok(self.sessions.get(&(organization, id), || Key::Session(organization, id))?.copied())
     }
 
-    /// Whether an event stream is delivered, if there is one.
-    pub(crate) fn stream(&self, organization: OrganizationId, id: StreamId) -> Option<bool> {
-        self.streams.get(&(organization, id)).copied()
+    /// Whether an event stream is delivered.
+    pub(crate) fn stream(&self, organization: OrganizationId, id: StreamId) -> Lookup<bool> {
+        Ok(self.streams.get(&(organization, id), || Key::Stream(organization, id))?.copied())
     }
 
-    /// Takes a change into the state, so that the next request of the batch meets it; answers the resource as it was before.
-    pub(crate) fn apply(&mut self, organization: OrganizationId, change: &Change) -> Option<Before> {
+    /// Takes a change into the state, so that the next request of the batch meets it; returns the resource as it was before.
+    ///
+    /// # Errors
+    /// Where it is not loaded what the change replaces. Nothing is changed then.
+    pub(crate) fn apply(&mut self, organization: OrganizationId, change: &Change) -> Lookup<Before> {
         match change {
-            Change::PutUser(user) => {
-                let before = self.remove_user(organization, user.id);
-                self.user_names.insert((organization, user.name_key()), user.id);
-                self.users.insert((organization, user.id), user.clone());
-                return before.map(Before::User);
-            }
-            Change::DeleteUser(id) => {
-                self.known_users.remove(&(organization, *id));
-                self.deleted_users.insert((organization, *id));
-                self.members.iter_mut().filter(|((of, _), _)| *of == organization).for_each(|(_, members)| {
-                    members.remove(id);
-                });
-                return self.remove_user(organization, *id).map(Before::User);
-            }
-            Change::PutGroup { group, added, removed } => {
-                let before = self.remove_group(organization, group.id);
-                self.group_names.insert((organization, group.name_key()), group.id);
-                self.groups.insert((organization, group.id), group.clone());
-                let members = self.members.entry((organization, group.id)).or_default();
-                members.extend(added);
-                for user in removed {
-                    members.remove(user);
-                }
-                return before.map(Before::Group);
-            }
-            Change::DeleteGroup(id) => {
-                self.members.remove(&(organization, *id));
-                return self.remove_group(organization, *id).map(Before::Group);
-            }
+            Change::PutUser(user) => return self.put_user(organization, user),
+            Change::DeleteUser(id) => return self.delete_user(organization, *id),
+            Change::PutGroup { group, added, removed } => return self.put_group(organization, group, added, removed),
+            Change::DeleteGroup(id) => return self.delete_group(organization, *id),
             Change::MapGroup { .. } | Change::SetToken { .. } | Change::SetRecording { .. } => {}
-            Change::PutOrganization { id, name, .. } => {
-                self.organizations.insert(*id, name.clone());
-            }
+            Change::PutOrganization { id, name, .. } => self.organizations.change(*id, Some(name.clone())),
             Change::PutWorkspace(workspace) => {
-                self.workspace_names.insert((organization, fold_case(&workspace.name)), workspace.id);
-                self.workspaces.insert((organization, workspace.id), workspace.clone());
+                self.workspace_names.change((organization, fold_case(&workspace.name)), Some(workspace.id));
+                self.workspaces.change((organization, workspace.id), Some(workspace.clone()));
             }
             Change::PutToken(Token { id, .. }) | Change::PutAuditorToken(AuditorToken { id, .. }) => {
-                self.tokens.insert((organization, *id), Standing::Valid);
+                self.tokens.change((organization, *id), Some(Standing::Valid));
             }
             Change::RevokeToken { id, revoked_at } => {
-                self.tokens.insert((organization, *id), Standing::RevokedAt(*revoked_at));
+                self.tokens.change((organization, *id), Some(Standing::RevokedAt(*revoked_at)));
             }
-            Change::PutSignInLink(link) => self.load_session(organization, link.id, SessionState::Invited(link.expires_at)),
-            Change::PutSession(session) => self.load_session(organization, session.id, SessionState::SignedIn),
-            Change::SignIn { id, .. } => self.load_session(organization, *id, SessionState::SignedIn),
-            Change::SignOut { id, .. } => self.load_session(organization, *id, SessionState::Ended),
-            Change::PutStream(Stream { id, .. }) => self.load_stream(organization, *id, true),
-            Change::SwitchStream { id, reason, .. } => self.load_stream(organization, *id, reason.is_none()),
-            Change::DeleteStream(id) => {
-                self.streams.remove(&(organization, *id));
-            }
+            Change::PutSignInLink(link) => self.sessions.change((organization, link.id), Some(SessionState::Invited(link.expires_at))),
+            Change::PutSession(session) => self.sessions.change((organization, session.id), Some(SessionState::SignedIn)),
+            Change::SignIn { id, .. } => self.sessions.change((organization, *id), Some(SessionState::SignedIn)),
+            Change::SignOut { id, .. } => self.sessions.change((organization, *id), Some(SessionState::Ended)),
+            Change::PutStream(Stream { id, .. }) => self.streams.change((organization, *id), Some(true)),
+            Change::SwitchStream { id, reason, .. } => self.streams.change((organization, *id), Some(reason.is_none())),
+            Change::DeleteStream(id) => self.streams.change((organization, *id), None),
         }
-        None
+        Ok(None)
     }
 
-    /// Takes into the state that a user is there.
-    pub(crate) fn load_known_user(&mut self, organization: OrganizationId, id: UserId) {
-        self.known_users.insert((organization, id));
+    /// A dead letter was decided about: nobody can decide about it again.
+    pub(crate) fn settle_dead_letter(&mut self, organization: OrganizationId, id: DeadLetterId) {
+        self.dead_letters.change((organization, id), None);
     }
 
-    /// Takes into the state that a user was deleted.
-    pub(crate) fn load_deleted_user(&mut self, organization: OrganizationId, id: UserId) {
-        self.deleted_users.insert((organization, id));
+    /// Forgets every change, so that the batch can be decided again on what was loaded.
+    pub(crate) fn revert(&mut self) {
+        self.users.revert();
+        self.user_names.revert();
+        self.presences.revert();
+        self.deletions.revert();
+        self.groups.revert();
+        self.group_names.revert();
+        self.members.revert();
+        self.organizations.revert();
+        self.workspaces.revert();
+        self.workspace_names.revert();
+        self.tokens.revert();
+        self.sessions.revert();
+        self.dead_letters.revert();
+        self.streams.revert();
     }
 
-    /// Takes a stored member into the state.
+    fn put_user(&mut self, organization: OrganizationId, user: &User) -> Lookup<Before> {
+        let before = self.user_to_create(organization, user.id)?.cloned();
+        let name_key = user.name_key();
+        if let Some(old) = before.as_ref().map(User::name_key).filter(|old| *old != name_key) {
+            self.user_names.change((organization, old), None);
+        }
+        self.user_names.change((organization, name_key), Some(user.id));
+        self.users.change((organization, user.id), Some(user.clone()));
+        Ok(before.map(Before::User))
+    }
+
+    fn delete_user(&mut self, organization: OrganizationId, id: UserId) -> Lookup<Before> {
+        let before = self.user(organization, id)?.cloned();
+        if let Some(before) = &before {
+            self.user_names.change((organization, before.name_key()), None);
+        }
+        self.users.change((organization, id), None);
+        self.deletions.change((organization, id), Some(()));
+        self.members.remove_user(organization, id);
+        Ok(before.map(Before::User))
+    }
+
+    fn put_group(&mut self, organization: OrganizationId, group: &Group, added: &[UserId], removed: &[UserId]) -> Lookup<Before> {
+        let before = self.group(organization, group.id)?.cloned();
+        let name_key = group.name_key();
+        match before.as_ref().map(Group::name_key) {
+            None => self.members.empty(organization, group.id),
+            Some(old) if old != name_key => self.group_names.change((organization, old), None),
+            Some(_) => {}
+        }
+        self.group_names.change((organization, name_key), Some(group.id));
+        self.groups.change((organization, group.id), Some(group.clone()));
+        for user in added {
+            self.members.move_user(organization, group.id, *user, true);
+        }
+        for user in removed {
+            self.members.move_user(organization, group.id, *user, false);
+        }
+        Ok(before.map(Before::Group))
+    }
+
+    fn delete_group(&mut self, organization: OrganizationId, id: GroupId) -> Lookup<Before> {
+        let before = self.group(organization, id)?.cloned();
+        if let Some(before) = &before {
+            self.group_names.change((organization, before.name_key()), None);
+        }
+        self.groups.change((organization, id), None);
+        self.members.empty(organization, id);
+        Ok(before.map(Before::Group))
+    }
+}
+
+/// What the database holds.
+impl State {
+    pub(crate) fn load_user(&mut self, organization: OrganizationId, user: User) {
+        self.user_names.load((organization, user.name_key()), Some(user.id));
+        self.users.load((organization, user.id), Some(user));
+    }
+
+    /// A user who is to be created is taken for new, without a look: see [`State::user_to_create`].
+    pub(crate) fn presume_new(&mut self, organization: OrganizationId, id: UserId) {
+        self.presumed_new.insert((organization, id));
+    }
+
+    pub(crate) fn load_presence(&mut self, organization: OrganizationId, id: UserId) {
+        self.presences.load((organization, id), Some(()));
+    }
+
+    pub(crate) fn load_deletion(&mut self, organization: OrganizationId, id: UserId) {
+        self.deletions.load((organization, id), Some(()));
+    }
+
+    pub(crate) fn load_group(&mut self, organization: OrganizationId, group: Group) {
+        self.group_names.load((organization, group.name_key()), Some(group.id));
+        self.groups.load((organization, group.id), Some(group));
+    }
+
     pub(crate) fn load_member(&mut self, organization: OrganizationId, group: GroupId, user: UserId) {
-        self.members.entry((organization, group)).or_default().insert(user);
+        self.members.load(organization, group, user, true);
     }
 
-    /// Takes a stored token's standing into the state.
-    pub(crate) fn load_token(&mut self, organization: OrganizationId, id: TokenId, revoked_at: Option<Timestamp>) {
-        self.tokens.insert((organization, id), revoked_at.map_or(Standing::Valid, Standing::RevokedAt));
+    pub(crate) fn load_organization(&mut self, id: OrganizationId, name: String) {
+        self.organizations.load(id, Some(name));
     }
 
-    /// Takes a stored session into the state.
-    pub(crate) fn load_dead_letter(&mut self, organization: OrganizationId, id: DeadLetterId) {
-        self.dead_letters.insert((organization, id));
+    pub(crate) fn load_workspace(&mut self, organization: OrganizationId, workspace: Workspace) {
+        self.workspace_names.load((organization, fold_case(&workspace.name)), Some(workspace.id));
+        self.workspaces.load((organization, workspace.id), Some(workspace));
+    }
+
+    pub(crate) fn load_token(&mut self, organization: OrganizationId, id: TokenId, standing: Standing) {
+        self.tokens.load((organization, id), Some(standing));
     }
 
     pub(crate) fn load_session(&mut self, organization: OrganizationId, id: SessionId, state: SessionState) {
-        self.sessions.insert((organization, id), state);
+        self.sessions.load((organization, id), Some(state));
     }
 
-    /// Takes into the state whether a stored event stream is delivered.
-    pub(crate) fn load_stream(&mut self, organization: OrganizationId, id: StreamId, enabled: bool) {
-        self.streams.insert((organization, id), enabled);
+    pub(crate) fn load_dead_letter(&mut self, organization: OrganizationId, id: DeadLetterId) {
+        self.dead_letters.load((organization, id), Some(()));
     }
 
-    fn remove_group(&mut self, organization: OrganizationId, id: GroupId) -> Option<Group> {
-        let before = self.groups.remove(&(organization, id))?;
-        self.group_names.remove(&(organization, before.name_key()));
-        Some(before)
+    pub(crate) fn load_stream(&mut self, organization: OrganizationId, id: StreamId, is_enabled: bool) {
+        self.streams.load((organization, id), Some(is_enabled));
     }
 
-    fn remove_user(&mut self, organization: OrganizationId, id: UserId) -> Option<User> {
-        let before = self.users.remove(&(organization, id))?;
-        self.user_names.remove(&(organization, before.name_key()));
-        Some(before)
+    /// Takes in that these keys were looked for: what was not found of them is absent.
+    pub(crate) fn load_absences(&mut self, keys: Keys) {
+        keys.users.into_iter().for_each(|key| self.users.load_absence(key));
+        keys.user_names.into_iter().for_each(|key| self.user_names.load_absence(key));
+        keys.presences.into_iter().for_each(|key| self.presences.load_absence(key));
+        keys.deletions.into_iter().for_each(|key| self.deletions.load_absence(key));
+        keys.groups.into_iter().for_each(|key| self.groups.load_absence(key));
+        keys.group_names.into_iter().for_each(|key| self.group_names.load_absence(key));
+        keys.members.into_iter().for_each(|(of, group, user)| self.members.load(of, group, user, false));
+        keys.members_of.into_iter().for_each(|(of, group)| self.members.load_whole(of, group));
+        keys.organizations.into_iter().for_each(|id| self.organizations.load_absence(id));
+        keys.workspaces.into_iter().for_each(|key| self.workspaces.load_absence(key));
+        keys.workspace_names.into_iter().for_each(|key| self.workspace_names.load_absence(key));
+        keys.tokens.into_iter().for_each(|key| self.tokens.load_absence(key));
+        keys.sessions.into_iter().for_each(|key| self.sessions.load_absence(key));
+        keys.streams.into_iter().for_each(|key| self.streams.load_absence(key));
+        keys.dead_letters.into_iter().for_each(|key| self.dead_letters.load_absence(key));
     }
 }

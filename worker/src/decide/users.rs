@@ -1,67 +1,69 @@
 //! Users: create, replace, patch, delete.
 
+use rollcall_events::Timestamp;
 use rollcall_events::log::{EventType, SubjectType};
-use rollcall_events::membership::{keep_last, memberships, unknown_workspace};
-use rollcall_events::request::{Request, UserOperation, UserRequested, created};
+use rollcall_events::membership::{join_default, keep_last, memberships, unknown_workspace};
+use rollcall_events::request::{Request, UserOperation, UserRequested};
 use rollcall_scim::fold::fold as fold_case;
 use rollcall_scim::resource::{Attributes, MAX_RESOURCE_BYTES, changed_paths, check_growth, check_size, text, without_stamp};
 use rollcall_scim::schema::USER;
 use rollcall_scim::work::Budget;
 use rollcall_scim::{ScimError, defaults, patch, validate};
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
+use std::collections::HashSet;
 
 use super::entity::{User, is_active};
 use super::fact::RESOURCE;
-use super::resource::{check_version, next_state};
+use super::keys::{NotLoaded, both, look_up_all};
+use super::resource::{check_version, first_state, next_state};
 use super::state::State;
-use super::{Decision, rejected};
-
-/// Why a request is refused, and about whom: a name that is taken is somebody else's.
-struct Refusal {
-    error: ScimError,
-    about: Option<Uuid>,
-    user_name: Option<String>,
-}
-
-impl From<ScimError> for Refusal {
-    fn from(error: ScimError) -> Self {
-        Self { error, about: None, user_name: None }
-    }
-}
+use super::{Decision, Interrupt, Refusal, rejected};
 
 /// Decides a SCIM call about a user.
-pub(super) fn decide(state: &State, request: &Request, call: &UserRequested) -> Decision {
-    attempt(state, request, call).unwrap_or_else(|refusal| {
-        let mut payload = json!({"operation": call.operation.name()});
-        if let Some(user_name) = refusal.user_name {
-            payload["userName"] = json!(user_name);
+pub(super) fn decide(state: &State, request: &Request, call: &UserRequested, at: Timestamp) -> Result<Decision, NotLoaded> {
+    match attempt(state, request, call, at) {
+        Ok(decision) => Ok(decision),
+        Err(Interrupt::NotLoaded(missing)) => Err(missing),
+        Err(Interrupt::Refused(refusal)) => {
+            let mut payload = json!({"operation": call.operation.name()});
+            if let Some(user_name) = refusal.user_name {
+                payload["userName"] = json!(user_name);
+            }
+            Ok(rejected(refusal.error, Some((SubjectType::User, refusal.about.unwrap_or(call.user_id.0))), payload))
         }
-        rejected(refusal.error, Some((SubjectType::User, refusal.about.unwrap_or(call.user_id.0))), payload)
-    })
+    }
 }
 
-fn attempt(state: &State, request: &Request, call: &UserRequested) -> Result<Decision, Refusal> {
-    let before = state.user(request.organization_id, call.user_id);
+fn attempt(state: &State, request: &Request, call: &UserRequested, at: Timestamp) -> Result<Decision, Interrupt> {
     if let UserOperation::Create(attributes) = &call.operation {
-        return match before {
+        return match state.user_to_create(request.organization_id, call.user_id)? {
             Some(_) => Err(ScimError::new(409, "there is a user with this id already").into()),
-            None => create(state, request, call, attributes.clone()),
+            None => create(state, request, call, attributes.clone(), at),
         };
     }
-    let before = before.ok_or_else(|| ScimError::new(404, "there is no such user"))?;
+    let before = state.user(request.organization_id, call.user_id)?.ok_or_else(|| ScimError::new(404, "there is no such user"))?;
     check_version(before.etag(), call.if_match.as_ref(), "the user")?;
     match &call.operation {
-        UserOperation::Replace(attributes) => change(state, request, call, before, replaced(before, attributes.clone())),
-        UserOperation::Patch(operations) => change(state, request, call, before, patched(before, operations)?),
+        UserOperation::Replace(attributes) => change(state, request, call, before, replaced(before, attributes.clone()), at),
+        UserOperation::Patch(operations) => change(state, request, call, before, patched(before, operations)?, at),
         UserOperation::Delete | UserOperation::Create(_) => Ok(delete(before)),
     }
 }
 
-fn create(state: &State, request: &Request, call: &UserRequested, attributes: Attributes) -> Result<Decision, Refusal> {
+/// A new user is active and somewhere: a user that says nothing of it gets both here.
+fn create(
+    state: &State,
+    request: &Request,
+    call: &UserRequested,
+    mut attributes: Attributes,
+    at: Timestamp,
+) -> Result<Decision, Interrupt> {
     check_size(&attributes, MAX_RESOURCE_BYTES)?;
-    let resource = created(call.user_id, call.default_workspace, request.requested_at, attributes);
-    let resource = settled(state, request, call, resource)?;
+    defaults::fill(&USER, &mut attributes);
+    join_default(&mut attributes, call.default_workspace);
+    defaults::drop_unassigned(&USER, &mut attributes);
+    check(state, request, call, &attributes, None)?;
+    let resource = first_state(&USER, attributes, &call.user_id.to_string(), at);
     Ok(applied(call, EventType::UserCreated, &Attributes::new(), resource))
 }
 
@@ -80,7 +82,14 @@ fn patched(before: &User, operations: &[patch::Operation]) -> Result<Attributes,
     Ok(attributes)
 }
 
-fn change(state: &State, request: &Request, call: &UserRequested, before: &User, mut attributes: Attributes) -> Result<Decision, Refusal> {
+fn change(
+    state: &State,
+    request: &Request,
+    call: &UserRequested,
+    before: &User,
+    mut attributes: Attributes,
+    at: Timestamp,
+) -> Result<Decision, Interrupt> {
     // After any change, so that no kind of request can reactivate anybody without saying so.
     defaults::keep(&USER, &before.resource, &mut attributes);
     let mut unchanged = without_stamp((*before.resource).clone());
@@ -88,7 +97,7 @@ fn change(state: &State, request: &Request, call: &UserRequested, before: &User,
     // An older resource can be without an attribute that has a default. To have it is no growth.
     defaults::fill(&USER, &mut unchanged);
     check_growth(&unchanged, &attributes)?;
-    let attributes = settled(state, request, call, attributes)?;
+    check(state, request, call, &attributes, Some(before))?;
     if is_same {
         return Ok(applied(call, EventType::UserUpdated, &before.resource, (*before.resource).clone()));
     }
@@ -97,26 +106,35 @@ fn change(state: &State, request: &Request, call: &UserRequested, before: &User,
         (false, true) => EventType::UserReactivated,
         _ => EventType::UserUpdated,
     };
-    let resource = next_state(&USER, attributes, before, request.requested_at);
+    let resource = next_state(&USER, attributes, before, at);
     Ok(applied(call, event_type, &before.resource, resource))
 }
 
-/// What every state of a user fulfils: a name that is free, and workspaces that exist.
-fn settled(state: &State, request: &Request, call: &UserRequested, attributes: Attributes) -> Result<Attributes, Refusal> {
+/// What every state of a user fulfills: workspaces that exist, and a name that is free. Only what the request adds is looked up: what the user had was looked up then.
+fn check(state: &State, request: &Request, call: &UserRequested, attributes: &Attributes, before: Option<&User>) -> Result<(), Interrupt> {
     let organization = request.organization_id;
-    for membership in memberships(&attributes)? {
-        if state.workspace(organization, membership.workspace_id).is_none() {
-            return Err(unknown_workspace(&membership.workspace_id.to_string()).into());
-        }
+    let had: HashSet<_> = match before {
+        Some(before) => memberships(&before.resource)?.into_iter().map(|membership| membership.workspace_id).collect(),
+        None => HashSet::new(),
+    };
+    let joined = memberships(attributes)?.into_iter().map(|membership| membership.workspace_id).filter(|id| !had.contains(id));
+    let user_name = text(attributes, "userName").unwrap_or_default();
+    let name_key = fold_case(user_name);
+    let is_named_anew = before.is_none_or(|before| before.name_key() != name_key);
+    // Both before either counts, so that what is missing of them is loaded together.
+    let workspaces = look_up_all(joined, |id| state.workspace(organization, *id));
+    let holder = if is_named_anew { state.user_named(organization, name_key) } else { Ok(None) };
+    let (workspaces, holder) = both(workspaces, holder)?;
+    if let Some((unknown, _)) = workspaces.iter().find(|(_, workspace)| workspace.is_none()) {
+        return Err(unknown_workspace(&unknown.to_string()).into());
     }
-    let user_name = text(&attributes, "userName").unwrap_or_default();
-    match state.user_named(organization, fold_case(user_name)) {
-        Some(holder) if holder != call.user_id => Err(Refusal {
+    match holder {
+        Some(holder) if holder != call.user_id => Err(Interrupt::Refused(Refusal {
             error: ScimError::uniqueness("userName is taken by another user"),
             about: Some(holder.0),
             user_name: Some(user_name.to_owned()),
-        }),
-        _ => Ok(attributes),
+        })),
+        _ => Ok(()),
     }
 }
 

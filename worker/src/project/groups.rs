@@ -1,84 +1,145 @@
 //! Groups, who is in them, and which workspaces that makes them members of.
 
-use rollcall_events::{GroupId, OrganizationId, UserId, WorkspaceId};
-use rollcall_scim::resource::text;
+use rollcall_events::{GroupId, OrganizationId, Timestamp, UserId, WorkspaceId};
+use rollcall_scim::resource::{Attributes, text};
 use rollcall_scim::schema::GROUP;
 use rollcall_scim::search;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::LazyLock;
 use tokio_postgres::types::Json;
+use uuid::Uuid;
 
-use super::{Key, delete, place, timestamp};
+use super::{Counts, Ids, Key, delete_by, timestamp};
 use crate::decide::{Group, Mapping};
-use crate::script::{Script, columns};
-use crate::store::{StoreError, array_text};
+use crate::store::{Script, Statement, StoreError, array_text, place, rows};
 
-/// Every statement of this room, to be prepared.
-pub(crate) const STATEMENTS: &[&str] = &[
-    DELETE_GROUPS,
-    DELETE_MEMBERS_OF_GROUPS,
-    DELETE_MEMBERSHIPS_OF_USERS,
-    DELETE_MAPPINGS,
-    DELETE_MEMBERS,
-    PUT_GROUPS,
-    PUT_MEMBERS,
-    PUT_MAPPINGS,
-    COUNT_GROUPS,
-];
+/// Every statement, to be prepared.
+pub(super) fn statements() -> impl Iterator<Item = &'static str> {
+    let deletions = [&DELETE_GROUPS, &DELETE_MEMBERS_OF_GROUPS, &DELETE_MEMBERSHIPS_OF_USERS, &DELETE_MAPPINGS, &DELETE_MEMBERS];
+    let writes = [&INSERT_GROUPS, &UPDATE_GROUPS, &INSERT_MEMBERS, &INSERT_MAPPINGS, &COUNT_GROUPS];
+    deletions.into_iter().chain(writes).map(|sql| sql.as_str())
+}
 
-const DELETE_GROUPS: &str = delete_by!("groups", "id");
-const DELETE_MEMBERS_OF_GROUPS: &str = delete_by!("group_members", "group_id");
-const DELETE_MEMBERSHIPS_OF_USERS: &str = delete_by!("group_members", "user_id");
-const DELETE_MAPPINGS: &str = delete_by!("group_workspaces", "group_id");
+rows! {
+    /// Groups; the resource of each stands in the log at its seq, as that of a user does.
+    struct ResourceRows {
+        organization_id: OrganizationId => "uuid",
+        id: GroupId => "uuid",
+        seq: i64 => "bigint",
+        display_name_key: String => "text",
+        external_id: Option<String> => "text",
+        keys: Json<Attributes> => "jsonb",
+        created_at: Timestamp => "timestamptz",
+        last_modified_at: Timestamp => "timestamptz",
+    }
+}
 
-const DELETE_MEMBERS: &str = "
-    DELETE FROM group_members m USING unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS k (organization_id, group_id, user_id)
-    WHERE m.organization_id = k.organization_id AND m.group_id = k.group_id AND m.user_id = k.user_id";
+rows! {
+    /// Members of groups.
+    struct MemberRows { organization_id: OrganizationId => "uuid", group_id: GroupId => "uuid", user_id: UserId => "uuid" }
+}
 
-/// The resource comes from the log, as that of a user does.
-const PUT_GROUPS: &str = "
-    INSERT INTO groups (organization_id, id, display_name_key, external_id, keys, resource, created_at, last_modified_at)
-    SELECT g.organization_id, g.id, g.display_name_key, g.external_id, g.keys, e.payload -> 'resource', g.created_at, g.last_modified_at
-    FROM unnest(
-        $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::bigint[], $7::timestamptz[], $8::timestamptz[]
-    ) AS g (organization_id, id, display_name_key, external_id, keys, seq, created_at, last_modified_at)
-    JOIN events e ON e.organization_id = g.organization_id AND e.seq = g.seq
-    ON CONFLICT (organization_id, id) DO UPDATE SET
-        display_name_key = excluded.display_name_key, external_id = excluded.external_id, keys = excluded.keys,
-        resource = excluded.resource, last_modified_at = excluded.last_modified_at";
+rows! {
+    /// The workspaces that groups are mapped to.
+    struct MappingRows {
+        organization_id: OrganizationId => "uuid",
+        group_id: GroupId => "uuid",
+        workspace_id: WorkspaceId => "uuid",
+        permissions: String => "text",
+    }
+}
 
-/// Who left and came back within a batch is there already.
-const PUT_MEMBERS: &str = "
-    INSERT INTO group_members (organization_id, group_id, user_id)
-    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) ON CONFLICT DO NOTHING";
+static DELETE_GROUPS: LazyLock<String> = LazyLock::new(|| delete_by("groups", "id"));
+static DELETE_MEMBERS_OF_GROUPS: LazyLock<String> = LazyLock::new(|| delete_by("group_members", "group_id"));
+static DELETE_MEMBERSHIPS_OF_USERS: LazyLock<String> = LazyLock::new(|| delete_by("group_members", "user_id"));
+static DELETE_MAPPINGS: LazyLock<String> = LazyLock::new(|| delete_by("group_workspaces", "group_id"));
 
-const PUT_MAPPINGS: &str = "
-    INSERT INTO group_workspaces (organization_id, group_id, workspace_id, permissions)
-    SELECT m.organization_id, m.group_id, m.workspace_id, m.permissions::text[]
-    FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[]) AS m (organization_id, group_id, workspace_id, permissions)";
+static DELETE_MEMBERS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "DELETE FROM group_members m USING {}
+        WHERE m.organization_id = r.organization_id AND m.group_id = r.group_id AND m.user_id = r.user_id",
+        MemberRows::source(1)
+    )
+});
 
-/// Keeps count of an organisation's groups.
-const COUNT_GROUPS: &str = "
-    UPDATE organizations o SET groups = o.groups + k.more FROM unnest($1::uuid[], $2::bigint[]) AS k (id, more) WHERE o.id = k.id";
+static INSERT_GROUPS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "INSERT INTO groups (organization_id, id, display_name_key, external_id, keys, resource, created_at, last_modified_at)
+        SELECT r.organization_id, r.id, r.display_name_key, r.external_id, r.keys, e.payload -> 'resource', r.created_at, r.last_modified_at
+        FROM {} JOIN events e ON e.organization_id = r.organization_id AND e.seq = r.seq",
+        ResourceRows::source(1)
+    )
+});
+
+static UPDATE_GROUPS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "UPDATE groups g SET display_name_key = r.display_name_key, external_id = r.external_id, keys = r.keys,
+            resource = e.payload -> 'resource', created_at = r.created_at, last_modified_at = r.last_modified_at
+        FROM {} JOIN events e ON e.organization_id = r.organization_id AND e.seq = r.seq
+        WHERE g.organization_id = r.organization_id AND g.id = r.id",
+        ResourceRows::source(1)
+    )
+});
+
+/// A user who left and came back within a batch is there already.
+static INSERT_MEMBERS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "INSERT INTO group_members (organization_id, group_id, user_id) SELECT organization_id, group_id, user_id FROM {} ON CONFLICT DO NOTHING",
+        MemberRows::source(1)
+    )
+});
+
+static INSERT_MAPPINGS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "INSERT INTO group_workspaces (organization_id, group_id, workspace_id, permissions)
+        SELECT organization_id, group_id, workspace_id, permissions::text[] FROM {}",
+        MappingRows::source(1)
+    )
+});
+
+/// Keeps count of an organization's groups.
+static COUNT_GROUPS: LazyLock<String> = LazyLock::new(|| {
+    format!("UPDATE organizations o SET groups = o.groups + r.more FROM {} WHERE o.id = r.organization_id", Counts::source(1))
+});
 
 /// What a batch does to groups.
 #[derive(Default)]
 pub(super) struct Groups {
-    /// Each with the place in the log where its resource stands.
-    rows: BTreeMap<Key<GroupId>, (Group, u64)>,
-    /// Rows to be taken out first, as those of users are.
+    /// Each with the seq at which its resource stands in the log.
+    put: BTreeMap<Key<GroupId>, (Group, u64)>,
+    /// Whether each group that the batch writes or deletes was in the table before it.
+    stored: BTreeMap<Key<GroupId>, bool>,
+    /// Rows that are deleted first, as those of users are.
     removed: BTreeSet<Key<GroupId>>,
     gone: BTreeSet<Key<GroupId>>,
     gone_users: BTreeSet<Key<UserId>>,
     /// Who is in which group in the end, and who is not.
     members: BTreeMap<(OrganizationId, GroupId, UserId), bool>,
+    /// In which groups each user was moved.
+    moves: HashMap<Key<UserId>, HashSet<GroupId>>,
     mappings: BTreeMap<Key<GroupId>, Mapping>,
     /// How many more groups there are; fewer where it is negative.
     more: BTreeMap<OrganizationId, i64>,
 }
 
+/// The rows that a batch writes of groups.
+pub(super) struct GroupRows {
+    removed: Ids,
+    gone: Ids,
+    gone_users: Ids,
+    remapped: Ids,
+    inserted: ResourceRows,
+    updated: ResourceRows,
+    left: MemberRows,
+    joined: MemberRows,
+    mappings: MappingRows,
+    counts: Counts,
+}
+
 impl Groups {
     pub(super) fn put(&mut self, organization: OrganizationId, seq: u64, group: Group, before: Option<&Group>) {
         let key = (organization, group.id);
+        self.stored.entry(key).or_insert(before.is_some());
         match before {
             Some(before) if before.name_key() != group.name_key() => {
                 self.removed.insert(key);
@@ -86,96 +147,122 @@ impl Groups {
             Some(_) => {}
             None => *self.more.entry(organization).or_default() += 1,
         }
-        self.rows.insert(key, (group, seq));
+        self.put.insert(key, (group, seq));
     }
 
     pub(super) fn move_members(&mut self, organization: OrganizationId, group: GroupId, users: &[UserId], are_in: bool) {
-        self.members.extend(users.iter().map(|user| ((organization, group, *user), are_in)));
+        for user in users {
+            self.members.insert((organization, group, *user), are_in);
+            self.moves.entry((organization, *user)).or_default().insert(group);
+        }
     }
 
     pub(super) fn map(&mut self, organization: OrganizationId, group: GroupId, workspaces: Mapping) {
         self.mappings.insert((organization, group), workspaces);
     }
 
-    pub(super) fn delete(&mut self, organization: OrganizationId, id: GroupId) {
+    pub(super) fn delete(&mut self, organization: OrganizationId, id: GroupId, before: Option<&Group>) {
+        let key = (organization, id);
+        self.stored.entry(key).or_insert(before.is_some());
         *self.more.entry(organization).or_default() -= 1;
-        self.rows.remove(&(organization, id));
-        self.members.retain(|(of, group, _), _| (*of, *group) != (organization, id));
-        self.mappings.insert((organization, id), Mapping::new());
-        self.removed.insert((organization, id));
-        self.gone.insert((organization, id));
+        self.put.remove(&key);
+        let everybody = (organization, id, UserId(Uuid::nil()))..=(organization, id, UserId(Uuid::max()));
+        let members: Vec<_> = self.members.range(everybody).map(|(member, _)| *member).collect();
+        for member in members {
+            self.members.remove(&member);
+        }
+        self.mappings.insert(key, Mapping::new());
+        self.removed.insert(key);
+        self.gone.insert(key);
     }
 
     /// A user is gone, and so is in no group.
     pub(super) fn forget_user(&mut self, organization: OrganizationId, id: UserId) {
-        self.members.retain(|(of, _, user), _| (*of, *user) != (organization, id));
+        for group in self.moves.remove(&(organization, id)).unwrap_or_default() {
+            self.members.remove(&(organization, group, id));
+        }
         self.gone_users.insert((organization, id));
     }
 
-    /// The organisations whose groups change.
+    /// The organizations whose groups change.
     pub(super) fn organizations(&self) -> impl Iterator<Item = OrganizationId> {
-        let groups = self.rows.keys().chain(&self.removed).chain(self.mappings.keys());
-        groups.map(|key| key.0)
+        self.stored.keys().chain(self.mappings.keys()).map(|key| key.0)
     }
 
-    /// What is to be written, in this order.
-    pub(super) fn script<'a>(&'a self, script: &mut Script<'a>) -> Result<(), StoreError> {
-        let keys = |keys: &BTreeSet<Key<GroupId>>| keys.iter().map(|key| (key.0, key.1.0)).collect::<Vec<_>>();
-        delete(script, DELETE_GROUPS, keys(&self.removed));
-        delete(script, DELETE_MEMBERS_OF_GROUPS, keys(&self.gone));
-        delete(script, DELETE_MEMBERSHIPS_OF_USERS, self.gone_users.iter().map(|key| (key.0, key.1.0)));
-        delete(script, DELETE_MAPPINGS, self.mappings.keys().map(|key| (key.0, key.1.0)));
-        self.put_groups(script)?;
-        self.put_members(script, DELETE_MEMBERS, false);
-        self.put_members(script, PUT_MEMBERS, true);
-        self.put_mappings(script);
-        self.count(script);
-        Ok(())
-    }
-
-    fn put_groups<'a>(&'a self, script: &mut Script<'a>) -> Result<(), StoreError> {
-        if self.rows.is_empty() {
-            return Ok(());
+    pub(super) fn rows(&self) -> Result<GroupRows, StoreError> {
+        let ids = |keys: &BTreeSet<Key<GroupId>>| keys.iter().map(|key| (key.0, key.1.0)).collect();
+        let mut rows = GroupRows {
+            removed: ids(&self.removed),
+            gone: ids(&self.gone),
+            gone_users: self.gone_users.iter().map(|key| (key.0, key.1.0)).collect(),
+            remapped: self.mappings.keys().map(|key| (key.0, key.1.0)).collect(),
+            inserted: ResourceRows::default(),
+            updated: ResourceRows::default(),
+            left: MemberRows::default(),
+            joined: MemberRows::default(),
+            mappings: MappingRows::default(),
+            counts: self.more.iter().map(|(organization, more)| (*organization, *more)).filter(|(_, more)| *more != 0).collect(),
+        };
+        for (key, (group, seq)) in &self.put {
+            let is_there = self.stored.get(key) == Some(&true) && !self.removed.contains(key);
+            if is_there { &mut rows.updated } else { &mut rows.inserted }.push(key.0, group, *seq)?;
         }
-        let groups = || self.rows.values().map(|(group, _)| group);
-        let (organizations, ids): (Vec<_>, Vec<_>) = self.rows.keys().copied().unzip();
-        let names: Vec<_> = groups().map(Group::name_key).collect();
-        let external_ids: Vec<_> = groups().map(|group| text(&group.resource, "externalId")).collect();
-        let keys: Vec<_> = groups().map(|group| Json(search::keys(&GROUP, &group.resource))).collect();
-        let seqs: Vec<_> = self.rows.values().map(|(_, seq)| place(*seq)).collect();
-        let created: Vec<_> = groups().map(|group| timestamp(group.created())).collect::<Result<_, _>>()?;
-        let modified: Vec<_> = groups().map(|group| timestamp(group.last_modified())).collect::<Result<_, _>>()?;
-        script.add(PUT_GROUPS, columns![organizations, ids, names, external_ids, keys, seqs, created, modified]);
-        Ok(())
-    }
-
-    fn put_members<'a>(&'a self, script: &mut Script<'a>, sql: &'static str, are_in: bool) {
-        let chosen = self.members.iter().filter(|(_, to)| **to == are_in).map(|(key, _)| *key);
-        let (mut organizations, mut groups, mut users) = (Vec::new(), Vec::new(), Vec::new());
-        for (organization, group, user) in chosen {
-            organizations.push(organization);
-            groups.push(group);
-            users.push(user);
+        for ((organization, group, user), is_in) in &self.members {
+            if *is_in { &mut rows.joined } else { &mut rows.left }.push(*organization, *group, *user);
         }
-        script.add_if(!users.is_empty(), sql, columns![organizations, groups, users]);
-    }
-
-    fn count<'a>(&'a self, script: &mut Script<'a>) {
-        let (organizations, more): (Vec<_>, Vec<_>) = self.more.iter().map(|(organization, more)| (*organization, *more)).unzip();
-        script.add_if(!organizations.is_empty(), COUNT_GROUPS, columns![organizations, more]);
-    }
-
-    fn put_mappings<'a>(&'a self, script: &mut Script<'a>) {
-        let (mut organizations, mut groups) = (Vec::new(), Vec::new());
-        let (mut workspaces, mut permissions): (Vec<WorkspaceId>, Vec<String>) = (Vec::new(), Vec::new());
         for ((organization, group), mapping) in &self.mappings {
-            for (workspace, allowed) in mapping {
-                organizations.push(*organization);
-                groups.push(*group);
-                workspaces.push(*workspace);
-                permissions.push(array_text(allowed));
-            }
+            rows.mappings.push(*organization, *group, mapping);
         }
-        script.add_if(!groups.is_empty(), PUT_MAPPINGS, columns![organizations, groups, workspaces, permissions]);
+        Ok(rows)
+    }
+}
+
+impl GroupRows {
+    pub(super) fn script<'a>(&'a self, script: &mut Script<'a>) {
+        script.add_if(!self.removed.is_empty(), &DELETE_GROUPS, || self.removed.parameters());
+        script.add_if(!self.gone.is_empty(), &DELETE_MEMBERS_OF_GROUPS, || self.gone.parameters());
+        script.add_if(!self.gone_users.is_empty(), &DELETE_MEMBERSHIPS_OF_USERS, || self.gone_users.parameters());
+        script.add_if(!self.remapped.is_empty(), &DELETE_MAPPINGS, || self.remapped.parameters());
+        if !self.inserted.is_empty() {
+            script.add(Statement::new(&INSERT_GROUPS, self.inserted.parameters()).of_new_rows());
+        }
+        script.add_if(!self.updated.is_empty(), &UPDATE_GROUPS, || self.updated.parameters());
+        script.add_if(!self.left.is_empty(), &DELETE_MEMBERS, || self.left.parameters());
+        script.add_if(!self.joined.is_empty(), &INSERT_MEMBERS, || self.joined.parameters());
+        script.add_if(!self.mappings.is_empty(), &INSERT_MAPPINGS, || self.mappings.parameters());
+        script.add_if(!self.counts.is_empty(), &COUNT_GROUPS, || self.counts.parameters());
+    }
+}
+
+impl ResourceRows {
+    fn push(&mut self, organization: OrganizationId, group: &Group, seq: u64) -> Result<(), StoreError> {
+        self.organization_id.push(organization);
+        self.id.push(group.id);
+        self.seq.push(place(seq));
+        self.display_name_key.push(group.name_key());
+        self.external_id.push(text(&group.resource, "externalId").map(str::to_owned));
+        self.keys.push(Json(search::keys(&GROUP, &group.resource)));
+        self.created_at.push(timestamp(group.created())?);
+        self.last_modified_at.push(timestamp(group.last_modified())?);
+        Ok(())
+    }
+}
+
+impl MemberRows {
+    fn push(&mut self, organization: OrganizationId, group: GroupId, user: UserId) {
+        self.organization_id.push(organization);
+        self.group_id.push(group);
+        self.user_id.push(user);
+    }
+}
+
+impl MappingRows {
+    fn push(&mut self, organization: OrganizationId, group: GroupId, mapping: &Mapping) {
+        for (workspace, permissions) in mapping {
+            self.organization_id.push(organization);
+            self.group_id.push(group);
+            self.workspace_id.push(*workspace);
+            self.permissions.push(array_text(permissions));
+        }
     }
 }

@@ -1,17 +1,4 @@
-//! Projects facts into the tables that applications and the api read: one statement a table, however many facts.
-
-/// Deletes the rows of a table whose column has one of some ids.
-macro_rules! delete_by {
-    ($table:literal, $column:literal) => {
-        concat!(
-            "DELETE FROM ",
-            $table,
-            " t USING unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id) WHERE t.organization_id = k.organization_id AND t.",
-            $column,
-            " = k.id"
-        )
-    };
-}
+//! Projects facts into the tables that applications and the api read: one statement a table, however many facts. The live path and every replay write them in the same way.
 
 mod groups;
 mod sessions;
@@ -24,28 +11,56 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 use crate::decide::{Before, Change};
-use crate::script::{Script, columns};
-use crate::store::{StoreError, place};
-use groups::Groups;
-use sessions::Sessions;
-use settings::Settings;
-use streams::Streams;
-use users::UserColumns;
-use users::Users;
-pub(crate) use users::insert_users;
+use crate::store::{Script, StoreError, rows};
+use groups::{GroupRows, Groups};
+use sessions::{SessionRows, Sessions};
+use settings::{Settings, SettingsRows};
+use streams::{StreamRows, Streams};
+use users::{UserTables, Users};
 
-/// Every statement of this room, to be prepared.
-pub(crate) const STATEMENTS: [&[&str]; 5] =
-    [users::STATEMENTS, groups::STATEMENTS, settings::STATEMENTS, sessions::STATEMENTS, streams::STATEMENTS];
+/// Every statement, to be prepared.
+pub(crate) fn statements() -> impl Iterator<Item = &'static str> {
+    let of_resources = users::statements().chain(groups::statements());
+    of_resources.chain(settings::statements()).chain(sessions::statements()).chain(streams::statements())
+}
 
 /// The channel that applications listen on.
 pub(crate) const APPLICATION_CHANNEL: &str = "rollcall_v1";
-/// The channel that tells how far each log has come: the organisation, a space, the size.
+/// The channel that tells how far each log has come: the organization, a space, the size.
 pub(crate) const LOG_CHANNEL: &str = "rollcall_log";
 /// The channel that the api, and whoever pushes events, listens on.
 pub(crate) const SETTINGS_CHANNEL: &str = "rollcall_settings";
 
 type Key<T> = (OrganizationId, T);
+
+rows! {
+    /// Rows that are known by an organization and an id.
+    struct Ids { organization_id: OrganizationId => "uuid", id: Uuid => "uuid" }
+}
+
+rows! {
+    /// How many more of something an organization has; fewer where it is negative.
+    struct Counts { organization_id: OrganizationId => "uuid", more: i64 => "bigint" }
+}
+
+impl FromIterator<(OrganizationId, Uuid)> for Ids {
+    fn from_iter<I: IntoIterator<Item = (OrganizationId, Uuid)>>(keys: I) -> Self {
+        let (organization_id, id) = keys.into_iter().unzip();
+        Self { organization_id, id }
+    }
+}
+
+impl FromIterator<(OrganizationId, i64)> for Counts {
+    fn from_iter<I: IntoIterator<Item = (OrganizationId, i64)>>(counts: I) -> Self {
+        let (organization_id, more) = counts.into_iter().unzip();
+        Self { organization_id, more }
+    }
+}
+
+/// Deletes the rows of a table whose column has one of some ids.
+fn delete_by(table: &str, column: &str) -> String {
+    format!("DELETE FROM {table} t USING {} WHERE t.organization_id = r.organization_id AND t.{column} = r.id", Ids::source(1))
+}
 
 /// What a batch does to the projections, each row once however often it was changed.
 #[derive(Default)]
@@ -55,6 +70,15 @@ pub(crate) struct Projection {
     settings: Settings,
     sessions: Sessions,
     streams: Streams,
+}
+
+/// The rows that a batch writes.
+pub(crate) struct ProjectionRows {
+    users: UserTables,
+    groups: GroupRows,
+    settings: SettingsRows,
+    sessions: SessionRows,
+    streams: StreamRows,
 }
 
 impl Projection {
@@ -73,7 +97,7 @@ impl Projection {
                 self.groups.move_members(organization, group.id, &removed, false);
                 self.groups.put(organization, seq, group, before.and_then(Before::group));
             }
-            Change::DeleteGroup(id) => self.groups.delete(organization, id),
+            Change::DeleteGroup(id) => self.groups.delete(organization, id, before.and_then(Before::group)),
             Change::MapGroup { id, workspaces } => self.groups.map(organization, id, workspaces),
             Change::PutOrganization { id, name, created_at } => self.settings.organizations.push((id, name, created_at)),
             Change::SetRecording { until } => {
@@ -102,39 +126,23 @@ impl Projection {
         }
     }
 
-    /// What is to be written before the entries of the log are: an organisation is there before its users are counted, and a name is free before it is taken.
-    pub(crate) fn before_the_log<'a>(&'a self, script: &mut Script<'a>) {
-        self.settings.script(script);
-        self.users.removals(script);
-    }
-
-    /// The users that entries of the log leave, at the places of these entries; `None` where no entry leaves one.
-    pub(crate) fn users_at(&self, entries: impl Iterator<Item = (OrganizationId, u64)>) -> Result<Option<UserColumns<'_>>, StoreError> {
-        self.users.columns_at(entries)
-    }
-
-    /// What is to be written once the entries of the log are.
-    pub(crate) fn after_the_log<'a>(&'a self, script: &mut Script<'a>) -> Result<(), StoreError> {
-        self.users.count(script);
-        self.groups.script(script)?;
-        self.sessions.script(script);
-        self.streams.script(script);
-        Ok(())
-    }
-
-    /// What is to be written where the entries stand in the log already.
-    pub(crate) fn script<'a>(&'a self, script: &mut Script<'a>) -> Result<(), StoreError> {
-        self.before_the_log(script);
-        self.users.script(script)?;
-        self.after_the_log(script)
+    /// The rows to be written.
+    ///
+    /// # Errors
+    /// Where a resource does not have the form that its type has.
+    pub(crate) fn rows(&self) -> Result<ProjectionRows, StoreError> {
+        Ok(ProjectionRows {
+            users: self.users.rows()?,
+            groups: self.groups.rows()?,
+            settings: self.settings.rows(),
+            sessions: self.sessions.rows(),
+            streams: self.streams.rows(),
+        })
     }
 
     /// Whose settings change: the apis, which keep tokens in memory, and whoever pushes events are told in the transaction itself.
     pub(crate) fn organizations_with_new_settings(&self) -> BTreeSet<OrganizationId> {
-        let workspaces = self.settings.workspaces.iter().map(|row| row.0);
-        let tokens = self.settings.tokens.iter().map(|row| row.0).chain(self.settings.revoked.keys().map(|key| key.0));
-        let tokens = tokens.chain(self.settings.changed.keys().map(|key| key.0));
-        workspaces.chain(tokens).chain(self.settings.recording.keys().copied()).chain(self.streams.organizations()).collect()
+        self.settings.organizations_of_callers().chain(self.streams.organizations()).collect()
     }
 
     /// Whose users, groups or workspaces change, which applications listen for.
@@ -143,9 +151,15 @@ impl Projection {
     }
 }
 
-fn delete(script: &mut Script<'_>, sql: &'static str, keys: impl IntoIterator<Item = Key<Uuid>>) {
-    let (organizations, ids): (Vec<_>, Vec<_>) = keys.into_iter().unzip();
-    script.add_if(!ids.is_empty(), sql, columns![organizations, ids]);
+impl ProjectionRows {
+    /// Lists what is to be written, in this order. The entries stand in the log by then: users and groups take their resources from there.
+    pub(crate) fn script<'a>(&'a self, script: &mut Script<'a>) {
+        self.settings.script(script);
+        self.users.script(script);
+        self.groups.script(script);
+        self.sessions.script(script);
+        self.streams.script(script);
+    }
 }
 
 fn timestamp(text: &str) -> Result<Timestamp, StoreError> {

@@ -3,32 +3,83 @@
 use rollcall_events::token::TokenDigest;
 use rollcall_events::{OrganizationId, SessionId, Timestamp};
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use super::Key;
 use crate::decide::{Session, SignInLink};
-use crate::script::{Script, columns};
+use crate::store::{Script, rows};
 
-/// Every statement of this room, to be prepared.
-pub(crate) const STATEMENTS: &[&str] = &[PUT_LINKS, PUT_SESSIONS, SIGN_IN, SIGN_OUT];
+/// Every statement, to be prepared.
+pub(super) fn statements() -> impl Iterator<Item = &'static str> {
+    [&INSERT_LINKS, &INSERT_SESSIONS, &SIGN_IN, &SIGN_OUT].into_iter().map(|sql| sql.as_str())
+}
 
-const PUT_LINKS: &str = "
-    INSERT INTO admin_sessions (organization_id, id, name, role, link_digest, link_expires_at, created_at)
-    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::bytea[], $6::timestamptz[], $7::timestamptz[])";
+rows! {
+    /// Links by which somebody can sign in.
+    struct LinkRows {
+        organization_id: OrganizationId => "uuid",
+        id: SessionId => "uuid",
+        name: String => "text",
+        role: &'static str => "text",
+        link_digest: Vec<u8> => "bytea",
+        link_expires_at: Timestamp => "timestamptz",
+        created_at: Timestamp => "timestamptz",
+    }
+}
 
-const PUT_SESSIONS: &str = "
-    INSERT INTO admin_sessions (organization_id, id, name, role, issuer, subject, digest, signed_in_at, created_at)
-    SELECT k.*, k.signed_in_at
-    FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::timestamptz[])
-        AS k (organization_id, id, name, role, issuer, subject, digest, signed_in_at)";
+rows! {
+    /// Sessions that began without a link.
+    struct BegunRows {
+        organization_id: OrganizationId => "uuid",
+        id: SessionId => "uuid",
+        name: String => "text",
+        role: &'static str => "text",
+        issuer: String => "text",
+        subject: String => "text",
+        digest: Vec<u8> => "bytea",
+        signed_in_at: Timestamp => "timestamptz",
+    }
+}
 
-const SIGN_IN: &str = "
-    UPDATE admin_sessions s SET digest = k.digest, signed_in_at = k.at
-    FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::timestamptz[]) AS k (organization_id, id, digest, at)
-    WHERE s.organization_id = k.organization_id AND s.id = k.id";
+rows! {
+    /// Links that were used.
+    struct SignInRows { organization_id: OrganizationId => "uuid", id: SessionId => "uuid", digest: Vec<u8> => "bytea", at: Timestamp => "timestamptz" }
+}
 
-const SIGN_OUT: &str = "
-    UPDATE admin_sessions s SET ended_at = k.at FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS k (organization_id, id, at)
-    WHERE s.organization_id = k.organization_id AND s.id = k.id";
+rows! {
+    /// Sessions that ended.
+    struct SignOutRows { organization_id: OrganizationId => "uuid", id: SessionId => "uuid", at: Timestamp => "timestamptz" }
+}
+
+static INSERT_LINKS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "INSERT INTO admin_sessions (organization_id, id, name, role, link_digest, link_expires_at, created_at)
+        SELECT organization_id, id, name, role, link_digest, link_expires_at, created_at FROM {}",
+        LinkRows::source(1)
+    )
+});
+
+static INSERT_SESSIONS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "INSERT INTO admin_sessions (organization_id, id, name, role, issuer, subject, digest, signed_in_at, created_at)
+        SELECT organization_id, id, name, role, issuer, subject, digest, signed_in_at, signed_in_at FROM {}",
+        BegunRows::source(1)
+    )
+});
+
+static SIGN_IN: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "UPDATE admin_sessions s SET digest = r.digest, signed_in_at = r.at FROM {} WHERE s.organization_id = r.organization_id AND s.id = r.id",
+        SignInRows::source(1)
+    )
+});
+
+static SIGN_OUT: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "UPDATE admin_sessions s SET ended_at = r.at FROM {} WHERE s.organization_id = r.organization_id AND s.id = r.id",
+        SignOutRows::source(1)
+    )
+});
 
 /// What a batch does to sessions.
 #[derive(Default)]
@@ -39,45 +90,66 @@ pub(super) struct Sessions {
     pub(super) signed_out: BTreeMap<Key<SessionId>, Timestamp>,
 }
 
+/// The rows that a batch writes of sessions.
+#[derive(Default)]
+pub(super) struct SessionRows {
+    links: LinkRows,
+    begun: BegunRows,
+    signed_in: SignInRows,
+    signed_out: SignOutRows,
+}
+
 impl Sessions {
-    /// What is to be written, in this order.
+    pub(super) fn rows(&self) -> SessionRows {
+        let mut rows = SessionRows::default();
+        self.links.iter().for_each(|(organization, link)| rows.links.push(*organization, link));
+        self.begun.iter().for_each(|(organization, session)| rows.begun.push(*organization, session));
+        for ((organization, id), (digest, at)) in &self.signed_in {
+            rows.signed_in.organization_id.push(*organization);
+            rows.signed_in.id.push(*id);
+            rows.signed_in.digest.push(digest.as_bytes().to_vec());
+            rows.signed_in.at.push(*at);
+        }
+        for ((organization, id), at) in &self.signed_out {
+            rows.signed_out.organization_id.push(*organization);
+            rows.signed_out.id.push(*id);
+            rows.signed_out.at.push(*at);
+        }
+        rows
+    }
+}
+
+impl SessionRows {
     pub(super) fn script<'a>(&'a self, script: &mut Script<'a>) {
-        self.put_links(script);
-        self.put_sessions(script);
-        self.sign_in(script);
-        self.sign_out(script);
+        script.add_if(!self.links.is_empty(), &INSERT_LINKS, || self.links.parameters());
+        script.add_if(!self.begun.is_empty(), &INSERT_SESSIONS, || self.begun.parameters());
+        script.add_if(!self.signed_in.is_empty(), &SIGN_IN, || self.signed_in.parameters());
+        script.add_if(!self.signed_out.is_empty(), &SIGN_OUT, || self.signed_out.parameters());
     }
+}
 
-    fn put_links<'a>(&'a self, script: &mut Script<'a>) {
-        let (organizations, ids): (Vec<_>, Vec<_>) = self.links.iter().map(|(organization, link)| (*organization, link.id)).unzip();
-        let names: Vec<_> = self.links.iter().map(|row| row.1.name.as_str()).collect();
-        let roles: Vec<_> = self.links.iter().map(|row| row.1.role.as_str()).collect();
-        let digests: Vec<_> = self.links.iter().map(|row| row.1.digest.as_bytes()).collect();
-        let (expires, created): (Vec<_>, Vec<_>) = self.links.iter().map(|row| (row.1.expires_at, row.1.created_at)).unzip();
-        script.add_if(!ids.is_empty(), PUT_LINKS, columns![organizations, ids, names, roles, digests, expires, created]);
+impl LinkRows {
+    fn push(&mut self, organization: OrganizationId, link: &SignInLink) {
+        self.organization_id.push(organization);
+        self.id.push(link.id);
+        self.name.push(link.name.clone());
+        self.role.push(link.role.as_str());
+        self.link_digest.push(link.digest.as_bytes().to_vec());
+        self.link_expires_at.push(link.expires_at);
+        self.created_at.push(link.created_at);
     }
+}
 
-    fn put_sessions<'a>(&'a self, script: &mut Script<'a>) {
-        let (organizations, ids): (Vec<_>, Vec<_>) = self.begun.iter().map(|(organization, session)| (*organization, session.id)).unzip();
-        let begun = || self.begun.iter().map(|row| &row.1.begun);
-        let (names, roles): (Vec<_>, Vec<_>) = begun().map(|begun| (begun.name.as_str(), begun.role.as_str())).unzip();
-        let (issuers, subjects): (Vec<_>, Vec<_>) = begun().map(|begun| (begun.issuer.as_str(), begun.subject.as_str())).unzip();
-        let digests: Vec<_> = begun().map(|begun| begun.digest.as_bytes()).collect();
-        let times: Vec<_> = self.begun.iter().map(|row| row.1.at).collect();
-        let parameters = columns![organizations, ids, names, roles, issuers, subjects, digests, times];
-        script.add_if(!self.begun.is_empty(), PUT_SESSIONS, parameters);
-    }
-
-    fn sign_in<'a>(&'a self, script: &mut Script<'a>) {
-        let (organizations, ids): (Vec<_>, Vec<_>) = self.signed_in.keys().copied().unzip();
-        let digests: Vec<_> = self.signed_in.values().map(|row| row.0.as_bytes()).collect();
-        let times: Vec<_> = self.signed_in.values().map(|row| row.1).collect();
-        script.add_if(!ids.is_empty(), SIGN_IN, columns![organizations, ids, digests, times]);
-    }
-
-    fn sign_out<'a>(&'a self, script: &mut Script<'a>) {
-        let (organizations, ids): (Vec<_>, Vec<_>) = self.signed_out.keys().copied().unzip();
-        let times: Vec<_> = self.signed_out.values().copied().collect();
-        script.add_if(!ids.is_empty(), SIGN_OUT, columns![organizations, ids, times]);
+impl BegunRows {
+    fn push(&mut self, organization: OrganizationId, session: &Session) {
+        let begun = &session.begun;
+        self.organization_id.push(organization);
+        self.id.push(session.id);
+        self.name.push(begun.name.clone());
+        self.role.push(begun.role.as_str());
+        self.issuer.push(begun.issuer.clone());
+        self.subject.push(begun.subject.clone());
+        self.digest.push(begun.digest.as_bytes().to_vec());
+        self.signed_in_at.push(session.at);
     }
 }

@@ -1,67 +1,140 @@
-//! Organisations, workspaces and tokens.
+//! Organizations, workspaces and tokens.
 
-use rollcall_events::request::TokenSettings;
-use rollcall_events::{OrganizationId, Timestamp, TokenId};
+use rollcall_events::request::{AuditorTokenSettings, TokenSettings};
+use rollcall_events::{OrganizationId, Timestamp, TokenId, WorkspaceId};
 use rollcall_scim::fold::fold as fold_case;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use tokio_postgres::types::Json;
 
 use super::Key;
 use crate::decide::{AuditorToken, Token, Workspace};
-use crate::script::{Script, columns};
+use crate::store::{Script, rows};
 
-/// Every statement of this room, to be prepared.
-pub(crate) const STATEMENTS: &[&str] =
-    &[PUT_ORGANIZATIONS, SET_RECORDING, PUT_WORKSPACES, PUT_TOKENS, PUT_AUDITOR_TOKENS, CHANGE_TOKENS, REVOKE_TOKENS];
+/// Every statement, to be prepared.
+pub(super) fn statements() -> impl Iterator<Item = &'static str> {
+    let of_organizations = [&INSERT_ORGANIZATIONS, &SET_RECORDING, &INSERT_WORKSPACES];
+    let of_tokens = [&INSERT_TOKENS, &INSERT_AUDITOR_TOKENS, &CHANGE_TOKENS, &REVOKE_TOKENS];
+    of_organizations.into_iter().chain(of_tokens).map(|sql| sql.as_str())
+}
 
-const PUT_ORGANIZATIONS: &str = "
-    INSERT INTO organizations (id, name, created_at) SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[])";
+rows! {
+    /// New organizations.
+    struct OrganizationRows { id: OrganizationId => "uuid", name: String => "text", created_at: Timestamp => "timestamptz" }
+}
 
-const SET_RECORDING: &str = "
-    UPDATE organizations o SET bodies_until = k.until FROM unnest($1::uuid[], $2::timestamptz[]) AS k (id, until) WHERE o.id = k.id";
+rows! {
+    /// Until when organizations have bodies recorded.
+    struct RecordingRows { id: OrganizationId => "uuid", until: Option<Timestamp> => "timestamptz" }
+}
 
-const PUT_WORKSPACES: &str = "
-    INSERT INTO workspaces (organization_id, id, name, name_key, created_at)
-    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[])";
+rows! {
+    /// New workspaces.
+    struct WorkspaceRows {
+        organization_id: OrganizationId => "uuid",
+        id: WorkspaceId => "uuid",
+        name: String => "text",
+        name_key: String => "text",
+        created_at: Timestamp => "timestamptz",
+    }
+}
 
-const PUT_TOKENS: &str = "
-    INSERT INTO scim_tokens (
-        organization_id, id, digest, label, default_workspace_id, service_origin, origin_required, allow_list, dialect, created_at, expires_at,
-        calls_per_second, prefix
+rows! {
+    /// New SCIM tokens.
+    struct TokenRows {
+        organization_id: OrganizationId => "uuid",
+        id: TokenId => "uuid",
+        digest: Vec<u8> => "bytea",
+        settings: Json<TokenSettings> => "jsonb",
+        created_at: Timestamp => "timestamptz",
+        prefix: Option<String> => "text",
+    }
+}
+
+rows! {
+    /// New auditors' tokens.
+    struct AuditorTokenRows {
+        organization_id: OrganizationId => "uuid",
+        id: TokenId => "uuid",
+        digest: Vec<u8> => "bytea",
+        settings: Json<AuditorTokenSettings> => "jsonb",
+        created_at: Timestamp => "timestamptz",
+    }
+}
+
+rows! {
+    /// SCIM tokens with other settings.
+    struct ChangedRows { organization_id: OrganizationId => "uuid", id: TokenId => "uuid", settings: Json<TokenSettings> => "jsonb" }
+}
+
+rows! {
+    /// Tokens of either kind that are revoked.
+    struct RevokedRows { organization_id: OrganizationId => "uuid", id: TokenId => "uuid", revoked_at: Timestamp => "timestamptz" }
+}
+
+/// What a token's settings are as columns.
+const TOKEN_SETTINGS: &str = "jsonb_to_record(r.settings) AS s (
+    label text, default_workspace uuid, service_origin text, origin_required boolean, allow_list text, dialect text, expires_at timestamptz, calls_per_second integer
+)";
+
+static INSERT_ORGANIZATIONS: LazyLock<String> = LazyLock::new(|| {
+    format!("INSERT INTO organizations (id, name, created_at) SELECT id, name, created_at FROM {}", OrganizationRows::source(1))
+});
+
+static SET_RECORDING: LazyLock<String> =
+    LazyLock::new(|| format!("UPDATE organizations o SET bodies_until = r.until FROM {} WHERE o.id = r.id", RecordingRows::source(1)));
+
+static INSERT_WORKSPACES: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "INSERT INTO workspaces (organization_id, id, name, name_key, created_at) SELECT organization_id, id, name, name_key, created_at FROM {}",
+        WorkspaceRows::source(1)
     )
-    SELECT t.organization_id, t.id, t.digest, s.label, s.default_workspace, s.service_origin, s.origin_required, s.allow_list, s.dialect,
-        t.created_at, s.expires_at, s.calls_per_second, t.prefix
-    FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::jsonb[], $5::timestamptz[], $6::text[])
-            AS t (organization_id, id, digest, settings, created_at, prefix),
-        jsonb_to_record(t.settings) AS s (
-            label text, default_workspace uuid, service_origin text, origin_required boolean, allow_list text, dialect text, expires_at timestamptz,
-            calls_per_second integer
-        )";
+});
 
-const PUT_AUDITOR_TOKENS: &str = "
-    INSERT INTO auditor_tokens (organization_id, id, digest, label, allow_list, created_at, expires_at)
-    SELECT t.organization_id, t.id, t.digest, s.label, s.allow_list, t.created_at, s.expires_at
-    FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::jsonb[], $5::timestamptz[]) AS t (organization_id, id, digest, settings, created_at),
-        jsonb_to_record(t.settings) AS s (label text, allow_list text, expires_at timestamptz)";
-
-const CHANGE_TOKENS: &str = "
-    UPDATE scim_tokens t SET label = s.label, default_workspace_id = s.default_workspace, service_origin = s.service_origin,
-        origin_required = s.origin_required, allow_list = s.allow_list, dialect = s.dialect, expires_at = s.expires_at,
-        calls_per_second = s.calls_per_second
-    FROM unnest($1::uuid[], $2::uuid[], $3::jsonb[]) AS k (organization_id, id, settings),
-        jsonb_to_record(k.settings) AS s (
-            label text, default_workspace uuid, service_origin text, origin_required boolean, allow_list text, dialect text, expires_at timestamptz,
-            calls_per_second integer
+static INSERT_TOKENS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "INSERT INTO scim_tokens (
+            organization_id, id, digest, label, default_workspace_id, service_origin, origin_required, allow_list, dialect, created_at, expires_at,
+            calls_per_second, prefix
         )
-    WHERE t.organization_id = k.organization_id AND t.id = k.id";
+        SELECT r.organization_id, r.id, r.digest, s.label, s.default_workspace, s.service_origin, s.origin_required, s.allow_list, s.dialect,
+            r.created_at, s.expires_at, s.calls_per_second, r.prefix
+        FROM {}, {TOKEN_SETTINGS}",
+        TokenRows::source(1)
+    )
+});
+
+static INSERT_AUDITOR_TOKENS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "INSERT INTO auditor_tokens (organization_id, id, digest, label, allow_list, created_at, expires_at)
+        SELECT r.organization_id, r.id, r.digest, s.label, s.allow_list, r.created_at, s.expires_at
+        FROM {}, jsonb_to_record(r.settings) AS s (label text, allow_list text, expires_at timestamptz)",
+        AuditorTokenRows::source(1)
+    )
+});
+
+static CHANGE_TOKENS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "UPDATE scim_tokens t SET label = s.label, default_workspace_id = s.default_workspace, service_origin = s.service_origin,
+            origin_required = s.origin_required, allow_list = s.allow_list, dialect = s.dialect, expires_at = s.expires_at,
+            calls_per_second = s.calls_per_second
+        FROM {}, {TOKEN_SETTINGS}
+        WHERE t.organization_id = r.organization_id AND t.id = r.id",
+        ChangedRows::source(1)
+    )
+});
 
 /// An id is that of one kind of token or of the other.
-const REVOKE_TOKENS: &str = "
-    WITH k AS (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS k (organization_id, id, revoked_at)),
-    auditors AS (
-        UPDATE auditor_tokens t SET revoked_at = k.revoked_at FROM k WHERE t.organization_id = k.organization_id AND t.id = k.id
+static REVOKE_TOKENS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "WITH r AS (SELECT * FROM {}),
+        auditors AS (
+            UPDATE auditor_tokens t SET revoked_at = r.revoked_at FROM r WHERE t.organization_id = r.organization_id AND t.id = r.id
+        )
+        UPDATE scim_tokens t SET revoked_at = r.revoked_at FROM r WHERE t.organization_id = r.organization_id AND t.id = r.id",
+        RevokedRows::source(1)
     )
-    UPDATE scim_tokens t SET revoked_at = k.revoked_at FROM k WHERE t.organization_id = k.organization_id AND t.id = k.id";
+});
 
 /// What a batch does to settings.
 #[derive(Default)]
@@ -75,66 +148,93 @@ pub(super) struct Settings {
     pub(super) revoked: BTreeMap<Key<TokenId>, Timestamp>,
 }
 
+/// The rows that a batch writes of settings.
+#[derive(Default)]
+pub(super) struct SettingsRows {
+    organizations: OrganizationRows,
+    recording: RecordingRows,
+    workspaces: WorkspaceRows,
+    tokens: TokenRows,
+    auditor_tokens: AuditorTokenRows,
+    changed: ChangedRows,
+    revoked: RevokedRows,
+}
+
 impl Settings {
-    /// What is to be written, in this order.
+    /// Whose changes callers of the api notice: apis keep tokens, and what goes with them, in memory.
+    pub(super) fn organizations_of_callers(&self) -> impl Iterator<Item = OrganizationId> {
+        let workspaces = self.workspaces.iter().map(|row| row.0);
+        let tokens = self.tokens.iter().map(|row| row.0).chain(self.revoked.keys().map(|key| key.0));
+        workspaces.chain(tokens).chain(self.changed.keys().map(|key| key.0)).chain(self.recording.keys().copied())
+    }
+
+    pub(super) fn rows(&self) -> SettingsRows {
+        let mut rows = SettingsRows::default();
+        for (id, name, created_at) in &self.organizations {
+            rows.organizations.id.push(*id);
+            rows.organizations.name.push(name.clone());
+            rows.organizations.created_at.push(*created_at);
+        }
+        for (id, until) in &self.recording {
+            rows.recording.id.push(*id);
+            rows.recording.until.push(*until);
+        }
+        self.workspaces.iter().for_each(|(organization, workspace)| rows.workspaces.push(*organization, workspace));
+        self.tokens.iter().for_each(|(organization, token)| rows.tokens.push(*organization, token));
+        self.auditor_tokens.iter().for_each(|(organization, token)| rows.auditor_tokens.push(*organization, token));
+        for ((organization, id), settings) in &self.changed {
+            rows.changed.organization_id.push(*organization);
+            rows.changed.id.push(*id);
+            rows.changed.settings.push(Json(settings.clone()));
+        }
+        for ((organization, id), revoked_at) in &self.revoked {
+            rows.revoked.organization_id.push(*organization);
+            rows.revoked.id.push(*id);
+            rows.revoked.revoked_at.push(*revoked_at);
+        }
+        rows
+    }
+}
+
+impl SettingsRows {
     pub(super) fn script<'a>(&'a self, script: &mut Script<'a>) {
-        self.put_organizations(script);
-        self.set_recording(script);
-        self.put_workspaces(script);
-        self.put_tokens(script);
-        self.put_auditor_tokens(script);
-        self.change_tokens(script);
-        self.revoke_tokens(script);
+        script.add_if(!self.organizations.is_empty(), &INSERT_ORGANIZATIONS, || self.organizations.parameters());
+        script.add_if(!self.recording.is_empty(), &SET_RECORDING, || self.recording.parameters());
+        script.add_if(!self.workspaces.is_empty(), &INSERT_WORKSPACES, || self.workspaces.parameters());
+        script.add_if(!self.tokens.is_empty(), &INSERT_TOKENS, || self.tokens.parameters());
+        script.add_if(!self.auditor_tokens.is_empty(), &INSERT_AUDITOR_TOKENS, || self.auditor_tokens.parameters());
+        script.add_if(!self.changed.is_empty(), &CHANGE_TOKENS, || self.changed.parameters());
+        script.add_if(!self.revoked.is_empty(), &REVOKE_TOKENS, || self.revoked.parameters());
     }
+}
 
-    fn put_organizations<'a>(&'a self, script: &mut Script<'a>) {
-        let ids: Vec<_> = self.organizations.iter().map(|row| row.0).collect();
-        let names: Vec<_> = self.organizations.iter().map(|row| row.1.as_str()).collect();
-        let created: Vec<_> = self.organizations.iter().map(|row| row.2).collect();
-        script.add_if(!ids.is_empty(), PUT_ORGANIZATIONS, columns![ids, names, created]);
+impl WorkspaceRows {
+    fn push(&mut self, organization: OrganizationId, workspace: &Workspace) {
+        self.organization_id.push(organization);
+        self.id.push(workspace.id);
+        self.name.push(workspace.name.clone());
+        self.name_key.push(fold_case(&workspace.name));
+        self.created_at.push(workspace.created_at);
     }
+}
 
-    fn set_recording<'a>(&'a self, script: &mut Script<'a>) {
-        let (ids, until): (Vec<_>, Vec<_>) = self.recording.iter().map(|(id, until)| (*id, *until)).unzip();
-        script.add_if(!ids.is_empty(), SET_RECORDING, columns![ids, until]);
+impl TokenRows {
+    fn push(&mut self, organization: OrganizationId, token: &Token) {
+        self.organization_id.push(organization);
+        self.id.push(token.id);
+        self.digest.push(token.digest.as_bytes().to_vec());
+        self.settings.push(Json(token.settings.clone()));
+        self.created_at.push(token.created_at);
+        self.prefix.push(token.prefix.clone());
     }
+}
 
-    fn put_workspaces<'a>(&'a self, script: &mut Script<'a>) {
-        let (organizations, ids): (Vec<_>, Vec<_>) =
-            self.workspaces.iter().map(|(organization, workspace)| (*organization, workspace.id)).unzip();
-        let names: Vec<_> = self.workspaces.iter().map(|row| row.1.name.as_str()).collect();
-        let keys: Vec<_> = self.workspaces.iter().map(|row| fold_case(&row.1.name)).collect();
-        let created: Vec<_> = self.workspaces.iter().map(|row| row.1.created_at).collect();
-        script.add_if(!ids.is_empty(), PUT_WORKSPACES, columns![organizations, ids, names, keys, created]);
-    }
-
-    fn put_tokens<'a>(&'a self, script: &mut Script<'a>) {
-        let (organizations, ids): (Vec<_>, Vec<_>) = self.tokens.iter().map(|(organization, token)| (*organization, token.id)).unzip();
-        let digests: Vec<_> = self.tokens.iter().map(|row| row.1.digest.as_bytes()).collect();
-        let settings: Vec<_> = self.tokens.iter().map(|row| Json(&row.1.settings)).collect();
-        let created: Vec<_> = self.tokens.iter().map(|row| row.1.created_at).collect();
-        let prefixes: Vec<_> = self.tokens.iter().map(|row| row.1.prefix.as_deref()).collect();
-        script.add_if(!ids.is_empty(), PUT_TOKENS, columns![organizations, ids, digests, settings, created, prefixes]);
-    }
-
-    fn put_auditor_tokens<'a>(&'a self, script: &mut Script<'a>) {
-        let (organizations, ids): (Vec<_>, Vec<_>) =
-            self.auditor_tokens.iter().map(|(organization, token)| (*organization, token.id)).unzip();
-        let digests: Vec<_> = self.auditor_tokens.iter().map(|row| row.1.digest.as_bytes()).collect();
-        let settings: Vec<_> = self.auditor_tokens.iter().map(|row| Json(&row.1.settings)).collect();
-        let created: Vec<_> = self.auditor_tokens.iter().map(|row| row.1.created_at).collect();
-        script.add_if(!ids.is_empty(), PUT_AUDITOR_TOKENS, columns![organizations, ids, digests, settings, created]);
-    }
-
-    fn change_tokens<'a>(&'a self, script: &mut Script<'a>) {
-        let (organizations, ids): (Vec<_>, Vec<_>) = self.changed.keys().copied().unzip();
-        let settings: Vec<_> = self.changed.values().map(Json).collect();
-        script.add_if(!ids.is_empty(), CHANGE_TOKENS, columns![organizations, ids, settings]);
-    }
-
-    fn revoke_tokens<'a>(&'a self, script: &mut Script<'a>) {
-        let (organizations, ids): (Vec<_>, Vec<_>) = self.revoked.keys().copied().unzip();
-        let times: Vec<_> = self.revoked.values().copied().collect();
-        script.add_if(!ids.is_empty(), REVOKE_TOKENS, columns![organizations, ids, times]);
+impl AuditorTokenRows {
+    fn push(&mut self, organization: OrganizationId, token: &AuditorToken) {
+        self.organization_id.push(organization);
+        self.id.push(token.id);
+        self.digest.push(token.digest.as_bytes().to_vec());
+        self.settings.push(Json(token.settings.clone()));
+        self.created_at.push(token.created_at);
     }
 }

@@ -1,34 +1,66 @@
 //! Event streams.
 
+use rollcall_events::stream::StreamSettings;
 use rollcall_events::{OrganizationId, StreamId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 use tokio_postgres::types::Json;
 
-use super::{Key, delete};
+use super::{Ids, Key, delete_by};
 use crate::decide::Stream;
-use crate::script::{Script, columns};
-use crate::store::place;
+use crate::store::{Script, place, rows};
 
-/// Every statement of this room, to be prepared.
-pub(crate) const STATEMENTS: &[&str] = &[PUT_STREAMS, SWITCH_STREAMS, DELETE_STREAMS];
+/// Every statement, to be prepared.
+pub(super) fn statements() -> impl Iterator<Item = &'static str> {
+    [&INSERT_STREAMS, &SWITCH_STREAMS, &DELETE_STREAMS].into_iter().map(|sql| sql.as_str())
+}
 
-const PUT_STREAMS: &str = "
-    INSERT INTO event_streams (
-        organization_id, id, label, audience, events, workspaces, digest, allow_list, endpoint, begins_after, created_at, enabled, enabled_at
+rows! {
+    /// New event streams, each with its seq in the log.
+    struct CreatedRows {
+        organization_id: OrganizationId => "uuid",
+        id: StreamId => "uuid",
+        settings: Json<StreamSettings> => "jsonb",
+        seq: i64 => "bigint",
+        created_at: Timestamp => "timestamptz",
+    }
+}
+
+rows! {
+    /// Event streams that are switched off, for a reason, or on.
+    struct SwitchedRows {
+        organization_id: OrganizationId => "uuid",
+        id: StreamId => "uuid",
+        at: Timestamp => "timestamptz",
+        reason: Option<String> => "text",
+    }
+}
+
+static INSERT_STREAMS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "INSERT INTO event_streams (
+            organization_id, id, label, audience, events, workspaces, digest, allow_list, endpoint, begins_after, created_at, enabled, enabled_at
+        )
+        SELECT r.organization_id, r.id, r.settings ->> 'label', r.settings ->> 'audience',
+            ARRAY (SELECT jsonb_array_elements_text(r.settings -> 'events')),
+            ARRAY (SELECT jsonb_array_elements_text(r.settings -> 'workspaces')::uuid),
+            decode(r.settings #>> '{{delivery,poll,digest}}', 'hex'), r.settings #>> '{{delivery,poll,allow_list}}',
+            r.settings #>> '{{delivery,push,endpoint}}',
+            CASE WHEN (r.settings ->> 'from_start')::boolean THEN 0 ELSE r.seq END, r.created_at, true, r.created_at
+        FROM {}",
+        CreatedRows::source(1)
     )
-    SELECT s.organization_id, s.id, s.settings ->> 'label', s.settings ->> 'audience',
-        ARRAY (SELECT jsonb_array_elements_text(s.settings -> 'events')),
-        ARRAY (SELECT jsonb_array_elements_text(s.settings -> 'workspaces')::uuid),
-        decode(s.settings #>> '{delivery,poll,digest}', 'hex'), s.settings #>> '{delivery,poll,allow_list}', s.settings #>> '{delivery,push,endpoint}',
-        CASE WHEN (s.settings ->> 'from_start')::boolean THEN 0 ELSE s.seq END, s.created_at, true, s.created_at
-    FROM unnest($1::uuid[], $2::uuid[], $3::jsonb[], $4::bigint[], $5::timestamptz[]) AS s (organization_id, id, settings, seq, created_at)";
+});
 
-const SWITCH_STREAMS: &str = "
-    UPDATE event_streams s SET enabled = k.reason IS NULL, enabled_at = k.at, reason = k.reason
-    FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[]) AS k (organization_id, id, at, reason)
-    WHERE s.organization_id = k.organization_id AND s.id = k.id";
+static SWITCH_STREAMS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "UPDATE event_streams s SET enabled = r.reason IS NULL, enabled_at = r.at, reason = r.reason
+        FROM {} WHERE s.organization_id = r.organization_id AND s.id = r.id",
+        SwitchedRows::source(1)
+    )
+});
 
-const DELETE_STREAMS: &str = delete_by!("event_streams", "id");
+static DELETE_STREAMS: LazyLock<String> = LazyLock::new(|| delete_by("event_streams", "id"));
 
 /// What a batch does to event streams.
 #[derive(Default)]
@@ -58,25 +90,38 @@ impl Streams {
         self.put.keys().chain(self.switched.keys()).chain(&self.deleted).map(|key| key.0)
     }
 
-    /// What is to be written, in this order: one that was made and deleted in a batch is gone after it.
+    pub(super) fn rows(&self) -> StreamRows {
+        let mut rows = StreamRows { deleted: self.deleted.iter().map(|(of, id)| (*of, id.0)).collect(), ..StreamRows::default() };
+        for ((organization, id), (seq, stream)) in &self.put {
+            rows.created.organization_id.push(*organization);
+            rows.created.id.push(*id);
+            rows.created.settings.push(Json(stream.settings.clone()));
+            rows.created.seq.push(place(*seq));
+            rows.created.created_at.push(stream.created_at);
+        }
+        for ((organization, id), (at, reason)) in &self.switched {
+            rows.switched.organization_id.push(*organization);
+            rows.switched.id.push(*id);
+            rows.switched.at.push(*at);
+            rows.switched.reason.push(reason.clone());
+        }
+        rows
+    }
+}
+
+/// The rows that a batch writes of event streams.
+#[derive(Default)]
+pub(super) struct StreamRows {
+    created: CreatedRows,
+    switched: SwitchedRows,
+    deleted: Ids,
+}
+
+impl StreamRows {
+    /// Lists what is to be written, in this order: a stream that was made and deleted in a batch is gone after it.
     pub(super) fn script<'a>(&'a self, script: &mut Script<'a>) {
-        self.put_streams(script);
-        self.switch_streams(script);
-        delete(script, DELETE_STREAMS, self.deleted.iter().map(|(organization, id)| (*organization, id.0)));
-    }
-
-    fn put_streams<'a>(&'a self, script: &mut Script<'a>) {
-        let (organizations, ids): (Vec<_>, Vec<_>) = self.put.keys().copied().unzip();
-        let settings: Vec<_> = self.put.values().map(|row| Json(&row.1.settings)).collect();
-        let seqs: Vec<_> = self.put.values().map(|row| place(row.0)).collect();
-        let created: Vec<_> = self.put.values().map(|row| row.1.created_at).collect();
-        script.add_if(!ids.is_empty(), PUT_STREAMS, columns![organizations, ids, settings, seqs, created]);
-    }
-
-    fn switch_streams<'a>(&'a self, script: &mut Script<'a>) {
-        let (organizations, ids): (Vec<_>, Vec<_>) = self.switched.keys().copied().unzip();
-        let times: Vec<_> = self.switched.values().map(|row| row.0).collect();
-        let reasons: Vec<_> = self.switched.values().map(|row| row.1.as_deref()).collect();
-        script.add_if(!ids.is_empty(), SWITCH_STREAMS, columns![organizations, ids, times, reasons]);
+        script.add_if(!self.created.is_empty(), &INSERT_STREAMS, || self.created.parameters());
+        script.add_if(!self.switched.is_empty(), &SWITCH_STREAMS, || self.switched.parameters());
+        script.add_if(!self.deleted.is_empty(), &DELETE_STREAMS, || self.deleted.parameters());
     }
 }

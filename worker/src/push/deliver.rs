@@ -154,7 +154,7 @@ impl Pushed {
         let (stream, position) = (&self.stream, &self.stream.position);
         let beyond = vec![array_text(position.beyond.iter().map(u64::to_string))];
         let keys = (vec![stream.organization_id], vec![stream.feed.stream_id], vec![place(position.seq)]);
-        context.database.execute(MERGE, &[&keys.0, &keys.1, &keys.2, &beyond]).await?;
+        context.database.execute(MERGE.as_str(), &[&keys.0, &keys.1, &keys.2, &beyond]).await?;
         Ok(position.seq)
     }
 

@@ -15,11 +15,10 @@ use serde_json::Value;
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
-use crate::decide::Fact;
-use crate::load::subjects;
+use crate::decide::{Fact, Key, Keys};
+use crate::load::load_subjects;
 use crate::project::Projection;
-use crate::script::Script;
-use crate::store::{Store, StoreError, place};
+use crate::store::{Script, Store, StoreError, place};
 use shadow::{BEGIN, END, FORGET, PROGRESS, REMEMBER, TELL};
 
 const APPLICATION: &str = "rollcall-worker replay";
@@ -41,8 +40,8 @@ const ENTRIES: &str = "
     WHERE organization_id = $1 AND seq > $2 AND seq <= $3 ORDER BY seq";
 
 const SIZE: &str = "SELECT size FROM rollcall.log_heads WHERE organization_id = $1";
-/// Written as it was: the head is locked, and a batch that was decided before finds that it has moved.
-const LOCK: &str = "UPDATE rollcall.log_heads SET size = size WHERE organization_id = $1 RETURNING size";
+/// Advances the head without an entry: it is locked, and a batch that was decided before finds that it has moved.
+const LOCK: &str = "UPDATE rollcall.log_heads SET version = version + 1 WHERE organization_id = $1 RETURNING size";
 
 /// The shadow, and the connection that rebuilds it.
 pub(crate) struct Replay {
@@ -158,7 +157,7 @@ impl Replay {
             rows.extend(store.query(BIRTH, &[&organization]).await?);
         }
         rows.extend(store.query(ENTRIES, &[&organization, &place(after), &place(until)]).await?);
-        let (mut users, mut groups) = (Vec::new(), Vec::new());
+        let mut keys = Keys::default();
         for row in &rows {
             let subject: Option<Uuid> = row.try_get("subject_id")?;
             match event_type(row)? {
@@ -166,26 +165,38 @@ impl Replay {
                 | EventType::UserUpdated
                 | EventType::UserDeactivated
                 | EventType::UserReactivated
-                | EventType::UserDeleted => users.extend(subject.map(UserId)),
-                EventType::GroupCreated | EventType::GroupUpdated | EventType::GroupDeleted => groups.extend(subject.map(GroupId)),
+                | EventType::UserDeleted => keys.extend(subject.map(|id| Key::User(organization, UserId(id)))),
+                EventType::GroupCreated | EventType::GroupUpdated | EventType::GroupDeleted => {
+                    keys.extend(subject.map(|id| Key::Group(organization, GroupId(id))));
+                }
                 _ => {}
             }
         }
-        let mut state = subjects(store, organization, &users, &groups).await?;
+        let mut state = load_subjects(store, keys).await?;
         let mut projection = Projection::default();
         for row in &rows {
             let payload: Option<Value> = row.try_get("payload")?;
             let fact = Fact::new(event_type(row)?, row.try_get("subject_id")?, payload.unwrap_or_default());
             if let Some(change) = fact.fold()? {
-                let before = state.apply(organization, &change);
+                let before =
+                    state.apply(organization, &change).map_err(|missing| StoreError::Unreadable(format!("not loaded: {missing:?}")))?;
                 projection.take(organization, row.try_get::<_, i64>("seq")?.unsigned_abs(), change, before.as_ref());
             }
         }
+        let projected = projection.rows()?;
         let mut script = Script::default();
-        projection.script(&mut script)?;
-        Box::pin(script.run(store)).await?;
+        projected.script(&mut script);
+        Box::pin(script.run(store)).await.map_err(of_replay)?;
         store.query(REMEMBER, &[&organization, &place(until)]).await?;
         store.query(TELL, &[&organization, &place(until)]).await.map(|_| ())
+    }
+}
+
+/// In a replay nothing is taken for new by presumption.
+fn of_replay(error: StoreError) -> StoreError {
+    match error {
+        StoreError::AlreadyRecorded => StoreError::Unreadable("the log adds up to two rows with the same key".to_owned()),
+        other => other,
     }
 }
 

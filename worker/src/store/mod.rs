@@ -1,28 +1,40 @@
 //! The worker's connection to Postgres: one per partition, with every statement prepared.
 
+mod error;
+mod probe;
+pub(crate) mod rows;
+mod statement;
+
+pub(crate) use error::{Remedy, StoreError};
+pub(crate) use rows::rows;
+pub(crate) use statement::{Parameter, Script, Statement};
+
 use std::collections::HashMap;
+use std::error::Error;
 use std::future::poll_fn;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
 use secrecy::{ExposeSecret, SecretString};
-use std::error::Error;
 use tokio::sync::mpsc::{self, Receiver};
-use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::types::{IsNull, ToSql, Type, accepts, to_sql_checked};
-use tokio_postgres::{AsyncMessage, Client, NoTls, Row, Statement};
+use tokio_postgres::{AsyncMessage, Client, NoTls, Row};
 
-use crate::decide::MalformedFact;
-use crate::{load, news, positions, project, record, tiles};
-use rollcall_events::log::{InvalidRange, NotCanonical};
+use crate::wait::within;
+use crate::{append, load, news, positions, project, tiles};
+use error::describe;
+
+/// How long a round trip may take. The server gives a statement up earlier (`statement_timeout`), so this is for a server that does not answer at all.
+const ROUND_TRIP: Duration = Duration::from_secs(90);
 
 /// How long to try to reach the server before a connection attempt has failed.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Key look-ups are all that the worker reads, and to plan every batch anew would cost more than to run it.
-const SESSION: &str = "SET statement_timeout = '60s'; SET jit = off; SET plan_cache_mode = force_generic_plan;
+/// Key look-ups are all that the worker reads, and to plan every batch anew would cost more than to run it. A lock that somebody else holds for long, as a replay does,
+/// is waited for in short turns: the error says that it is a lock.
+const SESSION: &str = "SET statement_timeout = '60s'; SET lock_timeout = '10s'; SET jit = off; SET plan_cache_mode = force_generic_plan;
     SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off";
 
 /// How queries over many rows are planned until the end of a transaction.
@@ -32,88 +44,21 @@ const WHOLE_TABLES: &str =
 /// How many notifications may wait for whoever listens.
 const BACKLOG: usize = 1024;
 
+/// What begins and ends a transaction, prepared like everything else.
+const TRANSACTION: [&str; 2] = ["BEGIN", "COMMIT"];
+
 /// A connection that is ready to apply batches.
 pub(crate) struct Store {
     client: Client,
-    statements: HashMap<&'static str, Statement>,
+    statements: HashMap<&'static str, tokio_postgres::Statement>,
     batches: AtomicU64,
-}
-
-/// Why a batch could not be applied. Nothing of it was.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum StoreError {
-    /// Postgres refused or could not be reached.
-    #[error("postgres: {}", describe(.0))]
-    Postgres(tokio_postgres::Error),
-    /// Somebody else has appended to a log since its head was read, or has mended what it adds up to.
-    #[error("a log has moved on since it was read")]
-    Overtaken,
-    /// A log head does not make sense.
-    #[error(transparent)]
-    Head(#[from] InvalidRange),
-    /// A fact cannot be hashed.
-    #[error(transparent)]
-    NotCanonical(#[from] NotCanonical),
-    /// A fact cannot be projected.
-    #[error(transparent)]
-    Malformed(#[from] MalformedFact),
-    /// There is no randomness for a salt.
-    #[error("the operating system gives no random bytes: {0}")]
-    NoRandomness(#[from] getrandom::Error),
-    /// What is stored cannot be read.
-    #[error("a stored value cannot be read: {0}")]
-    Unreadable(String),
-    /// Somebody else replays.
-    #[error("another replay or verification is running")]
-    Busy,
-    /// The decision itself failed.
-    #[error("the decision panicked")]
-    Panicked,
-}
-
-/// A server's message without its detail, which can hold the values of a row.
-fn describe(error: &tokio_postgres::Error) -> String {
-    match error.as_db_error() {
-        Some(refusal) => format!("{} ({})", refusal.message(), refusal.code().code()),
-        None => error.to_string(),
-    }
-}
-
-impl From<tokio_postgres::Error> for StoreError {
-    fn from(error: tokio_postgres::Error) -> Self {
-        let is_overtaken = |refusal: &DbError| *refusal.code() == SqlState::NOT_NULL_VIOLATION && refusal.table() == Some("log_heads");
-        if error.as_db_error().is_some_and(is_overtaken) { Self::Overtaken } else { Self::Postgres(error) }
-    }
-}
-
-impl StoreError {
-    /// Whether something that a batch would add is there already.
-    pub(crate) fn is_repeat(&self) -> bool {
-        matches!(self, Self::Postgres(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION))
-    }
-
-    /// Whether the same batch would fail again however often it is tried, because of something that is in it.
-    pub(crate) fn is_lasting(&self) -> bool {
-        match self {
-            Self::Postgres(error) => match error.code() {
-                // Data exceptions, integrity violations, limits exceeded.
-                Some(code) => ["22", "23", "54"].contains(&class(code)),
-                // Not closed and without a code: a parameter that could not be encoded.
-                None => !error.is_closed() && error.to_string().contains("serializing parameter"),
-            },
-            Self::NotCanonical(_) | Self::Malformed(_) | Self::Panicked => true,
-            Self::Overtaken | Self::Head(_) | Self::NoRandomness(_) | Self::Unreadable(_) | Self::Busy => false,
-        }
-    }
+    /// Whether a statement may take as long as it takes.
+    is_patient: AtomicBool,
 }
 
 /// A place in a log, or its size, as the database counts.
 pub(crate) fn place(seq: u64) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
-}
-
-fn class(code: &SqlState) -> &str {
-    code.code().get(..2).unwrap_or_default()
 }
 
 fn config(url: &SecretString, name: &str) -> Result<tokio_postgres::Config, tokio_postgres::Error> {
@@ -185,19 +130,11 @@ impl Store {
     pub(crate) async fn connect_in(url: &SecretString, name: &str, search_path: &str) -> Result<Self, StoreError> {
         let client = connect(url, name).await?;
         client.batch_execute(&format!("{SESSION}; SET search_path = {search_path}")).await?;
-        let mut statements = HashMap::new();
-        for sql in load::STATEMENTS
-            .into_iter()
-            .flatten()
-            .chain(record::STATEMENTS)
-            .chain(tiles::STATEMENTS)
-            .chain(positions::STATEMENTS)
-            .chain(news::STATEMENTS)
-            .chain(project::STATEMENTS.into_iter().flatten())
-        {
-            statements.insert(*sql, client.prepare(sql).await?);
+        let mut prepared = HashMap::new();
+        for sql in statements() {
+            prepared.insert(sql, client.prepare(sql).await?);
         }
-        Ok(Self { client, statements, batches: AtomicU64::new(0) })
+        Ok(Self { client, statements: prepared, batches: AtomicU64::new(0), is_patient: AtomicBool::new(false) })
     }
 
     /// Whether the connection is gone.
@@ -217,36 +154,48 @@ impl Store {
 
     /// Runs statements without parameters, such as COMMIT.
     pub(crate) async fn command(&self, sql: &str) -> Result<(), StoreError> {
-        Ok(self.client.batch_execute(sql).await?)
+        self.bounded(self.client.batch_execute(sql)).await
     }
 
     /// Has what follows in the transaction planned for whole tables, and takes as long as it takes.
     pub(crate) async fn plan_for_whole_tables(&self) -> Result<(), StoreError> {
+        self.is_patient.store(true, Ordering::Relaxed);
         self.command(WHOLE_TABLES).await
     }
 
     /// Runs a query that was made for once.
     pub(crate) async fn query_once(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, StoreError> {
-        Ok(self.client.query(sql, parameters).await?)
+        self.bounded(self.client.query(sql, parameters)).await
     }
 
-    /// Runs a prepared query. Several that are polled together go to the server in one round trip, in the order of their first poll.
+    /// Runs a prepared query.
     pub(crate) async fn query(&self, sql: &'static str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, StoreError> {
         match self.statements.get(sql) {
-            Some(statement) => Ok(self.client.query(statement, parameters).await?),
-            None => Ok(self.client.query(sql, parameters).await?),
+            Some(statement) => self.bounded(self.client.query(statement, parameters)).await,
+            None => self.bounded(self.client.query(sql, parameters)).await,
         }
     }
 
-    /// Runs a prepared query where there is something for it to do.
-    pub(crate) async fn query_if(
-        &self,
-        needed: bool,
-        sql: &'static str,
-        parameters: &[&(dyn ToSql + Sync)],
-    ) -> Result<Vec<Row>, StoreError> {
-        if needed { self.query(sql, parameters).await } else { Ok(Vec::new()) }
+    /// Waits for an answer, but not without end: a server that hangs keeps its connections.
+    async fn bounded<T>(&self, coming: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, StoreError> {
+        if self.is_patient.load(Ordering::Relaxed) {
+            return Ok(coming.await?);
+        }
+        Ok(within("an answer of postgres", ROUND_TRIP, coming).await??)
     }
+
+    /// Runs a prepared query in a pipeline. One that would have to be prepared first would lose its place.
+    async fn run_prepared(&self, sql: &'static str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, StoreError> {
+        let statement = self.statements.get(sql).ok_or(StoreError::NotPrepared(sql))?;
+        Ok(self.client.query(statement, parameters).await?)
+    }
+}
+
+/// Every statement of the worker's batches.
+fn statements() -> impl Iterator<Item = &'static str> {
+    let of_batches = load::statements().chain(append::statements()).chain(tiles::STATEMENTS.iter().copied());
+    let beside_them = positions::statements().chain(news::STATEMENTS.iter().copied()).chain(project::statements());
+    TRANSACTION.into_iter().chain(of_batches).chain(beside_them)
 }
 
 /// JSON that is written already, for a jsonb parameter.

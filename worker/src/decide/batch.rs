@@ -1,0 +1,141 @@
+//! Decides the requests of a batch in their order, each on what those before it have left.
+
+use rollcall_events::log::{EventType, NotCanonical, SubjectType, canonical};
+use rollcall_events::request::{Request, RequestBody};
+use rollcall_events::{DeadLetterId, EventId, OrganizationId, Timestamp};
+use rollcall_scim::ScimError;
+use rollcall_scim::resource::Attributes;
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use uuid::Uuid;
+
+use super::entity::{Before, Change};
+use super::keys::{Keys, NotLoaded};
+use super::state::State;
+use super::{Decision, Fact, MalformedFact, decide};
+
+/// What becomes of one request of a batch.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// It tells how far a receiver has come, and leaves no entry.
+    Acknowledgement,
+    /// It was recorded by an earlier batch.
+    Recorded,
+    /// It came before in this batch, at this place.
+    Repeat(usize),
+    /// It is decided.
+    Decided(Box<Decided>),
+}
+
+/// A decision, as it is recorded and projected.
+#[derive(Debug)]
+pub(crate) struct Decided {
+    pub(crate) event_type: EventType,
+    pub(crate) subject: Option<(SubjectType, Uuid)>,
+    /// Why it was refused, if it was.
+    pub(crate) error: Option<ScimError>,
+    /// The facts, in canonical JSON (RFC 8785).
+    pub(crate) payload: Vec<u8>,
+    /// The resource among them, if there is one.
+    pub(crate) resource: Option<Arc<Attributes>>,
+    /// What it does to the projections.
+    pub(crate) change: Option<Change>,
+    /// The resource that the change meets.
+    pub(crate) before: Option<Before>,
+}
+
+/// Why a batch could not be decided. The state is as it was loaded.
+#[derive(Debug)]
+pub(crate) enum Undecided {
+    /// These keys have to be loaded first.
+    NotLoaded(Box<Keys>),
+    /// A decision panicked.
+    Panicked,
+    /// A fact cannot be hashed.
+    NotCanonical(NotCanonical),
+    /// A fact does not have the form of its type.
+    Malformed(MalformedFact),
+}
+
+impl From<NotLoaded> for Undecided {
+    fn from(missing: NotLoaded) -> Self {
+        let mut keys = Keys::default();
+        keys.extend(missing.0);
+        Self::NotLoaded(Box::new(keys))
+    }
+}
+
+/// Decides a batch. `is_recorded` says whether a request is in the log already, `time` when an organization's entries are recorded.
+///
+/// # Errors
+/// Where something is not loaded: the keys that this request and, as far as can be told, those after it look up. The batch can be decided again once they are loaded.
+pub(crate) fn decide_batch(
+    state: &mut State,
+    requests: &[Request],
+    is_recorded: impl Fn(&Request) -> bool,
+    time: impl Fn(OrganizationId) -> Timestamp,
+) -> Result<Vec<Step>, Undecided> {
+    let mut first: HashMap<(OrganizationId, EventId), usize> = HashMap::with_capacity(requests.len());
+    let mut steps = Vec::with_capacity(requests.len());
+    for (index, request) in requests.iter().enumerate() {
+        let key = (request.organization_id, request.id);
+        let step = if matches!(request.body, RequestBody::StreamAcknowledged(_)) {
+            Step::Acknowledgement
+        } else if is_recorded(request) {
+            Step::Recorded
+        } else if let Some(&before) = first.get(&key) {
+            Step::Repeat(before)
+        } else {
+            first.insert(key, index);
+            match decide_next(state, request, time(request.organization_id)) {
+                Ok(decided) => Step::Decided(Box::new(decided)),
+                Err(Undecided::NotLoaded(mut keys)) => {
+                    look_ahead(state, &requests[index + 1..], &is_recorded, &time, &mut keys);
+                    state.revert();
+                    return Err(Undecided::NotLoaded(keys));
+                }
+                Err(error) => {
+                    state.revert();
+                    return Err(error);
+                }
+            }
+        };
+        steps.push(step);
+    }
+    Ok(steps)
+}
+
+fn decide_next(state: &mut State, request: &Request, at: Timestamp) -> Result<Decided, Undecided> {
+    let decided = catch_unwind(AssertUnwindSafe(|| decide(state, request, at)));
+    let Decision { event_type, subject, payload, error } = decided.map_err(|_| Undecided::Panicked)??;
+    let canonical = canonical(&payload).map_err(Undecided::NotCanonical)?;
+    let fact = Fact::new(event_type, subject.map(|(_, id)| id), payload);
+    let resource = fact.resource.clone();
+    let change = fact.fold().map_err(Undecided::Malformed)?;
+    let before = match &change {
+        Some(change) => state.apply(request.organization_id, change)?,
+        None => None,
+    };
+    if let (EventType::DeadLetterRetried | EventType::DeadLetterDiscarded, Some((_, letter))) = (event_type, subject) {
+        state.settle_dead_letter(request.organization_id, DeadLetterId(letter));
+    }
+    Ok(Decided { event_type, subject, error, payload: canonical, resource, change, before })
+}
+
+/// Collects what the requests after one that cannot be decided look up as far as can be told, so that all of it is loaded in one round trip. What would be decided is
+/// thrown away.
+fn look_ahead(
+    state: &State,
+    rest: &[Request],
+    is_recorded: &impl Fn(&Request) -> bool,
+    time: &impl Fn(OrganizationId) -> Timestamp,
+    keys: &mut Keys,
+) {
+    for request in rest.iter().filter(|request| !is_recorded(request)) {
+        let decided = catch_unwind(AssertUnwindSafe(|| decide(state, request, time(request.organization_id))));
+        if let Ok(Err(NotLoaded(missing))) = decided {
+            keys.extend(missing);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What is known by key, in two layers: what was loaded, and what the batch has changed since. To decide a batch again is to drop the second layer.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use super::keys::{Key, Lookup, NotLoaded};
+
+/// Values by key. Presence and absence are both knowledge: a key that is in neither layer was not loaded.
+#[derive(Debug)]
+pub(super) struct Layers<K, V> {
+    loaded: HashMap<K, Option<V>>,
+    changed: HashMap<K, Option<V>>,
+}
+
+impl<K, V> Default for Layers<K, V> {
+    fn default() -> Self {
+        Self { loaded: HashMap::new(), changed: HashMap::new() }
+    }
+}
+
+impl<K: Eq + Hash, V> Layers<K, V> {
+    /// Looks a key up; `name` names it where it is not loaded.
+    pub(super) fn get(&self, key: &K, name: impl FnOnce() -> Key) -> Lookup<&V> {
+        let known = self.changed.get(key).or_else(|| self.loaded.get(key));
+        known.map(Option::as_ref).ok_or_else(|| NotLoaded::one(name()))
+    }
+
+    /// Whether a key was loaded or changed.
+    pub(super) fn knows(&self, key: &K) -> bool {
+        self.changed.contains_key(key) || self.loaded.contains_key(key)
+    }
+
+    /// Takes in what the database holds.
+    pub(super) fn load(&mut self, key: K, value: Option<V>) {
+        self.loaded.insert(key, value);
+    }
+
+    /// Takes in that the database holds nothing, unless something was found.
+    pub(super) fn load_absence(&mut self, key: K) {
+        self.loaded.entry(key).or_insert(None);
+    }
+
+    /// Changes a value; `None` removes it.
+    pub(super) fn change(&mut self, key: K, value: Option<V>) {
+        self.changed.insert(key, value);
+    }
+
+    /// Forgets every change.
+    pub(super) fn revert(&mut self) {
+        self.changed.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rollcall_events::OrganizationId;
+
+    #[test]
+    fn absent_is_not_the_same_as_not_loaded() {
+        let mut layers: Layers<u8, &str> = Layers::default();
+        let name = || Key::Organization(OrganizationId::SYSTEM);
+        assert_eq!(layers.get(&1, name), Err(NotLoaded::one(name())));
+        layers.load_absence(1);
+        assert_eq!(layers.get(&1, name), Ok(None));
+        layers.load(2, Some("two"));
+        layers.load_absence(2);
+        assert_eq!(layers.get(&2, name), Ok(Some(&"two")), "what was found is not overwritten");
+        layers.change(2, None);
+        layers.change(1, Some("one"));
+        assert_eq!((layers.get(&1, name), layers.get(&2, name)), (Ok(Some(&"one")), Ok(None)));
+        layers.revert();
+        assert_eq!((layers.get(&1, name), layers.get(&2, name)), (Ok(None), Ok(Some(&"two"))));
+    }
+}

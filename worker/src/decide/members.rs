@@ -1,0 +1,169 @@
+//! Who is in which group, as far as it is known.
+
+use rollcall_events::{GroupId, OrganizationId, UserId};
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::keys::{Key, NotLoaded};
+
+type GroupKey = (OrganizationId, GroupId);
+type UserKey = (OrganizationId, UserId);
+
+/// What was loaded of a group's members.
+#[derive(Debug, Default)]
+struct Loaded {
+    /// Whether all members are in `present`.
+    is_whole: bool,
+    present: HashSet<UserId>,
+    absent: HashSet<UserId>,
+}
+
+/// What a batch has changed of a group's members since they were loaded.
+#[derive(Debug, Default)]
+struct Changed {
+    /// Whether the group began or ended in the batch: then nothing that was loaded counts.
+    is_afresh: bool,
+    moved: HashMap<UserId, bool>,
+}
+
+/// The members of groups: what was loaded, and what the batch has changed since.
+#[derive(Debug, Default)]
+pub(super) struct Members {
+    loaded: HashMap<GroupKey, Loaded>,
+    changed: HashMap<GroupKey, Changed>,
+    /// In which groups a user was moved by the batch.
+    moves: HashMap<UserKey, HashSet<GroupId>>,
+    /// Users who were deleted by the batch: they are in no group unless they were moved into one later.
+    gone: HashSet<UserKey>,
+}
+
+impl Members {
+    /// Whether a user is a member of a group.
+    pub(super) fn contains(&self, organization: OrganizationId, group: GroupId, user: UserId) -> Result<bool, NotLoaded> {
+        let changed = self.changed.get(&(organization, group));
+        if let Some(is_in) = changed.and_then(|changed| changed.moved.get(&user)) {
+            return Ok(*is_in);
+        }
+        if changed.is_some_and(|changed| changed.is_afresh) || self.gone.contains(&(organization, user)) {
+            return Ok(false);
+        }
+        match self.loaded.get(&(organization, group)) {
+            Some(loaded) if loaded.present.contains(&user) => Ok(true),
+            Some(loaded) if loaded.is_whole || loaded.absent.contains(&user) => Ok(false),
+            _ => Err(NotLoaded::one(Key::Member(organization, group, user))),
+        }
+    }
+
+    /// All members of a group.
+    pub(super) fn all(&self, organization: OrganizationId, group: GroupId) -> Result<BTreeSet<UserId>, NotLoaded> {
+        let changed = self.changed.get(&(organization, group));
+        let mut members = BTreeSet::new();
+        if !changed.is_some_and(|changed| changed.is_afresh) {
+            let loaded = self.loaded.get(&(organization, group)).filter(|loaded| loaded.is_whole);
+            let loaded = loaded.ok_or_else(|| NotLoaded::one(Key::Members(organization, group)))?;
+            members.extend(loaded.present.iter().filter(|user| !self.gone.contains(&(organization, **user))));
+        }
+        for (user, is_in) in changed.iter().flat_map(|changed| &changed.moved) {
+            if *is_in {
+                members.insert(*user);
+            } else {
+                members.remove(user);
+            }
+        }
+        Ok(members)
+    }
+
+    /// Takes in whether the database has a member.
+    pub(super) fn load(&mut self, organization: OrganizationId, group: GroupId, user: UserId, is_in: bool) {
+        let loaded = self.loaded.entry((organization, group)).or_default();
+        if is_in {
+            loaded.absent.remove(&user);
+            loaded.present.insert(user);
+        } else if !loaded.present.contains(&user) {
+            loaded.absent.insert(user);
+        }
+    }
+
+    /// Takes in that all members that the database has were loaded.
+    pub(super) fn load_whole(&mut self, organization: OrganizationId, group: GroupId) {
+        self.loaded.entry((organization, group)).or_default().is_whole = true;
+    }
+
+    /// Moves a user into a group or out of it.
+    pub(super) fn move_user(&mut self, organization: OrganizationId, group: GroupId, user: UserId, is_in: bool) {
+        self.changed.entry((organization, group)).or_default().moved.insert(user, is_in);
+        self.moves.entry((organization, user)).or_default().insert(group);
+    }
+
+    /// A group begins or ends: it has no members.
+    pub(super) fn empty(&mut self, organization: OrganizationId, group: GroupId) {
+        self.changed.insert((organization, group), Changed { is_afresh: true, moved: HashMap::new() });
+    }
+
+    /// A user is deleted, and so is in no group.
+    pub(super) fn remove_user(&mut self, organization: OrganizationId, user: UserId) {
+        for group in self.moves.remove(&(organization, user)).unwrap_or_default() {
+            if let Some(changed) = self.changed.get_mut(&(organization, group)) {
+                changed.moved.remove(&user);
+            }
+        }
+        self.gone.insert((organization, user));
+    }
+
+    /// Forgets every change.
+    pub(super) fn revert(&mut self) {
+        self.changed.clear();
+        self.moves.clear();
+        self.gone.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    const ACME: OrganizationId = OrganizationId(Uuid::from_u128(1));
+    const GLOBEX: OrganizationId = OrganizationId(Uuid::from_u128(2));
+    const GROUP: GroupId = GroupId(Uuid::from_u128(3));
+    const OTHER: GroupId = GroupId(Uuid::from_u128(4));
+
+    fn user(n: u128) -> UserId {
+        UserId(Uuid::from_u128(n))
+    }
+
+    #[test]
+    fn a_member_that_was_not_loaded_is_neither_in_nor_out() {
+        let mut members = Members::default();
+        assert_eq!(members.contains(ACME, GROUP, user(7)), Err(NotLoaded::one(Key::Member(ACME, GROUP, user(7)))));
+        members.load(ACME, GROUP, user(7), true);
+        members.load(ACME, GROUP, user(8), false);
+        assert_eq!((members.contains(ACME, GROUP, user(7)), members.contains(ACME, GROUP, user(8))), (Ok(true), Ok(false)));
+        assert!(members.all(ACME, GROUP).is_err() && members.contains(GLOBEX, GROUP, user(7)).is_err(), "some are not all");
+        members.load_whole(ACME, GROUP);
+        assert_eq!(members.all(ACME, GROUP), Ok(BTreeSet::from([user(7)])));
+        assert_eq!(members.contains(ACME, GROUP, user(9)), Ok(false));
+    }
+
+    #[test]
+    fn a_deleted_user_is_in_no_group_also_in_one_that_is_loaded_later() {
+        let mut members = Members::default();
+        members.move_user(ACME, GROUP, user(7), true);
+        members.remove_user(ACME, user(7));
+        members.load(ACME, OTHER, user(7), true);
+        assert_eq!((members.contains(ACME, GROUP, user(7)), members.contains(ACME, OTHER, user(7))), (Ok(false), Ok(false)));
+        members.move_user(ACME, OTHER, user(7), true);
+        assert_eq!(members.contains(ACME, OTHER, user(7)), Ok(true));
+        members.revert();
+        assert_eq!(members.contains(ACME, OTHER, user(7)), Ok(true), "what was loaded");
+        assert!(members.contains(ACME, GROUP, user(7)).is_err());
+    }
+
+    #[test]
+    fn a_group_that_begins_in_the_batch_is_known_as_a_whole() {
+        let mut members = Members::default();
+        members.empty(ACME, GROUP);
+        members.move_user(ACME, GROUP, user(7), true);
+        assert_eq!(members.all(ACME, GROUP), Ok(BTreeSet::from([user(7)])));
+        assert_eq!(members.contains(ACME, GROUP, user(8)), Ok(false));
+    }
+}
