@@ -10,6 +10,7 @@ pub mod audit;
 pub mod client;
 pub mod instance;
 pub mod receiver;
+pub mod requests;
 pub mod service;
 pub mod set;
 pub mod stack;

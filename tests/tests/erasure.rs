@@ -2,16 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
 
-use rollcall_events::actor::Actor;
-use rollcall_events::batch::{Message, Packed, pack};
+use rollcall_events::batch::Message;
 use rollcall_events::envelope::{encode, properties};
-use rollcall_events::observed::{Meaning, ObservedCall};
+use rollcall_events::observed::ObservedCall;
 use rollcall_events::outcome::Outcome;
-use rollcall_events::request::{Request, RequestBody, SettingsRequested, UserOperation, UserRequested};
-use rollcall_events::{EventId, Timestamp, TokenId, UserId};
+use rollcall_events::request::{Request, RequestBody, SettingsRequested, UserOperation};
+use rollcall_events::{Timestamp, UserId};
 use rollcall_tests::amqp::Sender;
 use rollcall_tests::audit::id;
 use rollcall_tests::client::{user, user_with};
+use rollcall_tests::requests::{about, observed_call, request, together};
 use rollcall_tests::service::{command, verified, verify};
 use rollcall_tests::{Organization, Stack, eventually};
 use serde_json::{Value, json};
@@ -120,23 +120,6 @@ async fn nothing_can_be_erased_that_the_log_does_not_say_is() {
     );
 }
 
-/// A request of an organization, as an api writes it.
-fn request(organization: &Organization, body: RequestBody) -> Request {
-    Request {
-        id: EventId::generate(),
-        organization_id: organization.id.parse().unwrap(),
-        requested_at: Timestamp::now(),
-        actor: Actor::operator("test"),
-        fingerprint: None,
-        body,
-    }
-}
-
-fn about(organization: &Organization, user: UserId, operation: UserOperation) -> Request {
-    let default_workspace = organization.marketing.parse().unwrap();
-    request(organization, RequestBody::UserRequested(UserRequested { user_id: user, default_workspace, if_match: None, operation }))
-}
-
 fn creation(organization: &Organization, user: UserId, name: &str) -> Request {
     about(organization, user, UserOperation::Create(json!({"userName": name}).as_object().cloned().unwrap()))
 }
@@ -145,10 +128,8 @@ fn erasure(organization: &Organization, user: UserId) -> Request {
     request(organization, RequestBody::SettingsRequested(SettingsRequested::EraseUser { user_id: user }))
 }
 
-/// Publishes requests as one message, as a busy api does: the worker decides them in one batch.
 async fn publish_together(sender: &Sender, requests: &[Request]) {
-    let packed: Vec<_> = requests.iter().map(|request| Packed::new(request, None).unwrap()).collect();
-    let Message { properties, body } = pack(&packed, "test", "nowhere").unwrap();
+    let Message { properties, body } = together(&requests.iter().collect::<Vec<_>>());
     sender.publish(requests[0].organization_id, properties, &body).await;
 }
 
@@ -236,32 +217,6 @@ async fn an_entry_behind_an_erasure_cannot_be_erased() {
     assert_eq!(refused.code().map(SqlState::code), Some("RC002"));
 }
 
-/// A call of a time that means nothing and names nobody.
-fn call(organization: &Organization, at: Timestamp) -> ObservedCall {
-    ObservedCall {
-        id: Uuid::now_v7(),
-        organization_id: organization.id.parse().unwrap(),
-        at,
-        micros: 1,
-        method: "GET".to_owned(),
-        path: "/Users".to_owned(),
-        query: None,
-        meaning: Meaning::List,
-        subject: None,
-        subject_id: None,
-        status: 200,
-        scim_type: None,
-        detail: None,
-        txn: None,
-        token_id: TokenId::generate(),
-        label: "observed".to_owned(),
-        address: None,
-        user_agent: None,
-        request_body: None,
-        response_body: None,
-    }
-}
-
 /// Calls that name a user, each in another place; `in_body` does so in a body only.
 struct Calls {
     naming: Vec<ObservedCall>,
@@ -271,7 +226,7 @@ struct Calls {
 impl Calls {
     fn naming(organization: &Organization, at: Timestamp, user: &str, name: &str) -> Self {
         let quoted = serde_json::to_string(name).unwrap();
-        let base = || call(organization, at);
+        let base = || observed_call(organization, at);
         Self {
             naming: vec![
                 ObservedCall { query: Some(format!("filter=userName eq {quoted}&count=1")), ..base() },
@@ -320,7 +275,7 @@ async fn calls_that_name_an_erased_person_go_and_those_that_arrive_late_are_not_
         let naming = |of: &Organization, user: &str| Calls::naming(of, before, user, variant);
         let (early, late) = (naming(&organization, &mary), naming(&organization, &mary));
         let [early_elsewhere, late_elsewhere] = [naming(&other, &same), naming(&other, &same)];
-        let control = call(&organization, before);
+        let control = observed_call(&organization, before);
         sender.observe(&early_elsewhere.all()).await;
         sender.observe(&early.all()).await;
         sender.observe(std::slice::from_ref(&control)).await;
@@ -338,7 +293,7 @@ async fn calls_that_name_an_erased_person_go_and_those_that_arrive_late_are_not_
 
         sender.observe(&late_elsewhere.all()).await;
         sender.observe(&late.all()).await;
-        let control = call(&organization, before);
+        let control = observed_call(&organization, before);
         sender.observe(std::slice::from_ref(&control)).await;
         arrived(&stack, &organization, &control).await;
         assert_eq!(is_kept(&organization, &late).await, left(&late), "{name}: what arrives late is not kept");
@@ -349,7 +304,7 @@ async fn calls_that_name_an_erased_person_go_and_those_that_arrive_late_are_not_
         // Whoever has the name now is not the person who was erased.
         let heir = organization.client().create(user(variant)).await.id();
         let later = Calls::naming(&organization, Timestamp::now(), &heir, name);
-        let about = ObservedCall { subject: Some(name.to_owned()), subject_id: Some(id(&heir)), ..call(&organization, before) };
+        let about = ObservedCall { subject: Some(name.to_owned()), subject_id: Some(id(&heir)), ..observed_call(&organization, before) };
         sender.observe(&later.all()).await;
         sender.observe(std::slice::from_ref(&about)).await;
         arrived(&stack, &organization, &about).await;
@@ -379,10 +334,10 @@ async fn every_name_that_an_erased_person_ever_had_is_recognized() {
     assert!(erase(&stack, &organization, &mary).0);
     let calls: Vec<_> = ["godwin", "SHELLEY", "brief"]
         .iter()
-        .map(|name| ObservedCall { query: Some(format!("filter=userName eq \"{name}\"")), ..call(&organization, before) })
+        .map(|name| ObservedCall { query: Some(format!("filter=userName eq \"{name}\"")), ..observed_call(&organization, before) })
         .collect();
     sender.observe(&calls).await;
-    let control = ObservedCall { query: Some("filter=userName eq \"percy\"".to_owned()), ..call(&organization, before) };
+    let control = ObservedCall { query: Some("filter=userName eq \"percy\"".to_owned()), ..observed_call(&organization, before) };
     sender.observe(std::slice::from_ref(&control)).await;
     arrived(&stack, &organization, &control).await;
     assert_eq!(kept(&stack, &organization).await, [(control.id, false)]);

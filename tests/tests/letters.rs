@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
 
 use lapin::BasicProperties;
-use rollcall_events::observed::{Meaning, ObservedCall};
+use rollcall_events::observed::ObservedCall;
 use rollcall_events::topology::partition;
-use rollcall_events::{OrganizationId, Timestamp, TokenId};
+use rollcall_events::{OrganizationId, Timestamp};
 use rollcall_tests::amqp::{PARTITIONS, Sender};
+use rollcall_tests::requests::observed_call;
 use rollcall_tests::{Organization, Stack, eventually};
 use serde_json::json;
 use uuid::Uuid;
@@ -68,26 +69,8 @@ async fn an_observed_call_that_cannot_be_kept_costs_only_itself() {
     let stack = Stack::shared().await;
     let organizations = [stack.organization(), stack.organization()];
     let call = |organization: &Organization, subject: &str| ObservedCall {
-        id: Uuid::now_v7(),
-        organization_id: organization.id.parse().unwrap(),
-        at: Timestamp::now(),
-        micros: 1,
-        method: "GET".to_owned(),
-        path: "/Users".to_owned(),
-        query: None,
-        meaning: Meaning::List,
         subject: Some(subject.to_owned()),
-        subject_id: None,
-        status: 200,
-        scim_type: None,
-        detail: None,
-        txn: None,
-        token_id: TokenId::generate(),
-        label: "observed".to_owned(),
-        address: None,
-        user_agent: None,
-        request_body: None,
-        response_body: None,
+        ..observed_call(organization, Timestamp::now())
     };
     // Postgres cannot store a NUL; an api takes it out.
     let subjects = ["ada", "a\0b", "grace", "mary"];

@@ -2,31 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
 
-use rollcall_events::actor::Actor;
 use rollcall_events::outcome::Outcome;
-use rollcall_events::request::{Request, RequestBody, UserOperation, UserRequested};
-use rollcall_events::{EventId, Timestamp, UserId};
+use rollcall_tests::Stack;
 use rollcall_tests::amqp::Sender;
 use rollcall_tests::client::user;
+use rollcall_tests::requests::create;
 use rollcall_tests::service::{Service, command};
-use rollcall_tests::{Organization, Stack};
 use serde_json::json;
-
-fn creation(organization: &Organization, name: &str) -> Request {
-    Request {
-        id: EventId::generate(),
-        organization_id: organization.id.parse().unwrap(),
-        requested_at: Timestamp::now(),
-        actor: Actor::operator("test"),
-        fingerprint: None,
-        body: RequestBody::UserRequested(UserRequested {
-            user_id: UserId::generate(),
-            default_workspace: organization.marketing.parse().unwrap(),
-            if_match: None,
-            operation: UserOperation::Create(json!({"userName": name}).as_object().cloned().unwrap()),
-        }),
-    }
-}
 
 /// Servers that hang keep their connections open and answer nothing.
 #[tokio::test]
@@ -39,7 +21,7 @@ async fn a_worker_ends_while_a_server_hangs_and_nothing_is_lost() {
     }
     for hung in ["postgres", "rabbitmq"] {
         stack.instance.signal(hung, "STOP");
-        let waiting: Vec<_> = organizations.iter().map(|organization| creation(organization, hung)).collect();
+        let waiting: Vec<_> = organizations.iter().map(|organization| create(organization, &json!({"userName": hung}))).collect();
         if hung == "postgres" {
             // The worker takes these, and waits for Postgres with them.
             let sender = Sender::connect(&stack.instance).await;

@@ -1,0 +1,66 @@
+//! Requests and observed calls as an api sends them to the worker.
+
+use rollcall_events::actor::Actor;
+use rollcall_events::batch::{Message, Packed, pack};
+use rollcall_events::observed::{Meaning, ObservedCall};
+use rollcall_events::request::{Request, RequestBody, UserOperation, UserRequested};
+use rollcall_events::{EventId, Timestamp, TokenId, UserId};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::Organization;
+
+/// A request of an organization.
+pub fn request(organization: &Organization, body: RequestBody) -> Request {
+    Request {
+        id: EventId::generate(),
+        organization_id: organization.id.parse().unwrap(),
+        requested_at: Timestamp::now(),
+        actor: Actor::operator("test"),
+        fingerprint: None,
+        body,
+    }
+}
+
+/// A request about a user.
+pub fn about(organization: &Organization, user_id: UserId, operation: UserOperation) -> Request {
+    let default_workspace = organization.marketing.parse().unwrap();
+    request(organization, RequestBody::UserRequested(UserRequested { user_id, default_workspace, if_match: None, operation }))
+}
+
+/// A request to create a user with such attributes.
+pub fn create(organization: &Organization, attributes: &Value) -> Request {
+    about(organization, UserId::generate(), UserOperation::Create(attributes.as_object().cloned().unwrap()))
+}
+
+/// Requests as one message, as a busy api sends them: the worker decides them in one batch.
+pub fn together(requests: &[&Request]) -> Message {
+    let packed: Vec<_> = requests.iter().map(|request| Packed::new(request, None).unwrap()).collect();
+    pack(&packed, "test", "nowhere").unwrap()
+}
+
+/// A call that names nobody.
+pub fn observed_call(organization: &Organization, at: Timestamp) -> ObservedCall {
+    ObservedCall {
+        id: Uuid::now_v7(),
+        organization_id: organization.id.parse().unwrap(),
+        at,
+        micros: 1,
+        method: "GET".to_owned(),
+        path: "/Users".to_owned(),
+        query: None,
+        meaning: Meaning::List,
+        subject: None,
+        subject_id: None,
+        status: 200,
+        scim_type: None,
+        detail: None,
+        txn: None,
+        token_id: TokenId::generate(),
+        label: "observed".to_owned(),
+        address: None,
+        user_agent: None,
+        request_body: None,
+        response_body: None,
+    }
+}
