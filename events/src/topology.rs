@@ -14,8 +14,8 @@ pub const DEAD: &str = "rollcall.dead";
 pub const OBSERVED: &str = "rollcall.observed";
 /// The header of a dead letter that says why it is one.
 pub const REASON_HEADER: &str = "x-rollcall-reason";
-/// How often a request may be delivered before it counts as one that kills its worker. Outages of the servers do not use this up: a worker
-/// holds its batch while the database is away.
+/// How often a request may be delivered before it counts as one that kills its worker. Outages do not use this up: a worker holds its batch for a while, and
+/// takes no messages before what failed can be applied.
 const DELIVERY_LIMIT: i64 = 50;
 /// How many messages of observed calls are kept while no worker takes them; the oldest go first.
 const MAX_OBSERVED: i64 = 1000;

@@ -1,7 +1,9 @@
 //! Messages put onto the queue by hand, as a broken or repeating sender would.
 
 use futures_util::StreamExt;
-use lapin::options::{BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions};
+use lapin::options::{
+    BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions,
+};
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
 use rollcall_events::envelope::{ReplyTo, decode_outcomes, encode, properties};
@@ -20,7 +22,7 @@ pub const PARTITIONS: u16 = 8;
 /// A sender.
 #[derive(Debug)]
 pub struct Sender {
-    _connection: Connection,
+    connection: Connection,
     channel: Channel,
     answers: String,
 }
@@ -33,7 +35,7 @@ impl Sender {
         channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
         let own = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
         let answers = channel.queue_declare("".into(), own, FieldTable::default()).await.unwrap().name().as_str().to_owned();
-        Self { _connection: connection, channel, answers }
+        Self { connection, channel, answers }
     }
 
     /// Publishes any message to the partition of an organization.
@@ -95,6 +97,20 @@ impl Sender {
     pub async fn delete_queue(&self, organization: OrganizationId) {
         let queue = queue_name(partition(organization, PARTITIONS));
         self.channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.unwrap();
+    }
+
+    /// How often the next message of an organization's partition was delivered and not acknowledged. Nobody else may take messages from it.
+    pub async fn failed_deliveries(&self, organization: OrganizationId) -> i64 {
+        let channel = self.connection.create_channel().await.unwrap();
+        channel.basic_qos(1, BasicQosOptions::default()).await.unwrap();
+        let queue = queue_name(partition(organization, PARTITIONS));
+        let mut consumer =
+            channel.basic_consume(queue.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default()).await.unwrap();
+        let delivery = within("a delivery", consumer.next()).await.unwrap().unwrap();
+        let headers = delivery.properties.headers().clone().unwrap_or_default();
+        let count = headers.inner().get("x-delivery-count").map_or(0, |count| count.as_long_long_int().unwrap());
+        channel.close(200, "seen".into()).await.unwrap();
+        count
     }
 
     /// How many messages wait in all partitions.

@@ -46,9 +46,14 @@ impl Stack {
 
     /// A stack of one's own, to break.
     pub async fn private(name: &str, api_settings: &[(&str, &str)]) -> Self {
+        Self::private_with(name, api_settings, &[]).await
+    }
+
+    /// A stack of one's own whose worker has settings of its own, too.
+    pub async fn private_with(name: &str, api_settings: &[(&str, &str)], worker_settings: &[(&str, &str)]) -> Self {
         let instance = Instance::fresh(name);
         migrate(&instance);
-        let worker = Service::worker(&instance);
+        let worker = Service::worker_with(&instance, worker_settings);
         let (api, url) = Service::api(&instance, api_settings).await;
         Self { instance, url, api: Some(api), worker: Some(worker) }
     }

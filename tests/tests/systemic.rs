@@ -7,8 +7,9 @@
 use reqwest::Method;
 use rollcall_events::topology::partition;
 use rollcall_tests::amqp::PARTITIONS;
+use rollcall_tests::amqp::Sender;
 use rollcall_tests::client::user;
-use rollcall_tests::service::ready;
+use rollcall_tests::service::{Service, ready};
 use rollcall_tests::{Client, Organization, Stack, eventually};
 use serde_json::Value;
 
@@ -94,5 +95,86 @@ async fn a_fault_of_the_database_stops_partitions_and_loses_nothing() {
     for organization in &organizations {
         auditor.verify(&organization.id).await;
         assert_eq!(auditor.compare_with_tables(&organization.id).await, faults.len());
+    }
+}
+
+/// How often the worker has said that a partition is stopped.
+fn stops(stack: &Stack) -> usize {
+    let log = std::fs::read_to_string(stack.instance.dir().join("log/worker.log")).unwrap();
+    log.lines().filter(|line| line.contains("the partition has stopped")).count()
+}
+
+/// The broker dead-letters what it has delivered too often, so a fault that lasts must not use deliveries up.
+#[tokio::test]
+async fn a_partition_that_gave_its_messages_back_takes_none_before_they_can_be_applied() {
+    let mut stack = Stack::private_with("trial", &[], &[("ROLLCALL_WORKER__HOLD_SECONDS", "1")]).await;
+    let organizations = organizations(&stack);
+    let clients = organizations.each_ref().map(Organization::client);
+    let owner = stack.database("postgres").await;
+    let breaking = "CREATE TABLE kept AS SELECT organization_id, peaks FROM rollcall.log_heads;
+        UPDATE rollcall.log_heads SET peaks = '{}' WHERE size > 0";
+    owner.batch_execute(breaking).await.unwrap();
+    for client in &clients {
+        accepted(client, "ada").await;
+    }
+    // Two partitions, each of which says so while it holds its batch, and at every trial.
+    eventually("trials", async || (stops(&stack) > 20).then_some(())).await;
+    drop(stack.worker.take());
+    let sender = Sender::connect(&stack.instance).await;
+    for organization in &organizations[..2] {
+        assert_eq!(sender.failed_deliveries(organization.id.parse().unwrap()).await, 1);
+    }
+    owner
+        .batch_execute("UPDATE rollcall.log_heads h SET peaks = k.peaks FROM kept k WHERE k.organization_id = h.organization_id")
+        .await
+        .unwrap();
+    stack.worker = Some(Service::worker(&stack.instance));
+    for client in &clients {
+        eventually("the user", async || (client.find("userName eq \"ada\"").await.expect(200)["totalResults"] == 1).then_some(())).await;
+    }
+    assert_eq!(dead_letters(&stack).await, 0);
+}
+
+/// Faults of requests, by the name of the user: Postgres refuses `bad`, takes too long for `slow` once, and for `slower` every time.
+const FAULTS: &str = "
+    CREATE SEQUENCE rollcall.tried;
+    CREATE FUNCTION rollcall.fail() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+        IF NEW.user_name_key = 'bad' THEN RAISE EXCEPTION 'refused' USING ERRCODE = '23514'; END IF;
+        IF NEW.user_name_key = 'slower' OR (NEW.user_name_key = 'slow' AND nextval('rollcall.tried') = 1) THEN
+            RAISE EXCEPTION 'too slow' USING ERRCODE = '57014';
+        END IF;
+        RETURN NEW;
+    END $$;
+    CREATE TRIGGER fail BEFORE INSERT ON rollcall.users FOR EACH ROW EXECUTE FUNCTION rollcall.fail()";
+
+#[tokio::test]
+async fn requests_of_two_organizations_that_fail_alike_do_not_stop_a_partition_where_others_can_be_applied() {
+    let stack = Stack::private("alike", &[]).await;
+    let organizations = organizations(&stack);
+    let clients = organizations.each_ref().map(Organization::client);
+    let [first, elsewhere, same] = &clients;
+    stack.database("postgres").await.batch_execute(FAULTS).await.unwrap();
+    accepted(first, "bad").await;
+    accepted(same, "bad").await;
+    stopped(&stack).await;
+    accepted(elsewhere, "good").await;
+    eventually("both dead letters", async || (dead_letters(&stack).await == 2).then_some(())).await;
+    ready(&stack.url).await;
+    for client in &clients {
+        client.create(user("good2")).await.expect(201);
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_takes_too_long_is_tried_once_more() {
+    let stack = Stack::private("slow", &[]).await;
+    let clients = organizations(&stack).each_ref().map(Organization::client);
+    stack.database("postgres").await.batch_execute(FAULTS).await.unwrap();
+    clients[0].create(user("slow")).await.expect(201);
+    assert_eq!(dead_letters(&stack).await, 0);
+    clients[1].create(user("slower")).await.expect(500);
+    eventually("the dead letter", async || (dead_letters(&stack).await == 1).then_some(())).await;
+    for client in &clients {
+        client.create(user("good")).await.expect(201);
     }
 }

@@ -12,7 +12,7 @@ use crate::load::{Expected, Loaded, Prefetch, Recorded, load, load_more};
 use crate::news::{News, notify};
 use crate::positions::{PositionRows, Positions};
 use crate::project::{Projection, ProjectionRows, SETTINGS_CHANNEL};
-use crate::store::{Script, Store, StoreError};
+use crate::store::{Ending, Script, Store, StoreError};
 
 /// How often a batch is decided again because somebody else was faster, before that counts as an outage.
 const MAX_ATTEMPTS: usize = 100;
@@ -30,6 +30,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) bytes: usize,
     pub(crate) expected: Expected,
     pub(crate) prefetch: Prefetch,
+    /// Whether it is applied, or only tried.
+    pub(crate) ending: Ending,
 }
 
 /// What became of a batch.
@@ -77,7 +79,7 @@ async fn attempt(store: &Store, batch: Batch<'_>) -> Result<Applied, StoreError>
         }
     };
     let Prepared { append, rows, positions, settings, outcomes, news } = prepared;
-    write(store, &append, &rows, &positions, &settings).await?;
+    write(store, &append, &rows, &positions, &settings, batch.ending).await?;
     Ok(Applied { outcomes, news, demand_loads })
 }
 
@@ -155,13 +157,14 @@ fn prepare(loaded: &mut Loaded, requests: &[Request], now: Timestamp) -> Result<
     Ok(Ok(Prepared { append, rows: projection.rows()?, positions: positions.rows(), settings, outcomes, news }))
 }
 
-/// Writes everything and commits it. The heads come first: if one has moved, nothing else happens.
+/// Writes everything in one transaction. The heads come first: if one has moved, nothing else happens.
 async fn write(
     store: &Store,
     append: &LogAppend,
     rows: &ProjectionRows,
     positions: &PositionRows,
     settings: &[OrganizationId],
+    ending: Ending,
 ) -> Result<(), StoreError> {
     let columns = append.columns();
     let (channels, payloads) = (vec![SETTINGS_CHANNEL; settings.len()], settings.iter().map(OrganizationId::to_string).collect());
@@ -170,7 +173,7 @@ async fn write(
     rows.script(&mut script);
     positions.script(&mut script);
     notify(&mut script, &channels, &payloads);
-    Box::pin(script.commit(store)).await
+    Box::pin(script.run_in_transaction(store, ending)).await
 }
 
 fn outcome(error: Option<ScimError>, resource: Option<&Attributes>) -> Result<Outcome, StoreError> {

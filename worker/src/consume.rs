@@ -20,6 +20,7 @@ use crate::settings::Settings;
 use crate::settle::Unsettled;
 use crate::store::{Remedy, Store, StoreError};
 use crate::suspicion::Suspicions;
+use crate::trial::Trial;
 use crate::wait::{OPEN, TimedOut, within};
 use crate::work::{Finished, Tools, Work};
 
@@ -38,6 +39,9 @@ pub(crate) enum RunError {
     /// Neither what was taken nor anything else of the partition can be applied until an operator has mended the database or the program.
     #[error("the partition has stopped: {0}")]
     Stopped(StoreError),
+    /// A request took too long. It is tried once more.
+    #[error(transparent)]
+    Slow(StoreError),
     #[error("outcomes can no longer be sent")]
     RepliesEnded,
     #[error("rabbitmq did not confirm a dead letter")]
@@ -53,9 +57,8 @@ impl RunError {
     }
 }
 
-/// The longest time between two attempts to serve a partition that has stopped. Each attempt that takes messages and fails is one of the deliveries that the broker
-/// allows (`events/src/topology.rs`).
-const LONGEST_STOP: Duration = Duration::from_mins(10);
+/// The longest time between two attempts to serve a partition that has stopped.
+const LONGEST_STOP: Duration = Duration::from_mins(1);
 
 /// What all partitions of a worker share.
 pub(crate) struct Shared {
@@ -68,9 +71,10 @@ pub(crate) struct Shared {
 pub(crate) async fn serve(shared: Arc<Shared>, partition: u16, stop: CancellationToken) {
     let mut backoff = Backoff::default();
     let mut stopped = Backoff::up_to(LONGEST_STOP);
+    let mut given_back = None;
     while !stop.is_cancelled() {
         let started = Instant::now();
-        let ended = run(&shared, partition, &stop).await;
+        let ended = run(&shared, partition, &stop, &mut given_back).await;
         shared.hands.leave(partition);
         let delay = match ended {
             Ok(()) => return,
@@ -110,9 +114,23 @@ struct Session {
     unsettled: Unsettled,
 }
 
-/// Opens a session: Postgres first, and every statement is tried without a row, so that nothing is taken from the queue that could not be applied.
-async fn open(settings: &Settings, partition: u16, name: &str) -> Result<Session, RunError> {
-    let store = connect(settings, name).await?;
+/// Opens a session. Every statement is tried without a row and what was given back is tried before, so that nothing is taken from the queue that could not be applied.
+async fn open(place: &Place<'_>, given_back: &mut Option<Trial>) -> Result<Session, RunError> {
+    let Place { shared, name, .. } = *place;
+    let store = within("a session with postgres", OPEN, connect(&shared.settings, name)).await??;
+    if let Some(trial) = given_back {
+        trial.run(&store, &shared.suspicions, shared.settings.prefetch).await.map_err(|error| match error.remedy() {
+            Remedy::Retry => RunError::Store(error),
+            _ => RunError::Stopped(error),
+        })?;
+    }
+    *given_back = None;
+    within("a session with rabbitmq", OPEN, consume(place, store)).await?
+}
+
+/// Begins to take messages.
+async fn consume(place: &Place<'_>, store: Store) -> Result<Session, RunError> {
+    let Place { shared: Shared { settings, .. }, partition, name, .. } = *place;
     let properties = ConnectionProperties::default().with_connection_name(name.into());
     let connection = Connection::connect(settings.amqp_url.expose_secret(), properties).await?;
     let channel = connection.create_channel().await?;
@@ -135,13 +153,13 @@ async fn connect(settings: &Settings, name: &str) -> Result<Store, RunError> {
     tried.await.map_err(RunError::of)
 }
 
-/// One run: takes batch after batch until it is told to stop or something fails.
-async fn run(shared: &Shared, partition: u16, stop: &CancellationToken) -> Result<(), RunError> {
+/// One run: takes batch after batch until it is told to stop or something fails. What fails and is given back to the broker stands in `given_back` then.
+async fn run(shared: &Shared, partition: u16, stop: &CancellationToken, given_back: &mut Option<Trial>) -> Result<(), RunError> {
     let (settings, hands) = (&shared.settings, &shared.hands);
     let name = format!("rollcall-worker/{partition}");
     let place = Place { shared, partition, name: &name, stop };
     let mut session = tokio::select! {
-        opened = within("a session with both servers", OPEN, open(settings, partition, &name)) => opened??,
+        opened = open(&place, given_back) => opened?,
         () = stop.cancelled() => return Ok(()),
     };
     tracing::info!(partition, "the partition is served");
@@ -160,7 +178,7 @@ async fn run(shared: &Shared, partition: u16, stop: &CancellationToken) -> Resul
         };
         hands.take(partition, sent(&first));
         let work = drain(first, &mut session.consumer, settings.batch_size.into())?;
-        handle(&place, &mut session, work).await?;
+        handle(&place, &mut session, work, given_back).await?;
         if session.unsettled.is_due() {
             settle(&place, &mut session).await?;
         }
@@ -201,7 +219,20 @@ struct Place<'a> {
 
 /// Applies a batch and has it answered: in this order, so that nothing is answered that could still be lost. What an erasure leaves to be done is done before it is
 /// acknowledged: should it break off, it comes again.
-async fn handle(place: &Place<'_>, session: &mut Session, mut work: Work) -> Result<(), RunError> {
+async fn handle(place: &Place<'_>, session: &mut Session, mut work: Work, given_back: &mut Option<Trial>) -> Result<(), RunError> {
+    if let Err(error) = finish(place, session, &mut work).await {
+        *given_back = Some(work.give_back());
+        return Err(error);
+    }
+    place.shared.hands.resume(place.partition, work.demand_loads());
+    let Finished { replies, news, deliveries, last, has_buried } = work.finish();
+    session.replier.answer(replies).await?;
+    session.unsettled.take(last, deliveries, news, has_buried);
+    Ok(())
+}
+
+/// Works on a batch until everything of it is done, for as long as it may be held.
+async fn finish(place: &Place<'_>, session: &mut Session, work: &mut Work) -> Result<(), RunError> {
     let mut hold = Hold::begin();
     loop {
         let Session { store, dead, .. } = &*session;
@@ -218,10 +249,6 @@ async fn handle(place: &Place<'_>, session: &mut Session, mut work: Work) -> Res
         }
         hold.mend(place, RunError::of(error), &mut session.store).await?;
     }
-    place.shared.hands.resume(place.partition, work.demand_loads());
-    let Finished { replies, news, deliveries, last, has_buried } = work.finish();
-    session.replier.answer(replies).await?;
-    session.unsettled.take(last, deliveries, news, has_buried);
     Ok(())
 }
 
@@ -249,6 +276,7 @@ impl Hold {
     async fn mend(&mut self, place: &Place<'_>, error: RunError, store: &mut Store) -> Result<(), RunError> {
         match &error {
             RunError::Store(failure) if failure.remedy() == Remedy::Retry => tracing::warn!(%error, "the batch is held and tried again"),
+            RunError::Slow(_) => tracing::warn!(%error, "a request is tried once more"),
             RunError::Stopped(failure) => report_stop(place.shared, place.partition, failure),
             _ => return Err(error),
         }

@@ -33,6 +33,7 @@ mod settle;
 mod store;
 mod suspicion;
 mod tiles;
+mod trial;
 mod verify;
 mod wait;
 mod work;

@@ -10,6 +10,7 @@ use rollcall_events::outcome::Outcome;
 use rollcall_events::request::{Request, RequestBody, SettingsRequested};
 use std::collections::HashSet;
 use std::ops::Range;
+use std::time::Instant;
 
 use crate::apply::{Applied, Batch, apply};
 use crate::consume::RunError;
@@ -17,8 +18,9 @@ use crate::dead::DeadLetters;
 use crate::load::{Expected, Prefetch};
 use crate::news::News;
 use crate::reply::Reply;
-use crate::store::{Remedy, Store, StoreError};
+use crate::store::{Ending, Remedy, Store, StoreError};
 use crate::suspicion::{Failure, Kind, Suspicions};
+use crate::trial::Trial;
 
 /// What there is to do, and what was done of it: a server that fails in between costs no part of it twice.
 pub(crate) struct Work {
@@ -35,6 +37,10 @@ pub(crate) struct Work {
     spans: Vec<Range<usize>>,
     /// Requests that cannot be applied, each alone.
     failed: Vec<(usize, StoreError)>,
+    /// Since when some request fails that is among these.
+    failing_since: Option<Instant>,
+    /// Requests that took too long, each alone, and are tried once more.
+    slow: HashSet<usize>,
     /// Requests that come after a failed one of their organization, in their order. They wait until it is decided what becomes of that.
     deferred: Vec<Range<usize>>,
     replies: Vec<Reply>,
@@ -76,6 +82,8 @@ impl Work {
             expected: Expected::New,
             spans: Vec::new(),
             failed: Vec::new(),
+            failing_since: None,
+            slow: HashSet::new(),
             deferred: Vec::new(),
             replies: Vec::new(),
             erased: Vec::new(),
@@ -164,15 +172,32 @@ impl Work {
             }
             match self.apply(tools, span.clone()).await {
                 Ok(Applied { outcomes, news, demand_loads }) => {
-                    tools.suspicions.clear(self.requests[span.clone()].iter().map(Kind::of));
+                    tools.suspicions.applied(self.requests[span.clone()].iter().map(Kind::of));
                     self.news.extend(news);
                     self.demand_loads += demand_loads;
                     span.zip(outcomes).for_each(|(index, outcome)| self.reply(index, outcome));
                 }
-                Err(error) if error.remedy() == Remedy::Poison && span.len() == 1 => self.failed.push((span.start, error)),
-                Err(error) if error.remedy() == Remedy::Poison => self.halve(span),
-                Err(error) => return Err(self.give_back(span, error)),
+                Err(error) if error.remedy() == Remedy::Poison => self.isolate(span, error)?,
+                Err(error) => {
+                    self.put_back(span);
+                    return Err(RunError::of(error));
+                }
             }
+        }
+        Ok(())
+    }
+
+    /// Halves a span in which some request cannot be applied, until that stands alone.
+    fn isolate(&mut self, span: Range<usize>, error: StoreError) -> Result<(), RunError> {
+        self.failing_since.get_or_insert_with(Instant::now);
+        if span.len() > 1 {
+            self.halve(span);
+        } else if error.is_timeout() && self.slow.insert(span.start) {
+            // Perhaps the server was slow, and not the request.
+            self.put_back(span);
+            return Err(RunError::Slow(error));
+        } else {
+            self.failed.push((span.start, error));
         }
         Ok(())
     }
@@ -199,22 +224,22 @@ impl Work {
     }
 
     async fn apply(&self, tools: &Tools<'_>, span: Range<usize>) -> Result<Applied, StoreError> {
-        let bytes = self.messages[span.clone()].iter().map(|message| message.body.len()).sum();
-        let batch = Batch { requests: &self.requests[span], bytes, expected: self.expected, prefetch: tools.prefetch };
+        let bytes = self.bytes(&span);
+        let (expected, prefetch) = (self.expected, tools.prefetch);
+        let batch = Batch { requests: &self.requests[span], bytes, expected, prefetch, ending: Ending::Commit };
         apply(tools.store, batch).await
     }
 
     /// Keeps a span for later. A connection that broke may have broken after the commit.
-    fn give_back(&mut self, span: Range<usize>, error: StoreError) -> RunError {
+    fn put_back(&mut self, span: Range<usize>) {
         self.spans.push(span);
         self.expected = Expected::Repeats;
-        if error.remedy() == Remedy::Stop { RunError::Stopped(error) } else { error.into() }
     }
 
     /// Makes dead letters of the requests that cannot be applied, unless the fault is not theirs.
     async fn judge(&mut self, tools: &Tools<'_>) -> Result<(), RunError> {
         let failures = self.failed.iter().map(|(index, error)| Failure::of(&self.requests[*index], error));
-        if tools.suspicions.are_systemic(failures) {
+        if tools.suspicions.are_systemic(failures, self.failing_since.unwrap_or_else(Instant::now)) {
             return Err(self.take_back_failures());
         }
         while let Some((index, error)) = self.failed.last() {
@@ -226,6 +251,18 @@ impl Work {
             self.reply(index, Outcome::Failed);
         }
         Ok(())
+    }
+
+    fn bytes(&self, span: &Range<usize>) -> usize {
+        self.messages[span.clone()].iter().map(|message| message.body.len()).sum()
+    }
+
+    /// Ends the work before it is done. What failed is to be tried before its messages are taken again.
+    pub(crate) fn give_back(mut self) -> Trial {
+        let next = self.spans.pop().unwrap_or_default();
+        let bytes = self.bytes(&next);
+        let requests = self.requests.drain(next).collect();
+        Trial { requests, bytes, erased: self.erased }
     }
 
     /// Keeps the requests that failed for later, in their order, and returns why.

@@ -128,6 +128,11 @@ impl StoreError {
         }
     }
 
+    /// Whether a statement took too long, or somebody has cancelled it.
+    pub(crate) fn is_timeout(&self) -> bool {
+        self.sql_state() == Some(SqlState::QUERY_CANCELED.code())
+    }
+
     /// Whether the value of a request made it fail, which says nothing about other requests (SQLSTATE class 22, or a value that has no form in the protocol).
     pub(crate) fn is_about_a_value(&self) -> bool {
         match self {

@@ -7,7 +7,7 @@ mod statement;
 
 pub(crate) use error::{Remedy, StoreError};
 pub(crate) use rows::rows;
-pub(crate) use statement::{Parameter, Script, Statement};
+pub(crate) use statement::{Ending, Parameter, Script, Statement};
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -45,7 +45,7 @@ const WHOLE_TABLES: &str =
 const BACKLOG: usize = 1024;
 
 /// What begins and ends a transaction, prepared like everything else.
-const TRANSACTION: [&str; 2] = ["BEGIN", "COMMIT"];
+const TRANSACTION: [&str; 3] = ["BEGIN", "COMMIT", "ROLLBACK"];
 
 /// A connection that is ready to apply batches.
 pub(crate) struct Store {

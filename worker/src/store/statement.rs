@@ -33,6 +33,24 @@ impl<'a> Statement<'a> {
     }
 }
 
+/// How a transaction ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Its effects last.
+    Commit,
+    /// It was a trial: it leaves no effect.
+    RollBack,
+}
+
+impl Ending {
+    fn command(self) -> &'static str {
+        match self {
+            Self::Commit => "COMMIT",
+            Self::RollBack => "ROLLBACK",
+        }
+    }
+}
+
 /// Statements of one transaction, in the order in which they are to run.
 #[derive(Default)]
 pub(crate) struct Script<'a>(Vec<Statement<'a>>);
@@ -58,23 +76,23 @@ impl<'a> Script<'a> {
         store.run_in_order(&self.0).await.map(|_| ())
     }
 
-    /// Runs the statements in a transaction of their own, in one round trip: all of them are committed, or none is.
+    /// Runs the statements in a transaction of their own, in one round trip: all of them take effect, or none does.
     ///
     /// # Errors
     /// The error of the first statement that fails. After an error of the connection it is not known whether the transaction was committed.
-    pub(crate) async fn commit(self, store: &Store) -> Result<(), StoreError> {
-        if self.0.len() < 2 {
+    pub(crate) async fn run_in_transaction(self, store: &Store, ending: Ending) -> Result<(), StoreError> {
+        if self.0.len() < 2 && ending == Ending::Commit {
             // A statement alone is a transaction.
             return self.run(store).await;
         }
-        let (begin, commit) = (Statement::new("BEGIN", Vec::new()), Statement::new("COMMIT", Vec::new()));
-        let statements: Vec<_> = std::iter::once(begin).chain(self.0).chain([commit]).collect();
-        let committed = store.run_in_order(&statements).await;
-        if committed.is_err() && !store.is_closed() {
-            // Ends a transaction whose COMMIT was not sent. The failure that led here is the one to report.
+        let (begin, end) = (Statement::new("BEGIN", Vec::new()), Statement::new(ending.command(), Vec::new()));
+        let statements: Vec<_> = std::iter::once(begin).chain(self.0).chain([end]).collect();
+        let ended = store.run_in_order(&statements).await;
+        if ended.is_err() && !store.is_closed() {
+            // Ends a transaction whose last statement was not sent. The failure that led here is the one to report.
             let _ = store.command("ROLLBACK").await;
         }
-        committed.map(|_| ())
+        ended.map(|_| ())
     }
 }
 
