@@ -3,6 +3,7 @@
 use actix_web::middleware::{NormalizePath, TrailingSlash, from_fn};
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpServer};
+use rollcall_scim::resource::SizeLimit;
 use rollcall_service::settings::SettingsError;
 use rollcall_service::shutdown;
 use std::sync::Arc;
@@ -102,6 +103,7 @@ fn http(
     let bounds = Data::new(Bounds {
         max_body_bytes: usize::try_from(settings.max_body_bytes).unwrap_or(usize::MAX),
         receive,
+        max_resource_bytes: SizeLimit(settings.max_resource_bytes),
         max_page: settings.max_page.into(),
         max_operations: usize::try_from(settings.max_bulk_operations).unwrap_or(usize::MAX),
         bulk_wait: Duration::from_secs(settings.bulk_seconds),

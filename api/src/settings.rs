@@ -31,6 +31,7 @@ pub(crate) struct Settings {
     pub(crate) confirm_seconds: u64,
     pub(crate) max_waiting: u32,
     pub(crate) max_body_bytes: u32,
+    pub(crate) max_resource_bytes: u32,
     pub(crate) receive_seconds: u64,
     pub(crate) max_connections: u32,
     pub(crate) max_page: u32,
@@ -92,6 +93,7 @@ impl Settings {
         in_range("confirm_seconds", settings.confirm_seconds, 1, 60)?;
         in_range("max_waiting", settings.max_waiting, 1, 1_000_000)?;
         in_range("max_body_bytes", settings.max_body_bytes, 1024, 64 * 1024 * 1024)?;
+        in_range("max_resource_bytes", settings.max_resource_bytes, 16 * 1024, 16 * 1024 * 1024)?;
         in_range("receive_seconds", settings.receive_seconds, 1, 600)?;
         in_range("max_connections", settings.max_connections, 1, 1_000_000)?;
         in_range("max_page", settings.max_page, 1, 10_000)?;

@@ -1,5 +1,6 @@
 use lapin::BasicProperties;
 use rollcall_scim::patch::{PATCH_SCHEMA, parse};
+use rollcall_scim::resource::SizeLimit;
 use rollcall_scim::schema::USER;
 use serde_json::{Value, json};
 
@@ -25,6 +26,7 @@ pub(crate) fn user(operation: UserOperation) -> Request {
         user_id: UserId::generate(),
         default_workspace: WorkspaceId::generate(),
         if_match: Some(IfMatch::Tags(vec!["W/\"1\"".to_owned()])),
+        size_limit: SizeLimit::default(),
         operation,
     }))
 }

@@ -1,5 +1,6 @@
 //! A resource as it is kept: attributes in canonical spelling, `schemas`, `id` and `meta` made by the server.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -76,9 +77,17 @@ fn differing<'a>(before: &'a Attributes, after: &'a Attributes) -> BTreeSet<&'a 
     before.keys().chain(after.keys()).filter(|name| before.get(*name) != after.get(*name)).collect()
 }
 
-/// The most bytes that a resource may have, as compact JSON without what [`stamp`] adds, and without the members of a group. Every state of a
-/// resource goes into the log as a whole, so its size is what each change costs.
-pub const MAX_RESOURCE_BYTES: usize = 256 * 1024;
+/// The most bytes that a resource may have ([`size`]), without what [`stamp`] adds and without the members of a group. Every state of a resource goes into the log as a
+/// whole, so its size is what each change costs. The default is 256 KiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SizeLimit(pub u32);
+
+impl Default for SizeLimit {
+    fn default() -> Self {
+        Self(256 * 1024)
+    }
+}
 
 /// The bytes of a resource as compact JSON. `true` counts as much as `false`, so that a user who is deactivated does not grow.
 pub fn size(attributes: &Attributes) -> usize {
@@ -123,30 +132,37 @@ impl std::fmt::Write for Counter {
     }
 }
 
-/// Checks that a resource has at most `max_bytes`.
-///
-/// # Errors
-/// 400 `invalidValue` that names the largest attribute. It is not `tooMany`: RFC 7644 table 9 has that for work that is too much, and this is a
-/// value that the resource cannot hold, like a text that is too long.
-pub fn check_size(attributes: &Attributes, max_bytes: usize) -> Result<(), ScimError> {
-    let bytes = size(attributes);
-    if bytes <= max_bytes {
-        return Ok(());
+impl SizeLimit {
+    /// The limit in bytes.
+    pub fn bytes(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
     }
-    let largest = largest(attributes);
-    Err(ScimError::invalid_value(format!("the resource has {bytes} bytes, more than {max_bytes}; its largest attribute is {largest}")))
-}
 
-/// Checks the size of a changed resource. One that was too large before, as older ones can be, may stay so, but not grow: it can still shrink,
-/// be deactivated and be deleted.
-///
-/// # Errors
-/// As [`check_size`].
-pub fn check_growth(before: &Attributes, after: &Attributes) -> Result<(), ScimError> {
-    if size(after) <= MAX_RESOURCE_BYTES {
-        return Ok(());
+    /// Checks that a resource is not larger.
+    ///
+    /// # Errors
+    /// 400 `invalidValue` that names the largest attribute. It is not `tooMany`: RFC 7644 table 9 has that for work that is too much, and this is a value that the resource
+    /// cannot hold, like a text that is too long.
+    pub fn check(self, attributes: &Attributes) -> Result<(), ScimError> {
+        let (bytes, limit) = (size(attributes), self.bytes());
+        if bytes <= limit {
+            return Ok(());
+        }
+        let largest = largest(attributes);
+        Err(ScimError::invalid_value(format!("the resource has {bytes} bytes, more than {limit}; its largest attribute is {largest}")))
     }
-    check_size(after, MAX_RESOURCE_BYTES.max(size(before)))
+
+    /// Checks the size of a changed resource. One that was too large before, as older ones can be, may stay so, but not grow: it can still shrink, be deactivated and be
+    /// deleted.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn check_growth(self, before: &Attributes, after: &Attributes) -> Result<(), ScimError> {
+        match self.check(after) {
+            Err(_) if size(after) <= size(before) => Ok(()),
+            checked => checked,
+        }
+    }
 }
 
 /// The name of the largest attribute; one of an extension as `urn:name`.
@@ -198,16 +214,16 @@ mod tests {
         let user = |title: usize, active: bool| {
             object(json!({"active": active, "title": "x".repeat(title), ENTERPRISE_SCHEMA: {"department": "A"}}))
         };
-        let limit = MAX_RESOURCE_BYTES;
-        let error = check_size(&user(limit, true), limit).unwrap_err();
+        let (limit, bytes) = (SizeLimit(1000), 1000);
+        let error = limit.check(&user(bytes, true)).unwrap_err();
         assert_eq!(error.scim_type, Some(ScimType::InvalidValue));
-        assert!(error.detail.contains("title"), "{}", error.detail);
-        let extension = object(json!({"title": "x", ENTERPRISE_SCHEMA: {"department": "x".repeat(limit), "division": "y"}}));
-        assert!(check_size(&extension, limit).unwrap_err().detail.contains(&format!("{ENTERPRISE_SCHEMA}:department")));
-        let old = user(2 * limit, true);
-        assert_eq!(check_growth(&old, &user(2 * limit, false)), Ok(()), "it can be deactivated");
-        assert_eq!(check_growth(&old, &user(2 * limit - 1, true)), Ok(()), "it can shrink");
-        assert!(check_growth(&old, &user(2 * limit + 1, true)).is_err(), "it cannot grow");
-        assert!(check_growth(&user(1, true), &user(limit, true)).is_err());
+        assert!(error.detail.contains("more than 1000; its largest attribute is title"), "{}", error.detail);
+        let extension = object(json!({"title": "x", ENTERPRISE_SCHEMA: {"department": "x".repeat(bytes), "division": "y"}}));
+        assert!(limit.check(&extension).unwrap_err().detail.contains(&format!("{ENTERPRISE_SCHEMA}:department")));
+        let old = user(2 * bytes, true);
+        assert_eq!(limit.check_growth(&old, &user(2 * bytes, false)), Ok(()), "it can be deactivated");
+        assert_eq!(limit.check_growth(&old, &user(2 * bytes - 1, true)), Ok(()), "it can shrink");
+        assert!(limit.check_growth(&old, &user(2 * bytes + 1, true)).is_err(), "it cannot grow");
+        assert!(limit.check_growth(&user(1, true), &user(bytes, true)).is_err());
     }
 }

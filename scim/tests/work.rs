@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
 
 use rollcall_scim::patch::{MAX_OPERATIONS, PATCH_SCHEMA, apply, parse};
-use rollcall_scim::resource::{Attributes, MAX_RESOURCE_BYTES, size};
+use rollcall_scim::resource::{Attributes, SizeLimit};
 use rollcall_scim::schema::{ENTERPRISE_SCHEMA, ROLLCALL_SCHEMA, USER};
 use rollcall_scim::work::{Budget, MAX_STEPS};
 use rollcall_scim::{ScimError, ScimType};
@@ -92,7 +92,7 @@ fn a_part_cannot_be_multiplied_into_megabytes() {
     let user = json!({"userName": "ada", "emails": emails(1000, 4)});
     let name = |sub: &str| json!({"op": "replace", "path": format!("emails.{sub}"), "value": "x".repeat(4096)});
     let (left, _) = patched(&user, &[name("display"), name("type")]);
-    assert!(left.is_err() || size(&left.unwrap()) > MAX_RESOURCE_BYTES);
+    assert!(left.is_err() || SizeLimit::default().check(&left.unwrap()).is_err());
 }
 
 #[test]

@@ -5,6 +5,7 @@ use rollcall_events::batch::{Message, Packed, pack};
 use rollcall_events::observed::{Meaning, ObservedCall};
 use rollcall_events::request::{Request, RequestBody, UserOperation, UserRequested};
 use rollcall_events::{EventId, Timestamp, TokenId, UserId};
+use rollcall_scim::resource::SizeLimit;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -25,7 +26,16 @@ pub fn request(organization: &Organization, body: RequestBody) -> Request {
 /// A request about a user.
 pub fn about(organization: &Organization, user_id: UserId, operation: UserOperation) -> Request {
     let default_workspace = organization.marketing.parse().unwrap();
-    request(organization, RequestBody::UserRequested(UserRequested { user_id, default_workspace, if_match: None, operation }))
+    request(
+        organization,
+        RequestBody::UserRequested(UserRequested {
+            user_id,
+            default_workspace,
+            if_match: None,
+            size_limit: SizeLimit::default(),
+            operation,
+        }),
+    )
 }
 
 /// A request to create a user with such attributes.

@@ -9,6 +9,7 @@ use rollcall_events::outcome::Outcome;
 use rollcall_events::request::{GroupOperation, GroupRequested, RequestBody, SettingsRequested, UserOperation, UserRequested};
 use rollcall_events::topology::partition;
 use rollcall_events::{GroupId, OrganizationId, UserId, WorkspaceId};
+use rollcall_scim::resource::SizeLimit;
 use rollcall_tests::amqp::{PARTITIONS, Sender};
 use rollcall_tests::client::{ROLLCALL, user};
 use rollcall_tests::requests::{create, request, together};
@@ -110,11 +111,19 @@ async fn a_statement_sees_what_the_statements_before_it_have_written() {
     let (workspace, group, ada) = (WorkspaceId::generate(), GroupId::generate(), UserId::generate());
     let home = json!({"userName": "ada", ROLLCALL: {"workspaces": [{"value": workspace}]}});
     let of_user = |id: &str, operation| {
-        let call = UserRequested { user_id: id.parse().unwrap(), default_workspace: workspace, if_match: None, operation };
+        let call = UserRequested {
+            user_id: id.parse().unwrap(),
+            default_workspace: workspace,
+            if_match: None,
+            size_limit: SizeLimit::default(),
+            operation,
+        };
         RequestBody::UserRequested(call)
     };
     let named = |name: &str| json!({"userName": name}).as_object().cloned().unwrap();
-    let of_group = |operation| RequestBody::GroupRequested(GroupRequested { group_id: group, if_match: None, operation });
+    let of_group = |operation| {
+        RequestBody::GroupRequested(GroupRequested { group_id: group, if_match: None, size_limit: SizeLimit::default(), operation })
+    };
     let bodies = [
         RequestBody::SettingsRequested(SettingsRequested::CreateWorkspace { workspace_id: workspace, name: "Engines".to_owned() }),
         of_user(&ada.to_string(), UserOperation::Create(home.as_object().cloned().unwrap())),

@@ -130,7 +130,7 @@ impl<'a> Job<'a> {
             return Err(ScimError::invalid_value(format!("bulkId:{id} is not the name of something that was created")));
         }
         let planned = operation.bulk_id.as_ref().and_then(|bulk_id| self.ids.get(bulk_id)).cloned().unwrap_or_default();
-        let body = content(&self.call.caller, &operation, &planned)?;
+        let body = self.writing.bounded(content(&self.call.caller, &operation, &planned)?)?;
         let fingerprint = self.call.is_repeatable().then(|| {
             let data = operation.data.to_string();
             EventId::fingerprint([operation.method.as_bytes(), operation.path.as_bytes(), data.as_bytes()])

@@ -16,7 +16,7 @@ use std::time::Instant;
 use super::answer::Shown;
 use super::headers::{IDEMPOTENCY_KEY, Prefer, identity, if_match};
 use super::query::Parameters;
-use super::{Base, Known, set_up};
+use super::{Base, Bounds, Known, set_up};
 use crate::auth::Caller;
 use crate::desk::{Answer, Desk};
 use crate::error::{ApiError, ApiResult};
@@ -80,14 +80,20 @@ pub(super) struct Writing {
     pub(super) database: Data<Database>,
     pub(super) known: Data<Known>,
     pub(super) base: Data<Base>,
+    bounds: Data<Bounds>,
 }
 
 impl Writing {
     /// Submits what a call asks for, and waits for what becomes of it.
     pub(super) async fn submit(&self, call: &Call, content: RequestBody, body: &[u8]) -> Result<Answer, ApiError> {
-        let request = call.request(content, body)?;
+        let request = call.request(self.bounded(content)?, body)?;
         call.http.extensions_mut().insert(Meant::by(&request));
         self.desk.submit(request, &call.prefer).await
+    }
+
+    /// What a call asks for, with the bounds that the worker keeps it in.
+    pub(super) fn bounded(&self, content: RequestBody) -> Result<RequestBody, ScimError> {
+        content.with_size_limit(self.bounds.max_resource_bytes)
     }
 
     /// Until when the outcome of a call is awaited.
@@ -160,6 +166,7 @@ impl FromRequest for Writing {
                 database: set_up(http, "the database")?,
                 known: set_up(http, "what dialects know")?,
                 base: set_up(http, "the base")?,
+                bounds: set_up(http, "the bounds")?,
             })
         };
         ready(read())

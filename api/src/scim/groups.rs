@@ -6,7 +6,7 @@ use actix_web::web::{Data, Path};
 use rollcall_events::members::{take_member_changes, take_members};
 use rollcall_events::request::{GroupOperation, GroupRequested, IfMatch, RequestBody};
 use rollcall_events::{GroupId, UserId};
-use rollcall_scim::resource::{Attributes, MAX_RESOURCE_BYTES, check_size};
+use rollcall_scim::resource::{Attributes, SizeLimit};
 use rollcall_scim::schema::GROUP;
 use rollcall_scim::{ScimError, patch as scim_patch, validate};
 use serde_json::Value;
@@ -63,7 +63,7 @@ pub(super) async fn delete(call: Call, id: Path<String>, writing: Writing) -> Ap
 
 /// What is asked for of a group.
 pub(super) fn content(group_id: GroupId, if_match: Option<IfMatch>, operation: GroupOperation) -> RequestBody {
-    RequestBody::GroupRequested(GroupRequested { group_id, if_match, operation })
+    RequestBody::GroupRequested(GroupRequested { group_id, if_match, size_limit: SizeLimit::default(), operation })
 }
 
 /// To delete it.
@@ -71,9 +71,7 @@ pub(super) const DELETE: GroupOperation = GroupOperation::Delete;
 
 /// To create it.
 pub(super) fn create_operation(body: Value) -> Result<GroupOperation, ScimError> {
-    let (attributes, members) = group(body)?;
-    check_size(&attributes, MAX_RESOURCE_BYTES)?;
-    Ok(GroupOperation::Create(attributes, members))
+    group(body).map(|(attributes, members)| GroupOperation::Create(attributes, members))
 }
 
 /// To replace it.

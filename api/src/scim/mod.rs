@@ -23,6 +23,7 @@ pub(crate) use query::Parameters;
 use actix_web::HttpRequest;
 use actix_web::web::{Data, ServiceConfig, resource, route, to};
 use rollcall_scim::ScimError;
+use rollcall_scim::resource::SizeLimit;
 use rollcall_scim::schema::{GROUP, ResourceType, USER};
 
 use crate::error::{ApiError, ApiResult};
@@ -56,6 +57,8 @@ impl Base {
 pub(crate) struct Bounds {
     /// The largest body, in bytes.
     pub(crate) max_body_bytes: usize,
+    /// The largest resource.
+    pub(crate) max_resource_bytes: SizeLimit,
     /// How long the body may take to arrive.
     pub(crate) receive: std::time::Duration,
     /// The most operations in a bulk request.

@@ -6,7 +6,7 @@ use actix_web::web::Path;
 use rollcall_events::UserId;
 use rollcall_events::membership::memberships;
 use rollcall_events::request::{Dialect, IfMatch, RequestBody, UserOperation, UserRequested};
-use rollcall_scim::resource::{Attributes, MAX_RESOURCE_BYTES, check_size};
+use rollcall_scim::resource::{Attributes, SizeLimit};
 use rollcall_scim::schema::USER;
 use rollcall_scim::{ScimError, lenience, patch as scim_patch, validate};
 use serde_json::Value;
@@ -84,7 +84,8 @@ pub(super) async fn delete(call: Call, id: Path<String>, writing: Writing) -> Ap
 
 /// What is asked for of a user.
 pub(super) fn content(caller: &Caller, user_id: UserId, if_match: Option<IfMatch>, operation: UserOperation) -> RequestBody {
-    RequestBody::UserRequested(UserRequested { user_id, default_workspace: caller.default_workspace(), if_match, operation })
+    let (default_workspace, size_limit) = (caller.default_workspace(), SizeLimit::default());
+    RequestBody::UserRequested(UserRequested { user_id, default_workspace, if_match, size_limit, operation })
 }
 
 /// To delete it.
@@ -92,13 +93,10 @@ pub(super) const DELETE: UserOperation = UserOperation::Delete;
 
 /// To create it.
 pub(super) fn create_operation(body: Value) -> Result<UserOperation, ScimError> {
-    let attributes = user(body)?;
-    check_size(&attributes, MAX_RESOURCE_BYTES)?;
-    Ok(UserOperation::Create(attributes))
+    user(body).map(UserOperation::Create)
 }
 
-/// To replace it. How large it may be depends on how large it is, which the worker knows: an older user that is too large can be deactivated by a
-/// PUT, as Okta does it.
+/// To replace it.
 pub(super) fn replace_operation(body: Value) -> Result<UserOperation, ScimError> {
     user(body).map(UserOperation::Replace)
 }

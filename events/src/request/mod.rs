@@ -7,8 +7,9 @@ pub use settings::{
     SettingsRequested, StreamChange, TokenSettings,
 };
 
+use rollcall_scim::ScimError;
 use rollcall_scim::patch::Operation;
-use rollcall_scim::resource::Attributes;
+use rollcall_scim::resource::{Attributes, SizeLimit};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -63,6 +64,31 @@ impl RequestBody {
     }
 }
 
+impl RequestBody {
+    /// Sets how large the resource may be that is asked for. How large a change may make it depends on how large it is, which the worker knows.
+    ///
+    /// # Errors
+    /// 400 `invalidValue` where what is to be created is larger.
+    pub fn with_size_limit(mut self, limit: SizeLimit) -> Result<Self, ScimError> {
+        match &mut self {
+            Self::UserRequested(call) => {
+                call.size_limit = limit;
+                if let UserOperation::Create(attributes) = &call.operation {
+                    limit.check(attributes)?;
+                }
+            }
+            Self::GroupRequested(call) => {
+                call.size_limit = limit;
+                if let GroupOperation::Create(attributes, _) = &call.operation {
+                    limit.check(attributes)?;
+                }
+            }
+            Self::SettingsRequested(_) | Self::AccessDenied(_) | Self::StreamAcknowledged(_) => {}
+        }
+        Ok(self)
+    }
+}
+
 /// A SCIM call about one user.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UserRequested {
@@ -73,6 +99,9 @@ pub struct UserRequested {
     /// Which states of the user the call is meant for (RFC 9110 section 13.1.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_match: Option<IfMatch>,
+    /// How large the resource may be. The api says it, so that every worker decides alike.
+    #[serde(default)]
+    pub size_limit: SizeLimit,
     /// What is to be done.
     pub operation: UserOperation,
 }
@@ -111,6 +140,9 @@ pub struct GroupRequested {
     /// Which states of the group the call is meant for (RFC 9110 section 13.1.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_match: Option<IfMatch>,
+    /// How large the resource may be. The api says it, so that every worker decides alike.
+    #[serde(default)]
+    pub size_limit: SizeLimit,
     /// What is to be done.
     pub operation: GroupOperation,
 }

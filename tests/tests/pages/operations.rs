@@ -4,6 +4,7 @@ use reqwest::Method;
 use rollcall_events::envelope::{encode, properties};
 use rollcall_events::request::{Request, RequestBody, UserOperation, UserRequested};
 use rollcall_events::{EventId, Timestamp, UserId};
+use rollcall_scim::resource::SizeLimit;
 use rollcall_tests::amqp::Sender;
 use rollcall_tests::client::user;
 use rollcall_tests::service::{Service, answers, command, free_port, owner_command};
@@ -18,6 +19,7 @@ fn strange(organization: &Organization, name: &str) -> (Request, Vec<u8>) {
         user_id: UserId::generate(),
         default_workspace: organization.marketing.parse().unwrap(),
         if_match: None,
+        size_limit: SizeLimit::default(),
         operation: UserOperation::Create(json!({"userName": name}).as_object().cloned().unwrap()),
     };
     let request = Request {

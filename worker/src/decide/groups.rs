@@ -5,7 +5,7 @@ use rollcall_events::members::{CombinedChange, MEMBERS, combined, unknown_member
 use rollcall_events::request::{GroupOperation, GroupRequested, Request};
 use rollcall_events::{OrganizationId, Timestamp, UserId};
 use rollcall_scim::fold::fold as fold_case;
-use rollcall_scim::resource::{Attributes, MAX_RESOURCE_BYTES, changed_paths, check_growth, check_size, text, without_stamp};
+use rollcall_scim::resource::{Attributes, changed_paths, text, without_stamp};
 use rollcall_scim::schema::GROUP;
 use rollcall_scim::work::Budget;
 use rollcall_scim::{ScimError, patch, validate};
@@ -37,7 +37,7 @@ fn attempt(state: &State, request: &Request, call: &GroupRequested, at: Timestam
         if before.is_some() {
             return Err(ScimError::new(409, "there is a group with this id already").into());
         }
-        check_size(attributes, MAX_RESOURCE_BYTES)?;
+        call.size_limit.check(attributes)?;
         let moves = checked(state, request, call, attributes, None)?;
         let resource = first_state(&GROUP, attributes.clone(), &call.group_id.to_string(), at);
         return Ok(applied(call, EventType::GroupCreated, &Attributes::new(), resource, &moves));
@@ -49,7 +49,7 @@ fn attempt(state: &State, request: &Request, call: &GroupRequested, at: Timestam
         GroupOperation::Patch(operations, _) => patched(before, operations)?,
         GroupOperation::Delete | GroupOperation::Create(..) => return Ok(delete(call)),
     };
-    check_growth(&without_stamp((*before.resource).clone()), &attributes)?;
+    call.size_limit.check_growth(&without_stamp((*before.resource).clone()), &attributes)?;
     let moves = checked(state, request, call, &attributes, Some(before))?;
     let resource = if moves.is_empty() && attributes == without_stamp((*before.resource).clone()) {
         (*before.resource).clone()

@@ -11,6 +11,7 @@ use rollcall_events::token::Token;
 use rollcall_events::{EventId, GroupId, OrganizationId, Timestamp, TokenId, UserId, WorkspaceId};
 use rollcall_scim::ScimError;
 use rollcall_scim::patch::{PATCH_SCHEMA, parse};
+use rollcall_scim::resource::SizeLimit;
 use rollcall_scim::schema::{GROUP, ROLLCALL_SCHEMA, USER};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -104,9 +105,18 @@ fn acts() -> impl Strategy<Value = Act> {
 }
 
 fn body(act: Act, default_workspace: WorkspaceId) -> RequestBody {
-    let of_user =
-        |n: u8, operation| RequestBody::UserRequested(UserRequested { user_id: user(n), default_workspace, if_match: None, operation });
-    let of_group = |n: u8, operation| RequestBody::GroupRequested(GroupRequested { group_id: group(n), if_match: None, operation });
+    let of_user = |n: u8, operation| {
+        RequestBody::UserRequested(UserRequested {
+            user_id: user(n),
+            default_workspace,
+            if_match: None,
+            size_limit: SizeLimit::default(),
+            operation,
+        })
+    };
+    let of_group = |n: u8, operation| {
+        RequestBody::GroupRequested(GroupRequested { group_id: group(n), if_match: None, size_limit: SizeLimit::default(), operation })
+    };
     let named = |name: u8, place: Option<u8>| {
         let mut attributes = json!({"userName": format!("name{name}")});
         if let Some(place) = place {

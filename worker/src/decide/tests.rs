@@ -4,6 +4,7 @@ use rollcall_events::log::EventType;
 use rollcall_events::request::{IfMatch, Request, RequestBody, SettingsRequested, UserOperation, UserRequested};
 use rollcall_events::{EventId, OrganizationId, Timestamp, UserId, WorkspaceId};
 use rollcall_scim::patch::{PATCH_SCHEMA, parse};
+use rollcall_scim::resource::SizeLimit;
 use rollcall_scim::schema::{ROLLCALL_SCHEMA, USER};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -69,7 +70,13 @@ impl Story {
     }
 
     fn user(&mut self, id: u128, if_match: Option<IfMatch>, operation: UserOperation) -> Decision {
-        let call = UserRequested { user_id: UserId(Uuid::from_u128(id)), default_workspace: MARKETING, if_match, operation };
+        let call = UserRequested {
+            user_id: UserId(Uuid::from_u128(id)),
+            default_workspace: MARKETING,
+            if_match,
+            size_limit: SizeLimit::default(),
+            operation,
+        };
         self.happens(RequestBody::UserRequested(call))
     }
 

@@ -5,7 +5,7 @@ use rollcall_events::log::{EventType, SubjectType};
 use rollcall_events::membership::{join_default, keep_last, memberships, unknown_workspace};
 use rollcall_events::request::{Request, UserOperation, UserRequested};
 use rollcall_scim::fold::fold as fold_case;
-use rollcall_scim::resource::{Attributes, MAX_RESOURCE_BYTES, changed_paths, check_growth, check_size, text, without_stamp};
+use rollcall_scim::resource::{Attributes, changed_paths, text, without_stamp};
 use rollcall_scim::schema::USER;
 use rollcall_scim::work::Budget;
 use rollcall_scim::{ScimError, defaults, patch, validate};
@@ -58,7 +58,7 @@ fn create(
     mut attributes: Attributes,
     at: Timestamp,
 ) -> Result<Decision, Interrupt> {
-    check_size(&attributes, MAX_RESOURCE_BYTES)?;
+    call.size_limit.check(&attributes)?;
     defaults::fill(&USER, &mut attributes);
     join_default(&mut attributes, call.default_workspace);
     defaults::drop_unassigned(&USER, &mut attributes);
@@ -96,7 +96,7 @@ fn change(
     let is_same = attributes == unchanged;
     // An older resource can be without an attribute that has a default. To have it is no growth.
     defaults::fill(&USER, &mut unchanged);
-    check_growth(&unchanged, &attributes)?;
+    call.size_limit.check_growth(&unchanged, &attributes)?;
     check(state, request, call, &attributes, Some(before))?;
     if is_same {
         return Ok(applied(call, EventType::UserUpdated, &before.resource, (*before.resource).clone()));
