@@ -90,6 +90,8 @@ impl OrganizationId {
 const CLIENT_KEY_CONTEXT: &str = "rollcall 2026 idempotency key";
 /// The context of [`EventId::of_operation`].
 const OPERATION_CONTEXT: &str = "rollcall 2026 bulk operation";
+/// The context of [`EventId::created_by_operation`].
+const CREATED_CONTEXT: &str = "rollcall 2026 bulk resource";
 /// The context of [`EventId::of_announcement`].
 const ANNOUNCEMENT_CONTEXT: &str = "rollcall 2026 expiry announcement";
 /// The context of [`EventId::fingerprint`].
@@ -107,6 +109,11 @@ impl EventId {
     #[must_use]
     pub fn of_operation(self, organization: OrganizationId, index: usize) -> Self {
         Self::derived(OPERATION_CONTEXT, organization, &[self.0.as_bytes(), &(index as u64).to_be_bytes()])
+    }
+
+    /// The id of what one operation of the bulk request creates whose transaction this is. A repeated request refers to the resources of the first, whatever was done of it.
+    pub fn created_by_operation(self, organization: OrganizationId, index: usize) -> Uuid {
+        Self::derived(CREATED_CONTEXT, organization, &[self.0.as_bytes(), &(index as u64).to_be_bytes()]).0
     }
 
     /// The event id of the announcement that a token expires at that time, made so many days ahead.

@@ -164,6 +164,35 @@ async fn a_repeated_bulk_request_is_done_once() {
 }
 
 #[tokio::test]
+async fn a_repeated_bulk_request_refers_to_what_the_first_created() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let client = organization.client();
+    let manager = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+    let reporting = |name: &str, by: &str| {
+        let data = json!({"schemas": [user("")["schemas"][0], manager], "userName": name, manager: {"manager": {"value": format!("bulkId:{by}")}}});
+        json!({"method": "POST", "path": "/Users", "bulkId": name, "data": data})
+    };
+    let operations = [json!([reporting("ada", "kim"), reporting("kim", "ada")]), json!([reporting("ida", "lea"), reporting("lea", "ida")])];
+    for (key, operations) in ["import-1", "import-2"].into_iter().zip(operations) {
+        let call = |prefer: &str| {
+            let call = client.call(Method::POST, "/Bulk").header("Idempotency-Key", key).header("Prefer", prefer);
+            call.json(&json!({"schemas": [BULK], "Operations": operations}))
+        };
+        for _ in 0..2 {
+            assert_eq!(call("respond-async").send().await.status, 202);
+        }
+        let repeated = call("wait=5").send().await.expect(200);
+        assert_eq!(statuses(&repeated), ["201", "201"]);
+        for (one, other) in [(0, 1), (1, 0)] {
+            let user = client.get(&format!("/Users/{}", id(&repeated["Operations"][one]))).await.expect(200);
+            assert_eq!(user[manager]["manager"]["value"], id(&repeated["Operations"][other]));
+        }
+    }
+    assert_eq!(stack.auditor().await.compare_with_tables(&organization.id).await, 4);
+}
+
+#[tokio::test]
 async fn an_asynchronous_bulk_request_is_accepted_at_once_and_each_outcome_can_be_asked_for() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();

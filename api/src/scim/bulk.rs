@@ -69,7 +69,11 @@ struct Job<'a> {
 
 impl<'a> Job<'a> {
     fn new(call: &'a Call, writing: &'a Writing, txn: EventId, operations: &[Operation]) -> Self {
-        let ids = operations.iter().filter_map(|operation| Some((operation.bulk_id.clone()?, UserId::generate().to_string()))).collect();
+        // A repeated request plans the same ids again, because what it refers to may be there already.
+        let (organization, is_repeatable) = (call.caller.organization_id(), call.is_repeatable());
+        let planned = |index| if is_repeatable { txn.created_by_operation(organization, index) } else { UserId::generate().0 };
+        let named = |(index, operation): (usize, &Operation)| Some((operation.bulk_id.clone()?, planned(index).to_string()));
+        let ids = operations.iter().enumerate().filter_map(named).collect();
         let known = vec![Known::Nothing; operations.len()];
         Self { call, writing, txn, ids, outcomes: vec![None; operations.len()], known }
     }
