@@ -268,13 +268,15 @@ impl Drop for Lease {
     }
 }
 
-/// Has the query ended that runs on a connection, and gives the connection back; one that does not answer is closed.
+/// Has the query ended that runs on a connection, and closes it. It never goes back to the pool: Postgres takes a cancel request at any time later, and would end the query of
+/// the next caller.
 async fn end(client: Object) {
     let ending = async {
         client.cancel_token().cancel_query(NoTls).await?;
         client.batch_execute("").await
     };
     if !matches!(tokio::time::timeout(END, ending).await, Ok(Ok(()))) {
-        drop(Object::take(client));
+        tracing::warn!("a query that nobody waits for did not end in time; its connection is closed");
     }
+    drop(Object::take(client));
 }

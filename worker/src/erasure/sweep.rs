@@ -78,8 +78,7 @@ async fn run(settings: &Settings, stop: &CancellationToken) -> Result<(), TaskEr
     }
 }
 
-/// Hashes the names of erased users, and removes what names them from dead letters and calls. Calls are removed as far as `budget` reaches; the background task
-/// goes on with the rest.
+/// Hashes the names of erased users, and removes what names them from dead letters and calls, as far as `budget` reaches. The background task goes on with the rest.
 ///
 /// # Errors
 /// If Postgres fails; to do it again is right then.
@@ -100,8 +99,10 @@ pub(crate) async fn settle(database: &impl Run, users: &[UserId], budget: Durati
         users.push(row.try_get("user_id")?);
     }
     for (organization, (after, users)) in unswept {
-        for letters_of in [organization, OrganizationId::SYSTEM] {
-            sweep_letters(database, letters_of).await?;
+        let is_swept =
+            sweep_letters(database, organization, deadline).await? && sweep_letters(database, OrganizationId::SYSTEM, deadline).await?;
+        if !is_swept {
+            continue;
         }
         let rest = sweep_calls(database, organization, after, deadline).await?;
         database.run(SWEPT, &[&organization, &users, &rest]).await?;
@@ -125,8 +126,8 @@ async fn hash_names(database: &impl Run, users: &[UserId]) -> Result<(), TaskErr
     database.run(HASHED, &[&users]).await.map(|_| ())
 }
 
-/// Removes the dead letters of an organization that name somebody who is erased.
-async fn sweep_letters(database: &impl Run, organization: OrganizationId) -> Result<(), TaskError> {
+/// Removes the dead letters of an organization that name somebody who is erased; whether that was done before the deadline.
+async fn sweep_letters(database: &impl Run, organization: OrganizationId, deadline: Instant) -> Result<bool, TaskError> {
     let mut last = DeadLetterId(Uuid::nil());
     loop {
         let rows = database.run(LETTERS, &[&organization, &last]).await?;
@@ -142,7 +143,10 @@ async fn sweep_letters(database: &impl Run, organization: OrganizationId) -> Res
             database.run(REMOVE_LETTERS, &[&organization, &named]).await?;
         }
         if rows.is_empty() {
-            return Ok(());
+            return Ok(true);
+        }
+        if Instant::now() > deadline {
+            return Ok(false);
         }
     }
 }
