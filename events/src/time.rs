@@ -40,6 +40,12 @@ impl Timestamp {
         Self(self.0 + 1)
     }
 
+    /// So many microseconds later.
+    #[must_use]
+    pub fn after_micros(self, micros: u32) -> Self {
+        Self(self.0 + i64::from(micros))
+    }
+
     /// So many seconds later.
     #[must_use]
     pub fn after_seconds(self, seconds: u32) -> Self {

@@ -126,7 +126,9 @@ impl LogAppend {
     /// Where the header cannot be hashed, or there are more entries than there was to be room for.
     pub(crate) fn append(&mut self, request: &Request, decided: &Decided) -> Result<u64, StoreError> {
         let head = self.heads.get_mut(&request.organization_id).ok_or(StoreError::HeadMoved)?;
-        let (recorded_at, log) = (head.next_time(self.now), &mut head.log);
+        let recorded_at = head.next_time(self.now);
+        head.recorded_at = Some(recorded_at);
+        let log = &mut head.log;
         let salt = self.salts.pop().ok_or(getrandom::Error::UNEXPECTED)?;
         let header = Header {
             organization_id: request.organization_id,
@@ -186,7 +188,7 @@ impl LogAppend {
             advances.versions.push(head.version);
             advances.sizes.push(place(head.log.size()));
             advances.peaks.push(array_text(head.log.peaks().iter().map(|peak| format!("\\x{peak}"))));
-            advances.recorded_at.push(head.next_time(self.now));
+            advances.recorded_at.push(head.recorded_at.unwrap_or(self.now));
         }
         self.tiles.iter().for_each(|(organization, new)| tiles.push(*organization, new));
         Columns { advances, tiles }

@@ -291,7 +291,7 @@ impl Hold {
         let opened = within("a session with postgres", OPEN, connect(settings, place.name)).await;
         match opened.map_err(RunError::from).and_then(|opened| opened) {
             Ok(fresh) => *store = fresh,
-            Err(error) => tracing::warn!(%error, "postgres is away"),
+            Err(error) => tracing::warn!(%error, "there is no session with postgres yet"),
         }
         Ok(())
     }

@@ -66,7 +66,8 @@ impl From<NotLoaded> for Undecided {
     }
 }
 
-/// Decides a batch. `is_recorded` says whether a request is in the log already, `time` when an organization's entries are recorded.
+/// Decides a batch. `is_recorded` says whether a request is in the log already, `time` when the first entry of an organization is recorded. Each further one is recorded a
+/// microsecond later, so that no two entries of a log have the same time.
 ///
 /// # Errors
 /// Where something is not loaded: the keys that this request and, as far as can be told, those after it look up. The batch can be decided again once they are loaded.
@@ -78,6 +79,7 @@ pub(crate) fn decide_batch(
 ) -> Result<Vec<Step>, Undecided> {
     let mut first: HashMap<(OrganizationId, EventId), usize> = HashMap::with_capacity(requests.len());
     let mut steps = Vec::with_capacity(requests.len());
+    let mut decided: HashMap<OrganizationId, u32> = HashMap::new();
     for (index, request) in requests.iter().enumerate() {
         let key = (request.organization_id, request.id);
         let step = if matches!(request.body, RequestBody::StreamAcknowledged(_)) {
@@ -88,8 +90,12 @@ pub(crate) fn decide_batch(
             Step::Repeat(before)
         } else {
             first.insert(key, index);
-            match decide_next(state, request, time(request.organization_id)) {
-                Ok(decided) => Step::Decided(Box::new(decided)),
+            let before = decided.entry(request.organization_id).or_default();
+            match decide_next(state, request, time(request.organization_id).after_micros(*before)) {
+                Ok(decided) => {
+                    *before += 1;
+                    Step::Decided(Box::new(decided))
+                }
                 Err(Undecided::NotLoaded(mut keys)) => {
                     look_ahead(state, &requests[index + 1..], &is_recorded, &time, &mut keys);
                     state.revert();

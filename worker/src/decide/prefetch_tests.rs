@@ -281,7 +281,7 @@ type Logged = (OrganizationId, EventType, Option<(SubjectType, Uuid)>, Option<Sc
 
 /// The logs that requests leave, decided in batches of these sizes; `prefetch` chooses among all keys that there are. Also how many keys were loaded on demand.
 fn logs(requests: &[Request], sizes: &[usize], mut prefetch: impl FnMut() -> bool) -> (Vec<Logged>, usize) {
-    let (mut world, mut logged, mut demand_loads) = (World::new(), Vec::new(), 0);
+    let (mut world, mut logged, mut demand_loads) = (World::new(), Vec::<Logged>::new(), 0);
     let (mut rest, mut sizes) = (requests, sizes.iter().cycle());
     while !rest.is_empty() {
         let (batch, behind) = rest.split_at(rest.len().min(*sizes.next().unwrap()));
@@ -291,7 +291,9 @@ fn logs(requests: &[Request], sizes: &[usize], mut prefetch: impl FnMut() -> boo
         keys.retain(&mut prefetch);
         world.load(keys, &mut state);
         let steps = loop {
-            let time = |_| "2026-01-02T00:00:00Z".parse().unwrap();
+            let begin: Timestamp = "2026-01-02T00:00:00Z".parse().unwrap();
+            let entries = |of| logged.iter().filter(|entry: &&Logged| entry.0 == of).count();
+            let time = |of| begin.after_micros(u32::try_from(entries(of)).unwrap());
             match decide_batch(&mut state, batch, |_| false, time) {
                 Ok(steps) => break steps,
                 Err(Undecided::NotLoaded(missing)) => {
