@@ -10,6 +10,7 @@ use std::process::ExitCode;
 mod audit;
 mod auth;
 mod desk;
+mod endpoints;
 mod error;
 mod health;
 mod metrics;

@@ -15,6 +15,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::audit;
 use crate::auth::{Denials, Door, Limits, Tokens, follow_changes, gate};
 use crate::desk::Desk;
+use crate::endpoints;
 use crate::health::{self, Health};
 use crate::metrics::{Metrics, metrics};
 use crate::observe::{Observer, observe};
@@ -155,12 +156,14 @@ fn http(
             .app_data(pages.clone())
             .app_data(known.clone())
             .app_data(bounds.clone())
+            .wrap(from_fn(endpoints::in_any_case))
             .wrap(NormalizePath::new(TrailingSlash::Trim))
             .wrap(TracingLogger::<CallSpan>::new())
             // What is called most is looked for first.
             .service(
                 web::scope(BASE_PATH)
                     .wrap(from_fn(gate))
+                    .wrap(from_fn(scim::as_accepted))
                     .wrap(from_fn(observe))
                     .configure(scim::routes)
                     .default_service(web::to(scim::no_endpoint)),

@@ -186,6 +186,7 @@ mod tests {
     #[test_case(&json!({"op": "remove", "path": format!("members[value eq \"{ONE}\"]"), "value": []}), &MemberChange::Remove(ids([1])); "remove the chosen, whatever is listed")]
     #[test_case(&json!({"op": "remove", "path": format!("members[value eq \"{ONE}\"]")}), &MemberChange::Remove(ids([1])); "remove the chosen")]
     #[test_case(&json!({"op": "remove", "path": format!("members[value eq \"{ONE}\" or value eq \"{TWO}\"]")}), &MemberChange::Remove(ids([1, 2])); "remove several")]
+    #[test_case(&json!({"op": "remove", "path": format!("members[value eq \"{ONE}\"].value")}), &MemberChange::Remove(ids([1])); "remove the id of the chosen")]
     #[test_case(&json!({"op": "remove", "path": "members[value eq \"x\"]"}), &MemberChange::Remove(ids([])); "remove nobody")]
     fn read(operation: &Value, expected: &MemberChange) {
         assert_eq!(changes(operation.clone()).unwrap(), std::slice::from_ref(expected));

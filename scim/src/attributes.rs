@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
-use crate::ScimError;
 use crate::filter::{AttributePath, attribute_path, whole};
 use crate::schema::{Attribute, ResourceType, Returned, Schema, find};
+use crate::{ScimError, lenience};
 
 /// The most names in one list.
 const MAX_NAMES: usize = 100;
@@ -151,6 +151,8 @@ fn object(value: Option<&mut Value>) -> Option<&mut Map<String, Value>> {
 /// The parts of a complex value, or of each of several, that are kept.
 fn parts(value: Value, keep: &dyn Fn(&str) -> bool) -> Option<Value> {
     match value {
+        // An empty list has no parts that could be left out.
+        Value::Array(values) if values.is_empty() => Some(Value::Array(values)),
         Value::Array(values) => {
             let values: Vec<_> = values.into_iter().filter_map(|value| parts(value, keep)).collect();
             (!values.is_empty()).then_some(Value::Array(values))
@@ -164,6 +166,7 @@ fn parts(value: Value, keep: &dyn Fn(&str) -> bool) -> Option<Value> {
 }
 
 fn paths(parameter: &str, names: &str) -> Result<Vec<AttributePath>, ScimError> {
+    let names = lenience::without_choices(names);
     let names: Vec<_> = names.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
     if names.len() > MAX_NAMES {
         return Err(ScimError::invalid_value(format!("{parameter} has more than {MAX_NAMES} names")));
@@ -192,6 +195,9 @@ mod tests {
     #[test_case("name.givenName,emails.value" => json!({"schemas": [USER_SCHEMA], "id": "7", "name": {"givenName": "Ada"}, "emails": [{"value": "a@x"}]}); "parts")]
     #[test_case("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department" => json!({"schemas": [USER_SCHEMA], "id": "7", ENTERPRISE_SCHEMA: {"department": "E"}}); "in an extension")]
     #[test_case("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User" => json!({"schemas": [USER_SCHEMA], "id": "7", ENTERPRISE_SCHEMA: {"department": "E", "division": "D"}}); "an extension")]
+    #[test_case(r#"emails[type eq "work, or not]"].value, username"# => json!({"schemas": [USER_SCHEMA], "id": "7", "userName": "ada", "emails": [{"value": "a@x"}]}); "with a choice of values")]
+    #[test_case(r#"emails[type eq "home"]"# => json!({"schemas": [USER_SCHEMA], "id": "7", "emails": [{"value": "a@x", "type": "work"}]}); "whatever is chosen")]
+    #[test_case("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.department" => json!({"schemas": [USER_SCHEMA], "id": "7", ENTERPRISE_SCHEMA: {"department": "E"}}); "a dot before it")]
     #[test_case("urn:ietf:params:scim:schemas:core:2.0:User:userName" => json!({"schemas": [USER_SCHEMA], "id": "7", "userName": "ada"}); "qualified")]
     #[test_case("shoeSize" => json!({"schemas": [USER_SCHEMA], "id": "7"}); "unknown")]
     fn only(names: &str) -> Value {

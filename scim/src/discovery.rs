@@ -32,10 +32,6 @@ pub fn service_provider_config(base: &str, limits: Limits) -> Value {
         "filter": {"supported": true, "maxResults": limits.max_results},
         "changePassword": {"supported": false},
         "sort": {"supported": true},
-        "pagination": {
-            "cursor": true, "index": true, "defaultPaginationMethod": "index",
-            "defaultPageSize": limits.max_results, "maxPageSize": limits.max_results,
-        },
         "etag": {"supported": true},
         "authenticationSchemes": [{
             "type": "oauthbearertoken",
@@ -48,8 +44,16 @@ pub fn service_provider_config(base: &str, limits: Limits) -> Value {
     })
 }
 
-/// What the configuration says of security events (RFC 9967): returned where `attributes` names it, as clients that know the attributes of RFC 7643 alone refuse
-/// a configuration with more.
+/// What the configuration says of pages (RFC 9865 section 4): returned only if `attributes` names it. Clients that know the attributes of RFC 7643 alone, such as those made
+/// with older SDKs of Ping's, refuse a configuration with more.
+pub fn pagination(limits: Limits) -> Value {
+    json!({
+        "cursor": true, "index": true, "defaultPaginationMethod": "index",
+        "defaultPageSize": limits.max_results, "maxPageSize": limits.max_results,
+    })
+}
+
+/// What the configuration says of security events (RFC 9967): returned only if `attributes` names it, as [`pagination`] is.
 pub fn security_events() -> Value {
     let uris = Event::ALL.iter().map(|event| event.uri()).chain([ASYNC_RESPONSE]);
     json!({"asyncRequest": "long", "eventUris": uris.collect::<Vec<_>>()})

@@ -3,7 +3,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::schema::Attribute;
+use crate::json;
+use crate::schema::{Attribute, Kind};
 
 /// Entra ID writes booleans as texts: `"True"`.
 pub fn boolean(text: &str) -> Option<bool> {
@@ -23,12 +24,90 @@ pub fn list(value: Value) -> Vec<Value> {
     }
 }
 
-/// Entra ID puts the one value that a filter chooses into brackets.
+/// Entra ID puts a single value into brackets: the one that a filter chooses, and that of an attribute that has one value only.
 pub fn lone(value: Value) -> Value {
     match value {
         Value::Array(mut values) if values.len() == 1 => values.remove(0),
         value => value,
     }
+}
+
+/// Some write a simple value as if it were complex: `{"$ref": null, "value": "New name"}` for `"New name"`. Members beside `value` say nothing if they are `null`.
+pub fn simple(attribute: &Attribute, value: Value) -> Value {
+    match value {
+        Value::Object(mut object) if attribute.kind != Kind::Complex => {
+            let name = object.keys().find(|name| name.eq_ignore_ascii_case("value")).cloned();
+            let says_nothing_else = object.iter().all(|(member, value)| value.is_null() != (Some(member) == name.as_ref()));
+            match name.filter(|_| says_nothing_else).and_then(|name| object.remove(&name)) {
+                Some(value) => value,
+                None => Value::Object(object),
+            }
+        }
+        value => value,
+    }
+}
+
+/// Some send JSON inside a text where a complex value is expected: `"{\"value\": \"id\"}"`. A text that only looks like JSON is left as it is; see [`is_broken_json`].
+pub fn embedded(attribute: &Attribute, value: Value) -> Value {
+    match value {
+        Value::String(text) if attribute.kind == Kind::Complex && looks_like_json(&text) => match json::parse(text.as_bytes()) {
+            Ok(inside @ (Value::Object(_) | Value::Array(_))) => inside,
+            _ => Value::String(text),
+        },
+        value => value,
+    }
+}
+
+/// Whether a text seems to be JSON that was cut off or written by hand. It is no address and no id, and is refused where a complex value is expected.
+pub fn is_broken_json(text: &str) -> bool {
+    looks_like_json(text) && json::parse(text.as_bytes()).is_err()
+}
+
+fn looks_like_json(text: &str) -> bool {
+    let text = text.trim_start();
+    text.starts_with("[{") || (text.starts_with(['{', '[']) && text.contains(['"', '\'']))
+}
+
+/// The value of a term of a filter, in the form of the attribute that it is compared with: `"True"` for a boolean (Entra ID), digits without quotes for a text.
+pub fn literal(attribute: &Attribute, value: Value) -> Value {
+    match (attribute.kind, value) {
+        (Kind::Boolean, Value::String(text)) => boolean(&text).map_or(Value::String(text), Value::Bool),
+        (Kind::String | Kind::Reference, Value::Number(digits)) if digits.is_u64() => Value::String(digits.to_string()),
+        (_, value) => value,
+    }
+}
+
+/// A word in a filter that is neither in quotes nor a literal is a text: `userName sw O`, `meta.created gt 2015-10-10T14:38:21.8-07:00`. Single quotes are none of
+/// SCIM's; they are meant as quotes, so such a word is not the text that it seems to be.
+pub fn unquoted(word: &str) -> Option<Value> {
+    (!word.starts_with('\'')).then(|| Value::from(word))
+}
+
+/// Some write a dot between a schema's URN and the attribute: `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.department`. The URN of a schema ends with a
+/// version and a name.
+pub fn urn_before_a_dot(text: &str) -> Option<(Option<&str>, &str)> {
+    let (before, local) = text.rsplit_once(':')?;
+    let version = before.rsplit_once(':')?.1;
+    let is_version = !version.is_empty() && version.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let (name, rest) = local.split_once('.').filter(|_| is_version)?;
+    Some((Some(&text[..before.len() + 1 + name.len()]), rest))
+}
+
+/// Some ask for `attributes=emails[type eq "work"]`. The attribute is returned as it is: a list of names chooses no values.
+pub fn without_choices(names: &str) -> String {
+    let (mut outside, mut is_inside, mut is_quoted, mut is_escaped) = (String::with_capacity(names.len()), false, false, false);
+    for character in names.chars() {
+        match character {
+            '"' if is_inside && !is_escaped => is_quoted = !is_quoted,
+            '[' if !is_inside => is_inside = true,
+            ']' if is_inside && !is_quoted => is_inside = false,
+            _ if !is_inside => outside.push(character),
+            _ => {}
+        }
+        is_escaped = character == '\\' && !is_escaped;
+    }
+    // A bracket that is not closed stays wrong.
+    if is_inside { names.to_owned() } else { outside }
 }
 
 /// Entra ID clears the manager by an empty text. It is the one attribute that refers to a single resource; where there can be several

@@ -21,7 +21,9 @@ pub mod path;
 pub mod resource;
 pub mod schema;
 pub mod search;
+mod unfold;
 pub mod validate;
+mod visible;
 pub mod work;
 
 pub use error::{ScimError, ScimType};

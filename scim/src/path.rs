@@ -7,8 +7,8 @@ use winnow::combinator::{cut_err, opt, preceded};
 use winnow::prelude::*;
 
 use crate::ScimError;
-use crate::filter::{AttributePath, Filter, Scope, attribute_path, bracketed, check, whole};
-use crate::schema::{Attribute, ResourceType, Schema};
+use crate::filter::{AttributePath, Filter, Scope, attribute_path, bracketed, check, fit, whole};
+use crate::schema::{Attribute, Kind, ResourceType, Schema};
 
 /// A path as it was written, well-formed but not yet looked up in a schema.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -96,6 +96,20 @@ impl Path {
         Self { sub: None, filter: None, attribute: AttributePath { sub: Some(sub.to_owned()), ..self.attribute.clone() } }
     }
 
+    /// The path of the attribute that this path leads into, with the same choice of its values.
+    pub(crate) fn whole(&self) -> Self {
+        Self { sub: None, filter: self.filter.clone(), attribute: AttributePath { sub: None, ..self.attribute.clone() } }
+    }
+
+    /// The same path, its filter as the attribute understands it.
+    #[must_use]
+    pub fn fit(mut self, resource_type: &ResourceType) -> Self {
+        if let Some(attribute) = resource_type.lookup(self.attribute.urn.as_deref(), &self.attribute.name) {
+            self.filter = self.filter.map(|filter| fit(filter, Scope::Element(attribute)));
+        }
+        self
+    }
+
     /// Looks the path up in the schemas of a resource type.
     ///
     /// # Errors
@@ -110,7 +124,7 @@ impl Path {
         let path = &self.attribute;
         let attribute = resource_type.lookup(path.urn.as_deref(), &path.name).ok_or_else(unknown)?;
         if let Some(filter) = &self.filter {
-            if !attribute.multi_valued || path.sub.is_some() {
+            if !(attribute.multi_valued || attribute.kind == Kind::Complex) || path.sub.is_some() {
                 return Err(ScimError::invalid_path(format!("{path} has no values to choose from")));
             }
             check(filter, Scope::Element(attribute))?;

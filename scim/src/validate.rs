@@ -11,7 +11,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::{Map, Value};
 
 use crate::schema::{Attribute, Kind, Mutability, ResourceType, Schema, find};
-use crate::{ScimError, lenience};
+use crate::unfold::unfold;
+use crate::{ScimError, lenience, visible};
 
 /// The most characters that a text may have, unless its schema says otherwise.
 pub const MAX_TEXT_CHARS: usize = 4096;
@@ -29,6 +30,7 @@ pub fn resource(resource_type: &ResourceType, body: Value) -> Result<Map<String,
         return Err(ScimError::invalid_syntax("the body is not a JSON object"));
     };
     check_schemas(resource_type, &body)?;
+    let body = unfold(resource_type, body)?;
     let mut resource = Map::new();
     for (name, value) in body {
         if name.eq_ignore_ascii_case("schemas") {
@@ -57,8 +59,12 @@ pub fn schemas_of(resource_type: &ResourceType, resource: &Map<String, Value>) -
 
 /// Reads one value of an attribute; `None` where it means "unassigned". `path` is how errors name the place.
 pub fn value_of(attribute: &Attribute, value: Value, path: &str) -> Result<Option<Value>, ScimError> {
+    let value = lenience::embedded(attribute, value);
     if !attribute.multi_valued {
-        return single(attribute, value, path);
+        let is_list = value.is_array();
+        let read = single(attribute, lenience::lone(value), path)?;
+        // Brackets are there for a value.
+        return if is_list && read.is_none() { Err(unreadable(attribute, path)) } else { Ok(read) };
     }
     let values = lenience::list(value);
     let most = attribute.max_values.unwrap_or(MAX_VALUES);
@@ -87,7 +93,7 @@ pub fn element(attribute: &Attribute, value: Value, path: &str) -> Result<Value,
 /// Reads a value that is no list; `None` where it means "unassigned".
 fn single(attribute: &Attribute, value: Value, path: &str) -> Result<Option<Value>, ScimError> {
     let wrong = |expected: &str| Err(ScimError::invalid_value(format!("{path} is not {expected}")));
-    let value = match (attribute.kind, value) {
+    let value = match (attribute.kind, lenience::simple(attribute, value)) {
         (_, Value::Null) => return Ok(None),
         (Kind::Complex, value) => return complex(attribute, value, path),
         (Kind::Boolean, value @ Value::Bool(_)) | (Kind::Decimal, value @ Value::Number(_)) => value,
@@ -117,6 +123,9 @@ fn bounded(attribute: &Attribute, text: String, path: &str) -> Result<String, Sc
     if attribute.required && text.trim().is_empty() {
         return Err(ScimError::invalid_value(format!("{path} is empty")));
     }
+    if attribute.is_identifier {
+        visible::check(&text, path)?;
+    }
     Ok(text)
 }
 
@@ -128,11 +137,14 @@ fn is_base64(text: &str) -> bool {
 }
 
 fn complex(attribute: &Attribute, value: Value, path: &str) -> Result<Option<Value>, ScimError> {
-    let value = match lenience::complex(attribute, value) {
+    let value = match lenience::complex(attribute, lenience::embedded(attribute, value)) {
         Value::Object(value) => value,
         Value::Null => return Ok(None),
         _ => return Err(ScimError::invalid_value(format!("{path} is not an object"))),
     };
+    if value.get("value").and_then(Value::as_str).is_some_and(lenience::is_broken_json) {
+        return Err(ScimError::invalid_value(format!("{path} is a text that seems to hold JSON, and cannot be read")));
+    }
     if !value.keys().any(|name| attribute.sub(name).is_some_and(is_writable)) {
         return Err(unreadable(attribute, path));
     }
@@ -140,6 +152,11 @@ fn complex(attribute: &Attribute, value: Value, path: &str) -> Result<Option<Val
     // Every member that it has is null: the caller says that it has no value.
     if object.is_empty() {
         return Ok(None);
+    }
+    // Empty texts are no content of a value in a list, and the reference to nobody.
+    let is_empty = |part: &Value| part.as_str().is_some_and(str::is_empty);
+    if object.values().all(is_empty) && (attribute.multi_valued || attribute.sub("value").is_some()) {
+        return if attribute.multi_valued { Err(unreadable(attribute, path)) } else { Ok(None) };
     }
     check_required(&attribute.sub_attributes, &object, path)?;
     Ok(Some(Value::Object(object)))
@@ -163,7 +180,7 @@ pub(crate) fn unreadable_extension(schema: &Schema) -> ScimError {
 /// left out. An object that has none of the known ones is not what the caller meant, and clearing the extension must not follow from it.
 fn extension(schema: &Schema, value: Value) -> Result<Option<Value>, ScimError> {
     let value = match value {
-        Value::Null => return Ok(None),
+        Value::Null => return Ok(unassigned(schema)),
         Value::Object(value) => value,
         _ => return Err(ScimError::invalid_value(format!("{} is not an object", schema.id))),
     };
@@ -173,6 +190,13 @@ fn extension(schema: &Schema, value: Value) -> Result<Option<Value>, ScimError> 
     let empty = if schema.kept_by_put { Empty::IsKept } else { Empty::IsAbsent };
     let value = members(&schema.attributes, value, &schema.id, empty)?;
     Ok((!value.is_empty()).then_some(Value::Object(value)))
+}
+
+/// An extension that is `null`. A PUT keeps attributes of some extensions that it does not name; here all of them are named, and none has a value.
+fn unassigned(schema: &Schema) -> Option<Value> {
+    let lists = schema.attributes.iter().filter(|attribute| attribute.multi_valued && is_writable(attribute));
+    let empty = lists.map(|attribute| (attribute.name.clone(), Value::Array(Vec::new()))).collect();
+    schema.kept_by_put.then_some(Value::Object(empty))
 }
 
 /// What becomes of a multi-valued attribute without values.
@@ -228,12 +252,12 @@ pub fn check_required(attributes: &[Attribute], object: &Map<String, Value>, pat
 
 fn check_schemas(resource_type: &ResourceType, body: &Map<String, Value>) -> Result<(), ScimError> {
     let core = &resource_type.core.id;
-    let schemas = body.iter().find(|(name, _)| name.eq_ignore_ascii_case("schemas")).map(|(_, value)| value);
-    let Some(Value::Array(schemas)) = schemas else {
+    let schemas = body.iter().find(|(name, _)| name.eq_ignore_ascii_case("schemas")).map(|(_, value)| value.clone());
+    let Some(schemas @ (Value::Array(_) | Value::String(_))) = schemas else {
         return Err(ScimError::invalid_syntax(format!("schemas is missing or not a list; it must hold {core}")));
     };
     let mut has_core = false;
-    for urn in schemas {
+    for urn in &lenience::list(schemas) {
         let urn = urn.as_str().ok_or_else(|| ScimError::invalid_syntax("schemas holds something that is not a string"))?;
         if urn.eq_ignore_ascii_case(core) {
             has_core = true;

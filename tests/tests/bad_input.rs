@@ -109,7 +109,7 @@ async fn a_bad_patch_is_refused_and_changes_nothing() {
     let client = stack.organization().client();
     let created = client.create(user_with("ada", &json!({"title": "Lady", "emails": [{"value": "a@x", "type": "work"}]}))).await;
     let cases = [
-        (json!([]), "invalidSyntax", "Operations"),
+        (json!("none"), "invalidSyntax", "Operations"),
         (json!([{"op": "destroy", "path": "title"}]), "invalidSyntax", "op"),
         (json!([{"op": "remove"}]), "noTarget", "path"),
         (json!([{"op": "add", "path": "shoeSize", "value": 1}]), "invalidPath", "shoeSize"),

@@ -163,6 +163,27 @@ async fn a_repeated_bulk_request_is_done_once() {
     assert_eq!(stack.auditor().await.compare_with_tables(&organization.id).await, 200);
 }
 
+/// What is applied together is recorded one after the other: a reader who takes pages by `lastModified gt` misses nobody between two pages.
+#[tokio::test]
+async fn a_walk_by_the_newest_time_seen_misses_nobody_of_a_batch() {
+    let stack = Stack::shared().await;
+    for organization in [stack.organization(), stack.organization()] {
+        let client = organization.client();
+        let operations: Vec<_> = (0..150).map(|n| create(&format!("u{n}"), &format!("{n}"))).collect();
+        bulk(&client, json!(operations)).await.expect(200);
+        let (mut seen, mut newest) = (std::collections::BTreeSet::new(), "2020-01-01T00:00:00Z".to_owned());
+        loop {
+            let filter = format!("meta.lastModified gt \"{newest}\"");
+            let page = client.query("/Users", &[("filter", &filter), ("sortBy", "meta.lastModified"), ("count", "40")]).await.expect(200);
+            let Some(last) = page["Resources"].as_array().and_then(|users| users.last()) else { break };
+            newest = last["meta"]["lastModified"].as_str().unwrap().to_owned();
+            seen.extend(page["Resources"].as_array().unwrap().iter().map(|user| user["id"].to_string()));
+        }
+        assert_eq!(seen.len(), 150);
+        stack.auditor().await.verify(&organization.id).await;
+    }
+}
+
 #[tokio::test]
 async fn a_repeated_bulk_request_refers_to_what_the_first_created() {
     let stack = Stack::shared().await;

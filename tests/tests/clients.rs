@@ -24,6 +24,11 @@ fn filled(text: &str, saved: &BTreeMap<String, String>) -> String {
 #[test_case(include_str!("../data/clients/others.json"); "others")]
 #[test_case(include_str!("../data/clients/salesforce.json"); "salesforce")]
 #[test_case(include_str!("../data/clients/braze.json"); "braze")]
+#[test_case(include_str!("../data/clients/public_manager.json"); "public manager")]
+#[test_case(include_str!("../data/clients/public_values.json"); "public values")]
+#[test_case(include_str!("../data/clients/public_bodies.json"); "public bodies")]
+#[test_case(include_str!("../data/clients/public_queries.json"); "public queries")]
+#[test_case(include_str!("../data/clients/public_groups.json"); "public groups")]
 #[tokio::test]
 async fn a_clients_sequence_works_step_by_step(story: &str) {
     let stack = Stack::shared().await;

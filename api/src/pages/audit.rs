@@ -37,7 +37,6 @@ const ASKED: [&str; 8] = ["txn", "type", "outcome", "userName", "subject", "addr
 
 /// `GET /audit`: the newest entries that the conditions in the address leave, or those before a place.
 pub(super) async fn list(admin: Administrator, parameters: Parameters, pages: Data<Pages>, t: Language) -> PageResult {
-    let parameters = parameters.without_empty();
     // First the size, then the entries: what is logged in between comes by the live table as well as in the page, and is known by its place.
     let size = log_size(&pages.database, admin.who.organization_id).await?;
     let (Entries { entries, goes_on }, problem) = match find(&admin, &parameters, &pages).await {

@@ -67,7 +67,7 @@ pub(super) struct Part {
 
 /// `GET /audit/chart`: how much of what happened when, among the newest entries that the conditions in the address leave.
 pub(super) async fn chart(admin: Administrator, parameters: Parameters, pages: Data<Pages>, t: Language) -> PageResult {
-    let (parameters, organization) = (parameters.without_empty(), admin.who.organization_id);
+    let organization = admin.who.organization_id;
     let wanted = conditions(&pages.database, organization, &parameters).await?;
     let wanted = by_now(&pages.database, organization, wanted).await?;
     let timeline = log_timeline(&pages.database, organization, &wanted).await?;

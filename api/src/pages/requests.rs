@@ -29,7 +29,6 @@ const ASKED: [&str; 3] = ["q", "meaning", "outcome"];
 /// `GET /requests`: the newest calls that the conditions in the address leave, or those before one.
 pub(super) async fn list(admin: Administrator, parameters: Parameters, pages: Data<Pages>, t: Language) -> PageResult {
     admin.must_administer()?;
-    let parameters = parameters.without_empty();
     let (wanted, problem) = match wanted(&parameters) {
         Ok(wanted) => (Some(wanted), None),
         Err(error) => (None, Some(error.to_scim().detail)),
@@ -58,7 +57,6 @@ pub(super) async fn list(admin: Administrator, parameters: Parameters, pages: Da
 pub(super) async fn new(http: HttpRequest, admin: Administrator, parameters: Parameters, pages: Data<Pages>, t: Language) -> PageResult {
     admin.must_administer()?;
     http.extensions_mut().remove::<Renewed>();
-    let parameters = parameters.without_empty();
     let wanted = Wanted { before: Some(settled()), ..wanted(&parameters)? };
     let found = find_calls(&pages.database, admin.who.organization_id, &wanted, COUNT).await?;
     let next = next(found.first().map(|first| first.id).or(wanted.after), &parameters.kept(&ASKED));

@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use rollcall_events::UserId;
 use rollcall_scim::attributes::Projection;
-use rollcall_scim::filter::{self, Filter, Scope, check};
+use rollcall_scim::filter::{self, Filter, Scope, check, fit};
 use rollcall_scim::list::Page;
 use rollcall_scim::resource::{Attributes, text};
 use rollcall_scim::schema::USER;
@@ -61,11 +61,12 @@ fn wanted(asked: &str) -> Result<Option<Filter>, String> {
     if asked.is_empty() {
         return Ok(None);
     }
+    let scope = Scope::Resource(&USER);
     let filter = match filter::parse(asked) {
-        Ok(filter) => filter,
+        Ok(filter) => fit(filter, scope),
         Err(_) => filter::parse(&plain(asked)).map_err(|error| error.detail)?,
     };
-    check(&filter, Scope::Resource(&USER)).map_err(|error| error.detail)?;
+    check(&filter, scope).map_err(|error| error.detail)?;
     Ok(Some(filter))
 }
 

@@ -60,15 +60,16 @@ const GROUPS_OF_USER: &str = "(
     WHERE m.organization_id = r.organization_id AND m.user_id = r.id
 )";
 
+/// A group without members shows that it has none: clients walk the list without asking whether it is there.
 const MEMBERS_OF_GROUP: &str = "(
-    SELECT jsonb_agg(jsonb_build_object('value', m.user_id, 'type', 'User') ORDER BY m.user_id)
+    SELECT COALESCE(jsonb_agg(jsonb_build_object('value', m.user_id, 'type', 'User') ORDER BY m.user_id), '[]')
     FROM group_members m WHERE m.organization_id = r.organization_id AND m.group_id = r.id
 )";
 
 const NAMED_MEMBERS_OF_GROUP: &str = "(
-    SELECT jsonb_agg(jsonb_build_object(
+    SELECT COALESCE(jsonb_agg(jsonb_build_object(
         'value', u.id, 'display', COALESCE(u.resource -> 'displayName', u.resource -> 'userName'), 'type', 'User'
-    ) ORDER BY u.id)
+    ) ORDER BY u.id), '[]')
     FROM group_members m JOIN users u ON u.organization_id = m.organization_id AND u.id = m.user_id
     WHERE m.organization_id = r.organization_id AND m.group_id = r.id
 )";

@@ -1,7 +1,7 @@
 //! The body of a SCIM call: bounded in size and time, of the right media type, strict JSON.
 
 use actix_web::dev::Payload;
-use actix_web::http::header::CONTENT_TYPE;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use actix_web::web::{Bytes, Data};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
@@ -20,6 +20,17 @@ pub(crate) struct ScimBody {
     pub(crate) json: Value,
 }
 
+impl ScimBody {
+    /// Reads what the body asks for: if it is large, where that holds up no other call. The bytes stay, the JSON is used up.
+    pub(crate) async fn read<T: Send + 'static>(
+        &mut self,
+        read: impl FnOnce(Value) -> Result<T, ScimError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let json = std::mem::take(&mut self.json);
+        Ok(offload(self.bytes.len(), move || read(json)).await??)
+    }
+}
+
 impl FromRequest for ScimBody {
     type Error = ApiError;
     type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
@@ -28,6 +39,7 @@ impl FromRequest for ScimBody {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             check_media_type(&request)?;
+            check_coding(&request)?;
             let bounds: Data<Bounds> = set_up(&request, "the bounds")?;
             let receiving = tokio::time::timeout(bounds.receive, receive(payload, bounds.max_body_bytes));
             let bytes = receiving.await.map_err(|_| ScimError::new(408, "the body did not arrive in time"))??;
@@ -48,6 +60,18 @@ fn check_media_type(request: &HttpRequest) -> Result<(), ScimError> {
     match media_type.as_str() {
         "application/scim+json" | "application/json" => Ok(()),
         _ => Err(ScimError::new(415, "Content-Type must be application/scim+json or application/json")),
+    }
+}
+
+/// A body as it is: the bound on its size would say little about what a compressed one becomes.
+fn check_coding(request: &HttpRequest) -> Result<(), ScimError> {
+    match request.headers().get(CONTENT_ENCODING).map(|coding| coding.to_str().unwrap_or("something unreadable").trim()) {
+        None | Some("") => Ok(()),
+        Some(coding) if coding.eq_ignore_ascii_case("identity") => Ok(()),
+        Some(coding) => {
+            let shown: String = coding.chars().take(64).collect();
+            Err(ScimError::new(415, format!("Content-Encoding is {shown}: send the body without it")))
+        }
     }
 }
 

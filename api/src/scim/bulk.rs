@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::web::Data;
 use rollcall_events::request::{IfMatch, Request, RequestBody};
-use rollcall_events::{EventId, Timestamp, UserId};
+use rollcall_events::{EventId, Timestamp, UserId, WorkspaceId};
 use rollcall_scim::ScimError;
 use rollcall_scim::bulk::{BULK_RESPONSE_SCHEMA, Operation, Outcome, parse, waves};
 use rollcall_scim::resource::{Attributes, text};
@@ -19,15 +19,16 @@ use super::body::ScimBody;
 use super::call::{Call, Writing};
 use super::headers::{PREFERENCE_APPLIED, SET_TXN};
 use super::{Base, Bounds, groups, users};
-use crate::auth::Caller;
 use crate::desk::Answer;
+use crate::endpoints;
 use crate::error::{ApiError, ApiResult};
+use crate::offload::offload;
 
 /// `POST /Bulk`.
 pub(super) async fn bulk(call: Call, body: ScimBody, writing: Writing, bounds: Data<Bounds>) -> ApiResult {
     let request = parse(body.json, bounds.max_operations)?;
     let (txn, _) = call.identity(&body.bytes)?;
-    let mut job = Job::new(&call, &writing, txn, &request.operations);
+    let mut job = Job::new(&call, &writing, txn, &request.operations, body.bytes.len());
     match request.fail_on_errors {
         // To stop after an error is to wait for it: whoever counts errors cannot be answered beforehand, whatever it prefers.
         Some(most) => job.run_until(&request.operations, most, bounds.bulk_wait).await,
@@ -60,6 +61,8 @@ struct Job<'a> {
     writing: &'a Writing,
     /// The transaction of the whole; an operation's own is made of it and of its place.
     txn: EventId,
+    /// How large the body is.
+    bytes: usize,
     /// The ids of what is created, by their `bulkId`s: as planned until it is, then as it became; absent where it could not be created.
     ids: HashMap<String, String>,
     outcomes: Vec<Option<Outcome>>,
@@ -68,14 +71,14 @@ struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    fn new(call: &'a Call, writing: &'a Writing, txn: EventId, operations: &[Operation]) -> Self {
+    fn new(call: &'a Call, writing: &'a Writing, txn: EventId, operations: &[Operation], bytes: usize) -> Self {
         // A repeated request plans the same ids again, because what it refers to may be there already.
         let (organization, is_repeatable) = (call.caller.organization_id(), call.is_repeatable());
         let planned = |index| if is_repeatable { txn.created_by_operation(organization, index) } else { UserId::generate().0 };
         let named = |(index, operation): (usize, &Operation)| Some((operation.bulk_id.clone()?, planned(index).to_string()));
         let ids = operations.iter().enumerate().filter_map(named).collect();
         let known = vec![Known::Nothing; operations.len()];
-        Self { call, writing, txn, ids, outcomes: vec![None; operations.len()], known }
+        Self { call, writing, txn, bytes, ids, outcomes: vec![None; operations.len()], known }
     }
 
     /// Does one operation after the other until `most` have failed, one has an outcome that is not known in time, or the time is over. What comes after
@@ -95,8 +98,12 @@ impl<'a> Job<'a> {
     /// Does a wave of operations.
     async fn run(&mut self, operations: &[Operation], wave: &[usize], deadline: Instant) {
         let (mut indices, mut requests) = (Vec::new(), Vec::new());
-        for &index in wave {
-            match self.request(index, &operations[index]) {
+        let read = match self.requests(operations, wave).await {
+            Ok(read) => read,
+            Err(error) => vec![Err(error.to_scim()); wave.len()],
+        };
+        for (&index, request) in wave.iter().zip(read) {
+            match request {
                 Ok(request) => {
                     indices.push(index);
                     requests.push(request);
@@ -126,15 +133,32 @@ impl<'a> Job<'a> {
         self.outcomes[index] = Some(outcome);
     }
 
-    /// The event that an operation asks for.
-    fn request(&self, index: usize, operation: &Operation) -> Result<Request, ScimError> {
+    /// The events that operations ask for. If the whole request is large, they are read where that holds up no other call.
+    async fn requests(&self, operations: &[Operation], wave: &[usize]) -> Result<Vec<Result<Request, ScimError>>, ApiError> {
+        let workspace = self.call.caller.default_workspace();
+        let resolved: Vec<_> = wave.iter().map(|&index| self.resolved(&operations[index])).collect();
+        let read = move |(operation, planned): (Operation, String)| Ok((content(workspace, &operation, &planned)?, operation));
+        let read = offload(self.bytes, move || resolved.into_iter().map(|one| one.and_then(read)).collect::<Vec<_>>()).await?;
+        let request = |(&index, read): (&usize, Result<_, ScimError>)| {
+            let (body, operation) = read?;
+            self.request(index, &operation, body)
+        };
+        Ok(wave.iter().zip(read).map(request).collect())
+    }
+
+    /// An operation with the ids of what it refers to, and the id of what it creates.
+    fn resolved(&self, operation: &Operation) -> Result<(Operation, String), ScimError> {
         let mut operation = operation.clone();
         operation.resolve(&self.ids);
         if let Some(id) = operation.references().first() {
             return Err(ScimError::invalid_value(format!("bulkId:{id} is not the name of something that was created")));
         }
         let planned = operation.bulk_id.as_ref().and_then(|bulk_id| self.ids.get(bulk_id)).cloned().unwrap_or_default();
-        let body = self.writing.bounded(content(&self.call.caller, &operation, &planned)?)?;
+        Ok((operation, planned))
+    }
+
+    /// The event that an operation asks for.
+    fn request(&self, index: usize, operation: &Operation, body: RequestBody) -> Result<Request, ScimError> {
         let fingerprint = self.call.is_repeatable().then(|| {
             let data = operation.data.to_string();
             EventId::fingerprint([operation.method.as_bytes(), operation.path.as_bytes(), data.as_bytes()])
@@ -145,7 +169,7 @@ impl<'a> Job<'a> {
             requested_at: Timestamp::now(),
             actor: self.call.caller.actor(),
             fingerprint,
-            body,
+            body: self.writing.bounded(body)?,
         })
     }
 
@@ -178,10 +202,8 @@ impl<'a> Job<'a> {
     /// Publishes all operations and waits for none: their outcomes are events of their own (RFC 9967 section 2.5.1.2). What is created is known by
     /// its id beforehand, so what refers to it can be published before it is there.
     async fn accept(&self, operations: &[Operation]) -> ApiResult {
-        let mut requests = Vec::with_capacity(operations.len());
-        for (index, operation) in waves(operations).into_iter().flatten().map(|index| (index, &operations[index])) {
-            requests.push(self.request(index, operation)?);
-        }
+        let order: Vec<_> = waves(operations).into_iter().flatten().collect();
+        let requests = self.requests(operations, &order).await?.into_iter().collect::<Result<Vec<_>, _>>()?;
         self.writing.publish_all(&requests).await?;
         let mut response = HttpResponse::Accepted();
         response.insert_header((SET_TXN, self.txn.to_string())).insert_header((PREFERENCE_APPLIED, "respond-async"));
@@ -219,7 +241,7 @@ fn subject(body: &RequestBody) -> (&'static ResourceType, String) {
 }
 
 /// What an operation asks for, as the endpoint of its path would; `planned` is the id of what it creates.
-fn content(caller: &Caller, operation: &Operation, planned: &str) -> Result<RequestBody, ScimError> {
+fn content(workspace: WorkspaceId, operation: &Operation, planned: &str) -> Result<RequestBody, ScimError> {
     let if_match = operation.version.clone().map(|tag| if tag == "*" { IfMatch::Any } else { IfMatch::Tags(vec![tag]) });
     let data = || match &operation.data {
         Value::Null => Err(ScimError::invalid_syntax("data is missing")),
@@ -227,11 +249,12 @@ fn content(caller: &Caller, operation: &Operation, planned: &str) -> Result<Requ
     };
     let path = operation.path.trim_matches('/');
     let (endpoint, id) = path.split_once('/').map_or((path, None), |(endpoint, id)| (endpoint, Some(id)));
+    let endpoint = endpoints::canonical(endpoint);
     match (operation.method.as_str(), endpoint, id) {
-        ("POST", "Users", None) => Ok(users::content(caller, users::user_id(planned)?, None, users::create_operation(data()?)?)),
-        ("PUT", "Users", Some(id)) => Ok(users::content(caller, users::user_id(id)?, if_match, users::replace_operation(data()?)?)),
-        ("PATCH", "Users", Some(id)) => Ok(users::content(caller, users::user_id(id)?, if_match, users::patch_operation(data()?)?)),
-        ("DELETE", "Users", Some(id)) => Ok(users::content(caller, users::user_id(id)?, if_match, users::DELETE)),
+        ("POST", "Users", None) => Ok(users::content(workspace, users::user_id(planned)?, None, users::create_operation(data()?)?)),
+        ("PUT", "Users", Some(id)) => Ok(users::content(workspace, users::user_id(id)?, if_match, users::replace_operation(data()?)?)),
+        ("PATCH", "Users", Some(id)) => Ok(users::content(workspace, users::user_id(id)?, if_match, users::patch_operation(data()?)?)),
+        ("DELETE", "Users", Some(id)) => Ok(users::content(workspace, users::user_id(id)?, if_match, users::DELETE)),
         ("POST", "Groups", None) => Ok(groups::content(groups::group_id(planned)?, None, groups::create_operation(data()?)?)),
         ("PUT", "Groups", Some(id)) => Ok(groups::content(groups::group_id(id)?, if_match, groups::replace_operation(data()?)?)),
         ("PATCH", "Groups", Some(id)) => Ok(groups::content(groups::group_id(id)?, if_match, groups::patch_operation(data()?)?)),

@@ -21,8 +21,14 @@ pub(super) async fn service_provider_config(_: Caller, parameters: Parameters, b
     refuse_filter(&parameters)?;
     let limits = Limits { max_results: bounds.max_page, max_operations: bounds.max_operations, max_payload_bytes: bounds.max_body_bytes };
     let mut config = discovery::service_provider_config(base.as_str(), limits);
-    let asks = |name: &str| name.trim().rsplit(':').next().is_some_and(|name| name.eq_ignore_ascii_case("securityEvents"));
-    if parameters.get("attributes").is_some_and(|names| names.split(',').any(asks)) {
+    let asked = parameters.get("attributes").unwrap_or_default();
+    let asks_for = |attribute: &str| {
+        asked.split(',').filter_map(|name| name.trim().rsplit(':').next()).any(|name| name.eq_ignore_ascii_case(attribute))
+    };
+    if asks_for("pagination") {
+        config["pagination"] = discovery::pagination(limits);
+    }
+    if asks_for("securityEvents") {
         config["securityEvents"] = discovery::security_events();
     }
     json(StatusCode::OK, &config)

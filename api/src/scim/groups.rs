@@ -21,8 +21,8 @@ use crate::error::ApiResult;
 use crate::read::{Database, GROUPS, find_by_id};
 
 /// `POST /Groups` (RFC 7644 section 3.3).
-pub(super) async fn create(call: Call, body: ScimBody, writing: Writing) -> ApiResult {
-    let content = content(GroupId::generate(), None, create_operation(body.json)?);
+pub(super) async fn create(call: Call, mut body: ScimBody, writing: Writing) -> ApiResult {
+    let content = content(GroupId::generate(), None, body.read(create_operation).await?);
     match writing.submit(&call, content, &body.bytes).await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
         Answer::Applied(left) => writing.shown(&call, &GROUPS, left).await?.with_body(StatusCode::CREATED, &call.projection),
@@ -36,8 +36,8 @@ pub(super) async fn read(call: Call, id: Path<String>, database: Data<Database>,
 }
 
 /// `PUT /Groups/{id}` (RFC 7644 section 3.5.1).
-pub(super) async fn replace(call: Call, id: Path<String>, body: ScimBody, writing: Writing) -> ApiResult {
-    let content = content(group_id(&id)?, call.if_match()?, replace_operation(body.json)?);
+pub(super) async fn replace(call: Call, id: Path<String>, mut body: ScimBody, writing: Writing) -> ApiResult {
+    let content = content(group_id(&id)?, call.if_match()?, body.read(replace_operation).await?);
     match writing.submit(&call, content, &body.bytes).await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
         Answer::Applied(left) => writing.shown(&call, &GROUPS, left).await?.with_body(StatusCode::OK, &call.projection),
@@ -45,8 +45,8 @@ pub(super) async fn replace(call: Call, id: Path<String>, body: ScimBody, writin
 }
 
 /// `PATCH /Groups/{id}` (RFC 7644 section 3.5.2).
-pub(super) async fn patch(call: Call, id: Path<String>, body: ScimBody, writing: Writing) -> ApiResult {
-    let content = content(group_id(&id)?, call.if_match()?, patch_operation(body.json)?);
+pub(super) async fn patch(call: Call, id: Path<String>, mut body: ScimBody, writing: Writing) -> ApiResult {
+    let content = content(group_id(&id)?, call.if_match()?, body.read(patch_operation).await?);
     match writing.submit(&call, content, &body.bytes).await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
         Answer::Applied(left) => writing.patched(&call, &GROUPS, left).await,

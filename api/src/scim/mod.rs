@@ -1,5 +1,6 @@
 //! The SCIM endpoints (RFC 7644 section 3.2): what each call means, and nothing of how it travels.
 
+mod accept;
 mod answer;
 mod body;
 mod bulk;
@@ -13,6 +14,7 @@ mod query;
 mod search;
 mod users;
 
+pub(crate) use accept::as_accepted;
 pub(crate) use answer::SCIM_JSON;
 pub(crate) use body::ScimBody;
 pub(crate) use dialect::Known;

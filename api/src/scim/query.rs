@@ -5,7 +5,7 @@ use actix_web::web::Query;
 use actix_web::{FromRequest, HttpRequest};
 use rollcall_events::request::Dialect;
 use rollcall_scim::attributes::Projection;
-use rollcall_scim::{ScimError, json};
+use rollcall_scim::{ScimError, json, lenience};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::future::{Ready, ready};
@@ -28,19 +28,12 @@ impl Parameters {
             return Err(ScimError::invalid_value(format!("{} holds the character U+0000", name.replace('\0', ""))));
         }
         let mut parameters = HashMap::new();
-        for (name, value) in pairs {
+        for (name, value) in pairs.into_iter().filter(|(name, value)| says_something(name, value)) {
             if let Some(_first) = parameters.insert(name.to_ascii_lowercase(), value) {
                 return Err(ScimError::invalid_value(format!("{name} is given twice")));
             }
         }
         Ok(Self(parameters))
-    }
-
-    /// The same without those that have no value, as forms send fields that nobody has filled in.
-    #[must_use]
-    pub(crate) fn without_empty(mut self) -> Self {
-        self.0.retain(|_, value| !value.trim().is_empty());
-        self
     }
 
     /// Reads the body of a search (RFC 7644 section 3.4.3), which says the same as a query string.
@@ -52,7 +45,7 @@ impl Parameters {
             let text = match (lower.as_str(), value) {
                 ("schemas", schemas) => {
                     let is_search = |urn: &Value| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(SEARCH_SCHEMA));
-                    if !schemas.as_array().is_some_and(|schemas| schemas.iter().all(is_search)) {
+                    if !lenience::list(schemas).iter().all(is_search) {
                         return Err(ScimError::invalid_syntax(format!("schemas holds something else than {SEARCH_SCHEMA}")));
                     }
                     continue;
@@ -62,6 +55,7 @@ impl Parameters {
                     let names: Option<Vec<_>> = names.iter().map(Value::as_str).collect();
                     names.ok_or_else(|| ScimError::invalid_value(format!("{name} holds something that is not a string")))?.join(",")
                 }
+                (_, Value::String(text)) if !says_something(&lower, &text) => continue,
                 (_, Value::String(text)) => text,
                 ("startindex" | "count", Value::Number(number)) => number.to_string(),
                 _ => return Err(ScimError::invalid_value(format!("{name} has a value of a wrong type"))),
@@ -94,6 +88,12 @@ impl Parameters {
     }
 }
 
+/// A parameter without a value counts as absent, as forms and some clients send fields that nobody has filled in. An empty `cursor` asks for the first page (RFC 9865
+/// section 2.1).
+fn says_something(name: &str, value: &str) -> bool {
+    name.eq_ignore_ascii_case("cursor") || !value.trim().is_empty()
+}
+
 impl FromRequest for Parameters {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn what_was_asked_for_stands_in_an_address() {
-        let asked = Parameters::read("type=UserCreated&outcome=&userName=a%26b&before=7").unwrap().without_empty();
+        let asked = Parameters::read("type=UserCreated&outcome=&userName=a%26b&before=7").unwrap();
         assert_eq!(asked.kept(&["type", "outcome", "userName"]), "&type=UserCreated&userName=a%26b");
         assert_eq!(asked.kept(&["outcome"]), "");
     }
@@ -122,6 +122,18 @@ mod tests {
             (parameters.get("filter"), parameters.get("startIndex"), parameters.get("count")),
             (Some(r#"userName eq "a+b""#), Some("2"), None)
         );
+    }
+
+    #[test]
+    fn what_is_empty_is_absent_but_for_the_cursor() {
+        let parameters = Parameters::read("filter=&count=%20&sortBy=&attributes=&startIndex=&filter=&cursor=").unwrap();
+        for name in ["filter", "count", "sortBy", "attributes", "startIndex"] {
+            assert_eq!(parameters.get(name), None, "{name}");
+        }
+        assert_eq!(parameters.get("cursor"), Some(""));
+        let search = serde_json::json!({"schemas": SEARCH_SCHEMA, "filter": "", "count": 2});
+        let search = Parameters::of_search(search).unwrap();
+        assert_eq!((search.get("filter"), search.get("count")), (None, Some("2")));
     }
 
     #[test_case("count=1&Count=2"; "twice")]

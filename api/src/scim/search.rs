@@ -5,7 +5,7 @@ use actix_web::web::Data;
 use rollcall_events::request::Dialect;
 use rollcall_scim::ScimError;
 use rollcall_scim::attributes::Projection;
-use rollcall_scim::filter::{self, AttributePath, Comparison, Filter, Scope, check};
+use rollcall_scim::filter::{self, AttributePath, Comparison, Filter, Scope, check, fit};
 use rollcall_scim::fold::fold;
 use rollcall_scim::list::{ListResponse, Page};
 use rollcall_scim::resource::Attributes;
@@ -117,7 +117,7 @@ fn by_key(query: &ListQuery<'_>) -> Option<(&'static Table, String)> {
 
 /// A filter whose every term some type of the resources knows.
 fn checked(text: &str, tables: &[&'static Table]) -> Result<Filter, ScimError> {
-    let filter = filter::parse(text)?;
+    let filter = tables.iter().fold(filter::parse(text)?, |filter, table| fit(filter, Scope::Resource(table.resource_type)));
     let mut wrong = None;
     for table in tables {
         match check(&filter, Scope::Resource(table.resource_type)) {

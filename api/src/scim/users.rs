@@ -3,9 +3,9 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::Path;
-use rollcall_events::UserId;
 use rollcall_events::membership::memberships;
 use rollcall_events::request::{Dialect, IfMatch, RequestBody, UserOperation, UserRequested};
+use rollcall_events::{UserId, WorkspaceId};
 use rollcall_scim::resource::{Attributes, SizeLimit};
 use rollcall_scim::schema::USER;
 use rollcall_scim::{ScimError, lenience, patch as scim_patch, validate};
@@ -15,17 +15,17 @@ use super::answer::{Shown, accepted};
 use super::body::ScimBody;
 use super::call::{Call, Writing};
 use super::dialect;
-use crate::auth::Caller;
+
 use crate::desk::Answer;
 use crate::error::ApiResult;
 use crate::read::{USERS, find_by_id};
 
 /// `POST /Users` (RFC 7644 section 3.3).
-pub(super) async fn create(call: Call, body: ScimBody, writing: Writing) -> ApiResult {
+pub(super) async fn create(call: Call, mut body: ScimBody, writing: Writing) -> ApiResult {
     if call.caller.dialect() == Dialect::Braze {
         return dialect::create(&call, body, &writing).await;
     }
-    let content = content(&call.caller, UserId::generate(), None, create_operation(body.json)?);
+    let content = content(call.caller.default_workspace(), UserId::generate(), None, body.read(create_operation).await?);
     match writing.submit(&call, content, &body.bytes).await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
         // A user that has just come is in no group: there is nothing to look up unless names are asked for.
@@ -46,11 +46,11 @@ pub(super) async fn read(call: Call, id: Path<String>, writing: Writing) -> ApiR
 }
 
 /// `PUT /Users/{id}` (RFC 7644 section 3.5.1).
-pub(super) async fn replace(call: Call, id: Path<String>, body: ScimBody, writing: Writing) -> ApiResult {
+pub(super) async fn replace(call: Call, id: Path<String>, mut body: ScimBody, writing: Writing) -> ApiResult {
     if call.caller.dialect() == Dialect::Braze {
         return dialect::replace(&call, &id, body, &writing).await;
     }
-    let content = content(&call.caller, user_id(&id)?, call.if_match()?, replace_operation(body.json)?);
+    let content = content(call.caller.default_workspace(), user_id(&id)?, call.if_match()?, body.read(replace_operation).await?);
     match writing.submit(&call, content, &body.bytes).await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
         Answer::Applied(left) => writing.shown(&call, &USERS, left).await?.with_body(StatusCode::OK, &call.projection),
@@ -58,9 +58,9 @@ pub(super) async fn replace(call: Call, id: Path<String>, body: ScimBody, writin
 }
 
 /// `PATCH /Users/{id}` (RFC 7644 section 3.5.2).
-pub(super) async fn patch(call: Call, id: Path<String>, body: ScimBody, writing: Writing) -> ApiResult {
+pub(super) async fn patch(call: Call, id: Path<String>, mut body: ScimBody, writing: Writing) -> ApiResult {
     let expects_the_resource = lenience::expects_the_resource(&body.json);
-    let content = content(&call.caller, user_id(&id)?, call.if_match()?, patch_operation(body.json)?);
+    let content = content(call.caller.default_workspace(), user_id(&id)?, call.if_match()?, body.read(patch_operation).await?);
     match writing.submit(&call, content, &body.bytes).await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
         Answer::Applied(left) if expects_the_resource => {
@@ -75,7 +75,7 @@ pub(super) async fn delete(call: Call, id: Path<String>, writing: Writing) -> Ap
     if call.caller.dialect() == Dialect::Braze {
         return dialect::delete(&call, &id, &writing).await;
     }
-    let content = content(&call.caller, user_id(&id)?, call.if_match()?, DELETE);
+    let content = content(call.caller.default_workspace(), user_id(&id)?, call.if_match()?, DELETE);
     match writing.submit(&call, content, b"").await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
         Answer::Applied(_) => Ok(HttpResponse::NoContent().finish()),
@@ -83,8 +83,8 @@ pub(super) async fn delete(call: Call, id: Path<String>, writing: Writing) -> Ap
 }
 
 /// What is asked for of a user.
-pub(super) fn content(caller: &Caller, user_id: UserId, if_match: Option<IfMatch>, operation: UserOperation) -> RequestBody {
-    let (default_workspace, size_limit) = (caller.default_workspace(), SizeLimit::default());
+pub(super) fn content(default_workspace: WorkspaceId, user_id: UserId, if_match: Option<IfMatch>, operation: UserOperation) -> RequestBody {
+    let size_limit = SizeLimit::default();
     RequestBody::UserRequested(UserRequested { user_id, default_workspace, if_match, size_limit, operation })
 }
 

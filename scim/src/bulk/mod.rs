@@ -8,7 +8,7 @@ mod waves;
 
 pub use waves::waves;
 
-use crate::{ScimError, ScimType};
+use crate::{ScimError, ScimType, lenience};
 
 /// The schema of a bulk request.
 pub const BULK_REQUEST_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
@@ -50,14 +50,16 @@ pub struct Operation {
 pub fn parse(body: Value, max_operations: usize) -> Result<BulkRequest, ScimError> {
     let Value::Object(mut body) = body else { return Err(ScimError::invalid_syntax("the body is not a JSON object")) };
     let is_bulk = |urn: &Value| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(BULK_REQUEST_SCHEMA));
-    if !take(&mut body, "schemas").as_ref().and_then(Value::as_array).is_some_and(|schemas| schemas.iter().any(is_bulk)) {
+    if !take(&mut body, "schemas").map(lenience::list).unwrap_or_default().iter().any(is_bulk) {
         return Err(ScimError::invalid_syntax(format!("schemas does not hold {BULK_REQUEST_SCHEMA}")));
     }
     let fail_on_errors = match take(&mut body, "failOnErrors") {
         None | Some(Value::Null) => None,
-        Some(value) => match value.as_u64() {
-            Some(errors) if errors > 0 => Some(errors),
-            _ => return Err(ScimError::invalid_syntax("failOnErrors is not a whole number above 0")),
+        // Some send 0 or -1 for "no limit".
+        Some(value) => match (value.as_u64(), value.as_i64()) {
+            (Some(0), _) | (None, Some(_)) => None,
+            (Some(errors), _) => Some(errors),
+            (None, None) => return Err(ScimError::invalid_syntax("failOnErrors is not a whole number")),
         },
     };
     let Some(Value::Array(operations)) = take(&mut body, "Operations") else {

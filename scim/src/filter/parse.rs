@@ -9,7 +9,7 @@ use winnow::stream::Stateful;
 use winnow::token::{any, one_of, take_while};
 
 use super::{AttributePath, Comparison, Filter};
-use crate::ScimError;
+use crate::{ScimError, lenience};
 
 /// The longest filter, in bytes.
 pub const MAX_LENGTH: usize = 4096;
@@ -123,10 +123,27 @@ fn comparison(input: &mut Input<'_>) -> ModalResult<Filter> {
     };
     input.state.terms = terms;
     let path = attribute_path.parse_next(input)?;
-    if let Some(inside) = opt(bracketed).parse_next(input)? {
-        return Ok(Filter::ValuePath(path, Box::new(inside)));
+    match opt(bracketed).parse_next(input)? {
+        Some(inside) => value_path(input, path, inside),
+        None => cut_err(move |input: &mut Input<'_>| operation(input, &path)).parse_next(input),
     }
-    cut_err(move |input: &mut Input<'_>| operation(input, &path)).parse_next(input)
+}
+
+/// What comes after the brackets of a value path: nothing, or a comparison of the values that they choose, which then stands inside them (Entra ID).
+fn value_path(input: &mut Input<'_>, path: AttributePath, inside: Filter) -> ModalResult<Filter> {
+    let part = opt(preceded('.', cut_err(attribute_path).verify(|part| part.urn.is_none() && part.sub.is_none()))).parse_next(input)?;
+    let compared = if let Some(part) = part {
+        Some(cut_err(move |input: &mut Input<'_>| operation(input, &part)).parse_next(input)?)
+    } else {
+        let value = AttributePath { urn: None, name: "value".to_owned(), sub: None };
+        opt(move |input: &mut Input<'_>| operation(input, &value)).parse_next(input)?
+    };
+    let Some(compared) = compared else { return Ok(Filter::ValuePath(path, Box::new(inside))) };
+    let Some(terms) = input.state.terms.checked_sub(1) else {
+        return too_much("number of comparisons, which is too great");
+    };
+    input.state.terms = terms;
+    Ok(Filter::ValuePath(path, Box::new(Filter::And(Box::new(inside), Box::new(compared)))))
 }
 
 fn operation(input: &mut Input<'_>, path: &AttributePath) -> ModalResult<Filter> {
@@ -159,7 +176,11 @@ pub(crate) fn attribute_path(input: &mut Input<'_>) -> ModalResult<AttributePath
         (one_of(|c: char| c.is_ascii_alphabetic() || c == '$'), take_while(0.., move |c: char| is_name(c) || matches!(c, ':' | '.')))
             .take()
             .parse_next(input)?;
-    let (urn, local) = text.rsplit_once(':').map_or((None, text), |(urn, local)| (Some(urn), local));
+    let urn = |text| match str::rsplit_once(text, ':') {
+        Some((urn, local)) => (Some(urn), local),
+        None => (None, text),
+    };
+    let (urn, local) = lenience::urn_before_a_dot(text).unwrap_or_else(|| urn(text));
     let (name, sub) = local.split_once('.').map_or((local, None), |(name, sub)| (name, Some(sub)));
     let well_formed = |part: &str| !part.is_empty() && part.chars().all(is_name);
     if !well_formed(name) || sub.is_some_and(|sub| !well_formed(sub)) {
@@ -169,14 +190,17 @@ pub(crate) fn attribute_path(input: &mut Input<'_>) -> ModalResult<AttributePath
 }
 
 fn literal(input: &mut Input<'_>) -> ModalResult<Value> {
-    alt((
-        keyword("true").value(Value::Bool(true)),
-        keyword("false").value(Value::Bool(false)),
-        keyword("null").value(Value::Null),
-        string,
-        number,
-    ))
-    .parse_next(input)
+    alt((string, word)).parse_next(input)
+}
+
+/// A literal without quotes: `true`, `false`, `null` and numbers are themselves.
+fn word(input: &mut Input<'_>) -> ModalResult<Value> {
+    let is_part = |c: char| !c.is_whitespace() && !matches!(c, '"' | '(' | ')' | '[' | ']');
+    let read = |text: &str| {
+        let null = text.eq_ignore_ascii_case("null").then_some(Value::Null);
+        null.or_else(|| lenience::boolean(text).map(Value::Bool)).or_else(|| number(text)).or_else(|| lenience::unquoted(text))
+    };
+    take_while(1.., is_part).verify_map(read).parse_next(input)
 }
 
 fn string(input: &mut Input<'_>) -> ModalResult<Value> {
@@ -187,10 +211,8 @@ fn string(input: &mut Input<'_>) -> ModalResult<Value> {
     ('"', body, '"').take().verify_map(|text: &str| crate::json::parse(text.as_bytes()).ok()).parse_next(input)
 }
 
-fn number(input: &mut Input<'_>) -> ModalResult<Value> {
-    take_while(1.., |c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | 'e' | 'E'))
-        .verify_map(|text: &str| crate::json::parse(text.as_bytes()).ok())
-        .parse_next(input)
+fn number(text: &str) -> Option<Value> {
+    crate::json::parse(text.as_bytes()).ok().filter(Value::is_number)
 }
 
 #[cfg(test)]

@@ -80,7 +80,12 @@ impl Work<'_> {
         if attribute.multi_valued {
             return self.apply_to_values(object);
         }
+        if !self.chooses_the_value(object)? {
+            return Ok(());
+        }
         match (operation.op, self.target.sub, &operation.value) {
+            // It always has a value: without another one it keeps the one that it has by now.
+            (Op::Remove, None, _) if attribute.default.is_some() => {}
             (Op::Remove, None, _) => {
                 object.remove(&attribute.name);
             }
@@ -95,6 +100,27 @@ impl Work<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the path leads to the value of a single-valued attribute: it has no filter, or the filter chooses the value. A value that is to be set comes to be as the
+    /// filter describes it, where there is none yet; a removal that chooses nothing removes nothing.
+    fn chooses_the_value(&mut self, object: &mut Attributes) -> Result<bool, ScimError> {
+        let Some(filter) = self.target.filter else { return Ok(true) };
+        let attribute = self.target.attribute;
+        match object.get(&attribute.name) {
+            Some(value) if Matcher::new(filter, Scope::Element(attribute)).matches(value, self.budget, &self.cause)? => Ok(true),
+            _ if self.operation.op == Op::Remove => Ok(false),
+            Some(_) => Err(self.no_target()),
+            None => {
+                let made = template(Some(filter), attribute).ok_or_else(|| self.no_target())?;
+                object.insert(attribute.name.clone(), made);
+                Ok(true)
+            }
+        }
+    }
+
+    fn no_target(&self) -> ScimError {
+        ScimError::no_target(format!("the filter chose no value of {}", self.target.attribute.name))
     }
 
     fn apply_to_values(&mut self, object: &mut Attributes) -> Result<(), ScimError> {
@@ -194,19 +220,25 @@ impl Work<'_> {
             return Ok(());
         }
         let mut touched = self.chosen(values)?;
-        if touched.is_empty() {
-            let made = template(target.filter, target.attribute);
-            values.push(made.ok_or_else(|| ScimError::no_target(format!("the filter chose no value of {}", target.attribute.name)))?);
+        let said = template(target.filter, target.attribute);
+        let is_made = touched.is_empty();
+        if is_made {
+            values.push(said.clone().ok_or_else(|| self.no_target())?);
             touched.push(values.len() - 1);
         }
         for &index in &touched {
-            self.set_one(&mut values[index], value)?;
+            self.set_one(&mut values[index], value, said.as_ref())?;
+        }
+        if is_made && self.chosen(&values[values.len() - 1..])?.is_empty() {
+            // The value contradicts the filter: a repeat would make yet another one.
+            return Err(self.no_target());
         }
         clear_other_primaries(values, &touched);
         Ok(())
     }
 
-    fn set_one(&mut self, element: &mut Value, value: &Value) -> Result<(), ScimError> {
+    /// Sets one value that the path chooses. What the filter says of it (`said`) stays, unless the new value says otherwise: a repeat chooses the same value again.
+    fn set_one(&mut self, element: &mut Value, value: &Value, said: Option<&Value>) -> Result<(), ScimError> {
         match (element, self.target.sub) {
             (Value::Object(element), Some(sub)) => return self.change_part(element, sub, Some(value)),
             (Value::Object(element), None) if self.operation.op == Op::Add => {
@@ -214,8 +246,11 @@ impl Work<'_> {
                 merge(element, value);
             }
             (element, _) => {
-                self.spend(weight(value))?;
+                self.spend(weight(value) + said.map_or(0, weight))?;
                 value.clone_into(element);
+                if let (Value::Object(element), Some(Value::Object(said))) = (element, said) {
+                    said.iter().for_each(|(name, part)| _ = element.entry(name).or_insert_with(|| part.clone()));
+                }
             }
         }
         Ok(())

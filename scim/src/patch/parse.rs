@@ -13,25 +13,29 @@ use crate::{lenience, validate};
 /// # Errors
 /// 400 `invalidSyntax`, `invalidPath`, `invalidValue`, `noTarget` or `mutability`, naming the operation.
 pub fn parse(resource_type: &ResourceType, body: Value) -> Result<Vec<Operation>, ScimError> {
-    let Value::Object(mut body) = body else {
-        return Err(ScimError::invalid_syntax("the body is not a JSON object"));
-    };
-    let is_patch = |urn: &Value| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(PATCH_SCHEMA));
-    if !take(&mut body, "schemas").as_ref().and_then(Value::as_array).is_some_and(|schemas| schemas.iter().any(is_patch)) {
-        return Err(ScimError::invalid_syntax(format!("schemas does not hold {PATCH_SCHEMA}")));
-    }
-    let operations = match take(&mut body, "Operations") {
-        Some(operations @ (Value::Array(_) | Value::Object(_))) => lenience::list(operations),
-        _ => return Err(ScimError::invalid_syntax("Operations is missing or not a list")),
-    };
-    if operations.is_empty() {
-        return Err(ScimError::invalid_syntax("Operations is empty"));
-    }
+    let operations = operations(body)?;
     let mut parsed = Vec::with_capacity(operations.len());
     for (index, operation) in operations.into_iter().enumerate() {
         read(resource_type, operation, &mut parsed).map_err(|error| at(index, error))?;
     }
     Ok(parsed)
+}
+
+/// The operations of a body; none at all change nothing. In bulk requests, some clients send the list alone.
+fn operations(body: Value) -> Result<Vec<Value>, ScimError> {
+    let mut body = match body {
+        Value::Array(operations) => return Ok(operations),
+        Value::Object(body) => body,
+        _ => return Err(ScimError::invalid_syntax("the body is not a JSON object")),
+    };
+    let is_patch = |urn: &Value| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(PATCH_SCHEMA));
+    if !take(&mut body, "schemas").map(lenience::list).unwrap_or_default().iter().any(is_patch) {
+        return Err(ScimError::invalid_syntax(format!("schemas does not hold {PATCH_SCHEMA}")));
+    }
+    match take(&mut body, "Operations") {
+        Some(operations @ (Value::Array(_) | Value::Object(_))) => Ok(lenience::list(operations)),
+        _ => Err(ScimError::invalid_syntax("Operations is missing or not a list")),
+    }
 }
 
 fn at(index: usize, mut error: ScimError) -> ScimError {
@@ -52,7 +56,7 @@ fn read(resource_type: &ResourceType, operation: Value, parsed: &mut Vec<Operati
     let value = take(&mut operation, "value");
     match take(&mut operation, "path") {
         Some(Value::String(path)) => {
-            let path: Path = path.parse()?;
+            let path = path.parse::<Path>()?.fit(resource_type);
             push(resource_type, op, path, value, parsed)
         }
         None | Some(Value::Null) if op == Op::Remove => Err(ScimError::no_target("remove needs a path")),
@@ -85,7 +89,7 @@ fn each_member(resource_type: &ResourceType, op: Op, value: Option<Value>, parse
 /// One member of such a value; answers whether its name is known. As in a whole resource, what is unknown or the server's own is ignored, and
 /// an unknown schema is refused.
 fn member(resource_type: &ResourceType, op: Op, name: &str, value: Value, parsed: &mut Vec<Operation>) -> Result<bool, ScimError> {
-    let Ok(path) = name.parse::<Path>() else { return Ok(false) };
+    let Ok(path) = name.parse::<Path>().map(|path| path.fit(resource_type)) else { return Ok(false) };
     match path.target(resource_type) {
         Ok(Target::Attribute(target)) if is_read_only(&target) => Ok(true),
         Ok(_) => push(resource_type, op, path, Some(value), parsed).map(|()| true),
@@ -164,6 +168,13 @@ fn remove_listed(target: &AttributeTarget<'_>, path: &Path, value: Value, parsed
 }
 
 fn set(target: &AttributeTarget<'_>, op: Op, path: &Path, value: Value, parsed: &mut Vec<Operation>) -> Result<(), ScimError> {
+    if target.sub.is_some_and(|sub| sub.name == "value") && value.as_str().is_some_and(str::is_empty) {
+        return match (target.attribute.multi_valued, op) {
+            (true, _) => Err(ScimError::invalid_value(format!("{path}: an empty text is no value"))),
+            (false, Op::Add) => Ok(()),
+            (false, _) => push_removal(target, path.clone(), parsed),
+        };
+    }
     let nulls = if op == Op::Replace { null_parts(target, &value) } else { Vec::new() };
     match (op, typed(path, target, value)?) {
         (Op::Add, None) => return Ok(()),
@@ -182,7 +193,16 @@ fn null_parts(target: &AttributeTarget<'_>, value: &Value) -> Vec<&'static Attri
     nulls.filter_map(|(name, _)| target.attribute.sub(name)).filter(|part| part.mutability == Mutability::ReadWrite).collect()
 }
 
+/// Whether a path leads to the `value` of a reference: `manager.value`, `members[value eq "id"].value`. Without it there is no reference, so Entra ID removes it to remove that.
+fn is_reference(target: &AttributeTarget<'_>) -> bool {
+    let is_one = |value: &Attribute| !target.attribute.multi_valued || (target.filter.is_some() && value.must_be_given());
+    target.sub.is_some_and(|sub| sub.name == "value" && is_one(sub))
+}
+
 fn push_removal(target: &AttributeTarget<'_>, path: Path, parsed: &mut Vec<Operation>) -> Result<(), ScimError> {
+    if is_reference(target) {
+        return push_one(Operation { op: Op::Remove, path: path.whole(), value: None }, parsed);
+    }
     if target.innermost().must_be_given() && !target.is_chosen_value() {
         return Err(ScimError::mutability(format!("{path} is required and cannot be removed")));
     }

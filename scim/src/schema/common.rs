@@ -43,5 +43,6 @@ fn server_made(name: &str, kind: Kind) -> Attribute {
         max_chars: None,
         default: None,
         kept_by_put: false,
+        is_identifier: false,
     }
 }

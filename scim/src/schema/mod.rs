@@ -153,6 +153,9 @@ pub struct Attribute {
     /// the value that it has (see [`crate::defaults`]). Not a characteristic that SCIM knows; clients are told `required`.
     #[serde(default, skip_serializing)]
     pub default: Option<Value>,
+    /// Whether people tell resources apart by it, so that all of it must be seen. Not a characteristic that SCIM knows.
+    #[serde(default, skip_serializing)]
+    pub is_identifier: bool,
     /// Whether a PUT that does not name the attribute leaves it as it is. Not a characteristic that SCIM knows.
     #[serde(default, skip_serializing)]
     pub kept_by_put: bool,

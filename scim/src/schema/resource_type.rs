@@ -25,11 +25,10 @@ pub type Part = (&'static Schema, &'static Attribute, Option<&'static Attribute>
 
 /// The user.
 pub static USER: LazyLock<ResourceType> =
-    LazyLock::new(|| ResourceType::new("User", "/Users", "A person's account", &USER_CORE, vec![&ENTERPRISE_USER, &ROLLCALL_USER]));
+    LazyLock::new(|| ResourceType::new("User", "/Users", "User Account", &USER_CORE, vec![&ENTERPRISE_USER, &ROLLCALL_USER]));
 
 /// The group.
-pub static GROUP: LazyLock<ResourceType> =
-    LazyLock::new(|| ResourceType::new("Group", "/Groups", "A group of people", &GROUP_CORE, Vec::new()));
+pub static GROUP: LazyLock<ResourceType> = LazyLock::new(|| ResourceType::new("Group", "/Groups", "Group", &GROUP_CORE, Vec::new()));
 
 impl ResourceType {
     /// Every resource type that `/ResourceTypes` lists.

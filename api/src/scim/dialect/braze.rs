@@ -10,6 +10,7 @@ use rollcall_scim::resource::{Attributes, text};
 use serde_json::Value;
 
 use super::shape::{from_standard, to_standard, workspace_names};
+use super::spelling::spelt;
 use crate::desk::Answer;
 use crate::error::{ApiError, ApiResult};
 use crate::read::{USERS, find_by_id, workspaces_named};
@@ -26,7 +27,7 @@ pub(in crate::scim) fn shown(user: &Attributes) -> Value {
 /// `POST /Users`.
 pub(in crate::scim) async fn create(call: &Call, body: ScimBody, writing: &Writing) -> ApiResult {
     let operation = users::create_operation(standard(call, body.json, writing, None).await?)?;
-    let content = users::content(&call.caller, UserId::generate(), None, operation);
+    let content = users::content(call.caller.default_workspace(), UserId::generate(), None, operation);
     submit(call, content, &body.bytes, writing, StatusCode::CREATED).await
 }
 
@@ -39,14 +40,14 @@ pub(in crate::scim) async fn read(call: &Call, id: &str, writing: &Writing) -> A
 pub(in crate::scim) async fn replace(call: &Call, id: &str, body: ScimBody, writing: &Writing) -> ApiResult {
     let (id, user) = present(call, id, writing).await?;
     let operation = users::replace_operation(standard(call, body.json, writing, text(&user, "userName")).await?)?;
-    let content = users::content(&call.caller, id, call.if_match()?, operation);
+    let content = users::content(call.caller.default_workspace(), id, call.if_match()?, operation);
     submit(call, content, &body.bytes, writing, StatusCode::OK).await
 }
 
 /// `DELETE /Users/{id}`.
 pub(in crate::scim) async fn delete(call: &Call, id: &str, writing: &Writing) -> ApiResult {
     let id = users::user_id(id).map_err(told)?;
-    let content = users::content(&call.caller, id, call.if_match()?, users::DELETE);
+    let content = users::content(call.caller.default_workspace(), id, call.if_match()?, users::DELETE);
     match writing.submit(call, content, b"").await.map_err(told_by_api)? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
         Answer::Applied(_) => Ok(HttpResponse::NoContent().finish()),
@@ -68,6 +69,7 @@ async fn present(call: &Call, id: &str, writing: &Writing) -> Result<(UserId, At
 }
 
 async fn standard(call: &Call, body: Value, writing: &Writing, user_name: Option<&str>) -> Result<Value, ApiError> {
+    let body = spelt(body)?;
     let ids = match workspace_names(&body) {
         names if names.is_empty() => std::collections::HashMap::new(),
         names => workspaces_named(&writing.database, call.caller.organization_id(), &names).await?,

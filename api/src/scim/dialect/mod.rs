@@ -3,6 +3,7 @@
 
 mod braze;
 mod shape;
+mod spelling;
 
 pub(super) use braze::{create, delete, read, replace, shown};
 pub(crate) use shape::Known;

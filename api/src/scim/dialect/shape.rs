@@ -207,7 +207,7 @@ mod tests {
             "companyPermissions": ["admin"], "roles": [{"roleId": "r1", "roleName": "Lead"}],
             "appGroup": [{
                 "appGroupName": "Marketing", "appGroupPermissions": ["basic_access"], "appGroupPermissionSets": [{"appGroupPermissionSetName": "Editors"}],
-                "team": [{"teamName": "EMEA", "teamPermissions": ["view_pii"]}],
+                "team": [{"teamName": "EMEA", "teamPermissions": ["view_campaigns"]}],
             }],
         });
         let body = json!({"userName": "ada", "name": {"givenName": "Ada"}, "department": "finance", "permissions": permissions});
@@ -223,7 +223,7 @@ mod tests {
             group["appGroupPermissionSets"],
             json!([{"appGroupPermissionSetId": "Editors", "appGroupPermissionSetName": "Editors"}])
         );
-        assert_eq!(group["team"], json!([{"teamId": "EMEA", "teamName": "EMEA", "teamPermissions": ["view_pii"]}]));
+        assert_eq!(group["team"], json!([{"teamId": "EMEA", "teamName": "EMEA", "teamPermissions": ["view_campaigns"]}]));
     }
 
     #[test_case(json!({"department": "magic"}), "department"; "department")]

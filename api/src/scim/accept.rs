@@ -1,0 +1,47 @@
+//! The media type of answers, as the caller accepts it (RFC 7644 section 3.8).
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use actix_web::middleware::Next;
+
+use super::answer::SCIM_JSON;
+
+/// Plain JSON.
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// Answers a caller who accepts plain JSON and does not name SCIM's own media type in that type. The content is the same.
+pub(crate) async fn as_accepted<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, actix_web::Error> {
+    let wants_json = wants_json(request.headers());
+    let mut response = next.call(request).await?;
+    let headers = response.headers_mut();
+    if wants_json && headers.get(CONTENT_TYPE).is_some_and(|media_type| media_type == SCIM_JSON) {
+        headers.insert(CONTENT_TYPE, JSON);
+    }
+    Ok(response)
+}
+
+fn wants_json(headers: &HeaderMap) -> bool {
+    let ranges = || headers.get_all(ACCEPT).filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let names =
+        |media_type: &str| ranges().any(|range| range.split(';').next().is_some_and(|range| range.trim().eq_ignore_ascii_case(media_type)));
+    names("application/json") && !names(SCIM_JSON)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use test_case::test_case;
+
+    #[test_case("application/json" => true; "plain")]
+    #[test_case("Application/JSON; charset=utf-8" => true; "with a parameter")]
+    #[test_case("application/json, text/plain, */*" => true; "before anything else")]
+    #[test_case("application/scim+json" => false; "of SCIM")]
+    #[test_case("application/json;q=0.9, application/scim+json" => false; "both")]
+    #[test_case("*/*" => false; "anything")]
+    fn accepts(value: &'static str) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static(value));
+        wants_json(&headers)
+    }
+}

@@ -1,0 +1,95 @@
+//! Names of members as Braze's documentation spells them, whatever their case: `appGroupPermissionSetID` is `appGroupPermissionSetId`.
+
+use rollcall_scim::ScimError;
+use serde_json::{Map, Value};
+
+/// The members of a user that are not SCIM's own.
+const OF_USER: [&str; 5] = ["userName", "department", "permissions", "lastSignInAt", "createdAt"];
+
+/// The members of each object inside `permissions`, by the member that holds it.
+const INSIDE: [(&str, &[&str]); 5] = [
+    ("permissions", &["companyPermissions", "roles", "appGroup"]),
+    ("roles", &["roleId", "roleName"]),
+    ("appGroup", &["appGroupId", "appGroupName", "appGroupPermissions", "appGroupPermissionSets", "team"]),
+    ("appGroupPermissionSets", &["appGroupPermissionSetId", "appGroupPermissionSetName"]),
+    ("team", &["teamId", "teamName", "teamPermissions"]),
+];
+
+/// The body with every name as it is spelt. An id or a name that is `null` counts as absent.
+///
+/// # Errors
+/// 400 `invalidValue` for a member of `permissions` that nobody knows: what it asks for would be lost. 400 `invalidSyntax` for a member that is given twice.
+pub(super) fn spelt(body: Value) -> Result<Value, ScimError> {
+    let Value::Object(body) = body else { return Ok(body) };
+    let mut spelt = Map::new();
+    for (name, value) in body {
+        let name = OF_USER.into_iter().find(|known| known.eq_ignore_ascii_case(&name)).map_or(name, str::to_owned);
+        let value = if name == "permissions" { inside(&name, "permissions", value)? } else { value };
+        put_once(&mut spelt, name, value)?;
+    }
+    Ok(Value::Object(spelt))
+}
+
+/// The values of a member that holds objects.
+fn inside(path: &str, holder: &str, value: Value) -> Result<Value, ScimError> {
+    let Some((_, known)) = INSIDE.iter().find(|(name, _)| *name == holder) else { return Ok(value) };
+    match value {
+        Value::Array(values) => values.into_iter().map(|value| inside(path, holder, value)).collect(),
+        Value::Object(object) => {
+            let mut spelt = Map::new();
+            for (name, value) in object {
+                let unknown = || ScimError::invalid_value(format!("{path} has none of {}: {name} is not known", known.join(", ")));
+                let name = known.iter().find(|known| known.eq_ignore_ascii_case(&name)).ok_or_else(unknown)?;
+                let is_absent = value.is_null() && (name.ends_with("Id") || name.ends_with("Name"));
+                if !is_absent {
+                    put_once(&mut spelt, (*name).to_owned(), inside(&format!("{path}.{name}"), name, value)?)?;
+                }
+            }
+            Ok(Value::Object(spelt))
+        }
+        value => Ok(value),
+    }
+}
+
+fn put_once(object: &mut Map<String, Value>, name: String, value: Value) -> Result<(), ScimError> {
+    if object.contains_key(&name) {
+        return Err(ScimError::invalid_syntax(format!("{name} is given twice in different spellings")));
+    }
+    object.insert(name, value);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use test_case::test_case;
+
+    #[test]
+    fn names_are_found_in_any_case_and_null_ids_are_absent() {
+        let body = json!({
+            "USERNAME": "ada", "Department": "bi", "name": {"givenName": "Ada"},
+            "Permissions": {"appgroup": [{
+                "appGroupID": null, "appGroupName": "Sales", "APPGROUPPERMISSIONS": ["admin"],
+                "appGroupPermissionSets": [{"appGroupPermissionSetID": "s"}], "team": [{"teamID": "t", "teamname": null}],
+            }]},
+        });
+        let expected = json!({
+            "userName": "ada", "department": "bi", "name": {"givenName": "Ada"},
+            "permissions": {"appGroup": [{
+                "appGroupName": "Sales", "appGroupPermissions": ["admin"],
+                "appGroupPermissionSets": [{"appGroupPermissionSetId": "s"}], "team": [{"teamId": "t"}],
+            }]},
+        });
+        assert_eq!(spelt(body), Ok(expected));
+    }
+
+    #[test_case(json!({"permissions": {"roleList": []}}), "roleList is not known"; "a kind of permissions")]
+    #[test_case(json!({"permissions": {"appGroup": [{"appGroupName": "Sales", "permission": ["admin"]}]}}), "permission is not known"; "a member of a workspace")]
+    #[test_case(json!({"permissions": {"appGroup": [{"team": [{"id": "t"}]}]}}), "permissions.appGroup.team has none of"; "a member of a team")]
+    #[test_case(json!({"department": "bi", "DEPARTMENT": "pm"}), "department is given twice"; "twice")]
+    fn refused(body: Value, why: &str) {
+        let error = spelt(body).unwrap_err();
+        assert!(error.detail.contains(why), "{}", error.detail);
+    }
+}

@@ -1,0 +1,53 @@
+//! Characters that nobody sees. Two names that look the same must be the same name.
+
+use crate::ScimError;
+
+/// Characters without a shape of their own, and those that change the direction of the text around them (Unicode's categories Cc, Zl and Zp, and of Cf what people cannot
+/// see).
+fn is_invisible(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Checks that a text can be told from others by sight.
+///
+/// # Errors
+/// 400 `invalidValue` that names the attribute and the character.
+pub(crate) fn check(text: &str, path: &str) -> Result<(), ScimError> {
+    if let Some(invisible) = text.chars().find(|character| is_invisible(*character)) {
+        return Err(ScimError::invalid_value(format!("{path} holds U+{:04X}, which cannot be seen", u32::from(invisible))));
+    }
+    if text.trim() != text {
+        return Err(ScimError::invalid_value(format!("{path} begins or ends with a space")));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use test_case::test_case;
+
+    #[test_case("ada\u{7}", "U+0007"; "control")]
+    #[test_case("a\tda", "U+0009"; "tab")]
+    #[test_case("a\u{200b}da", "U+200B"; "zero width")]
+    #[test_case("\u{202e}ada", "U+202E"; "right to left")]
+    #[test_case("\u{feff}ada", "U+FEFF"; "byte order mark")]
+    #[test_case("a\u{2028}da", "U+2028"; "line separator")]
+    #[test_case(" ada", "space"; "before")]
+    #[test_case("ada\u{a0}", "space"; "no-break space after")]
+    fn refused(text: &str, why: &str) {
+        let error = check(text, "userName").unwrap_err();
+        assert!(error.detail.contains("userName") && error.detail.contains(why), "{}", error.detail);
+    }
+
+    #[test_case("ada.lovelace@example.com"; "an address")]
+    #[test_case("Ada King"; "a space inside")]
+    #[test_case("Ünïcode Ω 李"; "other scripts")]
+    #[test_case("ada 👋"; "an emoji")]
+    fn accepted(text: &str) {
+        assert_eq!(check(text, "userName"), Ok(()));
+    }
+}
