@@ -196,7 +196,7 @@ mod tests {
     #[test_case("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department" => json!({"schemas": [USER_SCHEMA], "id": "7", ENTERPRISE_SCHEMA: {"department": "E"}}); "in an extension")]
     #[test_case("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User" => json!({"schemas": [USER_SCHEMA], "id": "7", ENTERPRISE_SCHEMA: {"department": "E", "division": "D"}}); "an extension")]
     #[test_case(r#"emails[type eq "work, or not]"].value, username"# => json!({"schemas": [USER_SCHEMA], "id": "7", "userName": "ada", "emails": [{"value": "a@x"}]}); "with a choice of values")]
-    #[test_case(r#"emails[type eq "home"]"# => json!({"schemas": [USER_SCHEMA], "id": "7", "emails": [{"value": "a@x", "type": "work"}]}); "whatever is chosen")]
+    #[test_case(r#"emails[type eq "home"]"# => json!({"schemas": [USER_SCHEMA], "id": "7", "emails": [{"value": "a@x", "type": "work"}]}); "the choice does not matter")]
     #[test_case("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.department" => json!({"schemas": [USER_SCHEMA], "id": "7", ENTERPRISE_SCHEMA: {"department": "E"}}); "a dot before it")]
     #[test_case("urn:ietf:params:scim:schemas:core:2.0:User:userName" => json!({"schemas": [USER_SCHEMA], "id": "7", "userName": "ada"}); "qualified")]
     #[test_case("shoeSize" => json!({"schemas": [USER_SCHEMA], "id": "7"}); "unknown")]

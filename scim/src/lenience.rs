@@ -37,7 +37,9 @@ pub fn simple(attribute: &Attribute, value: Value) -> Value {
     match value {
         Value::Object(mut object) if attribute.kind != Kind::Complex => {
             let name = object.keys().find(|name| name.eq_ignore_ascii_case("value")).cloned();
-            let says_nothing_else = object.iter().all(|(member, value)| value.is_null() != (Some(member) == name.as_ref()));
+            let says_something = |value: &Value| !value.is_null() && value.as_str() != Some("");
+            let says_nothing_else =
+                object.iter().all(|(member, value)| if Some(member) == name.as_ref() { says_something(value) } else { value.is_null() });
             match name.filter(|_| says_nothing_else).and_then(|name| object.remove(&name)) {
                 Some(value) => value,
                 None => Value::Object(object),

@@ -63,8 +63,9 @@ pub fn value_of(attribute: &Attribute, value: Value, path: &str) -> Result<Optio
     if !attribute.multi_valued {
         let is_list = value.is_array();
         let read = single(attribute, lenience::lone(value), path)?;
-        // Brackets are there for a value.
-        return if is_list && read.is_none() { Err(unreadable(attribute, path)) } else { Ok(read) };
+        // Brackets are there for a value, which an empty text is not.
+        let is_empty = read.as_ref().is_none_or(|value| value.as_str().is_some_and(str::is_empty));
+        return if is_list && is_empty { Err(unreadable(attribute, path)) } else { Ok(read) };
     }
     let values = lenience::list(value);
     let most = attribute.max_values.unwrap_or(MAX_VALUES);

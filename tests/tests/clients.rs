@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream};
 use reqwest::Method;
 use rollcall_tests::client::{Call, user};
 use rollcall_tests::service::Service;
-use rollcall_tests::{Answer, Client, Stack};
+use rollcall_tests::{Answer, Client, Stack, eventually};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -66,7 +66,7 @@ async fn a_clients_sequence_works_step_by_step(story: &str) {
     stack.auditor().await.compare_with_tables(&organization.id).await;
 }
 
-/// A connector as Entra ID's: several calls at once, each again after the time it is told where it was too fast.
+/// A connector as Entra ID's: several calls at once. A call that was too fast is made again until there is room for it.
 struct Connector {
     client: Client,
     told_to_wait: AtomicUsize,
@@ -74,15 +74,17 @@ struct Connector {
 
 impl Connector {
     async fn patiently(&self, call: impl Fn() -> Call) -> Answer {
-        loop {
+        eventually("room for the call", async || {
             let answer = call().send().await;
             if answer.status != 429 {
-                return answer;
+                return Some(answer);
             }
+            let seconds: u64 = answer.header("retry-after").parse().unwrap();
+            assert!(seconds > 0, "it says how long to wait");
             self.told_to_wait.fetch_add(1, Ordering::Relaxed);
-            // The time that it was told, as a client has to: there is nothing to wait for but that.
-            tokio::time::sleep(Duration::from_secs(answer.header("retry-after").parse().unwrap())).await;
-        }
+            None
+        })
+        .await
     }
 
     async fn find(&self, name: &str) -> Value {

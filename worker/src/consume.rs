@@ -18,6 +18,7 @@ use crate::keep::close;
 use crate::reply::Replier;
 use crate::settings::Settings;
 use crate::settle::Unsettled;
+use crate::statements;
 use crate::store::{Remedy, Store, StoreError};
 use crate::suspicion::Suspicions;
 use crate::trial::Trial;
@@ -57,6 +58,8 @@ impl RunError {
     }
 }
 
+/// Where the tables are.
+const SCHEMA: &str = "rollcall";
 /// The longest time between two attempts to serve a partition that has stopped.
 const LONGEST_STOP: Duration = Duration::from_mins(1);
 
@@ -146,7 +149,7 @@ async fn consume(place: &Place<'_>, store: Store) -> Result<Session, RunError> {
 /// Connects to Postgres.
 async fn connect(settings: &Settings, name: &str) -> Result<Store, RunError> {
     let tried = async {
-        let store = Store::connect(&settings.database_url, name).await?;
+        let store = Store::connect(&settings.database_url, name, SCHEMA, statements::of_batches()).await?;
         store.probe().await?;
         Ok(store)
     };

@@ -30,6 +30,7 @@ mod replay;
 mod reply;
 mod settings;
 mod settle;
+mod statements;
 mod store;
 mod suspicion;
 mod tiles;

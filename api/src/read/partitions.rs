@@ -11,7 +11,7 @@ const TOLD: &str = "
     SELECT partition, extract(epoch FROM now() - oldest_at)::float8 AS oldest, extract(epoch FROM now() - told_at)::float8 AS told, demand_loads
     FROM partitions";
 
-/// A worker that has stopped a partition says so every second. One that is gone says nothing any more, and whoever takes its place finds out for itself.
+/// A worker that has stopped a partition reports it every second. A report that is older than a minute comes from a worker that has ended, and no longer counts.
 const STOPPED: &str = "
     SELECT partition, stopped_reason FROM partitions
     WHERE stopped_at IS NOT NULL AND told_at > now() - interval '1 minute' ORDER BY partition";

@@ -65,10 +65,10 @@ impl RequestBody {
 }
 
 impl RequestBody {
-    /// Sets how large the resource may be that is asked for. How large a change may make it depends on how large it is, which the worker knows.
+    /// Sets the size limit of the resource. The worker checks it for changes, because a resource that is too large already may stay so.
     ///
     /// # Errors
-    /// 400 `invalidValue` where what is to be created is larger.
+    /// 400 `invalidValue` if a resource to be created is larger.
     pub fn with_size_limit(mut self, limit: SizeLimit) -> Result<Self, ScimError> {
         match &mut self {
             Self::UserRequested(call) => {

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::Operation;
 
-/// The order in which the operations can be done, as waves: what is in one does not need the outcome of another in the same.
+/// The order in which the operations can be done, as waves. The operations of one wave do not need each other's outcomes.
 ///
 /// Operations keep their order, but for those that refer to what a later one creates: they wait for it. Where operations refer to each other in a
 /// circle, one of them has to go before what it refers to is there.
@@ -17,7 +17,7 @@ pub fn waves(operations: &[Operation]) -> Vec<Vec<usize>> {
     waves
 }
 
-/// What is left to be put into waves. Every operation is looked at once when its turn comes, and once for each operation that it needs.
+/// The operations that are in no wave yet. Each one is visited once, and once more for each operation that it needs.
 struct Plan {
     /// By operation: those that need it.
     needed_by: Vec<Vec<usize>>,

@@ -129,7 +129,8 @@ fn comparison(input: &mut Input<'_>) -> ModalResult<Filter> {
     }
 }
 
-/// What comes after the brackets of a value path: nothing, or a comparison of the values that they choose, which then stands inside them (Entra ID).
+/// Reads what follows the brackets of a value path. Entra ID compares the chosen values there: `emails[type eq "work"].value eq "a@x"`. The comparison is moved into the
+/// brackets.
 fn value_path(input: &mut Input<'_>, path: AttributePath, inside: Filter) -> ModalResult<Filter> {
     let part = opt(preceded('.', cut_err(attribute_path).verify(|part| part.urn.is_none() && part.sub.is_none()))).parse_next(input)?;
     let compared = if let Some(part) = part {

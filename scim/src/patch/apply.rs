@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::values::{add, check_length, clear_other_primaries, merge, remove_listed, template};
 use super::{Op, Operation};
 use crate::ScimError;
-use crate::filter::{Matcher, Scope};
+use crate::filter::{Filter, Matcher, Scope};
 use crate::path::{AttributeTarget, Target};
 use crate::resource::Attributes;
 use crate::schema::{Attribute, Kind, ResourceType};
@@ -80,9 +80,30 @@ impl Work<'_> {
         if attribute.multi_valued {
             return self.apply_to_values(object);
         }
-        if !self.chooses_the_value(object)? {
-            return Ok(());
+        let Some(filter) = self.target.filter else { return self.apply_to_value(object) };
+        let is_made = !object.contains_key(&attribute.name) && operation.op != Op::Remove;
+        if is_made {
+            let made = template(Some(filter), attribute).ok_or_else(|| self.no_target())?;
+            object.insert(attribute.name.clone(), made);
         }
+        match (operation.op, self.is_chosen(filter, object)?) {
+            (Op::Remove, false) => return Ok(()),
+            (Op::Add | Op::Replace, false) => return Err(self.no_target()),
+            (_, true) => self.apply_to_value(object)?,
+        }
+        // A new value that contradicts the filter would be refused by a repeat.
+        if is_made && !self.is_chosen(filter, object)? { Err(self.no_target()) } else { Ok(()) }
+    }
+
+    /// Whether a filter chooses the value of a single-valued attribute.
+    fn is_chosen(&mut self, filter: &Filter, object: &Attributes) -> Result<bool, ScimError> {
+        let attribute = self.target.attribute;
+        let Some(value) = object.get(&attribute.name) else { return Ok(false) };
+        Matcher::new(filter, Scope::Element(attribute)).matches(value, self.budget, &self.cause)
+    }
+
+    fn apply_to_value(&mut self, object: &mut Attributes) -> Result<(), ScimError> {
+        let (attribute, operation) = (self.target.attribute, self.operation);
         match (operation.op, self.target.sub, &operation.value) {
             // It always has a value: without another one it keeps the one that it has by now.
             (Op::Remove, None, _) if attribute.default.is_some() => {}
@@ -102,23 +123,6 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Whether the path leads to the value of a single-valued attribute: it has no filter, or the filter chooses the value. A value that is to be set comes to be as the
-    /// filter describes it, where there is none yet; a removal that chooses nothing removes nothing.
-    fn chooses_the_value(&mut self, object: &mut Attributes) -> Result<bool, ScimError> {
-        let Some(filter) = self.target.filter else { return Ok(true) };
-        let attribute = self.target.attribute;
-        match object.get(&attribute.name) {
-            Some(value) if Matcher::new(filter, Scope::Element(attribute)).matches(value, self.budget, &self.cause)? => Ok(true),
-            _ if self.operation.op == Op::Remove => Ok(false),
-            Some(_) => Err(self.no_target()),
-            None => {
-                let made = template(Some(filter), attribute).ok_or_else(|| self.no_target())?;
-                object.insert(attribute.name.clone(), made);
-                Ok(true)
-            }
-        }
-    }
-
     fn no_target(&self) -> ScimError {
         ScimError::no_target(format!("the filter chose no value of {}", self.target.attribute.name))
     }
@@ -129,7 +133,7 @@ impl Work<'_> {
             Some(Value::Array(values)) => values,
             _ => Vec::new(),
         };
-        // A short look at each value at the end, whatever is done before.
+        // At the end, each value is looked at once more.
         self.spend(values.len() / 2)?;
         match self.operation.op {
             Op::Remove => self.remove(&mut values)?,
@@ -247,9 +251,11 @@ impl Work<'_> {
             }
             (element, _) => {
                 self.spend(weight(value) + said.map_or(0, weight))?;
-                value.clone_into(element);
+                let before = std::mem::replace(element, value.clone());
                 if let (Value::Object(element), Some(Value::Object(said))) = (element, said) {
-                    said.iter().for_each(|(name, part)| _ = element.entry(name).or_insert_with(|| part.clone()));
+                    for (name, part) in said {
+                        element.entry(name).or_insert_with(|| before.get(name).unwrap_or(part).clone());
+                    }
                 }
             }
         }

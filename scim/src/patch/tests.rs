@@ -151,6 +151,20 @@ fn a_filter_on_a_part_of_a_single_value_chooses_it() {
     assert!(operations(json!([{"op": "replace", "path": "title[value eq \"x\"]", "value": "y"}])).is_err(), "a title has no parts");
 }
 
+#[test]
+fn a_single_value_that_is_made_is_one_that_the_filter_chooses() {
+    let none = json!({"op": "remove", "path": MANAGER});
+    let set = |value: Value| json!([none, {"op": "replace", "path": format!("{MANAGER}[value eq \"m2\"]"), "value": value}]);
+    assert_eq!(patched(set(json!({"value": "m2"}))).unwrap()[ENTERPRISE_SCHEMA]["manager"], json!({"value": "m2"}));
+    assert_eq!(patched(set(json!({"value": "m3"}))).unwrap_err().scim_type, Some(ScimType::NoTarget));
+}
+
+#[test]
+fn what_the_filter_says_stays_as_the_value_has_it() {
+    let operation = json!({"op": "replace", "path": "emails[type eq \"HOME\"]", "value": {"value": "n@x"}});
+    assert_eq!(patched(json!([operation])).unwrap()["emails"][1], json!({"value": "n@x", "type": "home"}));
+}
+
 /// One-element lists and objects around single values.
 #[test_case("active", json!([false]) => json!(false); "a boolean in brackets")]
 #[test_case("active", json!([{"value": "False"}]) => json!(false); "a boolean as an object in brackets")]

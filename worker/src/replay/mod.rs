@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::decide::{Fact, Key, Keys};
 use crate::load::load_subjects;
 use crate::project::Projection;
+use crate::statements;
 use crate::store::{Script, Store, StoreError, place};
 use shadow::{BEGIN, END, FORGET, PROGRESS, REMEMBER, TELL};
 
@@ -57,7 +58,7 @@ impl Replay {
     /// Where Postgres refuses: a replay needs the owner of the database.
     pub(crate) async fn open(url: &SecretString, afresh: bool) -> Result<Self, StoreError> {
         let lock = shadow::prepare(url, APPLICATION, afresh).await?;
-        Ok(Self { store: Store::connect_in(url, APPLICATION, "rollcall_shadow, rollcall").await?, _lock: lock })
+        Ok(Self { store: Store::connect(url, APPLICATION, "rollcall_shadow, rollcall", statements::of_batches()).await?, _lock: lock })
     }
 
     /// Every organisation.

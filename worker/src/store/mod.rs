@@ -23,7 +23,6 @@ use tokio_postgres::types::{IsNull, ToSql, Type, accepts, to_sql_checked};
 use tokio_postgres::{AsyncMessage, Client, NoTls, Row};
 
 use crate::wait::within;
-use crate::{append, load, news, positions, project, tiles};
 use error::describe;
 
 /// How long a round trip may take. The server gives a statement up earlier (`statement_timeout`), so this is for a server that does not answer at all.
@@ -115,23 +114,20 @@ impl Listener {
 }
 
 impl Store {
-    /// Connects and prepares every statement.
+    /// Connects and prepares statements, besides those that begin and end a transaction. Tables are looked for in the schemas of `search_path`, in their order.
     ///
     /// # Errors
-    /// Where the server cannot be reached or the schema is not there yet.
-    pub(crate) async fn connect(url: &SecretString, name: &str) -> Result<Self, StoreError> {
-        Self::connect_in(url, name, "rollcall").await
-    }
-
-    /// The same in other schemas: what a statement names is looked for in them in turn.
-    ///
-    /// # Errors
-    /// Where the server cannot be reached or something that is named is not there.
-    pub(crate) async fn connect_in(url: &SecretString, name: &str, search_path: &str) -> Result<Self, StoreError> {
+    /// Where the server cannot be reached, or a table or column that a statement names is not there.
+    pub(crate) async fn connect(
+        url: &SecretString,
+        name: &str,
+        search_path: &str,
+        statements: impl Iterator<Item = &'static str>,
+    ) -> Result<Self, StoreError> {
         let client = connect(url, name).await?;
         client.batch_execute(&format!("{SESSION}; SET search_path = {search_path}")).await?;
         let mut prepared = HashMap::new();
-        for sql in statements() {
+        for sql in TRANSACTION.into_iter().chain(statements) {
             prepared.insert(sql, client.prepare(sql).await?);
         }
         Ok(Self { client, statements: prepared, batches: AtomicU64::new(0), is_patient: AtomicBool::new(false) })
@@ -189,13 +185,6 @@ impl Store {
         let statement = self.statements.get(sql).ok_or(StoreError::NotPrepared(sql))?;
         Ok(self.client.query(statement, parameters).await?)
     }
-}
-
-/// Every statement of the worker's batches.
-fn statements() -> impl Iterator<Item = &'static str> {
-    let of_batches = load::statements().chain(append::statements()).chain(tiles::STATEMENTS.iter().copied());
-    let beside_them = positions::statements().chain(news::STATEMENTS.iter().copied()).chain(project::statements());
-    TRANSACTION.into_iter().chain(of_batches).chain(beside_them)
 }
 
 /// JSON that is written already, for a jsonb parameter.
