@@ -9,7 +9,20 @@ use actix_web::middleware::Next;
 use crate::scim::BASE_PATH;
 
 /// The names as the RFCs spell them.
-const ENDPOINTS: [&str; 9] = ["Users", "Groups", "Bulk", "Schemas", "ResourceTypes", "ServiceProviderConfig", "Events", "Me", ".search"];
+const ENDPOINTS: [&str; 12] = [
+    "Users",
+    "Groups",
+    "Roles",
+    "Entitlements",
+    "Workspaces",
+    "Bulk",
+    "Schemas",
+    "ResourceTypes",
+    "ServiceProviderConfig",
+    "Events",
+    "Me",
+    ".search",
+];
 
 /// The name of an endpoint as it is spelt, if there is one of that name.
 pub(crate) fn canonical(name: &str) -> &str {

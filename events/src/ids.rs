@@ -72,6 +72,10 @@ id!(
     StreamId
 );
 id!(
+    /// A role or an entitlement that users can have: the SCIM `id`.
+    EntitlementId
+);
+id!(
     /// A request, and so the log entry that records it: the `txn` of RFC 9967.
     EventId
 );

@@ -24,5 +24,7 @@ pub mod time;
 pub mod token;
 pub mod topology;
 
-pub use ids::{CorrelationId, DeadLetterId, EventId, GroupId, OrganizationId, SessionId, StreamId, TokenId, UserId, WorkspaceId};
+pub use ids::{
+    CorrelationId, DeadLetterId, EntitlementId, EventId, GroupId, OrganizationId, SessionId, StreamId, TokenId, UserId, WorkspaceId,
+};
 pub use time::Timestamp;

@@ -34,7 +34,7 @@ pub fn memberships(user: &Attributes) -> Result<Vec<Membership>, ScimError> {
         let value = workspace["value"].as_str().unwrap_or_default();
         let workspace_id: WorkspaceId = value.parse().map_err(|_| unknown_workspace(value))?;
         if !seen.insert(workspace_id) {
-            return Err(ScimError::invalid_value(format!("{ROLLCALL_SCHEMA}:workspaces names {workspace_id} twice")));
+            return Err(named_twice(&workspace_id.to_string()));
         }
         let permissions = workspace["permissions"].as_array().map_or(&[][..], Vec::as_slice);
         Ok(Membership {
@@ -50,6 +50,56 @@ pub fn memberships(user: &Attributes) -> Result<Vec<Membership>, ScimError> {
 pub fn unknown_workspace(value: &str) -> ScimError {
     let shown: String = value.chars().take(64).collect();
     ScimError::invalid_value(format!("{ROLLCALL_SCHEMA}:workspaces: there is no workspace {shown}"))
+}
+
+/// The ids of the workspaces that a user's resource names.
+pub fn workspace_ids(user: &Attributes) -> BTreeSet<WorkspaceId> {
+    workspaces(user).iter().filter_map(|workspace| workspace["value"].as_str()?.parse().ok()).collect()
+}
+
+/// Puts a user into more workspaces, without permissions there.
+pub fn join(user: &mut Attributes, workspaces: &BTreeSet<WorkspaceId>) {
+    if workspaces.is_empty() {
+        return;
+    }
+    let extension = user.entry(ROLLCALL_SCHEMA).or_insert_with(|| json!({}));
+    let joined = workspaces.iter().map(|id| json!({"value": id}));
+    match extension.get_mut("workspaces").and_then(Value::as_array_mut) {
+        Some(present) => present.extend(joined),
+        None => extension["workspaces"] = joined.collect(),
+    }
+}
+
+/// Takes a user out of workspaces.
+pub fn leave(user: &mut Attributes, workspaces: &BTreeSet<WorkspaceId>) {
+    let Some(Value::Object(extension)) = user.get_mut(ROLLCALL_SCHEMA).filter(|_| !workspaces.is_empty()) else { return };
+    if let Some(present) = extension.get_mut("workspaces").and_then(Value::as_array_mut) {
+        present.retain(|workspace| !workspace["value"].as_str().and_then(|id| id.parse().ok()).is_some_and(|id| workspaces.contains(&id)));
+        if present.is_empty() {
+            extension.remove("workspaces");
+        }
+    }
+    if extension.is_empty() {
+        user.remove(ROLLCALL_SCHEMA);
+    }
+}
+
+/// Checks that a body names no workspace twice. Whether two names are of one workspace is decided with the state.
+///
+/// # Errors
+/// 400 `invalidValue` that names the workspace.
+pub fn check_named_once(user: &Attributes) -> Result<(), ScimError> {
+    let mut seen = BTreeSet::new();
+    let values = workspaces(user).iter().filter_map(|workspace| workspace["value"].as_str());
+    match values.map(str::to_lowercase).find(|value| !seen.insert(value.clone())) {
+        Some(value) => Err(named_twice(&value)),
+        None => Ok(()),
+    }
+}
+
+fn named_twice(value: &str) -> ScimError {
+    let shown: String = value.chars().take(64).collect();
+    ScimError::invalid_value(format!("{ROLLCALL_SCHEMA}:workspaces names {shown} twice"))
 }
 
 /// Puts a user that names no workspace into one.

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rollcall_scim::filter::{Scope, check, matches, parse};
+use rollcall_scim::filter::{Scope, check, fit, matches, parse};
 use rollcall_scim::schema::{GROUP, USER};
 use serde_json::{Value, json};
 use std::sync::LazyLock;
@@ -28,8 +28,11 @@ fuzz_target!(|text: &str| {
     }
     for resource_type in [&*USER, &*GROUP] {
         let scope = Scope::Resource(resource_type);
-        if check(&filter, scope).is_ok() {
-            matches(&filter, scope, &SUBJECT);
+        // As the api understands it, with booleans and numbers that came as texts.
+        for filter in [filter.clone(), fit(filter.clone(), scope)] {
+            if check(&filter, scope).is_ok() {
+                matches(&filter, scope, &SUBJECT);
+            }
         }
     }
 });

@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use rollcall_scim::schema::{GROUP, GROUP_SCHEMA, ResourceType, USER, USER_SCHEMA};
 use rollcall_scim::work::Budget;
-use rollcall_scim::{json, patch, validate};
+use rollcall_scim::{json, patch, strict, validate};
 use serde_json::{Value, json};
 
 fuzz_target!(|body: &[u8]| {
@@ -14,8 +14,13 @@ fuzz_target!(|body: &[u8]| {
         "schemas": [USER_SCHEMA], "userName": "ada", "active": true, "name": {"givenName": "Ada"},
         "emails": [{"value": "w@x", "type": "work", "primary": true}, {"value": "h@x", "type": "home"}],
     });
-    patched(&USER, ada, body.clone());
-    patched(&GROUP, json!({"schemas": [GROUP_SCHEMA], "displayName": "Engines"}), body);
+    let engines = json!({"schemas": [GROUP_SCHEMA], "displayName": "Engines"});
+    for (resource_type, resource) in [(&*USER, ada), (&*GROUP, engines)] {
+        patched(resource_type, resource.clone(), body.clone());
+        if let Ok(body) = strict::patch(resource_type, body.clone()) {
+            patched(resource_type, resource, body);
+        }
+    }
 });
 
 fn patched(resource_type: &ResourceType, resource: Value, body: Value) {

@@ -97,6 +97,18 @@ impl ScimError {
         Self { status: 409, scim_type: Some(ScimType::Uniqueness), detail: detail.into() }
     }
 
+    /// The same error, with the place that it is about before the detail.
+    #[must_use]
+    pub fn within(mut self, place: &str) -> Self {
+        self.detail = format!("{place}: {}", self.detail);
+        self
+    }
+
+    /// Whether it is 400 `invalidPath`.
+    pub fn is_invalid_path(&self) -> bool {
+        self.scim_type == Some(ScimType::InvalidPath)
+    }
+
     /// The body of the answer: the status is a string there.
     pub fn to_body(&self) -> Value {
         let mut body = json!({

@@ -1,6 +1,6 @@
 //! SCIM 2.0 as pure functions: what a resource is, what a filter means, what a PATCH does.
 //!
-//! Both the api and the worker build on this room. Nothing here knows a queue, a database or an HTTP framework,
+//! Both the api and the worker build on this crate. Nothing here knows a queue, a database or an HTTP framework,
 //! and nothing here reads a clock: the same input gives the same output, anywhere.
 
 #![cfg_attr(test, allow(clippy::needless_pass_by_value, reason = "tests hand literals over"))]
@@ -21,6 +21,7 @@ pub mod path;
 pub mod resource;
 pub mod schema;
 pub mod search;
+pub mod strict;
 mod unfold;
 pub mod validate;
 mod visible;

@@ -135,9 +135,19 @@ pub fn command(instance: &Instance, arguments: &[&str]) -> Output {
 
 /// Runs a command that must succeed; what it printed, line by line.
 pub fn answers(instance: &Instance, arguments: &[&str]) -> Vec<Value> {
+    attempt(instance, arguments).unwrap_or_else(|error| panic!("{arguments:?}: {error}"))
+}
+
+/// Runs a command; what it printed, line by line, or why it failed.
+///
+/// # Errors
+/// What it says of its failure.
+pub fn attempt(instance: &Instance, arguments: &[&str]) -> Result<Vec<Value>, String> {
     let output = command(instance, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    Ok(String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
 
 /// Runs a command of `rollcall-worker` that needs the owner of the database.

@@ -151,6 +151,20 @@ impl Organization {
         std::fs::read_to_string(self.instance.dir().join("checkpoint.pub")).unwrap().trim().to_owned()
     }
 
+    /// Defines a role or an entitlement (`kind`), with more flags; its id.
+    pub fn define(&self, kind: &str, name: &str, flags: &[&str]) -> String {
+        let mut arguments = vec![kind, "define", "--organization", &self.id, name];
+        arguments.extend(flags);
+        answers(&self.instance, &arguments)[0]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Runs a command about this organization: its lines, or what it says if it fails.
+    pub fn command(&self, arguments: &[&str]) -> Result<Vec<serde_json::Value>, String> {
+        let mut arguments = arguments.to_vec();
+        arguments.extend(["--organization", &self.id]);
+        crate::service::attempt(&self.instance, &arguments)
+    }
+
     /// Maps a group to workspaces, each given as `ID` or `ID=permission,permission`.
     pub fn map_group(&self, group: &str, workspaces: &[&str]) {
         let mut arguments = vec!["group", "map", "--organization", &self.id, group];

@@ -29,6 +29,8 @@ fn filled(text: &str, saved: &BTreeMap<String, String>) -> String {
 #[test_case(include_str!("../data/clients/public_bodies.json"); "public bodies")]
 #[test_case(include_str!("../data/clients/public_queries.json"); "public queries")]
 #[test_case(include_str!("../data/clients/public_groups.json"); "public groups")]
+#[test_case(include_str!("../data/clients/okta_entitlements.json"); "okta entitlements")]
+#[test_case(include_str!("../data/clients/interop.json"); "interop")]
 #[tokio::test]
 async fn a_clients_sequence_works_step_by_step(story: &str) {
     let stack = Stack::shared().await;
@@ -37,6 +39,10 @@ async fn a_clients_sequence_works_step_by_step(story: &str) {
     let flags: Vec<_> = story["flags"].as_array().into_iter().flatten().map(|flag| flag.as_str().unwrap()).collect();
     let client = organization.client_with(&flags);
     let mut saved = BTreeMap::new();
+    for defined in story["defines"].as_array().into_iter().flatten() {
+        let text = |name: &str| defined[name].as_str().unwrap();
+        saved.insert(text("save").to_owned(), organization.define(text("kind"), text("name"), &[]));
+    }
     for step in story["steps"].as_array().unwrap() {
         let does = step["does"].as_str().unwrap();
         let method: Method = step["method"].as_str().unwrap().parse().unwrap();

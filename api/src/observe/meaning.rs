@@ -45,6 +45,7 @@ impl Meant {
             "Bulk" => Meaning::Bulk,
             "Events" => Meaning::Outcome,
             "ServiceProviderConfig" | "ResourceTypes" | "Schemas" => Meaning::Discover,
+            "Roles" | "Entitlements" | "Workspaces" if is_read || *method == Method::POST => Meaning::Discover,
             "Users" | "Groups" if id.is_some_and(|id| id != ".search") => match *method {
                 _ if is_read => Meaning::Read,
                 Method::PUT => Meaning::Replace,

@@ -50,8 +50,10 @@ fn paths() -> Value {
     let mut paths = Map::new();
     for resource_type in ResourceType::all() {
         let (name, endpoint) = (resource_type.name, resource_type.endpoint);
-        paths.insert(format!("{BASE_PATH}{endpoint}"), collection(name));
-        paths.insert(format!("{BASE_PATH}{endpoint}/{{id}}"), single(name));
+        let is_writable = ResourceType::writable().iter().any(|known| known.name == name);
+        let keep = |described: Value| if is_writable { described } else { json!({"get": described["get"]}) };
+        paths.insert(format!("{BASE_PATH}{endpoint}"), keep(collection(name)));
+        paths.insert(format!("{BASE_PATH}{endpoint}/{{id}}"), keep(single(name)));
         paths.insert(format!("{BASE_PATH}{endpoint}/.search"), search(&format!("search{name}s"), &format!("Search {name}s by POST")));
     }
     paths.insert(BASE_PATH.to_owned(), json!({"get": list("listAll", "List users and groups")}));

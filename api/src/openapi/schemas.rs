@@ -15,6 +15,8 @@ pub(super) fn schemas() -> Value {
     let mut schemas = Map::new();
     for resource_type in ResourceType::all() {
         schemas.insert(resource_type.name.to_owned(), resource(resource_type, false));
+    }
+    for resource_type in ResourceType::writable() {
         schemas.insert(format!("{}Request", resource_type.name), resource(resource_type, true));
     }
     let operation = json!({"type": "object", "required": ["op"], "properties": {"op": {"type": "string", "enum": ["add", "remove", "replace"]}, "path": text(), "value": {}}});

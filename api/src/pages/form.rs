@@ -1,7 +1,7 @@
 //! The form of a SCIM token: what an administrator types, read into settings, and what is wrong with it in plain words.
 
 use rollcall_events::address::{AllowList, InvalidAllowList};
-use rollcall_events::request::{Dialect, MAX_CALLS_PER_SECOND, TokenSettings};
+use rollcall_events::request::{MAX_CALLS_PER_SECOND, TokenSettings};
 use rollcall_events::{Timestamp, TokenId, WorkspaceId};
 use serde::Deserialize;
 use std::num::NonZeroU32;
@@ -55,7 +55,7 @@ impl TokenForm {
             origin: settings.service_origin.to_string(),
             origin_not_required: if settings.origin_required { "" } else { "on" }.to_owned(),
             allow: settings.allow_list.as_ref().map(ToString::to_string).unwrap_or_default(),
-            dialect: if settings.dialect == Dialect::Braze { "braze" } else { "standard" }.to_owned(),
+            dialect: settings.dialect.as_str().to_owned(),
             // The day that ends at that moment.
             expires: settings.expires_at.map(|at| at.to_string().get(..10).unwrap_or_default().to_owned()).unwrap_or_default(),
             rate: settings.calls_per_second.map(|rate| rate.to_string()).unwrap_or_default(),

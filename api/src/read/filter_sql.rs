@@ -150,8 +150,8 @@ impl Compiler<'_, '_> {
                 let column = if part == "created" { "r.created_at" } else { "r.last_modified_at" };
                 Some(self.time(column, operator, text?))
             }
-            (name, None | Some("value")) if name == self.table.relation.attribute && operator == Comparison::Eq => {
-                let (before, after) = self.table.relation.holds;
+            (name, None | Some("value")) if self.table.is_relation(found.attribute) && operator == Comparison::Eq => {
+                let (before, after) = self.table.relation_of(name)?.holds;
                 Some(match uuid(text?) {
                     Some(id) => format!("({before}{}{after})", self.values.bind(id, Type::UUID)),
                     None => "FALSE".to_owned(),
@@ -226,10 +226,10 @@ impl Compiler<'_, '_> {
         let value = match at.element {
             Some(number) if found.is_element => return Source::Value(format!("e{number}.v")),
             Some(number) => format!("(e{number}.v -> {name})"),
-            None if found.extension.is_none() && found.attribute.name == self.table.relation.attribute => {
-                return Source::Values(self.table.relation.searched.to_owned());
-            }
             None => {
+                if let Some(relation) = self.table.relation_of(&found.attribute.name).filter(|_| found.extension.is_none()) {
+                    return Source::Values(relation.searched.to_owned());
+                }
                 if let Some((_, rows)) =
                     self.table.derived.filter(|(attribute, _)| found.extension.is_some() && *attribute == found.attribute.name)
                 {

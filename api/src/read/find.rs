@@ -77,9 +77,9 @@ fn relate(table: &Table, row: &Row, resource: &mut Attributes) -> Result<(), Rea
         let extension = resource.entry(ROLLCALL_SCHEMA).or_insert_with(|| Value::Object(Attributes::new()));
         extension[attribute] = derived;
     }
-    if let Some(related) = row.try_get::<_, Option<Value>>("related")? {
-        joined.add(table.relation.attribute, &related)?;
-        resource.insert(table.relation.attribute.to_owned(), related);
+    if let (Some(relation), Some(related)) = (&table.relation, row.try_get::<_, Option<Value>>("related")?) {
+        joined.add(relation.attribute, &related)?;
+        resource.insert(relation.attribute.to_owned(), related);
     }
     joined.mark(resource);
     Ok(())

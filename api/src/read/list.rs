@@ -180,8 +180,9 @@ async fn total(database: &Database, query: &ListQuery<'_>) -> Result<u64, ReadEr
     let mut values = Values::default();
     let organization = values.bind(query.organization, Type::UUID);
     let counts = query.tables.iter().map(|table| match query.filter {
-        // The worker keeps count of all.
-        None => format!("(SELECT {} FROM organizations WHERE id = {organization})", table.name),
+        // The worker keeps count of all users and groups.
+        None if table.is_counted => format!("(SELECT {} FROM organizations WHERE id = {organization})", table.name),
+        None => format!("(SELECT count(*) FROM {} r WHERE r.organization_id = {organization})", table.name),
         Some(filter) => {
             let filter = condition(filter, table, &mut values);
             format!("(SELECT count(*) FROM {} r WHERE r.organization_id = {organization} AND {filter})", table.name)

@@ -1,7 +1,7 @@
 //! The tables that resources are read from. Users and groups are read alike: what differs between them stands here.
 
 use rollcall_scim::attributes::Projection;
-use rollcall_scim::schema::{Attribute, GROUP, ResourceType, USER};
+use rollcall_scim::schema::{Attribute, ENTITLEMENT, GROUP, ROLE, ResourceType, USER, WORKSPACE};
 use std::sync::LazyLock;
 
 /// Where the resources of a type are.
@@ -9,12 +9,14 @@ use std::sync::LazyLock;
 pub(crate) struct Table {
     /// What they are.
     pub(crate) resource_type: &'static ResourceType,
-    /// The table; every row is called `r` in a query.
+    /// The table or view; every row is called `r` in a query.
     pub(super) name: &'static str,
+    /// Whether `organizations` has the number of its rows, in a column of the same name.
+    pub(super) is_counted: bool,
     /// The attribute that is unique, whatever its case, and the column of its keys.
     pub(super) unique: (&'static str, &'static str),
     /// The attribute that is a relation, and not part of the stored resource.
-    pub(super) relation: Relation,
+    pub(super) relation: Option<Relation>,
     /// What follows from the relation: an attribute of an extension that is returned on request only, and its values as rows, `v`.
     pub(super) derived: Option<(&'static str, &'static str)>,
     /// The statements that find one by its id, as much as is wanted of it.
@@ -31,8 +33,6 @@ pub(super) struct Relation {
     pub(super) attribute: &'static str,
     /// The values as they are shown, as one JSON array; NULL where there are none.
     shown: &'static str,
-    /// The same with what is returned on request only.
-    shown_on_request: &'static str,
     /// The values as they are searched: one row each, `v`, in the form of keys.
     pub(super) searched: &'static str,
     /// Whether the value with an id is among them; the id goes between the two.
@@ -44,7 +44,7 @@ pub(super) struct Relation {
 }
 
 /// How many bytes a value of a relation takes in an answer, about.
-const RELATED_BYTES: u32 = 160;
+const RELATED_BYTES: u32 = 220;
 
 const NOTHING: &str = "NULL::jsonb";
 
@@ -60,19 +60,42 @@ const GROUPS_OF_USER: &str = "(
     WHERE m.organization_id = r.organization_id AND m.user_id = r.id
 )";
 
-/// A group without members shows that it has none: clients walk the list without asking whether it is there.
-const MEMBERS_OF_GROUP: &str = "(
-    SELECT COALESCE(jsonb_agg(jsonb_build_object('value', m.user_id, 'type', 'User') ORDER BY m.user_id), '[]')
-    FROM group_members m WHERE m.organization_id = r.organization_id AND m.group_id = r.id
-)";
+/// The name of a user for people, from one of the columns `resource` and `keys`. A `userName` that is a UUID tells people nothing.
+macro_rules! name_of_user {
+    ($column:literal) => {
+        concat!(
+            "COALESCE(",
+            $column,
+            " -> 'displayName', ",
+            $column,
+            " #> '{name,formatted}', CASE WHEN ",
+            $column,
+            " ->> 'userName' !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN ",
+            $column,
+            " -> 'userName' END)"
+        )
+    };
+}
 
-const NAMED_MEMBERS_OF_GROUP: &str = "(
-    SELECT COALESCE(jsonb_agg(jsonb_build_object(
-        'value', u.id, 'display', COALESCE(u.resource -> 'displayName', u.resource -> 'userName'), 'type', 'User'
-    ) ORDER BY u.id), '[]')
+/// A group without members shows that it has none: clients walk the list without asking whether it is there.
+const MEMBERS_OF_GROUP: &str = concat!(
+    "(
+    SELECT COALESCE(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('value', u.id, 'display', ",
+    name_of_user!("u.resource"),
+    ", 'type', 'User')) ORDER BY u.id), '[]')
     FROM group_members m JOIN users u ON u.organization_id = m.organization_id AND u.id = m.user_id
     WHERE m.organization_id = r.organization_id AND m.group_id = r.id
-)";
+)"
+);
+
+/// The members of a group in the form of keys.
+const SEARCHED_MEMBERS: &str = concat!(
+    "SELECT jsonb_build_object('value', u.id, 'display', ",
+    name_of_user!("u.keys"),
+    ", 'type', 'user') AS v
+    FROM group_members m JOIN users u ON u.organization_id = m.organization_id AND u.id = m.user_id
+    WHERE m.organization_id = r.organization_id AND m.group_id = r.id"
+);
 
 /// The names of the workspaces that a user names, for `display`.
 const WORKSPACE_NAMES: &str = "(
@@ -86,11 +109,11 @@ pub(crate) static USERS: LazyLock<Table> = LazyLock::new(|| {
     Table::new(
         &USER,
         "users",
+        true,
         ("userName", "r.user_name_key"),
-        Relation {
+        Some(Relation {
             attribute: "groups",
             shown: GROUPS_OF_USER,
-            shown_on_request: GROUPS_OF_USER,
             searched: "
                 SELECT jsonb_build_object('value', g.id, 'display', g.keys -> 'displayName', 'type', 'direct') AS v
                 FROM group_members m JOIN groups g ON g.organization_id = m.organization_id AND g.id = m.group_id
@@ -105,7 +128,7 @@ pub(crate) static USERS: LazyLock<Table> = LazyLock::new(|| {
                 ) AS counted
             )",
             is_small: true,
-        },
+        }),
         WORKSPACE_NAMES,
         Some(("groupWorkspaces", GROUP_WORKSPACES)),
     )
@@ -116,16 +139,16 @@ pub(crate) static GROUPS: LazyLock<Table> = LazyLock::new(|| {
     Table::new(
         &GROUP,
         "groups",
+        true,
         ("displayName", "r.display_name_key"),
-        Relation {
+        Some(Relation {
             attribute: "members",
             shown: MEMBERS_OF_GROUP,
-            shown_on_request: NAMED_MEMBERS_OF_GROUP,
-            searched: "
-                SELECT jsonb_build_object('value', u.id, 'display', COALESCE(u.keys -> 'displayName', u.keys -> 'userName'), 'type', 'user') AS v
-                FROM group_members m JOIN users u ON u.organization_id = m.organization_id AND u.id = m.user_id
-                WHERE m.organization_id = r.organization_id AND m.group_id = r.id",
-            holds: ("(r.organization_id, r.id) IN (SELECT m.organization_id, m.group_id FROM group_members m WHERE m.organization_id = $1 AND m.user_id = ", ")"),
+            searched: SEARCHED_MEMBERS,
+            holds: (
+                "(r.organization_id, r.id) IN (SELECT m.organization_id, m.group_id FROM group_members m WHERE m.organization_id = $1 AND m.user_id = ",
+                ")",
+            ),
             count: "(
                 SELECT count(*) FROM (
                     SELECT FROM group_members m WHERE m.organization_id = r.organization_id AND m.group_id = r.id LIMIT 100000
@@ -133,11 +156,18 @@ pub(crate) static GROUPS: LazyLock<Table> = LazyLock::new(|| {
             )",
             // A change of one member must not cost as much as there are members.
             is_small: false,
-        },
+        }),
         NOTHING,
         None,
     )
 });
+
+/// The roles that administrators have defined.
+pub(crate) static ROLES: LazyLock<Table> = LazyLock::new(|| Table::of_names(&ROLE, "roles"));
+/// The entitlements that administrators have defined.
+pub(crate) static ENTITLEMENTS: LazyLock<Table> = LazyLock::new(|| Table::of_names(&ENTITLEMENT, "other_entitlements"));
+/// The workspaces, as entitlements.
+pub(crate) static WORKSPACES: LazyLock<Table> = LazyLock::new(|| Table::of_names(&WORKSPACE, "workspace_entitlements"));
 
 /// How much of a resource is wanted.
 #[derive(Debug, Clone, Copy)]
@@ -154,36 +184,44 @@ impl Table {
     fn new(
         resource_type: &'static ResourceType,
         name: &'static str,
+        is_counted: bool,
         unique: (&'static str, &'static str),
-        relation: Relation,
+        relation: Option<Relation>,
         names: &'static str,
         derived: Option<(&'static str, &'static str)>,
     ) -> Self {
         let select =
             |names: &str, related: &str, derived: &str| format!("r.resource, {names} AS names, {related} AS related, {derived} AS derived");
         let all_derived = derived.map_or_else(|| NOTHING.to_owned(), |(_, rows)| format!("(SELECT jsonb_agg(d.v) FROM ({rows}) d)"));
-        let columns = [
-            select(NOTHING, relation.shown, NOTHING),
-            select(names, relation.shown_on_request, &all_derived),
-            select(NOTHING, NOTHING, NOTHING),
-        ];
+        let related = relation.as_ref().map_or(NOTHING, |relation| relation.shown);
+        let columns = [select(NOTHING, related, NOTHING), select(names, related, &all_derived), select(NOTHING, NOTHING, NOTHING)];
         let find = |column: &str| {
             let find = |columns: &String| format!("SELECT {columns} FROM {name} r WHERE r.organization_id = $1 AND {column} = $2");
             columns.each_ref().map(find)
         };
         let (by_id, by_key) = (find("r.id"), find(unique.1));
-        Self { resource_type, name, unique, relation, derived, by_id, by_key, columns }
+        Self { resource_type, name, is_counted, unique, relation, derived, by_id, by_key, columns }
     }
 
-    /// Every table, in the order in which a query across types goes through them.
-    pub(crate) fn all() -> [&'static Self; 2] {
+    /// Things that have a name and are not changed by callers.
+    fn of_names(resource_type: &'static ResourceType, name: &'static str) -> Self {
+        Self::new(resource_type, name, false, ("displayName", "r.name_key"), None, NOTHING, None)
+    }
+
+    /// What callers provision, in the order in which a query across types goes through it.
+    pub(crate) fn provisioned() -> [&'static Self; 2] {
         [&USERS, &GROUPS]
+    }
+
+    /// What callers can only read.
+    pub(crate) fn read_only() -> [&'static Self; 3] {
+        [&ROLES, &ENTITLEMENTS, &WORKSPACES]
     }
 
     fn wanted(&self, projection: &Projection) -> usize {
         let wanted = if projection.asks_on_request(self.resource_type) {
             Wanted::OnRequest
-        } else if projection.wants(self.relation.attribute) {
+        } else if self.relation.as_ref().is_some_and(|relation| projection.wants(relation.attribute)) {
             Wanted::Default
         } else {
             Wanted::Bare
@@ -209,10 +247,12 @@ impl Table {
     /// How many bytes a resource takes in an answer, about: as it is stored, and what is joined to it by the number of its values.
     pub(super) fn bytes(&self, projection: &Projection) -> String {
         let stored = "octet_length(r.resource::text)";
-        if self.wanted(projection) == Wanted::Bare as usize {
-            return stored.to_owned();
+        match &self.relation {
+            Some(relation) if self.wanted(projection) != Wanted::Bare as usize => {
+                format!("{stored} + {RELATED_BYTES} * {}", relation.count)
+            }
+            _ => stored.to_owned(),
         }
-        format!("{stored} + {RELATED_BYTES} * {}", self.relation.count)
     }
 
     /// Whether an attribute of the core schema is the one that is unique.
@@ -222,11 +262,16 @@ impl Table {
 
     /// Whether the relation has few values by nature.
     pub(crate) fn is_small(&self) -> bool {
-        self.relation.is_small
+        self.relation.as_ref().is_none_or(|relation| relation.is_small)
     }
 
     /// Whether an attribute of the core schema is the relation.
     pub(crate) fn is_relation(&self, attribute: &Attribute) -> bool {
-        attribute.name == self.relation.attribute
+        self.relation_of(&attribute.name).is_some()
+    }
+
+    /// The relation, if that is the name of its attribute.
+    pub(super) fn relation_of(&self, name: &str) -> Option<&Relation> {
+        self.relation.as_ref().filter(|relation| relation.attribute == name)
     }
 }

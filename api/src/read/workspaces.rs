@@ -6,14 +6,8 @@ use std::collections::HashMap;
 
 use super::{Database, ReadError};
 
-const FIRST: &str = "SELECT id FROM workspaces WHERE organization_id = $1 ORDER BY created_at, id LIMIT 100";
 const LIST: &str = "SELECT id, name FROM workspaces WHERE organization_id = $1 ORDER BY name_key, id LIMIT 1000";
 const NAMED: &str = "SELECT id, name_key FROM workspaces WHERE organization_id = $1 AND name_key = ANY ($2)";
-
-/// The ids of an organisation's first hundred workspaces.
-pub(crate) async fn first_workspaces(database: &Database, organization: OrganizationId) -> Result<Vec<WorkspaceId>, ReadError> {
-    database.points(organization).query(FIRST, &[&organization]).await?.iter().map(|row| Ok(row.try_get("id")?)).collect()
-}
 
 /// The workspaces with those keys of names, by key.
 pub(crate) async fn workspaces_named(

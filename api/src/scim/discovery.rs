@@ -3,6 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use rollcall_events::WorkspaceId;
+use rollcall_events::request::Dialect;
 use rollcall_scim::discovery::{self, Limits};
 use rollcall_scim::list::ListResponse;
 use rollcall_scim::schema::{self, ROLLCALL_SCHEMA, ResourceType, Schema};
@@ -14,10 +15,12 @@ use super::query::Parameters;
 use super::{Base, Bounds};
 use crate::auth::Caller;
 use crate::error::ApiResult;
-use crate::read::{Database, first_workspaces};
+
+/// The smallest number of resources that a page can have by the interoperability profile (draft-zollner-scim-interop-profile-01 section 6.4).
+const INTEROP_PAGE: u64 = 100;
 
 /// `GET /ServiceProviderConfig`.
-pub(super) async fn service_provider_config(_: Caller, parameters: Parameters, base: Data<Base>, bounds: Data<Bounds>) -> ApiResult {
+pub(super) async fn service_provider_config(caller: Caller, parameters: Parameters, base: Data<Base>, bounds: Data<Bounds>) -> ApiResult {
     refuse_filter(&parameters)?;
     let limits = Limits { max_results: bounds.max_page, max_operations: bounds.max_operations, max_payload_bytes: bounds.max_body_bytes };
     let mut config = discovery::service_provider_config(base.as_str(), limits);
@@ -30,6 +33,9 @@ pub(super) async fn service_provider_config(_: Caller, parameters: Parameters, b
     }
     if asks_for("securityEvents") {
         config["securityEvents"] = discovery::security_events();
+    }
+    if caller.dialect() == Dialect::Interop && bounds.max_page >= INTEROP_PAGE {
+        config["interopProfileConformant"] = true.into();
     }
     json(StatusCode::OK, &config)
 }
@@ -48,27 +54,24 @@ pub(super) async fn resource_type(_: Caller, name: Path<String>, base: Data<Base
 }
 
 /// `GET /Schemas`.
-pub(super) async fn schemas(caller: Caller, parameters: Parameters, database: Data<Database>, base: Data<Base>) -> ApiResult {
+pub(super) async fn schemas(caller: Caller, parameters: Parameters, base: Data<Base>) -> ApiResult {
     refuse_filter(&parameters)?;
-    let workspaces = first_workspaces(&database, caller.organization_id()).await?;
-    let schemas = schema::all().into_iter().map(|schema| shown(&base, schema, &workspaces)).collect();
+    let schemas = schema::all().into_iter().map(|schema| shown(&base, schema, caller.default_workspace())).collect();
     json(StatusCode::OK, &ListResponse::whole(schemas))
 }
 
 /// `GET /Schemas/{urn}`.
-pub(super) async fn schema(caller: Caller, urn: Path<String>, database: Data<Database>, base: Data<Base>) -> ApiResult {
+pub(super) async fn schema(caller: Caller, urn: Path<String>, base: Data<Base>) -> ApiResult {
     let found = schema::all().into_iter().find(|schema| schema.id.eq_ignore_ascii_case(&urn));
     let found = found.ok_or_else(|| ScimError::new(404, "there is no such schema"))?;
-    let workspaces = first_workspaces(&database, caller.organization_id()).await?;
-    json(StatusCode::OK, &shown(&base, found, &workspaces))
+    json(StatusCode::OK, &shown(&base, found, caller.default_workspace()))
 }
 
-/// A schema, with the workspaces that the caller can name in it.
-fn shown(base: &Base, schema: &Schema, workspaces: &[WorkspaceId]) -> Value {
+/// A schema. It suggests the workspace that users of the caller join by default; all workspaces are at `/Workspaces`.
+fn shown(base: &Base, schema: &Schema, default_workspace: WorkspaceId) -> Value {
     let mut shown = discovery::schema(base.as_str(), schema);
     if schema.id == ROLLCALL_SCHEMA {
-        let ids: Vec<_> = workspaces.iter().map(ToString::to_string).collect();
-        discovery::suggest(&mut shown, "workspaces", "value", &ids);
+        discovery::suggest(&mut shown, "workspaces", "value", &[default_workspace.to_string()]);
     }
     shown
 }

@@ -16,13 +16,16 @@ use super::Base;
 use super::answer::{Shown, accepted};
 use super::body::ScimBody;
 use super::call::{Call, Writing};
+use super::dialect;
 use crate::desk::Answer;
 use crate::error::ApiResult;
 use crate::read::{Database, GROUPS, find_by_id};
 
 /// `POST /Groups` (RFC 7644 section 3.3).
 pub(super) async fn create(call: Call, mut body: ScimBody, writing: Writing) -> ApiResult {
-    let content = content(GroupId::generate(), None, body.read(create_operation).await?);
+    let dialect = call.caller.dialect();
+    let content =
+        content(GroupId::generate(), None, body.read(move |json| create_operation(dialect::checked(dialect, &GROUP, json)?)).await?);
     match writing.submit(&call, content, &body.bytes).await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
         Answer::Applied(left) => writing.shown(&call, &GROUPS, left).await?.with_body(StatusCode::CREATED, &call.projection),
@@ -37,7 +40,12 @@ pub(super) async fn read(call: Call, id: Path<String>, database: Data<Database>,
 
 /// `PUT /Groups/{id}` (RFC 7644 section 3.5.1).
 pub(super) async fn replace(call: Call, id: Path<String>, mut body: ScimBody, writing: Writing) -> ApiResult {
-    let content = content(group_id(&id)?, call.if_match()?, body.read(replace_operation).await?);
+    let dialect = call.caller.dialect();
+    let content = content(
+        group_id(&id)?,
+        call.if_match()?,
+        body.read(move |json| replace_operation(dialect::checked(dialect, &GROUP, json)?)).await?,
+    );
     match writing.submit(&call, content, &body.bytes).await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
         Answer::Applied(left) => writing.shown(&call, &GROUPS, left).await?.with_body(StatusCode::OK, &call.projection),
@@ -46,7 +54,12 @@ pub(super) async fn replace(call: Call, id: Path<String>, mut body: ScimBody, wr
 
 /// `PATCH /Groups/{id}` (RFC 7644 section 3.5.2).
 pub(super) async fn patch(call: Call, id: Path<String>, mut body: ScimBody, writing: Writing) -> ApiResult {
-    let content = content(group_id(&id)?, call.if_match()?, body.read(patch_operation).await?);
+    let dialect = call.caller.dialect();
+    let content = content(
+        group_id(&id)?,
+        call.if_match()?,
+        body.read(move |json| patch_operation(dialect::checked_patch(dialect, &GROUP, json)?)).await?,
+    );
     match writing.submit(&call, content, &body.bytes).await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
         Answer::Applied(left) => writing.patched(&call, &GROUPS, left).await,

@@ -5,6 +5,7 @@ mod answer;
 mod body;
 mod bulk;
 mod call;
+mod catalog;
 mod dialect;
 mod discovery;
 mod events;
@@ -110,6 +111,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(read_only("/ResourceTypes").get(discovery::resource_types))
         .service(read_only("/ResourceTypes/{name}").get(discovery::resource_type));
     config.service(read_only("/Schemas").get(discovery::schemas)).service(read_only("/Schemas/{urn}").get(discovery::schema));
+    catalog::routes(config);
     config.service(read_only("/Events/{txn}").get(events::read));
     config.service(search_only("/Bulk").post(bulk::bulk)).route("/Me", route().to(not_implemented));
 }

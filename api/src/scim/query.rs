@@ -81,7 +81,7 @@ impl Parameters {
 
     /// Which attributes are asked for (RFC 7644 section 3.9).
     pub(super) fn projection(&self, caller: &Caller) -> Result<Projection, ScimError> {
-        if caller.dialect() != Dialect::Standard {
+        if caller.dialect() == Dialect::Braze {
             return Ok(Projection::Everything);
         }
         Projection::parse(self.get("attributes"), self.get("excludedAttributes"))

@@ -9,7 +9,7 @@ use rollcall_scim::filter::{self, AttributePath, Comparison, Filter, Scope, chec
 use rollcall_scim::fold::fold;
 use rollcall_scim::list::{ListResponse, Page};
 use rollcall_scim::resource::Attributes;
-use rollcall_scim::schema::{GROUP, ResourceType, USER};
+use rollcall_scim::schema::{ResourceType, USER};
 use serde_json::Value;
 
 use super::answer::{SCIM_JSON, Shown};
@@ -33,7 +33,7 @@ pub(super) async fn groups(caller: Caller, parameters: Parameters, reading: Read
 
 /// `GET /`.
 pub(super) async fn everything(caller: Caller, parameters: Parameters, reading: Reading) -> ApiResult {
-    reading.answer(&caller, &Table::all(), &parameters).await
+    reading.answer(&caller, &Table::provisioned(), &parameters).await
 }
 
 /// `POST /Users/.search` (RFC 7644 section 3.4.3).
@@ -48,7 +48,7 @@ pub(super) async fn search_groups(caller: Caller, body: ScimBody, reading: Readi
 
 /// `POST /.search`.
 pub(super) async fn search_everything(caller: Caller, body: ScimBody, reading: Reading) -> ApiResult {
-    reading.answer(&caller, &Table::all(), &Parameters::of_search(body.json)?).await
+    reading.answer(&caller, &Table::provisioned(), &Parameters::of_search(body.json)?).await
 }
 
 /// What a query needs besides its parameters.
@@ -60,7 +60,8 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    async fn answer(&self, caller: &Caller, tables: &[&'static Table], parameters: &Parameters) -> ApiResult {
+    /// Answers a query.
+    pub(super) async fn answer(&self, caller: &Caller, tables: &[&'static Table], parameters: &Parameters) -> ApiResult {
         let projection = parameters.projection(caller)?;
         let page = Page::parse(parameters.get("startIndex"), parameters.get("count"), parameters.get("cursor"), self.bounds.max_page)?;
         let filter = parameters.get("filter").map(|text| checked(text, tables)).transpose()?;
@@ -78,8 +79,12 @@ impl Reading {
             None => list(&self.database, &self.walks, &query).await?,
         };
         let (base, dialect) = (self.base.clone(), caller.dialect());
+        let types: Vec<_> = tables.iter().map(|table| table.resource_type).collect();
         let writing = move || {
-            let shown = listed.resources.into_iter().map(|(name, resource)| shown(name, resource, &base, dialect, &projection));
+            let shown = listed.resources.into_iter().filter_map(|(name, resource)| {
+                let resource_type = types.iter().find(|known| known.name == name)?;
+                Some(shown(resource_type, resource, &base, dialect, &projection))
+            });
             let mut response = ListResponse::of(listed.total, shown.collect());
             match page {
                 Page::Index { start_index, .. } => response.start_index = Some(start_index),
@@ -93,11 +98,10 @@ impl Reading {
 }
 
 /// A resource of a list, as its caller knows it.
-fn shown(name: &str, resource: Attributes, base: &Base, dialect: Dialect, projection: &Projection) -> Value {
-    if name == USER.name && dialect == Dialect::Braze {
+fn shown(resource_type: &ResourceType, resource: Attributes, base: &Base, dialect: Dialect, projection: &Projection) -> Value {
+    if resource_type.name == USER.name && dialect == Dialect::Braze {
         return dialect::shown(&resource);
     }
-    let resource_type: &ResourceType = if name == USER.name { &USER } else { &GROUP };
     Value::Object(Shown::new(resource_type, base, resource).projected(projection))
 }
 

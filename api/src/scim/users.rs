@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::Path;
-use rollcall_events::membership::memberships;
+use rollcall_events::membership::check_named_once;
 use rollcall_events::request::{Dialect, IfMatch, RequestBody, UserOperation, UserRequested};
 use rollcall_events::{UserId, WorkspaceId};
 use rollcall_scim::resource::{Attributes, SizeLimit};
@@ -25,7 +25,13 @@ pub(super) async fn create(call: Call, mut body: ScimBody, writing: Writing) -> 
     if call.caller.dialect() == Dialect::Braze {
         return dialect::create(&call, body, &writing).await;
     }
-    let content = content(call.caller.default_workspace(), UserId::generate(), None, body.read(create_operation).await?);
+    let dialect = call.caller.dialect();
+    let content = content(
+        call.caller.default_workspace(),
+        UserId::generate(),
+        None,
+        body.read(move |json| create_operation(dialect::checked(dialect, &USER, json)?)).await?,
+    );
     match writing.submit(&call, content, &body.bytes).await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
         // A user that has just come is in no group: there is nothing to look up unless names are asked for.
@@ -50,7 +56,13 @@ pub(super) async fn replace(call: Call, id: Path<String>, mut body: ScimBody, wr
     if call.caller.dialect() == Dialect::Braze {
         return dialect::replace(&call, &id, body, &writing).await;
     }
-    let content = content(call.caller.default_workspace(), user_id(&id)?, call.if_match()?, body.read(replace_operation).await?);
+    let dialect = call.caller.dialect();
+    let content = content(
+        call.caller.default_workspace(),
+        user_id(&id)?,
+        call.if_match()?,
+        body.read(move |json| replace_operation(dialect::checked(dialect, &USER, json)?)).await?,
+    );
     match writing.submit(&call, content, &body.bytes).await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
         Answer::Applied(left) => writing.shown(&call, &USERS, left).await?.with_body(StatusCode::OK, &call.projection),
@@ -60,7 +72,13 @@ pub(super) async fn replace(call: Call, id: Path<String>, mut body: ScimBody, wr
 /// `PATCH /Users/{id}` (RFC 7644 section 3.5.2).
 pub(super) async fn patch(call: Call, id: Path<String>, mut body: ScimBody, writing: Writing) -> ApiResult {
     let expects_the_resource = lenience::expects_the_resource(&body.json);
-    let content = content(call.caller.default_workspace(), user_id(&id)?, call.if_match()?, body.read(patch_operation).await?);
+    let dialect = call.caller.dialect();
+    let content = content(
+        call.caller.default_workspace(),
+        user_id(&id)?,
+        call.if_match()?,
+        body.read(move |json| patch_operation(dialect::checked_patch(dialect, &USER, json)?)).await?,
+    );
     match writing.submit(&call, content, &body.bytes).await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
         Answer::Applied(left) if expects_the_resource => {
@@ -109,7 +127,7 @@ pub(super) fn patch_operation(body: Value) -> Result<UserOperation, ScimError> {
 /// Reads a body into a user's attributes; what can be refused without state is refused here.
 fn user(body: Value) -> Result<Attributes, ScimError> {
     let attributes = validate::resource(&USER, body)?;
-    memberships(&attributes)?;
+    check_named_once(&attributes)?;
     Ok(attributes)
 }
 

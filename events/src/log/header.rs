@@ -71,6 +71,10 @@ names!(
         RecordingChanged = "RecordingChanged",
         /// A workspace came to be.
         WorkspaceCreated = "WorkspaceCreated",
+        /// A role or an entitlement came to be that users can have.
+        EntitlementDefined = "EntitlementDefined",
+        /// A role or an entitlement can no longer be assigned.
+        EntitlementRemoved = "EntitlementRemoved",
         /// A SCIM token was issued.
         TokenIssued = "TokenIssued",
         /// A token was issued that an auditor reads the log with.
@@ -117,6 +121,8 @@ names!(
         Organization = "Organization",
         /// A workspace.
         Workspace = "Workspace",
+        /// A role or an entitlement.
+        Entitlement = "Entitlement",
         /// A token.
         Token = "Token",
         /// An event stream.

@@ -1,7 +1,9 @@
 //! What is asked for: the events that the api and the commands publish and the worker decides.
 
+mod entitlement;
 mod settings;
 
+pub use entitlement::{ENTITLEMENT_TYPE, EntitlementChange, EntitlementKind, EntitlementSettings, ROLE_TYPE, WORKSPACE_TYPE};
 pub use settings::{
     AuditorTokenSettings, BegunSession, DeadLetterChange, Dialect, MAX_CALLS_PER_SECOND, MAX_RECORDING_SECONDS, SessionChange,
     SettingsRequested, StreamChange, TokenSettings,

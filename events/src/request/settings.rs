@@ -4,12 +4,13 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
+use super::EntitlementChange;
 use crate::address::AllowList;
 use crate::origin::ServiceOrigin;
 use crate::session::Role;
 use crate::stream::StreamSettings;
 use crate::token::TokenDigest;
-use crate::{DeadLetterId, GroupId, OrganizationId, SessionId, StreamId, Timestamp, TokenId, UserId, WorkspaceId};
+use crate::{DeadLetterId, EntitlementId, GroupId, OrganizationId, SessionId, StreamId, Timestamp, TokenId, UserId, WorkspaceId};
 
 /// An administrator's change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -105,6 +106,13 @@ pub enum SettingsRequested {
         /// What is to become of it.
         change: DeadLetterChange,
     },
+    /// Something about a role or an entitlement that users can have.
+    Entitlement {
+        /// Which.
+        entitlement_id: EntitlementId,
+        /// What is to become of it.
+        change: EntitlementChange,
+    },
     /// Something about an event stream.
     Stream {
         /// Which.
@@ -130,6 +138,7 @@ impl SettingsRequested {
             Self::ChangeToken { .. } => "changeToken",
             Self::Session { .. } => "session",
             Self::DeadLetter { .. } => "deadLetter",
+            Self::Entitlement { .. } => "entitlement",
             Self::Stream { .. } => "stream",
         }
     }
@@ -258,16 +267,28 @@ pub enum Dialect {
     Standard,
     /// What callers of Braze's SCIM API send.
     Braze,
+    /// The SCIM interoperability profile (draft-zollner-scim-interop-profile): one form for each change, and unknown attributes are refused.
+    Interop,
+}
+
+impl Dialect {
+    /// Every one, in the order in which they are offered.
+    pub const ALL: [Self; 3] = [Self::Standard, Self::Interop, Self::Braze];
+
+    /// The name, as it is stored and typed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Braze => "braze",
+            Self::Interop => "interop",
+        }
+    }
 }
 
 impl std::str::FromStr for Dialect {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "standard" => Ok(Self::Standard),
-            "braze" => Ok(Self::Braze),
-            _ => Err("a dialect is standard or braze".to_owned()),
-        }
+        Self::ALL.into_iter().find(|dialect| dialect.as_str() == text).ok_or_else(|| "a dialect is standard, interop or braze".to_owned())
     }
 }

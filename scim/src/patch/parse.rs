@@ -16,7 +16,7 @@ pub fn parse(resource_type: &ResourceType, body: Value) -> Result<Vec<Operation>
     let operations = operations(body)?;
     let mut parsed = Vec::with_capacity(operations.len());
     for (index, operation) in operations.into_iter().enumerate() {
-        read(resource_type, operation, &mut parsed).map_err(|error| at(index, error))?;
+        read(resource_type, operation, &mut parsed).map_err(|error| error.within(&format!("Operations[{index}]")))?;
     }
     Ok(parsed)
 }
@@ -36,11 +36,6 @@ fn operations(body: Value) -> Result<Vec<Value>, ScimError> {
         Some(operations @ (Value::Array(_) | Value::Object(_))) => Ok(lenience::list(operations)),
         _ => Err(ScimError::invalid_syntax("Operations is missing or not a list")),
     }
-}
-
-fn at(index: usize, mut error: ScimError) -> ScimError {
-    error.detail = format!("Operations[{index}]: {}", error.detail);
-    error
 }
 
 fn take(object: &mut Map<String, Value>, name: &str) -> Option<Value> {

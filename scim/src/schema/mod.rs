@@ -10,7 +10,7 @@ mod common;
 mod resource_type;
 
 pub use common::COMMON;
-pub use resource_type::{GROUP, Part, ResourceType, USER};
+pub use resource_type::{ENTITLEMENT, GROUP, Part, ROLE, ResourceType, USER, WORKSPACE};
 
 /// The core user schema (RFC 7643 section 4.1).
 pub const USER_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
@@ -18,6 +18,10 @@ pub const USER_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 pub const GROUP_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 /// The enterprise extension (RFC 7643 section 4.3).
 pub const ENTERPRISE_SCHEMA: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+/// A role (Okta's guide "Build a SCIM 2.0 server with entitlements"): Okta finds roles by this URN.
+pub const ROLE_SCHEMA: &str = "urn:okta:scim:schemas:core:1.0:Role";
+/// An entitlement (the same guide): Okta finds everything that it can grant by this URN.
+pub const ENTITLEMENT_SCHEMA: &str = "urn:okta:scim:schemas:core:1.0:Entitlement";
 /// Rollcall's own extension: workspaces, permissions, teams.
 pub const ROLLCALL_SCHEMA: &str = "urn:ietf:params:scim:schemas:extension:rollcall:2.0:User";
 
@@ -192,6 +196,11 @@ pub static ENTERPRISE_USER: LazyLock<Schema> = LazyLock::new(|| load(include_str
 /// Rollcall's user extension.
 pub static ROLLCALL_USER: LazyLock<Schema> = LazyLock::new(|| load(include_str!("data/rollcall_user.json")));
 
+/// The schema of a role.
+pub static ROLE_CORE: LazyLock<Schema> = LazyLock::new(|| load(include_str!("data/role.json")));
+/// The schema of an entitlement.
+pub static ENTITLEMENT_CORE: LazyLock<Schema> = LazyLock::new(|| load(include_str!("data/entitlement.json")));
+
 /// The schema of the service provider configuration (RFC 7643 section 5).
 pub static SERVICE_PROVIDER_CONFIG: LazyLock<Schema> = LazyLock::new(|| load(include_str!("data/service_provider_config.json")));
 /// The schema of a resource type (RFC 7643 section 6).
@@ -200,8 +209,18 @@ pub static RESOURCE_TYPE: LazyLock<Schema> = LazyLock::new(|| load(include_str!(
 pub static SCHEMA: LazyLock<Schema> = LazyLock::new(|| load(include_str!("data/schema.json")));
 
 /// Every schema that `/Schemas` lists.
-pub fn all() -> [&'static Schema; 7] {
-    [&USER_CORE, &GROUP_CORE, &ENTERPRISE_USER, &ROLLCALL_USER, &SERVICE_PROVIDER_CONFIG, &RESOURCE_TYPE, &SCHEMA]
+pub fn all() -> [&'static Schema; 9] {
+    [
+        &USER_CORE,
+        &GROUP_CORE,
+        &ENTERPRISE_USER,
+        &ROLLCALL_USER,
+        &ROLE_CORE,
+        &ENTITLEMENT_CORE,
+        &SERVICE_PROVIDER_CONFIG,
+        &RESOURCE_TYPE,
+        &SCHEMA,
+    ]
 }
 
 #[cfg(test)]
@@ -213,7 +232,8 @@ mod tests {
     fn every_schema_file_loads_and_has_its_urn() {
         let urns = all().map(|schema| schema.id.as_str());
         assert_eq!(urns[..4], [USER_SCHEMA, GROUP_SCHEMA, ENTERPRISE_SCHEMA, ROLLCALL_SCHEMA]);
-        assert_eq!(urns[4..], [CONFIG_SCHEMA, RESOURCE_TYPE_SCHEMA, SCHEMA_SCHEMA]);
+        assert_eq!(urns[4..6], [ROLE_SCHEMA, ENTITLEMENT_SCHEMA]);
+        assert_eq!(urns[6..], [CONFIG_SCHEMA, RESOURCE_TYPE_SCHEMA, SCHEMA_SCHEMA]);
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use std::sync::LazyLock;
 
-use super::{Attribute, COMMON, ENTERPRISE_USER, GROUP_CORE, ROLLCALL_USER, Returned, Schema, USER_CORE, find};
+use super::{
+    Attribute, COMMON, ENTERPRISE_USER, ENTITLEMENT_CORE, GROUP_CORE, ROLE_CORE, ROLLCALL_USER, Returned, Schema, USER_CORE, find,
+};
 
 /// What kind of resource an endpoint serves.
 #[derive(Debug)]
@@ -30,9 +32,28 @@ pub static USER: LazyLock<ResourceType> =
 /// The group.
 pub static GROUP: LazyLock<ResourceType> = LazyLock::new(|| ResourceType::new("Group", "/Groups", "Group", &GROUP_CORE, Vec::new()));
 
+/// A role. Administrators define roles; callers can read them and assign them to users.
+pub static ROLE: LazyLock<ResourceType> =
+    LazyLock::new(|| ResourceType::new("Role", "/Roles", "A role that users can have", &ROLE_CORE, Vec::new()));
+
+/// An entitlement. Administrators define entitlements; callers can read them and assign them to users.
+pub static ENTITLEMENT: LazyLock<ResourceType> = LazyLock::new(|| {
+    ResourceType::new("Entitlement", "/Entitlements", "Something that users can be entitled to", &ENTITLEMENT_CORE, Vec::new())
+});
+
+/// A workspace, as an entitlement: who is entitled to it is a member.
+pub static WORKSPACE: LazyLock<ResourceType> = LazyLock::new(|| {
+    ResourceType::new("Workspace", "/Workspaces", "A workspace that users can be members of", &ENTITLEMENT_CORE, Vec::new())
+});
+
 impl ResourceType {
     /// Every resource type that `/ResourceTypes` lists.
-    pub fn all() -> [&'static ResourceType; 2] {
+    pub fn all() -> [&'static ResourceType; 5] {
+        [&USER, &GROUP, &ROLE, &ENTITLEMENT, &WORKSPACE]
+    }
+
+    /// The resource types that callers can create, change and delete.
+    pub fn writable() -> [&'static ResourceType; 2] {
         [&USER, &GROUP]
     }
 

@@ -3,9 +3,10 @@
 use clap::{Args, Parser, Subcommand};
 use rollcall_events::address::AllowList;
 use rollcall_events::origin::ServiceOrigin;
+use rollcall_events::request::ENTITLEMENT_TYPE;
 use rollcall_events::session::Role;
 use rollcall_events::stream::Endpoint;
-use rollcall_events::{DeadLetterId, GroupId, OrganizationId, StreamId, Timestamp, TokenId, UserId, WorkspaceId};
+use rollcall_events::{DeadLetterId, EntitlementId, GroupId, OrganizationId, StreamId, Timestamp, TokenId, UserId, WorkspaceId};
 use rollcall_scim::event::Event;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -47,6 +48,12 @@ pub(crate) enum Command {
     /// Create or list workspaces.
     #[command(subcommand)]
     Workspace(WorkspaceCommand),
+    /// Define, list or remove the roles that users can have.
+    #[command(subcommand)]
+    Role(RoleCommand),
+    /// Define, list or remove the entitlements that users can have.
+    #[command(subcommand)]
+    Entitlement(EntitlementCommand),
     /// Erase what the log holds about deleted users.
     #[command(subcommand)]
     User(UserCommand),
@@ -103,6 +110,59 @@ pub(crate) enum WorkspaceCommand {
     List {
         #[arg(long)]
         organization: OrganizationId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RoleCommand {
+    /// Define a role; prints its id. Callers find it at /Roles and assign it by its id or its name.
+    Define {
+        #[arg(long)]
+        organization: OrganizationId,
+        #[arg(value_parser = settings::name)]
+        name: String,
+        /// What it is for.
+        #[arg(long, value_parser = settings::description)]
+        description: Option<String>,
+    },
+    /// List an organization's roles.
+    List {
+        #[arg(long)]
+        organization: OrganizationId,
+    },
+    /// Remove a role; users who have it keep its id as a plain text.
+    Remove {
+        #[arg(long)]
+        organization: OrganizationId,
+        role: EntitlementId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EntitlementCommand {
+    /// Define an entitlement; prints its id. Callers find it at /Entitlements and assign it by its id or its name.
+    Define {
+        #[arg(long)]
+        organization: OrganizationId,
+        #[arg(value_parser = settings::name)]
+        name: String,
+        /// What kind of entitlement it is, such as License.
+        #[arg(long = "type", default_value = ENTITLEMENT_TYPE, value_parser = settings::name)]
+        type_name: String,
+        /// What it is for.
+        #[arg(long, value_parser = settings::description)]
+        description: Option<String>,
+    },
+    /// List an organization's entitlements.
+    List {
+        #[arg(long)]
+        organization: OrganizationId,
+    },
+    /// Remove an entitlement; users who have it keep its id as a plain text.
+    Remove {
+        #[arg(long)]
+        organization: OrganizationId,
+        entitlement: EntitlementId,
     },
 }
 
@@ -287,7 +347,7 @@ pub(crate) struct IssueToken {
     /// Allowed addresses: a comma-separated list of addresses, networks and first-last ranges.
     #[arg(long)]
     pub(super) allow: Option<AllowList>,
-    /// The shape that the caller speaks: standard (SCIM 2.0) or braze.
+    /// The shape that the caller speaks: standard (SCIM 2.0), interop (the strict SCIM interoperability profile) or braze.
     #[arg(long, default_value = "standard")]
     pub(super) dialect: rollcall_events::request::Dialect,
     /// When the token ends of itself, such as 2027-01-31T00:00:00Z.

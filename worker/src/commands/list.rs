@@ -1,6 +1,7 @@
 //! The lists: read straight from the database.
 
-use rollcall_events::{OrganizationId, StreamId, Timestamp, TokenId, WorkspaceId};
+use rollcall_events::request::EntitlementKind;
+use rollcall_events::{EntitlementId, OrganizationId, StreamId, Timestamp, TokenId, WorkspaceId};
 use serde_json::{Value, json};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -12,6 +13,9 @@ use crate::settings::Settings;
 const ORGANIZATIONS: &str = "SELECT id, name, created_at FROM organizations ORDER BY created_at, id";
 
 const WORKSPACES: &str = "SELECT id, name, created_at FROM workspaces WHERE organization_id = $1 ORDER BY created_at, id";
+
+const ENTITLEMENTS: &str = "
+    SELECT id, name, type, description, created_at FROM entitlements WHERE organization_id = $1 AND kind = $2 ORDER BY created_at, id";
 
 const TOKENS: &str = "
     SELECT id, label, default_workspace_id, service_origin, origin_required, allow_list, dialect, created_at, expires_at, revoked_at, calls_per_second, prefix
@@ -57,6 +61,19 @@ pub(super) async fn workspaces(settings: &Settings, organization: OrganizationId
     print_rows(settings, WORKSPACES, &[&organization], |row| {
         let (id, created_at): (WorkspaceId, Timestamp) = (row.try_get("id")?, row.try_get("created_at")?);
         Ok(json!({"id": id, "name": row.try_get::<_, &str>("name")?, "created_at": created_at}))
+    })
+    .await
+}
+
+pub(super) async fn entitlements(settings: &Settings, organization: OrganizationId, kind: EntitlementKind) -> Result<(), CommandError> {
+    print_rows(settings, ENTITLEMENTS, &[&organization, &kind.as_str()], |row| {
+        Ok(json!({
+            "id": row.try_get::<_, EntitlementId>("id")?,
+            "name": row.try_get::<_, &str>("name")?,
+            "type": row.try_get::<_, &str>("type")?,
+            "description": row.try_get::<_, Option<&str>>("description")?,
+            "created_at": row.try_get::<_, Timestamp>("created_at")?,
+        }))
     })
     .await
 }

@@ -3,6 +3,7 @@
 
 mod ask;
 mod cli;
+mod entitlement;
 mod fill;
 mod letter;
 mod list;
@@ -135,6 +136,8 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), Comm
             print(&serde_json::json!({"id": session_id, "link": link, "expires_at": expires_at}));
             Ok(())
         }
+        Command::Role(command) => entitlement::role(&settings, command).await,
+        Command::Entitlement(command) => entitlement::entitlement(&settings, command).await,
         Command::DeadLetter(command) => letter::run(&settings, command).await,
         Command::Stream(command) => stream::run(&settings, command).await,
         Command::AuditorToken(AuditorTokenCommand::List { organization }) => list::auditor_tokens(&settings, organization).await,

@@ -19,6 +19,18 @@ pub(super) fn name(text: &str) -> Result<String, String> {
     Ok(name.to_owned())
 }
 
+/// The most characters of a description.
+const MAX_DESCRIPTION_CHARS: usize = 1000;
+
+/// Reads what something is for.
+pub(super) fn description(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > MAX_DESCRIPTION_CHARS || text.chars().any(char::is_control) {
+        return Err(format!("a description has 1 to {MAX_DESCRIPTION_CHARS} characters and no control characters"));
+    }
+    Ok(text.to_owned())
+}
+
 /// Reads how many calls a second a token may make.
 pub(super) fn rate(text: &str) -> Result<NonZeroU32, String> {
     let rate = text.parse().ok().filter(|rate: &NonZeroU32| rate.get() <= MAX_CALLS_PER_SECOND);

@@ -1,10 +1,10 @@
 //! What the state is made of, and how a fact can change it.
 
-use rollcall_events::request::{AuditorTokenSettings, BegunSession, TokenSettings};
+use rollcall_events::request::{AuditorTokenSettings, BegunSession, EntitlementKind, EntitlementSettings, TokenSettings};
 use rollcall_events::session::Role;
 use rollcall_events::stream::StreamSettings;
 use rollcall_events::token::TokenDigest;
-use rollcall_events::{GroupId, OrganizationId, SessionId, StreamId, Timestamp, TokenId, UserId, WorkspaceId};
+use rollcall_events::{EntitlementId, GroupId, OrganizationId, SessionId, StreamId, Timestamp, TokenId, UserId, WorkspaceId};
 use rollcall_scim::fold::fold as fold_case;
 use rollcall_scim::resource::{Attributes, text};
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,15 @@ pub(crate) enum Before {
 pub(crate) struct Workspace {
     pub(crate) id: WorkspaceId,
     pub(crate) name: String,
+    pub(crate) created_at: Timestamp,
+}
+
+/// A role or an entitlement that users can have.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Entitlement {
+    pub(crate) id: EntitlementId,
+    #[serde(flatten)]
+    pub(crate) settings: EntitlementSettings,
     pub(crate) created_at: Timestamp,
 }
 
@@ -129,6 +138,8 @@ pub(crate) enum Change {
         until: Option<Timestamp>,
     },
     PutWorkspace(Workspace),
+    PutEntitlement(Entitlement),
+    DeleteEntitlement(EntitlementId),
     PutToken(Token),
     PutAuditorToken(AuditorToken),
     RevokeToken {
@@ -167,6 +178,13 @@ impl Before {
 
     pub(crate) fn group(&self) -> Option<&Group> {
         if let Self::Group(group) = self { Some(group) } else { None }
+    }
+}
+
+impl Entitlement {
+    /// The key by which its name is unique.
+    pub(crate) fn name_key(&self, organization: OrganizationId) -> (OrganizationId, EntitlementKind, String) {
+        (organization, self.settings.kind, fold_case(&self.settings.name))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use rollcall_events::log::EventType;
 use rollcall_events::members::MEMBERS;
-use rollcall_events::{GroupId, OrganizationId, SessionId, StreamId, TokenId, UserId};
+use rollcall_events::{EntitlementId, GroupId, OrganizationId, SessionId, StreamId, TokenId, UserId};
 use rollcall_scim::resource::Attributes;
 use serde::Deserialize;
 use serde_json::Value;
@@ -81,6 +81,8 @@ impl Fact {
             },
             EventType::RecordingChanged => Change::SetRecording { until: self.read("until")? },
             EventType::WorkspaceCreated => Change::PutWorkspace(self.read("workspace")?),
+            EventType::EntitlementDefined => Change::PutEntitlement(self.read("entitlement")?),
+            EventType::EntitlementRemoved => Change::DeleteEntitlement(EntitlementId(self.subject()?)),
             EventType::TokenIssued => Change::PutToken(self.read("token")?),
             EventType::AuditorTokenIssued => Change::PutAuditorToken(self.read("token")?),
             EventType::TokenRevoked => Change::RevokeToken { id: TokenId(self.subject()?), revoked_at: self.read("revoked_at")? },

@@ -1,6 +1,7 @@
 //! The keys by which a decision looks things up, and what a look-up says.
 
-use rollcall_events::{DeadLetterId, GroupId, OrganizationId, SessionId, StreamId, TokenId, UserId, WorkspaceId};
+use rollcall_events::request::EntitlementKind;
+use rollcall_events::{DeadLetterId, EntitlementId, GroupId, OrganizationId, SessionId, StreamId, TokenId, UserId, WorkspaceId};
 use std::collections::BTreeSet;
 
 /// What a look-up says: *present* (`Ok(Some)`), *absent* (`Ok(None)`) or *not loaded* (`Err`). A decision that meets the last cannot go on: it reports the key, the key is
@@ -29,6 +30,9 @@ pub(crate) enum Key {
     Organization(OrganizationId),
     Workspace(OrganizationId, WorkspaceId),
     WorkspaceName(OrganizationId, String),
+    Entitlement(OrganizationId, EntitlementId),
+    /// A role or an entitlement by the key of its name.
+    EntitlementName(OrganizationId, EntitlementKind, String),
     Token(OrganizationId, TokenId),
     Session(OrganizationId, SessionId),
     Stream(OrganizationId, StreamId),
@@ -49,6 +53,8 @@ pub(crate) struct Keys {
     pub(crate) organizations: BTreeSet<OrganizationId>,
     pub(crate) workspaces: BTreeSet<(OrganizationId, WorkspaceId)>,
     pub(crate) workspace_names: BTreeSet<(OrganizationId, String)>,
+    pub(crate) entitlements: BTreeSet<(OrganizationId, EntitlementId)>,
+    pub(crate) entitlement_names: BTreeSet<(OrganizationId, EntitlementKind, String)>,
     pub(crate) tokens: BTreeSet<(OrganizationId, TokenId)>,
     pub(crate) sessions: BTreeSet<(OrganizationId, SessionId)>,
     pub(crate) streams: BTreeSet<(OrganizationId, StreamId)>,
@@ -107,6 +113,8 @@ impl Keys {
             Key::Organization(id) => self.organizations.insert(id),
             Key::Workspace(of, id) => self.workspaces.insert((of, id)),
             Key::WorkspaceName(of, name) => self.workspace_names.insert((of, name)),
+            Key::Entitlement(of, id) => self.entitlements.insert((of, id)),
+            Key::EntitlementName(of, kind, name) => self.entitlement_names.insert((of, kind, name)),
             Key::Token(of, id) => self.tokens.insert((of, id)),
             Key::Session(of, id) => self.sessions.insert((of, id)),
             Key::Stream(of, id) => self.streams.insert((of, id)),
@@ -119,7 +127,8 @@ impl Keys {
         let of_users = self.users.len() + self.user_names.len() + self.presences.len() + self.deletions.len();
         let of_groups = self.groups.len() + self.group_names.len() + self.members.len() + self.members_of.len();
         let of_settings = self.organizations.len() + self.workspaces.len() + self.workspace_names.len() + self.tokens.len();
-        of_users + of_groups + of_settings + self.sessions.len() + self.streams.len() + self.dead_letters.len()
+        let of_entitlements = self.entitlements.len() + self.entitlement_names.len();
+        of_users + of_groups + of_settings + of_entitlements + self.sessions.len() + self.streams.len() + self.dead_letters.len()
     }
 
     /// Keeps the keys that `choose` chooses.
@@ -135,6 +144,8 @@ impl Keys {
         self.organizations.retain(|_| choose());
         self.workspaces.retain(|_| choose());
         self.workspace_names.retain(|_| choose());
+        self.entitlements.retain(|_| choose());
+        self.entitlement_names.retain(|_| choose());
         self.tokens.retain(|_| choose());
         self.sessions.retain(|_| choose());
         self.streams.retain(|_| choose());

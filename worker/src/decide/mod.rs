@@ -3,7 +3,9 @@
 //! Everything here is pure. Ids and defaults come in the request and the time of the record beside it, so that the same requests give the same log, anywhere. A decision
 //! never takes what it does not know for absent: it reports the key ([`NotLoaded`]), and is made again once that is loaded.
 
+mod assign;
 mod batch;
+mod entitlements;
 mod entity;
 mod fact;
 mod groups;
@@ -18,9 +20,11 @@ mod state;
 mod streams;
 mod users;
 
+pub(crate) use assign::keys as assigned_keys;
 pub(crate) use batch::{Decided, Step, Undecided, decide_batch};
 pub(crate) use entity::{
-    AuditorToken, Before, Change, Group, Mapping, Session, SessionState, SignInLink, Standing, Stream, Token, User, Workspace, is_active,
+    AuditorToken, Before, Change, Entitlement, Group, Mapping, Session, SessionState, SignInLink, Standing, Stream, Token, User, Workspace,
+    is_active,
 };
 pub(crate) use fact::{Fact, MalformedFact, resource_of};
 pub(crate) use keys::{Key, Keys, NotLoaded};

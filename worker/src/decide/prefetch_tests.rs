@@ -5,10 +5,11 @@ use rollcall_events::actor::Actor;
 use rollcall_events::log::{EventType, SubjectType};
 use rollcall_events::members::take_member_changes;
 use rollcall_events::request::{
-    Dialect, GroupOperation, GroupRequested, Request, RequestBody, SettingsRequested, TokenSettings, UserOperation, UserRequested,
+    Dialect, ENTITLEMENT_TYPE, EntitlementChange, EntitlementKind, EntitlementSettings, GroupOperation, GroupRequested, Request,
+    RequestBody, SettingsRequested, TokenSettings, UserOperation, UserRequested,
 };
 use rollcall_events::token::Token;
-use rollcall_events::{EventId, GroupId, OrganizationId, Timestamp, TokenId, UserId, WorkspaceId};
+use rollcall_events::{EntitlementId, EventId, GroupId, OrganizationId, Timestamp, TokenId, UserId, WorkspaceId};
 use rollcall_scim::ScimError;
 use rollcall_scim::patch::{PATCH_SCHEMA, parse};
 use rollcall_scim::resource::SizeLimit;
@@ -36,7 +37,11 @@ fn token(n: u8) -> TokenId {
     TokenId(Uuid::from_u128(0x400 + u128::from(n)))
 }
 
-/// What callers do; the numbers name users, groups, workspaces and tokens, which need not be there.
+fn entitlement(n: u8) -> EntitlementId {
+    EntitlementId(Uuid::from_u128(0x500 + u128::from(n)))
+}
+
+/// What callers do; the numbers name users, groups, workspaces, entitlements and tokens, which need not be there.
 #[derive(Debug, Clone)]
 enum Act {
     Create(u8, u8, Option<u8>),
@@ -49,6 +54,8 @@ enum Act {
     DeleteGroup(u8),
     MapGroup(u8, Vec<u8>),
     CreateWorkspace(u8),
+    Define(u8, u8, EntitlementKind),
+    Undefine(u8),
     IssueToken(u8, u8, Dialect),
     ChangeToken(u8, u8),
     RevokeToken(u8),
@@ -56,12 +63,19 @@ enum Act {
 
 fn patches_of_users() -> impl Strategy<Value = Value> {
     let workspaces = format!("{ROLLCALL_SCHEMA}:workspaces");
-    let (add, choose) = (workspaces.clone(), workspaces.clone());
+    let (add, choose, by_name) = (workspaces.clone(), workspaces.clone(), workspaces.clone());
+    let named = |n: u8| if n % 2 == 0 { entitlement(n / 2).to_string() } else { format!("Thing {}", n / 2) };
+    let place = |n: u8| if n % 2 == 0 { workspace(n / 2).to_string() } else { format!("WORKSPACE {}", n / 2) };
     prop_oneof![
         (0_u8..8).prop_map(|name| json!([{"op": "replace", "path": "userName", "value": format!("NAME{name}")}])),
         any::<bool>().prop_map(|active| json!([{"op": "replace", "path": "active", "value": active}])),
         (0_u8..5).prop_map(move |n| json!([{"op": "add", "path": add, "value": [{"value": workspace(n)}]}])),
         (0_u8..5).prop_map(move |n| json!([{"op": "remove", "path": format!("{choose}[value eq \"{}\"]", workspace(n))}])),
+        (0_u8..5).prop_map(move |n| json!([{"op": "add", "path": by_name, "value": [{"value": format!("Workspace {n}")}]}])),
+        (0_u8..8, prop::sample::select(&EntitlementKind::ALL[..]))
+            .prop_map(move |(n, kind)| json!([{"op": "add", "path": kind.attribute(), "value": [{"value": named(n)}]}])),
+        (0_u8..10).prop_map(move |n| json!([{"op": "add", "path": "entitlements", "value": [{"value": place(n), "type": "Workspace"}]}])),
+        (0_u8..5).prop_map(move |n| json!([{"op": "remove", "path": format!("entitlements[value eq \"{}\"]", workspace(n))}])),
         (0_u8..8, 0_u8..5).prop_map(move |(name, n)| json!([
             {"op": "replace", "path": "userName", "value": format!("name{name}")},
             {"op": "replace", "path": workspaces, "value": [{"value": workspace(n)}]},
@@ -98,7 +112,9 @@ fn acts() -> impl Strategy<Value = Act> {
         1 => (0_u8..4).prop_map(Act::DeleteGroup),
         1 => (0_u8..4, prop::collection::vec(0_u8..5, 0..3)).prop_map(|(n, places)| Act::MapGroup(n, places)),
         2 => (0_u8..5).prop_map(Act::CreateWorkspace),
-        1 => (0_u8..3, 0_u8..5, prop_oneof![Just(Dialect::Standard), Just(Dialect::Braze)]).prop_map(|(n, place, dialect)| Act::IssueToken(n, place, dialect)),
+        2 => (0_u8..4, 0_u8..4, prop::sample::select(&EntitlementKind::ALL[..])).prop_map(|(n, name, kind)| Act::Define(n, name, kind)),
+        1 => (0_u8..4).prop_map(Act::Undefine),
+        1 => (0_u8..3, 0_u8..5, prop::sample::select(&Dialect::ALL[..])).prop_map(|(n, place, dialect)| Act::IssueToken(n, place, dialect)),
         1 => (0_u8..3, 0_u8..5).prop_map(|(n, place)| Act::ChangeToken(n, place)),
         1 => (0_u8..3).prop_map(Act::RevokeToken),
     ]
@@ -158,6 +174,16 @@ fn body(act: Act, default_workspace: WorkspaceId) -> RequestBody {
         Act::CreateWorkspace(n) => {
             let create = SettingsRequested::CreateWorkspace { workspace_id: workspace(n), name: format!("Workspace {}", n % 4) };
             RequestBody::SettingsRequested(create)
+        }
+        Act::Define(n, name, kind) => {
+            let name = format!("thing {name}");
+            let settings = EntitlementSettings { kind, name, type_name: ENTITLEMENT_TYPE.to_owned(), description: None };
+            let change = EntitlementChange::Define(settings);
+            RequestBody::SettingsRequested(SettingsRequested::Entitlement { entitlement_id: entitlement(n), change })
+        }
+        Act::Undefine(n) => {
+            let change = EntitlementChange::Remove;
+            RequestBody::SettingsRequested(SettingsRequested::Entitlement { entitlement_id: entitlement(n), change })
         }
         Act::IssueToken(n, place, dialect) => {
             let digest = Token::generate().unwrap().digest();
@@ -258,6 +284,13 @@ impl World {
                 into.load_workspace(*of, found.clone());
             }
         }
+        for (of, id) in &keys.entitlements {
+            world.entitlement(*of, *id).unwrap().into_iter().for_each(|found| into.load_entitlement(*of, found.clone()));
+        }
+        for (of, kind, name) in &keys.entitlement_names {
+            let named = world.entitlement_named(*of, *kind, name.clone());
+            named.unwrap().into_iter().for_each(|found| into.load_entitlement(*of, found.clone()));
+        }
         for (of, id) in &keys.tokens {
             if let Some(standing) = world.token(*of, *id).unwrap() {
                 into.load_token(*of, *id, standing);
@@ -326,6 +359,8 @@ fn every_key() -> Keys {
         for n in 0..5 {
             let name = format!("workspace {n}");
             keys.extend([Key::Workspace(of, workspace(n)), Key::WorkspaceName(of, name), Key::Token(of, token(n))]);
+            keys.insert(Key::Entitlement(of, entitlement(n)));
+            keys.extend(EntitlementKind::ALL.map(|kind| Key::EntitlementName(of, kind, format!("thing {n}"))));
             keys.extend([Key::Group(of, group(n)), Key::GroupName(of, format!("group{n}")), Key::Members(of, group(n))]);
             keys.extend((0..8).map(|member| Key::Member(of, group(n), user(member))));
         }

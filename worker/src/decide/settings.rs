@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::entity::{AuditorToken, Standing, Token, Workspace};
 use super::keys::{NotLoaded, both, look_up_all};
 use super::state::State;
-use super::{Decision, Interrupt, letters, rejected, sessions, streams};
+use super::{Decision, Interrupt, entitlements, letters, rejected, sessions, streams};
 
 /// What happened, with its facts.
 pub(super) type Fact = (EventType, Value);
@@ -43,6 +43,9 @@ fn subject(request: &Request, settings: &SettingsRequested) -> ((SubjectType, Uu
         SettingsRequested::Session { session_id, change } => ((SubjectType::Session, session_id.0), sessions::operation(change)),
         SettingsRequested::DeadLetter { dead_letter_id, change } => {
             ((SubjectType::DeadLetter, dead_letter_id.0), letters::operation(change))
+        }
+        SettingsRequested::Entitlement { entitlement_id, change } => {
+            ((SubjectType::Entitlement, entitlement_id.0), entitlements::operation(change))
         }
         SettingsRequested::Stream { stream_id, change } => ((SubjectType::Stream, stream_id.0), streams::operation(change)),
     }
@@ -138,6 +141,7 @@ fn attempt(state: &State, request: &Request, settings: &SettingsRequested) -> Re
         },
         SettingsRequested::Session { session_id, change } => sessions::attempt(state, request, *session_id, change),
         SettingsRequested::DeadLetter { dead_letter_id, change } => letters::attempt(state, request, *dead_letter_id, change),
+        SettingsRequested::Entitlement { entitlement_id, change } => entitlements::attempt(state, request, *entitlement_id, change),
         SettingsRequested::Stream { stream_id, change } => streams::attempt(state, request, *stream_id, change),
     }
 }

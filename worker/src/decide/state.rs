@@ -1,10 +1,11 @@
 //! The part of the state that a batch needs, and how a change changes it. It knows what it holds: see [`Lookup`].
 
-use rollcall_events::{DeadLetterId, GroupId, OrganizationId, SessionId, StreamId, TokenId, UserId, WorkspaceId};
+use rollcall_events::request::EntitlementKind;
+use rollcall_events::{DeadLetterId, EntitlementId, GroupId, OrganizationId, SessionId, StreamId, TokenId, UserId, WorkspaceId};
 use rollcall_scim::fold::fold as fold_case;
 use std::collections::{BTreeSet, HashSet};
 
-use super::entity::{AuditorToken, Before, Change, Group, SessionState, Standing, Stream, Token, User, Workspace};
+use super::entity::{AuditorToken, Before, Change, Entitlement, Group, SessionState, Standing, Stream, Token, User, Workspace};
 use super::keys::{Key, Keys, Lookup, NotLoaded};
 use super::layer::Layers;
 use super::members::Members;
@@ -24,6 +25,8 @@ pub(crate) struct State {
     organizations: Layers<OrganizationId, String>,
     workspaces: Layers<(OrganizationId, WorkspaceId), Workspace>,
     workspace_names: Layers<(OrganizationId, String), WorkspaceId>,
+    entitlements: Layers<(OrganizationId, EntitlementId), Entitlement>,
+    entitlement_names: Layers<(OrganizationId, EntitlementKind, String), EntitlementId>,
     tokens: Layers<(OrganizationId, TokenId), Standing>,
     sessions: Layers<(OrganizationId, SessionId), SessionState>,
     dead_letters: Layers<(OrganizationId, DeadLetterId), ()>,
@@ -90,6 +93,19 @@ impl State {
         Ok(self.workspace_names.get(&key, || Key::WorkspaceName(organization, key.1.clone()))?.copied())
     }
 
+    pub(crate) fn entitlement(&self, organization: OrganizationId, id: EntitlementId) -> Lookup<&Entitlement> {
+        self.entitlements.get(&(organization, id), || Key::Entitlement(organization, id))
+    }
+
+    /// The role or the entitlement of that name.
+    pub(crate) fn entitlement_named(&self, organization: OrganizationId, kind: EntitlementKind, name_key: String) -> Lookup<&Entitlement> {
+        let key = (organization, kind, name_key);
+        match self.entitlement_names.get(&key, || Key::EntitlementName(organization, kind, key.2.clone()))? {
+            Some(id) => self.entitlement(organization, *id),
+            None => Ok(None),
+        }
+    }
+
     pub(crate) fn token(&self, organization: OrganizationId, id: TokenId) -> Lookup<Standing> {
         Ok(self.tokens.get(&(organization, id), || Key::Token(organization, id))?.copied())
     }
@@ -123,6 +139,15 @@ impl State {
             Change::PutWorkspace(workspace) => {
                 self.workspace_names.change((organization, fold_case(&workspace.name)), Some(workspace.id));
                 self.workspaces.change((organization, workspace.id), Some(workspace.clone()));
+            }
+            Change::PutEntitlement(entitlement) => {
+                self.entitlement_names.change(entitlement.name_key(organization), Some(entitlement.id));
+                self.entitlements.change((organization, entitlement.id), Some(entitlement.clone()));
+            }
+            Change::DeleteEntitlement(id) => {
+                let name_key = self.entitlement(organization, *id)?.map(|entitlement| entitlement.name_key(organization));
+                name_key.into_iter().for_each(|key| self.entitlement_names.change(key, None));
+                self.entitlements.change((organization, *id), None);
             }
             Change::PutToken(Token { id, .. }) | Change::PutAuditorToken(AuditorToken { id, .. }) => {
                 self.tokens.change((organization, *id), Some(Standing::Valid));
@@ -158,6 +183,8 @@ impl State {
         self.organizations.revert();
         self.workspaces.revert();
         self.workspace_names.revert();
+        self.entitlements.revert();
+        self.entitlement_names.revert();
         self.tokens.revert();
         self.sessions.revert();
         self.dead_letters.revert();
@@ -254,6 +281,11 @@ impl State {
         self.workspaces.load((organization, workspace.id), Some(workspace));
     }
 
+    pub(crate) fn load_entitlement(&mut self, organization: OrganizationId, entitlement: Entitlement) {
+        self.entitlement_names.load(entitlement.name_key(organization), Some(entitlement.id));
+        self.entitlements.load((organization, entitlement.id), Some(entitlement));
+    }
+
     pub(crate) fn load_token(&mut self, organization: OrganizationId, id: TokenId, standing: Standing) {
         self.tokens.load((organization, id), Some(standing));
     }
@@ -283,6 +315,8 @@ impl State {
         keys.organizations.into_iter().for_each(|id| self.organizations.load_absence(id));
         keys.workspaces.into_iter().for_each(|key| self.workspaces.load_absence(key));
         keys.workspace_names.into_iter().for_each(|key| self.workspace_names.load_absence(key));
+        keys.entitlements.into_iter().for_each(|key| self.entitlements.load_absence(key));
+        keys.entitlement_names.into_iter().for_each(|key| self.entitlement_names.load_absence(key));
         keys.tokens.into_iter().for_each(|key| self.tokens.load_absence(key));
         keys.sessions.into_iter().for_each(|key| self.sessions.load_absence(key));
         keys.streams.into_iter().for_each(|key| self.streams.load_absence(key));

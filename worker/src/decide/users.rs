@@ -12,6 +12,7 @@ use rollcall_scim::{ScimError, defaults, patch, validate};
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
 
+use super::assign;
 use super::entity::{User, is_active};
 use super::fact::RESOURCE;
 use super::keys::{NotLoaded, both, look_up_all};
@@ -43,11 +44,22 @@ fn attempt(state: &State, request: &Request, call: &UserRequested, at: Timestamp
     }
     let before = state.user(request.organization_id, call.user_id)?.ok_or_else(|| ScimError::new(404, "there is no such user"))?;
     check_version(before.etag(), call.if_match.as_ref(), "the user")?;
-    match &call.operation {
-        UserOperation::Replace(attributes) => change(state, request, call, before, replaced(before, attributes.clone()), at),
-        UserOperation::Patch(operations) => change(state, request, call, before, patched(before, operations)?, at),
-        UserOperation::Delete | UserOperation::Create(_) => Ok(delete(before)),
-    }
+    let resolve = |attributes: &mut Attributes| assign::resolve(state, request.organization_id, Some(&before.resource), attributes);
+    let attributes = match &call.operation {
+        UserOperation::Replace(attributes) => {
+            let mut attributes = replaced(before, attributes.clone());
+            resolve(&mut attributes)?;
+            attributes
+        }
+        UserOperation::Patch(operations) => {
+            let mut attributes = patched(before, operations)?;
+            resolve(&mut attributes)?;
+            keep_last(&mut attributes);
+            attributes
+        }
+        UserOperation::Delete | UserOperation::Create(_) => return Ok(delete(before)),
+    };
+    change(state, request, call, before, attributes, at)
 }
 
 /// A new user is active and somewhere: a user that says nothing of it gets both here.
@@ -58,8 +70,9 @@ fn create(
     mut attributes: Attributes,
     at: Timestamp,
 ) -> Result<Decision, Interrupt> {
-    call.size_limit.check(&attributes)?;
     defaults::fill(&USER, &mut attributes);
+    assign::resolve(state, request.organization_id, None, &mut attributes)?;
+    call.size_limit.check(&attributes)?;
     join_default(&mut attributes, call.default_workspace);
     defaults::drop_unassigned(&USER, &mut attributes);
     check(state, request, call, &attributes, None)?;
@@ -77,7 +90,6 @@ fn replaced(before: &User, mut attributes: Attributes) -> Attributes {
 fn patched(before: &User, operations: &[patch::Operation]) -> Result<Attributes, ScimError> {
     let mut attributes = without_stamp((*before.resource).clone());
     patch::apply(&USER, &mut attributes, operations, &mut Budget::default())?;
-    keep_last(&mut attributes);
     validate::check_required(&USER.core.attributes, &attributes, "")?;
     Ok(attributes)
 }

@@ -1,8 +1,10 @@
 //! What the requests of a batch are expected to look up. A wrong expectation costs time and never changes a decision.
 
 use rollcall_events::members::MemberChange;
-use rollcall_events::membership::memberships;
-use rollcall_events::request::{GroupOperation, GroupRequested, Request, RequestBody, SettingsRequested, StreamChange, UserOperation};
+use rollcall_events::membership::workspace_ids;
+use rollcall_events::request::{
+    EntitlementChange, GroupOperation, GroupRequested, Request, RequestBody, SettingsRequested, StreamChange, UserOperation,
+};
 use rollcall_events::{EventId, OrganizationId, UserId, WorkspaceId};
 use rollcall_scim::fold::fold as fold_case;
 use rollcall_scim::patch::Operation;
@@ -15,7 +17,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use uuid::Uuid;
 
 use super::Expected;
-use crate::decide::{Key, Keys};
+use crate::decide::{Key, Keys, assigned_keys};
 
 /// How much of what a batch is expected to look up is loaded before it is decided. Less costs time and changes no decision: the rest is loaded on demand. The last two
 /// are there to show that.
@@ -106,8 +108,8 @@ impl Expectation {
         match operation {
             UserOperation::Create(attributes) | UserOperation::Replace(attributes) => {
                 self.keys.extend(text(attributes, "userName").map(|name| Key::UserName(organization, fold_case(name))));
-                let named = memberships(attributes).unwrap_or_default();
-                self.keys.extend(named.iter().map(|membership| Key::Workspace(organization, membership.workspace_id)));
+                self.keys.extend(workspace_ids(attributes).into_iter().map(|id| Key::Workspace(organization, id)));
+                self.keys.extend(assigned_keys(organization, attributes));
             }
             UserOperation::Patch(operations) => {
                 for operation in operations {
@@ -188,6 +190,12 @@ impl Expectation {
             SettingsRequested::IssueAuditorToken { token_id, .. }
             | SettingsRequested::RevokeToken { token_id }
             | SettingsRequested::AnnounceExpiry { token_id, .. } => keys.insert(Key::Token(organization, *token_id)),
+            SettingsRequested::Entitlement { entitlement_id, change } => {
+                keys.insert(Key::Entitlement(organization, *entitlement_id));
+                if let EntitlementChange::Define(settings) = change {
+                    keys.insert(Key::EntitlementName(organization, settings.kind, fold_case(&settings.name)));
+                }
+            }
             SettingsRequested::Stream { stream_id, change } => {
                 keys.insert(Key::Stream(organization, *stream_id));
                 if let StreamChange::Create(settings) = change {

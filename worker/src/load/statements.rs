@@ -1,5 +1,6 @@
 //! The statements that load, each with what becomes of its rows.
 
+use rollcall_events::request::EntitlementSettings;
 use rollcall_events::{EventId, OrganizationId, Timestamp};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,13 +8,13 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Json;
 
 use super::{Loaded, head, recorded_request};
-use crate::decide::{Group, Keys, SessionState, Standing, User, Workspace};
+use crate::decide::{Entitlement, Group, Keys, SessionState, Standing, User, Workspace};
 use crate::store::{Parameter, Statement, Store, StoreError};
 
 /// Every statement, to be prepared.
 pub(crate) fn statements() -> impl Iterator<Item = &'static str> {
     let of_resources = [ENSURE_HEADS, COMMON, COMMON_AND_RECORDED, PRESENCES, DELETIONS, GROUPS, MEMBERS];
-    let of_settings = [ORGANIZATIONS, WORKSPACES_BY_NAME, TOKENS, SESSIONS, STREAMS, DEAD_LETTERS];
+    let of_settings = [ORGANIZATIONS, WORKSPACES_BY_NAME, ENTITLEMENTS, TOKENS, SESSIONS, STREAMS, DEAD_LETTERS];
     of_resources.into_iter().chain(of_settings)
 }
 
@@ -86,6 +87,16 @@ const WORKSPACES_BY_NAME: &str = "
     SELECT w.organization_id, w.id, w.name, w.created_at AS at FROM unnest($1::uuid[], $2::text[]) AS k (organization_id, name_key)
     JOIN workspaces w ON w.organization_id = k.organization_id AND w.name_key = k.name_key";
 
+/// By id and by name.
+const ENTITLEMENTS: &str = "
+    SELECT e.organization_id, e.id, e.kind, e.name, e.type, e.description, e.created_at
+    FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
+    JOIN entitlements e ON e.organization_id = k.organization_id AND e.id = k.id
+    UNION ALL
+    SELECT e.organization_id, e.id, e.kind, e.name, e.type, e.description, e.created_at
+    FROM unnest($3::uuid[], $4::text[], $5::text[]) AS k (organization_id, kind, name_key)
+    JOIN entitlements e ON e.organization_id = k.organization_id AND e.kind = k.kind AND e.name_key = k.name_key";
+
 const TOKENS: &str = "
     SELECT t.organization_id, t.id, t.revoked_at FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
     JOIN scim_tokens t ON t.organization_id = k.organization_id AND t.id = k.id
@@ -148,6 +159,9 @@ pub(super) async fn fetch(
     let members: (Vec<_>, (Vec<_>, Vec<_>)) = keys.members.iter().map(|(of, group, user)| (*of, (*group, *user))).unzip();
     let organizations: Vec<_> = keys.organizations.iter().copied().collect();
     let workspace_names = pairs(&keys.workspace_names);
+    let entitlements = pairs(&keys.entitlements);
+    let entitlement_names: (Vec<_>, (Vec<_>, Vec<_>)) =
+        keys.entitlement_names.iter().map(|(of, kind, name)| (*of, (kind.as_str(), name.as_str()))).unzip();
     let (tokens, sessions) = (pairs(&keys.tokens), pairs(&keys.sessions));
     let (streams, dead_letters) = (pairs(&keys.streams), pairs(&keys.dead_letters));
 
@@ -167,6 +181,10 @@ pub(super) async fn fetch(
     plan.add_if(!(members.0.is_empty() && members_of.0.is_empty()), MEMBERS, of_members, read_member);
     plan.add_if(!organizations.is_empty(), ORGANIZATIONS, vec![&organizations], read_organization);
     plan.add_if(!workspace_names.0.is_empty(), WORKSPACES_BY_NAME, vec![&workspace_names.0, &workspace_names.1], read_workspace);
+    let of_entitlements: Vec<Parameter<'_>> =
+        vec![&entitlements.0, &entitlements.1, &entitlement_names.0, &entitlement_names.1.0, &entitlement_names.1.1];
+    let has_entitlements = !(entitlements.0.is_empty() && entitlement_names.0.is_empty());
+    plan.add_if(has_entitlements, ENTITLEMENTS, of_entitlements, read_entitlement);
     plan.add_if(!tokens.0.is_empty(), TOKENS, vec![&tokens.0, &tokens.1], read_token);
     plan.add_if(!sessions.0.is_empty(), SESSIONS, vec![&sessions.0, &sessions.1], read_session);
     plan.add_if(!streams.0.is_empty(), STREAMS, vec![&streams.0, &streams.1], read_stream);
@@ -201,6 +219,15 @@ fn read_common(loaded: &mut Loaded, row: &Row) -> Result<(), StoreError> {
 fn read_workspace(loaded: &mut Loaded, row: &Row) -> Result<(), StoreError> {
     let workspace = Workspace { id: row.try_get("id")?, name: row.try_get("name")?, created_at: row.try_get("at")? };
     loaded.state.load_workspace(row.try_get("organization_id")?, workspace);
+    Ok(())
+}
+
+fn read_entitlement(loaded: &mut Loaded, row: &Row) -> Result<(), StoreError> {
+    let kind = row.try_get::<_, &str>("kind")?.parse().map_err(|error| StoreError::Unreadable(format!("entitlements.kind: {error}")))?;
+    let settings =
+        EntitlementSettings { kind, name: row.try_get("name")?, type_name: row.try_get("type")?, description: row.try_get("description")? };
+    let entitlement = Entitlement { id: row.try_get("id")?, settings, created_at: row.try_get("created_at")? };
+    loaded.state.load_entitlement(row.try_get("organization_id")?, entitlement);
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! Projects facts into the tables that applications and the api read: one statement a table, however many facts. The live path and every replay write them in the same way.
 
+mod entitlements;
 mod groups;
 mod sessions;
 mod settings;
@@ -12,6 +13,7 @@ use uuid::Uuid;
 
 use crate::decide::{Before, Change};
 use crate::store::{Script, StoreError, rows};
+use entitlements::{EntitlementRows, Entitlements};
 use groups::{GroupRows, Groups};
 use sessions::{SessionRows, Sessions};
 use settings::{Settings, SettingsRows};
@@ -21,7 +23,7 @@ use users::{UserTables, Users};
 /// Every statement, to be prepared.
 pub(crate) fn statements() -> impl Iterator<Item = &'static str> {
     let of_resources = users::statements().chain(groups::statements());
-    of_resources.chain(settings::statements()).chain(sessions::statements()).chain(streams::statements())
+    of_resources.chain(settings::statements()).chain(entitlements::statements()).chain(sessions::statements()).chain(streams::statements())
 }
 
 /// The channel that applications listen on.
@@ -68,6 +70,7 @@ pub(crate) struct Projection {
     users: Users,
     groups: Groups,
     settings: Settings,
+    entitlements: Entitlements,
     sessions: Sessions,
     streams: Streams,
 }
@@ -77,6 +80,7 @@ pub(crate) struct ProjectionRows {
     users: UserTables,
     groups: GroupRows,
     settings: SettingsRows,
+    entitlements: EntitlementRows,
     sessions: SessionRows,
     streams: StreamRows,
 }
@@ -104,6 +108,8 @@ impl Projection {
                 self.settings.recording.insert(organization, until);
             }
             Change::PutWorkspace(workspace) => self.settings.workspaces.push((organization, workspace)),
+            Change::PutEntitlement(entitlement) => self.entitlements.put(organization, entitlement),
+            Change::DeleteEntitlement(id) => self.entitlements.delete(organization, id),
             Change::PutToken(token) => self.settings.tokens.push((organization, token)),
             Change::PutAuditorToken(token) => self.settings.auditor_tokens.push((organization, token)),
             Change::RevokeToken { id, revoked_at } => {
@@ -135,6 +141,7 @@ impl Projection {
             users: self.users.rows()?,
             groups: self.groups.rows()?,
             settings: self.settings.rows(),
+            entitlements: self.entitlements.rows(),
             sessions: self.sessions.rows(),
             streams: self.streams.rows(),
         })
@@ -145,9 +152,10 @@ impl Projection {
         self.settings.organizations_of_callers().chain(self.streams.organizations()).collect()
     }
 
-    /// Whose users, groups or workspaces change, which applications listen for.
+    /// Whose users, groups, workspaces, roles or entitlements change, which applications listen for.
     pub(crate) fn organizations_with_new_members(&self) -> impl Iterator<Item = OrganizationId> {
-        self.users.organizations().chain(self.groups.organizations()).chain(self.settings.workspaces.iter().map(|row| row.0))
+        let of_settings = self.settings.workspaces.iter().map(|row| row.0).chain(self.entitlements.organizations());
+        self.users.organizations().chain(self.groups.organizations()).chain(of_settings)
     }
 }
 
@@ -155,6 +163,7 @@ impl ProjectionRows {
     /// Lists what is to be written, in this order. The entries stand in the log by then: users and groups take their resources from there.
     pub(crate) fn script<'a>(&'a self, script: &mut Script<'a>) {
         self.settings.script(script);
+        self.entitlements.script(script);
         self.users.script(script);
         self.groups.script(script);
         self.sessions.script(script);

@@ -17,9 +17,10 @@ const fn table(name: &'static str, key: &'static [&'static str]) -> Table {
 }
 
 /// Every projection.
-pub(super) const TABLES: [Table; 11] = [
+pub(super) const TABLES: [Table; 12] = [
     Table { name: "organizations", organization: "id", key: &["id"] },
     table("workspaces", &["organization_id", "id"]),
+    table("entitlements", &["organization_id", "id"]),
     table("scim_tokens", &["organization_id", "id"]),
     table("auditor_tokens", &["organization_id", "id"]),
     table("admin_sessions", &["organization_id", "id"]),

@@ -2,8 +2,10 @@
 //! model.
 
 mod braze;
+mod interop;
 mod shape;
 mod spelling;
 
 pub(super) use braze::{create, delete, read, replace, shown};
+pub(super) use interop::{checked, checked_patch};
 pub(crate) use shape::Known;

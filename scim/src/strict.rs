@@ -1,0 +1,188 @@
+//! The strict reading of requests that the SCIM interoperability profile asks for (draft-zollner-scim-interop-profile-01, sections 5.3 and 6.5).
+//!
+//! [`crate::validate`] and [`crate::patch`] ignore unknown attributes and accept many forms, since most clients need that. The profile has one
+//! form for each change and refuses unknown attributes. The checks here come first; what passes them is then read like any other request.
+
+use serde_json::{Map, Value, json};
+
+use crate::ScimError;
+use crate::lenience;
+use crate::path::{AttributeTarget, Path, Target};
+use crate::schema::{Attribute, Kind, ResourceType, find};
+
+/// Checks the body of a POST or PUT: it holds attributes and schemas of the resource type only.
+///
+/// # Errors
+/// 400 `invalidSyntax` that names the unknown attribute or schema (section 5.3).
+pub fn check_resource(resource_type: &ResourceType, body: &Value) -> Result<(), ScimError> {
+    let Value::Object(body) = body else { return Ok(()) };
+    for (name, value) in body {
+        if name.eq_ignore_ascii_case("schemas") {
+            check_schemas(resource_type, value)?;
+        } else if let Some(schema) = resource_type.extension(name) {
+            check_members(&schema.attributes, value, &schema.id, ':')?;
+        } else {
+            let attribute = resource_type.attribute(name).ok_or_else(|| unknown(name))?;
+            check_value(attribute, value, &attribute.name)?;
+        }
+    }
+    Ok(())
+}
+
+/// Checks the body of a PATCH, and makes a `replace` of a whole complex attribute replace all of it: section 6.5.2.1 has the parts that the new value
+/// does not have removed, where RFC 7644 section 3.5.2.3 keeps them.
+///
+/// # Errors
+/// 400 `invalidSyntax` for an operation without a path and for an unknown attribute, 400 `invalidPath` for a path that chooses whole values to be set;
+/// each names the operation.
+pub fn patch(resource_type: &ResourceType, mut body: Value) -> Result<Value, ScimError> {
+    let operations = match &mut body {
+        Value::Object(members) => members.iter_mut().find(|(name, _)| name.eq_ignore_ascii_case("Operations")).map(|(_, value)| value),
+        Value::Array(_) => Some(&mut body),
+        _ => None,
+    };
+    if let Some(operations) = operations {
+        let mut checked = Vec::new();
+        for (index, operation) in lenience::list(operations.take()).into_iter().enumerate() {
+            checked.extend(self::operation(resource_type, operation).map_err(|error| error.within(&format!("Operations[{index}]")))?);
+        }
+        *operations = Value::Array(checked);
+    }
+    Ok(body)
+}
+
+/// Checks one operation. The answer is what it stands for: itself, or a removal and an addition.
+fn operation(resource_type: &ResourceType, operation: Value) -> Result<Vec<Value>, ScimError> {
+    let Value::Object(members) = &operation else { return Ok(vec![operation]) };
+    let Some(Value::String(text)) = member(members, "path") else {
+        return Err(ScimError::invalid_syntax("path is missing: every operation names the attribute that it changes"));
+    };
+    let path = text.parse::<Path>()?.fit(resource_type);
+    let value = member(members, "value").unwrap_or(&Value::Null);
+    let op = member(members, "op").and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
+    // An attribute that is not defined is `invalidSyntax` wherever it stands (section 5.3).
+    match path.target(resource_type).map_err(|error| if error.is_invalid_path() { unknown(text) } else { error })? {
+        Target::Extension(schema) => check_members(&schema.attributes, value, &schema.id, ':')?,
+        Target::Attribute(target) if target.is_chosen_value() && op != "remove" => {
+            return Err(ScimError::invalid_path(format!("{text} chooses whole values: name the part of them that is to be set")));
+        }
+        Target::Attribute(target) => {
+            check_value(target.innermost(), value, text)?;
+            if op == "replace" && is_whole(&target) && value.is_object() {
+                return Ok(vec![json!({"op": "remove", "path": text}), json!({"op": "add", "path": text, "value": value})]);
+            }
+        }
+    }
+    Ok(vec![operation])
+}
+
+/// Whether a path leads to a complex attribute as a whole, of which there is one value.
+fn is_whole(target: &AttributeTarget<'_>) -> bool {
+    target.attribute.kind == Kind::Complex && !target.attribute.multi_valued && target.sub.is_none() && target.filter.is_none()
+}
+
+fn member<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}
+
+fn check_schemas(resource_type: &ResourceType, schemas: &Value) -> Result<(), ScimError> {
+    let listed = schemas.as_array().map_or(std::slice::from_ref(schemas), Vec::as_slice);
+    let is_known = |urn: &str| urn.eq_ignore_ascii_case(&resource_type.core.id) || resource_type.extension(urn).is_some();
+    match listed.iter().filter_map(Value::as_str).find(|urn| !is_known(urn)) {
+        Some(urn) => Err(unknown(urn)),
+        None => Ok(()),
+    }
+}
+
+/// Checks the parts of the values of a complex attribute.
+fn check_value(attribute: &Attribute, value: &Value, path: &str) -> Result<(), ScimError> {
+    if attribute.kind != Kind::Complex {
+        return Ok(());
+    }
+    let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    values.iter().try_for_each(|value| check_members(&attribute.sub_attributes, value, path, '.'))
+}
+
+fn check_members(attributes: &[Attribute], value: &Value, path: &str, separator: char) -> Result<(), ScimError> {
+    for (name, value) in value.as_object().into_iter().flatten() {
+        let path = format!("{path}{separator}{name}");
+        let attribute = find(attributes, name).ok_or_else(|| unknown(&path))?;
+        check_value(attribute, value, &path)?;
+    }
+    Ok(())
+}
+
+fn unknown(name: &str) -> ScimError {
+    let shown: String = name.chars().take(256).collect();
+    ScimError::invalid_syntax(format!("{shown} is not defined in the schemas of this resource type"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ScimType;
+    use crate::patch::{PATCH_SCHEMA, apply, parse};
+    use crate::schema::{ENTERPRISE_SCHEMA, GROUP, USER, USER_SCHEMA};
+    use crate::work::Budget;
+    use test_case::test_case;
+
+    #[test_case(json!({"shoeSize": 7}), "shoeSize"; "an attribute")]
+    #[test_case(json!({"name": {"givenName": "Ada", "age": 7}}), "name.age"; "a part")]
+    #[test_case(json!({"emails": [{"value": "a@x", "kind": "work"}]}), "emails.kind"; "a part of a value in a list")]
+    #[test_case(json!({ENTERPRISE_SCHEMA: {"manager": {"managerId": "7"}}}), "manager.managerId"; "a part in an extension")]
+    #[test_case(json!({ENTERPRISE_SCHEMA: {"shoeSize": 7}}), "shoeSize"; "an attribute of an extension")]
+    #[test_case(json!({"urn:x:y": {}}), "urn:x:y"; "a schema")]
+    #[test_case(json!({"schemas": [USER_SCHEMA, "urn:x:y"]}), "urn:x:y"; "a schema in the list")]
+    #[test_case(json!({"name.givenName": "Ada"}), "name.givenName"; "a key that is a path")]
+    #[test_case(json!({USER_SCHEMA: {"userName": "ada"}}), USER_SCHEMA; "the core schema as a key")]
+    fn an_unknown_name_is_refused(body: Value, name: &str) {
+        let error = check_resource(&USER, &body).unwrap_err();
+        assert_eq!(error.scim_type, Some(ScimType::InvalidSyntax));
+        assert!(error.detail.contains(name), "{}", error.detail);
+    }
+
+    #[test]
+    fn what_the_schemas_define_is_accepted_in_any_case() {
+        let user = json!({"schemas": [USER_SCHEMA], "ID": "7", "USERNAME": "ada", "meta": {"version": "1"}, "groups": [{"value": "g"}],
+            "Emails": [{"Value": "a@x", "type": "work"}], "password": "x", ENTERPRISE_SCHEMA: {"manager": {"value": "7"}, "department": null}});
+        assert_eq!(check_resource(&USER, &user), Ok(()));
+        assert_eq!(check_resource(&GROUP, &json!({"displayName": "g", "members": [{"value": "7", "display": "x"}]})), Ok(()));
+    }
+
+    fn one(operation: Value) -> Result<Value, ScimError> {
+        patch(&USER, json!({"schemas": [PATCH_SCHEMA], "Operations": [{"op": "remove", "path": "title"}, operation]}))
+    }
+
+    #[test_case(json!({"op": "replace", "value": {"active": false}}), ScimType::InvalidSyntax, "path is missing"; "no path")]
+    #[test_case(json!({"op": "replace", "path": null, "value": {"active": false}}), ScimType::InvalidSyntax, "path is missing"; "null")]
+    #[test_case(json!({"op": "add", "path": "shoeSize", "value": 7}), ScimType::InvalidSyntax, "shoeSize"; "an unknown path")]
+    #[test_case(json!({"op": "add", "path": "urn:x:y:z", "value": 7}), ScimType::InvalidSyntax, "urn:x:y:z"; "an unknown schema")]
+    #[test_case(json!({"op": "add", "path": "name", "value": {"age": 7}}), ScimType::InvalidSyntax, "name.age"; "an unknown part")]
+    #[test_case(json!({"op": "add", "path": ENTERPRISE_SCHEMA, "value": {"shoeSize": 7}}), ScimType::InvalidSyntax, "shoeSize"; "in an extension")]
+    #[test_case(json!({"op": "replace", "path": "emails[type eq \"work\"]", "value": {"value": "a@x"}}), ScimType::InvalidPath, "whole values"; "whole values")]
+    #[test_case(json!({"op": "replace", "path": "emails[size eq 1].value", "value": "a@x"}), ScimType::InvalidFilter, "size"; "an unknown attribute in a filter")]
+    #[test_case(json!({"op": "replace", "path": "emails[", "value": "a@x"}), ScimType::InvalidPath, "wrong"; "a malformed path")]
+    fn a_patch_in_another_form_is_refused(operation: Value, scim_type: ScimType, why: &str) {
+        let error = one(operation).unwrap_err();
+        assert_eq!(error.scim_type, Some(scim_type), "{}", error.detail);
+        assert!(error.detail.starts_with("Operations[1]: ") && error.detail.contains(why), "{}", error.detail);
+    }
+
+    #[test]
+    fn a_replaced_complex_attribute_is_replaced_as_a_whole_and_an_added_one_merged() {
+        let changed = |op: &str| {
+            let body = one(json!({"op": op, "path": "name", "value": {"givenName": "Kim"}})).unwrap();
+            let mut user = json!({"userName": "ada", "name": {"givenName": "Ada", "familyName": "King"}}).as_object().cloned().unwrap();
+            apply(&USER, &mut user, &parse(&USER, body).unwrap(), &mut Budget::default()).unwrap();
+            user["name"].clone()
+        };
+        assert_eq!(changed("replace"), json!({"givenName": "Kim"}));
+        assert_eq!(changed("add"), json!({"givenName": "Kim", "familyName": "King"}));
+    }
+
+    #[test]
+    fn a_member_can_be_removed_by_a_filter() {
+        let body = json!({"schemas": [PATCH_SCHEMA], "Operations": [{"op": "remove", "path": "members[value eq \"7\"]"}]});
+        assert_eq!(patch(&GROUP, body.clone()), Ok(body));
+    }
+}

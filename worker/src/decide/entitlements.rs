@@ -1,0 +1,55 @@
+//! Roles and entitlements that users can have.
+
+use rollcall_events::EntitlementId;
+use rollcall_events::log::EventType;
+use rollcall_events::request::{EntitlementChange, EntitlementSettings, Request, WORKSPACE_TYPE};
+use rollcall_scim::ScimError;
+use rollcall_scim::fold::fold as fold_case;
+use serde_json::json;
+
+use super::Interrupt;
+use super::entity::Entitlement;
+use super::keys::both;
+use super::settings::Fact;
+use super::state::State;
+
+/// The name of a change in the log.
+pub(super) fn operation(change: &EntitlementChange) -> &'static str {
+    match change {
+        EntitlementChange::Define(_) => "defineEntitlement",
+        EntitlementChange::Remove => "removeEntitlement",
+    }
+}
+
+/// Decides a change of a role or an entitlement.
+pub(super) fn attempt(state: &State, request: &Request, id: EntitlementId, change: &EntitlementChange) -> Result<Fact, Interrupt> {
+    let organization = request.organization_id;
+    match change {
+        EntitlementChange::Define(settings) => {
+            check(settings)?;
+            let named = state.entitlement_named(organization, settings.kind, fold_case(&settings.name));
+            let (with_id, named) = both(state.entitlement(organization, id), named)?;
+            if with_id.is_some() || named.is_some() {
+                let kind = settings.kind.as_str();
+                return Err(ScimError::uniqueness(format!("there is a {kind} with this name or id already")).into());
+            }
+            let entitlement = Entitlement { id, settings: settings.clone(), created_at: request.requested_at };
+            Ok((EventType::EntitlementDefined, json!({"entitlement": entitlement})))
+        }
+        EntitlementChange::Remove => match state.entitlement(organization, id)? {
+            Some(entitlement) => Ok((EventType::EntitlementRemoved, json!({"entitlement": entitlement}))),
+            None => Err(ScimError::new(404, "there is no such role or entitlement").into()),
+        },
+    }
+}
+
+/// A user's value is an id or a name, and the type says whether it is a workspace. So no name looks like an id, and the type of workspaces is theirs.
+fn check(settings: &EntitlementSettings) -> Result<(), ScimError> {
+    if settings.name.parse::<EntitlementId>().is_ok() {
+        return Err(ScimError::invalid_value("name: a name cannot have the form of an id"));
+    }
+    if settings.type_name.eq_ignore_ascii_case(WORKSPACE_TYPE) {
+        return Err(ScimError::invalid_value("type: Workspace is the type of workspaces, which are entitlements by themselves"));
+    }
+    Ok(())
+}
