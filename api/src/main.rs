@@ -22,6 +22,7 @@ mod pages;
 mod publish;
 mod read;
 mod redact;
+mod refusal;
 mod scim;
 mod server;
 mod settings;

@@ -1,6 +1,13 @@
 //! Puts everything together, serves until told to stop, and ends in order.
 
+use actix_http::body::MessageBody;
+use actix_http::error::DispatchError;
+use actix_http::{HttpService, Protocol, Request};
+use actix_server::GracefulShutdownSignal;
+use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, map_config};
+use actix_web::dev::{AppConfig, Server, ServiceResponse, fn_service};
 use actix_web::middleware::{NormalizePath, TrailingSlash, from_fn};
+use actix_web::rt::net::TcpStream;
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpServer};
 use rollcall_scim::resource::SizeLimit;
@@ -24,11 +31,15 @@ use crate::openapi;
 use crate::pages::{self, OIDC_CALLBACK, Pages, Seal};
 use crate::publish::Publisher;
 use crate::read::{Database, Followers, Growth, Walks};
+use crate::refusal::Explaining;
 use crate::scim::{self, BASE_PATH, Base, Bounds, Known};
 use crate::settings::Settings;
 use crate::streams::{self, Polling};
 use crate::trace::CallSpan;
 use crate::waiting::Waiting;
+
+/// How long a connection that is being closed may take.
+const DISCONNECT: Duration = Duration::from_secs(1);
 
 /// Why the api could not serve.
 #[derive(Debug, thiserror::Error)]
@@ -99,7 +110,7 @@ fn http(
     observer: Arc<Observer>,
     followers: Followers,
     stop: impl Future<Output = ()> + Send + 'static,
-) -> Result<actix_web::dev::Server, ServeError> {
+) -> Result<Server, ServeError> {
     let receive = Duration::from_secs(settings.receive_seconds);
     let bounds = Data::new(Bounds {
         max_body_bytes: usize::try_from(settings.max_body_bytes).unwrap_or(usize::MAX),
@@ -179,18 +190,43 @@ fn http(
             .configure(pages::routes)
             .default_service(web::to(scim::no_endpoint))
     };
-    let listen = |error| ServeError::Listen { address: settings.listen, error };
-    let server = HttpServer::new(app)
-        .max_connections(usize::try_from(settings.max_connections).unwrap_or(usize::MAX))
-        .client_request_timeout(receive)
+    let builder = Server::build()
+        .max_concurrent_connections(usize::try_from(settings.max_connections).unwrap_or(usize::MAX))
         .shutdown_timeout(settings.shutdown_seconds)
-        .shutdown_signal(stop)
-        .bind(settings.listen)
-        .map_err(listen)?;
-    for address in server.addrs() {
-        tracing::info!("listening on http://{address}{BASE_PATH}");
-    }
+        .shutdown_signal(stop);
+    let draining = builder.graceful_shutdown_signal();
+    let service = move || connections(app(), receive, draining.clone());
+    let server =
+        builder.bind("rollcall", settings.listen, service).map_err(|error| ServeError::Listen { address: settings.listen, error })?;
+    tracing::info!("listening on http://{}{BASE_PATH}", settings.listen);
     Ok(server.run())
+}
+
+/// Serves each connection as actix's own server does, on a stream that explains the refusals of the HTTP parser (see [`Explaining`]).
+fn connections<F, B>(
+    app: impl IntoServiceFactory<F, Request>,
+    receive: Duration,
+    draining: GracefulShutdownSignal,
+) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()>
+where
+    F: ServiceFactory<Request, Config = AppConfig, Response = ServiceResponse<B>, Error = actix_web::Error, InitError = ()> + 'static,
+    B: MessageBody + 'static,
+{
+    let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
+    let draining = move || {
+        let draining = draining.clone();
+        async move { draining.notified().await }
+    };
+    let http = HttpService::build()
+        .graceful_shutdown_signal(draining)
+        .client_request_timeout(receive)
+        .client_disconnect_timeout(DISCONNECT)
+        .finish(map_config(app, |()| AppConfig::default()));
+    fn_service(|stream: TcpStream| async {
+        let peer = stream.peer_addr().ok();
+        Ok((Explaining::new(stream), Protocol::Http1, peer))
+    })
+    .and_then(http)
 }
 
 /// Tells a monitoring system, where the settings say so, for as long as the process lives.
