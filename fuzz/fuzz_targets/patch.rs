@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use rollcall_scim::schema::{GROUP, GROUP_SCHEMA, ResourceType, USER, USER_SCHEMA};
 use rollcall_scim::work::Budget;
-use rollcall_scim::{json, patch, strict, validate};
+use rollcall_scim::{ScimError, json, patch, strict, validate};
 use serde_json::{Value, json};
 
 fuzz_target!(|body: &[u8]| {
@@ -16,15 +16,14 @@ fuzz_target!(|body: &[u8]| {
     });
     let engines = json!({"schemas": [GROUP_SCHEMA], "displayName": "Engines"});
     for (resource_type, resource) in [(&*USER, ada), (&*GROUP, engines)] {
-        patched(resource_type, resource.clone(), body.clone());
-        if let Ok(body) = strict::patch(resource_type, body.clone()) {
-            patched(resource_type, resource, body);
-        }
+        patched(resource_type, resource.clone(), patch::parse(resource_type, body.clone()));
+        let strictly = patch::parse_translated(resource_type, body.clone(), |operation| strict::operation(resource_type, operation));
+        patched(resource_type, resource, strictly);
     }
 });
 
-fn patched(resource_type: &ResourceType, resource: Value, body: Value) {
-    let Ok(operations) = patch::parse(resource_type, body) else { return };
+fn patched(resource_type: &ResourceType, resource: Value, parsed: Result<Vec<patch::Operation>, ScimError>) {
+    let Ok(operations) = parsed else { return };
     let written = serde_json::to_string(&operations).expect("operations are JSON");
     assert_eq!(serde_json::from_str::<Vec<patch::Operation>>(&written).expect("they are read as they are written"), operations);
     let mut attributes = validate::resource(resource_type, resource).expect("the resource is valid");

@@ -91,6 +91,11 @@ impl AttributeTarget<'_> {
 }
 
 impl Path {
+    /// What the path is made of: the attribute, the choice of its values, and the part that is named after that choice.
+    pub fn pieces(&self) -> (&AttributePath, Option<&Filter>, Option<&str>) {
+        (&self.attribute, self.filter.as_ref(), self.sub.as_deref())
+    }
+
     /// The path of a part of the attribute that this path leads to.
     pub(crate) fn part(&self, sub: &str) -> Self {
         Self { sub: None, filter: None, attribute: AttributePath { sub: Some(sub.to_owned()), ..self.attribute.clone() } }

@@ -6,7 +6,6 @@
 use serde_json::{Map, Value, json};
 
 use crate::ScimError;
-use crate::lenience;
 use crate::path::{AttributeTarget, Path, Target};
 use crate::schema::{Attribute, Kind, ResourceType, find};
 
@@ -29,30 +28,12 @@ pub fn check_resource(resource_type: &ResourceType, body: &Value) -> Result<(), 
     Ok(())
 }
 
-/// Checks the body of a PATCH, and makes a `replace` of a whole complex attribute replace all of it: section 6.5.2.1 has the parts that the new value
-/// does not have removed, where RFC 7644 section 3.5.2.3 keeps them.
+/// Checks one operation of a PATCH, and gives what it stands for: itself, or a removal and an addition. A `replace` of a whole complex attribute replaces all of
+/// it: section 6.5.2.1 has the parts removed that the new value does not have, where RFC 7644 section 3.5.2.3 keeps them.
 ///
 /// # Errors
-/// 400 `invalidSyntax` for an operation without a path and for an unknown attribute, 400 `invalidPath` for a path that chooses whole values to be set;
-/// each names the operation.
-pub fn patch(resource_type: &ResourceType, mut body: Value) -> Result<Value, ScimError> {
-    let operations = match &mut body {
-        Value::Object(members) => members.iter_mut().find(|(name, _)| name.eq_ignore_ascii_case("Operations")).map(|(_, value)| value),
-        Value::Array(_) => Some(&mut body),
-        _ => None,
-    };
-    if let Some(operations) = operations {
-        let mut checked = Vec::new();
-        for (index, operation) in lenience::list(operations.take()).into_iter().enumerate() {
-            checked.extend(self::operation(resource_type, operation).map_err(|error| error.within(&format!("Operations[{index}]")))?);
-        }
-        *operations = Value::Array(checked);
-    }
-    Ok(body)
-}
-
-/// Checks one operation. The answer is what it stands for: itself, or a removal and an addition.
-fn operation(resource_type: &ResourceType, operation: Value) -> Result<Vec<Value>, ScimError> {
+/// 400 `invalidSyntax` for an operation without a path and for an unknown attribute, 400 `invalidPath` for a path that chooses whole values to be set.
+pub fn operation(resource_type: &ResourceType, operation: Value) -> Result<Vec<Value>, ScimError> {
     let Value::Object(members) = &operation else { return Ok(vec![operation]) };
     let Some(Value::String(text)) = member(members, "path") else {
         return Err(ScimError::invalid_syntax("path is missing: every operation names the attribute that it changes"));
@@ -121,7 +102,7 @@ fn unknown(name: &str) -> ScimError {
 mod tests {
     use super::*;
     use crate::ScimType;
-    use crate::patch::{PATCH_SCHEMA, apply, parse};
+    use crate::patch::{Operation, PATCH_SCHEMA, apply, parse_translated};
     use crate::schema::{ENTERPRISE_SCHEMA, GROUP, USER, USER_SCHEMA};
     use crate::work::Budget;
     use test_case::test_case;
@@ -149,8 +130,9 @@ mod tests {
         assert_eq!(check_resource(&GROUP, &json!({"displayName": "g", "members": [{"value": "7", "display": "x"}]})), Ok(()));
     }
 
-    fn one(operation: Value) -> Result<Value, ScimError> {
-        patch(&USER, json!({"schemas": [PATCH_SCHEMA], "Operations": [{"op": "remove", "path": "title"}, operation]}))
+    fn parsed(resource_type: &ResourceType, operation: Value) -> Result<Vec<Operation>, ScimError> {
+        let body = json!({"schemas": [PATCH_SCHEMA], "Operations": [{"op": "remove", "path": "externalId"}, operation]});
+        parse_translated(resource_type, body, |operation| super::operation(resource_type, operation))
     }
 
     #[test_case(json!({"op": "replace", "value": {"active": false}}), ScimType::InvalidSyntax, "path is missing"; "no path")]
@@ -163,7 +145,7 @@ mod tests {
     #[test_case(json!({"op": "replace", "path": "emails[size eq 1].value", "value": "a@x"}), ScimType::InvalidFilter, "size"; "an unknown attribute in a filter")]
     #[test_case(json!({"op": "replace", "path": "emails[", "value": "a@x"}), ScimType::InvalidPath, "wrong"; "a malformed path")]
     fn a_patch_in_another_form_is_refused(operation: Value, scim_type: ScimType, why: &str) {
-        let error = one(operation).unwrap_err();
+        let error = parsed(&USER, operation).unwrap_err();
         assert_eq!(error.scim_type, Some(scim_type), "{}", error.detail);
         assert!(error.detail.starts_with("Operations[1]: ") && error.detail.contains(why), "{}", error.detail);
     }
@@ -171,9 +153,9 @@ mod tests {
     #[test]
     fn a_replaced_complex_attribute_is_replaced_as_a_whole_and_an_added_one_merged() {
         let changed = |op: &str| {
-            let body = one(json!({"op": op, "path": "name", "value": {"givenName": "Kim"}})).unwrap();
+            let operations = parsed(&USER, json!({"op": op, "path": "name", "value": {"givenName": "Kim"}})).unwrap();
             let mut user = json!({"userName": "ada", "name": {"givenName": "Ada", "familyName": "King"}}).as_object().cloned().unwrap();
-            apply(&USER, &mut user, &parse(&USER, body).unwrap(), &mut Budget::default()).unwrap();
+            apply(&USER, &mut user, &operations, &mut Budget::default()).unwrap();
             user["name"].clone()
         };
         assert_eq!(changed("replace"), json!({"givenName": "Kim"}));
@@ -182,7 +164,6 @@ mod tests {
 
     #[test]
     fn a_member_can_be_removed_by_a_filter() {
-        let body = json!({"schemas": [PATCH_SCHEMA], "Operations": [{"op": "remove", "path": "members[value eq \"7\"]"}]});
-        assert_eq!(patch(&GROUP, body.clone()), Ok(body));
+        assert!(parsed(&GROUP, json!({"op": "remove", "path": "members[value eq \"7\"]"})).is_ok());
     }
 }

@@ -237,3 +237,36 @@ async fn a_bulk_request_beyond_the_limits_is_refused_as_a_whole() {
     bulk(&client, json!([create("a", "1"), create("b", "1")])).await.expect_error(400, Some("invalidValue"));
     assert_eq!(client.get("/Users?count=0").await.expect(200)["totalResults"], 0);
 }
+
+#[tokio::test]
+async fn a_dialect_is_understood_in_repeated_and_in_asynchronous_bulk_requests() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let clients = [&organization.marketing, &organization.sales].map(|workspace| {
+        let token = organization.issue_for(workspace, &["--dialect", "braze"]).1;
+        Client::new(&stack.url, &token, Some("hr.example.com"))
+    });
+    for (client, name) in clients.iter().zip(["ada", "ben"]) {
+        let groups = json!({"appGroup": [{"appGroupName": "Legal", "appGroupPermissions": ["admin"]}]});
+        let patch = json!({"Operations": [{"op": "replace", "path": "permissions.appGroup[appGroupName eq \"Legal\"].appGroupPermissions", "value": null}]});
+        let operations = json!([
+            {"method": "POST", "path": "/Users", "bulkId": "a", "data": {"userName": name, "permissions": groups}},
+            {"method": "PUT", "path": "/Users/bulkId:a", "data": {"department": "bi"}},
+            {"method": "PATCH", "path": "/Users/bulkId:a", "data": patch},
+        ]);
+        let call = |prefer: &str| {
+            let call = client.call(Method::POST, "/Bulk").header("Idempotency-Key", name).header("Prefer", prefer);
+            call.json(&json!({"schemas": [BULK], "Operations": operations}))
+        };
+        // Nobody of that name is there yet when the replacement is read.
+        let txn = call("respond-async").send().await.header("set-txn").to_owned();
+        for index in 0..3 {
+            eventually("the outcome", async || (client.get(&format!("/Events/{txn}:{index}")).await.status == 200).then_some(())).await;
+        }
+        assert_eq!(statuses(&call("wait=5").send().await.expect(200)), ["201", "200", "200"]);
+        let found = client.find(&format!("userName eq \"{name}\"")).await.expect(200)["Resources"][0].clone();
+        assert_eq!((&found["department"], &found["permissions"]["appGroup"][0]["appGroupName"]), (&json!("bi"), &json!("Legal")));
+        assert_eq!(found["permissions"]["appGroup"][0]["appGroupPermissions"], json!([]));
+    }
+    assert_eq!(stack.auditor().await.compare_with_tables(&organization.id).await, 2);
+}

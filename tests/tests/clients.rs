@@ -1,4 +1,5 @@
-//! What real identity providers send, request by request: the files in `data/clients` are their sequences, and what each step is promised.
+//! What real identity providers send, request by request: the files in `data/clients` are their sequences, and what each step is promised. A step whose
+//! `token` is `standard` is sent with a token without flags, whose default is another workspace.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
 
@@ -24,6 +25,7 @@ fn filled(text: &str, saved: &BTreeMap<String, String>) -> String {
 #[test_case(include_str!("../data/clients/others.json"); "others")]
 #[test_case(include_str!("../data/clients/salesforce.json"); "salesforce")]
 #[test_case(include_str!("../data/clients/braze.json"); "braze")]
+#[test_case(include_str!("../data/clients/braze_changes.json"); "braze changes")]
 #[test_case(include_str!("../data/clients/public_manager.json"); "public manager")]
 #[test_case(include_str!("../data/clients/public_values.json"); "public values")]
 #[test_case(include_str!("../data/clients/public_bodies.json"); "public bodies")]
@@ -37,7 +39,7 @@ async fn a_clients_sequence_works_step_by_step(story: &str) {
     let organization = stack.organization();
     let story: Value = serde_json::from_str(story).unwrap();
     let flags: Vec<_> = story["flags"].as_array().into_iter().flatten().map(|flag| flag.as_str().unwrap()).collect();
-    let client = organization.client_with(&flags);
+    let (own, standard) = (organization.client_with(&flags), organization.client_of(&organization.legal));
     let mut saved = BTreeMap::new();
     for defined in story["defines"].as_array().into_iter().flatten() {
         let text = |name: &str| defined[name].as_str().unwrap();
@@ -45,6 +47,7 @@ async fn a_clients_sequence_works_step_by_step(story: &str) {
     }
     for step in story["steps"].as_array().unwrap() {
         let does = step["does"].as_str().unwrap();
+        let client = if step["token"] == "standard" { &standard } else { &own };
         let method: Method = step["method"].as_str().unwrap().parse().unwrap();
         let mut call = client.call(method, &filled(step["path"].as_str().unwrap(), &saved));
         if let Some(body) = step.get("send") {

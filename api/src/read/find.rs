@@ -1,12 +1,12 @@
 //! One resource, by its id or its unique attribute.
 
 use rollcall_events::membership::show_names;
-use rollcall_events::{OrganizationId, WorkspaceId};
+use rollcall_events::{OrganizationId, UserId, WorkspaceId};
 use rollcall_scim::attributes::Projection;
 use rollcall_scim::resource::Attributes;
 use rollcall_scim::schema::ROLLCALL_SCHEMA;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use tokio_postgres::Row;
 use tokio_postgres::types::Json;
 use uuid::Uuid;
@@ -36,6 +36,18 @@ pub(crate) async fn find_by_key(
     projection: &Projection,
 ) -> Result<Option<Attributes>, ReadError> {
     read_row(table, database.points(organization).query_opt(table.by_key(projection), &[&organization, &key]).await?).await
+}
+
+const USER_NAMES: &str = "SELECT id, resource ->> 'userName' AS user_name FROM users WHERE organization_id = $1 AND id = ANY ($2)";
+
+/// The names of those of some users who are there.
+pub(crate) async fn user_names(
+    database: &Database,
+    organization: OrganizationId,
+    users: &[UserId],
+) -> Result<HashMap<UserId, String>, ReadError> {
+    let rows = database.points(organization).query(USER_NAMES, &[&organization, &users]).await?;
+    rows.iter().map(|row| Ok((row.try_get("id")?, row.try_get("user_name")?))).collect()
 }
 
 /// What of a resource is kept elsewhere and shown with it, put to what a change left of it.

@@ -4,11 +4,11 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use rollcall_events::members::{take_member_changes, take_members};
-use rollcall_events::request::{GroupOperation, GroupRequested, IfMatch, RequestBody};
+use rollcall_events::request::{Dialect, GroupOperation, GroupRequested, IfMatch, RequestBody};
 use rollcall_events::{GroupId, UserId};
 use rollcall_scim::resource::{Attributes, SizeLimit};
 use rollcall_scim::schema::GROUP;
-use rollcall_scim::{ScimError, patch as scim_patch, validate};
+use rollcall_scim::{ScimError, validate};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -24,8 +24,7 @@ use crate::read::{Database, GROUPS, find_by_id};
 /// `POST /Groups` (RFC 7644 section 3.3).
 pub(super) async fn create(call: Call, mut body: ScimBody, writing: Writing) -> ApiResult {
     let dialect = call.caller.dialect();
-    let content =
-        content(GroupId::generate(), None, body.read(move |json| create_operation(dialect::checked(dialect, &GROUP, json)?)).await?);
+    let content = content(GroupId::generate(), None, body.read(move |json| create_operation(dialect, json)).await?);
     match writing.submit(&call, content, &body.bytes).await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
         Answer::Applied(left) => writing.shown(&call, &GROUPS, left).await?.with_body(StatusCode::CREATED, &call.projection),
@@ -41,11 +40,7 @@ pub(super) async fn read(call: Call, id: Path<String>, database: Data<Database>,
 /// `PUT /Groups/{id}` (RFC 7644 section 3.5.1).
 pub(super) async fn replace(call: Call, id: Path<String>, mut body: ScimBody, writing: Writing) -> ApiResult {
     let dialect = call.caller.dialect();
-    let content = content(
-        group_id(&id)?,
-        call.if_match()?,
-        body.read(move |json| replace_operation(dialect::checked(dialect, &GROUP, json)?)).await?,
-    );
+    let content = content(group_id(&id)?, call.if_match()?, body.read(move |json| replace_operation(dialect, json)).await?);
     match writing.submit(&call, content, &body.bytes).await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
         Answer::Applied(left) => writing.shown(&call, &GROUPS, left).await?.with_body(StatusCode::OK, &call.projection),
@@ -55,11 +50,7 @@ pub(super) async fn replace(call: Call, id: Path<String>, mut body: ScimBody, wr
 /// `PATCH /Groups/{id}` (RFC 7644 section 3.5.2).
 pub(super) async fn patch(call: Call, id: Path<String>, mut body: ScimBody, writing: Writing) -> ApiResult {
     let dialect = call.caller.dialect();
-    let content = content(
-        group_id(&id)?,
-        call.if_match()?,
-        body.read(move |json| patch_operation(dialect::checked_patch(dialect, &GROUP, json)?)).await?,
-    );
+    let content = content(group_id(&id)?, call.if_match()?, body.read(move |json| patch_operation(dialect, json)).await?);
     match writing.submit(&call, content, &body.bytes).await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
         Answer::Applied(left) => writing.patched(&call, &GROUPS, left).await,
@@ -83,24 +74,24 @@ pub(super) fn content(group_id: GroupId, if_match: Option<IfMatch>, operation: G
 pub(super) const DELETE: GroupOperation = GroupOperation::Delete;
 
 /// To create it.
-pub(super) fn create_operation(body: Value) -> Result<GroupOperation, ScimError> {
-    group(body).map(|(attributes, members)| GroupOperation::Create(attributes, members))
+pub(super) fn create_operation(dialect: Dialect, body: Value) -> Result<GroupOperation, ScimError> {
+    group(dialect, body).map(|(attributes, members)| GroupOperation::Create(attributes, members))
 }
 
 /// To replace it.
-pub(super) fn replace_operation(body: Value) -> Result<GroupOperation, ScimError> {
-    group(body).map(|(attributes, members)| GroupOperation::Replace(attributes, members))
+pub(super) fn replace_operation(dialect: Dialect, body: Value) -> Result<GroupOperation, ScimError> {
+    group(dialect, body).map(|(attributes, members)| GroupOperation::Replace(attributes, members))
 }
 
 /// To modify it.
-pub(super) fn patch_operation(body: Value) -> Result<GroupOperation, ScimError> {
-    let (operations, members) = take_member_changes(scim_patch::parse(&GROUP, body)?)?;
+pub(super) fn patch_operation(dialect: Dialect, body: Value) -> Result<GroupOperation, ScimError> {
+    let (operations, members) = take_member_changes(dialect::changes(dialect, &GROUP, body)?)?;
     Ok(GroupOperation::Patch(operations, members))
 }
 
 /// Reads a body into a group's attributes and its members.
-fn group(body: Value) -> Result<(Attributes, BTreeSet<UserId>), ScimError> {
-    let mut attributes = validate::resource(&GROUP, body)?;
+fn group(dialect: Dialect, body: Value) -> Result<(Attributes, BTreeSet<UserId>), ScimError> {
+    let mut attributes = validate::resource(&GROUP, dialect::checked(dialect, &GROUP, body)?)?;
     let members = take_members(&mut attributes)?;
     Ok((attributes, members))
 }

@@ -8,7 +8,7 @@ use rollcall_events::request::{Dialect, IfMatch, RequestBody, UserOperation, Use
 use rollcall_events::{UserId, WorkspaceId};
 use rollcall_scim::resource::{Attributes, SizeLimit};
 use rollcall_scim::schema::USER;
-use rollcall_scim::{ScimError, lenience, patch as scim_patch, validate};
+use rollcall_scim::{ScimError, lenience, validate};
 use serde_json::Value;
 
 use super::answer::{Shown, accepted};
@@ -26,12 +26,8 @@ pub(super) async fn create(call: Call, mut body: ScimBody, writing: Writing) -> 
         return dialect::create(&call, body, &writing).await;
     }
     let dialect = call.caller.dialect();
-    let content = content(
-        call.caller.default_workspace(),
-        UserId::generate(),
-        None,
-        body.read(move |json| create_operation(dialect::checked(dialect, &USER, json)?)).await?,
-    );
+    let content =
+        content(call.caller.default_workspace(), UserId::generate(), None, body.read(move |json| create_operation(dialect, json)).await?);
     match writing.submit(&call, content, &body.bytes).await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
         // A user that has just come is in no group: there is nothing to look up unless names are asked for.
@@ -61,7 +57,7 @@ pub(super) async fn replace(call: Call, id: Path<String>, mut body: ScimBody, wr
         call.caller.default_workspace(),
         user_id(&id)?,
         call.if_match()?,
-        body.read(move |json| replace_operation(dialect::checked(dialect, &USER, json)?)).await?,
+        body.read(move |json| replace_operation(dialect, json)).await?,
     );
     match writing.submit(&call, content, &body.bytes).await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
@@ -71,13 +67,16 @@ pub(super) async fn replace(call: Call, id: Path<String>, mut body: ScimBody, wr
 
 /// `PATCH /Users/{id}` (RFC 7644 section 3.5.2).
 pub(super) async fn patch(call: Call, id: Path<String>, mut body: ScimBody, writing: Writing) -> ApiResult {
+    if call.caller.dialect() == Dialect::Braze {
+        return dialect::patch(&call, &id, body, &writing).await;
+    }
     let expects_the_resource = lenience::expects_the_resource(&body.json);
     let dialect = call.caller.dialect();
     let content = content(
         call.caller.default_workspace(),
         user_id(&id)?,
         call.if_match()?,
-        body.read(move |json| patch_operation(dialect::checked_patch(dialect, &USER, json)?)).await?,
+        body.read(move |json| patch_operation(dialect, json)).await?,
     );
     match writing.submit(&call, content, &body.bytes).await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
@@ -109,24 +108,33 @@ pub(super) fn content(default_workspace: WorkspaceId, user_id: UserId, if_match:
 /// To delete it.
 pub(super) const DELETE: UserOperation = UserOperation::Delete;
 
+/// What a method does to it, by the body of its call.
+pub(super) fn operation(dialect: Dialect, method: &str, body: Value) -> Result<UserOperation, ScimError> {
+    match method {
+        "POST" => create_operation(dialect, body),
+        "PUT" => replace_operation(dialect, body),
+        _ => patch_operation(dialect, body),
+    }
+}
+
 /// To create it.
-pub(super) fn create_operation(body: Value) -> Result<UserOperation, ScimError> {
-    user(body).map(UserOperation::Create)
+pub(super) fn create_operation(dialect: Dialect, body: Value) -> Result<UserOperation, ScimError> {
+    user(dialect, body).map(UserOperation::Create)
 }
 
 /// To replace it.
-pub(super) fn replace_operation(body: Value) -> Result<UserOperation, ScimError> {
-    user(body).map(UserOperation::Replace)
+pub(super) fn replace_operation(dialect: Dialect, body: Value) -> Result<UserOperation, ScimError> {
+    user(dialect, body).map(UserOperation::Replace)
 }
 
 /// To modify it.
-pub(super) fn patch_operation(body: Value) -> Result<UserOperation, ScimError> {
-    scim_patch::parse(&USER, body).map(UserOperation::Patch)
+pub(super) fn patch_operation(dialect: Dialect, body: Value) -> Result<UserOperation, ScimError> {
+    dialect::changes(dialect, &USER, body).map(UserOperation::Patch)
 }
 
 /// Reads a body into a user's attributes; what can be refused without state is refused here.
-fn user(body: Value) -> Result<Attributes, ScimError> {
-    let attributes = validate::resource(&USER, body)?;
+fn user(dialect: Dialect, body: Value) -> Result<Attributes, ScimError> {
+    let attributes = validate::resource(&USER, dialect::checked(dialect, &USER, body)?)?;
     check_named_once(&attributes)?;
     Ok(attributes)
 }

@@ -13,10 +13,25 @@ use crate::{lenience, validate};
 /// # Errors
 /// 400 `invalidSyntax`, `invalidPath`, `invalidValue`, `noTarget` or `mutability`, naming the operation.
 pub fn parse(resource_type: &ResourceType, body: Value) -> Result<Vec<Operation>, ScimError> {
+    parse_translated(resource_type, body, |operation| Ok(vec![operation]))
+}
+
+/// Reads the operations of a PATCH body after each was translated into the words of the schemas, as a dialect needs it.
+///
+/// # Errors
+/// As [`parse`], and those of the translation. An error names the operation of the body.
+pub fn parse_translated(
+    resource_type: &ResourceType,
+    body: Value,
+    translate: impl Fn(Value) -> Result<Vec<Value>, ScimError>,
+) -> Result<Vec<Operation>, ScimError> {
     let operations = operations(body)?;
     let mut parsed = Vec::with_capacity(operations.len());
     for (index, operation) in operations.into_iter().enumerate() {
-        read(resource_type, operation, &mut parsed).map_err(|error| error.within(&format!("Operations[{index}]")))?;
+        let mut translated = translate(operation).map_err(|error| error.within(&format!("Operations[{index}]")))?.into_iter();
+        translated
+            .try_for_each(|operation| read(resource_type, operation, &mut parsed))
+            .map_err(|error| error.within(&format!("Operations[{index}]")))?;
     }
     Ok(parsed)
 }

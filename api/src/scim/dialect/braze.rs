@@ -1,16 +1,18 @@
-//! The five calls of Braze's dialect: create, read, replace, delete, and look-up by `userName`.
+//! The calls of Braze's dialect on one user: create, read, replace, modify, delete, and look-up by `userName`.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use rollcall_events::UserId;
-use rollcall_events::request::RequestBody;
+use rollcall_events::request::{Dialect, RequestBody, UserOperation};
+use rollcall_events::{UserId, WorkspaceId};
 use rollcall_scim::ScimError;
 use rollcall_scim::attributes::Projection;
 use rollcall_scim::resource::{Attributes, text};
 use serde_json::Value;
+use std::collections::{BTreeSet, HashMap};
 
-use super::shape::{from_standard, to_standard, workspace_names};
-use super::spelling::spelt;
+use super::changes::{keeping_the_name, name_the_user, operations};
+use super::parts::{Words, workspace_names};
+use super::shape::{from_standard, to_standard};
 use crate::desk::Answer;
 use crate::error::{ApiError, ApiResult};
 use crate::read::{USERS, find_by_id, workspaces_named};
@@ -26,28 +28,40 @@ pub(in crate::scim) fn shown(user: &Attributes) -> Value {
 
 /// `POST /Users`.
 pub(in crate::scim) async fn create(call: &Call, body: ScimBody, writing: &Writing) -> ApiResult {
-    let operation = users::create_operation(standard(call, body.json, writing, None).await?)?;
+    let operation = users::create_operation(Dialect::Braze, standard(call, body.json, writing, None).await?)?;
     let content = users::content(call.caller.default_workspace(), UserId::generate(), None, operation);
     submit(call, content, &body.bytes, writing, StatusCode::CREATED).await
 }
 
 /// `GET /Users/{id}`.
 pub(in crate::scim) async fn read(call: &Call, id: &str, writing: &Writing) -> ApiResult {
-    json(StatusCode::OK, &shown(&present(call, id, writing).await?.1))
+    json(StatusCode::OK, &shown(&present(call, user_id(id)?, writing).await?))
 }
 
 /// `PUT /Users/{id}`.
 pub(in crate::scim) async fn replace(call: &Call, id: &str, body: ScimBody, writing: &Writing) -> ApiResult {
-    let (id, user) = present(call, id, writing).await?;
-    let operation = users::replace_operation(standard(call, body.json, writing, text(&user, "userName")).await?)?;
+    let id = user_id(id)?;
+    let user = present(call, id, writing).await?;
+    let operation = users::replace_operation(Dialect::Braze, standard(call, body.json, writing, text(&user, "userName")).await?)?;
     let content = users::content(call.caller.default_workspace(), id, call.if_match()?, operation);
+    submit(call, content, &body.bytes, writing, StatusCode::OK).await
+}
+
+/// `PATCH /Users/{id}`. The answer shows the user, as that to every other change of one.
+pub(in crate::scim) async fn patch(call: &Call, id: &str, mut body: ScimBody, writing: &Writing) -> ApiResult {
+    let (id, ids, known) = (user_id(id)?, workspaces(call, [&body.json], writing).await?, writing.known.clone());
+    let mut changes = body.read(move |json| operations(Words { known: &known, ids: &ids }, json)).await?;
+    if name_the_user(&changes) {
+        let user = present(call, id, writing).await?;
+        changes = keeping_the_name(changes, text(&user, "userName").unwrap_or_default())?;
+    }
+    let content = users::content(call.caller.default_workspace(), id, call.if_match()?, UserOperation::Patch(changes));
     submit(call, content, &body.bytes, writing, StatusCode::OK).await
 }
 
 /// `DELETE /Users/{id}`.
 pub(in crate::scim) async fn delete(call: &Call, id: &str, writing: &Writing) -> ApiResult {
-    let id = users::user_id(id).map_err(told)?;
-    let content = users::content(call.caller.default_workspace(), id, call.if_match()?, users::DELETE);
+    let content = users::content(call.caller.default_workspace(), user_id(id)?, call.if_match()?, users::DELETE);
     match writing.submit(call, content, b"").await.map_err(told_by_api)? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
         Answer::Applied(_) => Ok(HttpResponse::NoContent().finish()),
@@ -61,20 +75,34 @@ async fn submit(call: &Call, content: RequestBody, body: &[u8], writing: &Writin
     }
 }
 
+fn user_id(id: &str) -> Result<UserId, ScimError> {
+    users::user_id(id).map_err(told)
+}
+
 /// The user as it is now.
-async fn present(call: &Call, id: &str, writing: &Writing) -> Result<(UserId, Attributes), ApiError> {
-    let id = users::user_id(id).map_err(told)?;
+async fn present(call: &Call, id: UserId, writing: &Writing) -> Result<Attributes, ApiError> {
     let found = find_by_id(&writing.database, &USERS, call.caller.organization_id(), id.0, &Projection::Everything).await?;
-    Ok((id, found.ok_or_else(|| told(users::no_user()))?))
+    Ok(found.ok_or_else(|| told(users::no_user()))?)
 }
 
 async fn standard(call: &Call, body: Value, writing: &Writing, user_name: Option<&str>) -> Result<Value, ApiError> {
-    let body = spelt(body)?;
-    let ids = match workspace_names(&body) {
-        names if names.is_empty() => std::collections::HashMap::new(),
-        names => workspaces_named(&writing.database, call.caller.organization_id(), &names).await?,
-    };
-    Ok(to_standard(&writing.known, body, &ids, user_name)?)
+    let ids = workspaces(call, [&body], writing).await?;
+    Ok(to_standard(Words { known: &writing.known, ids: &ids }, body, user_name)?)
+}
+
+/// The workspaces whose names bodies may mean, by the keys of the names.
+pub(super) async fn workspaces<'a>(
+    call: &Call,
+    bodies: impl IntoIterator<Item = &'a Value>,
+    writing: &Writing,
+) -> Result<HashMap<String, WorkspaceId>, ApiError> {
+    let mut names = BTreeSet::new();
+    bodies.into_iter().for_each(|body| workspace_names(body, &mut names));
+    if names.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let names: Vec<_> = names.into_iter().collect();
+    Ok(workspaces_named(&writing.database, call.caller.organization_id(), &names).await?)
 }
 
 fn told_by_api(error: ApiError) -> ApiError {
@@ -85,7 +113,7 @@ fn told_by_api(error: ApiError) -> ApiError {
 }
 
 /// The messages that callers of this dialect know.
-fn told(mut error: ScimError) -> ScimError {
+pub(super) fn told(mut error: ScimError) -> ScimError {
     match error.status {
         404 => "User not found".clone_into(&mut error.detail),
         409 => "User already exists in the database.".clone_into(&mut error.detail),

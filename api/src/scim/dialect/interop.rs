@@ -1,6 +1,7 @@
 //! The SCIM interoperability profile (draft-zollner-scim-interop-profile-01): SCIM as the RFCs have it, read strictly ([`rollcall_scim::strict`]).
 
 use rollcall_events::request::Dialect;
+use rollcall_scim::patch::{Operation, parse, parse_translated};
 use rollcall_scim::schema::ResourceType;
 use rollcall_scim::{ScimError, strict};
 use serde_json::Value;
@@ -13,7 +14,10 @@ pub(in crate::scim) fn checked(dialect: Dialect, resource_type: &ResourceType, b
     Ok(body)
 }
 
-/// The body of a PATCH, checked if the caller's dialect is this one.
-pub(in crate::scim) fn checked_patch(dialect: Dialect, resource_type: &ResourceType, body: Value) -> Result<Value, ScimError> {
-    if dialect == Dialect::Interop { strict::patch(resource_type, body) } else { Ok(body) }
+/// The operations of a PATCH, checked if the caller's dialect is this one.
+pub(in crate::scim) fn changes(dialect: Dialect, resource_type: &ResourceType, body: Value) -> Result<Vec<Operation>, ScimError> {
+    match dialect {
+        Dialect::Interop => parse_translated(resource_type, body, |operation| strict::operation(resource_type, operation)),
+        Dialect::Standard | Dialect::Braze => parse(resource_type, body),
+    }
 }

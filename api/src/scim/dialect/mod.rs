@@ -2,10 +2,18 @@
 //! model.
 
 mod braze;
+mod bulk;
+mod changes;
+#[cfg(test)]
+mod changes_tests;
 mod interop;
+mod known;
+mod parts;
+mod paths;
 mod shape;
 mod spelling;
 
-pub(super) use braze::{create, delete, read, replace, shown};
-pub(super) use interop::{checked, checked_patch};
-pub(crate) use shape::Known;
+pub(super) use braze::{create, delete, patch, read, replace, shown};
+pub(super) use bulk::{Found, created, told};
+pub(super) use interop::{changes, checked};
+pub(crate) use known::Known;

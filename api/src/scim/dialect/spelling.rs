@@ -1,19 +1,52 @@
-//! Names of members as Braze's documentation spells them, whatever their case: `appGroupPermissionSetID` is `appGroupPermissionSetId`.
+//! Names of members as Braze's documentation spells them, whatever their case, and what the model calls them: `appGroupPermissionSetID` is
+//! `appGroupPermissionSetId`, and `value` in the model.
 
 use rollcall_scim::ScimError;
 use serde_json::{Map, Value};
 
+/// The members of a user that the server sets.
+pub(super) const SERVERS_OWN: [&str; 2] = ["lastSignInAt", "createdAt"];
+
 /// The members of a user that are not SCIM's own.
 const OF_USER: [&str; 5] = ["userName", "department", "permissions", "lastSignInAt", "createdAt"];
 
+/// A member: its name in the dialect, and in the model.
+pub(super) type Name = (&'static str, &'static str);
+
 /// The members of each object inside `permissions`, by the member that holds it.
-const INSIDE: [(&str, &[&str]); 5] = [
-    ("permissions", &["companyPermissions", "roles", "appGroup"]),
-    ("roles", &["roleId", "roleName"]),
-    ("appGroup", &["appGroupId", "appGroupName", "appGroupPermissions", "appGroupPermissionSets", "team"]),
-    ("appGroupPermissionSets", &["appGroupPermissionSetId", "appGroupPermissionSetName"]),
-    ("team", &["teamId", "teamName", "teamPermissions"]),
+const INSIDE: [(&str, &[Name]); 5] = [
+    ("permissions", &[("companyPermissions", "companyPermissions"), ("roles", "roles"), ("appGroup", "workspaces")]),
+    ("roles", &[("roleId", "value"), ("roleName", "display")]),
+    (
+        "appGroup",
+        &[
+            ("appGroupId", "value"),
+            ("appGroupName", "display"),
+            ("appGroupPermissions", "permissions"),
+            ("appGroupPermissionSets", "permissionSets"),
+            ("team", "teams"),
+        ],
+    ),
+    ("appGroupPermissionSets", &[("appGroupPermissionSetId", "value"), ("appGroupPermissionSetName", "display")]),
+    ("team", &[("teamId", "value"), ("teamName", "display"), ("teamPermissions", "permissions")]),
 ];
+
+/// The members of what `holder` holds; none if it holds no objects.
+pub(super) fn members_of(holder: &str) -> &'static [Name] {
+    INSIDE.iter().find(|(name, _)| *name == holder).map_or(&[], |(_, members)| members)
+}
+
+/// The member of that name, in any case.
+pub(super) fn member(holder: &str, name: &str) -> Option<Name> {
+    members_of(holder).iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).copied()
+}
+
+/// Says that `path` has no member of that name.
+pub(super) fn not_known(path: &str, holder: &str, name: &str) -> String {
+    let known: Vec<_> = members_of(holder).iter().map(|(known, _)| *known).collect();
+    let shown: String = name.chars().take(64).collect();
+    format!("{path} has none of {}: {shown} is not known", known.join(", "))
+}
 
 /// The body with every name as it is spelt. An id or a name that is `null` counts as absent.
 ///
@@ -30,19 +63,24 @@ pub(super) fn spelt(body: Value) -> Result<Value, ScimError> {
     Ok(Value::Object(spelt))
 }
 
-/// The values of a member that holds objects.
-fn inside(path: &str, holder: &str, value: Value) -> Result<Value, ScimError> {
-    let Some((_, known)) = INSIDE.iter().find(|(name, _)| *name == holder) else { return Ok(value) };
+/// The values of a member that holds objects, every name as it is spelt.
+///
+/// # Errors
+/// As [`spelt`].
+pub(super) fn inside(path: &str, holder: &str, value: Value) -> Result<Value, ScimError> {
+    if members_of(holder).is_empty() {
+        return Ok(value);
+    }
     match value {
         Value::Array(values) => values.into_iter().map(|value| inside(path, holder, value)).collect(),
         Value::Object(object) => {
             let mut spelt = Map::new();
             for (name, value) in object {
-                let unknown = || ScimError::invalid_value(format!("{path} has none of {}: {name} is not known", known.join(", ")));
-                let name = known.iter().find(|known| known.eq_ignore_ascii_case(&name)).ok_or_else(unknown)?;
+                let unknown = || ScimError::invalid_value(not_known(path, holder, &name));
+                let (name, _) = member(holder, &name).ok_or_else(unknown)?;
                 let is_absent = value.is_null() && (name.ends_with("Id") || name.ends_with("Name"));
                 if !is_absent {
-                    put_once(&mut spelt, (*name).to_owned(), inside(&format!("{path}.{name}"), name, value)?)?;
+                    put_once(&mut spelt, name.to_owned(), inside(&format!("{path}.{name}"), name, value)?)?;
                 }
             }
             Ok(Value::Object(spelt))
@@ -50,7 +88,6 @@ fn inside(path: &str, holder: &str, value: Value) -> Result<Value, ScimError> {
         value => Ok(value),
     }
 }
-
 fn put_once(object: &mut Map<String, Value>, name: String, value: Value) -> Result<(), ScimError> {
     if object.contains_key(&name) {
         return Err(ScimError::invalid_syntax(format!("{name} is given twice in different spellings")));

@@ -1,11 +1,15 @@
 //! `POST /Bulk` (RFC 7644 section 3.7): every operation is an event of its own, published in order and answered in order.
 
+mod content;
+
+pub(super) use content::place;
+
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::web::Data;
-use rollcall_events::request::{IfMatch, Request, RequestBody};
-use rollcall_events::{EventId, Timestamp, UserId, WorkspaceId};
+use rollcall_events::request::{Dialect, Request, RequestBody};
+use rollcall_events::{EventId, Timestamp, UserId};
 use rollcall_scim::ScimError;
 use rollcall_scim::bulk::{BULK_RESPONSE_SCHEMA, Operation, Outcome, parse, waves};
 use rollcall_scim::resource::{Attributes, text};
@@ -17,12 +21,13 @@ use std::time::{Duration, Instant};
 use super::answer::json as answer;
 use super::body::ScimBody;
 use super::call::{Call, Writing};
+use super::dialect::{self, Found};
 use super::headers::{PREFERENCE_APPLIED, SET_TXN};
-use super::{Base, Bounds, groups, users};
+use super::{Base, Bounds, users};
 use crate::desk::Answer;
-use crate::endpoints;
 use crate::error::{ApiError, ApiResult};
 use crate::offload::offload;
+use content::content;
 
 /// `POST /Bulk`.
 pub(super) async fn bulk(call: Call, body: ScimBody, writing: Writing, bounds: Data<Bounds>) -> ApiResult {
@@ -135,15 +140,40 @@ impl<'a> Job<'a> {
 
     /// The events that operations ask for. If the whole request is large, they are read where that holds up no other call.
     async fn requests(&self, operations: &[Operation], wave: &[usize]) -> Result<Vec<Result<Request, ScimError>>, ApiError> {
-        let workspace = self.call.caller.default_workspace();
+        let (workspace, dialect) = (self.call.caller.default_workspace(), self.call.caller.dialect());
         let resolved: Vec<_> = wave.iter().map(|&index| self.resolved(&operations[index])).collect();
-        let read = move |(operation, planned): (Operation, String)| Ok((content(workspace, &operation, &planned)?, operation));
-        let read = offload(self.bytes, move || resolved.into_iter().map(|one| one.and_then(read)).collect::<Vec<_>>()).await?;
+        let found = self.found(operations, &resolved).await?;
+        let read = move |(operation, planned): (Operation, String)| {
+            let change = |method: &str, id: Option<UserId>, data: Value| match &found {
+                Some(found) => found.operation(method, id, data),
+                None => users::operation(dialect, method, data),
+            };
+            Ok((content((workspace, dialect), &operation, &planned, change)?, operation))
+        };
+        let read = offload(self.bytes, move || resolved.into_iter().map(|one| one.and_then(&read)).collect::<Vec<_>>()).await?;
         let request = |(&index, read): (&usize, Result<_, ScimError>)| {
-            let (body, operation) = read?;
-            self.request(index, &operation, body)
+            let read = read.and_then(|(body, operation)| self.request(index, &operation, body));
+            read.map_err(|error| self.told(&operations[index], error))
         };
         Ok(wave.iter().zip(read).map(request).collect())
+    }
+
+    /// What the caller's dialect has to look up for its operations; nothing if it speaks SCIM's own.
+    async fn found(&self, all: &[Operation], resolved: &[Result<(Operation, String), ScimError>]) -> Result<Option<Found>, ApiError> {
+        if self.call.caller.dialect() != Dialect::Braze {
+            return Ok(None);
+        }
+        let operations: Vec<_> = resolved.iter().flatten().map(|(operation, _)| operation).collect();
+        let created = all.iter().filter_map(|operation| dialect::created(operation, &self.ids)).collect();
+        Found::look_up(self.call, self.writing, &operations, created).await.map(Some)
+    }
+
+    /// An error in the words of the caller's dialect.
+    fn told(&self, operation: &Operation, error: ScimError) -> ScimError {
+        match self.call.caller.dialect() {
+            Dialect::Braze => dialect::told(operation, error),
+            Dialect::Standard | Dialect::Interop => error,
+        }
     }
 
     /// An operation with the ids of what it refers to, and the id of what it creates.
@@ -191,7 +221,7 @@ impl<'a> Job<'a> {
                 of(status(method), base.location(resource_type, &id), left.as_ref().and_then(version))
             }
             Ok(Answer::Accepted(_)) => of(202, self.event(base, index), None),
-            Err(error) => Outcome::failed(operation, &error.to_scim()),
+            Err(error) => Outcome::failed(operation, &self.told(operation, error.to_scim())),
         }
     }
 
@@ -237,35 +267,6 @@ fn subject(body: &RequestBody) -> (&'static ResourceType, String) {
         RequestBody::GroupRequested(call) => (&GROUP, call.group_id.to_string()),
         RequestBody::UserRequested(call) => (&USER, call.user_id.to_string()),
         RequestBody::SettingsRequested(_) | RequestBody::AccessDenied(_) | RequestBody::StreamAcknowledged(_) => (&USER, String::new()),
-    }
-}
-
-/// What an operation asks for, as the endpoint of its path would; `planned` is the id of what it creates.
-fn content(workspace: WorkspaceId, operation: &Operation, planned: &str) -> Result<RequestBody, ScimError> {
-    let if_match = operation.version.clone().map(|tag| if tag == "*" { IfMatch::Any } else { IfMatch::Tags(vec![tag]) });
-    let data = || match &operation.data {
-        Value::Null => Err(ScimError::invalid_syntax("data is missing")),
-        data => Ok(data.clone()),
-    };
-    let path = operation.path.trim_matches('/');
-    let (endpoint, id) = path.split_once('/').map_or((path, None), |(endpoint, id)| (endpoint, Some(id)));
-    let endpoint = endpoints::canonical(endpoint);
-    match (operation.method.as_str(), endpoint, id) {
-        ("POST", "Users", None) => Ok(users::content(workspace, users::user_id(planned)?, None, users::create_operation(data()?)?)),
-        ("PUT", "Users", Some(id)) => Ok(users::content(workspace, users::user_id(id)?, if_match, users::replace_operation(data()?)?)),
-        ("PATCH", "Users", Some(id)) => Ok(users::content(workspace, users::user_id(id)?, if_match, users::patch_operation(data()?)?)),
-        ("DELETE", "Users", Some(id)) => Ok(users::content(workspace, users::user_id(id)?, if_match, users::DELETE)),
-        ("POST", "Groups", None) => Ok(groups::content(groups::group_id(planned)?, None, groups::create_operation(data()?)?)),
-        ("PUT", "Groups", Some(id)) => Ok(groups::content(groups::group_id(id)?, if_match, groups::replace_operation(data()?)?)),
-        ("PATCH", "Groups", Some(id)) => Ok(groups::content(groups::group_id(id)?, if_match, groups::patch_operation(data()?)?)),
-        ("DELETE", "Groups", Some(id)) => Ok(groups::content(groups::group_id(id)?, if_match, groups::DELETE)),
-        ("POST" | "PUT" | "PATCH" | "DELETE", "Users" | "Groups", _) => {
-            Err(ScimError::new(405, format!("{} cannot be done at {}", operation.method, operation.path)))
-        }
-        ("POST" | "PUT" | "PATCH" | "DELETE", ..) => {
-            Err(ScimError::new(404, format!("{} is not an endpoint for bulk operations", operation.path)))
-        }
-        _ => Err(ScimError::invalid_syntax("method is not POST, PUT, PATCH or DELETE")),
     }
 }
 
