@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::WorkspaceId;
+use crate::request::WORKSPACE_TYPE;
 
 /// A user's membership of one workspace.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,7 +25,18 @@ fn workspaces(user: &Attributes) -> &[Value] {
     workspaces.and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// The memberships that a user's resource names.
+/// The workspaces that a user is entitled to: an entitlement of the type `Workspace` is a membership, beside those that the extension names.
+fn entitled(user: &Attributes) -> impl Iterator<Item = WorkspaceId> {
+    let entitlements = user.get("entitlements").and_then(Value::as_array).into_iter().flatten();
+    entitlements.filter(|value| is_workspace(value)).filter_map(|value| value["value"].as_str()?.parse().ok())
+}
+
+/// Whether an entitlement is a workspace.
+pub fn is_workspace(entitlement: &Value) -> bool {
+    entitlement["type"].as_str().is_some_and(|name| name.eq_ignore_ascii_case(WORKSPACE_TYPE))
+}
+
+/// The memberships that a user's resource names: those of the extension, then those that only an entitlement gives.
 ///
 /// # Errors
 /// 400 `invalidValue` where a workspace's id is not one, or one is named twice.
@@ -32,7 +44,7 @@ pub fn memberships(user: &Attributes) -> Result<Vec<Membership>, ScimError> {
     let mut seen = BTreeSet::new();
     let read = |workspace: &Value| {
         let value = workspace["value"].as_str().unwrap_or_default();
-        let workspace_id: WorkspaceId = value.parse().map_err(|_| unknown_workspace(value))?;
+        let workspace_id: WorkspaceId = value.parse().map_err(|_| unknown_workspace(WORKSPACES, value))?;
         if !seen.insert(workspace_id) {
             return Err(named_twice(&workspace_id.to_string()));
         }
@@ -43,45 +55,24 @@ pub fn memberships(user: &Attributes) -> Result<Vec<Membership>, ScimError> {
             teams: workspace.get("teams").cloned().unwrap_or_else(|| json!([])),
         })
     };
-    workspaces(user).iter().map(read).collect()
+    let mut memberships = workspaces(user).iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let more = entitled(user).filter(|id| seen.insert(*id));
+    memberships.extend(more.map(|workspace_id| Membership { workspace_id, permissions: Vec::new(), teams: json!([]) }));
+    Ok(memberships)
 }
 
-/// The error for a workspace that the organisation does not have.
-pub fn unknown_workspace(value: &str) -> ScimError {
+/// The path of the attribute that names a user's workspaces.
+pub const WORKSPACES: &str = "urn:ietf:params:scim:schemas:extension:rollcall:2.0:User:workspaces";
+
+/// The error for a workspace that the organization does not have; `path` is the attribute that names it.
+pub fn unknown_workspace(path: &str, value: &str) -> ScimError {
     let shown: String = value.chars().take(64).collect();
-    ScimError::invalid_value(format!("{ROLLCALL_SCHEMA}:workspaces: there is no workspace {shown}"))
+    ScimError::invalid_value(format!("{path}: there is no workspace {shown}"))
 }
 
 /// The ids of the workspaces that a user's resource names.
 pub fn workspace_ids(user: &Attributes) -> BTreeSet<WorkspaceId> {
-    workspaces(user).iter().filter_map(|workspace| workspace["value"].as_str()?.parse().ok()).collect()
-}
-
-/// Puts a user into more workspaces, without permissions there.
-pub fn join(user: &mut Attributes, workspaces: &BTreeSet<WorkspaceId>) {
-    if workspaces.is_empty() {
-        return;
-    }
-    let extension = user.entry(ROLLCALL_SCHEMA).or_insert_with(|| json!({}));
-    let joined = workspaces.iter().map(|id| json!({"value": id}));
-    match extension.get_mut("workspaces").and_then(Value::as_array_mut) {
-        Some(present) => present.extend(joined),
-        None => extension["workspaces"] = joined.collect(),
-    }
-}
-
-/// Takes a user out of workspaces.
-pub fn leave(user: &mut Attributes, workspaces: &BTreeSet<WorkspaceId>) {
-    let Some(Value::Object(extension)) = user.get_mut(ROLLCALL_SCHEMA).filter(|_| !workspaces.is_empty()) else { return };
-    if let Some(present) = extension.get_mut("workspaces").and_then(Value::as_array_mut) {
-        present.retain(|workspace| !workspace["value"].as_str().and_then(|id| id.parse().ok()).is_some_and(|id| workspaces.contains(&id)));
-        if present.is_empty() {
-            extension.remove("workspaces");
-        }
-    }
-    if extension.is_empty() {
-        user.remove(ROLLCALL_SCHEMA);
-    }
+    workspaces(user).iter().filter_map(|workspace| workspace["value"].as_str()?.parse().ok()).chain(entitled(user)).collect()
 }
 
 /// Checks that a body names no workspace twice. Whether two names are of one workspace is decided with the state.
@@ -99,25 +90,42 @@ pub fn check_named_once(user: &Attributes) -> Result<(), ScimError> {
 
 fn named_twice(value: &str) -> ScimError {
     let shown: String = value.chars().take(64).collect();
-    ScimError::invalid_value(format!("{ROLLCALL_SCHEMA}:workspaces names {shown} twice"))
+    ScimError::invalid_value(format!("{WORKSPACES} names {shown} twice"))
 }
 
 /// Puts a user that names no workspace into one.
 pub fn join_default(user: &mut Attributes, workspace_id: WorkspaceId) {
-    if workspaces(user).is_empty() {
+    if workspaces(user).is_empty() && entitled(user).next().is_none() {
         let extension = user.entry(ROLLCALL_SCHEMA).or_insert_with(|| json!({}));
         extension["workspaces"] = json!([{"value": workspace_id}]);
     }
 }
 
-/// Where a workspace is named more than once, as after a PATCH that adds one with other permissions, the last naming counts.
-pub fn keep_last(user: &mut Attributes) {
+/// Makes one value of those that name the same workspace, as after a PATCH that adds a workspace with other permissions. The parts of the last one count; parts that
+/// it does not have stay.
+pub fn merge_repeated(user: &mut Attributes) {
     let workspaces = user.get_mut(ROLLCALL_SCHEMA).and_then(|extension| extension.get_mut("workspaces"));
-    let Some(workspaces) = workspaces.and_then(Value::as_array_mut) else { return };
-    let mut seen = BTreeSet::new();
-    let mut kept: Vec<_> = workspaces.drain(..).rev().filter(|workspace| seen.insert(workspace["value"].to_string())).collect();
-    kept.reverse();
-    *workspaces = kept;
+    if let Some(workspaces) = workspaces.and_then(Value::as_array_mut) {
+        merge_by(workspaces, |workspace| workspace["value"].as_str().map(str::to_owned));
+    }
+}
+
+/// Makes one value of those with the same key. A value without a key stays as it is.
+pub fn merge_by<K: Ord>(values: &mut Vec<Value>, key: impl Fn(&Value) -> Option<K>) {
+    let (mut merged, mut places) = (Vec::<Value>::with_capacity(values.len()), BTreeMap::new());
+    for value in values.drain(..) {
+        match key(&value) {
+            None => merged.push(value),
+            Some(key) => match (places.get(&key).and_then(|place: &usize| merged.get_mut(*place)), value) {
+                (Some(Value::Object(present)), Value::Object(later)) => present.extend(later),
+                (_, value) => {
+                    places.insert(key, merged.len());
+                    merged.push(value);
+                }
+            },
+        }
+    }
+    *values = merged;
 }
 
 /// Writes each workspace's name beside its id: names are looked up when a user is shown, so that they are always today's.
@@ -157,11 +165,29 @@ mod tests {
     }
 
     #[test]
-    fn the_last_naming_of_a_workspace_counts() {
+    fn values_that_name_the_same_workspace_become_one() {
         let (one, other) = (WorkspaceId::generate(), WorkspaceId::generate());
-        let mut user = user(json!([{"value": one}, {"value": other}, {"value": one, "permissions": ["read"]}]));
-        keep_last(&mut user);
-        assert_eq!(user[ROLLCALL_SCHEMA]["workspaces"], json!([{"value": other}, {"value": one, "permissions": ["read"]}]));
+        let teams = json!([{"value": "t"}]);
+        let mut user = user(json!([{"value": one, "teams": teams}, {"value": other}, {"value": one, "permissions": ["read"]}]));
+        merge_repeated(&mut user);
+        let expected = json!([{"value": one, "teams": teams, "permissions": ["read"]}, {"value": other}]);
+        assert_eq!(user[ROLLCALL_SCHEMA]["workspaces"], expected);
+    }
+
+    #[test]
+    fn an_entitlement_of_the_type_workspace_is_a_membership() {
+        let (one, other, default) = (WorkspaceId::generate(), WorkspaceId::generate(), WorkspaceId::generate());
+        let mut user = user(json!([{"value": one, "permissions": ["read"]}]));
+        let entitlements = [(one, "Workspace"), (other, "workspace"), (default, "License")];
+        user.insert(
+            "entitlements".to_owned(),
+            entitlements.map(|(id, of_type)| json!({"value": id, "type": of_type})).into_iter().collect(),
+        );
+        let read: Vec<_> = memberships(&user).unwrap().into_iter().map(|one| (one.workspace_id, one.permissions.len())).collect();
+        assert_eq!(read, [(one, 1), (other, 0)]);
+        user.remove(ROLLCALL_SCHEMA);
+        join_default(&mut user, default);
+        assert!(!user.contains_key(ROLLCALL_SCHEMA), "it names a workspace");
     }
 
     #[test]

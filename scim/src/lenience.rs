@@ -65,9 +65,9 @@ pub fn is_broken_json(text: &str) -> bool {
     looks_like_json(text) && json::parse(text.as_bytes()).is_err()
 }
 
-fn looks_like_json(text: &str) -> bool {
-    let text = text.trim_start();
-    text.starts_with("[{") || (text.starts_with(['{', '[']) && text.contains(['"', '\'']))
+/// Whether a text begins like JSON: where a complex value is expected, it is JSON or nothing.
+pub fn looks_like_json(text: &str) -> bool {
+    text.trim_start().starts_with(['{', '['])
 }
 
 /// The value of a term of a filter, in the form of the attribute that it is compared with: `"True"` for a boolean (Entra ID), digits without quotes for a text.

@@ -24,7 +24,7 @@ pub mod search;
 pub mod strict;
 mod unfold;
 pub mod validate;
-mod visible;
+pub mod visible;
 pub mod work;
 
 pub use error::{ScimError, ScimType};

@@ -1,13 +1,14 @@
 //! PATCH paths (RFC 7644 figure 7): `name.givenName`, `emails[type eq "work"].value`, `urn:…:User:department`, `urn:…:User`.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::fmt::{Display, Formatter};
 use std::str::FromStr;
 use winnow::combinator::{cut_err, opt, preceded};
 use winnow::prelude::*;
 
 use crate::ScimError;
-use crate::filter::{AttributePath, Filter, Scope, attribute_path, bracketed, check, fit, whole};
+use crate::filter::{AttributePath, Comparison, Filter, Scope, attribute_path, bracketed, check, fit, whole};
 use crate::schema::{Attribute, Kind, ResourceType, Schema};
 
 /// A path as it was written, well-formed but not yet looked up in a schema.
@@ -115,6 +116,22 @@ impl Path {
         self
     }
 
+    /// The texts that the filter compares `value` with by `eq`.
+    pub fn compared_values(&self) -> Vec<String> {
+        let mut texts = Vec::new();
+        if let Some(filter) = &self.filter {
+            compared_values(filter, &mut texts);
+        }
+        texts
+    }
+
+    /// The same path, where each `value eq "a"` of its filter chooses the texts that `choices` has for `a` instead.
+    #[must_use]
+    pub fn choosing(mut self, choices: &impl Fn(&str) -> Vec<String>) -> Self {
+        self.filter = self.filter.map(|filter| choosing(filter, choices));
+        self
+    }
+
     /// Looks the path up in the schemas of a resource type.
     ///
     /// # Errors
@@ -140,6 +157,37 @@ impl Path {
         };
         let extension = path.urn.as_deref().and_then(|urn| resource_type.extension(urn));
         Ok(Target::Attribute(AttributeTarget { extension, attribute, filter: self.filter.as_ref(), sub }))
+    }
+}
+
+fn is_value(path: &AttributePath) -> bool {
+    path.urn.is_none() && path.sub.is_none() && path.name.eq_ignore_ascii_case("value")
+}
+
+fn compared_values(filter: &Filter, texts: &mut Vec<String>) {
+    match filter {
+        Filter::Or(left, right) | Filter::And(left, right) => {
+            compared_values(left, texts);
+            compared_values(right, texts);
+        }
+        Filter::Not(inside) => compared_values(inside, texts),
+        Filter::Compare(path, Comparison::Eq, Value::String(text)) if is_value(path) => texts.push(text.clone()),
+        Filter::Compare(..) | Filter::Present(_) | Filter::ValuePath(..) => {}
+    }
+}
+
+fn choosing(filter: Filter, choices: &impl Fn(&str) -> Vec<String>) -> Filter {
+    let boxed = |filter: Box<Filter>| Box::new(choosing(*filter, choices));
+    match filter {
+        Filter::Or(left, right) => Filter::Or(boxed(left), boxed(right)),
+        Filter::And(left, right) => Filter::And(boxed(left), boxed(right)),
+        Filter::Not(inside) => Filter::Not(boxed(inside)),
+        Filter::Compare(path, Comparison::Eq, Value::String(text)) if is_value(&path) => {
+            let compare = |text: String| Filter::Compare(path.clone(), Comparison::Eq, Value::String(text));
+            let either = choices(&text).into_iter().map(compare).reduce(|one, other| Filter::Or(Box::new(one), Box::new(other)));
+            either.unwrap_or_else(|| compare(text))
+        }
+        filter => filter,
     }
 }
 

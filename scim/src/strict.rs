@@ -75,13 +75,22 @@ fn check_schemas(resource_type: &ResourceType, schemas: &Value) -> Result<(), Sc
     }
 }
 
-/// Checks the parts of the values of a complex attribute.
+/// Checks the values of a complex attribute: objects, in a list if there can be several.
 fn check_value(attribute: &Attribute, value: &Value, path: &str) -> Result<(), ScimError> {
-    if attribute.kind != Kind::Complex {
-        return Ok(());
+    match value {
+        _ if attribute.kind != Kind::Complex => Ok(()),
+        Value::Null => Ok(()),
+        Value::Object(_) => check_members(&attribute.sub_attributes, value, path, '.'),
+        Value::Array(values) if attribute.multi_valued => values.iter().try_for_each(|value| match value {
+            Value::Object(_) => check_members(&attribute.sub_attributes, value, path, '.'),
+            _ => Err(not_an_object(path)),
+        }),
+        _ => Err(not_an_object(path)),
     }
-    let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
-    values.iter().try_for_each(|value| check_members(&attribute.sub_attributes, value, path, '.'))
+}
+
+fn not_an_object(path: &str) -> ScimError {
+    ScimError::invalid_syntax(format!("{path} has a value that is not an object"))
 }
 
 fn check_members(attributes: &[Attribute], value: &Value, path: &str, separator: char) -> Result<(), ScimError> {
@@ -116,6 +125,10 @@ mod tests {
     #[test_case(json!({"schemas": [USER_SCHEMA, "urn:x:y"]}), "urn:x:y"; "a schema in the list")]
     #[test_case(json!({"name.givenName": "Ada"}), "name.givenName"; "a key that is a path")]
     #[test_case(json!({USER_SCHEMA: {"userName": "ada"}}), USER_SCHEMA; "the core schema as a key")]
+    #[test_case(json!({"name": "{\"givenName\": \"Ada\", \"age\": 7}"}), "name"; "JSON inside a text")]
+    #[test_case(json!({"emails": ["{\"value\": \"a@x\"}"]}), "emails"; "JSON inside a text in a list")]
+    #[test_case(json!({"name": [{"givenName": "Ada"}]}), "name"; "a single value in brackets")]
+    #[test_case(json!({ENTERPRISE_SCHEMA: {"manager": "7"}}), "manager"; "a reference as a text")]
     fn an_unknown_name_is_refused(body: Value, name: &str) {
         let error = check_resource(&USER, &body).unwrap_err();
         assert_eq!(error.scim_type, Some(ScimType::InvalidSyntax));
@@ -143,6 +156,8 @@ mod tests {
     #[test_case(json!({"op": "add", "path": ENTERPRISE_SCHEMA, "value": {"shoeSize": 7}}), ScimType::InvalidSyntax, "shoeSize"; "in an extension")]
     #[test_case(json!({"op": "replace", "path": "emails[type eq \"work\"]", "value": {"value": "a@x"}}), ScimType::InvalidPath, "whole values"; "whole values")]
     #[test_case(json!({"op": "replace", "path": "emails[size eq 1].value", "value": "a@x"}), ScimType::InvalidFilter, "size"; "an unknown attribute in a filter")]
+    #[test_case(json!({"op": "replace", "path": "name", "value": [{"givenName": "Kim"}]}), ScimType::InvalidSyntax, "name"; "a single value in brackets")]
+    #[test_case(json!({"op": "add", "path": "emails", "value": "{\"value\": \"a@x\"}"}), ScimType::InvalidSyntax, "emails"; "JSON inside a text")]
     #[test_case(json!({"op": "replace", "path": "emails[", "value": "a@x"}), ScimType::InvalidPath, "wrong"; "a malformed path")]
     fn a_patch_in_another_form_is_refused(operation: Value, scim_type: ScimType, why: &str) {
         let error = parsed(&USER, operation).unwrap_err();

@@ -17,6 +17,9 @@ pub(crate) fn unfold(resource_type: &ResourceType, body: Map<String, Value>) -> 
     for (name, value) in body {
         if name.eq_ignore_ascii_case(&resource_type.core.id) {
             core(resource_type, value, &mut unfolded, &mut paths)?;
+        } else if let (Some(schema), Value::Object(members)) = (resource_type.extension(&name), &value) {
+            let inside = extension(resource_type, &schema.id, members.clone(), &mut paths)?;
+            sort(resource_type, name, Value::Object(inside), &mut unfolded, &mut paths)?;
         } else {
             sort(resource_type, name, value, &mut unfolded, &mut paths)?;
         }
@@ -39,6 +42,26 @@ fn core(
         Value::Object(members) => members.into_iter().try_for_each(|(name, value)| sort(resource_type, name, value, unfolded, paths)),
         _ => Err(ScimError::invalid_syntax(format!("{} is not an object", resource_type.core.id))),
     }
+}
+
+/// The members of an extension that are no paths. Those that are, such as `manager.value`, go to the others.
+fn extension(
+    resource_type: &ResourceType,
+    urn: &str,
+    members: Map<String, Value>,
+    paths: &mut Vec<(Vec<String>, Value)>,
+) -> Result<Map<String, Value>, ScimError> {
+    let mut inside = Map::new();
+    for (name, value) in members {
+        let path = if name.contains(':') { name.clone() } else { format!("{urn}:{name}") };
+        match keys(resource_type, &path)?.filter(|_| name.contains(['.', ':'])) {
+            Some(keys) => paths.push((keys, value)),
+            None => {
+                inside.insert(name, value);
+            }
+        }
+    }
+    Ok(inside)
 }
 
 /// Puts a value among those that stay where they are, or among those that a path leads to.
@@ -113,6 +136,8 @@ mod tests {
     #[test_case(json!({format!("{ENTERPRISE_SCHEMA}.manager.value"): "7"}) => json!({ENTERPRISE_SCHEMA: {"manager": {"value": "7"}}}); "with dots")]
     #[test_case(json!({format!("{USER_SCHEMA}:userName"): "ada"}) => json!({"userName": "ada"}); "qualified")]
     #[test_case(json!({USER_SCHEMA: {"userName": "ada", "name.givenName": "Ada"}}) => json!({"userName": "ada", "name": {"givenName": "Ada"}}); "the core schema")]
+    #[test_case(json!({ENTERPRISE_SCHEMA: {"manager.value": "7", "costCenter": "c"}}) => json!({ENTERPRISE_SCHEMA: {"costCenter": "c", "manager": {"value": "7"}}}); "inside an extension")]
+    #[test_case(json!({ENTERPRISE_SCHEMA: {format!("{ENTERPRISE_SCHEMA}:department"): "E"}}) => json!({ENTERPRISE_SCHEMA: {"department": "E"}}); "qualified inside an extension")]
     #[test_case(json!({"shoe.size": 7, "urn:x:y": {}, "userName": "ada"}) => json!({"shoe.size": 7, "urn:x:y": {}, "userName": "ada"}); "unknown")]
     fn understood(body: Value) -> Value {
         unfolded(body).unwrap()

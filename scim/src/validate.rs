@@ -138,7 +138,11 @@ fn is_base64(text: &str) -> bool {
 }
 
 fn complex(attribute: &Attribute, value: Value, path: &str) -> Result<Option<Value>, ScimError> {
-    let value = match lenience::complex(attribute, lenience::embedded(attribute, value)) {
+    let value = lenience::embedded(attribute, value);
+    if value.as_str().is_some_and(lenience::looks_like_json) {
+        return Err(ScimError::invalid_value(format!("{path} is a text that seems to hold JSON, and cannot be read")));
+    }
+    let value = match lenience::complex(attribute, value) {
         Value::Object(value) => value,
         Value::Null => return Ok(None),
         _ => return Err(ScimError::invalid_value(format!("{path} is not an object"))),

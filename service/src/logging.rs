@@ -5,7 +5,7 @@ use tracing_subscriber::EnvFilter;
 
 /// What is logged unless `ROLLCALL_LOG` says otherwise. The AMQP client prints whole messages when one is returned to it,
 /// and messages hold personal data: it may only tell of errors.
-const DEFAULT: &str = "info,lapin=error,refinery_core=warn,actix_server=warn";
+const DEFAULT: &str = "info,lapin=error,refinery_core=warn,actix_server=warn,actix_http::h1::dispatcher=off";
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

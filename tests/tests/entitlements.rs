@@ -7,6 +7,7 @@ use rollcall_tests::client::{ROLLCALL, USER, user_with};
 use rollcall_tests::service::verified;
 use rollcall_tests::{Client, Stack};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 fn names(list: &Value) -> Vec<&str> {
     list["Resources"].as_array().unwrap().iter().map(|resource| resource["displayName"].as_str().unwrap()).collect()
@@ -44,7 +45,8 @@ async fn a_definition_is_unique_by_name_and_can_be_removed_and_made_again() {
     let client = organization.client();
     let editor = organization.define("role", "Editor", &[]);
     let define = |kind, name, flags: &[&str]| organization.command(&[&[kind, "define", name], flags].concat());
-    assert!(define("role", "EDITOR", &[]).unwrap_err().contains("already"));
+    assert!(define("role", "EDITOR", &[]).unwrap_err().contains("taken by another role"));
+    assert!(define("role", "zero\u{200b}width", &[]).unwrap_err().contains("U+200B"));
     assert!(define("role", &organization.sales, &[]).unwrap_err().contains("form of an id"));
     assert!(define("entitlement", "Sales", &["--type", "workspace"]).unwrap_err().contains("type of workspaces"));
     assert!(define("role", "  ", &[]).is_err());
@@ -65,11 +67,7 @@ async fn a_definition_is_unique_by_name_and_can_be_removed_and_made_again() {
     assert!(is_well, "{told}");
 }
 
-async fn put(client: &Client, id: &str, attributes: &Value) -> Value {
-    client.replace(id, user_with("ada", attributes)).await.expect(200)
-}
-
-/// Where the user is, and what workspaces the user is entitled to.
+/// Where the user is by the extension, and what workspaces the user is entitled to.
 fn places(user: &Value) -> (Vec<&str>, Vec<&str>) {
     let in_workspaces = user[ROLLCALL]["workspaces"].as_array().into_iter().flatten();
     let entitled = user["entitlements"].as_array().into_iter().flatten().filter(|value| value["type"] == "Workspace");
@@ -79,37 +77,111 @@ fn places(user: &Value) -> (Vec<&str>, Vec<&str>) {
     )
 }
 
+/// The workspaces that the user is a member of, as applications see it.
+async fn memberships(stack: &Stack, user: &str) -> BTreeSet<String> {
+    let sql = "SELECT workspace_id::text FROM rollcall_v1.memberships WHERE user_id::text = $1";
+    stack.database("rollcall_app").await.query(sql, &[&user]).await.unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+fn set(ids: &[&str]) -> BTreeSet<String> {
+    ids.iter().map(|id| (*id).to_owned()).collect()
+}
+
+/// Replaces the user by the same body several times: the first call may change something, the others change nothing.
+async fn put(client: &Client, id: &str, body: &Value) -> Value {
+    let first = client.replace(id, body.clone()).await.expect(200);
+    for _ in 0..2 {
+        let again = client.replace(id, body.clone()).await.expect(200);
+        assert_eq!(again["meta"]["version"], first["meta"]["version"], "a repeat changed {again}");
+    }
+    first
+}
+
 #[tokio::test]
-async fn a_membership_and_its_entitlement_go_together() {
+async fn an_entitlement_of_the_type_workspace_is_a_membership_beside_those_of_the_extension() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
     let (sales, legal, marketing) = (organization.sales.as_str(), organization.legal.as_str(), organization.marketing.as_str());
-    let entitled = |ids: &[&str]| {
-        let values: Vec<_> = ids.iter().map(|id| json!({"value": id, "type": "Workspace"})).collect();
-        json!({"schemas": [USER], "entitlements": values})
-    };
-    let created = client.create(user_with("ada", &entitled(&[sales]))).await.expect(201);
-    assert_eq!(places(&created), (vec![sales], vec![sales]), "a workspace is named, so the default is not joined");
+    let entitled = |ids: &[&str]| -> Value { ids.iter().map(|id| json!({"value": id, "type": "Workspace"})).collect() };
+    let created = client.create(user_with("ada", &json!({"entitlements": entitled(&[sales])}))).await.expect(201);
     let id = created["id"].as_str().unwrap();
-    assert_eq!(places(&put(&client, id, &entitled(&[sales, legal])).await), (vec![sales, legal], vec![sales, legal]));
-    assert_eq!(places(&put(&client, id, &entitled(&[legal])).await), (vec![legal], vec![legal]), "no longer entitled");
-    let add = json!([{"op": "add", "path": format!("{ROLLCALL}:workspaces"), "value": [{"value": marketing, "permissions": ["read"]}]}]);
+    assert_eq!(places(&created), (vec![], vec![sales]), "a workspace is named, so the default is not joined");
+    assert_eq!(memberships(&stack, id).await, set(&[sales]));
+
+    // As Okta does it: the whole resource is read, one entitlement is added or taken away, and all of it is put.
+    let mut body = client.get(&format!("/Users/{id}")).await.expect(200);
+    body["entitlements"].as_array_mut().unwrap().push(json!({"value": "LEGAL", "display": "Legal", "type": "Workspace"}));
+    assert_eq!(places(&put(&client, id, &body).await), (vec![], vec![sales, legal]));
+    let add = json!([{"op": "add", "path": format!("{ROLLCALL}:workspaces"), "value": [{"value": "marketing", "permissions": ["read"]}]}]);
     client.patch(id, add).await.expect(204);
-    let read = client.get(&format!("/Users/{id}")).await.expect(200);
-    assert_eq!(places(&read), (vec![legal, marketing], vec![legal]), "what was joined in another way is no entitlement");
-    assert_eq!(places(&put(&client, id, &entitled(&[marketing])).await), (vec![marketing], vec![marketing]));
-    let kept = client.get(&format!("/Users/{id}")).await.expect(200);
-    assert_eq!(kept[ROLLCALL]["workspaces"][0]["permissions"], json!(["read"]), "to be entitled to it takes nothing away");
-    let both = json!({"schemas": [USER, ROLLCALL], ROLLCALL: {"workspaces": [{"value": sales}]}, "entitlements": entitled(&[marketing])["entitlements"]});
-    assert_eq!(places(&put(&client, id, &both).await), (vec![sales], vec![]), "the workspaces are named, and it is not among them");
-    assert_eq!(
-        places(&put(&client, id, &json!({})).await),
-        (vec![sales], vec![]),
-        "a caller that knows nothing of workspaces changes none"
-    );
+    let mut body = client.get(&format!("/Users/{id}")).await.expect(200);
+    assert_eq!(places(&body), (vec![marketing], vec![sales, legal]));
+    body["entitlements"].as_array_mut().unwrap().remove(0);
+    assert_eq!(places(&put(&client, id, &body).await), (vec![marketing], vec![legal]), "no longer entitled");
+    assert_eq!(memberships(&stack, id).await, set(&[marketing, legal]));
+
+    // Both ways to one workspace: each can end by itself.
+    body["entitlements"] = entitled(&[legal, marketing]);
+    put(&client, id, &body).await;
+    client.patch(id, json!([{"op": "remove", "path": format!("{ROLLCALL}:workspaces")}])).await.expect(204);
+    assert_eq!(memberships(&stack, id).await, set(&[legal, marketing]));
+    let without = put(&client, id, &json!({"schemas": [USER], "userName": "ada"})).await;
+    assert_eq!(places(&without), (vec![], vec![]), "a PUT clears the entitlements that it does not carry");
+    assert_eq!(memberships(&stack, id).await, set(&[]));
     let refused = client.call(Method::PUT, "/Workspaces/x").json(&json!({})).send().await;
     assert_eq!((refused.status, refused.header("allow")), (405, "GET"));
     let (is_well, told) = verified(&stack.instance, &organization.id).await;
     assert!(is_well, "{told}");
+}
+
+#[tokio::test]
+async fn values_are_added_chosen_and_removed_by_name_and_a_repeat_changes_nothing() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let client = organization.client();
+    let suite = organization.define("entitlement", "Design suite", &["--type", "License"]);
+    let (editor, viewer) = (organization.define("role", "Editor", &[]), organization.define("role", "Viewer", &[]));
+    let ada = client.create(user_with("ada", &json!({"roles": [{"value": viewer}]}))).await.id();
+    let read = async || client.get(&format!("/Users/{ada}")).await.expect(200);
+    let twice = async |operations: Value| {
+        client.patch(&ada, operations.clone()).await.expect(204);
+        let first = read().await;
+        client.patch(&ada, operations.clone()).await.expect(204);
+        assert_eq!(read().await["meta"]["version"], first["meta"]["version"], "a repeat of {operations}");
+        first
+    };
+    let workspaces = format!("{ROLLCALL}:workspaces");
+    let added = twice(json!([
+        {"op": "add", "path": "roles", "value": [{"value": "EDITOR"}, {"value": "Gardener"}]},
+        {"op": "add", "path": "entitlements", "value": [{"value": "design SUITE"}, {"value": "Sales", "type": "workspace"}, {"value": "Plain"}]},
+        {"op": "add", "path": workspaces, "value": [{"value": organization.legal.to_uppercase(), "permissions": ["read"]}]},
+    ]))
+    .await;
+    assert_eq!(added["roles"][1], json!({"value": editor, "display": "Editor"}));
+    assert_eq!(added["entitlements"][0], json!({"value": suite, "display": "Design suite", "type": "License"}));
+    assert_eq!(added["entitlements"].as_array().map(Vec::len), Some(3), "{added}");
+    assert_eq!(added[ROLLCALL]["workspaces"][1]["value"], json!(organization.legal), "as ids are written");
+    let kept = twice(json!([{"op": "add", "path": workspaces, "value": [{"value": "Legal"}]}])).await;
+    assert_eq!(kept[ROLLCALL]["workspaces"][1]["permissions"], json!(["read"]), "parts that are not given stay");
+    let chosen = twice(json!([{"op": "replace", "path": "roles[value eq \"editor\"].primary", "value": true}])).await;
+    assert_eq!(chosen["roles"][1], json!({"value": editor, "display": "Editor", "primary": true}));
+    let removed = twice(json!([
+        {"op": "remove", "path": "roles", "value": [{"value": "Editor"}, {"value": "Gardener"}]},
+        {"op": "remove", "path": "entitlements[value eq \"Design Suite\"]"},
+        {"op": "remove", "path": "entitlements", "value": [{"value": "SALES", "type": "Workspace"}]},
+        {"op": "remove", "path": format!("{workspaces}[value eq \"legal\"]")},
+    ]))
+    .await;
+    assert_eq!(removed["roles"], json!([{"value": viewer, "display": "Viewer"}]));
+    assert_eq!(removed["entitlements"], json!([{"value": "Plain"}]));
+    assert_eq!(memberships(&stack, &ada).await, set(&[&organization.marketing]));
+    let swapped = json!({"roles": [{"value": suite}], "entitlements": [{"value": editor}]});
+    let ben = client.create(user_with("ben", &swapped)).await.expect(201);
+    assert_eq!(
+        (&ben["roles"], &ben["entitlements"]),
+        (&swapped["roles"], &swapped["entitlements"]),
+        "an id of the other kind is a plain text"
+    );
+    assert!(organization.command(&["role", "remove", &suite]).unwrap_err().contains("no such role"));
 }

@@ -278,11 +278,8 @@ async fn the_service_describes_itself_truly() {
     }
     let shown = client.get(&format!("/Schemas/{ROLLCALL}")).await.expect(200);
     let workspaces = &shown["attributes"][0]["subAttributes"][0]["canonicalValues"];
-    assert_eq!(
-        workspaces,
-        &json!([organization.legal, organization.marketing, organization.sales]),
-        "the workspaces that a caller can name"
-    );
+    assert_eq!(workspaces, &json!([organization.legal]), "the workspace that users of this token join by default");
+    assert_eq!(client.get("/Workspaces").await.expect(200)["totalResults"], 3, "all that a caller can name");
     for path in ["/ServiceProviderConfig", "/ResourceTypes", "/Schemas"] {
         assert_eq!(client.get(&format!("{path}?filter=id%20pr")).await.status, 403);
         let refused = client.call(Method::DELETE, path).send().await;

@@ -47,7 +47,7 @@ pub(crate) use table::{GROUPS, Table, USERS};
 pub(crate) use timeline::{KINDS, Moment, log_timeline};
 pub(crate) use tokens::{ListedToken, find_token, list_tokens};
 pub(crate) use tree::{checkpoint, roots};
-pub(crate) use workspaces::{named_workspaces, workspaces_named};
+pub(crate) use workspaces::{defined_types, named_workspaces, workspaces_named};
 
 use deadpool_postgres::PoolError;
 use rollcall_scim::{ScimError, ScimType};

@@ -1,4 +1,4 @@
-//! Workspaces.
+//! Workspaces, and what else users can be entitled to.
 
 use rollcall_events::{OrganizationId, WorkspaceId};
 
@@ -6,8 +6,14 @@ use std::collections::HashMap;
 
 use super::{Database, ReadError};
 
+const TYPES: &str = "SELECT DISTINCT type FROM entitlements WHERE organization_id = $1 AND kind = 'entitlement' ORDER BY type LIMIT 1000";
 const LIST: &str = "SELECT id, name FROM workspaces WHERE organization_id = $1 ORDER BY name_key, id LIMIT 1000";
 const NAMED: &str = "SELECT id, name_key FROM workspaces WHERE organization_id = $1 AND name_key = ANY ($2)";
+
+/// The types of the entitlements that an organization's administrators have defined.
+pub(crate) async fn defined_types(database: &Database, organization: OrganizationId) -> Result<Vec<String>, ReadError> {
+    database.points(organization).query(TYPES, &[&organization]).await?.iter().map(|row| Ok(row.try_get("type")?)).collect()
+}
 
 /// The workspaces with those keys of names, by key.
 pub(crate) async fn workspaces_named(

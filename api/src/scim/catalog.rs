@@ -45,7 +45,7 @@ async fn search(table: &'static Table, caller: Caller, body: ScimBody, reading: 
 async fn read(table: &'static Table, call: Call, id: Path<String>, database: Data<Database>, base: Data<Base>) -> ApiResult {
     let resource_type = table.resource_type;
     let none = || ScimError::new(404, format!("there is no such {}", resource_type.name));
-    let id: Uuid = id.parse().map_err(|_| none())?;
+    let id = id.parse().ok().filter(|known: &Uuid| known.to_string() == *id).ok_or_else(none)?;
     let found = find_by_id(&database, table, call.caller.organization_id(), id, &call.projection).await?;
     Shown::new(resource_type, &base, found.ok_or_else(none)?).unless_known(call.headers(), &call.projection)
 }

@@ -3,10 +3,10 @@
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use rollcall_events::WorkspaceId;
-use rollcall_events::request::Dialect;
+use rollcall_events::request::{Dialect, ENTITLEMENT_TYPE, WORKSPACE_TYPE};
 use rollcall_scim::discovery::{self, Limits};
 use rollcall_scim::list::ListResponse;
-use rollcall_scim::schema::{self, ROLLCALL_SCHEMA, ResourceType, Schema};
+use rollcall_scim::schema::{self, ROLLCALL_SCHEMA, ResourceType, Schema, USER_SCHEMA};
 use rollcall_scim::{ScimError, ScimType};
 use serde_json::Value;
 
@@ -14,7 +14,8 @@ use super::answer::json;
 use super::query::Parameters;
 use super::{Base, Bounds};
 use crate::auth::Caller;
-use crate::error::ApiResult;
+use crate::error::{ApiError, ApiResult};
+use crate::read::{Database, defined_types};
 
 /// The smallest number of resources that a page can have by the interoperability profile (draft-zollner-scim-interop-profile-01 section 6.4).
 const INTEROP_PAGE: u64 = 100;
@@ -54,26 +55,42 @@ pub(super) async fn resource_type(_: Caller, name: Path<String>, base: Data<Base
 }
 
 /// `GET /Schemas`.
-pub(super) async fn schemas(caller: Caller, parameters: Parameters, base: Data<Base>) -> ApiResult {
+pub(super) async fn schemas(caller: Caller, parameters: Parameters, base: Data<Base>, database: Data<Database>) -> ApiResult {
     refuse_filter(&parameters)?;
-    let schemas = schema::all().into_iter().map(|schema| shown(&base, schema, caller.default_workspace())).collect();
+    let types = entitlement_types(&caller, &database).await?;
+    let schemas = schema::all().into_iter().map(|schema| shown(&base, schema, caller.default_workspace(), &types)).collect();
     json(StatusCode::OK, &ListResponse::whole(schemas))
 }
 
 /// `GET /Schemas/{urn}`.
-pub(super) async fn schema(caller: Caller, urn: Path<String>, base: Data<Base>) -> ApiResult {
+pub(super) async fn schema(caller: Caller, urn: Path<String>, base: Data<Base>, database: Data<Database>) -> ApiResult {
     let found = schema::all().into_iter().find(|schema| schema.id.eq_ignore_ascii_case(&urn));
     let found = found.ok_or_else(|| ScimError::new(404, "there is no such schema"))?;
-    json(StatusCode::OK, &shown(&base, found, caller.default_workspace()))
+    let types = entitlement_types(&caller, &database).await?;
+    json(StatusCode::OK, &shown(&base, found, caller.default_workspace(), &types))
 }
 
 /// A schema. It suggests the workspace that users of the caller join by default; all workspaces are at `/Workspaces`.
-fn shown(base: &Base, schema: &Schema, default_workspace: WorkspaceId) -> Value {
+fn shown(base: &Base, schema: &Schema, default_workspace: WorkspaceId, types: &[String]) -> Value {
     let mut shown = discovery::schema(base.as_str(), schema);
     if schema.id == ROLLCALL_SCHEMA {
         discovery::suggest(&mut shown, "workspaces", "value", &[default_workspace.to_string()]);
     }
+    if schema.id == USER_SCHEMA && !types.is_empty() {
+        discovery::suggest(&mut shown, "entitlements", "type", types);
+    }
     shown
+}
+
+/// The types that an entitlement can have, for a caller who may only use those that the schema lists (draft-zollner-scim-interop-profile-01 section 5.4).
+/// For any other caller they are suggestions, and those of the schema are enough.
+async fn entitlement_types(caller: &Caller, database: &Database) -> Result<Vec<String>, ApiError> {
+    if caller.dialect() != Dialect::Interop {
+        return Ok(Vec::new());
+    }
+    let defined = defined_types(database, caller.organization_id()).await?;
+    let built_in = [ENTITLEMENT_TYPE, WORKSPACE_TYPE].map(str::to_owned);
+    Ok(built_in.iter().cloned().chain(defined.into_iter().filter(|name| !built_in.contains(name))).collect())
 }
 
 /// A filter here is refused, lest a caller takes an unfiltered list for a filtered one.

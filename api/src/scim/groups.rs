@@ -98,7 +98,7 @@ fn group(dialect: Dialect, body: Value) -> Result<(Attributes, BTreeSet<UserId>)
 
 /// An id that is none is the id of no group.
 pub(super) fn group_id(text: &str) -> Result<GroupId, ScimError> {
-    text.parse().map_err(|_| no_group())
+    text.parse().ok().filter(|id: &GroupId| id.to_string() == text).ok_or_else(no_group)
 }
 
 fn no_group() -> ScimError {

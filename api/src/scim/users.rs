@@ -141,7 +141,7 @@ fn user(dialect: Dialect, body: Value) -> Result<Attributes, ScimError> {
 
 /// An id that is none is the id of nobody.
 pub(super) fn user_id(text: &str) -> Result<UserId, ScimError> {
-    text.parse().map_err(|_| no_user())
+    text.parse().ok().filter(|id: &UserId| id.to_string() == text).ok_or_else(no_user)
 }
 
 pub(super) fn no_user() -> ScimError {

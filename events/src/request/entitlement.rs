@@ -9,7 +9,7 @@ pub enum EntitlementChange {
     /// Callers can read it and assign it to users.
     Define(EntitlementSettings),
     /// They no longer can. Users who have it keep its id.
-    Remove,
+    Remove(EntitlementKind),
 }
 
 /// A role or an entitlement, as an administrator defines it.

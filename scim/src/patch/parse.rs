@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::values::template;
 use super::{MAX_OPERATIONS, Op, Operation, PATCH_SCHEMA};
 use crate::ScimError;
 use crate::path::{AttributeTarget, Path, Target};
@@ -65,6 +66,9 @@ fn read(resource_type: &ResourceType, operation: Value, parsed: &mut Vec<Operati
     let op = op(take(&mut operation, "op").as_ref())?;
     let value = take(&mut operation, "value");
     match take(&mut operation, "path") {
+        Some(Value::String(path)) if path.eq_ignore_ascii_case(&resource_type.core.id) => {
+            core(resource_type, op, value, parsed).map(|_| ())
+        }
         Some(Value::String(path)) => {
             let path = path.parse::<Path>()?.fit(resource_type);
             push(resource_type, op, path, value, parsed)
@@ -96,9 +100,27 @@ fn each_member(resource_type: &ResourceType, op: Op, value: Option<Value>, parse
     Ok(())
 }
 
+/// The URN of the core schema as a path or as a key: its attributes are the members.
+fn core(resource_type: &ResourceType, op: Op, value: Option<Value>, parsed: &mut Vec<Operation>) -> Result<bool, ScimError> {
+    match value {
+        _ if op == Op::Remove => Err(ScimError::no_target("remove needs a path to an attribute")),
+        Some(Value::Object(members)) => {
+            let mut is_readable = false;
+            for (name, value) in members {
+                is_readable |= member(resource_type, op, &name, value, parsed)?;
+            }
+            if is_readable { Ok(true) } else { Err(validate::unreadable_extension(resource_type.core)) }
+        }
+        _ => Err(ScimError::invalid_value(format!("{} is not an object", resource_type.core.id))),
+    }
+}
+
 /// One member of such a value; answers whether its name is known. As in a whole resource, what is unknown or the server's own is ignored, and
 /// an unknown schema is refused.
 fn member(resource_type: &ResourceType, op: Op, name: &str, value: Value, parsed: &mut Vec<Operation>) -> Result<bool, ScimError> {
+    if name.eq_ignore_ascii_case(&resource_type.core.id) {
+        return core(resource_type, op, Some(value), parsed);
+    }
     let Ok(path) = name.parse::<Path>().map(|path| path.fit(resource_type)) else { return Ok(false) };
     match path.target(resource_type) {
         Ok(Target::Attribute(target)) if is_read_only(&target) => Ok(true),
@@ -236,9 +258,24 @@ fn typed(path: &Path, target: &AttributeTarget<'_>, value: Value) -> Result<Opti
     let name = path.to_string();
     if target.is_chosen_value() {
         // The values that the filter chose are each set to one value.
-        return validate::element(target.attribute, lenience::lone(value), &name).map(Some);
+        let value = with_required(target, lenience::lone(value));
+        return validate::element(target.attribute, value, &name).map(Some);
     }
     validate::value_of(target.innermost(), lenience::wrapped(target.innermost(), value), &name)
+}
+
+/// A chosen value, with the parts that it needs and that the filter says: `workspaces[value eq "id"]` is about the workspace `id`.
+fn with_required(target: &AttributeTarget<'_>, value: Value) -> Value {
+    let (Value::Object(mut given), Some(Value::Object(said))) = (value.clone(), template(target.filter, target.attribute)) else {
+        return value;
+    };
+    for (name, part) in said {
+        let is_needed = target.attribute.sub(&name).is_some_and(Attribute::must_be_given);
+        if is_needed && !given.is_empty() && !given.keys().any(|key| key.eq_ignore_ascii_case(&name)) {
+            given.insert(name, part);
+        }
+    }
+    Value::Object(given)
 }
 
 fn is_read_only(target: &AttributeTarget<'_>) -> bool {

@@ -15,7 +15,7 @@ pub(super) async fn role(settings: &Settings, command: RoleCommand) -> Result<()
             define(settings, organization, role).await
         }
         RoleCommand::List { organization } => list::entitlements(settings, organization, EntitlementKind::Role).await,
-        RoleCommand::Remove { organization, role } => remove(settings, organization, role).await,
+        RoleCommand::Remove { organization, role } => remove(settings, organization, role, EntitlementKind::Role).await,
     }
 }
 
@@ -25,7 +25,9 @@ pub(super) async fn entitlement(settings: &Settings, command: EntitlementCommand
             define(settings, organization, EntitlementSettings { kind: EntitlementKind::Entitlement, name, type_name, description }).await
         }
         EntitlementCommand::List { organization } => list::entitlements(settings, organization, EntitlementKind::Entitlement).await,
-        EntitlementCommand::Remove { organization, entitlement } => remove(settings, organization, entitlement).await,
+        EntitlementCommand::Remove { organization, entitlement } => {
+            remove(settings, organization, entitlement, EntitlementKind::Entitlement).await
+        }
     }
 }
 
@@ -36,8 +38,13 @@ async fn define(settings: &Settings, organization: OrganizationId, chosen: Entit
     Ok(())
 }
 
-async fn remove(settings: &Settings, organization: OrganizationId, entitlement_id: EntitlementId) -> Result<(), CommandError> {
-    ask(settings, organization, SettingsRequested::Entitlement { entitlement_id, change: EntitlementChange::Remove }).await?;
+async fn remove(
+    settings: &Settings,
+    organization: OrganizationId,
+    entitlement_id: EntitlementId,
+    kind: EntitlementKind,
+) -> Result<(), CommandError> {
+    ask(settings, organization, SettingsRequested::Entitlement { entitlement_id, change: EntitlementChange::Remove(kind) }).await?;
     print(&json!({"id": entitlement_id, "removed": true}));
     Ok(())
 }

@@ -16,6 +16,7 @@ pub(super) fn name(text: &str) -> Result<String, String> {
     if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control) {
         return Err(format!("a name has 1 to {MAX_NAME_CHARS} characters and no control characters"));
     }
+    rollcall_scim::visible::check(name, "the name").map_err(|error| error.detail)?;
     Ok(name.to_owned())
 }
 

@@ -1,37 +1,40 @@
 //! What a user is assigned: roles, entitlements and workspaces, each by its id or by its name.
 //!
-//! A request may name a role, an entitlement or a workspace; the resource holds its id, with the name as `display`. A text in `roles` or `entitlements` that nobody
-//! has defined stays as it is, as RFC 7643 section 4.1.2 leaves these values to the service provider; an unknown workspace is refused.
-//!
-//! An entitlement of the type `Workspace` is a membership of that workspace. Both are kept, so that a caller reads back what it wrote, and they go together:
-//! to be entitled is to join, and to lose either is to lose both.
+//! A request may name a role, an entitlement or a workspace. The resource holds its id, with the name as `display`. A text
+//! that nobody has defined stays as it is, since RFC 7643 section 4.1.2 leaves these values to the service provider. An
+//! unknown workspace is refused. An entitlement of the type `Workspace` is a membership (see `rollcall_events::membership`).
 
-use rollcall_events::membership::{join, leave, unknown_workspace, workspace_ids};
+use rollcall_events::membership::{WORKSPACES, is_workspace, merge_by, unknown_workspace};
 use rollcall_events::request::{EntitlementKind, WORKSPACE_TYPE};
 use rollcall_events::{EntitlementId, OrganizationId, WorkspaceId};
 use rollcall_scim::ScimError;
 use rollcall_scim::fold::fold as fold_case;
+use rollcall_scim::patch::{Op, Operation};
+use rollcall_scim::path::Target;
 use rollcall_scim::resource::Attributes;
-use rollcall_scim::schema::ROLLCALL_SCHEMA;
+use rollcall_scim::schema::{ROLLCALL_SCHEMA, USER};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::Interrupt;
 use super::entity::{Entitlement, Workspace};
-use super::keys::{Key, Lookup, look_up_all};
+use super::keys::{Key, Lookup, NotLoaded, look_up_all};
 use super::state::State;
 
 /// What a value names.
 struct Named {
     id: String,
     name: String,
+    /// The attribute that it is a value of; `None` for a workspace, which two attributes can name.
+    kind: Option<EntitlementKind>,
     /// The `type` that the value has; `None` where the caller's counts.
     type_name: Option<String>,
 }
 
 impl From<&Workspace> for Named {
     fn from(workspace: &Workspace) -> Self {
-        Self { id: workspace.id.to_string(), name: workspace.name.clone(), type_name: Some(WORKSPACE_TYPE.to_owned()) }
+        let type_name = Some(WORKSPACE_TYPE.to_owned());
+        Self { id: workspace.id.to_string(), name: workspace.name.clone(), kind: None, type_name }
     }
 }
 
@@ -39,19 +42,22 @@ impl From<&Entitlement> for Named {
     fn from(entitlement: &Entitlement) -> Self {
         let settings = &entitlement.settings;
         let type_name = (settings.kind == EntitlementKind::Entitlement).then(|| settings.type_name.clone());
-        Self { id: entitlement.id.to_string(), name: settings.name.clone(), type_name }
+        Self { id: entitlement.id.to_string(), name: settings.name.clone(), kind: Some(settings.kind), type_name }
     }
 }
 
-/// The keys by which the values of a user's `roles`, `entitlements` and `workspaces` are looked up, as far as they name anything.
+/// What keys were looked up by, with what they led to.
+type Found = BTreeMap<Key, Option<Named>>;
+
+/// The keys by which the values of a user's `roles`, `entitlements` and `workspaces` are looked up.
 pub(crate) fn keys(organization: OrganizationId, attributes: &Attributes) -> impl Iterator<Item = Key> {
-    let kinds = EntitlementKind::ALL.into_iter();
-    let of_kinds =
-        kinds.flat_map(move |kind| list(attributes, kind.attribute()).iter().filter_map(move |value| key(organization, kind, value)));
-    of_kinds.chain(workspaces(attributes).iter().filter_map(move |value| workspace_key(organization, value)))
+    let of_kind =
+        move |kind: EntitlementKind| list(attributes, kind.attribute()).iter().filter_map(move |value| key(organization, kind, value));
+    let of_workspaces = workspaces(attributes).iter().filter_map(move |value| workspace_key(organization, value));
+    EntitlementKind::ALL.into_iter().flat_map(of_kind).chain(of_workspaces)
 }
 
-/// Puts ids for names, and has workspaces and entitlements go together. `before` is the user that a change meets.
+/// Puts ids for names in what a request changes. `before` is the user that a change meets.
 ///
 /// # Errors
 /// 400 `invalidValue` for a workspace that the organization does not have.
@@ -62,55 +68,158 @@ pub(super) fn resolve(
     attributes: &mut Attributes,
 ) -> Result<(), Interrupt> {
     let is_kept = |name: &str| before.is_some_and(|before| before.get(name) == attributes.get(name));
-    let changed: Vec<_> = EntitlementKind::ALL.into_iter().filter(|kind| !is_kept(kind.attribute())).collect();
+    let kinds: Vec<_> = EntitlementKind::ALL.into_iter().filter(|kind| !is_kept(kind.attribute())).collect();
     let is_moved = !is_kept(ROLLCALL_SCHEMA);
-    let of_lists =
-        changed.iter().flat_map(|kind| list(attributes, kind.attribute()).iter().filter_map(|value| key(organization, *kind, value)));
-    let of_workspaces = workspaces(attributes).iter().filter(|_| is_moved).filter_map(|value| workspace_key(organization, value));
-    let keys: BTreeSet<_> = of_lists.chain(of_workspaces).collect();
-    let named: BTreeMap<_, _> = look_up_all(keys, |key| look_up(state, key))?.into_iter().collect();
-    for kind in changed {
-        let values = attributes.get_mut(kind.attribute()).and_then(Value::as_array_mut);
-        values.map_or(Ok(()), |values| put_ids(values, |value| key(organization, kind, value), &named, true))?;
+    if kinds.is_empty() && !is_moved {
+        return Ok(());
     }
-    if is_moved && let Some(values) = workspaces_mut(attributes) {
-        put_ids(values, |value| workspace_key(organization, value), &named, false)?;
-    }
-    go_together(before, attributes);
-    Ok(())
-}
-
-/// Writes the id, and where it is shown the name and the type, into each value that names something. Values that have become the same are one.
-fn put_ids(
-    values: &mut Vec<Value>,
-    key: impl Fn(&Value) -> Option<Key>,
-    named: &BTreeMap<Key, Option<Named>>,
-    is_shown: bool,
-) -> Result<(), ScimError> {
-    for value in values.iter_mut() {
-        let Some(key) = key(value) else { continue };
-        match named.get(&key) {
-            Some(Some(named)) => {
-                value["value"] = Value::from(named.id.as_str());
-                if is_shown {
-                    value["display"] = Value::from(named.name.as_str());
-                    named.type_name.iter().for_each(|type_name| value["type"] = Value::from(type_name.as_str()));
-                }
-            }
-            _ if matches!(key, Key::Workspace(..) | Key::WorkspaceName(..)) => {
-                return Err(unknown_workspace(text(value).unwrap_or_default()));
-            }
-            _ => {}
+    let found = look_up(state, keys(organization, attributes).collect())?;
+    for kind in kinds {
+        if let Some(values) = attributes.get_mut(kind.attribute()).and_then(Value::as_array_mut) {
+            values.iter_mut().try_for_each(|value| assign(value, kind, key(organization, kind, value).as_ref(), &found))?;
+            merge_by(values, identity);
         }
     }
-    let mut seen = HashSet::new();
-    if is_shown {
-        values.retain(|value| seen.insert(value.to_string()));
+    if is_moved && let Some(values) = workspaces_mut(attributes) {
+        values.iter_mut().try_for_each(|value| place(value, workspace_key(organization, value).as_ref(), &found))?;
     }
     Ok(())
 }
 
-fn look_up(state: &State, key: &Key) -> Lookup<Named> {
+/// Writes the id, the name and the type into a value of `roles` or `entitlements` that names something.
+fn assign(value: &mut Value, kind: EntitlementKind, key: Option<&Key>, found: &Found) -> Result<(), ScimError> {
+    let named = key.and_then(|key| found.get(key)).and_then(Option::as_ref);
+    match named.filter(|named| named.kind.is_none_or(|of| of == kind)) {
+        Some(named) => {
+            value["value"] = Value::from(named.id.as_str());
+            value["display"] = Value::from(named.name.as_str());
+            named.type_name.iter().for_each(|type_name| value["type"] = Value::from(type_name.as_str()));
+            Ok(())
+        }
+        None if matches!(key, Some(Key::Workspace(..) | Key::WorkspaceName(..))) => {
+            Err(unknown_workspace(kind.attribute(), text(value).unwrap_or_default()))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Writes the id into a value of `workspaces`, as ids are written.
+fn place(value: &mut Value, key: Option<&Key>, found: &Found) -> Result<(), ScimError> {
+    match key {
+        Some(Key::Workspace(_, id)) => value["value"] = Value::from(id.to_string()),
+        Some(key) => match found.get(key).and_then(Option::as_ref) {
+            Some(named) => value["value"] = Value::from(named.id.as_str()),
+            None => return Err(unknown_workspace(WORKSPACES, text(value).unwrap_or_default())),
+        },
+        None => {}
+    }
+    Ok(())
+}
+
+/// Two values are the same if they have the same `value` and `type` (RFC 7643 section 2.4).
+fn identity(value: &Value) -> Option<(String, Option<String>)> {
+    Some((value["value"].as_str()?.to_owned(), value["type"].as_str().map(str::to_lowercase)))
+}
+
+/// The operations of a PATCH on the user `before`, where those that choose or remove values by name do so by id. A value that the user
+/// holds as a plain text is chosen by that text as well.
+pub(super) fn by_id(
+    state: &State,
+    organization: OrganizationId,
+    before: &Attributes,
+    operations: &[Operation],
+) -> Result<Vec<Operation>, NotLoaded> {
+    let keys = operations.iter().flat_map(|operation| {
+        let texts = attribute(operation).map(|name| (name, chosen(operation)));
+        texts.into_iter().flat_map(|(name, texts)| texts.into_iter().flat_map(move |text| candidates(organization, name, &text)))
+    });
+    let found = look_up(state, keys.collect())?;
+    let translated = operations.iter().cloned().map(|mut operation| {
+        let Some(name) = attribute(&operation) else { return operation };
+        let held = held(before, name);
+        let ids = |text: &str| -> Vec<String> {
+            let keys = candidates(organization, name, text);
+            keys.iter()
+                .filter_map(|key| Some(found.get(key)?.as_ref()?.id.clone()))
+                .filter(|id| id != text && held.contains(id.as_str()))
+                .collect()
+        };
+        let choices = |text: &str| match ids(text) {
+            ids if ids.is_empty() => vec![text.to_owned()],
+            ids => held.get(text).map(|text| (*text).to_owned()).into_iter().chain(ids).collect(),
+        };
+        operation.path = operation.path.choosing(&choices);
+        if let (Op::Remove, Some(Value::Array(values))) = (operation.op, &mut operation.value) {
+            let more: Vec<_> = values.iter().flat_map(|value| with_ids(value, &ids(text(value).unwrap_or_default()))).collect();
+            values.extend(more);
+        }
+        operation
+    });
+    Ok(translated.collect())
+}
+
+/// The values that a user holds of one of the attributes.
+fn held<'a>(user: &'a Attributes, attribute: &str) -> HashSet<&'a str> {
+    let values = if attribute == "workspaces" { workspaces(user) } else { list(user, attribute) };
+    values.iter().filter_map(|value| value["value"].as_str()).collect()
+}
+
+/// The value with each of these ids.
+fn with_ids(value: &Value, ids: &[String]) -> Vec<Value> {
+    let with_id = |id: &String| {
+        let mut value = value.clone();
+        value["value"] = Value::from(id.as_str());
+        value
+    };
+    ids.iter().map(with_id).collect()
+}
+
+/// The name of the attribute that an operation is about, if its values can be given by name.
+fn attribute(operation: &Operation) -> Option<&'static str> {
+    let Ok(Target::Attribute(target)) = operation.path.target(&USER) else { return None };
+    let known: &[&'static str] = match target.extension {
+        None => &["roles", "entitlements"],
+        Some(schema) if schema.id == ROLLCALL_SCHEMA => &["workspaces"],
+        Some(_) => &[],
+    };
+    known.iter().copied().find(|known| *known == target.attribute.name)
+}
+
+/// The texts by which an operation chooses or removes values.
+fn chosen(operation: &Operation) -> Vec<String> {
+    let mut texts = operation.path.compared_values();
+    if let (Op::Remove, Some(Value::Array(values))) = (operation.op, &operation.value) {
+        texts.extend(values.iter().filter_map(text).map(str::to_owned));
+    }
+    texts
+}
+
+/// What a text can name in an attribute. An id in another spelling names what the id names.
+fn candidates(organization: OrganizationId, attribute: &str, text: &str) -> Vec<Key> {
+    // An id as it is written chooses by itself.
+    if text.parse::<EntitlementId>().is_ok_and(|id| id.to_string() == text) {
+        return Vec::new();
+    }
+    let entitlement = |kind| match text.parse() {
+        Ok(id) => Key::Entitlement(organization, id),
+        Err(_) => Key::EntitlementName(organization, kind, fold_case(text)),
+    };
+    let workspace = match text.parse() {
+        Ok(id) => Key::Workspace(organization, id),
+        Err(_) => Key::WorkspaceName(organization, fold_case(text)),
+    };
+    match attribute {
+        "roles" => vec![entitlement(EntitlementKind::Role)],
+        "entitlements" => vec![entitlement(EntitlementKind::Entitlement), workspace],
+        _ => vec![workspace],
+    }
+}
+
+fn look_up(state: &State, keys: BTreeSet<Key>) -> Result<Found, NotLoaded> {
+    Ok(look_up_all(keys, |key| named(state, key))?.into_iter().collect())
+}
+
+fn named(state: &State, key: &Key) -> Lookup<Named> {
     Ok(match key {
         Key::Workspace(of, id) => state.workspace(*of, *id)?.map(Named::from),
         Key::WorkspaceName(of, name) => match state.workspace_named(*of, name.clone())? {
@@ -127,10 +236,7 @@ fn look_up(state: &State, key: &Key) -> Lookup<Named> {
 fn key(organization: OrganizationId, kind: EntitlementKind, value: &Value) -> Option<Key> {
     let text = text(value)?;
     if kind == EntitlementKind::Entitlement && is_workspace(value) {
-        return Some(match text.parse() {
-            Ok(id) => Key::Workspace(organization, id),
-            Err(_) => Key::WorkspaceName(organization, fold_case(text)),
-        });
+        return workspace_key(organization, value);
     }
     Some(match text.parse::<EntitlementId>() {
         Ok(id) => Key::Entitlement(organization, id),
@@ -138,20 +244,19 @@ fn key(organization: OrganizationId, kind: EntitlementKind, value: &Value) -> Op
     })
 }
 
-/// The key of a workspace that is given by its name. One that is given by its id needs no translation.
+/// The key of the workspace that a value names.
 fn workspace_key(organization: OrganizationId, value: &Value) -> Option<Key> {
-    let text = text(value).filter(|text| text.parse::<WorkspaceId>().is_err())?;
-    Some(Key::WorkspaceName(organization, fold_case(text)))
+    let text = text(value)?;
+    Some(match text.parse::<WorkspaceId>() {
+        Ok(id) => Key::Workspace(organization, id),
+        Err(_) => Key::WorkspaceName(organization, fold_case(text)),
+    })
 }
 
 /// What a value says: its `value`, or, without one, its `display`.
 fn text(value: &Value) -> Option<&str> {
     let part = |name: &str| value.get(name).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
     part("value").or_else(|| part("display"))
-}
-
-fn is_workspace(entitlement: &Value) -> bool {
-    entitlement["type"].as_str().is_some_and(|name| name.eq_ignore_ascii_case(WORKSPACE_TYPE))
 }
 
 fn list<'a>(attributes: &'a Attributes, name: &str) -> &'a [Value] {
@@ -165,34 +270,4 @@ fn workspaces(attributes: &Attributes) -> &[Value] {
 
 fn workspaces_mut(attributes: &mut Attributes) -> Option<&mut Vec<Value>> {
     attributes.get_mut(ROLLCALL_SCHEMA)?.get_mut("workspaces")?.as_array_mut()
-}
-
-/// The workspaces that a user is entitled to.
-fn entitled(attributes: &Attributes) -> BTreeSet<WorkspaceId> {
-    let values = list(attributes, EntitlementKind::Entitlement.attribute()).iter().filter(|value| is_workspace(value));
-    values.filter_map(|value| text(value)?.parse().ok()).collect()
-}
-
-/// Who is newly entitled to a workspace joins it. Who is no longer entitled leaves it, unless the request puts them there. Who has left is no longer entitled.
-fn go_together(before: Option<&Attributes>, attributes: &mut Attributes) {
-    let entitled_now = entitled(attributes);
-    let (was_entitled, was_in) = before.map(|before| (entitled(before), workspace_ids(before))).unwrap_or_default();
-    if entitled_now.is_empty() && was_entitled.is_empty() {
-        return;
-    }
-    let is_in = workspace_ids(attributes);
-    let (kept, added): (BTreeSet<_>, BTreeSet<_>) = entitled_now.difference(&is_in).copied().partition(|id| was_entitled.contains(id));
-    let left: BTreeSet<_> = kept.intersection(&was_in).copied().collect();
-    let leaving = was_entitled.difference(&entitled_now).filter(|id| was_in.contains(id)).copied().collect();
-    join(attributes, &added);
-    leave(attributes, &leaving);
-    if !left.is_empty()
-        && let Some(values) = attributes.get_mut(EntitlementKind::Entitlement.attribute()).and_then(Value::as_array_mut)
-    {
-        values
-            .retain(|value| !(is_workspace(value) && text(value).and_then(|text| text.parse().ok()).is_some_and(|id| left.contains(&id))));
-        if values.is_empty() {
-            attributes.remove(EntitlementKind::Entitlement.attribute());
-        }
-    }
 }

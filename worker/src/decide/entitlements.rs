@@ -17,7 +17,7 @@ use super::state::State;
 pub(super) fn operation(change: &EntitlementChange) -> &'static str {
     match change {
         EntitlementChange::Define(_) => "defineEntitlement",
-        EntitlementChange::Remove => "removeEntitlement",
+        EntitlementChange::Remove(_) => "removeEntitlement",
     }
 }
 
@@ -30,15 +30,14 @@ pub(super) fn attempt(state: &State, request: &Request, id: EntitlementId, chang
             let named = state.entitlement_named(organization, settings.kind, fold_case(&settings.name));
             let (with_id, named) = both(state.entitlement(organization, id), named)?;
             if with_id.is_some() || named.is_some() {
-                let kind = settings.kind.as_str();
-                return Err(ScimError::uniqueness(format!("there is a {kind} with this name or id already")).into());
+                return Err(ScimError::uniqueness(format!("this name or id is taken by another {}", settings.kind.as_str())).into());
             }
             let entitlement = Entitlement { id, settings: settings.clone(), created_at: request.requested_at };
             Ok((EventType::EntitlementDefined, json!({"entitlement": entitlement})))
         }
-        EntitlementChange::Remove => match state.entitlement(organization, id)? {
+        EntitlementChange::Remove(kind) => match state.entitlement(organization, id)?.filter(|found| found.settings.kind == *kind) {
             Some(entitlement) => Ok((EventType::EntitlementRemoved, json!({"entitlement": entitlement}))),
-            None => Err(ScimError::new(404, "there is no such role or entitlement").into()),
+            None => Err(ScimError::new(404, format!("there is no such {}", kind.as_str())).into()),
         },
     }
 }

@@ -55,7 +55,7 @@ enum Act {
     MapGroup(u8, Vec<u8>),
     CreateWorkspace(u8),
     Define(u8, u8, EntitlementKind),
-    Undefine(u8),
+    Undefine(u8, EntitlementKind),
     IssueToken(u8, u8, Dialect),
     ChangeToken(u8, u8),
     RevokeToken(u8),
@@ -64,8 +64,8 @@ enum Act {
 fn patches_of_users() -> impl Strategy<Value = Value> {
     let workspaces = format!("{ROLLCALL_SCHEMA}:workspaces");
     let (add, choose, by_name) = (workspaces.clone(), workspaces.clone(), workspaces.clone());
-    let named = |n: u8| if n % 2 == 0 { entitlement(n / 2).to_string() } else { format!("Thing {}", n / 2) };
-    let place = |n: u8| if n % 2 == 0 { workspace(n / 2).to_string() } else { format!("WORKSPACE {}", n / 2) };
+    let named = |n: u8| if n.is_multiple_of(2) { entitlement(n / 2).to_string() } else { format!("Thing {}", n / 2) };
+    let place = |n: u8| if n.is_multiple_of(2) { workspace(n / 2).to_string() } else { format!("WORKSPACE {}", n / 2) };
     prop_oneof![
         (0_u8..8).prop_map(|name| json!([{"op": "replace", "path": "userName", "value": format!("NAME{name}")}])),
         any::<bool>().prop_map(|active| json!([{"op": "replace", "path": "active", "value": active}])),
@@ -76,6 +76,8 @@ fn patches_of_users() -> impl Strategy<Value = Value> {
             .prop_map(move |(n, kind)| json!([{"op": "add", "path": kind.attribute(), "value": [{"value": named(n)}]}])),
         (0_u8..10).prop_map(move |n| json!([{"op": "add", "path": "entitlements", "value": [{"value": place(n), "type": "Workspace"}]}])),
         (0_u8..5).prop_map(move |n| json!([{"op": "remove", "path": format!("entitlements[value eq \"{}\"]", workspace(n))}])),
+        (0_u8..5).prop_map(move |n| json!([{"op": "remove", "path": format!("entitlements[value eq \"THING {n}\"]")}])),
+        (0_u8..5).prop_map(move |n| json!([{"op": "remove", "path": "roles", "value": [{"value": format!("thing {n}")}]}])),
         (0_u8..8, 0_u8..5).prop_map(move |(name, n)| json!([
             {"op": "replace", "path": "userName", "value": format!("name{name}")},
             {"op": "replace", "path": workspaces, "value": [{"value": workspace(n)}]},
@@ -113,7 +115,7 @@ fn acts() -> impl Strategy<Value = Act> {
         1 => (0_u8..4, prop::collection::vec(0_u8..5, 0..3)).prop_map(|(n, places)| Act::MapGroup(n, places)),
         2 => (0_u8..5).prop_map(Act::CreateWorkspace),
         2 => (0_u8..4, 0_u8..4, prop::sample::select(&EntitlementKind::ALL[..])).prop_map(|(n, name, kind)| Act::Define(n, name, kind)),
-        1 => (0_u8..4).prop_map(Act::Undefine),
+        1 => (0_u8..4, prop::sample::select(&EntitlementKind::ALL[..])).prop_map(|(n, kind)| Act::Undefine(n, kind)),
         1 => (0_u8..3, 0_u8..5, prop::sample::select(&Dialect::ALL[..])).prop_map(|(n, place, dialect)| Act::IssueToken(n, place, dialect)),
         1 => (0_u8..3, 0_u8..5).prop_map(|(n, place)| Act::ChangeToken(n, place)),
         1 => (0_u8..3).prop_map(Act::RevokeToken),
@@ -181,8 +183,8 @@ fn body(act: Act, default_workspace: WorkspaceId) -> RequestBody {
             let change = EntitlementChange::Define(settings);
             RequestBody::SettingsRequested(SettingsRequested::Entitlement { entitlement_id: entitlement(n), change })
         }
-        Act::Undefine(n) => {
-            let change = EntitlementChange::Remove;
+        Act::Undefine(n, kind) => {
+            let change = EntitlementChange::Remove(kind);
             RequestBody::SettingsRequested(SettingsRequested::Entitlement { entitlement_id: entitlement(n), change })
         }
         Act::IssueToken(n, place, dialect) => {

@@ -146,7 +146,9 @@ impl State {
             }
             Change::DeleteEntitlement(id) => {
                 let name_key = self.entitlement(organization, *id)?.map(|entitlement| entitlement.name_key(organization));
-                name_key.into_iter().for_each(|key| self.entitlement_names.change(key, None));
+                if let Some(key) = name_key {
+                    self.entitlement_names.change(key, None);
+                }
                 self.entitlements.change((organization, *id), None);
             }
             Change::PutToken(Token { id, .. }) | Change::PutAuditorToken(AuditorToken { id, .. }) => {

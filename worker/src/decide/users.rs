@@ -2,7 +2,7 @@
 
 use rollcall_events::Timestamp;
 use rollcall_events::log::{EventType, SubjectType};
-use rollcall_events::membership::{join_default, keep_last, memberships, unknown_workspace};
+use rollcall_events::membership::{WORKSPACES, join_default, memberships, merge_repeated, unknown_workspace};
 use rollcall_events::request::{Request, UserOperation, UserRequested};
 use rollcall_scim::fold::fold as fold_case;
 use rollcall_scim::resource::{Attributes, changed_paths, text, without_stamp};
@@ -52,9 +52,10 @@ fn attempt(state: &State, request: &Request, call: &UserRequested, at: Timestamp
             attributes
         }
         UserOperation::Patch(operations) => {
-            let mut attributes = patched(before, operations)?;
+            let operations = assign::by_id(state, request.organization_id, &before.resource, operations)?;
+            let mut attributes = patched(before, &operations)?;
             resolve(&mut attributes)?;
-            keep_last(&mut attributes);
+            merge_repeated(&mut attributes);
             attributes
         }
         UserOperation::Delete | UserOperation::Create(_) => return Ok(delete(before)),
@@ -138,7 +139,7 @@ fn check(state: &State, request: &Request, call: &UserRequested, attributes: &At
     let holder = if is_named_anew { state.user_named(organization, name_key) } else { Ok(None) };
     let (workspaces, holder) = both(workspaces, holder)?;
     if let Some((unknown, _)) = workspaces.iter().find(|(_, workspace)| workspace.is_none()) {
-        return Err(unknown_workspace(&unknown.to_string()).into());
+        return Err(unknown_workspace(WORKSPACES, &unknown.to_string()).into());
     }
     match holder {
         Some(holder) if holder != call.user_id => Err(Interrupt::Refused(Refusal {
