@@ -3,7 +3,7 @@
 use rollcall_events::membership::show_names;
 use rollcall_events::{OrganizationId, UserId, WorkspaceId};
 use rollcall_scim::attributes::Projection;
-use rollcall_scim::resource::Attributes;
+use rollcall_scim::resource::{Attributes, text};
 use rollcall_scim::schema::ROLLCALL_SCHEMA;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -38,16 +38,37 @@ pub(crate) async fn find_by_key(
     read_row(table, database.points(organization).query_opt(table.by_key(projection), &[&organization, &key]).await?).await
 }
 
-const USER_NAMES: &str = "SELECT id, resource ->> 'userName' AS user_name FROM users WHERE organization_id = $1 AND id = ANY ($2)";
+/// The attributes of a user that a replacement in another dialect keeps.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct UserSummary {
+    pub(crate) user_name: String,
+    /// The value of `entitlements`, if there is one.
+    pub(crate) entitlements: Option<Value>,
+}
 
-/// The names of those of some users who are there.
-pub(crate) async fn user_names(
+impl UserSummary {
+    /// The summary of a user that was read already.
+    pub(crate) fn of(user: &Attributes) -> Self {
+        let user_name = text(user, "userName").unwrap_or_default().to_owned();
+        Self { user_name, entitlements: user.get("entitlements").cloned() }
+    }
+}
+
+const USER_SUMMARIES: &str = "SELECT id, resource ->> 'userName' AS user_name, resource -> 'entitlements' AS entitlements
+    FROM users WHERE organization_id = $1 AND id = ANY ($2)";
+
+/// The summaries of those of some users who are there.
+pub(crate) async fn user_summaries(
     database: &Database,
     organization: OrganizationId,
     users: &[UserId],
-) -> Result<HashMap<UserId, String>, ReadError> {
-    let rows = database.points(organization).query(USER_NAMES, &[&organization, &users]).await?;
-    rows.iter().map(|row| Ok((row.try_get("id")?, row.try_get("user_name")?))).collect()
+) -> Result<HashMap<UserId, UserSummary>, ReadError> {
+    let rows = database.points(organization).query(USER_SUMMARIES, &[&organization, &users]).await?;
+    let summary = |row: &Row| {
+        let (user_name, entitlements) = (row.try_get("user_name")?, row.try_get("entitlements")?);
+        Ok((row.try_get("id")?, UserSummary { user_name, entitlements }))
+    };
+    rows.iter().map(summary).collect()
 }
 
 /// What of a resource is kept elsewhere and shown with it, put to what a change left of it.

@@ -27,7 +27,7 @@ mod workspaces;
 pub(crate) use database::{Connections, Database, Pulse};
 pub(crate) use events::{LogEntry, find_dead_letter, find_event};
 pub(crate) use feed::{find_stream, next_changes};
-pub(crate) use find::{complete, find_by_id, find_by_key, user_names};
+pub(crate) use find::{UserSummary, complete, find_by_id, find_by_key, user_summaries};
 pub(crate) use follow::{Followers, Following, Growth, Heard};
 pub(crate) use list::{ListError, ListQuery, Listed, Walks, list, single};
 pub(crate) use log::{Condition, Entries, Order, from_network, known_as, last_entries_of_users, log_entries, log_size, users_named};

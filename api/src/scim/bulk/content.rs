@@ -16,7 +16,8 @@ pub(in crate::scim) fn place(path: &str) -> (&str, Option<&str>) {
     (endpoints::canonical(endpoint), id)
 }
 
-/// What an operation asks for, as the endpoint of its path would. The caller has a default workspace and a dialect; `planned` is the id of what it creates, and `change` reads what it does to a user.
+/// What an operation asks for, as the endpoint of its path would. The caller has a default workspace and a
+/// dialect; `planned` is the id of what it creates, and `change` reads what it does to a user.
 pub(super) fn content(
     (workspace, dialect): (WorkspaceId, Dialect),
     operation: &Operation,

@@ -1,4 +1,5 @@
-//! `POST /Bulk` (RFC 7644 section 3.7): every operation is an event of its own, published in order and answered in order.
+//! `POST /Bulk` (RFC 7644 section 3.7): every operation is an event of its own, published in order and
+//! answered in order.
 
 mod content;
 
@@ -27,6 +28,7 @@ use super::{Base, Bounds, users};
 use crate::desk::Answer;
 use crate::error::{ApiError, ApiResult};
 use crate::offload::offload;
+use crate::read::UserSummary;
 use content::content;
 
 /// `POST /Bulk`.
@@ -35,7 +37,8 @@ pub(super) async fn bulk(call: Call, body: ScimBody, writing: Writing, bounds: D
     let (txn, _) = call.identity(&body.bytes)?;
     let mut job = Job::new(&call, &writing, txn, &request.operations, body.bytes.len());
     match request.fail_on_errors {
-        // To stop after an error is to wait for it: whoever counts errors cannot be answered beforehand, whatever it prefers.
+        // To stop after an error is to wait for it: a request that counts errors cannot be answered
+        // beforehand, whatever the caller prefers.
         Some(most) => job.run_until(&request.operations, most, bounds.bulk_wait).await,
         None if call.prefer.respond_async => return job.accept(&request.operations).await,
         None => {
@@ -68,8 +71,11 @@ struct Job<'a> {
     txn: EventId,
     /// How large the body is.
     bytes: usize,
-    /// The ids of what is created, by their `bulkId`s: as planned until it is, then as it became; absent where it could not be created.
+    /// The ids of what is created, by their `bulkId`s: as planned until it is, then as it became; absent
+    /// where it could not be created.
     ids: HashMap<String, String>,
+    /// The users that are created, by these ids; empty if the caller's dialect needs no look-up.
+    created: HashMap<UserId, UserSummary>,
     outcomes: Vec<Option<Outcome>>,
     /// What is known of each operation; nothing of one that was not tried.
     known: Vec<Known>,
@@ -82,12 +88,16 @@ impl<'a> Job<'a> {
         let planned = |index| if is_repeatable { txn.created_by_operation(organization, index) } else { UserId::generate().0 };
         let named = |(index, operation): (usize, &Operation)| Some((operation.bulk_id.clone()?, planned(index).to_string()));
         let ids = operations.iter().enumerate().filter_map(named).collect();
+        let is_looked_up = call.caller.dialect() == Dialect::Braze;
+        let on_users = operations.iter().filter(|_| is_looked_up);
+        let created = on_users.filter_map(|operation| dialect::created(operation, &ids)).collect();
         let known = vec![Known::Nothing; operations.len()];
-        Self { call, writing, txn, bytes, ids, outcomes: vec![None; operations.len()], known }
+        Self { call, writing, txn, bytes, ids, created, outcomes: vec![None; operations.len()], known }
     }
 
-    /// Does one operation after the other until `most` have failed, one has an outcome that is not known in time, or the time is over. What comes after
-    /// is not done: an operation must not run as if one before it had succeeded (RFC 7644 section 3.7.3).
+    /// Does one operation after the other until `most` have failed, one has an outcome that is not known in
+    /// time, or the time is over. What comes after is not done: an operation must not run as if one before it
+    /// had succeeded (RFC 7644 section 3.7.3).
     async fn run_until(&mut self, operations: &[Operation], most: u64, at_most: Duration) {
         let end = Instant::now() + at_most;
         let mut failed = 0;
@@ -127,22 +137,30 @@ impl<'a> Job<'a> {
     fn settle(&mut self, index: usize, outcome: Outcome, known: Known) {
         self.known[index] = known;
         match (&outcome.bulk_id, outcome.location.as_deref().and_then(|location| location.rsplit('/').next())) {
-            (Some(bulk_id), _) if outcome.is_error() => {
-                self.ids.remove(bulk_id);
-            }
-            (Some(bulk_id), Some(id)) if outcome.status == "201" => {
-                self.ids.insert(bulk_id.clone(), id.to_owned());
-            }
+            (Some(bulk_id), _) if outcome.is_error() => self.became(bulk_id, None),
+            (Some(bulk_id), Some(id)) if outcome.status == "201" => self.became(bulk_id, Some(id)),
             _ => {}
         }
         self.outcomes[index] = Some(outcome);
     }
 
-    /// The events that operations ask for. If the whole request is large, they are read where that holds up no other call.
+    /// Puts the id that a resource has in the place of the planned one; `None` if it could not be created.
+    fn became(&mut self, bulk_id: &str, id: Option<&str>) {
+        let planned = self.ids.remove(bulk_id);
+        let user = planned.and_then(|planned| self.created.remove(&planned.parse().ok()?));
+        let Some(id) = id else { return };
+        self.ids.insert(bulk_id.to_owned(), id.to_owned());
+        if let (Some(user), Ok(id)) = (user, id.parse()) {
+            self.created.insert(id, user);
+        }
+    }
+
+    /// The events that operations ask for. If the whole request is large, they are read where that holds up
+    /// no other call.
     async fn requests(&self, operations: &[Operation], wave: &[usize]) -> Result<Vec<Result<Request, ScimError>>, ApiError> {
         let (workspace, dialect) = (self.call.caller.default_workspace(), self.call.caller.dialect());
         let resolved: Vec<_> = wave.iter().map(|&index| self.resolved(&operations[index])).collect();
-        let found = self.found(operations, &resolved).await?;
+        let found = self.found(&resolved).await?;
         let read = move |(operation, planned): (Operation, String)| {
             let change = |method: &str, id: Option<UserId>, data: Value| match &found {
                 Some(found) => found.operation(method, id, data),
@@ -153,25 +171,24 @@ impl<'a> Job<'a> {
         let read = offload(self.bytes, move || resolved.into_iter().map(|one| one.and_then(&read)).collect::<Vec<_>>()).await?;
         let request = |(&index, read): (&usize, Result<_, ScimError>)| {
             let read = read.and_then(|(body, operation)| self.request(index, &operation, body));
-            read.map_err(|error| self.told(&operations[index], error))
+            read.map_err(|error| self.translated_error(&operations[index], error))
         };
         Ok(wave.iter().zip(read).map(request).collect())
     }
 
-    /// What the caller's dialect has to look up for its operations; nothing if it speaks SCIM's own.
-    async fn found(&self, all: &[Operation], resolved: &[Result<(Operation, String), ScimError>]) -> Result<Option<Found>, ApiError> {
+    /// What the caller's dialect has to look up for some operations; nothing if it speaks SCIM's own.
+    async fn found(&self, resolved: &[Result<(Operation, String), ScimError>]) -> Result<Option<Found>, ApiError> {
         if self.call.caller.dialect() != Dialect::Braze {
             return Ok(None);
         }
         let operations: Vec<_> = resolved.iter().flatten().map(|(operation, _)| operation).collect();
-        let created = all.iter().filter_map(|operation| dialect::created(operation, &self.ids)).collect();
-        Found::look_up(self.call, self.writing, &operations, created).await.map(Some)
+        Found::look_up(self.call, self.writing, &operations, &self.created).await.map(Some)
     }
 
     /// An error in the words of the caller's dialect.
-    fn told(&self, operation: &Operation, error: ScimError) -> ScimError {
+    fn translated_error(&self, operation: &Operation, error: ScimError) -> ScimError {
         match self.call.caller.dialect() {
-            Dialect::Braze => dialect::told(operation, error),
+            Dialect::Braze => dialect::translated_error(operation, error),
             Dialect::Standard | Dialect::Interop => error,
         }
     }
@@ -221,7 +238,7 @@ impl<'a> Job<'a> {
                 of(status(method), base.location(resource_type, &id), left.as_ref().and_then(version))
             }
             Ok(Answer::Accepted(_)) => of(202, self.event(base, index), None),
-            Err(error) => Outcome::failed(operation, &self.told(operation, error.to_scim())),
+            Err(error) => Outcome::failed(operation, &self.translated_error(operation, error.to_scim())),
         }
     }
 
@@ -229,8 +246,9 @@ impl<'a> Job<'a> {
         format!("{}/Events/{}:{index}", base.as_str(), self.txn)
     }
 
-    /// Publishes all operations and waits for none: their outcomes are events of their own (RFC 9967 section 2.5.1.2). What is created is known by
-    /// its id beforehand, so what refers to it can be published before it is there.
+    /// Publishes all operations and waits for none: their outcomes are events of their own (RFC 9967 section
+    /// 2.5.1.2). What is created is known by its id beforehand, so what refers to it can be published before
+    /// it is there.
     async fn accept(&self, operations: &[Operation]) -> ApiResult {
         let order: Vec<_> = waves(operations).into_iter().flatten().collect();
         let requests = self.requests(operations, &order).await?.into_iter().collect::<Result<Vec<_>, _>>()?;

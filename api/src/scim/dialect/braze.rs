@@ -1,4 +1,5 @@
-//! The calls of Braze's dialect on one user: create, read, replace, modify, delete, and look-up by `userName`.
+//! The calls of Braze's dialect on one user: create, read, replace, modify, delete, and look-up by
+//! `userName`.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -11,11 +12,11 @@ use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 
 use super::changes::{keeping_the_name, name_the_user, operations};
-use super::parts::{Words, workspace_names};
+use super::parts::{Vocabulary, workspace_names};
 use super::shape::{from_standard, to_standard};
 use crate::desk::Answer;
 use crate::error::{ApiError, ApiResult};
-use crate::read::{USERS, find_by_id, workspaces_named};
+use crate::read::{USERS, UserSummary, find_by_id, workspaces_named};
 use crate::scim::answer::{accepted, json};
 use crate::scim::body::ScimBody;
 use crate::scim::call::{Call, Writing};
@@ -42,7 +43,7 @@ pub(in crate::scim) async fn read(call: &Call, id: &str, writing: &Writing) -> A
 pub(in crate::scim) async fn replace(call: &Call, id: &str, body: ScimBody, writing: &Writing) -> ApiResult {
     let id = user_id(id)?;
     let user = present(call, id, writing).await?;
-    let operation = users::replace_operation(Dialect::Braze, standard(call, body.json, writing, text(&user, "userName")).await?)?;
+    let operation = users::replace_operation(Dialect::Braze, standard(call, body.json, writing, Some(&UserSummary::of(&user))).await?)?;
     let content = users::content(call.caller.default_workspace(), id, call.if_match()?, operation);
     submit(call, content, &body.bytes, writing, StatusCode::OK).await
 }
@@ -50,7 +51,7 @@ pub(in crate::scim) async fn replace(call: &Call, id: &str, body: ScimBody, writ
 /// `PATCH /Users/{id}`. The answer shows the user, as that to every other change of one.
 pub(in crate::scim) async fn patch(call: &Call, id: &str, mut body: ScimBody, writing: &Writing) -> ApiResult {
     let (id, ids, known) = (user_id(id)?, workspaces(call, [&body.json], writing).await?, writing.known.clone());
-    let mut changes = body.read(move |json| operations(Words { known: &known, ids: &ids }, json)).await?;
+    let mut changes = body.read(move |json| operations(Vocabulary { known: &known, ids: &ids }, json)).await?;
     if name_the_user(&changes) {
         let user = present(call, id, writing).await?;
         changes = keeping_the_name(changes, text(&user, "userName").unwrap_or_default())?;
@@ -62,32 +63,32 @@ pub(in crate::scim) async fn patch(call: &Call, id: &str, mut body: ScimBody, wr
 /// `DELETE /Users/{id}`.
 pub(in crate::scim) async fn delete(call: &Call, id: &str, writing: &Writing) -> ApiResult {
     let content = users::content(call.caller.default_workspace(), user_id(id)?, call.if_match()?, users::DELETE);
-    match writing.submit(call, content, b"").await.map_err(told_by_api)? {
+    match writing.submit(call, content, b"").await.map_err(translated_api_error)? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
         Answer::Applied(_) => Ok(HttpResponse::NoContent().finish()),
     }
 }
 
 async fn submit(call: &Call, content: RequestBody, body: &[u8], writing: &Writing, status: StatusCode) -> ApiResult {
-    match writing.submit(call, content, body).await.map_err(told_by_api)? {
+    match writing.submit(call, content, body).await.map_err(translated_api_error)? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
         Answer::Applied(left) => json(status, &shown(&writing.completed(call, &USERS, left).await?)),
     }
 }
 
 fn user_id(id: &str) -> Result<UserId, ScimError> {
-    users::user_id(id).map_err(told)
+    users::user_id(id).map_err(translated_error)
 }
 
 /// The user as it is now.
 async fn present(call: &Call, id: UserId, writing: &Writing) -> Result<Attributes, ApiError> {
     let found = find_by_id(&writing.database, &USERS, call.caller.organization_id(), id.0, &Projection::Everything).await?;
-    Ok(found.ok_or_else(|| told(users::no_user()))?)
+    Ok(found.ok_or_else(|| translated_error(users::no_user()))?)
 }
 
-async fn standard(call: &Call, body: Value, writing: &Writing, user_name: Option<&str>) -> Result<Value, ApiError> {
+async fn standard(call: &Call, body: Value, writing: &Writing, present: Option<&UserSummary>) -> Result<Value, ApiError> {
     let ids = workspaces(call, [&body], writing).await?;
-    Ok(to_standard(Words { known: &writing.known, ids: &ids }, body, user_name)?)
+    Ok(to_standard(Vocabulary { known: &writing.known, ids: &ids }, body, present)?)
 }
 
 /// The workspaces whose names bodies may mean, by the keys of the names.
@@ -105,15 +106,15 @@ pub(super) async fn workspaces<'a>(
     Ok(workspaces_named(&writing.database, call.caller.organization_id(), &names).await?)
 }
 
-fn told_by_api(error: ApiError) -> ApiError {
+fn translated_api_error(error: ApiError) -> ApiError {
     match error {
-        ApiError::Scim(error) => told(error).into(),
+        ApiError::Scim(error) => translated_error(error).into(),
         other => other,
     }
 }
 
 /// The messages that callers of this dialect know.
-pub(super) fn told(mut error: ScimError) -> ScimError {
+pub(super) fn translated_error(mut error: ScimError) -> ScimError {
     match error.status {
         404 => "User not found".clone_into(&mut error.detail),
         409 => "User already exists in the database.".clone_into(&mut error.detail),

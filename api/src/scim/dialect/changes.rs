@@ -1,5 +1,5 @@
-//! A PATCH in the dialect. Each operation on `department` or below `permissions` becomes operations of the model; all others are SCIM's own.
-//! Only what an operation gives is set, and `null` removes.
+//! A PATCH in the dialect. Each operation on `department` or below `permissions` becomes operations of the
+//! model; all others are SCIM's own. Only what an operation gives is set, and `null` removes.
 
 use rollcall_scim::fold::fold;
 use rollcall_scim::patch::{Operation, PATCH_SCHEMA, parse_translated};
@@ -9,20 +9,21 @@ use rollcall_scim::{ScimError, lenience};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
-use super::parts::{Words, objects, permission_sets, roles};
-use super::paths::{Place, after_permissions, local};
-use super::spelling::{SERVERS_OWN, inside, member, members_of};
+use super::parts::{Vocabulary, objects, permission_sets, roles};
+use super::paths::{TargetPath, after_permissions, local};
+use super::reserved::check_operation;
+use super::spelling::{SERVERS_OWN, given, given_twice, inside, member, members_of};
 
 /// Reads a PATCH of a user. As in a whole user, `schemas` may be left out.
 ///
 /// # Errors
 /// As for a PATCH in SCIM's own words; 400 `invalidValue` as for a whole user in the dialect.
-pub(super) fn operations(words: Words<'_>, mut body: Value) -> Result<Vec<Operation>, ScimError> {
+pub(super) fn operations(vocabulary: Vocabulary<'_>, mut body: Value) -> Result<Vec<Operation>, ScimError> {
     if let Value::Object(body) = &mut body {
         body.retain(|name, _| !name.eq_ignore_ascii_case("schemas"));
         body.insert("schemas".to_owned(), json!([PATCH_SCHEMA]));
     }
-    parse_translated(&USER, body, |operation| translated(words, operation))
+    parse_translated(&USER, body, |operation| translated(vocabulary, operation))
 }
 
 /// Whether any operation sets the name of the user.
@@ -48,11 +49,12 @@ fn is_on_user_name(operation: &Operation) -> bool {
 }
 
 /// What an operation is in the model.
-fn translated(words: Words<'_>, operation: Value) -> Result<Vec<Value>, ScimError> {
-    let null = &Value::Null;
-    let given = |name: &str| operation.as_object()?.iter().find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value);
-    let change = Change { words, op: given("op").unwrap_or(null) };
-    let translated = match (given("path").unwrap_or(null), given("value").unwrap_or(null)) {
+fn translated(vocabulary: Vocabulary<'_>, operation: Value) -> Result<Vec<Value>, ScimError> {
+    let Value::Object(members) = &operation else { return Ok(vec![operation]) };
+    check_operation(members)?;
+    let part = |name: &str| given(members, name).unwrap_or(&Value::Null);
+    let change = Change { vocabulary, op: part("op") };
+    let translated = match (part("path"), part("value")) {
         (Value::String(path), _) if is_servers_own(local(path)) => return Err(ScimError::mutability(format!("{path} is read-only"))),
         (Value::String(path), value) => change.at(path, value)?,
         (Value::Null, Value::Object(members)) if !change.is("remove") => Some(change.each_member(members)?),
@@ -67,7 +69,7 @@ fn is_servers_own(name: &str) -> bool {
 
 /// An operation, its path and value apart.
 struct Change<'a> {
-    words: Words<'a>,
+    vocabulary: Vocabulary<'a>,
     op: &'a Value,
 }
 
@@ -80,19 +82,17 @@ impl Change<'_> {
         json!({"op": self.op, "path": path.into(), "value": value.into()})
     }
 
-    /// A value without a path: each member's name is a path. Those of SCIM's own stay together.
+    /// A value without a path: the name of each member is a path. The attributes that the dialect shares with
+    /// SCIM become one operation, without a path as well.
     fn each_member(&self, members: &Map<String, Value>) -> Result<Vec<Value>, ScimError> {
-        let (mut operations, mut own, mut given) = (Vec::new(), Map::new(), BTreeSet::new());
+        let (mut operations, mut own, mut seen) = (Vec::new(), Map::new(), BTreeSet::new());
         for (name, value) in members.iter().filter(|(name, _)| !is_servers_own(local(name))) {
             match self.at(name, value)? {
-                Some(translated) => {
-                    let twice = attributes(local(name), value).into_iter().find(|attribute| !given.insert(attribute.clone()));
-                    if let Some(twice) = twice {
-                        return Err(ScimError::invalid_syntax(format!("{twice} is given twice in different spellings")));
-                    }
-                    operations.extend(translated);
-                }
+                Some(translated) => operations.extend(translated),
                 None => drop(own.insert(name.clone(), value.clone())),
+            }
+            if let Some(twice) = attributes(local(name), value).into_iter().find(|attribute| !seen.insert(attribute.clone())) {
+                return Err(given_twice(&twice));
             }
         }
         // An operation that sets nothing must still be one.
@@ -106,52 +106,51 @@ impl Change<'_> {
     fn at(&self, path: &str, value: &Value) -> Result<Option<Vec<Value>>, ScimError> {
         let path = local(path);
         if path.eq_ignore_ascii_case("department") {
-            let value = if value.is_null() { Value::Null } else { self.words.known.department(value.clone())? };
+            let value = if value.is_null() { Value::Null } else { self.vocabulary.known.department(value.clone())? };
             return Ok(Some(vec![self.operation(format!("{ENTERPRISE_SCHEMA}:department"), value)]));
         }
         match after_permissions(path) {
             None => Ok(None),
             Some("") => self.permissions(value).map(Some),
-            Some(rest) => self.set(&Place::read(self.words, &rest[1..])?, value).map(Some),
+            Some(rest) => self.set(&TargetPath::read(self.vocabulary, &rest[1..])?, value).map(Some),
         }
     }
 
     /// The parts that a value of `permissions` gives; all of them for `null`.
     fn permissions(&self, value: &Value) -> Result<Vec<Value>, ScimError> {
         let none = || super::shape::no_permissions();
-        let parts = match inside("permissions", "permissions", lenience::lone(value.clone()))? {
+        let parts: Vec<_> = match inside("permissions", "permissions", lenience::lone(value.clone()))? {
             Value::Null => members_of("permissions").iter().map(|(part, _)| ((*part).to_owned(), Value::Null)).collect(),
-            Value::Object(parts) if !parts.is_empty() => parts,
+            Value::Object(parts) if !parts.is_empty() => parts.into_iter().collect(),
             _ => return Err(none()),
         };
         let mut operations = Vec::new();
         for (part, value) in &parts {
-            operations.extend(self.set(&Place::whole(member("permissions", part).ok_or_else(none)?), value)?);
+            operations.extend(self.set(&TargetPath::whole(member("permissions", part).ok_or_else(none)?), value)?);
         }
         Ok(operations)
     }
 
-    fn set(&self, place: &Place, value: &Value) -> Result<Vec<Value>, ScimError> {
+    fn set(&self, target: &TargetPath, value: &Value) -> Result<Vec<Value>, ScimError> {
         if value.is_null() {
-            return Ok(vec![self.operation(place.path(), Value::Null)]);
+            return Ok(vec![self.operation(target.path(), Value::Null)]);
         }
-        let value = inside(&place.name(), place.holder(), value.clone())?;
-        match (place.holder(), place.filter.is_some()) {
-            ("appGroup", false) if self.is("add") => self.add_workspaces(place, value),
-            ("roles", false) if self.is("remove") => self.remove_roles(place, value),
-            _ => Ok(vec![self.operation(place.path(), self.value(place, value)?)]),
+        let value = inside(&target.name(), target.holder(), value.clone())?;
+        match (target.holder(), target.filter.is_some()) {
+            ("roles", false) if self.is("remove") => self.remove_roles(target, value),
+            _ => Ok(vec![self.operation(target.path(), self.value(target, value)?)]),
         }
     }
 
     /// A value in the terms of the model; one value that a filter chooses may leave out what the filter says.
-    fn value(&self, place: &Place, value: Value) -> Result<Value, ScimError> {
-        match (place.holder(), place.filter.is_some()) {
-            ("companyPermissions", _) => self.words.known.company_permissions(value),
-            ("appGroupPermissions", _) => self.words.known.app_group_permissions(value),
+    fn value(&self, target: &TargetPath, value: Value) -> Result<Value, ScimError> {
+        match (target.holder(), target.filter.is_some()) {
+            ("companyPermissions", _) => self.vocabulary.known.company_permissions(value),
+            ("appGroupPermissions", _) => self.vocabulary.known.app_group_permissions(value),
             ("appGroupPermissionSets", _) => permission_sets(value),
-            ("team", _) => self.words.teams(value),
-            ("appGroup", false) => self.words.workspaces(value),
-            ("appGroup", true) => self.words.workspace(chosen("permissions.appGroup", value)?, place.said("value")),
+            ("team", _) => self.vocabulary.teams(value),
+            ("appGroup", false) => self.vocabulary.workspaces(value),
+            ("appGroup", true) => self.vocabulary.workspace(chosen("permissions.appGroup", value)?, target.said("value")),
             ("roles", false) => roles(value),
             ("roles", true) => {
                 let parts = chosen("permissions.roles", value)?.into_iter();
@@ -161,24 +160,13 @@ impl Change<'_> {
         }
     }
 
-    /// Each workspace by itself: a user who is in it already keeps the parts that are not given.
-    fn add_workspaces(&self, place: &Place, groups: Value) -> Result<Vec<Value>, ScimError> {
-        let add = |group| {
-            let workspace = self.words.workspace(group, None)?;
-            let id =
-                workspace["value"].as_str().ok_or_else(|| ScimError::invalid_value("permissions.appGroup.appGroupId is not a text"))?;
-            Ok(self.operation(place.with("value", &json!(id)).path(), workspace))
-        };
-        objects("permissions.appGroup", groups)?.into_iter().map(add).collect()
-    }
-
     /// Each role by its id, or by its name if that is all that is given.
-    fn remove_roles(&self, place: &Place, listed: Value) -> Result<Vec<Value>, ScimError> {
+    fn remove_roles(&self, target: &TargetPath, listed: Value) -> Result<Vec<Value>, ScimError> {
         let remove = |role: &Map<String, Value>| {
             let by = ["roleId", "roleName"].into_iter().find_map(|name| Some((member("roles", name)?.1, role.get(name)?)));
             let (by, value) = by.ok_or_else(|| ScimError::invalid_value("permissions.roles has neither roleId nor roleName"))?;
             match value {
-                Value::String(_) => Ok(self.operation(place.with(by, value).path(), Value::Null)),
+                Value::String(_) => Ok(self.operation(target.with(by, value).path(), Value::Null)),
                 _ => Err(ScimError::invalid_value("permissions.roles is not a list of roles with texts")),
             }
         };
@@ -186,12 +174,16 @@ impl Change<'_> {
     }
 }
 
-/// The attributes that a member of a value without a path gives, to see that none is given twice.
+/// The attributes of the dialect that a member of a value without a path gives, to see that none is given
+/// twice.
 fn attributes(name: &str, value: &Value) -> Vec<String> {
     let name = name.to_ascii_lowercase();
     match value {
         Value::Object(parts) if name == "permissions" => parts.keys().map(|part| format!("{name}.{}", part.to_ascii_lowercase())).collect(),
-        _ => vec![name],
+        // The roles of SCIM are those of the dialect.
+        _ if name == "roles" => vec!["permissions.roles".to_owned()],
+        _ if name == "department" || after_permissions(&name).is_some() => vec![name],
+        _ => Vec::new(),
     }
 }
 

@@ -11,7 +11,8 @@ use test_case::test_case;
 
 use super::changes::{keeping_the_name, name_the_user, operations};
 use super::known::Known;
-use super::parts::{Words, workspace_names};
+use super::parts::{Vocabulary, workspace_names};
+use crate::read::UserSummary;
 
 const SALES: &str = "01890000-0000-7000-8000-000000000001";
 const LEGAL: &str = "01890000-0000-7000-8000-000000000002";
@@ -21,7 +22,7 @@ fn ids() -> HashMap<String, WorkspaceId> {
 }
 
 fn read(given: Value) -> Result<Vec<Operation>, ScimError> {
-    operations(Words { known: &Known::read("").unwrap(), ids: &ids() }, json!({"Operations": given}))
+    operations(Vocabulary { known: &Known::read("").unwrap(), ids: &ids() }, json!({"Operations": given}))
 }
 
 fn standard(given: Value) -> Vec<Operation> {
@@ -81,11 +82,26 @@ fn a_value_without_a_path_sets_what_it_gives() {
 }
 
 #[test]
-fn what_is_added_to_a_workspace_leaves_the_rest_of_it() {
-    let given = json!([{"op": "add", "path": "permissions.appGroup", "value": [{"appGroupName": "Sales", "team": [{"teamId": "t"}]}, {"appGroupId": LEGAL}]}]);
+fn what_is_added_to_a_workspace_has_the_given_parts_only() {
+    let groups = json!([
+        {"appGroupName": "Sales", "team": [{"teamId": "t"}]}, {"appGroupId": LEGAL.to_uppercase(), "appGroupPermissions": ["admin"]},
+        {"appGroupId": "Sales", "team": null},
+    ]);
+    let workspaces = json!([
+        {"value": SALES, "teams": [{"value": "t"}]}, {"value": LEGAL.to_uppercase(), "permissions": ["admin"]}, {"value": "Sales"},
+    ]);
+    let expected = standard(json!([{"op": "add", "path": of_rollcall("workspaces"), "value": workspaces}]));
+    assert_eq!(read(json!([{"op": "add", "path": "permissions.appGroup", "value": groups}])).unwrap(), expected);
+    assert_eq!(read(json!([{"op": "add", "value": {"permissions": {"appGroup": groups}}}])).unwrap(), expected);
+}
+
+#[test]
+fn other_enterprise_attributes_are_those_of_scim() {
+    let given = json!([{"op": "add", "value": {ENTERPRISE_SCHEMA: {"costCenter": "7"}, "department": "bi"}}, set(format!("{ENTERPRISE_SCHEMA}:division"), json!("d"))]);
     let expected = json!([
-        {"op": "add", "path": of_sales(""), "value": {"value": SALES, "teams": [{"value": "t"}]}},
-        {"op": "add", "path": of_rollcall(&format!("workspaces[value eq \"{LEGAL}\"]")), "value": {"value": LEGAL}},
+        {"op": "add", "path": format!("{ENTERPRISE_SCHEMA}:department"), "value": "bi"},
+        {"op": "add", "path": format!("{ENTERPRISE_SCHEMA}:costCenter"), "value": "7"},
+        set(format!("{ENTERPRISE_SCHEMA}:division"), json!("d")),
     ]);
     assert_eq!(read(given).unwrap(), standard(expected));
 }
@@ -133,6 +149,13 @@ fn a_removal_takes_what_it_names() {
 #[test_case(set("createdAt", json!("x")), "createdAt is read-only"; "what the server sets")]
 #[test_case(json!({"op": "replace", "value": {"permissions": {"roles": []}, "permissions.Roles": []}}), "permissions.roles is given twice"; "twice")]
 #[test_case(json!({"op": "replace", "value": {"department": "bi", "Department": "pm"}}), "department is given twice"; "twice in two spellings")]
+#[test_case(json!({"op": "replace", "value": {"permissions": {"roles": []}, "Roles": []}}), "permissions.roles is given twice"; "roles twice")]
+#[test_case(set(of_rollcall("companyPermissions"), json!(["fly"])), "use permissions instead"; "permissions of the model by a path")]
+#[test_case(set(ROLLCALL_SCHEMA.to_uppercase(), json!({"companyPermissions": ["fly"]})), "use permissions instead"; "extension of the model by a path")]
+#[test_case(json!({"op": "add", "value": {of_rollcall("companyPermissions"): ["fly"]}}), "use permissions instead"; "permissions of the model without a path")]
+#[test_case(set(format!("{ENTERPRISE_SCHEMA}.Department"), json!("magic")), "use department instead"; "department of the model by a path")]
+#[test_case(set(ENTERPRISE_SCHEMA, json!({"DEPARTMENT": "magic"})), "use department instead"; "department of the model in a value")]
+#[test_case(json!({"op": "add", "value": {ENTERPRISE_SCHEMA: {"department": "magic"}}}), "use department instead"; "department of the model without a path")]
 #[test_case(json!({"op": "remove", "value": {"department": "bi"}}), "remove needs a path"; "removal without a path")]
 #[test_case(json!({"op": "destroy", "path": "department", "value": "bi"}), "op is not add"; "operation")]
 fn refused(operation: Value, why: &str) {
@@ -201,6 +224,8 @@ fn anything() -> impl Strategy<Value = Value> {
         "value",
         "Operations",
         "schemas",
+        ENTERPRISE_SCHEMA,
+        ROLLCALL_SCHEMA,
         "emails",
         "é",
         "",
@@ -227,13 +252,14 @@ proptest! {
         workspace_names(&body, &mut BTreeSet::new());
         let known = Known::read("").unwrap();
         let ids = ids();
-        let words = Words { known: &known, ids: &ids };
-        let _ = operations(words, body.clone());
-        let _ = super::shape::to_standard(words, body.clone(), Some("ada"));
+        let vocabulary = Vocabulary { known: &known, ids: &ids };
+        let _ = operations(vocabulary, body.clone());
+        let ada = UserSummary { user_name: "ada".to_owned(), entitlements: None };
+        let _ = super::shape::to_standard(vocabulary, body.clone(), Some(&ada));
         for path in [path.clone(), format!("permissions.{path}"), format!("permissions.appGroup[{path}].team")] {
-            let _ = operations(words, json!([{"op": op, "path": path, "value": value}, {"op": op, "value": body}]));
+            let _ = operations(vocabulary, json!([{"op": op, "path": path, "value": value}, {"op": op, "value": body}]));
         }
-        if let Ok(changes) = operations(words, json!([{"op": op, "value": value}])) {
+        if let Ok(changes) = operations(vocabulary, json!([{"op": op, "value": value}])) {
             let kept = keeping_the_name(changes, "ada");
             prop_assert!(kept.map_or(true, |kept| !name_the_user(&kept)));
         }

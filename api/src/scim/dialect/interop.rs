@@ -1,4 +1,5 @@
-//! The SCIM interoperability profile (draft-zollner-scim-interop-profile-01): SCIM as the RFCs have it, read strictly ([`rollcall_scim::strict`]).
+//! The SCIM interoperability profile (draft-zollner-scim-interop-profile-01): SCIM as the RFCs have it, read
+//! strictly ([`rollcall_scim::strict`]).
 
 use rollcall_events::request::Dialect;
 use rollcall_scim::patch::{Operation, parse, parse_translated};

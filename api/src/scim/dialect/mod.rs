@@ -1,5 +1,5 @@
-//! Dialects: shapes other than SCIM's own that callers of other services already send. A dialect is a translation at the edge; behind it there is one
-//! model.
+//! Dialects: shapes other than SCIM's own that callers of other services already send. A dialect is a
+//! translation at the edge; behind it there is one model.
 
 mod braze;
 mod bulk;
@@ -10,10 +10,11 @@ mod interop;
 mod known;
 mod parts;
 mod paths;
+mod reserved;
 mod shape;
 mod spelling;
 
 pub(super) use braze::{create, delete, patch, read, replace, shown};
-pub(super) use bulk::{Found, created, told};
+pub(super) use bulk::{Found, created, translated_error};
 pub(super) use interop::{changes, checked};
 pub(crate) use known::Known;

@@ -1,4 +1,5 @@
-//! The parts of `permissions` in the terms of the model. Ids or names may be given; the names of workspaces are looked up.
+//! The parts of `permissions` in the terms of the model. Ids or names may be given; the names of workspaces
+//! are looked up.
 
 use rollcall_events::WorkspaceId;
 use rollcall_scim::fold::fold;
@@ -9,15 +10,16 @@ use std::collections::{BTreeSet, HashMap};
 use super::known::Known;
 use super::paths::names_in_path;
 
-/// What a translation needs to know.
+/// The known strings, and what was looked up for a translation.
 #[derive(Clone, Copy)]
-pub(super) struct Words<'a> {
+pub(super) struct Vocabulary<'a> {
     pub(super) known: &'a Known,
     /// The workspaces, by the keys of their names.
     pub(super) ids: &'a HashMap<String, WorkspaceId>,
 }
 
-/// Collects the keys of the names of workspaces that a body may mean: in its values, and in the filters of a PATCH. Too many do no harm.
+/// Collects the keys of the names of workspaces that a body may mean: in its values, and in the filters of a
+/// PATCH. Too many do no harm.
 pub(super) fn workspace_names(body: &Value, names: &mut BTreeSet<String>) {
     match body {
         Value::Array(values) => values.iter().for_each(|value| workspace_names(value, names)),
@@ -35,14 +37,15 @@ pub(super) fn workspace_names(body: &Value, names: &mut BTreeSet<String>) {
     }
 }
 
-impl Words<'_> {
+impl Vocabulary<'_> {
     /// The id of the workspace of that name.
     pub(super) fn workspace_id(&self, name: &str) -> Result<WorkspaceId, ScimError> {
         let unknown = || ScimError::invalid_value("permissions.appGroup: there is no workspace of that name");
         self.ids.get(&fold(name)).copied().ok_or_else(unknown)
     }
 
-    /// A workspace of `appGroup`, with the parts that are given. `chosen` is the id of the one that it stands for, if something else says it.
+    /// A workspace of `appGroup`, with the parts that are given. `chosen` is the id of the one that it stands
+    /// for, if something else says it.
     pub(super) fn workspace(&self, mut group: Map<String, Value>, chosen: Option<&Value>) -> Result<Value, ScimError> {
         let mut workspace = Map::new();
         let name = group.remove("appGroupName");

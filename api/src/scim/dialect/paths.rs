@@ -1,4 +1,5 @@
-//! Paths below `permissions`: `appGroup[appGroupName eq "Sales"].team` is `urn:…:rollcall:2.0:User:workspaces[value eq "…"].teams` in the model.
+//! Paths below `permissions`: `appGroup[appGroupName eq "Sales"].team` is
+//! `urn:…:rollcall:2.0:User:workspaces[value eq "…"].teams` in the model.
 
 use rollcall_scim::ScimError;
 use rollcall_scim::filter::{AttributePath, Comparison, Filter};
@@ -7,11 +8,11 @@ use rollcall_scim::path::Path;
 use rollcall_scim::schema::{ROLLCALL_SCHEMA, USER_SCHEMA};
 use serde_json::{Value, json};
 
-use super::parts::Words;
+use super::parts::Vocabulary;
 use super::spelling::{Name, member, not_known};
 
-/// A part of `permissions` or what is inside it.
-pub(super) struct Place {
+/// What a path leads to: a part of `permissions` or what is inside it.
+pub(super) struct TargetPath {
     /// The part.
     pub(super) part: Name,
     /// Which of its values, in the terms of the model.
@@ -65,12 +66,13 @@ fn word(value: &Value) -> Option<String> {
     }
 }
 
-impl Place {
+impl TargetPath {
     /// Reads what stands below `permissions` in a path.
     ///
     /// # Errors
-    /// 400 `invalidPath` or `invalidFilter` for a name that is not known, 400 `invalidValue` for an unknown workspace.
-    pub(super) fn read(words: Words<'_>, below: &str) -> Result<Self, ScimError> {
+    /// 400 `invalidPath` or `invalidFilter` for a name that is not known, 400 `invalidValue` for an unknown
+    /// workspace.
+    pub(super) fn read(vocabulary: Vocabulary<'_>, below: &str) -> Result<Self, ScimError> {
         let path: Path = below.parse()?;
         let (attribute, filter, sub) = path.pieces();
         let unknown = |path: &str, holder, name| ScimError::invalid_path(not_known(path, holder, name));
@@ -78,7 +80,7 @@ impl Place {
         let part = member("permissions", name).filter(|_| urn.is_none()).ok_or_else(|| unknown("permissions", "permissions", name))?;
         let sub = attribute.sub.as_deref().or(sub);
         let sub = sub.map(|sub| member(part.0, sub).ok_or_else(|| unknown(&format!("permissions.{}", part.0), part.0, sub)));
-        let filter = filter.map(|filter| in_the_model(words, part.0, filter));
+        let filter = filter.map(|filter| in_the_model(vocabulary, part.0, filter));
         Ok(Self { part, filter: filter.transpose()?, sub: sub.transpose()? })
     }
 
@@ -87,7 +89,7 @@ impl Place {
         Self { part, filter: None, sub: None }
     }
 
-    /// The values of the place whose member has that value.
+    /// The values at the path whose member has that value.
     pub(super) fn with(&self, member: &str, value: &Value) -> Self {
         Self { filter: Some(Filter::Compare(plain(member), Comparison::Eq, value.clone())), ..*self }
     }
@@ -97,7 +99,7 @@ impl Place {
         self.filter.as_ref().and_then(|filter| said(filter, member))
     }
 
-    /// What holds the values at the place.
+    /// What holds the values at the path.
     pub(super) fn holder(&self) -> &'static str {
         self.sub.unwrap_or(self.part).0
     }
@@ -129,8 +131,8 @@ fn said<'a>(filter: &'a Filter, member: &str) -> Option<&'a Value> {
 }
 
 /// A filter on the values that `holder` holds, in the terms of the model.
-fn in_the_model(words: Words<'_>, holder: &str, filter: &Filter) -> Result<Filter, ScimError> {
-    let boxed = |filter: &Filter| in_the_model(words, holder, filter).map(Box::new);
+fn in_the_model(vocabulary: Vocabulary<'_>, holder: &str, filter: &Filter) -> Result<Filter, ScimError> {
+    let boxed = |filter: &Filter| in_the_model(vocabulary, holder, filter).map(Box::new);
     Ok(match filter {
         Filter::Or(left, right) => Filter::Or(boxed(left)?, boxed(right)?),
         Filter::And(left, right) => Filter::And(boxed(left)?, boxed(right)?),
@@ -139,12 +141,12 @@ fn in_the_model(words: Words<'_>, holder: &str, filter: &Filter) -> Result<Filte
         Filter::Compare(path, operator, value) if holder == "appGroup" && is_workspace_name(path) => {
             let name = word(value).filter(|_| matches!(operator, Comparison::Eq | Comparison::Ne));
             let name = name.ok_or_else(|| ScimError::invalid_filter("appGroupName is compared with a name by eq or ne"))?;
-            Filter::Compare(renamed(holder, &plain("appGroupId"))?, *operator, json!(words.workspace_id(&name)?))
+            Filter::Compare(renamed(holder, &plain("appGroupId"))?, *operator, json!(vocabulary.workspace_id(&name)?))
         }
         Filter::Compare(path, operator, value) => Filter::Compare(renamed(holder, path)?, *operator, value.clone()),
         Filter::ValuePath(path, inside) => {
             let (inner, _) = member(holder, &path.name).unwrap_or_default();
-            Filter::ValuePath(renamed(holder, path)?, Box::new(in_the_model(words, inner, inside)?))
+            Filter::ValuePath(renamed(holder, path)?, Box::new(in_the_model(vocabulary, inner, inside)?))
         }
     })
 }

@@ -1,7 +1,7 @@
 //! The shape of a whole user in Braze's dialect, and what its parts are in the model.
 //!
-//! `department` is that of the enterprise extension; `permissions` holds the company's permissions, the roles, and for each workspace (`appGroup`) the
-//! permissions, permission sets and teams.
+//! `department` is that of the enterprise extension; `permissions` holds the company's permissions, the
+//! roles, and for each workspace (`appGroup`) the permissions, permission sets and teams.
 
 use rollcall_scim::ScimError;
 use rollcall_scim::fold::fold;
@@ -9,32 +9,66 @@ use rollcall_scim::resource::Attributes;
 use rollcall_scim::schema::{ENTERPRISE_SCHEMA, ROLLCALL_SCHEMA, USER_SCHEMA};
 use serde_json::{Map, Value, json};
 
-use super::parts::{Words, roles};
-use super::spelling::{SERVERS_OWN, members_of, spelt};
+use super::parts::{Vocabulary, roles};
+use super::paths::local;
+use super::reserved::check_body;
+use super::spelling::{SERVERS_OWN, given_twice, members_of, spelt};
+use crate::read::UserSummary;
 
-/// The body of a standard call that asks for the same. `user_name` is the name of a user that is there, which a replacement cannot change.
-pub(super) fn to_standard(words: Words<'_>, body: Value, user_name: Option<&str>) -> Result<Value, ScimError> {
+/// The body of a standard call that asks for the same. `present` is the user that a replacement meets.
+pub(super) fn to_standard(vocabulary: Vocabulary<'_>, body: Value, present: Option<&UserSummary>) -> Result<Value, ScimError> {
+    check_body(&body)?;
     let Value::Object(mut body) = spelt(body)? else { return Err(ScimError::invalid_syntax("the body is not a JSON object")) };
     body.insert("schemas".to_owned(), json!([USER_SCHEMA]));
-    if let Some(user_name) = user_name {
-        match body.get("userName").and_then(Value::as_str) {
-            Some(given) if fold(given) != fold(user_name) => return Err(ScimError::mutability("userName cannot be changed")),
-            _ => body.insert("userName".to_owned(), json!(user_name)),
-        };
+    if let Some(present) = present {
+        keep(present, &mut body)?;
     }
     if let Some(department) = body.remove("department").filter(|department| !department.is_null()) {
-        body.insert(ENTERPRISE_SCHEMA.to_owned(), json!({"department": words.known.department(department)?}));
+        set_department(&mut body, vocabulary.known.department(department)?)?;
     }
     for name in SERVERS_OWN {
         body.remove(name);
     }
     if let Some(permissions) = body.remove("permissions").filter(|permissions| !permissions.is_null()) {
-        set_permissions(words, &mut body, permissions)?;
+        set_permissions(vocabulary, &mut body, permissions)?;
     }
     Ok(Value::Object(body))
 }
 
-fn set_permissions(words: Words<'_>, body: &mut Map<String, Value>, permissions: Value) -> Result<(), ScimError> {
+/// A replacement keeps the name of the user, which callers of the dialect cannot change, and the
+/// entitlements, for which the dialect has no word.
+fn keep(present: &UserSummary, body: &mut Map<String, Value>) -> Result<(), ScimError> {
+    match body.get("userName").and_then(Value::as_str) {
+        Some(given) if fold(given) != fold(&present.user_name) => return Err(ScimError::mutability("userName cannot be changed")),
+        _ => body.insert("userName".to_owned(), json!(present.user_name)),
+    };
+    if let Some(entitlements) = present.entitlements.as_ref().filter(|_| !has(body, "entitlements")) {
+        body.insert("entitlements".to_owned(), entitlements.clone());
+    }
+    Ok(())
+}
+
+/// Whether a body has an attribute of the core schema, in any spelling.
+fn has(body: &Map<String, Value>, attribute: &str) -> bool {
+    body.iter().any(|(key, value)| match value {
+        Value::Object(members) if key.eq_ignore_ascii_case(USER_SCHEMA) => has(members, attribute),
+        _ => local(key).eq_ignore_ascii_case(attribute),
+    })
+}
+
+/// Puts the department beside the other attributes of the enterprise extension.
+fn set_department(body: &mut Map<String, Value>, department: Value) -> Result<(), ScimError> {
+    let key = body.keys().find(|key| key.eq_ignore_ascii_case(ENTERPRISE_SCHEMA)).cloned();
+    let extension = body.entry(key.unwrap_or_else(|| ENTERPRISE_SCHEMA.to_owned())).or_insert(Value::Null);
+    match extension {
+        Value::Null => *extension = json!({"department": department}),
+        Value::Object(members) => drop(members.insert("department".to_owned(), department)),
+        _ => return Err(ScimError::invalid_value(format!("{ENTERPRISE_SCHEMA} is not an object"))),
+    }
+    Ok(())
+}
+
+fn set_permissions(vocabulary: Vocabulary<'_>, body: &mut Map<String, Value>, permissions: Value) -> Result<(), ScimError> {
     // As in SCIM itself: what cannot be read must not be taken for "no permissions".
     let Value::Object(mut permissions) = permissions else { return Err(no_permissions()) };
     if permissions.is_empty() {
@@ -42,12 +76,18 @@ fn set_permissions(words: Words<'_>, body: &mut Map<String, Value>, permissions:
     }
     let mut part = |name: &str| permissions.remove(name).filter(|part| !part.is_null());
     let mut extension = Map::new();
-    extension.insert("companyPermissions".to_owned(), words.known.company_permissions(part("companyPermissions").unwrap_or_default())?);
-    // A part that is not given is not named, so a replacement keeps the workspaces (see `rollcall_scim::defaults`).
+    extension
+        .insert("companyPermissions".to_owned(), vocabulary.known.company_permissions(part("companyPermissions").unwrap_or_default())?);
+    // If `appGroup` is not given, the body does not name the workspaces, and a replacement keeps them (see
+    // `rollcall_scim::defaults`).
     if let Some(groups) = part("appGroup") {
-        extension.insert("workspaces".to_owned(), words.workspaces(groups)?);
+        extension.insert("workspaces".to_owned(), vocabulary.workspaces(groups)?);
     }
-    body.insert("roles".to_owned(), roles(part("roles").unwrap_or_default())?);
+    match part("roles") {
+        Some(_) if has(body, "roles") => return Err(given_twice("permissions.roles")),
+        None if has(body, "roles") => {}
+        given => drop(body.insert("roles".to_owned(), roles(given.unwrap_or_default())?)),
+    }
     body.insert(ROLLCALL_SCHEMA.to_owned(), Value::Object(extension));
     Ok(())
 }
@@ -105,7 +145,8 @@ mod tests {
     use test_case::test_case;
 
     fn standard(body: Value, ids: &HashMap<String, WorkspaceId>, user_name: Option<&str>) -> Result<Value, ScimError> {
-        to_standard(Words { known: &Known::read("").unwrap(), ids }, body, user_name)
+        let present = user_name.map(|name| UserSummary { user_name: name.to_owned(), entitlements: Some(json!([{"value": "e"}])) });
+        to_standard(Vocabulary { known: &Known::read("").unwrap(), ids }, body, present.as_ref())
     }
 
     #[test]
@@ -136,6 +177,41 @@ mod tests {
         assert_eq!(group["team"], json!([{"teamId": "EMEA", "teamName": "EMEA", "teamPermissions": ["view_campaigns"]}]));
     }
 
+    #[test_case(json!({"department": "bi", ENTERPRISE_SCHEMA: {"manager": {"value": "m"}}}), json!({"manager": {"value": "m"}, "department": "bi"}); "beside the manager")]
+    #[test_case(json!({"department": "bi", ENTERPRISE_SCHEMA: null}), json!({"department": "bi"}); "beside nothing")]
+    #[test_case(json!({"department": null, ENTERPRISE_SCHEMA: {"costCenter": "7"}}), json!({"costCenter": "7"}); "no department")]
+    fn a_department_leaves_the_rest_of_the_extension(body: Value, expected: Value) {
+        assert_eq!(standard(body, &HashMap::new(), None).unwrap()[ENTERPRISE_SCHEMA], expected);
+    }
+
+    #[test]
+    fn a_department_goes_to_the_extension_in_any_case() {
+        let key = ENTERPRISE_SCHEMA.to_uppercase();
+        let body = standard(json!({"department": "bi", key.clone(): {"costCenter": "7"}}), &HashMap::new(), None).unwrap();
+        assert_eq!((&body[&key], body.get(ENTERPRISE_SCHEMA)), (&json!({"costCenter": "7", "department": "bi"}), None));
+    }
+
+    #[test]
+    fn a_replacement_keeps_the_entitlements_that_it_does_not_give() {
+        let kept = |body: Value| standard(body, &HashMap::new(), Some("ada")).unwrap();
+        assert_eq!(kept(json!({"department": "bi"}))["entitlements"], json!([{"value": "e"}]));
+        assert_eq!(kept(json!({"Entitlements": []})).get("entitlements"), None);
+        assert_eq!(kept(json!({format!("{USER_SCHEMA}:entitlements"): null})).get("entitlements"), None);
+        assert_eq!(kept(json!({USER_SCHEMA: {"entitlements": ["x"]}})).get("entitlements"), None);
+        assert_eq!(kept(json!({"entitlements": ["x"]}))["entitlements"], json!(["x"]));
+    }
+
+    #[test]
+    fn roles_of_scim_stay_beside_other_permissions() {
+        let body = json!({"roles": ["r"], "permissions": {"companyPermissions": ["admin"], "roles": null}});
+        assert_eq!(standard(body, &HashMap::new(), None).unwrap()["roles"], json!(["r"]));
+    }
+
+    #[test_case(json!({"Roles": [], "permissions": {"roles": [{"roleId": "r"}]}}), "permissions.roles is given twice"; "roles twice")]
+    #[test_case(json!({USER_SCHEMA: {"roles": []}, "permissions": {"roles": []}}), "permissions.roles is given twice"; "roles below the core schema")]
+    #[test_case(json!({"department": "bi", ENTERPRISE_SCHEMA: "x"}), "is not an object"; "extension as a text")]
+    #[test_case(json!({ENTERPRISE_SCHEMA: {"department": "bi"}}), "use department instead"; "department of the model")]
+    #[test_case(json!({ROLLCALL_SCHEMA: {"workspaces": []}}), "use permissions instead"; "extension of the model")]
     #[test_case(json!({"department": "magic"}), "department"; "department")]
     #[test_case(json!({"permissions": {"companyPermissions": ["fly"]}}), "permissions.companyPermissions"; "company permission")]
     #[test_case(json!({"permissions": {"appGroup": [{"appGroupName": "Nowhere"}]}}), "no workspace of that name"; "workspace")]

@@ -1,8 +1,10 @@
-//! Names of members as Braze's documentation spells them, whatever their case, and what the model calls them: `appGroupPermissionSetID` is
-//! `appGroupPermissionSetId`, and `value` in the model.
+//! Names of members as Braze's documentation spells them, whatever their case, and what the model calls them:
+//! `appGroupPermissionSetID` is `appGroupPermissionSetId`, and `value` in the model.
 
 use rollcall_scim::ScimError;
 use serde_json::{Map, Value};
+
+use super::paths::local;
 
 /// The members of a user that the server sets.
 pub(super) const SERVERS_OWN: [&str; 2] = ["lastSignInAt", "createdAt"];
@@ -51,12 +53,14 @@ pub(super) fn not_known(path: &str, holder: &str, name: &str) -> String {
 /// The body with every name as it is spelt. An id or a name that is `null` counts as absent.
 ///
 /// # Errors
-/// 400 `invalidValue` for a member of `permissions` that nobody knows: what it asks for would be lost. 400 `invalidSyntax` for a member that is given twice.
+/// 400 `invalidValue` for a member of `permissions` that nobody knows: what it asks for would be lost. 400
+/// `invalidSyntax` for a member that is given twice.
 pub(super) fn spelt(body: Value) -> Result<Value, ScimError> {
     let Value::Object(body) = body else { return Ok(body) };
     let mut spelt = Map::new();
     for (name, value) in body {
-        let name = OF_USER.into_iter().find(|known| known.eq_ignore_ascii_case(&name)).map_or(name, str::to_owned);
+        let known = OF_USER.into_iter().find(|known| known.eq_ignore_ascii_case(local(&name)));
+        let name = known.map_or(name, str::to_owned);
         let value = if name == "permissions" { inside(&name, "permissions", value)? } else { value };
         put_once(&mut spelt, name, value)?;
     }
@@ -88,17 +92,29 @@ pub(super) fn inside(path: &str, holder: &str, value: Value) -> Result<Value, Sc
         value => Ok(value),
     }
 }
+
 fn put_once(object: &mut Map<String, Value>, name: String, value: Value) -> Result<(), ScimError> {
     if object.contains_key(&name) {
-        return Err(ScimError::invalid_syntax(format!("{name} is given twice in different spellings")));
+        return Err(given_twice(&name));
     }
     object.insert(name, value);
     Ok(())
 }
 
+/// The error for an attribute that has two values.
+pub(super) fn given_twice(name: &str) -> ScimError {
+    ScimError::invalid_syntax(format!("{name} is given twice in different spellings"))
+}
+
+/// The value that an object gives a member, whose name counts in any case.
+pub(super) fn given<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    object.iter().find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rollcall_scim::schema::USER_SCHEMA;
     use serde_json::json;
     use test_case::test_case;
 
@@ -125,6 +141,7 @@ mod tests {
     #[test_case(json!({"permissions": {"appGroup": [{"appGroupName": "Sales", "permission": ["admin"]}]}}), "permission is not known"; "a member of a workspace")]
     #[test_case(json!({"permissions": {"appGroup": [{"team": [{"id": "t"}]}]}}), "permissions.appGroup.team has none of"; "a member of a team")]
     #[test_case(json!({"department": "bi", "DEPARTMENT": "pm"}), "department is given twice"; "twice")]
+    #[test_case(json!({"department": "bi", format!("{USER_SCHEMA}:department"): "pm"}), "department is given twice"; "with the core schema before it")]
     fn refused(body: Value, why: &str) {
         let error = spelt(body).unwrap_err();
         assert!(error.detail.contains(why), "{}", error.detail);
