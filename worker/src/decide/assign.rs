@@ -57,7 +57,7 @@ pub(crate) fn keys(organization: OrganizationId, attributes: &Attributes) -> imp
     EntitlementKind::ALL.into_iter().flat_map(of_kind).chain(of_workspaces)
 }
 
-/// Puts ids for names in what a request changes. `before` is the user that a change meets.
+/// Puts ids for names in what a request changes. `before` is the user that a change meets: values that it has already are not looked up.
 ///
 /// # Errors
 /// 400 `invalidValue` for a workspace that the organization does not have.
@@ -67,21 +67,27 @@ pub(super) fn resolve(
     before: Option<&Attributes>,
     attributes: &mut Attributes,
 ) -> Result<(), Interrupt> {
-    let is_kept = |name: &str| before.is_some_and(|before| before.get(name) == attributes.get(name));
-    let kinds: Vec<_> = EntitlementKind::ALL.into_iter().filter(|kind| !is_kept(kind.attribute())).collect();
-    let is_moved = !is_kept(ROLLCALL_SCHEMA);
-    if kinds.is_empty() && !is_moved {
-        return Ok(());
+    let had = |list: &dyn Fn(&Attributes) -> &[Value]| before.map(|before| list(before).iter().cloned().collect()).unwrap_or_default();
+    let of_kinds = EntitlementKind::ALL.map(|kind| -> (_, HashSet<Value>) { (kind, had(&|user| list(user, kind.attribute()))) });
+    let had_workspaces: HashSet<Value> = had(&|user| workspaces(user));
+    let mut keys = BTreeSet::new();
+    for (kind, had) in &of_kinds {
+        let new = list(attributes, kind.attribute()).iter().filter(|value| !had.contains(value));
+        keys.extend(new.filter_map(|value| key(organization, *kind, value)));
     }
-    let found = look_up(state, keys(organization, attributes).collect())?;
-    for kind in kinds {
-        if let Some(values) = attributes.get_mut(kind.attribute()).and_then(Value::as_array_mut) {
-            values.iter_mut().try_for_each(|value| assign(value, kind, key(organization, kind, value).as_ref(), &found))?;
-            merge_by(values, identity);
+    // An id needs no translation, and whether there is such a workspace is checked of each that is joined.
+    let names = workspaces(attributes).iter().filter(|value| !had_workspaces.contains(value));
+    keys.extend(names.filter_map(|value| workspace_key(organization, value)).filter(|key| matches!(key, Key::WorkspaceName(..))));
+    let found = look_up(state, keys)?;
+    for (kind, had) in &of_kinds {
+        let Some(values) = attributes.get_mut(kind.attribute()).and_then(Value::as_array_mut) else { continue };
+        for value in values.iter_mut().filter(|value| !had.contains(value)) {
+            assign(value, *kind, key(organization, *kind, value).as_ref(), &found)?;
         }
+        merge_by(values, identity);
     }
-    if is_moved && let Some(values) = workspaces_mut(attributes) {
-        values.iter_mut().try_for_each(|value| place(value, workspace_key(organization, value).as_ref(), &found))?;
+    for value in workspaces_mut(attributes).into_iter().flatten().filter(|value| !had_workspaces.contains(value)) {
+        place(value, workspace_key(organization, value).as_ref(), &found)?;
     }
     Ok(())
 }

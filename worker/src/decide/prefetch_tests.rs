@@ -361,7 +361,8 @@ fn every_key() -> Keys {
         for n in 0..5 {
             let name = format!("workspace {n}");
             keys.extend([Key::Workspace(of, workspace(n)), Key::WorkspaceName(of, name), Key::Token(of, token(n))]);
-            keys.insert(Key::Entitlement(of, entitlement(n)));
+            // An entitlement that a filter names can be a workspace.
+            keys.extend([Key::Entitlement(of, entitlement(n)), Key::WorkspaceName(of, format!("thing {n}"))]);
             keys.extend(EntitlementKind::ALL.map(|kind| Key::EntitlementName(of, kind, format!("thing {n}"))));
             keys.extend([Key::Group(of, group(n)), Key::GroupName(of, format!("group{n}")), Key::Members(of, group(n))]);
             keys.extend((0..8).map(|member| Key::Member(of, group(n), user(member))));
