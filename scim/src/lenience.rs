@@ -80,9 +80,9 @@ pub fn literal(attribute: &Attribute, value: Value) -> Value {
 }
 
 /// A word in a filter that is neither in quotes nor a literal is a text: `userName sw O`, `meta.created gt 2015-10-10T14:38:21.8-07:00`. Single quotes are none of
-/// SCIM's; they are meant as quotes, so such a word is not the text that it seems to be.
+/// SCIM's; they are meant as quotes, so such a word is not the text that it seems to be. A control character ends no word and belongs to none.
 pub fn unquoted(word: &str) -> Option<Value> {
-    (!word.starts_with('\'')).then(|| Value::from(word))
+    (!word.starts_with('\'') && !word.contains(char::is_control)).then(|| Value::from(word))
 }
 
 /// Some write a dot between a schema's URN and the attribute: `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.department`. The URN of a schema ends with a

@@ -37,6 +37,7 @@ fn parsed(text: &str, printed: &str) {
 #[test_case("userName xx 1", "character 10"; "unknown operator")]
 #[test_case("userName eq ada lovelace", "character 17"; "two words without quotes")]
 #[test_case("userName eq 'ada'", "character 13"; "single quotes")]
+#[test_case("externalId eq a\u{0}b", "character"; "a control character without quotes")]
 #[test_case(r#"userName eq "ada"#, "character 13"; "unclosed string")]
 #[test_case(r#"(userName eq "ada""#, "character 19"; "unclosed parenthesis")]
 #[test_case(r#"userName eq "a" and"#, "character 17"; "nothing after and")]
