@@ -1,8 +1,7 @@
 //! SCIM errors for the requests that the HTTP parser refuses before any handler sees them (RFC 7644 section 3.12).
 //!
-//! Actix answers such a request with a status and an empty body, and closes the connection. [`Explaining`] is the stream below actix: it puts a
-//! SCIM error in the place of that answer. It only looks at what is written, never at what is read, so it cannot move the boundary between two
-//! requests. Percent-encoding the target of a request on its way in would need that boundary.
+//! Actix answers such a request with a status and an empty body, and closes the connection. [`Explaining`] is the stream below actix: it
+//! replaces that answer with a SCIM error. It inspects outgoing bytes only, so it cannot move the boundary between two requests. Percent-encoding the target of a request on its way in would need that boundary.
 
 use actix_web::rt::net::TcpStream;
 use rollcall_scim::{ScimError, ScimType};
@@ -92,7 +91,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Explaining<S> {
         if explanation.is_none() {
             match empty_refusal(bytes) {
                 None => return Pin::new(stream).poll_write(context, bytes),
-                // What stands before the refusal is the answer to an earlier request.
+                // The bytes before the refusal answer an earlier request.
                 Some((start @ 1.., _)) => return Pin::new(stream).poll_write(context, &bytes[..start]),
                 Some((0, error)) => *explanation = Some(Explanation::of(&error, bytes.len())),
             }

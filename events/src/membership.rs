@@ -70,11 +70,6 @@ pub fn unknown_workspace(path: &str, value: &str) -> ScimError {
     ScimError::invalid_value(format!("{path}: there is no workspace {shown}"))
 }
 
-/// The ids of the workspaces that a user's resource names.
-pub fn workspace_ids(user: &Attributes) -> BTreeSet<WorkspaceId> {
-    workspaces(user).iter().filter_map(|workspace| workspace["value"].as_str()?.parse().ok()).chain(entitled(user)).collect()
-}
-
 /// Checks that a body names no workspace twice. Whether two names are of one workspace is decided with the state.
 ///
 /// # Errors
@@ -149,6 +144,7 @@ mod tests {
 
     #[test]
     fn memberships_are_read_and_named() {
+        assert_eq!(WORKSPACES, format!("{ROLLCALL_SCHEMA}:workspaces"));
         let id = WorkspaceId::generate();
         let mut user = user(json!([{"value": id, "permissions": ["read"], "teams": [{"value": "t"}]}]));
         let expected = Membership { workspace_id: id, permissions: vec!["read".to_owned()], teams: json!([{"value": "t"}]) };

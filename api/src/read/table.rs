@@ -163,11 +163,11 @@ pub(crate) static GROUPS: LazyLock<Table> = LazyLock::new(|| {
 });
 
 /// The roles that administrators have defined.
-pub(crate) static ROLES: LazyLock<Table> = LazyLock::new(|| Table::of_names(&ROLE, "roles"));
+pub(crate) static ROLES: LazyLock<Table> = LazyLock::new(|| Table::of_names(&ROLE, "role_resources"));
 /// The entitlements that administrators have defined.
-pub(crate) static ENTITLEMENTS: LazyLock<Table> = LazyLock::new(|| Table::of_names(&ENTITLEMENT, "other_entitlements"));
+pub(crate) static ENTITLEMENTS: LazyLock<Table> = LazyLock::new(|| Table::of_names(&ENTITLEMENT, "entitlement_resources"));
 /// The workspaces, as entitlements.
-pub(crate) static WORKSPACES: LazyLock<Table> = LazyLock::new(|| Table::of_names(&WORKSPACE, "workspace_entitlements"));
+pub(crate) static WORKSPACES: LazyLock<Table> = LazyLock::new(|| Table::of_names(&WORKSPACE, "workspace_resources"));
 
 /// How much of a resource is wanted.
 #[derive(Debug, Clone, Copy)]

@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What is to become of a role or an entitlement.
+/// A change of a role or an entitlement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum EntitlementChange {
     /// Callers can read it and assign it to users.
     Define(EntitlementSettings),
-    /// They no longer can. Users who have it keep its id.
+    /// Callers can no longer assign it. Users who have it keep its id.
     Remove(EntitlementKind),
 }
 

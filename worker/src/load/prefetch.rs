@@ -1,7 +1,6 @@
 //! What the requests of a batch are expected to look up. A wrong expectation costs time and never changes a decision.
 
 use rollcall_events::members::MemberChange;
-use rollcall_events::membership::workspace_ids;
 use rollcall_events::request::{
     EntitlementChange, GroupOperation, GroupRequested, Request, RequestBody, SettingsRequested, StreamChange, UserOperation,
 };
@@ -108,7 +107,6 @@ impl Expectation {
         match operation {
             UserOperation::Create(attributes) | UserOperation::Replace(attributes) => {
                 self.keys.extend(text(attributes, "userName").map(|name| Key::UserName(organization, fold_case(name))));
-                self.keys.extend(workspace_ids(attributes).into_iter().map(|id| Key::Workspace(organization, id)));
                 self.keys.extend(assigned_keys(organization, attributes));
             }
             UserOperation::Patch(operations) => {

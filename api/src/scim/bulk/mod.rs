@@ -71,8 +71,8 @@ struct Job<'a> {
     txn: EventId,
     /// How large the body is.
     bytes: usize,
-    /// The ids of what is created, by their `bulkId`s: as planned until it is, then as it became; absent
-    /// where it could not be created.
+    /// The id of each resource that the request creates, by `bulkId`: the planned id, then the real one. A resource
+    /// that could not be created has no entry.
     ids: HashMap<String, String>,
     /// The users that are created, by these ids; empty if the caller's dialect needs no look-up.
     created: HashMap<UserId, UserSummary>,
@@ -95,9 +95,9 @@ impl<'a> Job<'a> {
         Self { call, writing, txn, bytes, ids, created, outcomes: vec![None; operations.len()], known }
     }
 
-    /// Does one operation after the other until `most` have failed, one has an outcome that is not known in
-    /// time, or the time is over. What comes after is not done: an operation must not run as if one before it
-    /// had succeeded (RFC 7644 section 3.7.3).
+    /// Runs one operation after the other. It stops if `most` have failed, if an outcome is not known in time, or
+    /// if the time is over. Later operations do not run: they may rely on the one that failed (RFC 7644 section
+    /// 3.7.3).
     async fn run_until(&mut self, operations: &[Operation], most: u64, at_most: Duration) {
         let end = Instant::now() + at_most;
         let mut failed = 0;
@@ -247,8 +247,8 @@ impl<'a> Job<'a> {
     }
 
     /// Publishes all operations and waits for none: their outcomes are events of their own (RFC 9967 section
-    /// 2.5.1.2). What is created is known by its id beforehand, so what refers to it can be published before
-    /// it is there.
+    /// 2.5.1.2). The ids of new resources are planned, so an operation that refers to one can be published
+    /// before the resource exists.
     async fn accept(&self, operations: &[Operation]) -> ApiResult {
         let order: Vec<_> = waves(operations).into_iter().flatten().collect();
         let requests = self.requests(operations, &order).await?.into_iter().collect::<Result<Vec<_>, _>>()?;

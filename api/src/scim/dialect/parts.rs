@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::known::Known;
 use super::paths::names_in_path;
 
-/// The known strings, and what was looked up for a translation.
+/// The known strings and the looked-up workspaces that a translation uses.
 #[derive(Clone, Copy)]
 pub(super) struct Vocabulary<'a> {
     pub(super) known: &'a Known,
@@ -98,7 +98,7 @@ pub(super) fn roles(roles: Value) -> Result<Value, ScimError> {
     objects(PATH, roles)?.into_iter().map(|role| named(PATH, &role, "roleId", "roleName")).collect()
 }
 
-/// What is given by its id or by its name: a name alone is its own id.
+/// Reads a role, team or permission set. If it has a name and no id, the name is its id.
 fn named(path: &str, object: &Map<String, Value>, id: &str, name: &str) -> Result<Value, ScimError> {
     match (object.get(id), object.get(name)) {
         (Some(id), Some(name)) => Ok(json!({"value": id, "display": name})),

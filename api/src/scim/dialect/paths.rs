@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::parts::Vocabulary;
 use super::spelling::{Name, member, not_known};
 
-/// What a path leads to: a part of `permissions` or what is inside it.
+/// The target of a path: a part of `permissions`, or an attribute inside that part.
 pub(super) struct TargetPath {
     /// The part.
     pub(super) part: Name,
@@ -67,7 +67,7 @@ fn word(value: &Value) -> Option<String> {
 }
 
 impl TargetPath {
-    /// Reads what stands below `permissions` in a path.
+    /// Reads the rest of a path after `permissions`.
     ///
     /// # Errors
     /// 400 `invalidPath` or `invalidFilter` for a name that is not known, 400 `invalidValue` for an unknown
