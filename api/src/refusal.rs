@@ -68,14 +68,17 @@ fn explained(status: &str) -> Option<ScimError> {
 }
 
 impl Explanation {
-    fn of(error: &ScimError, replaces: usize) -> Self {
+    /// The answer that replaces `empty`, with the same `date` (RFC 9110 section 6.6.1).
+    fn of(error: &ScimError, empty: &[u8]) -> Self {
+        let date = std::str::from_utf8(empty).ok().and_then(|text| text.split_inclusive("\r\n").find(|line| line.starts_with("date: ")));
         let reason = actix_web::http::StatusCode::from_u16(error.status).ok().and_then(|status| status.canonical_reason());
         let (status, reason, body) = (error.status, reason.unwrap_or_default(), error.to_body().to_string());
         let answer = format!(
-            "HTTP/1.1 {status} {reason}\r\ncontent-length: {}\r\ncontent-type: {SCIM_JSON}\r\nconnection: close\r\n\r\n{body}",
-            body.len()
+            "HTTP/1.1 {status} {reason}\r\ncontent-length: {}\r\ncontent-type: {SCIM_JSON}\r\nconnection: close\r\n{}\r\n{body}",
+            body.len(),
+            date.unwrap_or_default()
         );
-        Self { answer: answer.into_bytes(), written: 0, replaces }
+        Self { answer: answer.into_bytes(), written: 0, replaces: empty.len() }
     }
 }
 
@@ -93,7 +96,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Explaining<S> {
                 None => return Pin::new(stream).poll_write(context, bytes),
                 // The bytes before the refusal answer an earlier request.
                 Some((start @ 1.., _)) => return Pin::new(stream).poll_write(context, &bytes[..start]),
-                Some((0, error)) => *explanation = Some(Explanation::of(&error, bytes.len())),
+                Some((0, error)) => *explanation = Some(Explanation::of(&error, bytes)),
             }
         }
         let Some(under_way) = explanation else { return Poll::Ready(Ok(0)) };
@@ -175,6 +178,7 @@ mod tests {
             head.starts_with("HTTP/1.1 400 Bad Request\r\n") && head.contains(&format!("content-length: {}\r\n", body.len())),
             "{head}"
         );
+        assert!(head.ends_with("\r\ndate: Thu, 26 Nov 2026 17:12:00 GMT"), "{head}");
         assert!(body.contains(ERROR_SCHEMA) && body.contains("percent-encoded"), "{body}");
     }
 

@@ -70,13 +70,20 @@ pub fn looks_like_json(text: &str) -> bool {
     text.trim_start().starts_with(['{', '['])
 }
 
-/// The value of a term of a filter, in the form of the attribute that it is compared with: `"True"` for a boolean (Entra ID), digits without quotes for a text.
+/// The value of a term of a filter, in the form of the attribute that it is compared with: `"True"` for a boolean (Entra ID), `-5` or `true` without quotes for a
+/// text, `1e5` for a number.
 pub fn literal(attribute: &Attribute, value: Value) -> Value {
     match (attribute.kind, value) {
         (Kind::Boolean, Value::String(text)) => boolean(&text).map_or(Value::String(text), Value::Bool),
-        (Kind::String | Kind::Reference, Value::Number(digits)) if digits.is_u64() => Value::String(digits.to_string()),
+        (Kind::String | Kind::Reference | Kind::Binary, value @ (Value::Number(_) | Value::Bool(_))) => Value::String(value.to_string()),
+        (Kind::Integer | Kind::Decimal, Value::String(text)) => number(&text).unwrap_or(Value::String(text)),
         (_, value) => value,
     }
+}
+
+/// The number that a text is in JSON.
+pub fn number(text: &str) -> Option<Value> {
+    json::parse(text.as_bytes()).ok().filter(Value::is_number)
 }
 
 /// A word in a filter that is neither in quotes nor a literal is a text: `userName sw O`, `meta.created gt 2015-10-10T14:38:21.8-07:00`. Single quotes are none of

@@ -32,6 +32,9 @@ async fn an_organization_sees_and_assigns_its_own_and_no_others() {
     assert_eq!(ada["roles"], json!([{"value": mine, "display": "Editor"}, {"value": theirs}]), "theirs is a plain text here");
     let foreign = json!({"entitlements": [{"value": other.sales, "type": "Workspace"}]});
     client.create(user_with("ben", &foreign)).await.expect_error(400, Some("invalidValue"));
+    let nameless = json!({"entitlements": [{"type": "workspace"}]});
+    let refused = client.create(user_with("ben", &nameless)).await;
+    assert!(refused.expect_error(400, Some("invalidValue")).contains("needs the workspace's id or name"), "{}", refused.body);
     for organization in [&one, &other] {
         let (is_well, told) = verified(&stack.instance, &organization.id).await;
         assert!(is_well, "{told}");
@@ -130,7 +133,7 @@ async fn an_entitlement_of_the_type_workspace_is_a_membership_beside_those_of_th
     assert_eq!(places(&without), (vec![], vec![]), "a PUT clears the entitlements that it does not carry");
     assert_eq!(memberships(&stack, id).await, set(&[]));
     let refused = client.call(Method::PUT, "/Workspaces/x").json(&json!({})).send().await;
-    assert_eq!((refused.status, refused.header("allow")), (405, "GET"));
+    assert_eq!((refused.status, refused.header("allow")), (405, "GET, HEAD"));
     let (is_well, told) = verified(&stack.instance, &organization.id).await;
     assert!(is_well, "{told}");
 }

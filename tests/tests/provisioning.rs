@@ -284,7 +284,7 @@ async fn the_service_describes_itself_truly() {
         assert_eq!(client.get(&format!("{path}?filter=id%20pr")).await.status, 403);
         let refused = client.call(Method::DELETE, path).send().await;
         refused.expect_error(405, None);
-        assert_eq!(refused.header("allow"), "GET");
+        assert_eq!(refused.header("allow"), "GET, HEAD");
     }
     client.get("/Me").await.expect_error(501, None);
     client.get("/Nothing").await.expect_error(404, None);

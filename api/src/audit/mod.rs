@@ -2,6 +2,7 @@
 
 mod entries;
 mod export;
+mod filter;
 mod proofs;
 mod query;
 mod tail;

@@ -2,7 +2,7 @@
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, Quality, QualityItem};
 use actix_web::middleware::Next;
 
 use super::answer::SCIM_JSON;
@@ -21,11 +21,16 @@ pub(crate) async fn as_accepted<B: MessageBody>(request: ServiceRequest, next: N
     Ok(response)
 }
 
+/// Whether plain JSON is named with a greater weight than SCIM's media type. A type that is not named has no weight here: a range such as `*/*` leaves the choice to us.
 fn wants_json(headers: &HeaderMap) -> bool {
     let ranges = || headers.get_all(ACCEPT).filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
-    let names =
-        |media_type: &str| ranges().any(|range| range.split(';').next().is_some_and(|range| range.trim().eq_ignore_ascii_case(media_type)));
-    names("application/json") && !names(SCIM_JSON)
+    let weight = |media_type: &str| {
+        let weights = ranges().filter_map(|range| range.parse::<QualityItem<String>>().ok());
+        let is_named = |range: &str| range.split(';').next().is_some_and(|named| named.trim().eq_ignore_ascii_case(media_type));
+        weights.filter(|range| is_named(&range.item)).map(|range| range.quality).max().unwrap_or(Quality::ZERO)
+    };
+    let (json, scim) = (weight("application/json"), weight(SCIM_JSON));
+    json > scim
 }
 
 #[cfg(test)]
@@ -38,6 +43,10 @@ mod tests {
     #[test_case("application/json, text/plain, */*" => true; "before anything else")]
     #[test_case("application/scim+json" => false; "of SCIM")]
     #[test_case("application/json;q=0.9, application/scim+json" => false; "both")]
+    #[test_case("application/json, application/scim+json" => false; "both alike")]
+    #[test_case("application/json, application/scim+json;q=0.5" => true; "both, with a preference")]
+    #[test_case("application/json;q=0" => false; "refused")]
+    #[test_case("application/json;q=x" => false; "with a weight that is none")]
     #[test_case("*/*" => false; "anything")]
     fn accepts(value: &'static str) -> bool {
         let mut headers = HeaderMap::new();

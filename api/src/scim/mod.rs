@@ -137,7 +137,7 @@ async fn resource_method() -> ApiResult {
 }
 
 async fn read_only_method() -> ApiResult {
-    Err(ApiError::MethodNotAllowed { allowed: "GET" })
+    Err(ApiError::MethodNotAllowed { allowed: "GET, HEAD" })
 }
 
 async fn not_implemented(request: HttpRequest) -> ApiResult {

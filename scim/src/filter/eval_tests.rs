@@ -1,12 +1,12 @@
 use serde_json::{Value, json};
 use test_case::test_case;
 
-use crate::filter::{Scope, check, matches, parse};
+use crate::filter::{Scope, check, fit, matches, parse};
 use crate::schema::{ENTERPRISE_SCHEMA, USER};
 
 fn ada() -> Value {
     json!({
-        "userName": "Ada@Example.com", "externalId": "E1", "active": true, "displayName": "Straße",
+        "userName": "Ada@Example.com", "externalId": "E1", "nickName": "1e5", "active": true, "displayName": "Straße",
         "name": {"givenName": "Ada"},
         "emails": [{"value": "ada@work.example", "type": "work", "primary": true}, {"value": "ada@home.example", "type": "home"}],
         "meta": {"created": "2026-01-02T03:04:05.000000Z"},
@@ -31,9 +31,14 @@ fn ada() -> Value {
 #[test_case(r#"meta.created gt "2026-01-02T00:00:00+01:00""# => true; "times compare as times")]
 #[test_case(r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department eq "engines""# => true; "extension")]
 #[test_case(r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager eq "m1""# => true; "complex in an extension")]
+#[test_case("active eq True" => true; "a boolean in any case")]
+#[test_case(r#"active eq "true""# => true; "a boolean as a text")]
+#[test_case("nickName eq 1e5 and externalId eq E1" => true; "a number that is a text as it is spelt")]
+#[test_case("nickName eq 100000.0" => false; "a number that is another text")]
+#[test_case("title eq null and not (userName eq true or userName eq -5)" => true; "literals compared with a text")]
 #[test_case(r"urn:ietf:params:scim:schemas:core:2.0:User:userName pr" => true; "qualified core attribute")]
 fn evaluated(text: &str) -> bool {
-    let filter = parse(text).unwrap();
+    let filter = fit(parse(text).unwrap(), Scope::Resource(&USER));
     check(&filter, Scope::Resource(&USER)).unwrap();
     matches(&filter, Scope::Resource(&USER), &ada())
 }

@@ -194,12 +194,18 @@ fn literal(input: &mut Input<'_>) -> ModalResult<Value> {
     alt((string, word)).parse_next(input)
 }
 
-/// A literal without quotes: `true`, `false`, `null` and numbers are themselves.
+/// A literal without quotes: `true`, `false`, `null` and numbers are themselves. One in another spelling, such as `True` or `1e5`, is a text at first, since it may
+/// be compared with a text: [`super::fit`] knows.
 fn word(input: &mut Input<'_>) -> ModalResult<Value> {
     let is_part = |c: char| !c.is_whitespace() && !matches!(c, '"' | '(' | ')' | '[' | ']');
     let read = |text: &str| {
         let null = text.eq_ignore_ascii_case("null").then_some(Value::Null);
-        null.or_else(|| lenience::boolean(text).map(Value::Bool)).or_else(|| number(text)).or_else(|| lenience::unquoted(text))
+        let is_spelt_so = |value: &Value| {
+            let spelling = value.to_string();
+            spelling == text
+        };
+        let literal = || lenience::boolean(text).map(Value::Bool).or_else(|| lenience::number(text)).filter(is_spelt_so);
+        null.or_else(literal).or_else(|| lenience::unquoted(text))
     };
     take_while(1.., is_part).verify_map(read).parse_next(input)
 }
@@ -210,10 +216,6 @@ fn string(input: &mut Input<'_>) -> ModalResult<Value> {
         alt((preceded('\\', any).void(), take_while(1.., |c| c != '"' && c != '\\').void())),
     );
     ('"', body, '"').take().verify_map(|text: &str| crate::json::parse(text.as_bytes()).ok()).parse_next(input)
-}
-
-fn number(text: &str) -> Option<Value> {
-    crate::json::parse(text.as_bytes()).ok().filter(Value::is_number)
 }
 
 #[cfg(test)]

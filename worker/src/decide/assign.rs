@@ -105,6 +105,9 @@ fn assign(value: &mut Value, kind: EntitlementKind, key: Option<&Key>, found: &F
         None if matches!(key, Some(Key::Workspace(..) | Key::WorkspaceName(..))) => {
             Err(unknown_workspace(kind.attribute(), text(value).unwrap_or_default()))
         }
+        None if kind == EntitlementKind::Entitlement && is_workspace(value) => Err(ScimError::invalid_value(
+            "entitlements: an entitlement of the type Workspace needs the workspace's id or name as its value",
+        )),
         None => Ok(()),
     }
 }
