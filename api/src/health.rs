@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
-use crate::desk::Desk;
 use crate::read::{Database, ReadError, stopped_partitions};
+use crate::submit::RequestClient;
 
 /// How long an answer is good for: a probe that comes more often costs nothing.
 const FRESH: Duration = Duration::from_millis(500);
@@ -33,12 +33,13 @@ struct Findings {
 }
 
 impl Health {
-    async fn look(&self, database: &Database, desk: &Desk) -> Findings {
+    async fn look(&self, database: &Database, requests: &RequestClient) -> Findings {
         let mut last = self.last.lock().await;
         if let Some((_, findings)) = last.as_ref().filter(|(at, _)| at.elapsed() < FRESH) {
             return findings.clone();
         }
-        let (stopped, unserved) = tokio::join!(tokio::time::timeout(LIMIT, stopped(database)), tokio::time::timeout(LIMIT, unserved(desk)));
+        let (stopped, unserved) =
+            tokio::join!(tokio::time::timeout(LIMIT, stopped(database)), tokio::time::timeout(LIMIT, unserved(requests)));
         let findings = Findings { stopped: stopped.ok().and_then(Result::ok), unserved: unserved.ok().flatten() };
         *last = Some((Instant::now(), findings.clone()));
         findings
@@ -51,8 +52,8 @@ async fn stopped(database: &Database) -> Result<Vec<(u16, String)>, ReadError> {
 }
 
 /// The partitions that no worker serves; `None` where the broker does not tell, or lacks one of their queues.
-async fn unserved(desk: &Desk) -> Option<Vec<u16>> {
-    let queues = desk.publisher().queues().await.ok()?;
+async fn unserved(requests: &RequestClient) -> Option<Vec<u16>> {
+    let queues = requests.publisher().queues().await.ok()?;
     Some((0..).zip(queues).filter(|(_, (_, workers))| *workers == 0).map(|(partition, _)| partition).collect())
 }
 
@@ -81,8 +82,8 @@ pub(crate) async fn alive() -> HttpResponse {
 }
 
 /// `GET /readyz`: Postgres can be read, `RabbitMQ` has the queues, and no partition was stopped.
-pub(crate) async fn ready(health: Data<Health>, database: Data<Database>, desk: Data<Desk>) -> HttpResponse {
-    let findings = health.look(&database, &desk).await;
+pub(crate) async fn ready(health: Data<Health>, database: Data<Database>, requests: Data<RequestClient>) -> HttpResponse {
+    let findings = health.look(&database, &requests).await;
     let mut response = if findings.is_ready() { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
     response.json(findings.body())
 }

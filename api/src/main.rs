@@ -9,16 +9,16 @@ use std::process::ExitCode;
 
 mod audit;
 mod auth;
-mod desk;
+mod call_log;
 mod endpoints;
 mod error;
 mod health;
 mod metrics;
-mod observe;
 mod offload;
 mod oidc;
 mod openapi;
 mod pages;
+mod pending;
 mod publish;
 mod read;
 mod redact;
@@ -27,8 +27,8 @@ mod scim;
 mod server;
 mod settings;
 mod streams;
+mod submit;
 mod trace;
-mod waiting;
 
 use settings::Settings;
 

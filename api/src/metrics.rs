@@ -13,9 +13,11 @@ use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use crate::desk::Desk;
 use crate::publish::NotConfirmed;
-use crate::read::{Database, Oldest, ReadError, Told, dead_letter_count, expiring_tokens, partitions, stopped_partitions};
+use crate::read::{
+    Database, OldestRequest, PartitionStatus, ReadError, dead_letter_count, expiring_tokens, partitions, stopped_partitions,
+};
+use crate::submit::RequestClient;
 
 const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// How long a server may take to tell.
@@ -103,23 +105,23 @@ impl Metrics {
         }
     }
 
-    async fn look(&self, database: &Database, desk: &Desk) {
-        self.waiting.set(whole(desk.waiting().len()));
+    async fn look(&self, database: &Database, requests: &RequestClient) {
+        self.waiting.set(whole(requests.waiting().len()));
         let told = tokio::time::timeout(LIMIT, self.ask_database(database)).await.ok().and_then(Result::ok);
         self.tell_up("postgres", told.is_some());
-        let waiting = tokio::time::timeout(LIMIT, self.ask_broker(desk)).await.ok().and_then(Result::ok);
+        let waiting = tokio::time::timeout(LIMIT, self.ask_broker(requests)).await.ok().and_then(Result::ok);
         self.tell_up("rabbitmq", waiting.is_some());
         self.tell_oldest(&told.unwrap_or_default(), &waiting.unwrap_or_default());
     }
 
     /// What is not known now is not told.
-    fn tell_oldest(&self, told: &HashMap<u16, Told>, waiting: &[u32]) {
+    fn tell_oldest(&self, told: &HashMap<u16, PartitionStatus>, waiting: &[u32]) {
         self.oldest.clear();
         for (partition, &waiting) in (0..).zip(waiting) {
-            let seconds = match Told::oldest(told.get(&partition), waiting) {
-                Oldest::None => 0.0,
-                Oldest::For(seconds) | Oldest::AtMost(seconds) => seconds,
-                Oldest::Unknown => continue,
+            let seconds = match PartitionStatus::oldest(told.get(&partition), waiting) {
+                OldestRequest::None => 0.0,
+                OldestRequest::For(seconds) | OldestRequest::AtMost(seconds) => seconds,
+                OldestRequest::Unknown => continue,
             };
             self.oldest.get_or_create(&Partition { partition }).set(seconds);
         }
@@ -129,7 +131,7 @@ impl Metrics {
         self.up.get_or_create(&Server { server }).set(is_up.into());
     }
 
-    async fn ask_database(&self, database: &Database) -> Result<HashMap<u16, Told>, ReadError> {
+    async fn ask_database(&self, database: &Database) -> Result<HashMap<u16, PartitionStatus>, ReadError> {
         self.letters.set(dead_letter_count(database).await?);
         let expiring = expiring_tokens(database).await?;
         // Those that were mended are not told of any more.
@@ -147,8 +149,8 @@ impl Metrics {
         Ok(told)
     }
 
-    async fn ask_broker(&self, desk: &Desk) -> Result<Vec<u32>, NotConfirmed> {
-        let queues = desk.publisher().queues().await?;
+    async fn ask_broker(&self, requests: &RequestClient) -> Result<Vec<u32>, NotConfirmed> {
+        let queues = requests.publisher().queues().await?;
         for (partition, &(messages, workers)) in (0..).zip(&queues) {
             self.messages.get_or_create(&Partition { partition }).set(messages.into());
             self.workers.get_or_create(&Partition { partition }).set(workers.into());
@@ -162,8 +164,8 @@ fn whole(number: usize) -> i64 {
 }
 
 /// `GET /metrics`.
-pub(crate) async fn metrics(metrics: Data<Metrics>, database: Data<Database>, desk: Data<Desk>) -> HttpResponse {
-    metrics.look(&database, &desk).await;
+pub(crate) async fn metrics(metrics: Data<Metrics>, database: Data<Database>, requests: Data<RequestClient>) -> HttpResponse {
+    metrics.look(&database, &requests).await;
     let mut text = String::new();
     match encode(&mut text, &metrics.registry) {
         Ok(()) => HttpResponse::Ok().content_type(MEDIA_TYPE).body(text),

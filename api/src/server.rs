@@ -20,23 +20,23 @@ use tracing_actix_web::TracingLogger;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::audit;
-use crate::auth::{Denials, Door, Limits, Tokens, follow_changes, gate};
-use crate::desk::Desk;
+use crate::auth::{Authentication, Denials, Limits, Tokens, follow_changes, gate};
+use crate::call_log::{CallRecorder, observe};
 use crate::endpoints;
 use crate::health::{self, Health};
 use crate::metrics::{Metrics, metrics};
-use crate::observe::{Observer, observe};
 use crate::oidc::Provider;
 use crate::openapi;
 use crate::pages::{self, OIDC_CALLBACK, Pages, Seal};
+use crate::pending::PendingReplies;
 use crate::publish::Publisher;
-use crate::read::{Database, Followers, Growth, Walks};
+use crate::read::{Database, Followers, Growth, PageCache};
 use crate::refusal::Explaining;
-use crate::scim::{self, BASE_PATH, Base, Bounds, Known};
+use crate::scim::{self, BASE_PATH, Base, Bounds, BrazeVocabulary};
 use crate::settings::Settings;
 use crate::streams::{self, Polling};
+use crate::submit::RequestClient;
 use crate::trace::CallSpan;
-use crate::waiting::Waiting;
 
 /// How long a connection that is being closed may take.
 const DISCONNECT: Duration = Duration::from_secs(1);
@@ -57,26 +57,27 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), ServeError> {
     let database = Database::new(&settings.database_url, settings.connections(), settings.page_bytes)
         .map_err(|error| SettingsError::malformed("database_url", error))?;
     let publisher = Publisher::new(settings.partitions, Duration::from_secs(settings.confirm_seconds));
-    let desk = Arc::new(Desk::new(publisher, Waiting::new(settings.max_waiting), Duration::from_secs(settings.wait_seconds)));
-    let door = Door {
+    let requests =
+        Arc::new(RequestClient::new(publisher, PendingReplies::new(settings.max_waiting), Duration::from_secs(settings.wait_seconds)));
+    let authentication = Authentication {
         tokens: Arc::new(Tokens::new(database.clone(), Duration::from_secs(settings.token_cache_seconds))),
         proxies: settings.proxies()?,
         limits: Arc::new(Limits::new(settings.calls_per_second, settings.burst)),
         denials: Arc::new(Denials::default()),
     };
-    let denials = door.denials.clone();
-    let observer = Arc::new(Observer::new(settings.observed_per_second));
-    let mut companions = start_companions(&settings, &desk, &door, &observer);
+    let denials = authentication.denials.clone();
+    let recorder = Arc::new(CallRecorder::new(settings.observed_per_second));
+    let mut companions = start_companions(&settings, &requests, &authentication, &recorder);
     let (stop, growth) = (shutdown::on_signal()?, Arc::new(Growth::default()));
     let (listening, logs) = (growth.clone(), database.clone());
     companions.spawn(async move { listening.keep_listening(&logs).await });
-    http(&settings, database, desk.clone(), door, observer.clone(), Followers::new(growth, stop.clone()), async move {
+    http(&settings, database, requests.clone(), authentication, recorder.clone(), Followers::new(growth, stop.clone()), async move {
         stop.cancelled().await;
     })?
     .await?;
     let last_words = async {
-        denials.flush(&desk).await;
-        observer.send(&desk).await;
+        denials.flush(&requests).await;
+        recorder.send(&requests).await;
     };
     if tokio::time::timeout(Duration::from_secs(settings.shutdown_seconds), last_words).await.is_err() {
         tracing::warn!("some refused and observed calls could not be told of");
@@ -88,26 +89,31 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), ServeError> {
 }
 
 /// The tasks that live until the last call is answered.
-fn start_companions(settings: &Settings, desk: &Arc<Desk>, door: &Door, observer: &Arc<Observer>) -> JoinSet<()> {
+fn start_companions(
+    settings: &Settings,
+    requests: &Arc<RequestClient>,
+    authentication: &Authentication,
+    recorder: &Arc<CallRecorder>,
+) -> JoinSet<()> {
     let mut companions = JoinSet::new();
-    let (observer, sending) = (observer.clone(), desk.clone());
-    companions.spawn(async move { observer.keep_sending(&sending).await });
-    let (connected, amqp_url) = (desk.clone(), settings.amqp_url.clone());
+    let (recorder, sending) = (recorder.clone(), requests.clone());
+    companions.spawn(async move { recorder.keep_sending(&sending).await });
+    let (connected, amqp_url) = (requests.clone(), settings.amqp_url.clone());
     companions.spawn(async move { connected.publisher().keep_connected(&amqp_url, connected.waiting()).await });
-    companions.spawn(follow_changes(door.tokens.clone()));
-    let limits = door.limits.clone();
+    companions.spawn(follow_changes(authentication.tokens.clone()));
+    let limits = authentication.limits.clone();
     companions.spawn(async move { limits.keep_small().await });
-    let (denials, desk, interval) = (door.denials.clone(), desk.clone(), Duration::from_secs(settings.denied_seconds));
-    companions.spawn(async move { denials.keep_flushing(&desk, interval).await });
+    let (denials, requests, interval) = (authentication.denials.clone(), requests.clone(), Duration::from_secs(settings.denied_seconds));
+    companions.spawn(async move { denials.keep_flushing(&requests, interval).await });
     companions
 }
 
 fn http(
     settings: &Settings,
     database: Database,
-    desk: Arc<Desk>,
-    door: Door,
-    observer: Arc<Observer>,
+    requests: Arc<RequestClient>,
+    authentication: Authentication,
+    recorder: Arc<CallRecorder>,
     followers: Followers,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<Server, ServeError> {
@@ -120,16 +126,18 @@ fn http(
         max_operations: usize::try_from(settings.max_bulk_operations).unwrap_or(usize::MAX),
         bulk_wait: Duration::from_secs(settings.bulk_seconds),
     });
-    let (desk, door, database, observer) = (Data::from(desk), Data::new(door), Data::new(database), Data::from(observer));
+    let (requests, authentication, database, recorder) =
+        (Data::from(requests), Data::new(authentication), Data::new(database), Data::from(recorder));
     let openapi = openapi::document(&settings.public_url).map_err(|error| SettingsError::malformed("public_url", error))?;
-    let known = Data::new(Known::read(&settings.braze_strings).map_err(|error| SettingsError::malformed("braze_strings", error))?);
+    let known =
+        Data::new(BrazeVocabulary::read(&settings.braze_strings).map_err(|error| SettingsError::malformed("braze_strings", error))?);
     let keys = Data::new(settings.event_keys()?);
-    let (walks, followers) = (Data::new(Walks::default()), Data::new(followers));
+    let (page_cache, followers) = (Data::new(PageCache::default()), Data::new(followers));
 
     let (health, base) = (Data::new(Health::default()), Data::new(Base::below(&settings.public_url)));
     let polling = Data::new(Polling {
         database: database.clone(),
-        desk: desk.clone(),
+        requests: requests.clone(),
         base: base.clone(),
         keys: keys.clone(),
         followers: followers.clone(),
@@ -138,11 +146,11 @@ fn http(
     let provider = settings.oidc.is_there().then(|| Provider::new(&settings.oidc, format!("{}{OIDC_CALLBACK}", settings.public_url)));
     let pages = Data::new(Pages {
         database: database.clone(),
-        desk: desk.clone(),
-        door: door.clone(),
+        requests: requests.clone(),
+        authentication: authentication.clone(),
         base: base.clone(),
         followers: followers.clone(),
-        walks: walks.clone(),
+        page_cache: page_cache.clone(),
         seal: Seal::new(&settings.session_key).map_err(|error| SettingsError::malformed("session_key", error))?,
         provider: provider.transpose().map_err(|error| SettingsError::malformed("oidc", error))?,
         public_url: settings.public_url.clone(),
@@ -150,18 +158,18 @@ fn http(
         receive,
     });
     let counted = Data::new(Metrics::new());
-    tell(settings, &counted, &database, &desk)?;
+    tell(settings, &counted, &database, &requests)?;
     let app = move || {
         App::new()
-            .app_data(desk.clone())
-            .app_data(door.clone())
+            .app_data(requests.clone())
+            .app_data(authentication.clone())
             .app_data(database.clone())
-            .app_data(observer.clone())
+            .app_data(recorder.clone())
             .app_data(counted.clone())
             .app_data(health.clone())
             .app_data(base.clone())
             .app_data(keys.clone())
-            .app_data(walks.clone())
+            .app_data(page_cache.clone())
             .app_data(followers.clone())
             .app_data(polling.clone())
             .app_data(pages.clone())
@@ -230,11 +238,11 @@ where
 }
 
 /// Tells a monitoring system, where the settings say so, for as long as the process lives.
-fn tell(settings: &Settings, counted: &Data<Metrics>, database: &Data<Database>, desk: &Data<Desk>) -> Result<(), ServeError> {
+fn tell(settings: &Settings, counted: &Data<Metrics>, database: &Data<Database>, requests: &Data<RequestClient>) -> Result<(), ServeError> {
     let Some(address) = settings.metrics_listen()? else { return Ok(()) };
-    let (counted, database, desk) = (counted.clone(), database.clone(), desk.clone());
+    let (counted, database, requests) = (counted.clone(), database.clone(), requests.clone());
     let app = move || {
-        let app = App::new().app_data(counted.clone()).app_data(database.clone()).app_data(desk.clone());
+        let app = App::new().app_data(counted.clone()).app_data(database.clone()).app_data(requests.clone());
         app.route("/metrics", web::get().to(metrics))
     };
     let server = HttpServer::new(app).workers(1).disable_signals().bind(address).map_err(|error| ServeError::Listen { address, error })?;

@@ -26,7 +26,7 @@ pub struct Feed {
 
 /// An applied change of a user or group, as the log has it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Happened {
+pub struct LoggedChange {
     /// Its place.
     pub seq: u64,
     /// The request: the `txn`.
@@ -59,7 +59,7 @@ struct Change<'a> {
     enters: bool,
     /// It no longer is.
     leaves: bool,
-    happened: &'a Happened,
+    happened: &'a LoggedChange,
     resource: &'a Value,
     changed: Vec<&'a str>,
     resource_type: &'static ResourceType,
@@ -68,7 +68,7 @@ struct Change<'a> {
 
 impl Feed {
     /// The claims of the token that tells of it; `None` where this stream does not tell of it. `issuer` is the address of the SCIM endpoints.
-    pub fn claims(&self, issuer: &str, happened: &Happened) -> Option<Value> {
+    pub fn claims(&self, issuer: &str, happened: &LoggedChange) -> Option<Value> {
         let change = self.change(issuer, happened)?;
         let told = self.events.iter().filter_map(|event| Some((event.uri().to_owned(), change.tell(*event)?)));
         let events: Map<String, Value> = told.collect();
@@ -90,7 +90,7 @@ impl Feed {
         }))
     }
 
-    fn change<'a>(&self, issuer: &'a str, happened: &'a Happened) -> Option<Change<'a>> {
+    fn change<'a>(&self, issuer: &'a str, happened: &'a LoggedChange) -> Option<Change<'a>> {
         let payload = happened.payload.as_ref().unwrap_or(&Value::Null);
         let (resource, changed) = (&payload["resource"], payload["changed"].as_array());
         let changed: Vec<_> = changed.into_iter().flatten().filter_map(Value::as_str).collect();
@@ -115,7 +115,7 @@ impl Feed {
         Some(Change { kind, enters, leaves, happened, resource, changed, resource_type, issuer })
     }
 
-    fn told_before(&self, kind: Kind, happened: &Happened, is_group: bool) -> bool {
+    fn told_before(&self, kind: Kind, happened: &LoggedChange, is_group: bool) -> bool {
         match (kind, self.workspaces.is_empty()) {
             (Kind::Create, _) => false,
             (_, true) => true,

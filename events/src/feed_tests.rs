@@ -16,8 +16,8 @@ fn feed(events: &[Event], workspaces: &[u128]) -> Feed {
     }
 }
 
-fn happened(event_type: EventType, payload: Value) -> Happened {
-    Happened {
+fn happened(event_type: EventType, payload: Value) -> LoggedChange {
+    LoggedChange {
         seq: 7,
         event_id: EventId(id(2)),
         event_type,
@@ -33,7 +33,7 @@ fn user(name: &str, workspaces: &[u128]) -> Value {
     json!({"userName": name, "externalId": "hr-1", "meta": {"version": "W/\"2\""}, ROLLCALL_SCHEMA: {"workspaces": workspaces}})
 }
 
-fn events(feed: &Feed, happened: &Happened) -> Vec<String> {
+fn events(feed: &Feed, happened: &LoggedChange) -> Vec<String> {
     let claims = feed.claims(ISSUER, happened);
     let events = claims.iter().flat_map(|claims| claims["events"].as_object().unwrap().keys());
     let mut names: Vec<_> = events.map(|uri| uri.rsplit_once("event:").unwrap().1.to_owned()).collect();
@@ -79,7 +79,7 @@ fn a_modification_is_told_as_one() {
 fn what_changed_nothing_is_not_told() {
     let same = happened(EventType::UserUpdated, json!({"operation": "replace", "resource": user("ada", &[]), "changed": []}));
     assert_eq!(feed(Event::ALL, &[]).claims(ISSUER, &same), None);
-    let erased = Happened { payload: None, ..same };
+    let erased = LoggedChange { payload: None, ..same };
     assert_eq!(feed(Event::ALL, &[]).claims(ISSUER, &erased), None);
 }
 
@@ -114,7 +114,7 @@ fn only_members_of_the_workspaces_are_told_of_and_nothing_once_they_leave() {
     let feed = feed(Event::ALL, &[1]);
     let update = |before: &[u128], after: &[u128]| {
         let payload = json!({"operation": "patch", "resource": user("ada", after), "changed": ["title"]});
-        Happened { before: Some(user("ada", before)), ..happened(EventType::UserUpdated, payload) }
+        LoggedChange { before: Some(user("ada", before)), ..happened(EventType::UserUpdated, payload) }
     };
     assert_eq!(events(&feed, &update(&[1], &[1, 2])), ["prov:patch:full", "prov:patch:notice"]);
     assert_eq!(events(&feed, &update(&[2], &[2])), [] as [&str; 0]);
@@ -125,7 +125,7 @@ fn only_members_of_the_workspaces_are_told_of_and_nothing_once_they_leave() {
     };
     assert_eq!(events(&feed, &create(&[1])), ["feed:add", "prov:create:full", "prov:create:notice"]);
     assert_eq!(events(&feed, &create(&[2])), [] as [&str; 0]);
-    let delete = |before: Option<Value>| Happened { before, ..happened(EventType::UserDeleted, json!({"operation": "delete"})) };
+    let delete = |before: Option<Value>| LoggedChange { before, ..happened(EventType::UserDeleted, json!({"operation": "delete"})) };
     assert_eq!(events(&feed, &delete(Some(user("ada", &[1])))), ["prov:delete"]);
     assert_eq!(events(&feed, &delete(Some(user("ada", &[2])))), [] as [&str; 0]);
     assert_eq!(events(&feed, &delete(None)), ["prov:delete"], "of one who was erased nothing else is left");

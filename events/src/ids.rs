@@ -44,15 +44,15 @@ id!(
     OrganizationId
 );
 id!(
-    /// A workspace of an organisation.
+    /// A workspace of an organization.
     WorkspaceId
 );
 id!(
-    /// A user of an organisation: the SCIM `id`.
+    /// A user of an organization: the SCIM `id`.
     UserId
 );
 id!(
-    /// A group of an organisation: the SCIM `id`.
+    /// A group of an organization: the SCIM `id`.
     GroupId
 );
 id!(
@@ -86,7 +86,7 @@ id!(
 );
 
 impl OrganizationId {
-    /// The log of events that belong to no organisation.
+    /// The log of events that belong to no organization.
     pub const SYSTEM: Self = Self(Uuid::nil());
 }
 

@@ -6,14 +6,14 @@
 
 pub mod actor;
 pub mod address;
-pub mod batch;
+pub mod call_log;
 pub mod envelope;
 pub mod feed;
+pub mod framing;
 pub mod ids;
 pub mod log;
 pub mod members;
 pub mod membership;
-pub mod observed;
 pub mod origin;
 pub mod outcome;
 pub mod request;

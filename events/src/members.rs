@@ -131,7 +131,7 @@ fn user_id(value: &str) -> Result<UserId, ScimError> {
     value.parse().map_err(|_| unknown_member(value))
 }
 
-/// The error for a member that the organisation does not have.
+/// The error for a member that the organization does not have.
 pub fn unknown_member(value: &str) -> ScimError {
     let shown: String = value.chars().take(64).collect();
     ScimError::invalid_value(format!("members: there is no user {shown}"))

@@ -1,4 +1,4 @@
-//! Event streams: what an organisation has delivered to whom, and how far each receiver has come.
+//! Event streams: what an organization has delivered to whom, and how far each receiver has come.
 
 use rollcall_scim::event::Event;
 use serde::{Deserialize, Serialize};
@@ -110,7 +110,7 @@ impl From<Endpoint> for String {
 pub struct SetId {
     /// The stream.
     pub stream_id: StreamId,
-    /// The place of the event in the organisation's log.
+    /// The place of the event in the organization's log.
     pub seq: u64,
 }
 

@@ -27,7 +27,7 @@ pub fn queue_name(partition: u16) -> String {
     format!("{REQUESTED_EXCHANGE}.{partition}")
 }
 
-/// The partition of an organisation among `partitions`.
+/// The partition of an organization among `partitions`.
 #[expect(clippy::cast_possible_truncation, reason = "the remainder is smaller than the divisor, which is a u16")]
 pub fn partition(organization: OrganizationId, partitions: u16) -> u16 {
     let hash = blake3::hash(organization.0.as_bytes());
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
     use uuid::Uuid;
 
-    /// If this fails, organisations have moved to other partitions, and their events can overtake each other.
+    /// If this fails, organizations have moved to other partitions, and their events can overtake each other.
     #[test]
     fn an_organisation_stays_in_its_partition() {
         let partitions = [0, 1, 2, 3, 4].map(|n| partition(OrganizationId(Uuid::from_u128(n)), 8));

@@ -5,7 +5,7 @@
 use lapin::BasicProperties;
 use libfuzzer_sys::fuzz_target;
 use rollcall_events::EventId;
-use rollcall_events::batch::{BATCH_TYPE, Message, unpack};
+use rollcall_events::framing::{BATCH_TYPE, Message, unpack};
 use rollcall_events::envelope::{decode, decode_outcomes, encode, properties};
 use serde_json::Value;
 

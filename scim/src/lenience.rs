@@ -93,12 +93,13 @@ pub fn unquoted(word: &str) -> Option<Value> {
 }
 
 /// Some write a dot between a schema's URN and the attribute: `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.department`. The URN of a schema ends with a
-/// version and a name.
+/// version and a name, which begins with a letter: otherwise a name could be read as another version.
 pub fn urn_before_a_dot(text: &str) -> Option<(Option<&str>, &str)> {
     let (before, local) = text.rsplit_once(':')?;
     let version = before.rsplit_once(':')?.1;
     let is_version = !version.is_empty() && version.chars().all(|c| c.is_ascii_digit() || c == '.');
-    let (name, rest) = local.split_once('.').filter(|_| is_version)?;
+    let is_name = |name: &str| name.starts_with(|c: char| c.is_ascii_alphabetic());
+    let (name, rest) = local.split_once('.').filter(|(name, _)| is_version && is_name(name))?;
     Some((Some(&text[..before.len() + 1 + name.len()]), rest))
 }
 

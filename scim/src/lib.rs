@@ -7,12 +7,12 @@
 
 pub mod attributes;
 pub mod bulk;
+pub mod casefold;
 pub mod defaults;
 pub mod discovery;
 pub mod error;
 pub mod event;
 pub mod filter;
-pub mod fold;
 pub mod json;
 pub mod lenience;
 pub mod list;

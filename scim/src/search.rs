@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::fold::fold;
+use crate::casefold::casefold;
 use crate::resource::Attributes;
 use crate::schema::{Attribute, Kind, ResourceType, find};
 
@@ -43,7 +43,7 @@ fn key(attribute: &Attribute, value: &Value) -> Value {
                 |(name, value): (&String, &Value)| (name.clone(), attribute.sub(name).map_or_else(|| value.clone(), |sub| key(sub, value)));
             Value::Object(object.iter().map(part).collect::<Map<_, _>>())
         }
-        Value::String(text) if is_folded(attribute) => Value::String(fold(text)),
+        Value::String(text) if is_folded(attribute) => Value::String(casefold(text)),
         other => other.clone(),
     }
 }

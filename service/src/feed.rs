@@ -1,6 +1,6 @@
 //! Reads event streams and what they tell from their rows.
 
-use rollcall_events::feed::{Feed, Happened};
+use rollcall_events::feed::{Feed, LoggedChange};
 use rollcall_events::log::EventType;
 use rollcall_events::stream::Position;
 use rollcall_events::{OrganizationId, StreamId, WorkspaceId};
@@ -15,7 +15,7 @@ pub const STREAM_COLUMNS: &str = "
     s.organization_id, s.id, s.audience, s.events, s.workspaces, COALESCE(p.seq, s.begins_after) AS seq, COALESCE(p.beyond, '{}') AS beyond
     FROM event_streams s LEFT JOIN stream_positions p ON p.organization_id = s.organization_id AND p.stream_id = s.id";
 
-/// The changes of users and groups in a stretch of an organisation's log: $1 is the organisation, $2 the place after which it begins, $3 the last place, $4
+/// The changes of users and groups in a stretch of an organization's log: $1 is the organization, $2 the place after which it begins, $3 the last place, $4
 /// how many at most, $5 whether it matters what users were before.
 pub const CHANGES: &str = "
     SELECT e.seq, e.event_id, e.type, e.subject_id, e.recorded_at, e.payload,
@@ -68,13 +68,13 @@ impl Stretch {
 
     /// The stretch up to the last of the changes that were found, where it is known that there are more.
     #[must_use]
-    pub fn cut(self, found: &[Happened]) -> Self {
+    pub fn cut(self, found: &[LoggedChange]) -> Self {
         Self { until: found.last().map_or(self.after, |last| last.seq), ..self }
     }
 
     /// The stretch that was looked through, given the changes that were found: up to the last one where there may be more.
     #[must_use]
-    pub fn seen(self, found: &[Happened]) -> Self {
+    pub fn seen(self, found: &[LoggedChange]) -> Self {
         match found.last() {
             Some(last) if found.len() as u64 >= MOST => Self { until: last.seq, ..self },
             _ => self,
@@ -109,9 +109,9 @@ pub fn stream(row: &Row) -> Result<Stream, MalformedEntry> {
 ///
 /// # Errors
 /// Where the row does not hold one.
-pub fn happened(row: &Row) -> Result<Happened, MalformedEntry> {
+pub fn happened(row: &Row) -> Result<LoggedChange, MalformedEntry> {
     let event_type: &str = row.try_get("type")?;
-    Ok(Happened {
+    Ok(LoggedChange {
         seq: row.try_get::<_, i64>("seq")?.unsigned_abs(),
         event_id: row.try_get("event_id")?,
         event_type: EventType::from_name(event_type).ok_or(MalformedEntry::Unknown("type"))?,

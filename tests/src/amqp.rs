@@ -6,8 +6,8 @@ use lapin::options::{
 };
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
+use rollcall_events::call_log::CallRecord;
 use rollcall_events::envelope::{ReplyTo, decode_outcomes, encode, properties};
-use rollcall_events::observed::ObservedCall;
 use rollcall_events::outcome::Outcome;
 use rollcall_events::request::Request;
 use rollcall_events::topology::{DEAD, OBSERVED, REQUESTED_EXCHANGE, partition, queue_name};
@@ -86,14 +86,14 @@ impl Sender {
     }
 
     /// Tells of calls as an api does.
-    pub async fn observe(&self, calls: &[ObservedCall]) {
+    pub async fn observe(&self, calls: &[CallRecord]) {
         let body = serde_json::to_vec(calls).unwrap();
         let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
         let confirm = self.channel.basic_publish("".into(), OBSERVED.into(), options, &body, properties).await.unwrap();
         assert_eq!(confirm.await.unwrap(), Confirmation::Ack(None));
     }
 
-    /// Takes away the queue of an organisation's partition.
+    /// Takes away the queue of an organization's partition.
     pub async fn delete_queue(&self, organization: OrganizationId) {
         let queue = queue_name(partition(organization, PARTITIONS));
         self.channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.unwrap();

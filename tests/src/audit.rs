@@ -2,7 +2,7 @@
 
 use rollcall_events::log::{CompactRange, EventType, Hash, Header, OutcomeKind, Salt, SubjectType, canonical, commitment};
 use rollcall_events::{OrganizationId, Timestamp};
-use rollcall_scim::fold::fold;
+use rollcall_scim::casefold::casefold;
 use rollcall_scim::schema::USER;
 use rollcall_scim::search::keys;
 use serde_json::{Map, Value, json};
@@ -40,7 +40,7 @@ impl Auditor {
         Self { database }
     }
 
-    /// The log of an organisation, in order.
+    /// The log of an organization, in order.
     pub async fn log(&self, organization: &str) -> Vec<Entry> {
         let sql = "SELECT * FROM rollcall.events WHERE organization_id = $1 ORDER BY seq";
         self.database.query(sql, &[&id(organization)]).await.unwrap().iter().map(entry).collect()
@@ -86,7 +86,7 @@ impl Auditor {
         shown.len()
     }
 
-    /// The users of an organisation as the tables show them.
+    /// The users of an organization as the tables show them.
     pub async fn users(&self, organization: &str) -> BTreeMap<String, UserRow> {
         let sql = "
             SELECT u.id::text, jsonb_build_object('name', u.user_name_key, 'externalId', u.external_id, 'active', u.active,
@@ -101,7 +101,7 @@ impl Auditor {
         rows.iter().map(|row| (row.get(0), (row.get(1), members(row)))).collect()
     }
 
-    /// The groups of an organisation as the tables show them.
+    /// The groups of an organization as the tables show them.
     pub async fn groups(&self, organization: &str) -> BTreeMap<String, GroupRow> {
         let sql = "
             SELECT g.id::text, g.resource,
@@ -199,7 +199,7 @@ fn folded_groups(log: &[Entry]) -> BTreeMap<String, GroupRow> {
 }
 
 fn row(resource: &Value) -> UserRow {
-    let key = |value: &Value| value.as_str().map(fold);
+    let key = |value: &Value| value.as_str().map(casefold);
     let none = Vec::new();
     let row = json!({
         "name": key(&resource["userName"]), "externalId": resource["externalId"], "active": resource["active"] != false,

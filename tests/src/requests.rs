@@ -1,8 +1,8 @@
 //! Requests and observed calls as an api sends them to the worker.
 
 use rollcall_events::actor::Actor;
-use rollcall_events::batch::{Message, Packed, pack};
-use rollcall_events::observed::{Meaning, ObservedCall};
+use rollcall_events::call_log::{CallRecord, Meaning};
+use rollcall_events::framing::{Frame, Message, pack};
 use rollcall_events::request::{Request, RequestBody, UserOperation, UserRequested};
 use rollcall_events::{EventId, Timestamp, TokenId, UserId};
 use rollcall_scim::resource::SizeLimit;
@@ -45,13 +45,13 @@ pub fn create(organization: &Organization, attributes: &Value) -> Request {
 
 /// Requests as one message, as a busy api sends them: the worker decides them in one batch.
 pub fn together(requests: &[&Request]) -> Message {
-    let packed: Vec<_> = requests.iter().map(|request| Packed::new(request, None).unwrap()).collect();
+    let packed: Vec<_> = requests.iter().map(|request| Frame::new(request, None).unwrap()).collect();
     pack(&packed, "test", "nowhere").unwrap()
 }
 
 /// A call that names nobody.
-pub fn observed_call(organization: &Organization, at: Timestamp) -> ObservedCall {
-    ObservedCall {
+pub fn observed_call(organization: &Organization, at: Timestamp) -> CallRecord {
+    CallRecord {
         id: Uuid::now_v7(),
         organization_id: organization.id.parse().unwrap(),
         at,

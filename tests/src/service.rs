@@ -155,7 +155,7 @@ pub fn owner_command(instance: &Instance, arguments: &[&str]) -> Output {
     worker_command(instance).args(arguments).envs(instance.migration_settings()).output().unwrap()
 }
 
-/// Whether an organisation's log is whole and its projections are what it adds up to, by `rollcall-worker verify`, and what that printed. There is one shadow: it
+/// Whether an organization's log is whole and its projections are what it adds up to, by `rollcall-worker verify`, and what that printed. There is one shadow: it
 /// waits until nobody else uses it.
 pub async fn verified(instance: &Instance, organization: &str) -> (bool, String) {
     eventually("no other replay", async || {

@@ -1,4 +1,4 @@
-//! A running stack, and the organisations that tests have in it.
+//! A running stack, and the organizations that tests have in it.
 
 use tokio_postgres::NoTls;
 

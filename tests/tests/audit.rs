@@ -20,7 +20,7 @@ async fn events(auditor: &Client, parameters: &[(&str, &str)]) -> Value {
     auditor.query("/events", parameters).await.expect(200)
 }
 
-/// An organisation with a story: two users, one of them renamed, one deleted, one refused.
+/// An organization with a story: two users, one of them renamed, one deleted, one refused.
 async fn story(client: &Client) -> (String, String) {
     let ada = client.create(user_with("ada", &json!({"title": "Countess", "externalId": "hr-1"}))).await.id();
     let bob = client.create(user_with("Bob", &json!({}))).await.id();
@@ -263,7 +263,7 @@ async fn whoever_follows_the_log_sees_each_entry_once_and_goes_on_where_it_was()
     other.client().create(user_with("eve", &json!({}))).await.expect(201);
     let ada = client.create(user_with("ada", &json!({}))).await.id();
     let seen = read_events(&mut tail, 1).await;
-    assert_eq!(seen[0].1, "UserCreated", "and nothing of another organisation");
+    assert_eq!(seen[0].1, "UserCreated", "and nothing of another organization");
     client.delete(&ada).await.expect(204);
     assert_eq!(read_events(&mut tail, 1).await, [(seen[0].0 + 1, "UserDeleted".to_owned())]);
     drop(tail);

@@ -4,8 +4,8 @@
 
 use lapin::BasicProperties;
 use reqwest::Method;
-use rollcall_events::batch::Message;
 use rollcall_events::envelope::{encode, properties};
+use rollcall_events::framing::Message;
 use rollcall_events::outcome::Outcome;
 use rollcall_events::request::{Request, RequestBody};
 use rollcall_events::{EventId, OrganizationId};

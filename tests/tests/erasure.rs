@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
 
-use rollcall_events::batch::Message;
+use rollcall_events::call_log::CallRecord;
 use rollcall_events::envelope::{encode, properties};
-use rollcall_events::observed::ObservedCall;
+use rollcall_events::framing::Message;
 use rollcall_events::outcome::Outcome;
 use rollcall_events::request::{Request, RequestBody, SettingsRequested, UserOperation};
 use rollcall_events::{Timestamp, UserId};
@@ -219,8 +219,8 @@ async fn an_entry_behind_an_erasure_cannot_be_erased() {
 
 /// Calls that name a user, each in another place; `in_body` does so in a body only.
 struct Calls {
-    naming: Vec<ObservedCall>,
-    in_body: ObservedCall,
+    naming: Vec<CallRecord>,
+    in_body: CallRecord,
 }
 
 impl Calls {
@@ -229,16 +229,16 @@ impl Calls {
         let base = || observed_call(organization, at);
         Self {
             naming: vec![
-                ObservedCall { query: Some(format!("filter=userName eq {quoted}&count=1")), ..base() },
-                ObservedCall { subject: Some(name.to_owned()), subject_id: Some(Uuid::now_v7()), status: 409, ..base() },
-                ObservedCall { detail: Some(format!("no user {name} is here")), status: 404, ..base() },
-                ObservedCall { path: format!("/Users/{user}"), ..base() },
+                CallRecord { query: Some(format!("filter=userName eq {quoted}&count=1")), ..base() },
+                CallRecord { subject: Some(name.to_owned()), subject_id: Some(Uuid::now_v7()), status: 409, ..base() },
+                CallRecord { detail: Some(format!("no user {name} is here")), status: 404, ..base() },
+                CallRecord { path: format!("/Users/{user}"), ..base() },
             ],
-            in_body: ObservedCall { response_body: Some(json!({"Resources": [{"userName": name}]}).to_string()), ..base() },
+            in_body: CallRecord { response_body: Some(json!({"Resources": [{"userName": name}]}).to_string()), ..base() },
         }
     }
 
-    fn all(&self) -> Vec<ObservedCall> {
+    fn all(&self) -> Vec<CallRecord> {
         self.naming.iter().chain([&self.in_body]).cloned().collect()
     }
 }
@@ -251,7 +251,7 @@ async fn kept(stack: &Stack, organization: &Organization) -> Vec<(Uuid, bool)> {
 }
 
 /// Waits until a call is kept; those that came before it are dealt with by then.
-async fn arrived(stack: &Stack, organization: &Organization, last: &ObservedCall) {
+async fn arrived(stack: &Stack, organization: &Organization, last: &CallRecord) {
     eventually("the last call", async || kept(stack, organization).await.iter().any(|(id, _)| *id == last.id).then_some(())).await;
 }
 
@@ -304,7 +304,7 @@ async fn calls_that_name_an_erased_person_go_and_those_that_arrive_late_are_not_
         // Whoever has the name now is not the person who was erased.
         let heir = organization.client().create(user(variant)).await.id();
         let later = Calls::naming(&organization, Timestamp::now(), &heir, name);
-        let about = ObservedCall { subject: Some(name.to_owned()), subject_id: Some(id(&heir)), ..observed_call(&organization, before) };
+        let about = CallRecord { subject: Some(name.to_owned()), subject_id: Some(id(&heir)), ..observed_call(&organization, before) };
         sender.observe(&later.all()).await;
         sender.observe(std::slice::from_ref(&about)).await;
         arrived(&stack, &organization, &about).await;
@@ -334,10 +334,10 @@ async fn every_name_that_an_erased_person_ever_had_is_recognized() {
     assert!(erase(&stack, &organization, &mary).0);
     let calls: Vec<_> = ["godwin", "SHELLEY", "brief"]
         .iter()
-        .map(|name| ObservedCall { query: Some(format!("filter=userName eq \"{name}\"")), ..observed_call(&organization, before) })
+        .map(|name| CallRecord { query: Some(format!("filter=userName eq \"{name}\"")), ..observed_call(&organization, before) })
         .collect();
     sender.observe(&calls).await;
-    let control = ObservedCall { query: Some("filter=userName eq \"percy\"".to_owned()), ..observed_call(&organization, before) };
+    let control = CallRecord { query: Some("filter=userName eq \"percy\"".to_owned()), ..observed_call(&organization, before) };
     sender.observe(std::slice::from_ref(&control)).await;
     arrived(&stack, &organization, &control).await;
     assert_eq!(kept(&stack, &organization).await, [(control.id, false)]);

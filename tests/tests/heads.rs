@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
 
-use rollcall_events::batch::Message;
 use rollcall_events::envelope::{encode, properties};
+use rollcall_events::framing::Message;
 use rollcall_events::members::MemberChange;
 use rollcall_events::outcome::Outcome;
 use rollcall_events::request::{GroupOperation, GroupRequested, RequestBody, SettingsRequested, UserOperation, UserRequested};

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
 
 use lapin::BasicProperties;
-use rollcall_events::observed::ObservedCall;
+use rollcall_events::call_log::CallRecord;
 use rollcall_events::topology::partition;
 use rollcall_events::{OrganizationId, Timestamp};
 use rollcall_tests::amqp::{PARTITIONS, Sender};
@@ -68,7 +68,7 @@ async fn a_letter_that_cannot_be_tried_again_holds_up_no_other() {
 async fn an_observed_call_that_cannot_be_kept_costs_only_itself() {
     let stack = Stack::shared().await;
     let organizations = [stack.organization(), stack.organization()];
-    let call = |organization: &Organization, subject: &str| ObservedCall {
+    let call = |organization: &Organization, subject: &str| CallRecord {
         subject: Some(subject.to_owned()),
         ..observed_call(organization, Timestamp::now())
     };

@@ -91,7 +91,7 @@ async fn not_even_the_owner_changes_the_log_by_mistake() {
         "DELETE FROM rollcall.events_PART",
         "TRUNCATE rollcall.events_PART",
     ] {
-        // The partition that has the organisation's log: of an empty one nothing can be deleted.
+        // The partition that has the organization's log: of an empty one nothing can be deleted.
         let attempt = attempt.replace("events_PART", &partition);
         let refused = database.batch_execute(&attempt).await.unwrap_err();
         assert!(refused.as_db_error().unwrap().message().contains("append-only"), "{attempt}");
@@ -166,7 +166,7 @@ async fn one_organisation_neither_sees_nor_touches_anothers_users() {
         .send()
         .await;
     us.get(&format!("/Events/{}", accepted.header("set-txn"))).await.expect_error(404, None);
-    assert_eq!(us.create(user("ada")).await.status, 201, "a name is taken in one organisation only");
+    assert_eq!(us.create(user("ada")).await.status, 201, "a name is taken in one organization only");
     assert_eq!(them.get(&format!("/Users/{id}")).await.body, created.body);
     let workspaces = us.get(&format!("/Schemas/{ROLLCALL}")).await.expect(200);
     assert!(!workspaces.to_string().contains(&theirs.marketing));

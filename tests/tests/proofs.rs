@@ -20,7 +20,7 @@ struct Case {
 }
 
 impl Case {
-    /// An organisation with some users, and a checkpoint in the middle and at the end of its log.
+    /// An organization with some users, and a checkpoint in the middle and at the end of its log.
     async fn new(users: usize) -> Self {
         let stack = Stack::shared().await;
         let organization = stack.organization();

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::decide::Decided;
 use crate::load::Head;
-use crate::store::{RawJson, Script, Statement, StoreError, array_text, place, rows};
+use crate::store::{RawJson, Statement, StatementBatch, StoreError, array_text, rows, seq_column};
 use crate::tiles::TileColumns;
 
 /// Every statement, to be prepared.
@@ -186,7 +186,7 @@ impl LogAppend {
         for (organization, head) in self.heads.iter().filter(|(id, _)| self.tiles.contains_key(id)) {
             advances.organizations.push(*organization);
             advances.versions.push(head.version);
-            advances.sizes.push(place(head.log.size()));
+            advances.sizes.push(seq_column(head.log.size()));
             advances.peaks.push(array_text(head.log.peaks().iter().map(|peak| format!("\\x{peak}"))));
             advances.recorded_at.push(head.recorded_at.unwrap_or(self.now));
         }
@@ -195,25 +195,25 @@ impl LogAppend {
     }
 
     /// Lists what is to be written: the heads first, then the entries, what became complete of the trees, and what entries ask to be done.
-    pub(crate) fn script<'a>(&'a self, columns: &'a Columns, script: &mut Script<'a>) {
+    pub(crate) fn add_to<'a>(&'a self, columns: &'a Columns, batch: &mut StatementBatch<'a>) {
         if self.entries.is_empty() {
             return;
         }
         let Advances { organizations, versions, sizes, peaks, recorded_at } = &columns.advances;
-        script.add(Statement::new(ADVANCE_HEADS, vec![organizations, versions, sizes, peaks, recorded_at]));
-        script.add(Statement::new(&APPEND, self.entries.parameters()).of_new_rows());
-        columns.tiles.script(script);
+        batch.add(Statement::new(ADVANCE_HEADS, vec![organizations, versions, sizes, peaks, recorded_at]));
+        batch.add(Statement::new(&APPEND, self.entries.parameters()).of_new_rows());
+        columns.tiles.add_to(batch);
         let (of, erased) = &self.erased;
-        script.add_if(!erased.is_empty(), ERASE, || vec![of, erased]);
+        batch.add_if(!erased.is_empty(), ERASE, || vec![of, erased]);
         let (of, letters, retried) = &self.settled;
-        script.add_if(!letters.is_empty(), SETTLE, || vec![of, letters, retried]);
+        batch.add_if(!letters.is_empty(), SETTLE, || vec![of, letters, retried]);
     }
 }
 
 impl Entries {
     fn push(&mut self, header: Header, payload: RawJson, salt: Salt, leaf: Hash) {
         self.organization_id.push(header.organization_id);
-        self.seq.push(place(header.seq));
+        self.seq.push(seq_column(header.seq));
         self.event_id.push(header.event_id);
         self.event_type.push(header.event_type.as_str());
         self.schema_version.push(SCHEMA_VERSION);

@@ -9,10 +9,10 @@ use rollcall_scim::resource::Attributes;
 use crate::append::LogAppend;
 use crate::decide::{Decided, Keys, Step, Undecided, decide_batch};
 use crate::load::{Expected, Loaded, Prefetch, Recorded, load, load_more};
-use crate::news::{News, notify};
+use crate::notifications::{Notifications, notify};
 use crate::positions::{PositionRows, Positions};
 use crate::project::{Projection, ProjectionRows, SETTINGS_CHANNEL};
-use crate::store::{Ending, Script, Store, StoreError};
+use crate::store::{Ending, StatementBatch, Store, StoreError};
 
 /// How often a batch is decided again because somebody else was faster, before that counts as an outage.
 const MAX_ATTEMPTS: usize = 100;
@@ -39,7 +39,7 @@ pub(crate) struct Applied {
     /// The outcome of each request, in their order.
     pub(crate) outcomes: Vec<Outcome>,
     /// What listeners are to be told of it.
-    pub(crate) news: News,
+    pub(crate) notifications: Notifications,
     /// How many keys had to be loaded on demand.
     pub(crate) demand_loads: usize,
 }
@@ -78,9 +78,9 @@ async fn attempt(store: &Store, batch: Batch<'_>) -> Result<Applied, StoreError>
             }
         }
     };
-    let Prepared { append, rows, positions, settings, outcomes, news } = prepared;
+    let Prepared { append, rows, positions, settings, outcomes, notifications } = prepared;
     write(store, &append, &rows, &positions, &settings, batch.ending).await?;
-    Ok(Applied { outcomes, news, demand_loads })
+    Ok(Applied { outcomes, notifications, demand_loads })
 }
 
 /// Runs work that may take long so that it holds up no connection of this process.
@@ -106,7 +106,7 @@ struct Prepared {
     /// Whose settings change.
     settings: Vec<OrganizationId>,
     outcomes: Vec<Outcome>,
-    news: News,
+    notifications: Notifications,
 }
 
 /// Decides a batch and prepares what is to be written; the keys that are missing where it cannot be decided on what is loaded.
@@ -122,7 +122,7 @@ fn prepare(loaded: &mut Loaded, requests: &[Request], now: Timestamp) -> Result<
         Err(Undecided::Malformed(error)) => return Err(error.into()),
     };
     let mut append = LogAppend::at(std::mem::take(heads), now, requests.len())?;
-    let (mut projection, mut positions, mut news) = (Projection::default(), Positions::default(), News::default());
+    let (mut projection, mut positions, mut notifications) = (Projection::default(), Positions::default(), Notifications::default());
     let mut outcomes: Vec<Outcome> = Vec::with_capacity(requests.len());
     for (request, step) in requests.iter().zip(steps) {
         let organization = request.organization_id;
@@ -135,8 +135,8 @@ fn prepare(loaded: &mut Loaded, requests: &[Request], now: Timestamp) -> Result<
             }
             Step::Recorded => {
                 // The worker that applied it may have ended before it told anybody.
-                news.log(organization, append.size(organization));
-                news.change(organization);
+                notifications.log(organization, append.size(organization));
+                notifications.change(organization);
                 recorded_outcome(recorded.get(&(organization, request.id)), request)?
             }
             Step::Repeat(first) => repeated_outcome(&requests[first], &outcomes[first], request),
@@ -151,10 +151,10 @@ fn prepare(loaded: &mut Loaded, requests: &[Request], now: Timestamp) -> Result<
         };
         outcomes.push(outcome);
     }
-    append.sizes().for_each(|(organization, size)| news.log(organization, size));
-    projection.organizations_with_new_members().for_each(|organization| news.change(organization));
+    append.sizes().for_each(|(organization, size)| notifications.log(organization, size));
+    projection.organizations_with_new_members().for_each(|organization| notifications.change(organization));
     let settings = projection.organizations_with_new_settings().into_iter().collect();
-    Ok(Ok(Prepared { append, rows: projection.rows()?, positions: positions.rows(), settings, outcomes, news }))
+    Ok(Ok(Prepared { append, rows: projection.rows()?, positions: positions.rows(), settings, outcomes, notifications }))
 }
 
 /// Writes everything in one transaction. The heads come first: if one has moved, nothing else happens.
@@ -168,12 +168,12 @@ async fn write(
 ) -> Result<(), StoreError> {
     let columns = append.columns();
     let (channels, payloads) = (vec![SETTINGS_CHANNEL; settings.len()], settings.iter().map(OrganizationId::to_string).collect());
-    let mut script = Script::default();
-    append.script(&columns, &mut script);
-    rows.script(&mut script);
-    positions.script(&mut script);
-    notify(&mut script, &channels, &payloads);
-    Box::pin(script.run_in_transaction(store, ending)).await
+    let mut batch = StatementBatch::default();
+    append.add_to(&columns, &mut batch);
+    rows.add_to(&mut batch);
+    positions.add_to(&mut batch);
+    notify(&mut batch, &channels, &payloads);
+    Box::pin(batch.run_in_transaction(store, ending)).await
 }
 
 fn outcome(error: Option<ScimError>, resource: Option<&Attributes>) -> Result<Outcome, StoreError> {

@@ -14,7 +14,7 @@ use crate::database::{Database, TaskError};
 use crate::keep::keep;
 use crate::project::LOG_CHANNEL;
 use crate::settings::Settings;
-use crate::store::{Listener, StoreError, place};
+use crate::store::{Listener, StoreError, seq_column};
 use crate::wait::{OPEN, within};
 
 const APPLICATION: &str = "rollcall-worker checkpoints";
@@ -93,7 +93,7 @@ impl Signer<'_> {
                 if let Some((size, note)) = self.read(id, row) {
                     self.signed.insert(id, size);
                     organizations.push(id);
-                    sizes.push(place(size));
+                    sizes.push(seq_column(size));
                     notes.push(note);
                 }
             }

@@ -12,18 +12,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-use crate::dead::{DeadLetters, forget};
-use crate::hand::Hands;
+use crate::acks::PendingAcks;
+use crate::batch_run::{BatchRun, Finished, Tools};
+use crate::dead_letters::{DeadLetters, forget};
+use crate::in_flight::InFlight;
 use crate::keep::close;
 use crate::reply::Replier;
 use crate::settings::Settings;
-use crate::settle::Unsettled;
 use crate::statements;
 use crate::store::{Remedy, Store, StoreError};
 use crate::suspicion::Suspicions;
 use crate::trial::Trial;
 use crate::wait::{OPEN, TimedOut, within};
-use crate::work::{Finished, Tools, Work};
 
 /// Why a partition's run ended before it was told to.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +66,7 @@ const LONGEST_STOP: Duration = Duration::from_mins(1);
 /// What all partitions of a worker share.
 pub(crate) struct Shared {
     pub(crate) settings: Arc<Settings>,
-    pub(crate) hands: Hands,
+    pub(crate) in_flight: InFlight,
     pub(crate) suspicions: Suspicions,
 }
 
@@ -78,7 +78,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, partition: u16, stop: Cancellatio
     while !stop.is_cancelled() {
         let started = Instant::now();
         let ended = run(&shared, partition, &stop, &mut given_back).await;
-        shared.hands.leave(partition);
+        shared.in_flight.leave(partition);
         let delay = match ended {
             Ok(()) => return,
             Err(RunError::Stopped(error)) => {
@@ -104,7 +104,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, partition: u16, stop: Cancellatio
 /// Tells operators that a partition has stopped, and why.
 fn report_stop(shared: &Shared, partition: u16, error: &StoreError) {
     tracing::error!(partition, %error, "the partition has stopped; nothing of it is lost, and it goes on once that is mended");
-    shared.hands.stop(partition, error.to_string());
+    shared.in_flight.stop(partition, error.to_string());
 }
 
 /// What a run works with.
@@ -114,7 +114,7 @@ struct Session {
     consumer: Consumer,
     replier: Replier,
     dead: DeadLetters,
-    unsettled: Unsettled,
+    pending_acks: PendingAcks,
 }
 
 /// Opens a session. Every statement is tried without a row and what was given back is tried before, so that nothing is taken from the queue that could not be applied.
@@ -143,7 +143,7 @@ async fn consume(place: &Place<'_>, store: Store) -> Result<Session, RunError> {
     let queue = topology::queue_name(partition);
     let consumer = channel.basic_consume(queue.into(), name.into(), BasicConsumeOptions::default(), FieldTable::default()).await?;
     let (replier, dead) = (Replier::open(&connection).await?, DeadLetters::open(&connection).await?);
-    Ok(Session { store, connection, consumer, replier, dead, unsettled: Unsettled::new(settings.batch_size.into()) })
+    Ok(Session { store, connection, consumer, replier, dead, pending_acks: PendingAcks::new(settings.batch_size.into()) })
 }
 
 /// Connects to Postgres.
@@ -158,7 +158,7 @@ async fn connect(settings: &Settings, name: &str) -> Result<Store, RunError> {
 
 /// One run: takes batch after batch until it is told to stop or something fails. What fails and is given back to the broker stands in `given_back` then.
 async fn run(shared: &Shared, partition: u16, stop: &CancellationToken, given_back: &mut Option<Trial>) -> Result<(), RunError> {
-    let (settings, hands) = (&shared.settings, &shared.hands);
+    let (settings, in_flight) = (&shared.settings, &shared.in_flight);
     let name = format!("rollcall-worker/{partition}");
     let place = Place { shared, partition, name: &name, stop };
     let mut session = tokio::select! {
@@ -167,22 +167,22 @@ async fn run(shared: &Shared, partition: u16, stop: &CancellationToken, given_ba
     };
     tracing::info!(partition, "the partition is served");
     // Whatever stopped it is tried again with the next batch; a partition without requests has nothing that could show that it is mended.
-    hands.resume(partition, 0);
+    in_flight.resume(partition, 0);
     loop {
-        hands.empty(partition);
+        in_flight.empty(partition);
         let first = tokio::select! {
             biased;
             () = stop.cancelled() => break,
             delivery = session.consumer.next() => delivery.ok_or(RunError::ConsumerClosed)??,
-            () = session.unsettled.wait() => {
+            () = session.pending_acks.wait() => {
                 settle(&place, &mut session).await?;
                 continue;
             }
         };
-        hands.take(partition, sent(&first));
+        in_flight.take(partition, sent(&first));
         let work = drain(first, &mut session.consumer, settings.batch_size.into())?;
         handle(&place, &mut session, work, given_back).await?;
-        if session.unsettled.is_due() {
+        if session.pending_acks.is_due() {
             settle(&place, &mut session).await?;
         }
     }
@@ -200,8 +200,8 @@ fn sent(delivery: &Delivery) -> i64 {
 }
 
 /// Everything that is delivered already, without waiting for more, until there are so many requests.
-fn drain(first: Delivery, consumer: &mut Consumer, enough: usize) -> Result<Work, lapin::Error> {
-    let mut work = Work::of(first);
+fn drain(first: Delivery, consumer: &mut Consumer, enough: usize) -> Result<BatchRun, lapin::Error> {
+    let mut work = BatchRun::of(first);
     while work.len() < enough {
         match consumer.next().now_or_never() {
             Some(Some(delivery)) => work.add(delivery?),
@@ -222,25 +222,25 @@ struct Place<'a> {
 
 /// Applies a batch and has it answered: in this order, so that nothing is answered that could still be lost. What an erasure leaves to be done is done before it is
 /// acknowledged: should it break off, it comes again.
-async fn handle(place: &Place<'_>, session: &mut Session, mut work: Work, given_back: &mut Option<Trial>) -> Result<(), RunError> {
+async fn handle(place: &Place<'_>, session: &mut Session, mut work: BatchRun, given_back: &mut Option<Trial>) -> Result<(), RunError> {
     if let Err(error) = finish(place, session, &mut work).await {
         *given_back = Some(work.give_back());
         return Err(error);
     }
-    place.shared.hands.resume(place.partition, work.demand_loads());
-    let Finished { replies, news, deliveries, last, has_buried } = work.finish();
+    place.shared.in_flight.resume(place.partition, work.demand_loads());
+    let Finished { replies, notifications, deliveries, last, has_buried } = work.finish();
     session.replier.answer(replies).await?;
-    session.unsettled.take(last, deliveries, news, has_buried);
+    session.pending_acks.take(last, deliveries, notifications, has_buried);
     Ok(())
 }
 
 /// Works on a batch until everything of it is done, for as long as it may be held.
-async fn finish(place: &Place<'_>, session: &mut Session, work: &mut Work) -> Result<(), RunError> {
+async fn finish(place: &Place<'_>, session: &mut Session, work: &mut BatchRun) -> Result<(), RunError> {
     let mut hold = Hold::begin();
     loop {
         let Session { store, dead, .. } = &*session;
         let tools = Tools { store, dead, suspicions: &place.shared.suspicions, prefetch: place.shared.settings.prefetch };
-        match work.go_on(&tools).await {
+        match work.resume(&tools).await {
             Ok(()) => break,
             Err(error) => hold.mend(place, error, &mut session.store).await?,
         }
@@ -258,7 +258,7 @@ async fn finish(place: &Place<'_>, session: &mut Session, work: &mut Work) -> Re
 /// Tells listeners of what is committed, and acknowledges it.
 async fn settle(place: &Place<'_>, session: &mut Session) -> Result<(), RunError> {
     let mut hold = Hold::begin();
-    while let Err(error) = session.unsettled.settle(&session.store).await {
+    while let Err(error) = session.pending_acks.settle(&session.store).await {
         hold.mend(place, error, &mut session.store).await?;
     }
     Ok(())

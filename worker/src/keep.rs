@@ -1,4 +1,4 @@
-//! Work that goes on for as long as the process does, whatever goes wrong with the servers in between.
+//! Tasks that run for as long as the process, whatever goes wrong with the servers in between.
 
 use futures_util::FutureExt;
 use lapin::Connection;
@@ -27,7 +27,7 @@ pub(crate) async fn close(connection: &Connection) {
     }
 }
 
-/// Runs work until it ends by itself or `stop`. Work that fails or panics begins again, after growing delays. `waits` names the work that waits meanwhile.
+/// Runs work until it ends by itself or `stop`. One that fails or panics begins again, after growing delays. `waits` names the work that waits meanwhile.
 ///
 /// After `stop` the work has [`GRACE`] to end in order.
 pub(crate) async fn keep<E: Display>(waits: &str, stop: &CancellationToken, run: impl AsyncFn() -> Result<(), E>) {

@@ -6,7 +6,7 @@ use rollcall_events::{OrganizationId, StreamId};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use crate::store::{Script, array_text, place, rows};
+use crate::store::{StatementBatch, array_text, rows, seq_column};
 
 /// Every statement, to be prepared.
 pub(crate) fn statements() -> impl Iterator<Item = &'static str> {
@@ -56,7 +56,7 @@ impl Positions {
         for ((organization, id), position) in &self.0 {
             rows.organization_id.push(*organization);
             rows.id.push(*id);
-            rows.seq.push(place(position.seq));
+            rows.seq.push(seq_column(position.seq));
             rows.beyond.push(array_text(position.beyond.iter().map(u64::to_string)));
         }
         rows
@@ -65,7 +65,7 @@ impl Positions {
 
 impl PositionRows {
     /// Lists what is to be written.
-    pub(crate) fn script<'a>(&'a self, script: &mut Script<'a>) {
-        script.add_if(!self.is_empty(), &MERGE, || self.parameters());
+    pub(crate) fn add_to<'a>(&'a self, batch: &mut StatementBatch<'a>) {
+        batch.add_if(!self.is_empty(), &MERGE, || self.parameters());
     }
 }

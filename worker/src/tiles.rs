@@ -3,9 +3,9 @@
 use rollcall_events::OrganizationId;
 use rollcall_events::log::tile::{NewTiles, Tile};
 
-use crate::store::{Parameter, Script, place};
+use crate::store::{Parameter, StatementBatch, seq_column};
 
-/// Every statement of this room, to be prepared.
+/// Every statement of this module, to be prepared.
 pub(crate) const STATEMENTS: &[&str] = &[FILL, EXTEND];
 
 /// Stores the tiles of leaves that are full now.
@@ -30,19 +30,19 @@ pub(crate) struct TileColumns {
 }
 
 impl TileColumns {
-    /// Takes in what is new in the tree of an organisation's log.
+    /// Takes in what is new in the tree of an organization's log.
     pub(crate) fn push(&mut self, organization: OrganizationId, new: &NewTiles) {
         for &index in &new.full {
             let seqs = Tile { level: 0, index }.seqs();
             self.full.0.push(organization);
-            self.full.1.push(place(index));
-            self.full.2.push(place(*seqs.start()));
-            self.full.3.push(place(*seqs.end()));
+            self.full.1.push(seq_column(index));
+            self.full.2.push(seq_column(*seqs.start()));
+            self.full.3.push(seq_column(*seqs.end()));
         }
         for (tile, hashes) in &new.more {
             self.more.0.push(organization);
             self.more.1.push(i16::try_from(tile.level).unwrap_or(i16::MAX));
-            self.more.2.push(place(tile.index));
+            self.more.2.push(seq_column(tile.index));
             self.more.3.push(hashes.clone());
         }
     }
@@ -58,8 +58,8 @@ impl TileColumns {
     }
 
     /// Lists what is to be stored; the leaves are in the log by then.
-    pub(crate) fn script<'a>(&'a self, script: &mut Script<'a>) {
-        script.add_if(!self.full.1.is_empty(), FILL, || self.full().into());
-        script.add_if(!self.more.2.is_empty(), EXTEND, || self.more().into());
+    pub(crate) fn add_to<'a>(&'a self, batch: &mut StatementBatch<'a>) {
+        batch.add_if(!self.full.1.is_empty(), FILL, || self.full().into());
+        batch.add_if(!self.more.2.is_empty(), EXTEND, || self.more().into());
     }
 }

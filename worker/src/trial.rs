@@ -5,7 +5,7 @@ use rollcall_events::UserId;
 use rollcall_events::request::Request;
 
 use crate::apply::{Batch, apply};
-use crate::dead::forget;
+use crate::dead_letters::forget;
 use crate::load::{Expected, Prefetch};
 use crate::store::{Ending, Remedy, Store, StoreError};
 use crate::suspicion::Suspicions;

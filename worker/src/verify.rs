@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use crate::database::{Database, TaskError};
-use crate::store::{StoreError, place};
+use crate::store::{StoreError, seq_column};
 
 const APPLICATION: &str = "rollcall-worker verify";
 /// How many entries are read at once.
@@ -91,8 +91,8 @@ async fn checkpoints(
     stretch: RangeInclusive<u64>,
     most: u64,
 ) -> Result<BTreeMap<u64, String>, TaskError> {
-    let (start, end) = (place(*stretch.start()), place(*stretch.end()));
-    let rows = database.query(CHECKPOINTS, &[&organization, &start, &end, &place(most)]).await?;
+    let (start, end) = (seq_column(*stretch.start()), seq_column(*stretch.end()));
+    let rows = database.query(CHECKPOINTS, &[&organization, &start, &end, &seq_column(most)]).await?;
     rows.iter().map(|row| Ok((row.try_get::<_, i64>("size")?.unsigned_abs(), row.try_get("note")?))).collect()
 }
 
@@ -110,7 +110,7 @@ impl Recomputed {
     /// Takes in the next entries; whether there were any.
     async fn take_chunk(&mut self, database: &Database, organization: OrganizationId) -> Result<bool, TaskError> {
         let sql = format!("SELECT {COLUMNS} FROM rollcall.events e WHERE e.organization_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3");
-        let rows = database.query(&sql, &[&organization, &place(self.last), &place(CHUNK)]).await?;
+        let rows = database.query(&sql, &[&organization, &seq_column(self.last), &seq_column(CHUNK)]).await?;
         let before = self.tree.size();
         self.checkpoints = checkpoints(database, organization, before..=before + rows.len() as u64, CHUNK).await?;
         for row in &rows {
@@ -163,7 +163,7 @@ impl Recomputed {
         expected: BTreeMap<Tile, Vec<u8>>,
     ) -> Result<(), TaskError> {
         let (levels, indexes): (Vec<_>, Vec<_>) =
-            expected.keys().map(|tile| (i16::try_from(tile.level).unwrap_or(i16::MAX), place(tile.index))).unzip();
+            expected.keys().map(|tile| (i16::try_from(tile.level).unwrap_or(i16::MAX), seq_column(tile.index))).unzip();
         let rows = database.query(TILES, &[&organization, &levels, &indexes]).await?;
         for ((tile, hashes), row) in expected.iter().zip(&rows) {
             if row.try_get::<_, Option<&[u8]>>("hashes")? != Some(hashes) {

@@ -34,7 +34,7 @@ pub(super) async fn export(auditor: Auditor, http: HttpRequest, parameters: Para
     exported(auditor.organization_id, &http, &parameters, database).await
 }
 
-/// The log of an organisation, as far as it is asked for.
+/// The log of an organization, as far as it is asked for.
 pub(crate) async fn exported(
     organization: OrganizationId,
     http: &HttpRequest,

@@ -51,7 +51,7 @@ pub(super) async fn inclusion(auditor: Auditor, parameters: Parameters, database
     json(&included(&database, auditor.organization_id, seq, size).await?)
 }
 
-/// That an entry is in an organisation's log of `size`, or of the newest checkpoint that has the entry, or else as it is.
+/// That an entry is in an organization's log of `size`, or of the newest checkpoint that has the entry, or else as it is.
 pub(crate) async fn included(
     database: &Database,
     organization: OrganizationId,

@@ -9,7 +9,7 @@ use rollcall_service::entries::StoredEntry;
 use std::time::Duration;
 
 use crate::error::ApiError;
-use crate::read::{Condition, Database, Following, Heard, Order, ReadError, log_entries, log_size};
+use crate::read::{Condition, Database, Following, LogNotification, Order, ReadError, log_entries, log_size};
 
 /// How often something is sent where nothing happens, so that a connection that is gone is noticed on both sides.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -54,9 +54,9 @@ impl Watch {
             // What no condition chooses is not looked at again.
             self.after = self.after.max(size);
             match self.following.hear(KEEP_ALIVE).await {
-                Heard::Growth => {}
-                Heard::Nothing => return Ok(Some(Bytes::from_static(STILL_HERE))),
-                Heard::Stop => return Ok(None),
+                LogNotification::Growth => {}
+                LogNotification::Nothing => return Ok(Some(Bytes::from_static(STILL_HERE))),
+                LogNotification::Stop => return Ok(None),
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The caller of an audit endpoint: an auditor, who reads the log of one organisation and can do nothing else.
+//! The caller of an audit endpoint: an auditor, who reads the log of one organization and can do nothing else.
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
@@ -17,7 +17,7 @@ const FIND: &str = "
 const STILL_GOOD: &str = "
     SELECT revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) FROM auditor_tokens WHERE organization_id = $1 AND id = $2";
 
-/// Who calls. To have one is to have passed the door with an auditor's token.
+/// Who calls. To have one is to have been authenticated by an auditor's token.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Auditor {
     /// Whose log it may read.
@@ -45,7 +45,7 @@ impl FromRequest for Auditor {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        // Only the door puts an auditor there.
+        // Only authentication puts an auditor there.
         ready(request.extensions().get::<Self>().copied().ok_or(ApiError::Unauthenticated { presented: false }))
     }
 }

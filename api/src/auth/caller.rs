@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::tokens::KnownToken;
 use crate::error::ApiError;
 
-/// Who calls. To have one is to have passed the door: a valid token, from an allowed origin and address, within the rate limit.
+/// Who calls. To have one is to have been authenticated: a valid token, from an allowed origin and address, within the rate limit.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     token: Arc<KnownToken>,
@@ -57,7 +57,7 @@ impl FromRequest for Caller {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        // Only the door puts a caller there.
+        // Only authentication puts a caller there.
         ready(request.extensions().get::<Self>().cloned().ok_or(ApiError::Unauthenticated { presented: false }))
     }
 }

@@ -10,7 +10,7 @@ use tokio_postgres::Row;
 
 use super::bearer::bearer;
 use super::denials::{Presented, Refused};
-use super::gate::{Door, check_time, refusal};
+use super::gate::{Authentication, check_time, refusal};
 use crate::error::ApiError;
 use crate::read::{Database, ReadError};
 
@@ -26,14 +26,14 @@ pub(super) struct Credential {
 
 /// Lets a call in whose bearer token `find` finds by its digest, or answers 401, 403, 429 or 503.
 pub(super) async fn admit(request: &ServiceRequest, find: &'static str) -> Result<Credential, ApiError> {
-    let (Some(door), Some(database)) = (request.app_data::<Data<Door>>(), request.app_data::<Data<Database>>()) else {
-        return Err(ApiError::Internal("the door is not set up".to_owned()));
+    let (Some(authentication), Some(database)) = (request.app_data::<Data<Authentication>>(), request.app_data::<Data<Database>>()) else {
+        return Err(ApiError::Internal("authentication is not set up".to_owned()));
     };
-    let address = door.proxies.counting(request.peer_addr().map(|peer| peer.ip()), request.headers());
+    let address = authentication.proxies.counting(request.peer_addr().map(|peer| peer.ip()), request.headers());
     let refuse = |credential: Option<&Credential>, reason| {
         let token =
             credential.map(|known| Presented { organization_id: known.organization_id, id: known.id, label: &known.label, origin: None });
-        door.denials.count(&Refused { token, reason, address });
+        authentication.denials.count(&Refused { token, reason, address });
         refusal(reason)
     };
     let digest = bearer(request.headers()).map_err(|reason| refuse(None, reason))?;
@@ -44,7 +44,7 @@ pub(super) async fn admit(request: &ServiceRequest, find: &'static str) -> Resul
     };
     let credential = matching.map(known).transpose()?.ok_or_else(|| refuse(None, Denial::UnknownToken))?;
     check(&credential, address, Timestamp::now()).map_err(|reason| refuse(Some(&credential), reason))?;
-    door.limits.take(credential.id)?;
+    authentication.limits.take(credential.id)?;
     Ok(credential)
 }
 

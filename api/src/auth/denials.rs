@@ -1,4 +1,4 @@
-//! Refusals at the door, counted up and put into the log at intervals, so that a flood of bad calls cannot fill it.
+//! Refusals by authentication, counted up and put into the log at intervals, so that a flood of bad calls cannot fill it.
 
 use rollcall_events::actor::Actor;
 use rollcall_events::origin::ServiceOrigin;
@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::tokens::KnownToken;
-use crate::desk::Desk;
+use crate::submit::RequestClient;
 
 /// How many entries one interval can put into the log with an address of their own; what comes above is counted together.
 const MAX_PLACES: usize = 32;
@@ -98,10 +98,10 @@ impl Denials {
     }
 
     /// Puts what was counted into the log; what cannot be published now stays for the next time.
-    pub(crate) async fn flush(&self, desk: &Desk) {
+    pub(crate) async fn flush(&self, requests: &RequestClient) {
         let counts = std::mem::take(&mut *self.lock());
         for (key, tally) in counts {
-            if let Err(error) = desk.publish(&request(&key, &tally)).await {
+            if let Err(error) = requests.publish(&request(&key, &tally)).await {
                 tracing::warn!(%error, count = tally.count, "refused calls could not be logged yet");
                 self.add(key, tally);
             }
@@ -109,10 +109,10 @@ impl Denials {
     }
 
     /// Flushes at intervals for as long as the process lives.
-    pub(crate) async fn keep_flushing(&self, desk: &Desk, interval: Duration) {
+    pub(crate) async fn keep_flushing(&self, requests: &RequestClient, interval: Duration) {
         loop {
             tokio::time::sleep(interval).await;
-            self.flush(desk).await;
+            self.flush(requests).await;
         }
     }
 }

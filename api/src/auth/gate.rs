@@ -17,11 +17,11 @@ use super::denials::{Denials, Presented, Refused};
 use super::origin::Stated;
 use super::tokens::{KnownToken, Tokens};
 use super::{Caller, Limits, Proxies};
+use crate::call_log::Attributed;
 use crate::error::ApiError;
-use crate::observe::Attributed;
 
-/// What the door needs to know.
-pub(crate) struct Door {
+/// What authentication needs to know.
+pub(crate) struct Authentication {
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) proxies: Proxies,
     pub(crate) limits: Arc<Limits>,
@@ -33,9 +33,9 @@ pub(crate) async fn gate(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let admitted = match request.app_data::<Data<Door>>() {
-        Some(door) => door.admit(&request).await,
-        None => Err(ApiError::Internal("the door is not set up".to_owned())),
+    let admitted = match request.app_data::<Data<Authentication>>() {
+        Some(authentication) => authentication.admit(&request).await,
+        None => Err(ApiError::Internal("authentication is not set up".to_owned())),
     };
     match admitted {
         Ok(caller) => {
@@ -46,7 +46,7 @@ pub(crate) async fn gate(
     }
 }
 
-impl Door {
+impl Authentication {
     /// Has it counted that somebody was refused of whom nothing is known.
     pub(crate) fn refuse(&self, reason: Denial, address: Option<IpAddr>) {
         self.denials.count(&Refused { token: None, reason, address });

@@ -15,7 +15,7 @@ const FIND: &str = "
     SELECT organization_id, id, digest, label, allow_list, NULL::timestamptz AS expires_at, NULL::timestamptz AS revoked_at
     FROM event_streams WHERE digest = $1";
 
-/// Who calls. To have one is to have passed the door with a stream's secret.
+/// Who calls. To have one is to have been authenticated by a stream's secret.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Receiver {
     /// Whose events it may read.
@@ -36,7 +36,7 @@ impl FromRequest for Receiver {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        // Only the door puts a receiver there.
+        // Only authentication puts a receiver there.
         ready(request.extensions().get::<Self>().copied().ok_or(ApiError::Unauthenticated { presented: false }))
     }
 }

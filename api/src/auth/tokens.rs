@@ -47,7 +47,7 @@ pub(crate) struct KnownToken {
     pub(super) calls_per_second: Option<NonZeroU32>,
     pub(super) expires_at: Option<Timestamp>,
     pub(super) revoked_at: Option<Timestamp>,
-    /// Until when its organisation has bodies recorded.
+    /// Until when its organization has bodies recorded.
     pub(super) bodies_until: Option<Timestamp>,
 }
 
@@ -103,7 +103,7 @@ impl Tokens {
         self.generation.store(next, Ordering::Release);
     }
 
-    fn go_deaf(&self) {
+    fn disable_cache(&self) {
         self.generation.store(DEAF, Ordering::Release);
     }
 }
@@ -150,7 +150,7 @@ pub(crate) async fn follow_changes(tokens: Arc<Tokens>) {
             Ok(()) => "the connection ended".to_owned(),
             Err(error) => error.to_string(),
         };
-        tokens.go_deaf();
+        tokens.disable_cache();
         tracing::warn!(why, "nobody listens for changed tokens: each call looks its token up until that is mended");
         tokio::time::sleep(backoff.next_delay()).await;
     }

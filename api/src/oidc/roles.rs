@@ -5,8 +5,8 @@ use rollcall_events::session::Role;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The roles that a claim gives, by organisation. It is an object from the organisation's id to the role, or a list (or one text) of `ID:role`. Whatever else
-/// stands in a list is for other services and counts for nothing; of several roles in one organisation the one counts that may do most.
+/// The roles that a claim gives, by organization. It is an object from the organization's id to the role, or a list (or one text) of `ID:role`. Whatever else
+/// stands in a list is for other services and counts for nothing; of several roles in one organization the one counts that may do most.
 pub(super) fn roles(claim: &Value) -> BTreeMap<OrganizationId, Role> {
     let mut roles = BTreeMap::<OrganizationId, Role>::new();
     let mut give = |organization: &str, role: &str| {
@@ -43,7 +43,7 @@ mod tests {
     #[test_case(&json!([format!("{ACME}:auditor"), "everyone", "wiki:admins", 7]) => vec![(ACME.to_owned(), Role::Auditor)]; "a list with what is for others")]
     #[test_case(&json!(format!("{ACME}:owner")) => vec![(ACME.to_owned(), Role::Owner)]; "one text")]
     #[test_case(&json!([format!("{ACME}:auditor"), format!("{ACME}:administrator"), format!("{ACME}:auditor")]) => vec![(ACME.to_owned(), Role::Administrator)]; "the role that may do most")]
-    #[test_case(&json!([format!("{ACME}:root"), "acme:owner", ":owner", ""]) => Vec::<(String, Role)>::new(); "no such role or organisation")]
+    #[test_case(&json!([format!("{ACME}:root"), "acme:owner", ":owner", ""]) => Vec::<(String, Role)>::new(); "no such role or organization")]
     #[test_case(&json!({ACME: ["owner"]}) => Vec::<(String, Role)>::new(); "a form that is none")]
     #[test_case(&json!(null) => Vec::<(String, Role)>::new(); "nothing")]
     fn a_claim(claim: &Value) -> Vec<(String, Role)> {

@@ -32,12 +32,12 @@ use rollcall_events::request::SettingsRequested;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::auth::Door;
-use crate::desk::{Answer, Desk};
+use crate::auth::Authentication;
 use crate::error::ApiError;
 use crate::oidc::Provider;
-use crate::read::{Database, Followers, Walks};
+use crate::read::{Database, Followers, PageCache};
 use crate::scim::{Base, Prefer};
+use crate::submit::{Answer, RequestClient};
 use error::PageError;
 use session::Administrator;
 
@@ -46,11 +46,11 @@ type PageResult = Result<HttpResponse, PageError>;
 /// What the pages need.
 pub(crate) struct Pages {
     pub(crate) database: Data<Database>,
-    pub(crate) desk: Data<Desk>,
-    pub(crate) door: Data<Door>,
+    pub(crate) requests: Data<RequestClient>,
+    pub(crate) authentication: Data<Authentication>,
     pub(crate) base: Data<Base>,
     pub(crate) followers: Data<Followers>,
-    pub(crate) walks: Data<Walks>,
+    pub(crate) page_cache: Data<PageCache>,
     pub(crate) seal: Seal,
     /// Where administrators have their accounts, if the settings name such a place.
     pub(crate) provider: Option<Provider>,
@@ -80,14 +80,14 @@ impl Pages {
 
     /// Where a request comes from, and with what.
     fn caller(&self, request: &HttpRequest) -> (Option<IpAddr>, Option<String>) {
-        let address = self.door.proxies.counting(request.peer_addr().map(|peer| peer.ip()), request.headers());
+        let address = self.authentication.proxies.counting(request.peer_addr().map(|peer| peer.ip()), request.headers());
         let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok()).map(Actor::user_agent);
         (address, user_agent)
     }
 
     /// Has a change of settings made; returns once it is.
     async fn ask(&self, admin: &Administrator, change: SettingsRequested) -> Result<(), PageError> {
-        match self.desk.submit(admin.asks(change), &Prefer::default()).await? {
+        match self.requests.submit(admin.asks(change), &Prefer::default()).await? {
             Answer::Applied(_) => Ok(()),
             Answer::Accepted(_) => Err(ApiError::Unsettled("the outcome of a change of settings").into()),
         }

@@ -22,17 +22,17 @@ use super::session::{cookie, request, role_text};
 use super::text::Language;
 use super::view::{self, Choose};
 use super::{PageResult, Pages};
-use crate::desk::Answer;
 use crate::error::ApiError;
 use crate::oidc::{Flow, Identity, NotIdentified, Provider};
 use crate::read::organization_names;
 use crate::scim::Prefer;
+use crate::submit::Answer;
 
 /// Where the provider sends browsers back to.
 pub(crate) const CALLBACK: &str = "/sign-in/oidc/callback";
 /// Where a flow begins; its cookie goes nowhere else.
 const PATH: &str = "/sign-in/oidc";
-/// How long somebody may take to sign in at the provider, and then to choose an organisation, in seconds.
+/// How long somebody may take to sign in at the provider, and then to choose an organization, in seconds.
 const FLOW_SECONDS: u32 = 600;
 
 /// `GET /sign-in/oidc`: sends the browser to the provider.
@@ -50,7 +50,7 @@ pub(super) struct Back {
     error: Option<String>,
 }
 
-/// `GET /sign-in/oidc/callback`: begins the session of whoever came back, or asks for which of their organisations.
+/// `GET /sign-in/oidc/callback`: begins the session of whoever came back, or asks for which of their organizations.
 pub(super) async fn callback(http: HttpRequest, back: Query<Back>, pages: Data<Pages>, t: Language) -> PageResult {
     let (address, _) = pages.caller(&http);
     let back = back.into_inner();
@@ -74,14 +74,14 @@ pub(super) async fn callback(http: HttpRequest, back: Query<Back>, pages: Data<P
     }
 }
 
-/// The organisation that somebody chose, and who they are, as it was sealed.
+/// The organization that somebody chose, and who they are, as it was sealed.
 #[derive(Debug, Deserialize)]
 pub(super) struct Chosen {
     organization: OrganizationId,
     known: String,
 }
 
-/// `POST /sign-in/oidc`: begins the session in the organisation that was chosen.
+/// `POST /sign-in/oidc`: begins the session in the organization that was chosen.
 pub(super) async fn choose(http: HttpRequest, chosen: Form<Chosen>, pages: Data<Pages>) -> PageResult {
     let flow = flow(&http).ok_or(PageError::Stale)?;
     let identity = unsealed(&pages, &flow.state, &chosen.known).ok_or(PageError::Stale)?;
@@ -103,7 +103,7 @@ async fn session(http: &HttpRequest, pages: &Pages, identity: &Identity, organiz
         subject: identity.subject.clone(),
     };
     let change = SettingsRequested::Session { session_id, change: SessionChange::Begin(begun) };
-    match pages.desk.submit(request(organization, actor, change), &Prefer::default()).await? {
+    match pages.requests.submit(request(organization, actor, change), &Prefer::default()).await? {
         Answer::Applied(_) => {}
         Answer::Accepted(_) => return Err(ApiError::Unsettled("the outcome of a sign-in").into()),
     }
@@ -122,7 +122,7 @@ fn failed(pages: &Pages, address: Option<std::net::IpAddr>, error: &NotIdentifie
     match error {
         NotIdentified::Provider(_) => ApiError::Unavailable("the OpenID provider").into(),
         NotIdentified::Refused(_) => {
-            pages.door.refuse(Denial::UnknownAdministrator, address);
+            pages.authentication.refuse(Denial::UnknownAdministrator, address);
             PageError::NotVouchedFor
         }
     }

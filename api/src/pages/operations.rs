@@ -1,4 +1,4 @@
-//! How the service does for the organisation (see `standing.rs`), and what it could not do: dead letters are tried again or discarded here.
+//! How the service does for the organization (see `standing.rs`), and what it could not do: dead letters are tried again or discarded here.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;

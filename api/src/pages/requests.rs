@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest};
 use rollcall_events::Timestamp;
-use rollcall_events::observed::Meaning;
+use rollcall_events::call_log::Meaning;
 use uuid::{Builder, Uuid};
 
 use super::call::HOURS;

@@ -139,7 +139,7 @@ async fn signed_in(request: &HttpRequest, pages: &Pages) -> Result<Administrator
     if !is_sealed || idle > IDLE_SECONDS || now.seconds_since(session.signed_in_at) > LIFE_SECONDS.into() {
         return Err(PageError::SignedOut);
     }
-    pages.door.limits.take(TokenId(id.0))?;
+    pages.authentication.limits.take(TokenId(id.0))?;
     request.extensions_mut().insert(Renewed(self::cookie(pages, secret, id, now)));
     let (address, user_agent) = pages.caller(request);
     Ok(Administrator { csrf: pages.seal.of("form", id, ""), who: session.who, address, user_agent })

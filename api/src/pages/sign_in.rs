@@ -17,10 +17,10 @@ use super::session::{Administrator, cookie, no_cookie, request};
 use super::text::{COOKIE, Language};
 use super::view::{self, SignIn};
 use super::{PageResult, Pages};
-use crate::desk::Answer;
 use crate::error::ApiError;
 use crate::read::{FoundLink, find_link};
 use crate::scim::Prefer;
+use crate::submit::Answer;
 
 /// What a link holds.
 #[derive(Debug, Deserialize)]
@@ -45,16 +45,16 @@ pub(super) async fn sign_in(http: HttpRequest, link: Form<Link>, pages: Data<Pag
     let who = match find(&pages, &link.link).await {
         Ok(found) => found.who,
         Err(PageError::BadLink) => {
-            pages.door.refuse(Denial::UnknownToken, address);
+            pages.authentication.refuse(Denial::UnknownToken, address);
             return Err(PageError::BadLink);
         }
         Err(error) => return Err(error),
     };
-    pages.door.limits.take(TokenId(who.session_id.0))?;
+    pages.authentication.limits.take(TokenId(who.session_id.0))?;
     let secret = Token::generate().map_err(|error| ApiError::Internal(format!("no random bytes: {error}")))?;
     let actor = Actor { address, label: Some(who.name.clone()), user_agent, ..Actor::default() };
     let change = SettingsRequested::Session { session_id: who.session_id, change: SessionChange::SignIn { digest: secret.digest() } };
-    match pages.desk.submit(request(who.organization_id, actor, change), &Prefer::default()).await {
+    match pages.requests.submit(request(who.organization_id, actor, change), &Prefer::default()).await {
         Ok(Answer::Applied(_)) => {}
         Ok(Answer::Accepted(_)) => return Err(ApiError::Unsettled("the outcome of a sign-in").into()),
         // It was used before, or has expired.

@@ -1,4 +1,4 @@
-//! How the service does for the organisation at this moment.
+//! How the service does for the organization at this moment.
 
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
@@ -11,7 +11,8 @@ use super::text::Language;
 use super::view::{self, Bar, Waiting, minute, second, took};
 use super::{PageResult, Pages};
 use crate::read::{
-    LATENCY_BUCKETS, Latency, Oldest, ReadError, ReplayState, Replayed, Standing, Told, latencies, partitions, replayed, standing,
+    LATENCY_BUCKETS, Latency, OldestRequest, PartitionStatus, ReadError, ReplayState, Replayed, ServiceStatus, latencies, partitions,
+    replayed, standing,
 };
 
 /// How high and how wide the chart is, in the units of its picture.
@@ -26,7 +27,7 @@ pub(super) async fn show(http: HttpRequest, admin: Administrator, pages: Data<Pa
 }
 
 /// How the service does.
-pub(super) async fn look(pages: &Pages, organization: OrganizationId, t: Language) -> Result<view::Standing, ReadError> {
+pub(super) async fn look(pages: &Pages, organization: OrganizationId, t: Language) -> Result<view::ServiceStatus, ReadError> {
     let database = &pages.database;
     let asked = futures_util::try_join!(
         standing(database, organization),
@@ -34,14 +35,14 @@ pub(super) async fn look(pages: &Pages, organization: OrganizationId, t: Languag
         replayed(database, organization),
         partitions(database)
     );
-    let (Standing { size, signed, recent, took: within, last }, latencies, replayed, told) = asked?;
-    let publisher = pages.desk.publisher();
+    let (ServiceStatus { size, signed, recent, took: within, last }, latencies, replayed, told) = asked?;
+    let publisher = pages.requests.publisher();
     // That the broker does not tell is something to be told.
     let queue = publisher.queue(organization).await.inspect_err(|error| tracing::warn!(%error, "the queue is not known")).ok();
     let told = told.get(&publisher.partition(organization));
     let waiting = queue.map(|(messages, workers)| Waiting { messages, is_served: workers > 0, oldest: oldest(told, messages, t) });
     let slowest = latencies.iter().map(|latency| latency.most).fold(0.0, f64::max);
-    Ok(view::Standing {
+    Ok(view::ServiceStatus {
         t,
         waiting,
         size,
@@ -55,12 +56,12 @@ pub(super) async fn look(pages: &Pages, organization: OrganizationId, t: Languag
     })
 }
 
-fn oldest(told: Option<&Told>, messages: u32, t: Language) -> Option<String> {
-    match Told::oldest(told, messages) {
-        Oldest::None => None,
-        Oldest::For(waits) => Some(t.with("oldest-waits", "time", seconds(waits))),
-        Oldest::AtMost(waits) => Some(t.with("oldest-waits-at-most", "time", seconds(waits))),
-        Oldest::Unknown => Some(t.get("oldest-unknown")),
+fn oldest(told: Option<&PartitionStatus>, messages: u32, t: Language) -> Option<String> {
+    match PartitionStatus::oldest(told, messages) {
+        OldestRequest::None => None,
+        OldestRequest::For(waits) => Some(t.with("oldest-waits", "time", seconds(waits))),
+        OldestRequest::AtMost(waits) => Some(t.with("oldest-waits-at-most", "time", seconds(waits))),
+        OldestRequest::Unknown => Some(t.get("oldest-unknown")),
     }
 }
 

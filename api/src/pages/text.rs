@@ -88,8 +88,8 @@ impl Language {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rollcall_events::call_log::Meaning;
     use rollcall_events::log::EventType;
-    use rollcall_events::observed::Meaning;
     use std::collections::BTreeSet;
 
     fn ids(source: &str) -> BTreeSet<&str> {

@@ -44,8 +44,11 @@ pub(super) async fn search(admin: Administrator, parameters: Parameters, pages: 
         page: &page,
         projection: &Projection::default(),
     };
-    let found =
-        if problem.is_some() { Listed::default() } else { list(&pages.database, &pages.walks, &query).await.map_err(ApiError::from)? };
+    let found = if problem.is_some() {
+        Listed::default()
+    } else {
+        list(&pages.database, &pages.page_cache, &query).await.map_err(ApiError::from)?
+    };
     let users = found.resources.iter().map(|(_, resource)| shown(resource)).collect();
     let link = |cursor: String| {
         let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("q", &asked).append_pair("cursor", &cursor).finish();

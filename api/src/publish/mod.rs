@@ -1,6 +1,6 @@
 //! The api's side of `RabbitMQ`: publishes with confirms, and hears the outcomes.
 
-mod lane;
+mod batching;
 
 use arc_swap::ArcSwapOption;
 use futures_util::StreamExt;
@@ -9,9 +9,9 @@ use lapin::types::{FieldTable, ShortString};
 use lapin::uri::AMQPUri;
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer, Event, ExchangeKind, PublisherConfirm};
 use rollcall_events::OrganizationId;
-use rollcall_events::batch::{Message, Packed};
+use rollcall_events::call_log::{CallRecord, OBSERVED_TYPE};
 use rollcall_events::envelope::{CONTENT_TYPE, decode_outcomes};
-use rollcall_events::observed::{OBSERVED_TYPE, ObservedCall};
+use rollcall_events::framing::{Frame, Message};
 use rollcall_events::request::Request;
 use rollcall_events::topology::{self, OBSERVED, REQUESTED_EXCHANGE};
 use rollcall_service::backoff::Backoff;
@@ -22,8 +22,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::waiting::{Ticket, Waiting};
-use lane::Lane;
+use crate::pending::{PendingReplies, ReplySlot};
+use batching::BatchingPublisher;
 
 const APP_ID: &str = "rollcall-api";
 /// How long it may take to connect and to declare everything.
@@ -68,7 +68,7 @@ pub(crate) struct Publisher {
     confirm_within: Duration,
     /// The queue of each partition, and the way there.
     keys: Vec<ShortString>,
-    lanes: Vec<Lane>,
+    publishers: Vec<BatchingPublisher>,
 }
 
 /// A connection with the channel for publishing, where the answers come in as well.
@@ -83,25 +83,28 @@ impl Publisher {
     pub(crate) fn new(partitions: u16, confirm_within: Duration) -> Self {
         let keys: Vec<ShortString> = (0..partitions).map(|partition| topology::queue_name(partition).into()).collect();
         let link = Arc::new(ArcSwapOption::empty());
-        let lanes = keys.iter().map(|key| Lane::open(key.clone(), link.clone(), confirm_within)).collect();
-        Self { link, confirm_within, keys, lanes }
+        let publishers = keys.iter().map(|key| BatchingPublisher::open(key.clone(), link.clone(), confirm_within)).collect();
+        Self { link, confirm_within, keys, publishers }
     }
 
-    /// Publishes a request, behind those of its organisation that were published before. `ticket` is where its outcome is awaited: that is given up where `RabbitMQ` does
+    /// Publishes a request, behind those of its organization that were published before. `slot` is where its outcome is awaited: that is given up where `RabbitMQ` does
     /// not take it.
     ///
     /// # Errors
     /// Where it is not even tried.
-    pub(crate) fn publish(&self, request: &Request, ticket: Option<&Ticket>) -> Result<Publishing, NotConfirmed> {
+    pub(crate) fn publish(&self, request: &Request, slot: Option<&ReplySlot>) -> Result<Publishing, NotConfirmed> {
         self.link()?;
-        let packed = Packed::new(request, ticket.map(Ticket::id))?;
-        let taken = self.lanes[usize::from(self.partition(request.organization_id))].post(packed, ticket)?;
+        let packed = Frame::new(request, slot.map(ReplySlot::id))?;
+        let taken = self.publishers[usize::from(self.partition(request.organization_id))].post(packed, slot)?;
         Ok(Publishing { taken, until: Instant::now() + self.confirm_within })
     }
 
-    /// Publishes requests of one organisation in their order; whether `RabbitMQ` has each on a durable queue.
-    pub(crate) async fn publish_all(&self, requests: impl Iterator<Item = (&Request, Option<&Ticket>)>) -> Vec<Result<(), NotConfirmed>> {
-        let publishing: Vec<_> = requests.map(|(request, ticket)| self.publish(request, ticket)).collect();
+    /// Publishes requests of one organization in their order; whether `RabbitMQ` has each on a durable queue.
+    pub(crate) async fn publish_all(
+        &self,
+        requests: impl Iterator<Item = (&Request, Option<&ReplySlot>)>,
+    ) -> Vec<Result<(), NotConfirmed>> {
+        let publishing: Vec<_> = requests.map(|(request, slot)| self.publish(request, slot)).collect();
         let mut taken = Vec::with_capacity(publishing.len());
         for publishing in publishing {
             taken.push(match publishing {
@@ -116,7 +119,7 @@ impl Publisher {
     ///
     /// # Errors
     /// Where `RabbitMQ` did not take it.
-    pub(crate) async fn tell(&self, calls: &[ObservedCall]) -> Result<(), NotConfirmed> {
+    pub(crate) async fn tell(&self, calls: &[CallRecord]) -> Result<(), NotConfirmed> {
         let (link, body) = (self.link()?, serde_json::to_vec(calls)?);
         let properties = BasicProperties::default().with_type(OBSERVED_TYPE.into()).with_content_type(CONTENT_TYPE.into());
         let telling = tokio::spawn(async move {
@@ -135,7 +138,7 @@ impl Publisher {
         if link.blocked.load(Ordering::Relaxed) { Err(NotConfirmed::Blocked) } else { Ok(link) }
     }
 
-    /// How many messages wait in the partition of an organisation, and how many workers serve it or stand by.
+    /// How many messages wait in the partition of an organization, and how many workers serve it or stand by.
     ///
     /// # Errors
     /// Where `RabbitMQ` does not tell.
@@ -171,7 +174,7 @@ impl Publisher {
         tokio::time::timeout(self.confirm_within, asking).await.map_err(|_| NotConfirmed::TimedOut)?
     }
 
-    /// The partition of an organisation.
+    /// The partition of an organization.
     pub(crate) fn partition(&self, organization: OrganizationId) -> u16 {
         topology::partition(organization, u16::try_from(self.keys.len()).unwrap_or(u16::MAX))
     }
@@ -181,7 +184,7 @@ impl Publisher {
     }
 
     /// Connects, hears outcomes until the connection ends, and connects again, for as long as the process lives.
-    pub(crate) async fn keep_connected(&self, amqp_url: &SecretString, waiting: &Waiting) {
+    pub(crate) async fn keep_connected(&self, amqp_url: &SecretString, waiting: &PendingReplies) {
         let mut backoff = Backoff::default();
         loop {
             // A broker that takes the connection and says nothing must not be waited for.
@@ -273,7 +276,7 @@ fn watch_blocking(connection: &Connection) -> Arc<AtomicBool> {
     blocked
 }
 
-async fn hear(mut answers: Consumer, waiting: &Waiting) {
+async fn hear(mut answers: Consumer, waiting: &PendingReplies) {
     while let Some(Ok(delivery)) = answers.next().await {
         match decode_outcomes(&delivery.data) {
             Ok(outcomes) => outcomes.outcomes.into_iter().for_each(|(id, outcome)| waiting.resolve(id, outcome)),

@@ -1,13 +1,13 @@
 //! What event streams tell, from the log.
 
-use rollcall_events::feed::Happened;
+use rollcall_events::feed::LoggedChange;
 use rollcall_events::{OrganizationId, StreamId};
 use rollcall_service::feed::{CHANGES, STREAM_COLUMNS, Stream, Stretch, happened, stream};
 
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::log::place;
+use super::log::seq_column;
 use super::{Database, ReadError};
 use crate::offload::offload;
 
@@ -19,8 +19,12 @@ pub(crate) async fn find_stream(database: &Database, organization: OrganizationI
 }
 
 /// The changes in a stretch of a log, in their order, as far as they fit into a page, and how much of the stretch was looked through.
-pub(crate) async fn next_changes(database: &Database, stream: &Stream, stretch: Stretch) -> Result<(Vec<Happened>, Stretch), ReadError> {
-    let (after, until, most) = (place(stretch.after), place(stretch.until), place(stretch.most()));
+pub(crate) async fn next_changes(
+    database: &Database,
+    stream: &Stream,
+    stretch: Stretch,
+) -> Result<(Vec<LoggedChange>, Stretch), ReadError> {
+    let (after, until, most) = (seq_column(stretch.after), seq_column(stretch.until), seq_column(stretch.most()));
     let has_before = !stream.feed.workspaces.is_empty();
     let parameters: [(&(dyn ToSql + Sync), Type); 5] =
         [(&stream.organization_id, Type::UUID), (&after, Type::INT8), (&until, Type::INT8), (&most, Type::INT8), (&has_before, Type::BOOL)];

@@ -1,11 +1,11 @@
 //! Compiles a filter to SQL that means what `rollcall_scim::filter::matches` means: a test holds the two together.
 //!
 //! Every part of it is true or false and never NULL, so that NOT means not. Values are bound, never written into the text; names of attributes
-//! come from the schemas. The organisation is `$1`.
+//! come from the schemas. The organization is `$1`.
 
 use rollcall_events::Timestamp;
+use rollcall_scim::casefold::casefold;
 use rollcall_scim::filter::{AttributePath, Comparison, Filter, Resolved, Scope};
-use rollcall_scim::fold::fold;
 use rollcall_scim::schema::{Attribute, COMMON, Kind, find};
 use rollcall_scim::search::{is_folded, is_keyed};
 use serde_json::Value;
@@ -131,7 +131,7 @@ impl Compiler<'_, '_> {
         let text = wanted.as_str();
         match (found.attribute.name.as_str(), found.sub.map(|sub| sub.name.as_str())) {
             (name, None) if name == self.table.unique.0 => {
-                let (column, key) = (self.table.unique.1, fold(text?));
+                let (column, key) = (self.table.unique.1, casefold(text?));
                 match operator {
                     Comparison::Eq => Some(format!("({column} = {})", self.values.bind(key, Type::TEXT))),
                     Comparison::Sw => Some(format!("starts_with({column}, {})", self.values.bind(key, Type::TEXT))),
@@ -280,7 +280,7 @@ enum Source {
 
 fn key(attribute: &Attribute, wanted: &Value) -> Value {
     match wanted {
-        Value::String(text) if is_folded(attribute) => Value::String(fold(text)),
+        Value::String(text) if is_folded(attribute) => Value::String(casefold(text)),
         other => other.clone(),
     }
 }

@@ -48,7 +48,7 @@ pub(crate) struct Following {
 
 /// What a follower hears.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum LogNotification {
     /// The log may have grown.
     Growth,
     /// Nothing, for as long as was asked for.
@@ -126,11 +126,11 @@ impl Followers {
 
 impl Following {
     /// Waits until the log may have grown, for at most so long.
-    pub(crate) async fn hear(&mut self, at_most: Duration) -> Heard {
+    pub(crate) async fn hear(&mut self, at_most: Duration) -> LogNotification {
         tokio::select! {
-            () = self.stop.cancelled() => Heard::Stop,
-            () = self.follower.grown() => Heard::Growth,
-            () = tokio::time::sleep(at_most) => Heard::Nothing,
+            () = self.stop.cancelled() => LogNotification::Stop,
+            () = self.follower.grown() => LogNotification::Growth,
+            () = tokio::time::sleep(at_most) => LogNotification::Nothing,
         }
     }
 }

@@ -52,11 +52,11 @@ struct Rows {
     chosen: u64,
 }
 
-/// Where the pages of index walks ended: the next page of a walk begins there, and costs the same at any depth.
+/// Where the pages of index pages ended: the next page of a walk begins there, and costs the same at any depth.
 #[derive(Clone)]
-pub(crate) struct Walks(Cache<(OrganizationId, String, u64), Place>);
+pub(crate) struct PageCache(Cache<(OrganizationId, String, u64), Place>);
 
-impl Default for Walks {
+impl Default for PageCache {
     fn default() -> Self {
         Self(Cache::builder().max_capacity(WALKS).time_to_live(WALK).build())
     }
@@ -91,24 +91,24 @@ impl ListQuery<'_> {
 ///
 /// # Errors
 /// 400 for a wrong cursor; else where Postgres fails.
-pub(crate) async fn list(database: &Database, walks: &Walks, query: &ListQuery<'_>) -> Result<Listed, ListError> {
+pub(crate) async fn list(database: &Database, page_cache: &PageCache, query: &ListQuery<'_>) -> Result<Listed, ListError> {
     let fingerprint = query.fingerprint();
     match query.page {
-        Page::Index { start_index, count } => by_index(database, walks, query, fingerprint, *start_index, *count).await,
+        Page::Index { start_index, count } => by_index(database, page_cache, query, fingerprint, *start_index, *count).await,
         Page::Cursor { cursor, count } => by_cursor(database, query, &fingerprint, cursor, *count).await,
     }
 }
 
 async fn by_index(
     database: &Database,
-    walks: &Walks,
+    page_cache: &PageCache,
     query: &ListQuery<'_>,
     fingerprint: String,
     start_index: u64,
     count: u64,
 ) -> Result<Listed, ListError> {
     let offset = start_index - 1;
-    let known = walks.0.get(&(query.organization, fingerprint.clone(), start_index));
+    let known = page_cache.0.get(&(query.organization, fingerprint.clone(), start_index));
     let (is_known, start) = match known {
         Some(place) => (true, Start::At(Side::After, place)),
         None => (false, Start::Offset(i64::try_from(offset).unwrap_or(i64::MAX))),
@@ -118,7 +118,7 @@ async fn by_index(
     // A page that is not full tells the total by itself, unless it lies past the end or others were deleted on the way to it.
     let total = if chosen < count && !is_known && (chosen > 0 || offset == 0) { offset + chosen } else { total(database, query).await? };
     if let (Some(last), true) = (rows.last(), chosen == count || shown < chosen) {
-        walks.0.insert((query.organization, fingerprint, start_index + shown), place(last)?);
+        page_cache.0.insert((query.organization, fingerprint, start_index + shown), place(last)?);
     }
     let bytes = size(&rows);
     Ok(Listed { total, resources: resources(query, rows).await?, bytes, ..Listed::default() })

@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use rollcall_events::log::{EventType, OutcomeKind};
 use rollcall_events::{EventId, OrganizationId, Timestamp, TokenId, WorkspaceId};
-use rollcall_scim::fold::fold;
+use rollcall_scim::casefold::casefold;
 use rollcall_scim::schema::ROLLCALL_SCHEMA;
 use rollcall_service::entries::{COLUMNS, StoredEntry, entry};
 use serde_json::json;
@@ -98,7 +98,7 @@ impl Condition {
     }
 }
 
-/// How many entries an organisation's log has.
+/// How many entries an organization's log has.
 pub(crate) async fn log_size(database: &Database, organization: OrganizationId) -> Result<u64, ReadError> {
     let row = database.points(organization).query_opt(SIZE, &[&organization]).await?;
     Ok(row.map(|row| row.try_get::<_, i64>("size")).transpose()?.unwrap_or_default().unsigned_abs())
@@ -112,7 +112,7 @@ pub(crate) struct Entries {
     pub(crate) goes_on: bool,
 }
 
-/// Entries of an organisation's log, at most so many, and no more than have enough bytes for a page.
+/// Entries of an organization's log, at most so many, and no more than have enough bytes for a page.
 pub(crate) async fn log_entries(
     database: &Database,
     organization: OrganizationId,
@@ -125,11 +125,11 @@ pub(crate) async fn log_entries(
     wanted.extend(conditions.iter().map(|condition| condition.sql(&mut values)));
     let direction = match order {
         Order::OldestFirst { after } => {
-            wanted.push(format!("e.seq > {}", values.bind(place(after), Type::INT8)));
+            wanted.push(format!("e.seq > {}", values.bind(seq_column(after), Type::INT8)));
             "ASC"
         }
         Order::NewestFirst { before } => {
-            wanted.extend(before.map(|before| format!("e.seq < {}", values.bind(place(before), Type::INT8))));
+            wanted.extend(before.map(|before| format!("e.seq < {}", values.bind(seq_column(before), Type::INT8))));
             "DESC"
         }
     };
@@ -179,7 +179,7 @@ pub(crate) async fn last_entries_of_users(
 
 /// The users that have or had a name.
 pub(crate) async fn users_named(database: &Database, organization: OrganizationId, name: &str) -> Result<Vec<Uuid>, ReadError> {
-    let folded = fold(name);
+    let folded = casefold(name);
     let spellings = [name.to_ascii_lowercase(), folded.to_ascii_lowercase()];
     ids(&database.queries(organization).query(NAMED, &[&organization, &folded, &spellings.as_slice()]).await?)
 }
@@ -207,6 +207,6 @@ fn ids(rows: &[Row]) -> Result<Vec<Uuid>, ReadError> {
     rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
 }
 
-pub(super) fn place(seq: u64) -> i64 {
+pub(super) fn seq_column(seq: u64) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
 }

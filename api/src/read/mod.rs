@@ -1,4 +1,4 @@
-//! Reads from Postgres, as a role that can do nothing else. Every query has the organisation in it.
+//! Reads from Postgres, as a role that can do nothing else. Every query has the organization in it.
 
 mod cursor;
 mod database;
@@ -28,16 +28,16 @@ pub(crate) use database::{Connections, Database, Pulse};
 pub(crate) use events::{LogEntry, find_dead_letter, find_event};
 pub(crate) use feed::{find_stream, next_changes};
 pub(crate) use find::{UserSummary, complete, find_by_id, find_by_key, user_summaries};
-pub(crate) use follow::{Followers, Following, Growth, Heard};
-pub(crate) use list::{ListError, ListQuery, Listed, Walks, list, single};
+pub(crate) use follow::{Followers, Following, Growth, LogNotification};
+pub(crate) use list::{ListError, ListQuery, Listed, PageCache, list, single};
 pub(crate) use log::{Condition, Entries, Order, from_network, known_as, last_entries_of_users, log_entries, log_size, users_named};
 pub(crate) use memberships::{Belonging, belongings};
 pub(crate) use operations::{
-    DeadLetter, LATENCY_BUCKETS, Latency, ReplayState, Replayed, SHOWN_BYTES, Standing, dead_letter_count, dead_letters, expiring_tokens,
-    latencies, replayed, standing,
+    DeadLetter, LATENCY_BUCKETS, Latency, ReplayState, Replayed, SHOWN_BYTES, ServiceStatus, dead_letter_count, dead_letters,
+    expiring_tokens, latencies, replayed, standing,
 };
 pub(crate) use organizations::organization_names;
-pub(crate) use partitions::{Oldest, Told, partitions, stopped_partitions};
+pub(crate) use partitions::{OldestRequest, PartitionStatus, partitions, stopped_partitions};
 pub(crate) use places::{
     COUNTED, ListedGroup, ListedWorkspace, WorkspaceMember, group_mapping, list_groups, list_workspaces, workspace_members,
 };

@@ -1,4 +1,4 @@
-//! How the service does for one organisation, and what it could not do.
+//! How the service does for one organization, and what it could not do.
 
 use rollcall_events::{DeadLetterId, OrganizationId, Timestamp, TokenId};
 
@@ -51,7 +51,7 @@ const EXPIRING: &str = "
     WHERE revoked_at IS NULL AND expires_at > now() AND expires_at <= now() + interval '30 days' ORDER BY expires_at LIMIT 1000";
 
 /// How the service does.
-pub(crate) struct Standing {
+pub(crate) struct ServiceStatus {
     /// How many entries the log has.
     pub(crate) size: u64,
     /// How many of them the last checkpoint signs, and since when.
@@ -74,7 +74,7 @@ pub(crate) struct Latency {
     pub(crate) most: f64,
 }
 
-/// The last replay of an organisation's log.
+/// The last replay of an organization's log.
 pub(crate) struct Replayed {
     pub(crate) begun_at: Timestamp,
     /// When it was heard of last.
@@ -112,15 +112,15 @@ pub(crate) struct DeadLetter {
     pub(crate) body: Vec<u8>,
 }
 
-/// How the service does for an organisation.
-pub(crate) async fn standing(database: &Database, organization: OrganizationId) -> Result<Standing, ReadError> {
+/// How the service does for an organization.
+pub(crate) async fn standing(database: &Database, organization: OrganizationId) -> Result<ServiceStatus, ReadError> {
     let row = database
         .queries(organization)
         .query_opt(STANDING, &[&organization])
         .await?
         .ok_or_else(|| ReadError::Malformed("no standing".to_owned()))?;
     let count = |name: &str| row.try_get::<_, Option<i64>>(name).map(|count| count.map(i64::unsigned_abs));
-    Ok(Standing {
+    Ok(ServiceStatus {
         size: count("size")?.unwrap_or_default(),
         signed: count("signed_size")?.zip(row.try_get("signed_at")?),
         recent: count("count")?.unwrap_or_default(),
@@ -129,7 +129,7 @@ pub(crate) async fn standing(database: &Database, organization: OrganizationId) 
     })
 }
 
-/// How long an organisation's entries took in the last hour, where there are any.
+/// How long an organization's entries took in the last hour, where there are any.
 pub(crate) async fn latencies(database: &Database, organization: OrganizationId) -> Result<Vec<Latency>, ReadError> {
     let rows = database.queries(organization).query(LATENCIES, &[&organization]).await?;
     let latency = |row: &tokio_postgres::Row| {
@@ -139,7 +139,7 @@ pub(crate) async fn latencies(database: &Database, organization: OrganizationId)
     rows.iter().map(latency).collect()
 }
 
-/// How far the last replay of an organisation's log is, where there ever was one.
+/// How far the last replay of an organization's log is, where there ever was one.
 pub(crate) async fn replayed(database: &Database, organization: OrganizationId) -> Result<Option<Replayed>, ReadError> {
     let Some(row) = database.queries(organization).query_opt(REPLAY, &[&organization]).await? else { return Ok(None) };
     let ended: Option<Timestamp> = row.try_get("ended_at")?;
@@ -158,7 +158,7 @@ pub(crate) async fn replayed(database: &Database, organization: OrganizationId) 
     }))
 }
 
-/// An organisation's dead letters that nobody has decided about, the newest hundred.
+/// An organization's dead letters that nobody has decided about, the newest hundred.
 pub(crate) async fn dead_letters(database: &Database, organization: OrganizationId) -> Result<Vec<DeadLetter>, ReadError> {
     let rows = database.queries(organization).query(LETTERS, &[&organization, &(SHOWN_BYTES + 1)]).await?;
     let letter = |row: &tokio_postgres::Row| {
@@ -174,13 +174,13 @@ pub(crate) async fn dead_letters(database: &Database, organization: Organization
     rows.iter().map(letter).collect()
 }
 
-/// How many dead letters there are, of all organisations, that nobody has decided about.
+/// How many dead letters there are, of all organizations, that nobody has decided about.
 pub(crate) async fn dead_letter_count(database: &Database) -> Result<i64, ReadError> {
     let row = database.points(OrganizationId::SYSTEM).query_opt(LETTER_COUNT, &[]).await?;
     Ok(row.map(|row| row.try_get("count")).transpose()?.unwrap_or_default())
 }
 
-/// The tokens of all organisations that expire within 30 days, and when; the first thousand.
+/// The tokens of all organizations that expire within 30 days, and when; the first thousand.
 pub(crate) async fn expiring_tokens(database: &Database) -> Result<Vec<(OrganizationId, TokenId, Timestamp)>, ReadError> {
     let rows = database.points(OrganizationId::SYSTEM).query(EXPIRING, &[]).await?;
     rows.iter().map(|row| Ok((row.try_get("organization_id")?, row.try_get("id")?, row.try_get("expires_at")?))).collect()

@@ -18,7 +18,7 @@ const STOPPED: &str = "
 
 /// What a partition's worker told last.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Told {
+pub(crate) struct PartitionStatus {
     /// How long the oldest request waits that it has in hand, in seconds; `None` while it has none.
     oldest: Option<f64>,
     /// How long ago it told so, in seconds.
@@ -29,7 +29,7 @@ pub(crate) struct Told {
 
 /// How long the oldest request of a partition waits, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Oldest {
+pub(crate) enum OldestRequest {
     /// There is none.
     None,
     /// So long.
@@ -40,31 +40,31 @@ pub(crate) enum Oldest {
     Unknown,
 }
 
-impl Told {
+impl PartitionStatus {
     /// How many keys the worker has loaded only when a decision asked for them, since it started.
     pub(crate) fn demand_loads(&self) -> i64 {
         self.demand_loads
     }
 
     /// How long the oldest request waits where the queue holds so many.
-    pub(crate) fn oldest(told: Option<&Self>, waiting: u32) -> Oldest {
+    pub(crate) fn oldest(told: Option<&Self>, waiting: u32) -> OldestRequest {
         match told {
-            Some(Self { oldest: Some(oldest), ago, .. }) if *ago < FRESH => Oldest::For(*oldest),
-            _ if waiting == 0 => Oldest::None,
+            Some(Self { oldest: Some(oldest), ago, .. }) if *ago < FRESH => OldestRequest::For(*oldest),
+            _ if waiting == 0 => OldestRequest::None,
             // What a worker had in hand went back to the queue with its end, and is the oldest there.
-            Some(Self { oldest, ago, .. }) => Oldest::AtMost(oldest.unwrap_or(*ago)),
-            None => Oldest::Unknown,
+            Some(Self { oldest, ago, .. }) => OldestRequest::AtMost(oldest.unwrap_or(*ago)),
+            None => OldestRequest::Unknown,
         }
     }
 }
 
 /// What was told of each partition.
-pub(crate) async fn partitions(database: &Database) -> Result<HashMap<u16, Told>, ReadError> {
+pub(crate) async fn partitions(database: &Database) -> Result<HashMap<u16, PartitionStatus>, ReadError> {
     let mut partitions = HashMap::new();
     for row in database.sessions().query(TOLD, &[]).await? {
         let partition: i32 = row.try_get("partition")?;
         let (oldest, ago, demand_loads) = (row.try_get("oldest")?, row.try_get("told")?, row.try_get("demand_loads")?);
-        let told = Told { oldest, ago, demand_loads };
+        let told = PartitionStatus { oldest, ago, demand_loads };
         partitions.extend(u16::try_from(partition).map(|partition| (partition, told)));
     }
     Ok(partitions)
@@ -85,20 +85,20 @@ mod tests {
     use super::*;
     use test_case::test_case;
 
-    #[test_case(None, 0.5, 0 => Oldest::None; "idle")]
-    #[test_case(None, 0.5, 3 => Oldest::AtMost(0.5); "they have come since the worker told")]
-    #[test_case(Some(7.0), 0.5, 0 => Oldest::For(7.0); "all of them are in hand")]
-    #[test_case(Some(7.0), 0.5, 3 => Oldest::For(7.0); "there are more")]
-    #[test_case(Some(90.0), 80.0, 3 => Oldest::AtMost(90.0); "the worker is gone, and what it had in hand went back")]
-    #[test_case(None, 80.0, 3 => Oldest::AtMost(80.0); "the worker is gone, and had nothing in hand")]
-    #[test_case(Some(90.0), 80.0, 0 => Oldest::None; "the worker finished before it went")]
-    fn how_long_the_oldest_request_waits(oldest: Option<f64>, ago: f64, waiting: u32) -> Oldest {
-        Told::oldest(Some(&Told { oldest, ago, demand_loads: 0 }), waiting)
+    #[test_case(None, 0.5, 0 => OldestRequest::None; "idle")]
+    #[test_case(None, 0.5, 3 => OldestRequest::AtMost(0.5); "they have come since the worker told")]
+    #[test_case(Some(7.0), 0.5, 0 => OldestRequest::For(7.0); "all of them are in hand")]
+    #[test_case(Some(7.0), 0.5, 3 => OldestRequest::For(7.0); "there are more")]
+    #[test_case(Some(90.0), 80.0, 3 => OldestRequest::AtMost(90.0); "the worker is gone, and what it had in hand went back")]
+    #[test_case(None, 80.0, 3 => OldestRequest::AtMost(80.0); "the worker is gone, and had nothing in hand")]
+    #[test_case(Some(90.0), 80.0, 0 => OldestRequest::None; "the worker finished before it went")]
+    fn how_long_the_oldest_request_waits(oldest: Option<f64>, ago: f64, waiting: u32) -> OldestRequest {
+        PartitionStatus::oldest(Some(&PartitionStatus { oldest, ago, demand_loads: 0 }), waiting)
     }
 
     #[test]
     fn a_partition_that_nobody_has_told_of() {
-        assert_eq!(Told::oldest(None, 0), Oldest::None);
-        assert_eq!(Told::oldest(None, 1), Oldest::Unknown);
+        assert_eq!(PartitionStatus::oldest(None, 0), OldestRequest::None);
+        assert_eq!(PartitionStatus::oldest(None, 1), OldestRequest::Unknown);
     }
 }

@@ -71,7 +71,7 @@ pub(crate) struct GroupMapping {
     pub(crate) workspaces: Vec<(WorkspaceId, Vec<String>)>,
 }
 
-/// An organisation's workspaces, up to a thousand.
+/// An organization's workspaces, up to a thousand.
 pub(crate) async fn list_workspaces(database: &Database, organization: OrganizationId) -> Result<Vec<ListedWorkspace>, ReadError> {
     let read = |row: &Row| Ok(ListedWorkspace { id: row.try_get("id")?, name: row.try_get("name")?, members: row.try_get("members")? });
     database.queries(organization).query(WORKSPACES, &[&organization, &COUNTED]).await?.iter().map(read).collect()
@@ -87,7 +87,7 @@ pub(crate) async fn workspace_members(
     database.queries(organization).query(MEMBERS, &[&organization, &workspace, &COUNTED]).await?.iter().map(read).collect()
 }
 
-/// An organisation's groups, up to a thousand.
+/// An organization's groups, up to a thousand.
 pub(crate) async fn list_groups(database: &Database, organization: OrganizationId) -> Result<Vec<ListedGroup>, ReadError> {
     let read = |row: &Row| {
         Ok(ListedGroup {

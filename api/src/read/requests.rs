@@ -1,6 +1,6 @@
 //! What was observed of calls.
 
-use rollcall_events::observed::Meaning;
+use rollcall_events::call_log::Meaning;
 use rollcall_events::{EventId, OrganizationId, Timestamp};
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -65,14 +65,14 @@ pub(crate) struct WholeCall {
     pub(crate) response_body: Option<String>,
 }
 
-/// A call of an organisation's.
+/// A call of an organization's.
 pub(crate) async fn find_call(database: &Database, organization: OrganizationId, id: Uuid) -> Result<Option<WholeCall>, ReadError> {
     let Some(row) = database.points(organization).query_opt(CALL, &[&organization, &id]).await? else { return Ok(None) };
     let (request_body, response_body) = (row.try_get("request_body")?, row.try_get("response_body")?);
     Ok(Some(WholeCall { call: found(&row)?, request_body, response_body }))
 }
 
-/// Until when an organisation has bodies recorded, where it has.
+/// Until when an organization has bodies recorded, where it has.
 pub(crate) async fn recording(database: &Database, organization: OrganizationId) -> Result<Option<Timestamp>, ReadError> {
     let row = database.points(organization).query_opt(RECORDING, &[&organization]).await?;
     Ok(row.map(|row| row.try_get("bodies_until")).transpose()?)

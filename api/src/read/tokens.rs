@@ -52,7 +52,7 @@ pub(crate) struct ListedToken {
     pub(crate) used_from: Option<String>,
 }
 
-/// An organisation's tokens, up to five hundred.
+/// An organization's tokens, up to five hundred.
 pub(crate) async fn list_tokens(database: &Database, organization: OrganizationId) -> Result<Vec<ListedToken>, ReadError> {
     database.queries(organization).query(LIST, &[&organization]).await?.iter().map(listed).collect()
 }

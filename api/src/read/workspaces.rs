@@ -30,7 +30,7 @@ pub(crate) async fn workspaces_named(
         .collect()
 }
 
-/// An organisation's workspaces by their names, up to a thousand, to choose from.
+/// An organization's workspaces by their names, up to a thousand, to choose from.
 pub(crate) async fn named_workspaces(database: &Database, organization: OrganizationId) -> Result<Vec<(WorkspaceId, String)>, ReadError> {
     database
         .points(organization)

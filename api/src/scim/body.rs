@@ -10,8 +10,8 @@ use rollcall_scim::{ScimError, json};
 use serde_json::Value;
 
 use super::{Bounds, set_up};
+use crate::call_log::{Attributed, RequestBody};
 use crate::error::ApiError;
-use crate::observe::{Attributed, RequestBody};
 use crate::offload::offload;
 
 /// A body, as it came and as it reads.

@@ -16,12 +16,12 @@ use std::time::Instant;
 use super::answer::Shown;
 use super::headers::{IDEMPOTENCY_KEY, Prefer, identity, if_match};
 use super::query::Parameters;
-use super::{Base, Bounds, Known, set_up};
+use super::{Base, Bounds, BrazeVocabulary, set_up};
 use crate::auth::Caller;
-use crate::desk::{Answer, Desk};
+use crate::call_log::Meant;
 use crate::error::{ApiError, ApiResult};
-use crate::observe::Meant;
 use crate::read::{Database, ReadError, Table, complete};
+use crate::submit::{Answer, RequestClient};
 
 /// A call, its body apart.
 pub(super) struct Call {
@@ -76,9 +76,9 @@ impl FromRequest for Call {
 
 /// What a call that changes something needs besides itself.
 pub(super) struct Writing {
-    desk: Data<Desk>,
+    requests: Data<RequestClient>,
     pub(super) database: Data<Database>,
-    pub(super) known: Data<Known>,
+    pub(super) known: Data<BrazeVocabulary>,
     pub(super) base: Data<Base>,
     bounds: Data<Bounds>,
 }
@@ -88,7 +88,7 @@ impl Writing {
     pub(super) async fn submit(&self, call: &Call, content: RequestBody, body: &[u8]) -> Result<Answer, ApiError> {
         let request = call.request(self.bounded(content)?, body)?;
         call.http.extensions_mut().insert(Meant::by(&request));
-        self.desk.submit(request, &call.prefer).await
+        self.requests.submit(request, &call.prefer).await
     }
 
     /// What a call asks for, with the bounds that the worker keeps it in.
@@ -98,17 +98,17 @@ impl Writing {
 
     /// Until when the outcome of a call is awaited.
     pub(super) fn deadline(&self, call: &Call) -> Instant {
-        self.desk.deadline(&call.prefer)
+        self.requests.deadline(&call.prefer)
     }
 
     /// Submits several requests in their order, and waits for what becomes of each.
     pub(super) async fn submit_all(&self, requests: &[Request], deadline: Instant) -> Vec<Result<Answer, ApiError>> {
-        self.desk.submit_all(requests, deadline).await
+        self.requests.submit_all(requests, deadline).await
     }
 
     /// Publishes several requests in their order, whose outcomes nobody awaits.
     pub(super) async fn publish_all(&self, requests: &[Request]) -> Result<(), ApiError> {
-        self.desk.publish_all(requests).await
+        self.requests.publish_all(requests).await
     }
 
     /// What a change left, as it is.
@@ -162,7 +162,7 @@ impl FromRequest for Writing {
     fn from_request(http: &HttpRequest, _: &mut Payload) -> Self::Future {
         let read = || {
             Ok(Self {
-                desk: set_up(http, "the desk")?,
+                requests: set_up(http, "the request client")?,
                 database: set_up(http, "the database")?,
                 known: set_up(http, "what dialects know")?,
                 base: set_up(http, "the base")?,

@@ -17,9 +17,9 @@ use super::answer::{Shown, accepted};
 use super::body::ScimBody;
 use super::call::{Call, Writing};
 use super::dialect;
-use crate::desk::Answer;
 use crate::error::ApiResult;
 use crate::read::{Database, GROUPS, find_by_id};
+use crate::submit::Answer;
 
 /// `POST /Groups` (RFC 7644 section 3.3).
 pub(super) async fn create(call: Call, mut body: ScimBody, writing: Writing) -> ApiResult {

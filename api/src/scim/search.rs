@@ -5,8 +5,8 @@ use actix_web::web::Data;
 use rollcall_events::request::Dialect;
 use rollcall_scim::ScimError;
 use rollcall_scim::attributes::Projection;
+use rollcall_scim::casefold::casefold;
 use rollcall_scim::filter::{self, AttributePath, Comparison, Filter, Scope, check, fit};
-use rollcall_scim::fold::fold;
 use rollcall_scim::list::{ListResponse, Page};
 use rollcall_scim::resource::Attributes;
 use rollcall_scim::schema::{ResourceType, USER};
@@ -19,7 +19,7 @@ use super::{Base, Bounds, dialect, set_up};
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
 use crate::offload::offload;
-use crate::read::{Database, GROUPS, ListError, ListQuery, Table, USERS, Walks, find_by_key, list, single};
+use crate::read::{Database, GROUPS, ListError, ListQuery, PageCache, Table, USERS, find_by_key, list, single};
 
 /// `GET /Users`.
 pub(super) async fn users(caller: Caller, parameters: Parameters, reading: Reading) -> ApiResult {
@@ -54,7 +54,7 @@ pub(super) async fn search_everything(caller: Caller, body: ScimBody, reading: R
 /// What a query needs besides its parameters.
 pub(super) struct Reading {
     database: Data<Database>,
-    walks: Data<Walks>,
+    page_cache: Data<PageCache>,
     base: Data<Base>,
     bounds: Data<Bounds>,
 }
@@ -76,7 +76,7 @@ impl Reading {
         };
         let listed = match by_key(&query) {
             Some((table, key)) => single(find_by_key(&self.database, table, query.organization, &key, &projection).await?, table, &page),
-            None => list(&self.database, &self.walks, &query).await?,
+            None => list(&self.database, &self.page_cache, &query).await?,
         };
         let (base, dialect) = (self.base.clone(), caller.dialect());
         let types: Vec<_> = tables.iter().map(|table| table.resource_type).collect();
@@ -116,7 +116,7 @@ fn by_key(query: &ListQuery<'_>) -> Option<(&'static Table, String)> {
         return None;
     };
     let found = Scope::Resource(table.resource_type).resolve(path)?;
-    (found.sub.is_none() && found.extension.is_none() && table.is_unique(found.attribute)).then(|| (*table, fold(value)))
+    (found.sub.is_none() && found.extension.is_none() && table.is_unique(found.attribute)).then(|| (*table, casefold(value)))
 }
 
 /// A filter whose every term some type of the resources knows.
@@ -161,7 +161,7 @@ impl actix_web::FromRequest for Reading {
         let read = || {
             Ok(Self {
                 database: set_up(request, "the database")?,
-                walks: set_up(request, "the memory of walks")?,
+                page_cache: set_up(request, "the page cache")?,
                 base: set_up(request, "the base")?,
                 bounds: set_up(request, "the bounds")?,
             })

@@ -16,9 +16,9 @@ use super::body::ScimBody;
 use super::call::{Call, Writing};
 use super::dialect;
 
-use crate::desk::Answer;
 use crate::error::ApiResult;
 use crate::read::{USERS, find_by_id};
+use crate::submit::Answer;
 
 /// `POST /Users` (RFC 7644 section 3.3).
 pub(super) async fn create(call: Call, mut body: ScimBody, writing: Writing) -> ApiResult {

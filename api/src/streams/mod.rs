@@ -10,10 +10,10 @@ use rollcall_events::set::SetKeys;
 use std::time::Duration;
 
 use crate::auth::stream_gate;
-use crate::desk::Desk;
 use crate::error::ApiError;
 use crate::read::{Database, Followers};
 use crate::scim::{Base, no_endpoint};
+use crate::submit::RequestClient;
 
 /// The path of every stream, below the public address.
 pub(crate) const BASE_PATH: &str = "/streams/v1";
@@ -21,7 +21,7 @@ pub(crate) const BASE_PATH: &str = "/streams/v1";
 /// What it takes to serve a receiver.
 pub(crate) struct Polling {
     pub(crate) database: Data<Database>,
-    pub(crate) desk: Data<Desk>,
+    pub(crate) requests: Data<RequestClient>,
     pub(crate) base: Data<Base>,
     pub(crate) keys: Data<SetKeys>,
     pub(crate) followers: Data<Followers>,

@@ -17,10 +17,10 @@ use std::time::{Duration, Instant};
 use super::Polling;
 use super::asked::Asked;
 use crate::auth::Receiver;
-use crate::desk::Desk;
 use crate::error::{ApiError, ApiResult};
-use crate::read::{Database, Heard, find_stream, log_size, next_changes};
+use crate::read::{Database, LogNotification, find_stream, log_size, next_changes};
 use crate::scim::{Base, Prefer, ScimBody};
+use crate::submit::RequestClient;
 
 /// A position that has moved on by so much is kept even where nothing was acknowledged, so that the same stretch is not looked through again and again.
 const WORTH_KEEPING: u64 = 1000;
@@ -44,7 +44,7 @@ impl Found {
 
 /// `POST /{id}/poll`.
 pub(super) async fn poll(receiver: Receiver, id: Path<String>, body: ScimBody, polling: Data<Polling>) -> ApiResult {
-    let Polling { database, desk, base, keys, followers, longest } = &**polling;
+    let Polling { database, requests, base, keys, followers, longest } = &**polling;
     if id.parse() != Ok(receiver.stream_id) {
         return Err(ScimError::new(404, "there is no such event stream").into());
     }
@@ -64,13 +64,13 @@ pub(super) async fn poll(receiver: Receiver, id: Path<String>, body: ScimBody, p
     }
     let mut found = look(database, base, &mut stream, asked.most).await?;
     if !asked.done.is_empty() {
-        keep(desk, receiver, &stream.position).await?;
+        keep(requests, receiver, &stream.position).await?;
     }
     while found.sets.is_empty() && !found.more && asked.most > 0 && !asked.return_immediately {
         match following.hear(deadline.saturating_duration_since(Instant::now())).await {
             // It may have ended meanwhile.
-            Heard::Growth => current(database, receiver).await.map(|_| ())?,
-            Heard::Nothing | Heard::Stop => break,
+            LogNotification::Growth => current(database, receiver).await.map(|_| ())?,
+            LogNotification::Nothing | LogNotification::Stop => break,
         }
         found = look(database, base, &mut stream, asked.most).await?;
     }
@@ -78,7 +78,7 @@ pub(super) async fn poll(receiver: Receiver, id: Path<String>, body: ScimBody, p
     let moved = stream.position.seq.saturating_sub(from.seq);
     if moved >= WORTH_KEEPING && !is_kept || moved > 0 && found.is_unfinished() {
         // Nothing is lost without it but time.
-        if let Err(error) = keep(desk, receiver, &stream.position).await {
+        if let Err(error) = keep(requests, receiver, &stream.position).await {
             tracing::warn!(%error, stream = %receiver.stream_id, "how far a stream was looked through is not kept");
         }
     }
@@ -113,7 +113,7 @@ async fn look(database: &Database, base: &Base, stream: &mut Stream, most: usize
 }
 
 /// Has the worker keep how far the receiver has come.
-async fn keep(desk: &Desk, receiver: Receiver, position: &Position) -> Result<(), ApiError> {
+async fn keep(requests: &RequestClient, receiver: Receiver, position: &Position) -> Result<(), ApiError> {
     let acknowledged = StreamAcknowledged { stream_id: receiver.stream_id, position: position.clone() };
     let request = Request {
         id: EventId::generate(),
@@ -123,7 +123,7 @@ async fn keep(desk: &Desk, receiver: Receiver, position: &Position) -> Result<()
         fingerprint: None,
         body: RequestBody::StreamAcknowledged(acknowledged),
     };
-    desk.submit(request, &Prefer::default()).await.map(|_| ())
+    requests.submit(request, &Prefer::default()).await.map(|_| ())
 }
 
 fn answer(receiver: &Receiver, found: &Found, keys: &SetKeys) -> HttpResponse {

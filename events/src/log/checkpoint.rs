@@ -12,7 +12,7 @@ use crate::OrganizationId;
 /// A statement about a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// Which log: the name that the signer goes by, a slash, the organisation.
+    /// Which log: the name that the signer goes by, a slash, the organization.
     pub origin: String,
     /// How many entries it had.
     pub size: u64,
@@ -87,7 +87,7 @@ impl SigningKeys {
         Ok(Self { keys: keys.iter().map(read).collect::<Result<_, _>>()? })
     }
 
-    /// The name that stands before the organisation in an origin; `None` where there is no key.
+    /// The name that stands before the organization in an origin; `None` where there is no key.
     pub fn name(&self) -> Option<&str> {
         self.keys.first().map(Signer::name)
     }

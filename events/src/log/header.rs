@@ -65,7 +65,7 @@ names!(
         GroupDeleted = "GroupDeleted",
         /// A group's members came to belong to a workspace, or no longer do.
         GroupMapped = "GroupMapped",
-        /// An organisation came to be.
+        /// An organization came to be.
         OrganizationCreated = "OrganizationCreated",
         /// What calls and their answers hold is recorded for a while, or no longer.
         RecordingChanged = "RecordingChanged",
@@ -117,7 +117,7 @@ names!(
         User = "User",
         /// A group.
         Group = "Group",
-        /// An organisation.
+        /// An organization.
         Organization = "Organization",
         /// A workspace.
         Workspace = "Workspace",

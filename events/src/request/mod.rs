@@ -47,7 +47,7 @@ pub enum RequestBody {
     GroupRequested(GroupRequested),
     /// An administrator's change of settings.
     SettingsRequested(SettingsRequested),
-    /// Calls that were refused at the door.
+    /// Calls that were refused by authentication.
     AccessDenied(AccessDenied),
     /// What the receiver of an event stream has acknowledged.
     StreamAcknowledged(StreamAcknowledged),
@@ -194,7 +194,7 @@ pub enum IfMatch {
     Tags(Vec<String>),
 }
 
-/// How far the receiver of an event stream has come. The one request that leaves no entry in the log: it changes nothing that the organisation has, and a
+/// How far the receiver of an event stream has come. The one request that leaves no entry in the log: it changes nothing that the organization has, and a
 /// log that told of its own readers would grow by being read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamAcknowledged {
@@ -204,7 +204,7 @@ pub struct StreamAcknowledged {
     pub position: Position,
 }
 
-/// Calls that were refused at the door, counted together so that a flood of them cannot fill the log.
+/// Calls that were refused by authentication, counted together so that a flood of them cannot fill the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessDenied {
     /// Why.
@@ -217,7 +217,7 @@ pub struct AccessDenied {
     pub last_at: Timestamp,
 }
 
-/// Why a call was refused at the door.
+/// Why a call was refused by authentication.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Denial {

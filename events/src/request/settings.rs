@@ -16,7 +16,7 @@ use crate::{DeadLetterId, EntitlementId, GroupId, OrganizationId, SessionId, Str
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum SettingsRequested {
-    /// A new customer company; asked for in the system organisation.
+    /// A new customer company; asked for in the system organization.
     CreateOrganization {
         /// The id that it is to have.
         organization_id: OrganizationId,
@@ -27,7 +27,7 @@ pub enum SettingsRequested {
     CreateWorkspace {
         /// The id that it is to have.
         workspace_id: WorkspaceId,
-        /// Its name, unique in the organisation.
+        /// Its name, unique in the organization.
         name: String,
     },
     /// The workspaces whose members a group's members are, and what they may do there. An empty list ends it.
@@ -245,7 +245,7 @@ pub struct TokenSettings {
     pub calls_per_second: Option<NonZeroU32>,
 }
 
-/// What an administrator chooses for an auditor's token. It reads the log of its organisation and can do nothing else.
+/// What an administrator chooses for an auditor's token. It reads the log of its organization and can do nothing else.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AuditorTokenSettings {
     /// A name for people.

@@ -12,7 +12,7 @@ use super::check::{compared, resolve};
 use super::compare::{Present, Wanted, holds};
 use super::{AttributePath, Comparison, Filter, Scope};
 use crate::ScimError;
-use crate::fold::fold;
+use crate::casefold::casefold;
 use crate::schema::{Attribute, Kind};
 use crate::search::is_folded;
 use crate::work::{BYTES_PER_STEP, Budget, text_weight};
@@ -237,7 +237,7 @@ fn wanted<'f>(attribute: &Attribute, value: &'f Value) -> Wanted<'f> {
 fn present<'v>(attribute: &Attribute, value: &'v Value) -> Present<'v> {
     match value {
         Value::String(text) if attribute.kind == Kind::DateTime => text.parse::<Timestamp>().map_or(Present::UnreadableTime, Present::Time),
-        Value::String(text) if is_folded(attribute) => Present::Text(Cow::Owned(fold(text))),
+        Value::String(text) if is_folded(attribute) => Present::Text(Cow::Owned(casefold(text))),
         Value::String(text) => Present::Text(Cow::Borrowed(text)),
         Value::Number(number) => number.as_f64().map_or(Present::Other, Present::Number),
         Value::Bool(value) => Present::Bool(*value),

@@ -45,6 +45,7 @@ fn parsed(text: &str, printed: &str) {
 #[test_case(r#"userName eq "a" userName"#, "character 17"; "no conjunction")]
 #[test_case(r#"emails[type eq "work""#, "character 22"; "unclosed bracket")]
 #[test_case("a.b.c pr", "third part"; "three parts")]
+#[test_case("urn:1:2.name.created pr", "third part"; "a URN that could be read in two ways")]
 #[test_case("userName eq \"\\u0000\"", "character 13"; "nul")]
 fn refused(text: &str, place: &str) {
     let error = parse(text).unwrap_err();

@@ -102,7 +102,7 @@ pub enum Uniqueness {
     /// Nothing.
     #[default]
     None,
-    /// The organisation.
+    /// The organization.
     Server,
     /// The world.
     Global,

@@ -11,7 +11,7 @@ use tokio_postgres::Client;
 use tokio_postgres::types::Json;
 
 use super::CommandError;
-use crate::store::{StoreError, place};
+use crate::store::{StoreError, seq_column};
 use crate::tiles::{EXTEND, FILL, TileColumns};
 
 const WITHOUT_KEYS: &str = "SELECT organization_id, id, resource FROM users WHERE keys IS NULL LIMIT 10000";
@@ -65,7 +65,7 @@ async fn fill_chunk(
     log: &mut CompactRange,
 ) -> Result<ControlFlow<()>, CommandError> {
     let mut new = NewTiles::default();
-    let rows = transaction.query(LEAVES, &[&organization, &place(log.size() + 1), &place(log.size() + CHUNK)]).await?;
+    let rows = transaction.query(LEAVES, &[&organization, &seq_column(log.size() + 1), &seq_column(log.size() + CHUNK)]).await?;
     for row in &rows {
         let leaf = Hash::from_bytes(row.try_get("leaf")?).ok_or_else(|| StoreError::Unreadable("a leaf is not a hash".to_owned()))?;
         new.append(log, leaf);

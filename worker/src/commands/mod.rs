@@ -3,9 +3,9 @@
 
 mod ask;
 mod cli;
+mod dead_letters;
 mod entitlement;
 mod fill;
-mod letter;
 mod list;
 mod migrate;
 mod replay;
@@ -138,7 +138,7 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), Comm
         }
         Command::Role(command) => entitlement::role(&settings, command).await,
         Command::Entitlement(command) => entitlement::entitlement(&settings, command).await,
-        Command::DeadLetter(command) => letter::run(&settings, command).await,
+        Command::DeadLetter(command) => dead_letters::run(&settings, command).await,
         Command::Stream(command) => stream::run(&settings, command).await,
         Command::AuditorToken(AuditorTokenCommand::List { organization }) => list::auditor_tokens(&settings, organization).await,
         Command::Token(TokenCommand::Revoke { organization, token })

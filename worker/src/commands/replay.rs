@@ -79,7 +79,7 @@ fn tell_differences(organization: OrganizationId, found: &Found) {
     }
 }
 
-/// A bar where somebody looks: on a terminal, that is, and not in a script's log.
+/// A bar where somebody looks: on a terminal, that is, and not in a pipeline's log.
 fn bar(organization: OrganizationId) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg} {bar:30} {human_pos} of {human_len} entries, {per_sec}, {eta} left");
     ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_message(organization.to_string())

@@ -6,14 +6,14 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::CommandError;
+use crate::call_log::keep_call_log;
 use crate::checkpoints::keep_signing;
 use crate::consume::{Shared, serve};
+use crate::dead_letters::keep_letters;
 use crate::erasure::keep_settling;
 use crate::expiring::keep_announcing;
-use crate::hand::{Hands, keep_telling};
+use crate::in_flight::{InFlight, keep_telling};
 use crate::keep::{overdue, rest};
-use crate::letters::keep_letters;
-use crate::observed::keep_observed;
 use crate::pruning::keep_pruning;
 use crate::push::{Pushing, keep_pushing};
 use crate::settings::Settings;
@@ -28,10 +28,11 @@ pub(super) async fn run(settings: Settings) -> Result<(), CommandError> {
     let stop = shutdown::on_signal()?;
     let settings = Arc::new(settings);
     let keys = settings.signing_keys()?;
-    let shared = Arc::new(Shared { settings: settings.clone(), hands: Hands::new(settings.partitions), suspicions: Suspicions::default() });
+    let shared =
+        Arc::new(Shared { settings: settings.clone(), in_flight: InFlight::new(settings.partitions), suspicions: Suspicions::default() });
     let partitions = join_all((0..settings.partitions).map(|partition| supervise(shared.clone(), partition, stop.clone())));
     let pushing = keep_pushing(settings.clone(), Pushing::read(&settings)?, stop.clone());
-    let (observed, expiring) = (keep_observed(settings.clone(), stop.clone()), keep_announcing(settings.clone(), stop.clone()));
+    let (observed, expiring) = (keep_call_log(settings.clone(), stop.clone()), keep_announcing(settings.clone(), stop.clone()));
     let serving = async {
         tokio::join!(
             partitions,
@@ -55,7 +56,7 @@ pub(super) async fn run(settings: Settings) -> Result<(), CommandError> {
 /// Starts a partition again should its task panic: one partition's trouble must not take the others along.
 async fn supervise(shared: Arc<Shared>, partition: u16, stop: CancellationToken) {
     while let Err(error) = tokio::spawn(serve(shared.clone(), partition, stop.clone())).await {
-        shared.hands.leave(partition);
+        shared.in_flight.leave(partition);
         tracing::error!(partition, %error, "the partition's task broke off");
         rest(Duration::from_secs(1), &stop).await;
     }

@@ -1,4 +1,4 @@
-//! `stream`: what an organisation has delivered to whom.
+//! `stream`: what an organization has delivered to whom.
 
 use rollcall_events::StreamId;
 use rollcall_events::request::{SettingsRequested, StreamChange};

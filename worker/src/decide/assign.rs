@@ -8,7 +8,7 @@ use rollcall_events::membership::{WORKSPACES, is_workspace, merge_by, unknown_wo
 use rollcall_events::request::{EntitlementKind, WORKSPACE_TYPE};
 use rollcall_events::{EntitlementId, OrganizationId, WorkspaceId};
 use rollcall_scim::ScimError;
-use rollcall_scim::fold::fold as fold_case;
+use rollcall_scim::casefold::casefold;
 use rollcall_scim::patch::{Op, Operation};
 use rollcall_scim::path::Target;
 use rollcall_scim::resource::Attributes;
@@ -87,7 +87,7 @@ pub(super) fn resolve(
         merge_by(values, identity);
     }
     for value in workspaces_mut(attributes).into_iter().flatten().filter(|value| !had_workspaces.contains(value)) {
-        place(value, workspace_key(organization, value).as_ref(), &found)?;
+        seq_column(value, workspace_key(organization, value).as_ref(), &found)?;
     }
     Ok(())
 }
@@ -113,7 +113,7 @@ fn assign(value: &mut Value, kind: EntitlementKind, key: Option<&Key>, found: &F
 }
 
 /// Writes the id into a value of `workspaces`, as ids are written.
-fn place(value: &mut Value, key: Option<&Key>, found: &Found) -> Result<(), ScimError> {
+fn seq_column(value: &mut Value, key: Option<&Key>, found: &Found) -> Result<(), ScimError> {
     match key {
         Some(Key::Workspace(_, id)) => value["value"] = Value::from(id.to_string()),
         Some(key) => match found.get(key).and_then(Option::as_ref) {
@@ -211,11 +211,11 @@ fn candidates(organization: OrganizationId, attribute: &str, text: &str) -> Vec<
     }
     let entitlement = |kind| match text.parse() {
         Ok(id) => Key::Entitlement(organization, id),
-        Err(_) => Key::EntitlementName(organization, kind, fold_case(text)),
+        Err(_) => Key::EntitlementName(organization, kind, casefold(text)),
     };
     let workspace = match text.parse() {
         Ok(id) => Key::Workspace(organization, id),
-        Err(_) => Key::WorkspaceName(organization, fold_case(text)),
+        Err(_) => Key::WorkspaceName(organization, casefold(text)),
     };
     match attribute {
         "roles" => vec![entitlement(EntitlementKind::Role)],
@@ -249,7 +249,7 @@ fn key(organization: OrganizationId, kind: EntitlementKind, value: &Value) -> Op
     }
     Some(match text.parse::<EntitlementId>() {
         Ok(id) => Key::Entitlement(organization, id),
-        Err(_) => Key::EntitlementName(organization, kind, fold_case(text)),
+        Err(_) => Key::EntitlementName(organization, kind, casefold(text)),
     })
 }
 
@@ -258,7 +258,7 @@ fn workspace_key(organization: OrganizationId, value: &Value) -> Option<Key> {
     let text = text(value)?;
     Some(match text.parse::<WorkspaceId>() {
         Ok(id) => Key::Workspace(organization, id),
-        Err(_) => Key::WorkspaceName(organization, fold_case(text)),
+        Err(_) => Key::WorkspaceName(organization, casefold(text)),
     })
 }
 

@@ -118,7 +118,7 @@ fn decide_next(state: &mut State, request: &Request, at: Timestamp) -> Result<De
     let canonical = canonical(&payload).map_err(Undecided::NotCanonical)?;
     let fact = Fact::new(event_type, subject.map(|(_, id)| id), payload);
     let resource = fact.resource.clone();
-    let change = fact.fold().map_err(Undecided::Malformed)?;
+    let change = fact.into_change().map_err(Undecided::Malformed)?;
     let before = match &change {
         Some(change) => state.apply(request.organization_id, change)?,
         None => None,

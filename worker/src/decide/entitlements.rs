@@ -4,7 +4,7 @@ use rollcall_events::EntitlementId;
 use rollcall_events::log::EventType;
 use rollcall_events::request::{EntitlementChange, EntitlementSettings, Request, WORKSPACE_TYPE};
 use rollcall_scim::ScimError;
-use rollcall_scim::fold::fold as fold_case;
+use rollcall_scim::casefold::casefold;
 use serde_json::json;
 
 use super::Interrupt;
@@ -27,7 +27,7 @@ pub(super) fn attempt(state: &State, request: &Request, id: EntitlementId, chang
     match change {
         EntitlementChange::Define(settings) => {
             check(settings)?;
-            let named = state.entitlement_named(organization, settings.kind, fold_case(&settings.name));
+            let named = state.entitlement_named(organization, settings.kind, casefold(&settings.name));
             let (with_id, named) = both(state.entitlement(organization, id), named)?;
             if with_id.is_some() || named.is_some() {
                 return Err(ScimError::uniqueness(format!("this name or id is taken by another {}", settings.kind.as_str())).into());

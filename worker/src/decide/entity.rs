@@ -5,7 +5,7 @@ use rollcall_events::session::Role;
 use rollcall_events::stream::StreamSettings;
 use rollcall_events::token::TokenDigest;
 use rollcall_events::{EntitlementId, GroupId, OrganizationId, SessionId, StreamId, Timestamp, TokenId, UserId, WorkspaceId};
-use rollcall_scim::fold::fold as fold_case;
+use rollcall_scim::casefold::casefold;
 use rollcall_scim::resource::{Attributes, text};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,15 +14,15 @@ use std::sync::Arc;
 
 /// A resource as it is kept.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Kept<Id> {
+pub(crate) struct Stored<Id> {
     pub(crate) id: Id,
     pub(crate) resource: Arc<Attributes>,
 }
 
 /// A user.
-pub(crate) type User = Kept<UserId>;
+pub(crate) type User = Stored<UserId>;
 /// A group, without its members.
-pub(crate) type Group = Kept<GroupId>;
+pub(crate) type Group = Stored<GroupId>;
 /// The workspaces that a group's members are in, and what they may do there.
 pub(crate) type Mapping = BTreeMap<WorkspaceId, BTreeSet<String>>;
 
@@ -109,7 +109,7 @@ pub(crate) enum SessionState {
 
 /// Whether a token may still be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum TokenStatus {
     Valid,
     RevokedAt(Timestamp),
 }
@@ -184,25 +184,25 @@ impl Before {
 impl Entitlement {
     /// The key by which its name is unique.
     pub(crate) fn name_key(&self, organization: OrganizationId) -> (OrganizationId, EntitlementKind, String) {
-        (organization, self.settings.kind, fold_case(&self.settings.name))
+        (organization, self.settings.kind, casefold(&self.settings.name))
     }
 }
 
 impl User {
     /// The key by which the user's name is unique.
     pub(crate) fn name_key(&self) -> String {
-        fold_case(text(&self.resource, "userName").unwrap_or_default())
+        casefold(text(&self.resource, "userName").unwrap_or_default())
     }
 }
 
 impl Group {
     /// The key by which the group's name is unique.
     pub(crate) fn name_key(&self) -> String {
-        fold_case(text(&self.resource, "displayName").unwrap_or_default())
+        casefold(text(&self.resource, "displayName").unwrap_or_default())
     }
 }
 
-impl<Id> Kept<Id> {
+impl<Id> Stored<Id> {
     fn meta(&self, name: &str) -> &str {
         self.resource.get("meta").and_then(|meta| meta[name].as_str()).unwrap_or_default()
     }

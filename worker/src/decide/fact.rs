@@ -53,7 +53,7 @@ impl Fact {
     }
 
     /// What it does to the projections: the live path and every rebuild go through here.
-    pub(crate) fn fold(self) -> Result<Option<Change>, MalformedFact> {
+    pub(crate) fn into_change(self) -> Result<Option<Change>, MalformedFact> {
         let change = match self.event_type {
             EventType::UserCreated | EventType::UserUpdated | EventType::UserDeactivated | EventType::UserReactivated => {
                 // A request that changed nothing is recorded and leaves the user alone.

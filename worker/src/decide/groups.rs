@@ -4,7 +4,7 @@ use rollcall_events::log::{EventType, SubjectType};
 use rollcall_events::members::{CombinedChange, MEMBERS, combined, unknown_member};
 use rollcall_events::request::{GroupOperation, GroupRequested, Request};
 use rollcall_events::{OrganizationId, Timestamp, UserId};
-use rollcall_scim::fold::fold as fold_case;
+use rollcall_scim::casefold::casefold;
 use rollcall_scim::resource::{Attributes, changed_paths, text, without_stamp};
 use rollcall_scim::schema::GROUP;
 use rollcall_scim::work::Budget;
@@ -74,7 +74,7 @@ fn checked(
     attributes: &Attributes,
     before: Option<&Group>,
 ) -> Result<BTreeMap<UserId, bool>, Interrupt> {
-    let name_key = fold_case(text(attributes, "displayName").unwrap_or_default());
+    let name_key = casefold(text(attributes, "displayName").unwrap_or_default());
     let is_named_anew = before.is_none_or(|before| before.name_key() != name_key);
     let holder = if is_named_anew { state.group_named(request.organization_id, name_key) } else { Ok(None) };
     let moves = moves(state, request, call, before.is_none());

@@ -5,13 +5,13 @@
 
 mod assign;
 mod batch;
+mod dead_letters;
 mod entitlements;
 mod entity;
 mod fact;
 mod groups;
 mod keys;
 mod layer;
-mod letters;
 mod members;
 mod resource;
 mod sessions;
@@ -23,8 +23,8 @@ mod users;
 pub(crate) use assign::keys as assigned_keys;
 pub(crate) use batch::{Decided, Step, Undecided, decide_batch};
 pub(crate) use entity::{
-    AuditorToken, Before, Change, Entitlement, Group, Mapping, Session, SessionState, SignInLink, Standing, Stream, Token, User, Workspace,
-    is_active,
+    AuditorToken, Before, Change, Entitlement, Group, Mapping, Session, SessionState, SignInLink, Stream, Token, TokenStatus, User,
+    Workspace, is_active,
 };
 pub(crate) use fact::{Fact, MalformedFact, resource_of};
 pub(crate) use keys::{Key, Keys, NotLoaded};

@@ -7,7 +7,7 @@ use rollcall_scim::resource::{Attributes, Meta, stamp};
 use rollcall_scim::schema::ResourceType;
 use std::fmt::Display;
 
-use super::entity::Kept;
+use super::entity::Stored;
 
 /// Checks that a call means the state that it meets.
 pub(super) fn check_version(etag: &str, if_match: Option<&IfMatch>, what: &str) -> Result<(), ScimError> {
@@ -35,7 +35,7 @@ pub(super) fn first_state(resource_type: &ResourceType, attributes: Attributes, 
 pub(super) fn next_state<Id: Display>(
     resource_type: &ResourceType,
     attributes: Attributes,
-    before: &Kept<Id>,
+    before: &Stored<Id>,
     at: Timestamp,
 ) -> Attributes {
     let now = at.to_string();

@@ -1,17 +1,17 @@
-//! Settings: organisations, workspaces, tokens.
+//! Settings: organizations, workspaces, tokens.
 
 use rollcall_events::log::{EventType, SubjectType};
 use rollcall_events::request::{MAX_RECORDING_SECONDS, Request, SettingsRequested};
 use rollcall_events::{OrganizationId, WorkspaceId};
 use rollcall_scim::ScimError;
-use rollcall_scim::fold::fold as fold_case;
+use rollcall_scim::casefold::casefold;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::entity::{AuditorToken, Standing, Token, Workspace};
+use super::entity::{AuditorToken, Token, TokenStatus, Workspace};
 use super::keys::{NotLoaded, both, look_up_all};
 use super::state::State;
-use super::{Decision, Interrupt, entitlements, letters, rejected, sessions, streams};
+use super::{Decision, Interrupt, dead_letters, entitlements, rejected, sessions, streams};
 
 /// What happened, with its facts.
 pub(super) type Fact = (EventType, Value);
@@ -42,7 +42,7 @@ fn subject(request: &Request, settings: &SettingsRequested) -> ((SubjectType, Uu
         SettingsRequested::ChangeToken { token_id, .. } => ((SubjectType::Token, token_id.0), "changeToken"),
         SettingsRequested::Session { session_id, change } => ((SubjectType::Session, session_id.0), sessions::operation(change)),
         SettingsRequested::DeadLetter { dead_letter_id, change } => {
-            ((SubjectType::DeadLetter, dead_letter_id.0), letters::operation(change))
+            ((SubjectType::DeadLetter, dead_letter_id.0), dead_letters::operation(change))
         }
         SettingsRequested::Entitlement { entitlement_id, change } => {
             ((SubjectType::Entitlement, entitlement_id.0), entitlements::operation(change))
@@ -67,8 +67,7 @@ fn attempt(state: &State, request: &Request, settings: &SettingsRequested) -> Re
             Ok((EventType::OrganizationCreated, json!({"name": name, "created_at": created_at})))
         }
         SettingsRequested::CreateWorkspace { workspace_id, name } => {
-            let (named, with_id) =
-                both(state.workspace_named(organization, fold_case(name)), state.workspace(organization, *workspace_id))?;
+            let (named, with_id) = both(state.workspace_named(organization, casefold(name)), state.workspace(organization, *workspace_id))?;
             if named.is_some() || with_id.is_some() {
                 return Err(ScimError::uniqueness("there is a workspace with this name or id already").into());
             }
@@ -123,24 +122,24 @@ fn attempt(state: &State, request: &Request, settings: &SettingsRequested) -> Re
         SettingsRequested::RevokeToken { token_id } => match state.token(organization, *token_id)? {
             None => Err(ScimError::new(404, "there is no such token").into()),
             // Revoking twice is revoking once: the first time counts.
-            Some(Standing::RevokedAt(revoked_at)) => Ok((EventType::TokenRevoked, json!({"revoked_at": revoked_at}))),
-            Some(Standing::Valid) => Ok((EventType::TokenRevoked, json!({"revoked_at": created_at}))),
+            Some(TokenStatus::RevokedAt(revoked_at)) => Ok((EventType::TokenRevoked, json!({"revoked_at": revoked_at}))),
+            Some(TokenStatus::Valid) => Ok((EventType::TokenRevoked, json!({"revoked_at": created_at}))),
         },
         SettingsRequested::AnnounceExpiry { token_id, label, expires_at, days } => match state.token(organization, *token_id)? {
             None => Err(ScimError::new(404, "there is no such token").into()),
-            Some(Standing::RevokedAt(_)) => Err(ScimError::new(409, "the token is revoked").into()),
-            Some(Standing::Valid) => Ok((EventType::TokenExpiring, json!({"label": label, "expires_at": expires_at, "days": days}))),
+            Some(TokenStatus::RevokedAt(_)) => Err(ScimError::new(409, "the token is revoked").into()),
+            Some(TokenStatus::Valid) => Ok((EventType::TokenExpiring, json!({"label": label, "expires_at": expires_at, "days": days}))),
         },
         SettingsRequested::ChangeToken { token_id, settings } => match state.token(organization, *token_id)? {
             None => Err(ScimError::new(404, "there is no such token").into()),
-            Some(Standing::RevokedAt(_)) => Err(ScimError::new(409, "the token is revoked").into()),
-            Some(Standing::Valid) if state.workspace(organization, settings.default_workspace)?.is_none() => {
+            Some(TokenStatus::RevokedAt(_)) => Err(ScimError::new(409, "the token is revoked").into()),
+            Some(TokenStatus::Valid) if state.workspace(organization, settings.default_workspace)?.is_none() => {
                 Err(no_default_workspace().into())
             }
-            Some(Standing::Valid) => Ok((EventType::TokenChanged, json!({"settings": settings}))),
+            Some(TokenStatus::Valid) => Ok((EventType::TokenChanged, json!({"settings": settings}))),
         },
         SettingsRequested::Session { session_id, change } => sessions::attempt(state, request, *session_id, change),
-        SettingsRequested::DeadLetter { dead_letter_id, change } => letters::attempt(state, request, *dead_letter_id, change),
+        SettingsRequested::DeadLetter { dead_letter_id, change } => dead_letters::attempt(state, request, *dead_letter_id, change),
         SettingsRequested::Entitlement { entitlement_id, change } => entitlements::attempt(state, request, *entitlement_id, change),
         SettingsRequested::Stream { stream_id, change } => streams::attempt(state, request, *stream_id, change),
     }

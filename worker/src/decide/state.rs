@@ -2,10 +2,10 @@
 
 use rollcall_events::request::EntitlementKind;
 use rollcall_events::{DeadLetterId, EntitlementId, GroupId, OrganizationId, SessionId, StreamId, TokenId, UserId, WorkspaceId};
-use rollcall_scim::fold::fold as fold_case;
+use rollcall_scim::casefold::casefold;
 use std::collections::{BTreeSet, HashSet};
 
-use super::entity::{AuditorToken, Before, Change, Entitlement, Group, SessionState, Standing, Stream, Token, User, Workspace};
+use super::entity::{AuditorToken, Before, Change, Entitlement, Group, SessionState, Stream, Token, TokenStatus, User, Workspace};
 use super::keys::{Key, Keys, Lookup, NotLoaded};
 use super::layer::Layers;
 use super::members::Members;
@@ -27,7 +27,7 @@ pub(crate) struct State {
     workspace_names: Layers<(OrganizationId, String), WorkspaceId>,
     entitlements: Layers<(OrganizationId, EntitlementId), Entitlement>,
     entitlement_names: Layers<(OrganizationId, EntitlementKind, String), EntitlementId>,
-    tokens: Layers<(OrganizationId, TokenId), Standing>,
+    tokens: Layers<(OrganizationId, TokenId), TokenStatus>,
     sessions: Layers<(OrganizationId, SessionId), SessionState>,
     dead_letters: Layers<(OrganizationId, DeadLetterId), ()>,
     /// Whether each event stream is delivered.
@@ -106,7 +106,7 @@ impl State {
         }
     }
 
-    pub(crate) fn token(&self, organization: OrganizationId, id: TokenId) -> Lookup<Standing> {
+    pub(crate) fn token(&self, organization: OrganizationId, id: TokenId) -> Lookup<TokenStatus> {
         Ok(self.tokens.get(&(organization, id), || Key::Token(organization, id))?.copied())
     }
 
@@ -137,7 +137,7 @@ impl State {
             Change::MapGroup { .. } | Change::SetToken { .. } | Change::SetRecording { .. } => {}
             Change::PutOrganization { id, name, .. } => self.organizations.change(*id, Some(name.clone())),
             Change::PutWorkspace(workspace) => {
-                self.workspace_names.change((organization, fold_case(&workspace.name)), Some(workspace.id));
+                self.workspace_names.change((organization, casefold(&workspace.name)), Some(workspace.id));
                 self.workspaces.change((organization, workspace.id), Some(workspace.clone()));
             }
             Change::PutEntitlement(entitlement) => {
@@ -152,10 +152,10 @@ impl State {
                 self.entitlements.change((organization, *id), None);
             }
             Change::PutToken(Token { id, .. }) | Change::PutAuditorToken(AuditorToken { id, .. }) => {
-                self.tokens.change((organization, *id), Some(Standing::Valid));
+                self.tokens.change((organization, *id), Some(TokenStatus::Valid));
             }
             Change::RevokeToken { id, revoked_at } => {
-                self.tokens.change((organization, *id), Some(Standing::RevokedAt(*revoked_at)));
+                self.tokens.change((organization, *id), Some(TokenStatus::RevokedAt(*revoked_at)));
             }
             Change::PutSignInLink(link) => self.sessions.change((organization, link.id), Some(SessionState::Invited(link.expires_at))),
             Change::PutSession(session) => self.sessions.change((organization, session.id), Some(SessionState::SignedIn)),
@@ -279,7 +279,7 @@ impl State {
     }
 
     pub(crate) fn load_workspace(&mut self, organization: OrganizationId, workspace: Workspace) {
-        self.workspace_names.load((organization, fold_case(&workspace.name)), Some(workspace.id));
+        self.workspace_names.load((organization, casefold(&workspace.name)), Some(workspace.id));
         self.workspaces.load((organization, workspace.id), Some(workspace));
     }
 
@@ -288,7 +288,7 @@ impl State {
         self.entitlements.load((organization, entitlement.id), Some(entitlement));
     }
 
-    pub(crate) fn load_token(&mut self, organization: OrganizationId, id: TokenId, standing: Standing) {
+    pub(crate) fn load_token(&mut self, organization: OrganizationId, id: TokenId, standing: TokenStatus) {
         self.tokens.load((organization, id), Some(standing));
     }
 

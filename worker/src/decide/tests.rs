@@ -15,7 +15,7 @@ const ACME: OrganizationId = OrganizationId(Uuid::from_u128(1));
 const MARKETING: WorkspaceId = WorkspaceId(Uuid::from_u128(2));
 const SALES: WorkspaceId = WorkspaceId(Uuid::from_u128(3));
 
-/// An organisation with two workspaces, and whatever happens to it.
+/// An organization with two workspaces, and whatever happens to it.
 struct Story {
     state: State,
     clock: u64,
@@ -49,7 +49,7 @@ impl Story {
         let decision = self.decided(&request);
         assert_eq!(decision, self.decided(&request), "the same input gives the same facts");
         let fact = Fact::new(decision.event_type, decision.subject.map(|(_, id)| id), decision.payload.clone());
-        if let Some(change) = fact.fold().unwrap() {
+        if let Some(change) = fact.into_change().unwrap() {
             self.state.apply(ACME, &change).unwrap();
         }
         decision

@@ -4,7 +4,7 @@ use rollcall_events::Timestamp;
 use rollcall_events::log::{EventType, SubjectType};
 use rollcall_events::membership::{WORKSPACES, join_default, memberships, merge_repeated, unknown_workspace};
 use rollcall_events::request::{Request, UserOperation, UserRequested};
-use rollcall_scim::fold::fold as fold_case;
+use rollcall_scim::casefold::casefold;
 use rollcall_scim::resource::{Attributes, changed_paths, text, without_stamp};
 use rollcall_scim::schema::USER;
 use rollcall_scim::work::Budget;
@@ -132,7 +132,7 @@ fn check(state: &State, request: &Request, call: &UserRequested, attributes: &At
     };
     let joined = memberships(attributes)?.into_iter().map(|membership| membership.workspace_id).filter(|id| !had.contains(id));
     let user_name = text(attributes, "userName").unwrap_or_default();
-    let name_key = fold_case(user_name);
+    let name_key = casefold(user_name);
     let is_named_anew = before.is_none_or(|before| before.name_key() != name_key);
     // Both before either counts, so that what is missing of them is loaded together.
     let workspaces = look_up_all(joined, |id| state.workspace(organization, *id));

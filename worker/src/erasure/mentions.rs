@@ -4,7 +4,7 @@
 //! form, runs of white space and punctuation around it do not count. Parts of a name and names of more than six words inside longer text are not recognized.
 
 use rollcall_events::OrganizationId;
-use rollcall_scim::fold::fold;
+use rollcall_scim::casefold::casefold;
 use serde_json::Value;
 use std::collections::{BTreeSet, HashSet};
 use uuid::Uuid;
@@ -53,7 +53,7 @@ fn hash(organization: OrganizationId, canonical: &str) -> NameHash {
 
 /// The hash by which a user's name is recognized; `None` for an empty one.
 pub(super) fn name_hash(organization: OrganizationId, name: &str) -> Option<NameHash> {
-    canonical(fold(name).split_whitespace()).map(|name| hash(organization, &name))
+    canonical(casefold(name).split_whitespace()).map(|name| hash(organization, &name))
 }
 
 fn is_separator(c: char) -> bool {
@@ -106,7 +106,7 @@ impl Mentions {
         if !self.with_names {
             return;
         }
-        let folded = fold(text);
+        let folded = casefold(text);
         self.phrases(&folded);
         let parts = folded.split(is_separator);
         parts.filter(|part| part.len() < folded.len()).for_each(|part| self.phrases(part));
@@ -221,7 +221,7 @@ mod tests {
             let quoted = serde_json::to_string(&name.to_uppercase()).unwrap();
             let query = format!("filter=userName eq {quoted}");
             let body = format!("{{\"userName\":{quoted}}}");
-            if fold(&name.to_uppercase()) == fold(&name) {
+            if casefold(&name.to_uppercase()) == casefold(&name) {
                 prop_assert!(mentions(&query, &name), "{}", query);
                 prop_assert!(mentions(&body, &name), "{}", body);
             }

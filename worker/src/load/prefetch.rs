@@ -5,7 +5,7 @@ use rollcall_events::request::{
     EntitlementChange, GroupOperation, GroupRequested, Request, RequestBody, SettingsRequested, StreamChange, UserOperation,
 };
 use rollcall_events::{EventId, OrganizationId, UserId, WorkspaceId};
-use rollcall_scim::fold::fold as fold_case;
+use rollcall_scim::casefold::casefold;
 use rollcall_scim::patch::Operation;
 use rollcall_scim::resource::text;
 use rollcall_scim::schema::ROLLCALL_SCHEMA;
@@ -106,7 +106,7 @@ impl Expectation {
     fn user_operation(&mut self, organization: OrganizationId, operation: &UserOperation) {
         match operation {
             UserOperation::Create(attributes) | UserOperation::Replace(attributes) => {
-                self.keys.extend(text(attributes, "userName").map(|name| Key::UserName(organization, fold_case(name))));
+                self.keys.extend(text(attributes, "userName").map(|name| Key::UserName(organization, casefold(name))));
                 self.keys.extend(assigned_keys(organization, attributes));
             }
             UserOperation::Patch(operations) => {
@@ -127,7 +127,7 @@ impl Expectation {
             self.keys.extend(ids.map(|id| Key::Workspace(organization, WorkspaceId(id))));
         } else if path.to_ascii_lowercase().ends_with("username") {
             let names = operation.value.iter().flat_map(texts);
-            self.keys.extend(names.map(|name| Key::UserName(organization, fold_case(name))));
+            self.keys.extend(names.map(|name| Key::UserName(organization, casefold(name))));
         }
     }
 
@@ -135,13 +135,13 @@ impl Expectation {
         self.keys.insert(Key::Group(organization, call.group_id));
         match &call.operation {
             GroupOperation::Create(attributes, _) | GroupOperation::Replace(attributes, _) => {
-                self.keys.extend(text(attributes, "displayName").map(|name| Key::GroupName(organization, fold_case(name))));
+                self.keys.extend(text(attributes, "displayName").map(|name| Key::GroupName(organization, casefold(name))));
             }
             GroupOperation::Patch(operations, _) => {
                 let renames =
                     operations.iter().filter(|operation| operation.path.to_string().to_ascii_lowercase().ends_with("displayname"));
                 let names = renames.flat_map(|operation| &operation.value).flat_map(texts);
-                self.keys.extend(names.map(|name| Key::GroupName(organization, fold_case(name))));
+                self.keys.extend(names.map(|name| Key::GroupName(organization, casefold(name))));
             }
             GroupOperation::Delete => return,
         }
@@ -169,7 +169,7 @@ impl Expectation {
             SettingsRequested::CreateOrganization { organization_id, .. } => keys.insert(Key::Organization(*organization_id)),
             SettingsRequested::CreateWorkspace { workspace_id, name } => {
                 keys.insert(Key::Workspace(organization, *workspace_id));
-                keys.insert(Key::WorkspaceName(organization, fold_case(name)));
+                keys.insert(Key::WorkspaceName(organization, casefold(name)));
             }
             SettingsRequested::MapGroup { group_id, workspaces } => {
                 keys.insert(Key::Group(organization, *group_id));
@@ -191,7 +191,7 @@ impl Expectation {
             SettingsRequested::Entitlement { entitlement_id, change } => {
                 keys.insert(Key::Entitlement(organization, *entitlement_id));
                 if let EntitlementChange::Define(settings) = change {
-                    keys.insert(Key::EntitlementName(organization, settings.kind, fold_case(&settings.name)));
+                    keys.insert(Key::EntitlementName(organization, settings.kind, casefold(&settings.name)));
                 }
             }
             SettingsRequested::Stream { stream_id, change } => {

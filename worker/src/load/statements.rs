@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Json;
 
 use super::{Loaded, head, recorded_request};
-use crate::decide::{Entitlement, Group, Keys, SessionState, Standing, User, Workspace};
+use crate::decide::{Entitlement, Group, Keys, SessionState, TokenStatus, User, Workspace};
 use crate::store::{Parameter, Statement, Store, StoreError};
 
 /// Every statement, to be prepared.
@@ -260,7 +260,7 @@ fn read_organization(loaded: &mut Loaded, row: &Row) -> Result<(), StoreError> {
 
 fn read_token(loaded: &mut Loaded, row: &Row) -> Result<(), StoreError> {
     let revoked_at = row.try_get::<_, Option<Timestamp>>("revoked_at")?;
-    let standing = revoked_at.map_or(Standing::Valid, Standing::RevokedAt);
+    let standing = revoked_at.map_or(TokenStatus::Valid, TokenStatus::RevokedAt);
     loaded.state.load_token(row.try_get("organization_id")?, row.try_get("id")?, standing);
     Ok(())
 }

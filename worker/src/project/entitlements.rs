@@ -1,13 +1,13 @@
 //! Roles and entitlements that users can have.
 
 use rollcall_events::{EntitlementId, OrganizationId, Timestamp};
-use rollcall_scim::fold::fold as fold_case;
+use rollcall_scim::casefold::casefold;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use super::{Ids, Key, delete_by};
 use crate::decide::Entitlement;
-use crate::store::{Script, rows};
+use crate::store::{StatementBatch, rows};
 
 /// Every statement, to be prepared.
 pub(super) fn statements() -> impl Iterator<Item = &'static str> {
@@ -69,7 +69,7 @@ impl Entitlements {
             defined.id.push(*id);
             defined.kind.push(settings.kind.as_str());
             defined.name.push(settings.name.clone());
-            defined.name_key.push(fold_case(&settings.name));
+            defined.name_key.push(casefold(&settings.name));
             defined.type_name.push(settings.type_name.clone());
             defined.description.push(settings.description.clone());
             defined.created_at.push(entitlement.created_at);
@@ -87,8 +87,8 @@ pub(super) struct EntitlementRows {
 
 impl EntitlementRows {
     /// What is removed goes first: its name may be given again in the same batch.
-    pub(super) fn script<'a>(&'a self, script: &mut Script<'a>) {
-        script.add_if(!self.deleted.is_empty(), &DELETE, || self.deleted.parameters());
-        script.add_if(!self.defined.is_empty(), &INSERT, || self.defined.parameters());
+    pub(super) fn add_to<'a>(&'a self, batch: &mut StatementBatch<'a>) {
+        batch.add_if(!self.deleted.is_empty(), &DELETE, || self.deleted.parameters());
+        batch.add_if(!self.defined.is_empty(), &INSERT, || self.defined.parameters());
     }
 }

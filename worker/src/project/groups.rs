@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{Counts, Ids, Key, delete_by, timestamp};
 use crate::decide::{Group, Mapping};
-use crate::store::{Script, Statement, StoreError, array_text, place, rows};
+use crate::store::{Statement, StatementBatch, StoreError, array_text, rows, seq_column};
 
 /// Every statement, to be prepared.
 pub(super) fn statements() -> impl Iterator<Item = &'static str> {
@@ -218,19 +218,19 @@ impl Groups {
 }
 
 impl GroupRows {
-    pub(super) fn script<'a>(&'a self, script: &mut Script<'a>) {
-        script.add_if(!self.removed.is_empty(), &DELETE_GROUPS, || self.removed.parameters());
-        script.add_if(!self.gone.is_empty(), &DELETE_MEMBERS_OF_GROUPS, || self.gone.parameters());
-        script.add_if(!self.gone_users.is_empty(), &DELETE_MEMBERSHIPS_OF_USERS, || self.gone_users.parameters());
-        script.add_if(!self.remapped.is_empty(), &DELETE_MAPPINGS, || self.remapped.parameters());
+    pub(super) fn add_to<'a>(&'a self, batch: &mut StatementBatch<'a>) {
+        batch.add_if(!self.removed.is_empty(), &DELETE_GROUPS, || self.removed.parameters());
+        batch.add_if(!self.gone.is_empty(), &DELETE_MEMBERS_OF_GROUPS, || self.gone.parameters());
+        batch.add_if(!self.gone_users.is_empty(), &DELETE_MEMBERSHIPS_OF_USERS, || self.gone_users.parameters());
+        batch.add_if(!self.remapped.is_empty(), &DELETE_MAPPINGS, || self.remapped.parameters());
         if !self.inserted.is_empty() {
-            script.add(Statement::new(&INSERT_GROUPS, self.inserted.parameters()).of_new_rows());
+            batch.add(Statement::new(&INSERT_GROUPS, self.inserted.parameters()).of_new_rows());
         }
-        script.add_if(!self.updated.is_empty(), &UPDATE_GROUPS, || self.updated.parameters());
-        script.add_if(!self.left.is_empty(), &DELETE_MEMBERS, || self.left.parameters());
-        script.add_if(!self.joined.is_empty(), &INSERT_MEMBERS, || self.joined.parameters());
-        script.add_if(!self.mappings.is_empty(), &INSERT_MAPPINGS, || self.mappings.parameters());
-        script.add_if(!self.counts.is_empty(), &COUNT_GROUPS, || self.counts.parameters());
+        batch.add_if(!self.updated.is_empty(), &UPDATE_GROUPS, || self.updated.parameters());
+        batch.add_if(!self.left.is_empty(), &DELETE_MEMBERS, || self.left.parameters());
+        batch.add_if(!self.joined.is_empty(), &INSERT_MEMBERS, || self.joined.parameters());
+        batch.add_if(!self.mappings.is_empty(), &INSERT_MAPPINGS, || self.mappings.parameters());
+        batch.add_if(!self.counts.is_empty(), &COUNT_GROUPS, || self.counts.parameters());
     }
 }
 
@@ -238,7 +238,7 @@ impl ResourceRows {
     fn push(&mut self, organization: OrganizationId, group: &Group, seq: u64) -> Result<(), StoreError> {
         self.organization_id.push(organization);
         self.id.push(group.id);
-        self.seq.push(place(seq));
+        self.seq.push(seq_column(seq));
         self.display_name_key.push(group.name_key());
         self.external_id.push(text(&group.resource, "externalId").map(str::to_owned));
         self.keys.push(Json(search::keys(&GROUP, &group.resource)));

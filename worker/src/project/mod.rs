@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 use crate::decide::{Before, Change};
-use crate::store::{Script, StoreError, rows};
+use crate::store::{StatementBatch, StoreError, rows};
 use entitlements::{EntitlementRows, Entitlements};
 use groups::{GroupRows, Groups};
 use sessions::{SessionRows, Sessions};
@@ -161,13 +161,13 @@ impl Projection {
 
 impl ProjectionRows {
     /// Lists what is to be written, in this order. The entries stand in the log by then: users and groups take their resources from there.
-    pub(crate) fn script<'a>(&'a self, script: &mut Script<'a>) {
-        self.settings.script(script);
-        self.entitlements.script(script);
-        self.users.script(script);
-        self.groups.script(script);
-        self.sessions.script(script);
-        self.streams.script(script);
+    pub(crate) fn add_to<'a>(&'a self, batch: &mut StatementBatch<'a>) {
+        self.settings.add_to(batch);
+        self.entitlements.add_to(batch);
+        self.users.add_to(batch);
+        self.groups.add_to(batch);
+        self.sessions.add_to(batch);
+        self.streams.add_to(batch);
     }
 }
 

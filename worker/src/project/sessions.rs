@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use super::Key;
 use crate::decide::{Session, SignInLink};
-use crate::store::{Script, rows};
+use crate::store::{StatementBatch, rows};
 
 /// Every statement, to be prepared.
 pub(super) fn statements() -> impl Iterator<Item = &'static str> {
@@ -120,11 +120,11 @@ impl Sessions {
 }
 
 impl SessionRows {
-    pub(super) fn script<'a>(&'a self, script: &mut Script<'a>) {
-        script.add_if(!self.links.is_empty(), &INSERT_LINKS, || self.links.parameters());
-        script.add_if(!self.begun.is_empty(), &INSERT_SESSIONS, || self.begun.parameters());
-        script.add_if(!self.signed_in.is_empty(), &SIGN_IN, || self.signed_in.parameters());
-        script.add_if(!self.signed_out.is_empty(), &SIGN_OUT, || self.signed_out.parameters());
+    pub(super) fn add_to<'a>(&'a self, batch: &mut StatementBatch<'a>) {
+        batch.add_if(!self.links.is_empty(), &INSERT_LINKS, || self.links.parameters());
+        batch.add_if(!self.begun.is_empty(), &INSERT_SESSIONS, || self.begun.parameters());
+        batch.add_if(!self.signed_in.is_empty(), &SIGN_IN, || self.signed_in.parameters());
+        batch.add_if(!self.signed_out.is_empty(), &SIGN_OUT, || self.signed_out.parameters());
     }
 }
 

@@ -2,14 +2,14 @@
 
 use rollcall_events::request::{AuditorTokenSettings, TokenSettings};
 use rollcall_events::{OrganizationId, Timestamp, TokenId, WorkspaceId};
-use rollcall_scim::fold::fold as fold_case;
+use rollcall_scim::casefold::casefold;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use tokio_postgres::types::Json;
 
 use super::Key;
 use crate::decide::{AuditorToken, Token, Workspace};
-use crate::store::{Script, rows};
+use crate::store::{StatementBatch, rows};
 
 /// Every statement, to be prepared.
 pub(super) fn statements() -> impl Iterator<Item = &'static str> {
@@ -197,14 +197,14 @@ impl Settings {
 }
 
 impl SettingsRows {
-    pub(super) fn script<'a>(&'a self, script: &mut Script<'a>) {
-        script.add_if(!self.organizations.is_empty(), &INSERT_ORGANIZATIONS, || self.organizations.parameters());
-        script.add_if(!self.recording.is_empty(), &SET_RECORDING, || self.recording.parameters());
-        script.add_if(!self.workspaces.is_empty(), &INSERT_WORKSPACES, || self.workspaces.parameters());
-        script.add_if(!self.tokens.is_empty(), &INSERT_TOKENS, || self.tokens.parameters());
-        script.add_if(!self.auditor_tokens.is_empty(), &INSERT_AUDITOR_TOKENS, || self.auditor_tokens.parameters());
-        script.add_if(!self.changed.is_empty(), &CHANGE_TOKENS, || self.changed.parameters());
-        script.add_if(!self.revoked.is_empty(), &REVOKE_TOKENS, || self.revoked.parameters());
+    pub(super) fn add_to<'a>(&'a self, batch: &mut StatementBatch<'a>) {
+        batch.add_if(!self.organizations.is_empty(), &INSERT_ORGANIZATIONS, || self.organizations.parameters());
+        batch.add_if(!self.recording.is_empty(), &SET_RECORDING, || self.recording.parameters());
+        batch.add_if(!self.workspaces.is_empty(), &INSERT_WORKSPACES, || self.workspaces.parameters());
+        batch.add_if(!self.tokens.is_empty(), &INSERT_TOKENS, || self.tokens.parameters());
+        batch.add_if(!self.auditor_tokens.is_empty(), &INSERT_AUDITOR_TOKENS, || self.auditor_tokens.parameters());
+        batch.add_if(!self.changed.is_empty(), &CHANGE_TOKENS, || self.changed.parameters());
+        batch.add_if(!self.revoked.is_empty(), &REVOKE_TOKENS, || self.revoked.parameters());
     }
 }
 
@@ -213,7 +213,7 @@ impl WorkspaceRows {
         self.organization_id.push(organization);
         self.id.push(workspace.id);
         self.name.push(workspace.name.clone());
-        self.name_key.push(fold_case(&workspace.name));
+        self.name_key.push(casefold(&workspace.name));
         self.created_at.push(workspace.created_at);
     }
 }

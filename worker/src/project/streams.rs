@@ -8,7 +8,7 @@ use tokio_postgres::types::Json;
 
 use super::{Ids, Key, delete_by};
 use crate::decide::Stream;
-use crate::store::{Script, place, rows};
+use crate::store::{StatementBatch, rows, seq_column};
 
 /// Every statement, to be prepared.
 pub(super) fn statements() -> impl Iterator<Item = &'static str> {
@@ -96,7 +96,7 @@ impl Streams {
             rows.created.organization_id.push(*organization);
             rows.created.id.push(*id);
             rows.created.settings.push(Json(stream.settings.clone()));
-            rows.created.seq.push(place(*seq));
+            rows.created.seq.push(seq_column(*seq));
             rows.created.created_at.push(stream.created_at);
         }
         for ((organization, id), (at, reason)) in &self.switched {
@@ -119,9 +119,9 @@ pub(super) struct StreamRows {
 
 impl StreamRows {
     /// Lists what is to be written, in this order: a stream that was made and deleted in a batch is gone after it.
-    pub(super) fn script<'a>(&'a self, script: &mut Script<'a>) {
-        script.add_if(!self.created.is_empty(), &INSERT_STREAMS, || self.created.parameters());
-        script.add_if(!self.switched.is_empty(), &SWITCH_STREAMS, || self.switched.parameters());
-        script.add_if(!self.deleted.is_empty(), &DELETE_STREAMS, || self.deleted.parameters());
+    pub(super) fn add_to<'a>(&'a self, batch: &mut StatementBatch<'a>) {
+        batch.add_if(!self.created.is_empty(), &INSERT_STREAMS, || self.created.parameters());
+        batch.add_if(!self.switched.is_empty(), &SWITCH_STREAMS, || self.switched.parameters());
+        batch.add_if(!self.deleted.is_empty(), &DELETE_STREAMS, || self.deleted.parameters());
     }
 }

@@ -12,7 +12,7 @@ use tokio_postgres::types::Json;
 
 use super::{Counts, Ids, Key, delete_by, timestamp};
 use crate::decide::{User, is_active};
-use crate::store::{Script, Statement, StoreError, array_text, place, rows};
+use crate::store::{Statement, StatementBatch, StoreError, array_text, rows, seq_column};
 
 /// Every statement, to be prepared.
 pub(super) fn statements() -> impl Iterator<Item = &'static str> {
@@ -154,15 +154,15 @@ impl Users {
 }
 
 impl UserTables {
-    pub(super) fn script<'a>(&'a self, script: &mut Script<'a>) {
-        script.add_if(!self.removed.is_empty(), &DELETE_USERS, || self.removed.parameters());
-        script.add_if(!self.without_memberships.is_empty(), &DELETE_MEMBERS, || self.without_memberships.parameters());
+    pub(super) fn add_to<'a>(&'a self, batch: &mut StatementBatch<'a>) {
+        batch.add_if(!self.removed.is_empty(), &DELETE_USERS, || self.removed.parameters());
+        batch.add_if(!self.without_memberships.is_empty(), &DELETE_MEMBERS, || self.without_memberships.parameters());
         if !self.inserted.is_empty() {
-            script.add(Statement::new(&INSERT_USERS, self.inserted.parameters()).of_new_rows());
+            batch.add(Statement::new(&INSERT_USERS, self.inserted.parameters()).of_new_rows());
         }
-        script.add_if(!self.updated.is_empty(), &UPDATE_USERS, || self.updated.parameters());
-        script.add_if(!self.members.is_empty(), &INSERT_MEMBERS, || self.members.parameters());
-        script.add_if(!self.counts.is_empty(), &COUNT_USERS, || self.counts.parameters());
+        batch.add_if(!self.updated.is_empty(), &UPDATE_USERS, || self.updated.parameters());
+        batch.add_if(!self.members.is_empty(), &INSERT_MEMBERS, || self.members.parameters());
+        batch.add_if(!self.counts.is_empty(), &COUNT_USERS, || self.counts.parameters());
     }
 }
 
@@ -170,7 +170,7 @@ impl UserRows {
     fn push(&mut self, organization: OrganizationId, user: &User, seq: u64) -> Result<(), StoreError> {
         self.organization_id.push(organization);
         self.id.push(user.id);
-        self.seq.push(place(seq));
+        self.seq.push(seq_column(seq));
         self.user_name_key.push(user.name_key());
         self.external_id.push(text(&user.resource, "externalId").map(str::to_owned));
         self.active.push(is_active(&user.resource));

@@ -1,7 +1,7 @@
 //! Delivers one stream: its events in the order of the log, each once the one before was accepted.
 
 use rollcall_events::Timestamp;
-use rollcall_events::feed::Happened;
+use rollcall_events::feed::LoggedChange;
 use rollcall_events::request::{SettingsRequested, StreamChange};
 use rollcall_events::stream::Endpoint;
 use rollcall_service::backoff::Backoff;
@@ -19,7 +19,7 @@ use super::Context;
 use crate::commands::ask;
 use crate::database::TaskError;
 use crate::positions::MERGE;
-use crate::store::{array_text, place};
+use crate::store::{array_text, seq_column};
 
 /// The longest that a receiver is left alone after it has failed.
 const LONGEST_DELAY: Duration = Duration::from_mins(5);
@@ -48,7 +48,7 @@ pub(super) struct Pushed {
 }
 
 /// How far a look through the log has led.
-enum Seen {
+enum Progress {
     /// There is more of it.
     More,
     /// To its end.
@@ -67,12 +67,12 @@ pub(super) async fn deliver(
     let mut backoff = Backoff::up_to(LONGEST_DELAY);
     while !stop.is_cancelled() {
         let delay = match pushed.go_on(&context, &stop).await? {
-            Seen::More => continue,
-            Seen::All => {
+            Progress::More => continue,
+            Progress::All => {
                 backoff = Backoff::up_to(LONGEST_DELAY);
                 None
             }
-            Seen::Stuck(reason) => {
+            Progress::Stuck(reason) => {
                 if pushed.failed(&context, reason).await? {
                     return Ok(());
                 }
@@ -90,7 +90,7 @@ pub(super) async fn deliver(
 }
 
 /// The changes before the first entry that cannot be read; and the place of that entry, with the reason. Nothing is skipped.
-type Readable = (Vec<Happened>, Option<(u64, MalformedEntry)>);
+type Readable = (Vec<LoggedChange>, Option<(u64, MalformedEntry)>);
 
 fn readable(rows: &[Row]) -> Result<Readable, TaskError> {
     let mut changes = Vec::with_capacity(rows.len());
@@ -105,7 +105,7 @@ fn readable(rows: &[Row]) -> Result<Readable, TaskError> {
 
 impl Pushed {
     /// Delivers what the next stretch of the log tells.
-    async fn go_on(&mut self, context: &Context, stop: &CancellationToken) -> Result<Seen, TaskError> {
+    async fn go_on(&mut self, context: &Context, stop: &CancellationToken) -> Result<Progress, TaskError> {
         let (organization, from) = (self.stream.organization_id, self.stream.position.seq);
         let size = context.database.query_opt(SIZE, &[&organization]).await?;
         let size = size.map(|row| row.try_get::<_, i64>("size")).transpose()?.unwrap_or_default().unsigned_abs();
@@ -113,7 +113,7 @@ impl Pushed {
         let scoped = !self.stream.feed.workspaces.is_empty();
         let rows = context
             .database
-            .query(CHANGES, &[&organization, &place(stretch.after), &place(stretch.until), &place(stretch.most()), &scoped])
+            .query(CHANGES, &[&organization, &seq_column(stretch.after), &seq_column(stretch.until), &seq_column(stretch.most()), &scoped])
             .await?;
         let (changes, unreadable) = readable(&rows)?;
         let seen = match &unreadable {
@@ -143,9 +143,9 @@ impl Pushed {
         }
         let stuck = stuck.or_else(|| unreadable.map(|(seq, error)| format!("entry {seq} of the log cannot be read: {error}")));
         Ok(match stuck {
-            Some(reason) => Seen::Stuck(reason),
-            None if seen.until < size => Seen::More,
-            None => Seen::All,
+            Some(reason) => Progress::Stuck(reason),
+            None if seen.until < size => Progress::More,
+            None => Progress::All,
         })
     }
 
@@ -153,7 +153,7 @@ impl Pushed {
     async fn keep(&self, context: &Context) -> Result<u64, TaskError> {
         let (stream, position) = (&self.stream, &self.stream.position);
         let beyond = vec![array_text(position.beyond.iter().map(u64::to_string))];
-        let keys = (vec![stream.organization_id], vec![stream.feed.stream_id], vec![place(position.seq)]);
+        let keys = (vec![stream.organization_id], vec![stream.feed.stream_id], vec![seq_column(position.seq)]);
         context.database.execute(MERGE.as_str(), &[&keys.0, &keys.1, &keys.2, &beyond]).await?;
         Ok(position.seq)
     }
@@ -162,7 +162,8 @@ impl Pushed {
     async fn failed(&self, context: &Context, failure: String) -> Result<bool, TaskError> {
         let (stream, now) = (&self.stream, Timestamp::now());
         let id = stream.feed.stream_id;
-        let row = context.database.query_opt(FAILED, &[&stream.organization_id, &id, &place(stream.position.seq), &now, &failure]).await?;
+        let row =
+            context.database.query_opt(FAILED, &[&stream.organization_id, &id, &seq_column(stream.position.seq), &now, &failure]).await?;
         let Some(row) = row else { return Ok(true) };
         let since = row.try_get::<_, Timestamp>("failing_since")?.max(self.enabled_at);
         tracing::warn!(stream = %id, organization = %stream.organization_id, %since, failure, "an event is not delivered, and tried again");

@@ -23,7 +23,7 @@ pub(crate) struct Difference {
     pub(crate) should_be: Option<Value>,
 }
 
-/// What was found in all tables of an organisation.
+/// What was found in all tables of an organization.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     /// Of each table as many as are told.
@@ -38,7 +38,7 @@ fn only_in(table: &Table, schema: &str, other: &str) -> String {
     format!("(SELECT * FROM {schema}.{name} WHERE {organization} = $1 EXCEPT ALL SELECT * FROM {other}.{name} WHERE {organization} = $1)")
 }
 
-/// The rows of an organisation that differ.
+/// The rows of an organization that differ.
 pub(super) async fn differences(store: &Store, organization: OrganizationId) -> Result<Found, StoreError> {
     let mut found = Found::default();
     store.plan_for_whole_tables().await?;
@@ -60,7 +60,7 @@ pub(super) async fn differences(store: &Store, organization: OrganizationId) -> 
     Ok(found)
 }
 
-/// Makes the rows of an organisation those of the shadow; rows that are alike are not touched. Whoever keeps some of them in memory is told.
+/// Makes the rows of an organization those of the shadow; rows that are alike are not touched. Whoever keeps some of them in memory is told.
 pub(super) async fn mend(store: &Store, organization: OrganizationId) -> Result<(), StoreError> {
     for table in &TABLES {
         let (live, shadow) = (only_in(table, "rollcall", "rollcall_shadow"), only_in(table, "rollcall_shadow", "rollcall"));

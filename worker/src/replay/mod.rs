@@ -19,19 +19,19 @@ use crate::decide::{Fact, Key, Keys};
 use crate::load::load_subjects;
 use crate::project::Projection;
 use crate::statements;
-use crate::store::{Script, Store, StoreError, place};
+use crate::store::{StatementBatch, Store, StoreError, seq_column};
 use shadow::{BEGIN, END, FORGET, PROGRESS, REMEMBER, TELL};
 
 const APPLICATION: &str = "rollcall-worker replay";
 /// How many entries are replayed in one transaction.
 const CHUNK: u64 = 5000;
 
-/// Every organisation that has a log or a row.
+/// Every organization that has a log or a row.
 const ORGANIZATIONS: &str = "
     SELECT organization_id AS id FROM rollcall.log_heads WHERE organization_id <> '00000000-0000-0000-0000-000000000000'
     UNION SELECT id FROM rollcall.organizations ORDER BY id";
 
-/// How an organisation came to be, which stands in the log of the system.
+/// How an organization came to be, which stands in the log of the system.
 const BIRTH: &str = "
     SELECT seq, type, subject_id, payload FROM rollcall.events
     WHERE organization_id = '00000000-0000-0000-0000-000000000000' AND type = 'OrganizationCreated' AND subject_id = $1";
@@ -61,13 +61,13 @@ impl Replay {
         Ok(Self { store: Store::connect(url, APPLICATION, "rollcall_shadow, rollcall", statements::of_batches()).await?, _lock: lock })
     }
 
-    /// Every organisation.
+    /// Every organization.
     pub(crate) async fn organizations(&self) -> Result<Vec<OrganizationId>, StoreError> {
         let rows = self.store.query(ORGANIZATIONS, &[]).await?;
         rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
     }
 
-    /// Replays what an organisation's log has by now, chunk by chunk; `tell` hears after each how far it is, and of how much. Then compares, in one snapshot, the
+    /// Replays what an organization's log has by now, chunk by chunk; `tell` hears after each how far it is, and of how much. Then compares, in one snapshot, the
     /// projections with what the whole log adds up to.
     pub(crate) async fn check(&self, organization: OrganizationId, tell: impl Fn(u64, u64)) -> Result<Found, StoreError> {
         self.catch_up(organization, &tell).await?;
@@ -81,7 +81,7 @@ impl Replay {
         Ok(found)
     }
 
-    /// The same, and makes the projections what the log adds up to; answers what was different. The organisation's requests wait for as long as the comparison takes.
+    /// The same, and makes the projections what the log adds up to; answers what was different. The organization's requests wait for as long as the comparison takes.
     pub(crate) async fn mend(&self, organization: OrganizationId, tell: impl Fn(u64, u64)) -> Result<Found, StoreError> {
         self.catch_up(organization, &tell).await?;
         self.store.command("BEGIN").await?;
@@ -99,7 +99,7 @@ impl Replay {
     }
 
     async fn tell_end(&self, organization: OrganizationId, found: &Found, is_mended: bool) -> Result<(), StoreError> {
-        self.store.query(END, &[&organization, &place(found.rows), &is_mended]).await.map(|_| ())
+        self.store.query(END, &[&organization, &seq_column(found.rows), &is_mended]).await.map(|_| ())
     }
 
     /// Removes the shadow.
@@ -121,14 +121,14 @@ impl Replay {
     async fn catch_up(&self, organization: OrganizationId, tell: &impl Fn(u64, u64)) -> Result<(), StoreError> {
         let size = self.size(organization, SIZE).await?;
         let mut done = self.progress(organization).await?;
-        self.store.query(BEGIN, &[&organization, &place(done.min(size)), &place(size)]).await?;
+        self.store.query(BEGIN, &[&organization, &seq_column(done.min(size)), &seq_column(size)]).await?;
         loop {
             let next = (done + CHUNK).min(size);
             self.store.command("BEGIN").await?;
             let chunk = self.replay(organization, done, next).await;
             self.finish(chunk).await?;
             tell(next, size);
-            // An erasure in between makes an organisation's replay begin again.
+            // An erasure in between makes an organization's replay begin again.
             done = self.progress(organization).await?;
             if done >= size {
                 return Ok(());
@@ -157,7 +157,7 @@ impl Replay {
             store.query(FORGET, &[&organization]).await?;
             rows.extend(store.query(BIRTH, &[&organization]).await?);
         }
-        rows.extend(store.query(ENTRIES, &[&organization, &place(after), &place(until)]).await?);
+        rows.extend(store.query(ENTRIES, &[&organization, &seq_column(after), &seq_column(until)]).await?);
         let mut keys = Keys::default();
         for row in &rows {
             let subject: Option<Uuid> = row.try_get("subject_id")?;
@@ -178,18 +178,18 @@ impl Replay {
         for row in &rows {
             let payload: Option<Value> = row.try_get("payload")?;
             let fact = Fact::new(event_type(row)?, row.try_get("subject_id")?, payload.unwrap_or_default());
-            if let Some(change) = fact.fold()? {
+            if let Some(change) = fact.into_change()? {
                 let before =
                     state.apply(organization, &change).map_err(|missing| StoreError::Unreadable(format!("not loaded: {missing:?}")))?;
                 projection.take(organization, row.try_get::<_, i64>("seq")?.unsigned_abs(), change, before.as_ref());
             }
         }
         let projected = projection.rows()?;
-        let mut script = Script::default();
-        projected.script(&mut script);
-        Box::pin(script.run(store)).await.map_err(of_replay)?;
-        store.query(REMEMBER, &[&organization, &place(until)]).await?;
-        store.query(TELL, &[&organization, &place(until)]).await.map(|_| ())
+        let mut batch = StatementBatch::default();
+        projected.add_to(&mut batch);
+        Box::pin(batch.run(store)).await.map_err(of_replay)?;
+        store.query(REMEMBER, &[&organization, &seq_column(until)]).await?;
+        store.query(TELL, &[&organization, &seq_column(until)]).await.map(|_| ())
     }
 }
 

@@ -1,11 +1,11 @@
-//! The shadow: a schema with the same tables as the projections, empty, and how far each organisation was replayed into it.
+//! The shadow: a schema with the same tables as the projections, empty, and how far each organization was replayed into it.
 
 use secrecy::SecretString;
 use tokio_postgres::Client;
 
 use crate::store::{Store, StoreError, connect};
 
-/// A projection: the table, the column of the organisation, and what a row is known by.
+/// A projection: the table, the column of the organization, and what a row is known by.
 pub(super) struct Table {
     pub(super) name: &'static str,
     pub(super) organization: &'static str,
@@ -47,7 +47,7 @@ pub(super) const TELL: &str =
     "UPDATE rollcall.replays SET told_at = now(), entries = $2, size = GREATEST(size, $2) WHERE organization_id = $1";
 pub(super) const END: &str = "
     UPDATE rollcall.replays SET told_at = now(), ended_at = now(), entries = size, different_rows = $2, is_mended = $3 WHERE organization_id = $1";
-/// The organisation's own row may be there without any progress.
+/// The organization's own row may be there without any progress.
 pub(super) const FORGET: &str = "DELETE FROM rollcall_shadow.organizations WHERE id = $1";
 
 /// Makes the shadow where there is none; answers the connection that keeps other replays away from it.

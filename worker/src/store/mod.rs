@@ -7,7 +7,7 @@ mod statement;
 
 pub(crate) use error::{Remedy, StoreError};
 pub(crate) use rows::rows;
-pub(crate) use statement::{Ending, Parameter, Script, Statement};
+pub(crate) use statement::{Ending, Parameter, Statement, StatementBatch};
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -56,7 +56,7 @@ pub(crate) struct Store {
 }
 
 /// A place in a log, or its size, as the database counts.
-pub(crate) fn place(seq: u64) -> i64 {
+pub(crate) fn seq_column(seq: u64) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
 }
 
@@ -140,8 +140,8 @@ impl Store {
 
     /// Has plans made anew now and then, at the beginning of a batch.
     ///
-    /// While a table is empty all its indexes cost the same, and a plan made then may look through one that has only the organisation in
-    /// common with the look-up. So plans are made anew whenever the number of batches has doubled: since all events of an organisation
+    /// While a table is empty all its indexes cost the same, and a plan made then may look through one that has only the organization in
+    /// common with the look-up. So plans are made anew whenever the number of batches has doubled: since all events of an organization
     /// come through one connection, no plan is older than half of what it looks through.
     pub(crate) async fn renew_plans(&self) -> Result<(), StoreError> {
         let batches = self.batches.fetch_add(1, Ordering::Relaxed) + 1;
@@ -180,7 +180,7 @@ impl Store {
         Ok(within("an answer of postgres", ROUND_TRIP, coming).await??)
     }
 
-    /// Runs a prepared query in a pipeline. One that would have to be prepared first would lose its place.
+    /// Runs a prepared query in a batch. One that would have to be prepared first would lose its place.
     async fn run_prepared(&self, sql: &'static str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, StoreError> {
         let statement = self.statements.get(sql).ok_or(StoreError::NotPrepared(sql))?;
         Ok(self.client.query(statement, parameters).await?)

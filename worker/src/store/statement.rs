@@ -53,9 +53,9 @@ impl Ending {
 
 /// Statements of one transaction, in the order in which they are to run.
 #[derive(Default)]
-pub(crate) struct Script<'a>(Vec<Statement<'a>>);
+pub(crate) struct StatementBatch<'a>(Vec<Statement<'a>>);
 
-impl<'a> Script<'a> {
+impl<'a> StatementBatch<'a> {
     /// Adds a statement at the end.
     pub(crate) fn add(&mut self, statement: Statement<'a>) {
         self.0.push(statement);

@@ -7,7 +7,7 @@ mod requests;
 mod scim;
 
 pub(in crate::pages) use audit::{Audit, Chart, Entry, Erase, Past, PastUser, Row, Rows, event_text, kind_text};
-pub(in crate::pages) use operations::{Bar, LetterRow, Operations, Replay, Standing, Waiting};
+pub(in crate::pages) use operations::{Bar, LetterRow, Operations, Replay, ServiceStatus, Waiting};
 pub(in crate::pages) use people::{Choice, Fact, Group, User, UserRow, Users, Workspace, Workspaces};
 pub(in crate::pages) use requests::{CallPage, CallRow, Calls, NewCalls};
 pub(in crate::pages) use scim::{Address, Check, Confirm, Edit, Generated, Guide, Scim, state};
@@ -61,12 +61,12 @@ pub(in crate::pages) struct Failed {
     pub(in crate::pages) can_sign_in: bool,
 }
 
-/// The page that asks somebody who has several organisations for which of them to sign in to.
+/// The page that asks somebody who has several organizations for which of them to sign in to.
 #[derive(Template)]
 #[template(path = "choose.html")]
 pub(in crate::pages) struct Choose {
     pub(in crate::pages) t: Language,
-    /// The organisations, and what role there is in each, as a text.
+    /// The organizations, and what role there is in each, as a text.
     pub(in crate::pages) choices: Vec<(OrganizationId, String, &'static str)>,
     /// Who it is, sealed.
     pub(in crate::pages) known: String,

@@ -22,13 +22,13 @@ pub(in crate::pages) struct LetterRow {
 pub(in crate::pages) struct Operations {
     pub(in crate::pages) t: Language,
     pub(in crate::pages) frame: Frame,
-    pub(in crate::pages) standing: Standing,
+    pub(in crate::pages) standing: ServiceStatus,
     /// From when on a chart tells what happened.
     pub(in crate::pages) since: String,
     pub(in crate::pages) letters: Vec<LetterRow>,
 }
 
-/// What waits in the organisation's partition.
+/// What waits in the organization's partition.
 pub(in crate::pages) struct Waiting {
     /// How many messages, each with one request or with several.
     pub(in crate::pages) messages: u32,
@@ -47,7 +47,7 @@ pub(in crate::pages) struct Bar {
     pub(in crate::pages) height: f64,
 }
 
-/// The last replay of the organisation's log.
+/// The last replay of the organization's log.
 pub(in crate::pages) struct Replay {
     pub(in crate::pages) entries: u64,
     pub(in crate::pages) size: u64,
@@ -58,10 +58,10 @@ pub(in crate::pages) struct Replay {
     pub(in crate::pages) said: String,
 }
 
-/// How the service does for the organisation.
+/// How the service does for the organization.
 #[derive(Template)]
 #[template(path = "standing.html")]
-pub(in crate::pages) struct Standing {
+pub(in crate::pages) struct ServiceStatus {
     pub(in crate::pages) t: Language,
     /// `None` where the broker does not tell.
     pub(in crate::pages) waiting: Option<Waiting>,

@@ -25,10 +25,10 @@ use super::call::{Call, Writing};
 use super::dialect::{self, Found};
 use super::headers::{PREFERENCE_APPLIED, SET_TXN};
 use super::{Base, Bounds, users};
-use crate::desk::Answer;
 use crate::error::{ApiError, ApiResult};
 use crate::offload::offload;
 use crate::read::UserSummary;
+use crate::submit::Answer;
 use content::content;
 
 /// `POST /Bulk`.
@@ -54,7 +54,7 @@ pub(super) async fn bulk(call: Call, body: ScimBody, writing: Writing, bounds: D
 
 /// What of an operation is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Known {
+enum Progress {
     /// That it was done.
     Done,
     /// That it failed, and changed nothing.
@@ -78,7 +78,7 @@ struct Job<'a> {
     created: HashMap<UserId, UserSummary>,
     outcomes: Vec<Option<Outcome>>,
     /// What is known of each operation; nothing of one that was not tried.
-    known: Vec<Known>,
+    known: Vec<Progress>,
 }
 
 impl<'a> Job<'a> {
@@ -91,7 +91,7 @@ impl<'a> Job<'a> {
         let is_looked_up = call.caller.dialect() == Dialect::Braze;
         let on_users = operations.iter().filter(|_| is_looked_up);
         let created = on_users.filter_map(|operation| dialect::created(operation, &ids)).collect();
-        let known = vec![Known::Nothing; operations.len()];
+        let known = vec![Progress::Nothing; operations.len()];
         Self { call, writing, txn, bytes, ids, created, outcomes: vec![None; operations.len()], known }
     }
 
@@ -103,8 +103,8 @@ impl<'a> Job<'a> {
         let mut failed = 0;
         for index in waves(operations).into_iter().flatten() {
             self.run(operations, &[index], self.writing.deadline(self.call).min(end)).await;
-            failed += u64::from(self.known[index] == Known::Failed);
-            if self.known[index] == Known::Nothing || failed >= most || Instant::now() >= end {
+            failed += u64::from(self.known[index] == Progress::Failed);
+            if self.known[index] == Progress::Nothing || failed >= most || Instant::now() >= end {
                 return;
             }
         }
@@ -123,7 +123,7 @@ impl<'a> Job<'a> {
                     indices.push(index);
                     requests.push(request);
                 }
-                Err(error) => self.settle(index, Outcome::failed(&operations[index], &error), Known::Failed),
+                Err(error) => self.settle(index, Outcome::failed(&operations[index], &error), Progress::Failed),
             }
         }
         let answers = self.writing.submit_all(&requests, deadline).await;
@@ -134,7 +134,7 @@ impl<'a> Job<'a> {
         }
     }
 
-    fn settle(&mut self, index: usize, outcome: Outcome, known: Known) {
+    fn settle(&mut self, index: usize, outcome: Outcome, known: Progress) {
         self.known[index] = known;
         match (&outcome.bulk_id, outcome.location.as_deref().and_then(|location| location.rsplit('/').next())) {
             (Some(bulk_id), _) if outcome.is_error() => self.became(bulk_id, None),
@@ -260,11 +260,11 @@ impl<'a> Job<'a> {
 }
 
 /// What an answer makes known.
-fn known(answer: &Result<Answer, ApiError>) -> Known {
+fn known(answer: &Result<Answer, ApiError>) -> Progress {
     match answer {
-        Ok(Answer::Applied(_)) => Known::Done,
-        Ok(Answer::Accepted(_)) | Err(ApiError::Unsettled(_)) => Known::Nothing,
-        Err(_) => Known::Failed,
+        Ok(Answer::Applied(_)) => Progress::Done,
+        Ok(Answer::Accepted(_)) | Err(ApiError::Unsettled(_)) => Progress::Nothing,
+        Err(_) => Progress::Failed,
     }
 }
 
@@ -294,10 +294,10 @@ mod tests {
 
     #[test]
     fn an_outcome_that_is_not_known_is_neither_done_nor_failed() {
-        assert_eq!(known(&Ok(Answer::Applied(None))), Known::Done);
-        assert_eq!(known(&Ok(Answer::Accepted(EventId::generate()))), Known::Nothing);
-        assert_eq!(known(&Err(ApiError::Unsettled("rabbitmq"))), Known::Nothing);
-        assert_eq!(known(&Err(ScimError::new(409, "taken").into())), Known::Failed);
-        assert_eq!(known(&Err(ApiError::Unavailable("too many calls wait"))), Known::Failed, "it was never sent");
+        assert_eq!(known(&Ok(Answer::Applied(None))), Progress::Done);
+        assert_eq!(known(&Ok(Answer::Accepted(EventId::generate()))), Progress::Nothing);
+        assert_eq!(known(&Err(ApiError::Unsettled("rabbitmq"))), Progress::Nothing);
+        assert_eq!(known(&Err(ScimError::new(409, "taken").into())), Progress::Failed);
+        assert_eq!(known(&Err(ApiError::Unavailable("too many calls wait"))), Progress::Failed, "it was never sent");
     }
 }

@@ -14,13 +14,13 @@ use std::collections::{BTreeSet, HashMap};
 use super::changes::{keeping_the_name, name_the_user, operations};
 use super::parts::{Vocabulary, workspace_names};
 use super::shape::{from_standard, to_standard};
-use crate::desk::Answer;
 use crate::error::{ApiError, ApiResult};
 use crate::read::{USERS, UserSummary, find_by_id, workspaces_named};
 use crate::scim::answer::{accepted, json};
 use crate::scim::body::ScimBody;
 use crate::scim::call::{Call, Writing};
 use crate::scim::users;
+use crate::submit::Answer;
 
 /// A user as it is shown.
 pub(in crate::scim) fn shown(user: &Attributes) -> Value {

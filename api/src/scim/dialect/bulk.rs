@@ -12,10 +12,10 @@ use std::collections::HashMap;
 
 use super::braze;
 use super::changes::{keeping_the_name, name_the_user, operations};
-use super::known::Known;
 use super::parts::Vocabulary;
 use super::shape::to_standard;
 use super::spelling::given;
+use super::vocabulary::BrazeVocabulary;
 use crate::error::ApiError;
 use crate::read::{UserSummary, user_summaries};
 use crate::scim::bulk::place;
@@ -24,7 +24,7 @@ use crate::scim::users;
 
 /// What operations on users need to know.
 pub(in crate::scim) struct Found {
-    known: Data<Known>,
+    known: Data<BrazeVocabulary>,
     ids: HashMap<String, WorkspaceId>,
     /// The users that operations replace or modify.
     users: HashMap<UserId, UserSummary>,

@@ -1,7 +1,7 @@
 //! A PATCH in the dialect. Each operation on `department` or below `permissions` becomes operations of the
 //! model; all others are SCIM's own. Only what an operation gives is set, and `null` removes.
 
-use rollcall_scim::fold::fold;
+use rollcall_scim::casefold::casefold;
 use rollcall_scim::patch::{Operation, PATCH_SCHEMA, parse_translated};
 use rollcall_scim::path::Target;
 use rollcall_scim::schema::{ENTERPRISE_SCHEMA, USER};
@@ -36,7 +36,8 @@ pub(super) fn name_the_user(operations: &[Operation]) -> bool {
 /// # Errors
 /// 400 `mutability` for another name: a user of this dialect keeps its name, whatever the method.
 pub(super) fn keeping_the_name(mut operations: Vec<Operation>, user_name: &str) -> Result<Vec<Operation>, ScimError> {
-    let keeps = |given: &Operation| given.value.as_ref().and_then(Value::as_str).is_some_and(|given| fold(given) == fold(user_name));
+    let keeps =
+        |given: &Operation| given.value.as_ref().and_then(Value::as_str).is_some_and(|given| casefold(given) == casefold(user_name));
     if operations.iter().any(|operation| is_on_user_name(operation) && !keeps(operation)) {
         return Err(ScimError::mutability("userName cannot be changed"));
     }

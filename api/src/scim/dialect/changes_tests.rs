@@ -10,8 +10,8 @@ use std::collections::{BTreeSet, HashMap};
 use test_case::test_case;
 
 use super::changes::{keeping_the_name, name_the_user, operations};
-use super::known::Known;
 use super::parts::{Vocabulary, workspace_names};
+use super::vocabulary::BrazeVocabulary;
 use crate::read::UserSummary;
 
 const SALES: &str = "01890000-0000-7000-8000-000000000001";
@@ -22,7 +22,7 @@ fn ids() -> HashMap<String, WorkspaceId> {
 }
 
 fn read(given: Value) -> Result<Vec<Operation>, ScimError> {
-    operations(Vocabulary { known: &Known::read("").unwrap(), ids: &ids() }, json!({"Operations": given}))
+    operations(Vocabulary { known: &BrazeVocabulary::read("").unwrap(), ids: &ids() }, json!({"Operations": given}))
 }
 
 fn standard(given: Value) -> Vec<Operation> {
@@ -250,7 +250,7 @@ proptest! {
     #[test]
     fn whatever_comes_is_read_or_refused(body in anything(), path in ".*", op in "add|replace|remove", value in anything()) {
         workspace_names(&body, &mut BTreeSet::new());
-        let known = Known::read("").unwrap();
+        let known = BrazeVocabulary::read("").unwrap();
         let ids = ids();
         let vocabulary = Vocabulary { known: &known, ids: &ids };
         let _ = operations(vocabulary, body.clone());

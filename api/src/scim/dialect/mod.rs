@@ -7,14 +7,14 @@ mod changes;
 #[cfg(test)]
 mod changes_tests;
 mod interop;
-mod known;
 mod parts;
 mod paths;
 mod reserved;
 mod shape;
 mod spelling;
+mod vocabulary;
 
 pub(super) use braze::{create, delete, patch, read, replace, shown};
 pub(super) use bulk::{Found, created, translated_error};
 pub(super) use interop::{changes, checked};
-pub(crate) use known::Known;
+pub(crate) use vocabulary::BrazeVocabulary;

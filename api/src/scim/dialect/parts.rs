@@ -2,18 +2,18 @@
 //! are looked up.
 
 use rollcall_events::WorkspaceId;
-use rollcall_scim::fold::fold;
+use rollcall_scim::casefold::casefold;
 use rollcall_scim::{ScimError, lenience};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeSet, HashMap};
 
-use super::known::Known;
 use super::paths::names_in_path;
+use super::vocabulary::BrazeVocabulary;
 
 /// The known strings and the looked-up workspaces that a translation uses.
 #[derive(Clone, Copy)]
 pub(super) struct Vocabulary<'a> {
-    pub(super) known: &'a Known,
+    pub(super) known: &'a BrazeVocabulary,
     /// The workspaces, by the keys of their names.
     pub(super) ids: &'a HashMap<String, WorkspaceId>,
 }
@@ -27,7 +27,7 @@ pub(super) fn workspace_names(body: &Value, names: &mut BTreeSet<String>) {
             for (member, value) in members {
                 names.extend(names_in_path(member));
                 match value.as_str() {
-                    Some(name) if member.eq_ignore_ascii_case("appGroupName") => names.extend([fold(name)]),
+                    Some(name) if member.eq_ignore_ascii_case("appGroupName") => names.extend([casefold(name)]),
                     Some(path) if member.eq_ignore_ascii_case("path") => names.extend(names_in_path(path)),
                     _ => workspace_names(value, names),
                 }
@@ -41,7 +41,7 @@ impl Vocabulary<'_> {
     /// The id of the workspace of that name.
     pub(super) fn workspace_id(&self, name: &str) -> Result<WorkspaceId, ScimError> {
         let unknown = || ScimError::invalid_value("permissions.appGroup: there is no workspace of that name");
-        self.ids.get(&fold(name)).copied().ok_or_else(unknown)
+        self.ids.get(&casefold(name)).copied().ok_or_else(unknown)
     }
 
     /// A workspace of `appGroup`, with the parts that are given. `chosen` is the id of the one that it stands

@@ -2,8 +2,8 @@
 //! `urn:…:rollcall:2.0:User:workspaces[value eq "…"].teams` in the model.
 
 use rollcall_scim::ScimError;
+use rollcall_scim::casefold::casefold;
 use rollcall_scim::filter::{AttributePath, Comparison, Filter};
-use rollcall_scim::fold::fold;
 use rollcall_scim::path::Path;
 use rollcall_scim::schema::{ROLLCALL_SCHEMA, USER_SCHEMA};
 use serde_json::{Value, json};
@@ -48,7 +48,7 @@ fn names_in(filter: &Filter, names: &mut Vec<String>) {
     match filter {
         Filter::Or(left, right) | Filter::And(left, right) => [left, right].into_iter().for_each(|side| names_in(side, names)),
         Filter::Not(inside) | Filter::ValuePath(_, inside) => names_in(inside, names),
-        Filter::Compare(path, _, value) if is_workspace_name(path) => names.extend(word(value).map(|name| fold(&name))),
+        Filter::Compare(path, _, value) if is_workspace_name(path) => names.extend(word(value).map(|name| casefold(&name))),
         Filter::Compare(..) | Filter::Present(_) => {}
     }
 }

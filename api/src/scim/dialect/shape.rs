@@ -4,7 +4,7 @@
 //! roles, and for each workspace (`appGroup`) the permissions, permission sets and teams.
 
 use rollcall_scim::ScimError;
-use rollcall_scim::fold::fold;
+use rollcall_scim::casefold::casefold;
 use rollcall_scim::resource::Attributes;
 use rollcall_scim::schema::{ENTERPRISE_SCHEMA, ROLLCALL_SCHEMA, USER_SCHEMA};
 use serde_json::{Map, Value, json};
@@ -39,7 +39,7 @@ pub(super) fn to_standard(vocabulary: Vocabulary<'_>, body: Value, present: Opti
 /// entitlements, for which the dialect has no word.
 fn keep(present: &UserSummary, body: &mut Map<String, Value>) -> Result<(), ScimError> {
     match body.get("userName").and_then(Value::as_str) {
-        Some(given) if fold(given) != fold(&present.user_name) => return Err(ScimError::mutability("userName cannot be changed")),
+        Some(given) if casefold(given) != casefold(&present.user_name) => return Err(ScimError::mutability("userName cannot be changed")),
         _ => body.insert("userName".to_owned(), json!(present.user_name)),
     };
     if let Some(entitlements) = present.entitlements.as_ref().filter(|_| !has(body, "entitlements")) {
@@ -137,8 +137,8 @@ pub(super) fn from_standard(user: &Attributes) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::known::Known;
     use super::super::parts::workspace_names;
+    use super::super::vocabulary::BrazeVocabulary;
     use super::*;
     use rollcall_events::WorkspaceId;
     use std::collections::{BTreeSet, HashMap};
@@ -146,7 +146,7 @@ mod tests {
 
     fn standard(body: Value, ids: &HashMap<String, WorkspaceId>, user_name: Option<&str>) -> Result<Value, ScimError> {
         let present = user_name.map(|name| UserSummary { user_name: name.to_owned(), entitlements: Some(json!([{"value": "e"}])) });
-        to_standard(Vocabulary { known: &Known::read("").unwrap(), ids }, body, present.as_ref())
+        to_standard(Vocabulary { known: &BrazeVocabulary::read("").unwrap(), ids }, body, present.as_ref())
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What calls cost in organisations of different sizes, and reads against a bare handler that runs one prepared SELECT.
+//! What calls cost in organizations of different sizes, and reads against a bare handler that runs one prepared SELECT.
 
 use rollcall_tests::Stack;
 use rollcall_tests::client::{GROUP, PATCH, user};
@@ -26,7 +26,7 @@ const FILL_GROUP: &str = "
     INSERT INTO rollcall.group_members (organization_id, group_id, user_id)
     SELECT $1, $2, id FROM rollcall.users WHERE organization_id = $1 ORDER BY id LIMIT $3";
 
-/// An organisation with many users.
+/// An organization with many users.
 struct Filled {
     id: Uuid,
     target: Target,
@@ -36,7 +36,7 @@ struct Filled {
 pub(crate) async fn run(stack: &Stack, bare: &Target, sizes: &[u32]) {
     let mut columns: Vec<Vec<(&'static str, f64)>> = Vec::new();
     for &size in sizes {
-        println!("filling an organisation with {size} users");
+        println!("filling an organization with {size} users");
         let filled = fill(stack, size).await;
         columns.push(rows(stack, &filled, bare, size).await);
     }
@@ -66,7 +66,7 @@ fn get(path: &str) -> Call {
     Call { method: "GET", path: format!("/scim/v2{path}"), body: String::new(), status: 200 }
 }
 
-/// Every figure for one organisation, in milliseconds but for the ratios.
+/// Every figure for one organization, in milliseconds but for the ratios.
 async fn rows(stack: &Stack, filled: &Filled, bare: &Target, size: u32) -> Vec<(&'static str, f64)> {
     let one = async |call: Box<dyn Fn(u64) -> Call + Send + Sync>| measure(&filled.target, 1, TIME, call).await.p50.as_secs_f64() * 1000.0;
     let (users, many) = (filled.users.clone(), filled.users.clone());

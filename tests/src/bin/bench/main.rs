@@ -26,7 +26,7 @@ struct Options {
     /// How often each is measured; the median counts.
     #[arg(long, default_value = "3")]
     rounds: usize,
-    /// How many users the smaller and the larger organisation have.
+    /// How many users the smaller and the larger organization have.
     #[arg(long, value_delimiter = ',', default_value = "1000,1000000")]
     users: Vec<u32>,
     /// How many entries the log has that auditors ask about.
@@ -38,7 +38,7 @@ struct Options {
 enum What {
     /// Creates against the bare pipeline.
     Creates,
-    /// Reads and changes in organisations of different sizes.
+    /// Reads and changes in organizations of different sizes.
     Growth,
     /// The log: hashing, auditors' questions, export, verification, replay.
     Log,

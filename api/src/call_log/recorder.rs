@@ -1,10 +1,10 @@
 //! Gathers what is observed and sends it off at intervals. It can neither slow nor fail a call: what comes too thick or cannot be sent is left out.
 
-use rollcall_events::observed::ObservedCall;
+use rollcall_events::call_log::CallRecord;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::desk::Desk;
+use crate::submit::RequestClient;
 
 /// How often what was gathered is sent.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -12,8 +12,8 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// How many bytes of bodies are kept of an interval; a message is small, however large the bodies are.
 const MOST_BODY_BYTES: usize = 64 * 1024;
 
-/// The observer.
-pub(crate) struct Observer {
+/// The recorder.
+pub(crate) struct CallRecorder {
     gathered: Mutex<Gathered>,
     /// How many calls of an interval are kept.
     most: usize,
@@ -21,19 +21,19 @@ pub(crate) struct Observer {
 
 #[derive(Default)]
 struct Gathered {
-    calls: Vec<ObservedCall>,
+    calls: Vec<CallRecord>,
     left_out: u64,
     body_bytes: usize,
 }
 
-impl Observer {
+impl CallRecorder {
     /// One that keeps so many calls a second.
     pub(crate) fn new(calls_per_second: u32) -> Self {
         Self { gathered: Mutex::default(), most: usize::try_from(calls_per_second).unwrap_or(usize::MAX) }
     }
 
     /// Notes a call, which is only written down where there is room for it.
-    pub(super) fn note(&self, call: impl FnOnce() -> ObservedCall) {
+    pub(super) fn note(&self, call: impl FnOnce() -> CallRecord) {
         let mut gathered = self.gathered();
         if gathered.calls.len() < self.most {
             let call = call();
@@ -56,15 +56,15 @@ impl Observer {
     }
 
     /// Sends what was gathered, for as long as the process lives.
-    pub(crate) async fn keep_sending(&self, desk: &Desk) {
+    pub(crate) async fn keep_sending(&self, requests: &RequestClient) {
         loop {
             tokio::time::sleep(INTERVAL).await;
-            self.send(desk).await;
+            self.send(requests).await;
         }
     }
 
     /// Sends what was gathered.
-    pub(crate) async fn send(&self, desk: &Desk) {
+    pub(crate) async fn send(&self, requests: &RequestClient) {
         let Gathered { calls, left_out, .. } = std::mem::take(&mut *self.gathered());
         if left_out > 0 {
             tracing::info!(left_out, kept = calls.len(), "more calls than observed_per_second: the page Requests does not show them all");
@@ -72,7 +72,7 @@ impl Observer {
         if calls.is_empty() {
             return;
         }
-        if let Err(error) = desk.publisher().tell(&calls).await {
+        if let Err(error) = requests.publisher().tell(&calls).await {
             tracing::warn!(%error, calls = calls.len(), "observed calls are lost");
         }
     }
@@ -81,12 +81,12 @@ impl Observer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rollcall_events::observed::Meaning;
+    use rollcall_events::call_log::Meaning;
     use rollcall_events::{OrganizationId, Timestamp, TokenId};
     use uuid::Uuid;
 
-    fn call() -> ObservedCall {
-        ObservedCall {
+    fn call() -> CallRecord {
+        CallRecord {
             id: Uuid::now_v7(),
             organization_id: OrganizationId::generate(),
             at: Timestamp::now(),
@@ -112,20 +112,20 @@ mod tests {
 
     #[test]
     fn a_flood_is_counted_and_not_kept() {
-        let observer = Observer::new(2);
-        (0..5).for_each(|_| observer.note(call));
-        let gathered = observer.gathered.lock().unwrap();
+        let recorder = CallRecorder::new(2);
+        (0..5).for_each(|_| recorder.note(call));
+        let gathered = recorder.gathered.lock().unwrap();
         assert_eq!((gathered.calls.len(), gathered.left_out), (2, 3));
     }
 
     #[test]
     fn bodies_are_kept_while_there_is_room_for_them() {
-        let observer = Observer::new(100);
-        let with_body = || ObservedCall { response_body: Some("x".repeat(MOST_BODY_BYTES / 2)), ..call() };
-        observer.note(with_body);
-        assert!(observer.has_room_for_bodies());
-        observer.note(with_body);
-        assert!(!observer.has_room_for_bodies());
-        assert!(!Observer::new(0).has_room_for_bodies());
+        let recorder = CallRecorder::new(100);
+        let with_body = || CallRecord { response_body: Some("x".repeat(MOST_BODY_BYTES / 2)), ..call() };
+        recorder.note(with_body);
+        assert!(recorder.has_room_for_bodies());
+        recorder.note(with_body);
+        assert!(!recorder.has_room_for_bodies());
+        assert!(!CallRecorder::new(0).has_room_for_bodies());
     }
 }

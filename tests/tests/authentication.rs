@@ -1,4 +1,4 @@
-//! Who is let in: every header and address rule, tried through the real door.
+//! Who is let in: every header and address rule, tried through the real authentication.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
 

@@ -7,14 +7,14 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage};
 use rollcall_events::actor::Actor;
-use rollcall_events::observed::ObservedCall;
+use rollcall_events::call_log::CallRecord;
 use rollcall_events::{OrganizationId, Timestamp, TokenId};
 use std::net::IpAddr;
 use std::time::Instant;
 use uuid::Uuid;
 
 use super::body::{RequestBody, kept, look_into};
-use super::{Meant, Observer};
+use super::{CallRecorder, Meant};
 use crate::error::ApiError;
 use crate::metrics::Metrics;
 use crate::redact::redact_query;
@@ -23,18 +23,18 @@ use crate::scim::BASE_PATH;
 /// How much of a path, a query or an error is kept, in characters.
 const MAX_CHARS: usize = 500;
 
-/// Whose token a call came with, be it refused or not: what the door leaves in each call of which that is known.
+/// Whose token a call came with, be it refused or not: what authentication leaves in each call of which that is known.
 #[derive(Debug, Clone)]
 pub(crate) struct Attributed {
     pub(crate) organization_id: OrganizationId,
     pub(crate) token_id: TokenId,
     pub(crate) label: String,
     pub(crate) address: Option<IpAddr>,
-    /// Whether the organisation has bodies recorded.
+    /// Whether the organization has bodies recorded.
     pub(crate) is_recorded: bool,
 }
 
-/// Middleware around the door: has the observer note what comes of each call.
+/// Middleware around authentication: has the recorder note what comes of each call.
 pub(crate) async fn observe(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -45,17 +45,17 @@ pub(crate) async fn observe(
         metrics.count(response.request().method().as_str(), response.status().as_u16(), began.elapsed());
     }
     let by = response.request().extensions_mut().remove::<Attributed>();
-    let (Some(observer), Some(by)) = (response.request().app_data::<Data<Observer>>().cloned(), by) else {
+    let (Some(recorder), Some(by)) = (response.request().app_data::<Data<CallRecorder>>().cloned(), by) else {
         return Ok(response.map_into_left_body());
     };
-    if !by.is_recorded || !observer.has_room_for_bodies() {
-        observer.note(|| call(&response, by, at, began, Bodies::default()));
+    if !by.is_recorded || !recorder.has_room_for_bodies() {
+        recorder.note(|| call(&response, by, at, began, Bodies::default()));
         return Ok(response.map_into_left_body());
     }
     let asked = response.request().extensions_mut().remove::<RequestBody>();
     let (response, answered) = look_into(response);
     let bodies = Bodies { request: asked.and_then(|body| kept(&body.0)), response: answered.and_then(|body| kept(&body)) };
-    observer.note(|| call(&response, by, at, began, bodies));
+    recorder.note(|| call(&response, by, at, began, bodies));
     Ok(response)
 }
 
@@ -66,7 +66,7 @@ struct Bodies {
     response: Option<String>,
 }
 
-fn call<B>(response: &ServiceResponse<B>, by: Attributed, at: Timestamp, began: Instant, bodies: Bodies) -> ObservedCall {
+fn call<B>(response: &ServiceResponse<B>, by: Attributed, at: Timestamp, began: Instant, bodies: Bodies) -> CallRecord {
     let http = response.request();
     let path = http.path().strip_prefix(BASE_PATH).unwrap_or(http.path());
     let query = http.query_string();
@@ -74,7 +74,7 @@ fn call<B>(response: &ServiceResponse<B>, by: Attributed, at: Timestamp, began: 
     let meant = http.extensions_mut().remove::<Meant>();
     let meant = meant.unwrap_or_else(seemingly);
     let error = response.response().error().and_then(|error| error.as_error::<ApiError>()).map(ApiError::to_scim);
-    ObservedCall {
+    CallRecord {
         id: Uuid::now_v7(),
         organization_id: by.organization_id,
         at,

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{BATCH_TYPE, Message, Packed, pack, unpack};
+use super::{BATCH_TYPE, Frame, Message, pack, unpack};
 use crate::CorrelationId;
 use crate::envelope::tests::user;
 use crate::envelope::{DecodeError, ReplyTo, decode, encode, properties, reply_to};
@@ -11,7 +11,7 @@ fn request(name: &str) -> Request {
 }
 
 fn packed(requests: &[(Request, Option<CorrelationId>)]) -> Message {
-    let packed: Vec<_> = requests.iter().map(|(request, correlation_id)| Packed::new(request, *correlation_id).unwrap()).collect();
+    let packed: Vec<_> = requests.iter().map(|(request, correlation_id)| Frame::new(request, *correlation_id).unwrap()).collect();
     pack(&packed, "test", "answers").unwrap()
 }
 

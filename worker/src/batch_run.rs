@@ -4,8 +4,8 @@
 use lapin::Acker;
 use lapin::message::Delivery;
 use rollcall_events::UserId;
-use rollcall_events::batch::{Message, awaited, unpack};
 use rollcall_events::envelope::{DecodeError, decode, reply_to};
+use rollcall_events::framing::{Message, awaited, unpack};
 use rollcall_events::outcome::Outcome;
 use rollcall_events::request::{Request, RequestBody, SettingsRequested};
 use std::collections::HashSet;
@@ -14,16 +14,16 @@ use std::time::Instant;
 
 use crate::apply::{Applied, Batch, apply};
 use crate::consume::RunError;
-use crate::dead::DeadLetters;
+use crate::dead_letters::DeadLetters;
 use crate::load::{Expected, Prefetch};
-use crate::news::News;
+use crate::notifications::Notifications;
 use crate::reply::Reply;
 use crate::store::{Ending, Remedy, Store, StoreError};
 use crate::suspicion::{Failure, Kind, Suspicions};
 use crate::trial::Trial;
 
 /// What there is to do, and what was done of it: a server that fails in between costs no part of it twice.
-pub(crate) struct Work {
+pub(crate) struct BatchRun {
     /// How many deliveries it came in, and what acknowledges the last of them.
     deliveries: usize,
     last: Acker,
@@ -47,7 +47,7 @@ pub(crate) struct Work {
     /// Users whom the requests erased.
     erased: Vec<UserId>,
     /// What listeners are to be told.
-    news: News,
+    notifications: Notifications,
     /// Whether something became a dead letter.
     has_buried: bool,
     /// How many keys had to be loaded on demand.
@@ -57,7 +57,7 @@ pub(crate) struct Work {
 /// What is done, and to be answered, told and acknowledged.
 pub(crate) struct Finished {
     pub(crate) replies: Vec<Reply>,
-    pub(crate) news: News,
+    pub(crate) notifications: Notifications,
     /// How many deliveries are to be acknowledged, and by what: all of them with the last.
     pub(crate) deliveries: usize,
     pub(crate) last: Acker,
@@ -73,7 +73,7 @@ pub(crate) struct Tools<'a> {
     pub(crate) prefetch: Prefetch,
 }
 
-impl Work {
+impl BatchRun {
     /// Begins with one delivery.
     pub(crate) fn of(first: Delivery) -> Self {
         let mut work = Self {
@@ -87,7 +87,7 @@ impl Work {
             deferred: Vec::new(),
             replies: Vec::new(),
             erased: Vec::new(),
-            news: News::default(),
+            notifications: Notifications::default(),
             has_buried: false,
             demand_loads: 0,
             requests: Vec::new(),
@@ -141,15 +141,15 @@ impl Work {
 
     /// What is left to do once everything is applied.
     pub(crate) fn finish(self) -> Finished {
-        let Self { replies, news, deliveries, last, has_buried, .. } = self;
-        Finished { replies, news, deliveries, last, has_buried }
+        let Self { replies, notifications, deliveries, last, has_buried, .. } = self;
+        Finished { replies, notifications, deliveries, last, has_buried }
     }
 
     /// Applies what can be applied and dead-letters the rest.
     ///
     /// # Errors
     /// Where a server fails, or the partition has to stop. To go on later is right then.
-    pub(crate) async fn go_on(&mut self, tools: &Tools<'_>) -> Result<(), RunError> {
+    pub(crate) async fn resume(&mut self, tools: &Tools<'_>) -> Result<(), RunError> {
         self.bury_unreadable(tools.dead).await?;
         loop {
             self.apply_all(tools).await?;
@@ -171,9 +171,9 @@ impl Work {
                 continue;
             }
             match self.apply(tools, span.clone()).await {
-                Ok(Applied { outcomes, news, demand_loads }) => {
+                Ok(Applied { outcomes, notifications, demand_loads }) => {
                     tools.suspicions.applied(self.requests[span.clone()].iter().map(Kind::of));
-                    self.news.extend(news);
+                    self.notifications.extend(notifications);
                     self.demand_loads += demand_loads;
                     span.zip(outcomes).for_each(|(index, outcome)| self.reply(index, outcome));
                 }

@@ -82,7 +82,7 @@ impl FromStr for Meaning {
 
 /// A call that was answered. The names of its members are those of the columns that keep it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ObservedCall {
+pub struct CallRecord {
     /// Its own id, by which it is kept once however often it is told; in the order of time.
     pub id: Uuid,
     /// Whose token it came with.
@@ -119,7 +119,7 @@ pub struct ObservedCall {
     pub address: Option<IpAddr>,
     /// What the caller calls itself.
     pub user_agent: Option<String>,
-    /// What it held, without secrets and shortened, where its organisation has that recorded.
+    /// What it held, without secrets and shortened, where its organization has that recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_body: Option<String>,
     /// What its answer held, likewise.

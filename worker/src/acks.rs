@@ -9,7 +9,7 @@ use std::future::pending;
 use tokio::time::{Duration, Instant, sleep_until};
 
 use crate::consume::RunError;
-use crate::news::News;
+use crate::notifications::Notifications;
 use crate::store::Store;
 use crate::wait::{ANSWER, within};
 
@@ -17,7 +17,7 @@ use crate::wait::{ANSWER, within};
 const INTERVAL: Duration = Duration::from_millis(50);
 
 /// What is not settled.
-pub(crate) struct Unsettled {
+pub(crate) struct PendingAcks {
     /// Of the last message: it acknowledges all before it.
     last: Option<Acker>,
     deliveries: usize,
@@ -26,20 +26,20 @@ pub(crate) struct Unsettled {
     due: Option<Instant>,
     /// When it was settled last.
     settled: Option<Instant>,
-    news: News,
+    notifications: Notifications,
 }
 
-impl Unsettled {
+impl PendingAcks {
     /// Nothing, with room for so many deliveries.
     pub(crate) fn new(most: usize) -> Self {
-        Self { last: None, deliveries: 0, most, due: None, settled: None, news: News::default() }
+        Self { last: None, deliveries: 0, most, due: None, settled: None, notifications: Notifications::default() }
     }
 
     /// Takes in so many deliveries, the last of which is acknowledged by `last`; one that must not be done twice is settled at once.
-    pub(crate) fn take(&mut self, last: Acker, deliveries: usize, news: News, at_once: bool) {
+    pub(crate) fn take(&mut self, last: Acker, deliveries: usize, notifications: Notifications, at_once: bool) {
         self.last = Some(last);
         self.deliveries += deliveries;
-        self.news.extend(news);
+        self.notifications.extend(notifications);
         let now = Instant::now();
         self.due = match self.settled {
             Some(settled) if !at_once => Some(now.max(settled + INTERVAL)),
@@ -65,7 +65,7 @@ impl Unsettled {
     /// # Errors
     /// Where a server fails. What is not acknowledged will be delivered again.
     pub(crate) async fn settle(&mut self, store: &Store) -> Result<(), RunError> {
-        self.news.tell(store).await?;
+        self.notifications.send(store).await?;
         if let Some(last) = self.last.take() {
             within("room for an acknowledgement", ANSWER, last.ack(BasicAckOptions { multiple: true })).await??;
         }

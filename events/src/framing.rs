@@ -19,7 +19,7 @@ pub const BATCH_TYPE: &str = "Batch";
 
 /// A request that is ready to travel, alone or with others.
 #[derive(Debug)]
-pub struct Packed {
+pub struct Frame {
     message_id: EventId,
     type_name: &'static str,
     /// When it was asked for, in Unix seconds.
@@ -57,7 +57,7 @@ struct Entry<'a> {
     body: &'a RawValue,
 }
 
-impl Packed {
+impl Frame {
     /// Packs a request; `correlation_id` is the number that its outcome is to come with, if somebody awaits it.
     ///
     /// # Errors
@@ -93,7 +93,7 @@ impl Packed {
 ///
 /// # Errors
 /// Where it cannot be written as JSON; what is packed can.
-pub fn pack(packed: &[Packed], app_id: &str, reply_queue: &str) -> Result<Message, serde_json::Error> {
+pub fn pack(packed: &[Frame], app_id: &str, reply_queue: &str) -> Result<Message, serde_json::Error> {
     let common = BasicProperties::default()
         .with_content_type(CONTENT_TYPE.into())
         .with_delivery_mode(PERSISTENT)
@@ -102,7 +102,7 @@ pub fn pack(packed: &[Packed], app_id: &str, reply_queue: &str) -> Result<Messag
     if let [alone] = packed {
         return Ok(message(&common, &alone.entry()));
     }
-    let messages: Vec<_> = packed.iter().map(Packed::entry).collect();
+    let messages: Vec<_> = packed.iter().map(Frame::entry).collect();
     let mut properties = common.with_type(BATCH_TYPE.into());
     if let Some(first) = messages.first() {
         properties = properties.with_message_id(first.message_id.to_string().into()).with_timestamp(first.timestamp);
@@ -162,5 +162,5 @@ fn message(common: &BasicProperties, entry: &Entry<'_>) -> Message {
 }
 
 #[cfg(test)]
-#[path = "batch_tests.rs"]
+#[path = "framing_tests.rs"]
 mod tests;

@@ -1,4 +1,4 @@
-//! Dead letters: requests that can never be applied, on their way to where they are kept with their reason (`letters.rs`).
+//! Publishes dead letters with their reason; `store.rs` stores them.
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::AMQPValue;

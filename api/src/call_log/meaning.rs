@@ -2,8 +2,8 @@
 
 use actix_web::http::Method;
 use rollcall_events::EventId;
+use rollcall_events::call_log::Meaning;
 use rollcall_events::members::MemberChange;
-use rollcall_events::observed::Meaning;
 use rollcall_events::request::{GroupOperation, Request, RequestBody, UserOperation};
 use rollcall_scim::patch::Operation;
 use rollcall_scim::resource::{Attributes, text};

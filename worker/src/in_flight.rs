@@ -12,7 +12,7 @@ use crate::consume::Shared;
 use crate::database::{Database, TaskError};
 use crate::keep::keep;
 
-const APPLICATION: &str = "rollcall-worker hand";
+const APPLICATION: &str = "rollcall-worker status";
 /// How often it is told.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Losing the last second of it in a crash costs nobody anything, and so nothing waits for the disk.
@@ -36,10 +36,10 @@ const NOTHING: i64 = 0;
 const AWAY: i64 = -1;
 
 /// What is in hand of each partition.
-pub(crate) struct Hands(Vec<Hand>);
+pub(crate) struct InFlight(Vec<PartitionInFlight>);
 
 /// What is in hand of one partition.
-struct Hand {
+struct PartitionInFlight {
     /// When the oldest request was sent, in Unix seconds; or [`NOTHING`], or [`AWAY`].
     oldest: AtomicI64,
     /// Since when the partition is stopped, and why.
@@ -50,7 +50,7 @@ struct Hand {
 
 /// What is told of the partitions, as columns.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Told {
+struct PartitionRows {
     partitions: Vec<i32>,
     oldest: Vec<i64>,
     stopped_at: Vec<Option<Timestamp>>,
@@ -58,10 +58,10 @@ struct Told {
     demand_loads: Vec<i64>,
 }
 
-impl Hands {
+impl InFlight {
     /// Of so many partitions, none of which is served yet.
     pub(crate) fn new(partitions: u16) -> Self {
-        let hand = |_| Hand { oldest: AtomicI64::new(AWAY), stopped: Mutex::default(), demand_loads: AtomicI64::new(0) };
+        let hand = |_| PartitionInFlight { oldest: AtomicI64::new(AWAY), stopped: Mutex::default(), demand_loads: AtomicI64::new(0) };
         Self((0..partitions).map(hand).collect())
     }
 
@@ -106,8 +106,8 @@ impl Hands {
     }
 
     /// The partitions that are served or stopped, with what is in hand of each.
-    fn told(&self) -> Told {
-        let mut told = Told::default();
+    fn told(&self) -> PartitionRows {
+        let mut told = PartitionRows::default();
         for (partition, hand) in (0..).zip(&self.0) {
             let (oldest, stopped) = (hand.oldest.load(Ordering::Relaxed), hand.stopped().clone());
             if oldest == AWAY && stopped.is_none() {
@@ -124,7 +124,7 @@ impl Hands {
     }
 }
 
-impl Hand {
+impl PartitionInFlight {
     fn stopped(&self) -> MutexGuard<'_, Option<(Timestamp, String)>> {
         // Nothing that holds the lock can leave it half-changed.
         self.stopped.lock().unwrap_or_else(PoisonError::into_inner)
@@ -134,10 +134,10 @@ impl Hand {
 /// Tells until `stop`.
 pub(crate) async fn keep_telling(shared: &Shared, stop: CancellationToken) {
     let worker = Uuid::now_v7();
-    keep("operators", &stop, async || tell(&shared.settings.database_url, worker, &shared.hands, &stop).await).await;
+    keep("operators", &stop, async || tell(&shared.settings.database_url, worker, &shared.in_flight, &stop).await).await;
 }
 
-async fn tell(database_url: &SecretString, worker: Uuid, hands: &Hands, stop: &CancellationToken) -> Result<(), TaskError> {
+async fn tell(database_url: &SecretString, worker: Uuid, in_flight: &InFlight, stop: &CancellationToken) -> Result<(), TaskError> {
     let database = Database::open(database_url, APPLICATION).await?;
     database.batch(SESSION).await?;
     let mut interval = tokio::time::interval(INTERVAL);
@@ -146,7 +146,7 @@ async fn tell(database_url: &SecretString, worker: Uuid, hands: &Hands, stop: &C
             () = stop.cancelled() => return Ok(()),
             _ = interval.tick() => {}
         }
-        let Told { partitions, oldest, stopped_at, stopped_reasons, demand_loads } = hands.told();
+        let PartitionRows { partitions, oldest, stopped_at, stopped_reasons, demand_loads } = in_flight.told();
         database.execute(TELL, &[&worker, &partitions, &oldest, &stopped_at, &stopped_reasons, &demand_loads]).await?;
     }
 }
@@ -155,33 +155,33 @@ async fn tell(database_url: &SecretString, worker: Uuid, hands: &Hands, stop: &C
 mod tests {
     use super::*;
 
-    fn told(hands: &Hands) -> Vec<(i32, i64, Option<String>)> {
-        let Told { partitions, oldest, stopped_reasons, .. } = hands.told();
+    fn told(in_flight: &InFlight) -> Vec<(i32, i64, Option<String>)> {
+        let PartitionRows { partitions, oldest, stopped_reasons, .. } = in_flight.told();
         partitions.into_iter().zip(oldest).zip(stopped_reasons).map(|((partition, oldest), reason)| (partition, oldest, reason)).collect()
     }
 
     #[test]
     fn only_partitions_that_are_served_are_told_of() {
-        let hands = Hands::new(3);
-        assert_eq!(told(&hands), []);
-        hands.take(2, 1_700_000_000);
-        hands.empty(0);
-        hands.take(7, 1);
-        assert_eq!(told(&hands), [(0, 0, None), (2, 1_700_000_000, None)]);
-        hands.leave(0);
-        hands.empty(2);
-        assert_eq!(told(&hands), [(2, 0, None)]);
+        let in_flight = InFlight::new(3);
+        assert_eq!(told(&in_flight), []);
+        in_flight.take(2, 1_700_000_000);
+        in_flight.empty(0);
+        in_flight.take(7, 1);
+        assert_eq!(told(&in_flight), [(0, 0, None), (2, 1_700_000_000, None)]);
+        in_flight.leave(0);
+        in_flight.empty(2);
+        assert_eq!(told(&in_flight), [(2, 0, None)]);
     }
 
     #[test]
     fn a_stopped_partition_is_told_of_until_it_goes_on() {
-        let hands = Hands::new(2);
-        hands.stop(1, "a missing column".to_owned());
-        let since = hands.told().stopped_at;
-        hands.stop(1, "a missing table".to_owned());
-        assert_eq!((told(&hands), hands.told().stopped_at), (vec![(1, 0, Some("a missing table".to_owned()))], since));
-        hands.empty(1);
-        hands.resume(1, 3);
-        assert_eq!((told(&hands), hands.told().demand_loads), (vec![(1, 0, None)], vec![3]));
+        let in_flight = InFlight::new(2);
+        in_flight.stop(1, "a missing column".to_owned());
+        let since = in_flight.told().stopped_at;
+        in_flight.stop(1, "a missing table".to_owned());
+        assert_eq!((told(&in_flight), in_flight.told().stopped_at), (vec![(1, 0, Some("a missing table".to_owned()))], since));
+        in_flight.empty(1);
+        in_flight.resume(1, 3);
+        assert_eq!((told(&in_flight), in_flight.told().demand_loads), (vec![(1, 0, None)], vec![3]));
     }
 }

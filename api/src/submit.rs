@@ -1,4 +1,4 @@
-//! The desk: submits a request and awaits what becomes of it.
+//! The request client: submits a request and awaits what becomes of it.
 
 use rollcall_events::EventId;
 use rollcall_events::outcome::Outcome;
@@ -7,14 +7,14 @@ use rollcall_scim::resource::Attributes;
 use std::time::{Duration, Instant};
 
 use crate::error::ApiError;
+use crate::pending::PendingReplies;
 use crate::publish::{NotConfirmed, Publisher};
 use crate::scim::Prefer;
-use crate::waiting::Waiting;
 
 /// Submits requests.
-pub(crate) struct Desk {
+pub(crate) struct RequestClient {
     publisher: Publisher,
-    waiting: Waiting,
+    waiting: PendingReplies,
     wait: Duration,
 }
 
@@ -27,19 +27,19 @@ pub(crate) enum Answer {
     Accepted(EventId),
 }
 
-impl Desk {
-    /// A desk where calls wait for at most `wait`.
-    pub(crate) fn new(publisher: Publisher, waiting: Waiting, wait: Duration) -> Self {
+impl RequestClient {
+    /// A client where calls wait for at most `wait`.
+    pub(crate) fn new(publisher: Publisher, waiting: PendingReplies, wait: Duration) -> Self {
         Self { publisher, waiting, wait }
     }
 
-    /// `RabbitMQ`, as the desk sees it.
+    /// `RabbitMQ`, as the request client sees it.
     pub(crate) fn publisher(&self) -> &Publisher {
         &self.publisher
     }
 
     /// The calls that wait.
-    pub(crate) fn waiting(&self) -> &Waiting {
+    pub(crate) fn waiting(&self) -> &PendingReplies {
         &self.waiting
     }
 
@@ -53,10 +53,10 @@ impl Desk {
             self.publish(&request).await?;
             return Ok(Answer::Accepted(request.id));
         }
-        let ticket = self.waiting.enter().ok_or(ApiError::Unavailable("too many calls wait for their outcomes"))?;
-        let publishing = self.publisher.publish(&request, Some(&ticket))?;
+        let slot = self.waiting.enter().ok_or(ApiError::Unavailable("too many calls wait for their outcomes"))?;
+        let publishing = self.publisher.publish(&request, Some(&slot))?;
         // What has an outcome is committed, and needs no confirm besides.
-        let Some(outcome) = ticket.outcome(deadline).await else {
+        let Some(outcome) = slot.outcome(deadline).await else {
             publishing.confirmed().await?;
             return Ok(Answer::Accepted(request.id));
         };
@@ -68,14 +68,14 @@ impl Desk {
         Instant::now() + prefer.wait.unwrap_or(self.wait).min(self.wait)
     }
 
-    /// Submits requests of one organisation in their order, and waits for the outcome of each.
+    /// Submits requests of one organization in their order, and waits for the outcome of each.
     pub(crate) async fn submit_all(&self, requests: &[Request], deadline: Instant) -> Vec<Result<Answer, ApiError>> {
         let tickets: Vec<_> = requests.iter().map_while(|_| self.waiting.enter()).collect();
-        let confirms = self.publisher.publish_all(requests.iter().zip(&tickets).map(|(request, ticket)| (request, Some(ticket)))).await;
+        let confirms = self.publisher.publish_all(requests.iter().zip(&tickets).map(|(request, slot)| (request, Some(slot)))).await;
         let mut answers = Vec::with_capacity(requests.len());
-        for ((request, ticket), confirm) in requests.iter().zip(tickets).zip(confirms) {
+        for ((request, slot), confirm) in requests.iter().zip(tickets).zip(confirms) {
             answers.push(match confirm {
-                Ok(()) => ticket.outcome(deadline).await.map_or(Ok(Answer::Accepted(request.id)), |outcome| answer(request.id, outcome)),
+                Ok(()) => slot.outcome(deadline).await.map_or(Ok(Answer::Accepted(request.id)), |outcome| answer(request.id, outcome)),
                 Err(error) => Err(error.into()),
             });
         }
@@ -83,7 +83,7 @@ impl Desk {
         answers
     }
 
-    /// Publishes requests of one organisation in their order, whose outcomes nobody awaits.
+    /// Publishes requests of one organization in their order, whose outcomes nobody awaits.
     ///
     /// # Errors
     /// Where it is not certain that `RabbitMQ` has all of them.

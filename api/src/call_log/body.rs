@@ -12,7 +12,7 @@ const MAX_BYTES: usize = 256 * 1024;
 /// How much of a body is kept, in characters.
 const MAX_CHARS: usize = 16 * 1024;
 
-/// The body of a call whose organisation has bodies recorded: left in the call by whoever reads it.
+/// The body of a call whose organization has bodies recorded: left in the call by whoever reads it.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestBody(pub(crate) Bytes);
 

@@ -11,26 +11,26 @@ type Calls = HashMap<CorrelationId, Sender<Outcome>>;
 
 /// The calls, by the numbers that their outcomes come with.
 #[derive(Clone)]
-pub(crate) struct Waiting {
+pub(crate) struct PendingReplies {
     calls: Arc<Mutex<Calls>>,
     most: usize,
 }
 
 /// One call's place; given up when it is dropped.
-pub(crate) struct Ticket {
+pub(crate) struct ReplySlot {
     id: CorrelationId,
     outcome: Receiver<Outcome>,
-    waiting: Waiting,
+    waiting: PendingReplies,
 }
 
-impl Waiting {
+impl PendingReplies {
     /// Room for so many calls.
     pub(crate) fn new(most: u32) -> Self {
         Self { calls: Arc::default(), most: usize::try_from(most).unwrap_or(usize::MAX) }
     }
 
     /// A place for one call; `None` where there is no room.
-    pub(crate) fn enter(&self) -> Option<Ticket> {
+    pub(crate) fn enter(&self) -> Option<ReplySlot> {
         let (sender, outcome) = channel();
         let id = CorrelationId::generate();
         let mut calls = self.lock();
@@ -38,7 +38,7 @@ impl Waiting {
             return None;
         }
         calls.insert(id, sender);
-        Some(Ticket { id, outcome, waiting: self.clone() })
+        Some(ReplySlot { id, outcome, waiting: self.clone() })
     }
 
     /// How many there are.
@@ -70,14 +70,14 @@ impl Waiting {
     }
 }
 
-impl Ticket {
+impl ReplySlot {
     /// The number that the outcome comes with.
     pub(crate) fn id(&self) -> CorrelationId {
         self.id
     }
 
     /// Where the calls wait.
-    pub(crate) fn waiting(&self) -> Waiting {
+    pub(crate) fn waiting(&self) -> PendingReplies {
         self.waiting.clone()
     }
 
@@ -87,7 +87,7 @@ impl Ticket {
     }
 }
 
-impl Drop for Ticket {
+impl Drop for ReplySlot {
     fn drop(&mut self) {
         self.waiting.lock().remove(&self.id);
     }
@@ -104,7 +104,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_gets_its_own_outcome_and_leaves_nothing_behind() {
-        let waiting = Waiting::new(2);
+        let waiting = PendingReplies::new(2);
         let (one, other) = (waiting.enter().unwrap(), waiting.enter().unwrap());
         assert!(waiting.enter().is_none(), "there is room for two");
         waiting.resolve(other.id(), Outcome::Failed);
@@ -117,7 +117,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_whose_answer_cannot_come_is_told_at_once() {
-        let waiting = Waiting::new(2);
+        let waiting = PendingReplies::new(2);
         let (one, other) = (waiting.enter().unwrap(), waiting.enter().unwrap());
         waiting.give_up_on(one.id());
         assert_eq!(one.outcome(soon()).await, None);

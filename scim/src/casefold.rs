@@ -9,7 +9,7 @@ use icu_casemap::CaseMapper;
 use icu_normalizer::ComposingNormalizer;
 
 /// The key by which `text` compares where case does not count.
-pub fn fold(text: &str) -> String {
+pub fn casefold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
@@ -28,7 +28,7 @@ pub fn same(left: &str, right: &str) -> bool {
     if left.is_ascii() && right.is_ascii() {
         return left.eq_ignore_ascii_case(right);
     }
-    fold(left) == fold(right)
+    casefold(left) == casefold(right)
 }
 
 #[cfg(test)]
@@ -45,7 +45,7 @@ mod tests {
     #[test_case("\u{212b}", "\u{e5}"; "the angstrom sign is a letter")]
     #[test_case("o\u{308}\u{323}", "o\u{323}\u{308}"; "the order of combining marks does not count")]
     fn these_are_the_same(left: &str, right: &str) {
-        assert_eq!(fold(left), fold(right));
+        assert_eq!(casefold(left), casefold(right));
         assert!(same(left, right));
     }
 
@@ -54,27 +54,27 @@ mod tests {
     #[test_case("a", "á"; "an accent counts")]
     #[test_case("ﬁ ", "fi"; "a space counts")]
     fn these_differ(left: &str, right: &str) {
-        assert_ne!(fold(left), fold(right));
+        assert_ne!(casefold(left), casefold(right));
     }
 
     proptest! {
         #[test]
         fn folding_twice_changes_nothing(text in "\\PC{0,24}") {
-            let once = fold(&text);
-            prop_assert_eq!(fold(&once), once);
+            let once = casefold(&text);
+            prop_assert_eq!(casefold(&once), once);
         }
 
         #[test]
         fn folding_is_blind_to_canonical_equivalence(text in "[a-zA-ZäÄßİıΣσς\u{300}-\u{36f}\u{345}]{0,12}") {
             let decomposed = icu_normalizer::DecomposingNormalizer::new_nfd().normalize(&text).into_owned();
-            prop_assert_eq!(fold(&decomposed), fold(&text));
+            prop_assert_eq!(casefold(&decomposed), casefold(&text));
         }
 
         #[test]
         fn the_ascii_shortcut_agrees_with_the_definition(text in "[ -~]{0,24}") {
             let composed = ComposingNormalizer::new_nfc();
             let long_way = CaseMapper::new().fold_string(&composed.normalize(&text)).into_owned();
-            prop_assert_eq!(fold(&text), long_way);
+            prop_assert_eq!(casefold(&text), long_way);
         }
     }
 }

@@ -4,29 +4,29 @@ use rollcall_events::OrganizationId;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::project::{APPLICATION_CHANNEL, LOG_CHANNEL};
-use crate::store::{Script, Store, StoreError};
+use crate::store::{StatementBatch, Store, StoreError};
 
-/// Every statement of this room, to be prepared.
+/// Every statement of this module, to be prepared.
 pub(crate) const STATEMENTS: &[&str] = &[NOTIFY];
 
 const NOTIFY: &str = "SELECT pg_notify(k.channel, k.payload) FROM unnest($1::text[], $2::text[]) AS k (channel, payload)";
 
-/// What is to be told, of each organisation once.
+/// What is to be told, of each organization once.
 #[derive(Debug, Default)]
-pub(crate) struct News {
+pub(crate) struct Notifications {
     /// How long each log is now.
     sizes: BTreeMap<OrganizationId, u64>,
     /// Of whom applications see something else now.
     changed: BTreeSet<OrganizationId>,
 }
 
-impl News {
+impl Notifications {
     /// A log has come so far.
     pub(crate) fn log(&mut self, organization: OrganizationId, size: u64) {
         self.sizes.insert(organization, size);
     }
 
-    /// What applications see of an organisation has changed.
+    /// What applications see of an organization has changed.
     pub(crate) fn change(&mut self, organization: OrganizationId) {
         self.changed.insert(organization);
     }
@@ -41,7 +41,7 @@ impl News {
     ///
     /// # Errors
     /// Where Postgres fails.
-    pub(crate) async fn tell(&mut self, store: &Store) -> Result<(), StoreError> {
+    pub(crate) async fn send(&mut self, store: &Store) -> Result<(), StoreError> {
         let logs = self.sizes.iter().map(|(organization, size)| (LOG_CHANNEL, format!("{organization} {size}")));
         let changed = self.changed.iter().map(|organization| (APPLICATION_CHANNEL, organization.to_string()));
         let told: (Vec<_>, Vec<_>) = logs.chain(changed).unzip();
@@ -54,6 +54,6 @@ impl News {
 }
 
 /// Lists that listeners are told: each payload on the channel at the same place.
-pub(crate) fn notify<'a>(script: &mut Script<'a>, channels: &'a Vec<&'static str>, payloads: &'a Vec<String>) {
-    script.add_if(!channels.is_empty(), NOTIFY, || vec![channels, payloads]);
+pub(crate) fn notify<'a>(batch: &mut StatementBatch<'a>, channels: &'a Vec<&'static str>, payloads: &'a Vec<String>) {
+    batch.add_if(!channels.is_empty(), NOTIFY, || vec![channels, payloads]);
 }

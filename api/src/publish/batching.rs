@@ -4,14 +4,14 @@
 use arc_swap::ArcSwapOption;
 use lapin::types::ShortString;
 use rollcall_events::CorrelationId;
-use rollcall_events::batch::{Packed, pack};
+use rollcall_events::framing::{Frame, pack};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, Sender, channel, error::TrySendError};
 use tokio::sync::oneshot;
 
 use super::{APP_ID, Link, NotConfirmed, REPLY_QUEUE, confirmed};
-use crate::waiting::{Ticket, Waiting};
+use crate::pending::{PendingReplies, ReplySlot};
 
 /// How many requests may wait for the message before theirs.
 const BACKLOG: usize = 10_000;
@@ -21,24 +21,24 @@ const MOST: usize = 64;
 const ENOUGH: usize = 128 * 1024;
 
 /// The way to one partition.
-pub(super) struct Lane(Sender<Posted>);
+pub(super) struct BatchingPublisher(Sender<Queued>);
 
 /// A request that waits to be sent.
-pub(super) struct Posted {
-    request: Packed,
+pub(super) struct Queued {
+    request: Frame,
     /// Where its outcome is awaited, if it is.
-    awaited: Option<(Waiting, CorrelationId)>,
+    awaited: Option<(PendingReplies, CorrelationId)>,
     /// Who wants to know whether it was taken; nobody does any more where the caller has gone.
     taken: oneshot::Sender<Result<(), NotConfirmed>>,
 }
 
-impl Lane {
-    /// A lane to a partition, over whatever link there is at the time; it is served for as long as it is there.
+impl BatchingPublisher {
+    /// A publisher to a partition, over whatever link there is at the time; it is served for as long as it is there.
     pub(super) fn open(key: ShortString, link: Arc<ArcSwapOption<Link>>, confirm_within: Duration) -> Self {
-        let (lane, posted) = channel(BACKLOG);
+        let (publisher, posted) = channel(BACKLOG);
         let broker = Broker { key, link, confirm_within };
         tokio::spawn(async move { broker.send_all(posted).await });
-        Self(lane)
+        Self(publisher)
     }
 
     /// Puts a request behind those that wait; answers where it will be told whether it was taken.
@@ -47,12 +47,12 @@ impl Lane {
     /// Where too many wait already.
     pub(super) fn post(
         &self,
-        request: Packed,
-        ticket: Option<&Ticket>,
+        request: Frame,
+        slot: Option<&ReplySlot>,
     ) -> Result<oneshot::Receiver<Result<(), NotConfirmed>>, NotConfirmed> {
         let (taken, told) = oneshot::channel();
-        let awaited = ticket.map(|ticket| (ticket.waiting(), ticket.id()));
-        self.0.try_send(Posted { request, awaited, taken }).map_err(|error| match error {
+        let awaited = slot.map(|slot| (slot.waiting(), slot.id()));
+        self.0.try_send(Queued { request, awaited, taken }).map_err(|error| match error {
             TrySendError::Full(_) => NotConfirmed::Blocked,
             TrySendError::Closed(_) => NotConfirmed::BrokeOff,
         })?;
@@ -60,7 +60,7 @@ impl Lane {
     }
 }
 
-/// What is at the end of a lane.
+/// What is at the end of a publisher.
 struct Broker {
     key: ShortString,
     link: Arc<ArcSwapOption<Link>>,
@@ -68,7 +68,7 @@ struct Broker {
 }
 
 impl Broker {
-    async fn send_all(&self, mut posted: Receiver<Posted>) {
+    async fn send_all(&self, mut posted: Receiver<Queued>) {
         let mut waiting = Vec::with_capacity(MOST);
         while posted.recv_many(&mut waiting, MOST).await > 0 {
             while !waiting.is_empty() {
@@ -78,7 +78,7 @@ impl Broker {
     }
 
     /// Sends the first of those that wait, as many as fit, and tells their callers.
-    async fn send_first(&self, waiting: &mut Vec<Posted>) {
+    async fn send_first(&self, waiting: &mut Vec<Queued>) {
         // Whoever was told that it took too long, or has hung up, is not to be surprised by it later.
         waiting.retain(|posted| !posted.taken.is_closed());
         let first = waiting.drain(..fitting(waiting));
@@ -97,7 +97,7 @@ impl Broker {
     }
 
     /// Sends requests as one message; returns once `RabbitMQ` has it on a durable queue. What is not confirmed in time holds up nothing behind it.
-    async fn send(&self, requests: &[Packed]) -> Result<(), NotConfirmed> {
+    async fn send(&self, requests: &[Frame]) -> Result<(), NotConfirmed> {
         let sending = async {
             let link = self.link.load_full().ok_or(NotConfirmed::NotConnected)?;
             let message = pack(requests, APP_ID, REPLY_QUEUE)?;
@@ -108,7 +108,7 @@ impl Broker {
 }
 
 /// How many of the first travel in one message.
-fn fitting(waiting: &[Posted]) -> usize {
+fn fitting(waiting: &[Queued]) -> usize {
     let mut bytes = 0;
     let more = waiting.iter().take_while(|posted| {
         let fits = bytes < ENOUGH;
@@ -125,7 +125,7 @@ mod tests {
     use rollcall_events::request::{Request, RequestBody, SettingsRequested};
     use rollcall_events::{EventId, OrganizationId, Timestamp, WorkspaceId};
 
-    fn posted(bytes: usize) -> Posted {
+    fn posted(bytes: usize) -> Queued {
         let organization_id = OrganizationId::generate();
         let create = SettingsRequested::CreateWorkspace { workspace_id: WorkspaceId::generate(), name: "x".repeat(bytes) };
         let request = Request {
@@ -136,7 +136,7 @@ mod tests {
             fingerprint: None,
             body: RequestBody::SettingsRequested(create),
         };
-        Posted { request: Packed::new(&request, None).unwrap(), awaited: None, taken: oneshot::channel().0 }
+        Queued { request: Frame::new(&request, None).unwrap(), awaited: None, taken: oneshot::channel().0 }
     }
 
     #[test]
@@ -149,10 +149,10 @@ mod tests {
 
     #[tokio::test]
     async fn where_there_is_no_connection_everybody_is_told() {
-        let lane = Lane::open("q".into(), Arc::new(ArcSwapOption::empty()), Duration::from_mins(1));
-        let waiting = Waiting::new(1);
-        let ticket = waiting.enter().unwrap();
-        let told: Vec<_> = (0..3).map(|n| lane.post(posted(n).request, (n == 1).then_some(&ticket)).unwrap()).collect();
+        let publisher = BatchingPublisher::open("q".into(), Arc::new(ArcSwapOption::empty()), Duration::from_mins(1));
+        let waiting = PendingReplies::new(1);
+        let slot = waiting.enter().unwrap();
+        let told: Vec<_> = (0..3).map(|n| publisher.post(posted(n).request, (n == 1).then_some(&slot)).unwrap()).collect();
         for told in told {
             assert!(matches!(told.await, Ok(Err(NotConfirmed::NotConnected))));
         }

@@ -3,9 +3,9 @@
 mod body;
 mod meaning;
 mod middleware;
-mod observer;
+mod recorder;
 
 pub(crate) use body::RequestBody;
 pub(crate) use meaning::Meant;
 pub(crate) use middleware::{Attributed, observe};
-pub(crate) use observer::Observer;
+pub(crate) use recorder::CallRecorder;

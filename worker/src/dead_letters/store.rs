@@ -5,8 +5,8 @@ use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation, Consumer};
-use rollcall_events::batch::{Message, unpack};
 use rollcall_events::envelope::CONTENT_TYPE;
+use rollcall_events::framing::{Message, unpack};
 use rollcall_events::topology::{self, DEAD, REASON_HEADER, REQUESTED_EXCHANGE};
 use rollcall_events::{DeadLetterId, OrganizationId, Timestamp};
 use serde::Deserialize;
@@ -60,7 +60,7 @@ pub(crate) async fn keep_letters(settings: Arc<Settings>, stop: CancellationToke
 }
 
 /// What letters are worked on with.
-struct Letters {
+struct Deliveries {
     database: Database,
     channel: Channel,
     partitions: u16,
@@ -76,7 +76,7 @@ async fn run(settings: &Settings, stop: &CancellationToken) -> Result<(), TaskEr
     let channel = answered(connection.create_channel()).await?;
     answered(channel.confirm_select(ConfirmSelectOptions::default())).await?;
     let mut consumer = answered(consume(&channel, settings.partitions)).await?;
-    let mut letters = Letters { database, channel, partitions: settings.partitions, held: Vec::new(), resting: HashMap::new() };
+    let mut letters = Deliveries { database, channel, partitions: settings.partitions, held: Vec::new(), resting: HashMap::new() };
     let (mut look, mut again) = (tokio::time::interval(LOOK), tokio::time::interval(REST));
     while !stop.is_cancelled() {
         tokio::select! {
@@ -96,7 +96,7 @@ async fn consume(channel: &Channel, partitions: u16) -> Result<Consumer, lapin::
     channel.basic_consume(DEAD.into(), NAME.into(), BasicConsumeOptions::default(), FieldTable::default()).await
 }
 
-impl Letters {
+impl Deliveries {
     /// Keeps what was delivered; only then is it taken from the queue. A message that cannot be kept is held, unless there are too many of those: then the fault
     /// is not theirs.
     async fn take_in(&mut self, delivery: Delivery) -> Result<(), TaskError> {

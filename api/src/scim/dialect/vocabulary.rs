@@ -8,14 +8,14 @@ use std::collections::BTreeSet;
 /// The strings that are known; they come from one data file.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Known {
+pub(crate) struct BrazeVocabulary {
     departments: BTreeSet<String>,
     company_permissions: BTreeSet<String>,
     app_group_permissions: BTreeSet<String>,
     team_permissions: BTreeSet<String>,
 }
 
-impl Known {
+impl BrazeVocabulary {
     /// Reads a data file; without one, the file that is built in.
     ///
     /// # Errors

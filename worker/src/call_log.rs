@@ -6,7 +6,7 @@ use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Consumer};
 use rollcall_events::OrganizationId;
-use rollcall_events::observed::ObservedCall;
+use rollcall_events::call_log::CallRecord;
 use rollcall_events::topology::{self, OBSERVED};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -62,7 +62,7 @@ const CLEAR: &str = "
     ))";
 
 /// Keeps and lets go until `stop`.
-pub(crate) async fn keep_observed(settings: Arc<Settings>, stop: CancellationToken) {
+pub(crate) async fn keep_call_log(settings: Arc<Settings>, stop: CancellationToken) {
     keep("observed calls", &stop, async || run(&settings, &stop).await).await;
 }
 
@@ -109,7 +109,7 @@ async fn take_in(database: &Database, delivery: Delivery) -> Result<(), TaskErro
 }
 
 /// Reads the calls in a message. A call that cannot be read is left out.
-fn calls(message: &[u8]) -> Vec<ObservedCall> {
+fn calls(message: &[u8]) -> Vec<CallRecord> {
     let read =
         |error: serde_json::Error| tracing::warn!(%error, "an observed call cannot be read; are api and worker of the same version?");
     let raw: Vec<Box<RawValue>> = serde_json::from_slice(message).map_err(read).unwrap_or_default();
@@ -117,7 +117,7 @@ fn calls(message: &[u8]) -> Vec<ObservedCall> {
 }
 
 /// Keeps calls, without what names somebody who is erased. The check and the insertion are one transaction beside erasures (see `erasure`).
-async fn store(database: &Database, calls: &[ObservedCall]) -> Result<(), TaskError> {
+async fn store(database: &Database, calls: &[CallRecord]) -> Result<(), TaskError> {
     if calls.is_empty() {
         return Ok(());
     }
@@ -130,9 +130,9 @@ async fn store(database: &Database, calls: &[ObservedCall]) -> Result<(), TaskEr
 }
 
 /// The calls without what names somebody who is erased.
-async fn without_erased(database: &Database, calls: &[ObservedCall]) -> Result<Vec<ObservedCall>, TaskError> {
+async fn without_erased(database: &Database, calls: &[CallRecord]) -> Result<Vec<CallRecord>, TaskError> {
     let mut kept = Vec::with_capacity(calls.len());
-    let mut of: BTreeMap<OrganizationId, Vec<ObservedCall>> = BTreeMap::new();
+    let mut of: BTreeMap<OrganizationId, Vec<CallRecord>> = BTreeMap::new();
     for call in calls {
         of.entry(call.organization_id).or_default().push(call.clone());
     }
@@ -155,7 +155,7 @@ async fn without_erased(database: &Database, calls: &[ObservedCall]) -> Result<V
     Ok(kept)
 }
 
-fn texts(call: &ObservedCall) -> CallTexts<'_> {
+fn texts(call: &CallRecord) -> CallTexts<'_> {
     CallTexts {
         organization: call.organization_id,
         at: call.at,
@@ -169,7 +169,7 @@ fn texts(call: &ObservedCall) -> CallTexts<'_> {
 }
 
 /// What may be kept of a call; `None` if nothing.
-fn redacted(mut call: ObservedCall, verdict: Verdict) -> Option<ObservedCall> {
+fn redacted(mut call: CallRecord, verdict: Verdict) -> Option<CallRecord> {
     match verdict {
         Verdict::Keep => {}
         Verdict::Drop => return None,
