@@ -103,7 +103,8 @@ impl Path {
     }
 
     /// The path of the attribute that this path leads into, with the same choice of its values.
-    pub(crate) fn whole(&self) -> Self {
+    #[must_use]
+    pub fn whole(&self) -> Self {
         Self { sub: None, filter: self.filter.clone(), attribute: AttributePath { sub: None, ..self.attribute.clone() } }
     }
 
@@ -116,19 +117,24 @@ impl Path {
         self
     }
 
-    /// The texts that the filter compares `value` with by `eq`.
-    pub fn compared_values(&self) -> Vec<String> {
-        let mut texts = Vec::new();
+    /// The comparisons of the filter whose value is a text.
+    pub fn text_terms(&self) -> Vec<TextTerm<'_>> {
+        let mut terms = Vec::new();
         if let Some(filter) = &self.filter {
-            compared_values(filter, &mut texts);
+            text_terms(filter, &mut terms);
         }
-        texts
+        terms
     }
 
-    /// The same path, where each `value eq "a"` of its filter chooses the texts that `choices` has for `a` instead.
+    /// The text that a part has in every value that the filter chooses, as far as `eq` and `and` say it.
+    pub fn said(&self, part: &str) -> Option<&str> {
+        self.filter.as_ref().and_then(|filter| said(filter, part))
+    }
+
+    /// The same path, with what `rewrite` makes of each comparison with a text; `None` leaves it as it is.
     #[must_use]
-    pub fn choosing(mut self, choices: &impl Fn(&str) -> Vec<String>) -> Self {
-        self.filter = self.filter.map(|filter| choosing(filter, choices));
+    pub fn rewritten(mut self, rewrite: &impl Fn(&TextTerm<'_>) -> Option<Filter>) -> Self {
+        self.filter = self.filter.map(|filter| rewritten(filter, rewrite));
         self
     }
 
@@ -160,34 +166,63 @@ impl Path {
     }
 }
 
-fn is_value(path: &AttributePath) -> bool {
-    path.urn.is_none() && path.sub.is_none() && path.name.eq_ignore_ascii_case("value")
+/// A comparison of a part of the chosen values with a text.
+#[derive(Debug, Clone, Copy)]
+pub struct TextTerm<'a> {
+    /// The part.
+    pub part: &'a AttributePath,
+    /// How it is compared.
+    pub operator: Comparison,
+    /// What it is compared with.
+    pub text: &'a str,
 }
 
-fn compared_values(filter: &Filter, texts: &mut Vec<String>) {
-    match filter {
-        Filter::Or(left, right) | Filter::And(left, right) => {
-            compared_values(left, texts);
-            compared_values(right, texts);
-        }
-        Filter::Not(inside) => compared_values(inside, texts),
-        Filter::Compare(path, Comparison::Eq, Value::String(text)) if is_value(path) => texts.push(text.clone()),
-        Filter::Compare(..) | Filter::Present(_) | Filter::ValuePath(..) => {}
+impl TextTerm<'_> {
+    /// Whether it is about the part of that name.
+    pub fn is_about(&self, part: &str) -> bool {
+        self.part.urn.is_none() && self.part.sub.is_none() && self.part.name.eq_ignore_ascii_case(part)
+    }
+
+    /// The same comparison of the part `value`, with another text.
+    #[must_use]
+    pub fn of_value(&self, text: &str) -> Filter {
+        let value = AttributePath { urn: None, name: "value".to_owned(), sub: None };
+        Filter::Compare(value, self.operator, Value::from(text))
     }
 }
 
-fn choosing(filter: Filter, choices: &impl Fn(&str) -> Vec<String>) -> Filter {
-    let boxed = |filter: Box<Filter>| Box::new(choosing(*filter, choices));
+fn text_term(filter: &Filter) -> Option<TextTerm<'_>> {
+    match filter {
+        Filter::Compare(part, operator, Value::String(text)) => Some(TextTerm { part, operator: *operator, text }),
+        _ => None,
+    }
+}
+
+fn text_terms<'a>(filter: &'a Filter, terms: &mut Vec<TextTerm<'a>>) {
+    match filter {
+        Filter::Or(left, right) | Filter::And(left, right) => {
+            text_terms(left, terms);
+            text_terms(right, terms);
+        }
+        Filter::Not(inside) => text_terms(inside, terms),
+        Filter::Compare(..) | Filter::Present(_) | Filter::ValuePath(..) => terms.extend(text_term(filter)),
+    }
+}
+
+fn said<'a>(filter: &'a Filter, part: &str) -> Option<&'a str> {
+    match filter {
+        Filter::And(left, right) => said(left, part).or_else(|| said(right, part)),
+        _ => text_term(filter).filter(|term| term.operator == Comparison::Eq && term.is_about(part)).map(|term| term.text),
+    }
+}
+
+fn rewritten(filter: Filter, rewrite: &impl Fn(&TextTerm<'_>) -> Option<Filter>) -> Filter {
+    let boxed = |filter: Box<Filter>| Box::new(rewritten(*filter, rewrite));
     match filter {
         Filter::Or(left, right) => Filter::Or(boxed(left), boxed(right)),
         Filter::And(left, right) => Filter::And(boxed(left), boxed(right)),
         Filter::Not(inside) => Filter::Not(boxed(inside)),
-        Filter::Compare(path, Comparison::Eq, Value::String(text)) if is_value(&path) => {
-            let compare = |text: String| Filter::Compare(path.clone(), Comparison::Eq, Value::String(text));
-            let either = choices(&text).into_iter().map(compare).reduce(|one, other| Filter::Or(Box::new(one), Box::new(other)));
-            either.unwrap_or_else(|| compare(text))
-        }
-        filter => filter,
+        filter => text_term(&filter).and_then(|term| rewrite(&term)).unwrap_or(filter),
     }
 }
 
@@ -208,6 +243,23 @@ mod tests {
         let path: Path = text.parse().unwrap();
         assert_eq!(path.to_string(), text);
         path.target(&USER).unwrap();
+    }
+
+    #[test_case(r#"entitlements[type eq "Workspace" and value eq "Sales"]"# => Some("Workspace".to_owned()); "by and")]
+    #[test_case(r#"entitlements[Type eq "License"].primary"# => Some("License".to_owned()); "in any case")]
+    #[test_case(r#"entitlements[type eq "License" or value eq "Sales"]"# => None; "by or")]
+    #[test_case(r#"entitlements[not (type eq "License")]"# => None; "negated")]
+    #[test_case(r#"entitlements[type ne "License"]"# => None; "by another operator")]
+    fn says_the_type(path: &str) -> Option<String> {
+        path.parse::<Path>().unwrap().said("type").map(str::to_owned)
+    }
+
+    #[test]
+    fn comparisons_with_texts_are_rewritten_at_any_depth() {
+        let path: Path = r#"roles[not (value eq "a") and (value ne "b" or primary eq true)]"#.parse().unwrap();
+        assert_eq!(path.text_terms().len(), 2);
+        let path = path.rewritten(&|term| (term.text == "b").then(|| term.of_value("c")));
+        assert_eq!(path.to_string(), r#"roles[not (value eq "a") and (value ne "c" or primary eq true)]"#);
     }
 
     #[test_case("", "wrong at character 1"; "empty")]

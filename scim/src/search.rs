@@ -35,7 +35,8 @@ fn members(attributes: &[Attribute], object: &Attributes) -> Attributes {
     keyed.map(|(name, value, attribute)| (name.clone(), key(attribute, value))).collect()
 }
 
-fn key(attribute: &Attribute, value: &Value) -> Value {
+/// A value in the form in which it compares: its texts folded where case does not count.
+pub(crate) fn key(attribute: &Attribute, value: &Value) -> Value {
     match value {
         Value::Array(values) => values.iter().map(|value| key(attribute, value)).collect(),
         Value::Object(object) => {

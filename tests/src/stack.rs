@@ -1,5 +1,6 @@
 //! A running stack, and the organizations that tests have in it.
 
+use std::collections::BTreeSet;
 use tokio_postgres::NoTls;
 
 use crate::audit::Auditor;
@@ -72,6 +73,12 @@ impl Stack {
         let (client, connection) = tokio_postgres::connect(&self.instance.database_url(role), NoTls).await.unwrap();
         tokio::spawn(connection);
         client
+    }
+
+    /// The ids of the workspaces that a user is a member of, as applications see it.
+    pub async fn memberships(&self, user: &str) -> BTreeSet<String> {
+        let sql = "SELECT workspace_id::text FROM rollcall_v1.memberships WHERE user_id::text = $1";
+        self.database("rollcall_app").await.query(sql, &[&user]).await.unwrap().iter().map(|row| row.get(0)).collect()
     }
 
     /// The dead letter with that message id, if it is kept by now: its id, its reason and its body.

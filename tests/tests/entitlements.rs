@@ -80,12 +80,6 @@ fn places(user: &Value) -> (Vec<&str>, Vec<&str>) {
     )
 }
 
-/// The workspaces that the user is a member of, as applications see it.
-async fn memberships(stack: &Stack, user: &str) -> BTreeSet<String> {
-    let sql = "SELECT workspace_id::text FROM rollcall_v1.memberships WHERE user_id::text = $1";
-    stack.database("rollcall_app").await.query(sql, &[&user]).await.unwrap().iter().map(|row| row.get(0)).collect()
-}
-
 fn set(ids: &[&str]) -> BTreeSet<String> {
     ids.iter().map(|id| (*id).to_owned()).collect()
 }
@@ -110,7 +104,7 @@ async fn an_entitlement_of_the_type_workspace_is_a_membership_beside_those_of_th
     let created = client.create(user_with("ada", &json!({"entitlements": entitled(&[sales])}))).await.expect(201);
     let id = created["id"].as_str().unwrap();
     assert_eq!(places(&created), (vec![], vec![sales]), "a workspace is named, so the default is not joined");
-    assert_eq!(memberships(&stack, id).await, set(&[sales]));
+    assert_eq!(stack.memberships(id).await, set(&[sales]));
 
     // As Okta does it: the whole resource is read, one entitlement is added or taken away, and all of it is put.
     let mut body = client.get(&format!("/Users/{id}")).await.expect(200);
@@ -122,16 +116,16 @@ async fn an_entitlement_of_the_type_workspace_is_a_membership_beside_those_of_th
     assert_eq!(places(&body), (vec![marketing], vec![sales, legal]));
     body["entitlements"].as_array_mut().unwrap().remove(0);
     assert_eq!(places(&put(&client, id, &body).await), (vec![marketing], vec![legal]), "no longer entitled");
-    assert_eq!(memberships(&stack, id).await, set(&[marketing, legal]));
+    assert_eq!(stack.memberships(id).await, set(&[marketing, legal]));
 
     // Both ways to one workspace: each can end by itself.
     body["entitlements"] = entitled(&[legal, marketing]);
     put(&client, id, &body).await;
     client.patch(id, json!([{"op": "remove", "path": format!("{ROLLCALL}:workspaces")}])).await.expect(204);
-    assert_eq!(memberships(&stack, id).await, set(&[legal, marketing]));
+    assert_eq!(stack.memberships(id).await, set(&[legal, marketing]));
     let without = put(&client, id, &json!({"schemas": [USER], "userName": "ada"})).await;
     assert_eq!(places(&without), (vec![], vec![]), "a PUT clears the entitlements that it does not carry");
-    assert_eq!(memberships(&stack, id).await, set(&[]));
+    assert_eq!(stack.memberships(id).await, set(&[]));
     let refused = client.call(Method::PUT, "/Workspaces/x").json(&json!({})).send().await;
     assert_eq!((refused.status, refused.header("allow")), (405, "GET, HEAD"));
     let (is_well, told) = verified(&stack.instance, &organization.id).await;
@@ -178,7 +172,7 @@ async fn values_are_added_chosen_and_removed_by_name_and_a_repeat_changes_nothin
     .await;
     assert_eq!(removed["roles"], json!([{"value": viewer, "display": "Viewer"}]));
     assert_eq!(removed["entitlements"], json!([{"value": "Plain"}]));
-    assert_eq!(memberships(&stack, &ada).await, set(&[&organization.marketing]));
+    assert_eq!(stack.memberships(&ada).await, set(&[&organization.marketing]));
     let swapped = json!({"roles": [{"value": suite}], "entitlements": [{"value": editor}]});
     let ben = client.create(user_with("ben", &swapped)).await.expect(201);
     assert_eq!(

@@ -49,7 +49,7 @@ pub(super) async fn resource_types(_: Caller, parameters: Parameters, base: Data
 
 /// `GET /ResourceTypes/{name}`.
 pub(super) async fn resource_type(_: Caller, name: Path<String>, base: Data<Base>) -> ApiResult {
-    let found = ResourceType::all().into_iter().find(|known| known.name == *name);
+    let found = ResourceType::all().into_iter().find(|known| known.name.eq_ignore_ascii_case(&name));
     let found = found.ok_or_else(|| ScimError::new(404, "there is no such resource type"))?;
     json(StatusCode::OK, &discovery::resource_type(base.as_str(), found))
 }

@@ -170,7 +170,9 @@ impl Work<'_> {
                 }
             }
             // Entra ID names the members to remove in the value: only those go, never the whole list.
-            (None, Some(Value::Array(listed))) if self.target.filter.is_none() => remove_listed(values, listed, self.budget, &self.cause)?,
+            (None, Some(Value::Array(listed))) if self.target.filter.is_none() => {
+                remove_listed(values, listed, self.target.attribute, self.budget, &self.cause)?;
+            }
             (None, _) if self.target.filter.is_none() => values.clear(),
             (None, _) => {
                 let mut chosen = self.chosen(values)?.into_iter().peekable();
@@ -191,7 +193,7 @@ impl Work<'_> {
         self.spend(2 * (1 + value.map_or(0, weight)))?;
         match (self.operation.op, object.get_mut(&sub.name), value) {
             (Op::Remove, Some(Value::Array(values)), Some(Value::Array(listed))) if sub.multi_valued => {
-                remove_listed(values, listed, self.budget, &self.cause)?;
+                remove_listed(values, listed, sub, self.budget, &self.cause)?;
                 if values.is_empty() {
                     object.remove(&sub.name);
                 }

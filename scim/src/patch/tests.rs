@@ -74,6 +74,8 @@ fn single_values(operations: Value) -> Value {
     => json!([{"value": "w@x", "type": "work", "primary": false}, {"value": "h@x", "type": "home", "primary": true}]); "the primary moves")]
 #[test_case(json!([{"op": "remove", "path": "emails[type eq \"work\"]"}]) => json!([{"value": "h@x", "type": "home"}]); "remove the chosen")]
 #[test_case(json!([{"op": "Remove", "path": "emails", "value": [{"value": "w@x"}]}]) => json!([{"value": "h@x", "type": "home"}]); "remove the listed")]
+#[test_case(json!([{"op": "remove", "path": "emails", "value": [{"value": "W@X", "type": "WORK"}]}]) => json!([{"value": "h@x", "type": "home"}]); "remove the listed in any case")]
+#[test_case(json!([{"op": "add", "path": "emails", "value": [{"value": "w@x", "type": "home"}]}, {"op": "remove", "path": "emails", "value": [{"value": "w@x", "type": "work"}]}]) => json!([{"value": "h@x", "type": "home"}, {"value": "w@x", "type": "home"}]); "remove the listed of one type")]
 #[test_case(json!([{"op": "remove", "path": "emails"}]) => Value::Null; "remove all")]
 #[test_case(json!([{"op": "remove", "path": "emails[value pr]"}]) => Value::Null; "nothing left is absent")]
 fn multiple_values(operations: Value) -> Value {

@@ -1,12 +1,13 @@
 //! Small works on values that several operations share.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
 use crate::ScimError;
 use crate::filter::{Comparison, Filter};
 use crate::schema::{Attribute, Kind};
+use crate::search::key;
 use crate::validate::MAX_VALUES;
 use crate::work::{Budget, weight};
 
@@ -59,27 +60,39 @@ pub(super) fn add(
     Ok(touched)
 }
 
-/// Removes the listed values: those with the same `value` where they have one, else those that are equal.
+/// Removes the listed values: those with the same `value` and, where both have one, the same `type` (RFC 7643 section 2.4). A listed value without `value` takes those
+/// that are equal to it. Texts compare as the schema says.
 ///
 /// # Errors
 /// 400 `tooMany` where the budget is spent.
-pub(super) fn remove_listed(values: &mut Vec<Value>, listed: &[Value], budget: &mut Budget, cause: &str) -> Result<(), ScimError> {
+pub(super) fn remove_listed(
+    values: &mut Vec<Value>,
+    listed: &[Value],
+    attribute: &Attribute,
+    budget: &mut Budget,
+    cause: &str,
+) -> Result<(), ScimError> {
     spend_looking(values, listed.len(), budget, cause)?;
     spend_looking(listed, listed.len(), budget, cause)?;
-    if listed.len() <= FEW {
-        let same = |present: &Value, listed: &Value| match listed.get("value") {
-            Some(value) => present.get("value") == Some(value),
-            None => present == listed,
-        };
-        values.retain(|present| !listed.iter().any(|listed| same(present, listed)));
-        return Ok(());
+    let mut types: HashMap<Value, Vec<Option<Value>>> = HashMap::new();
+    for (value, of_type) in listed.iter().filter_map(|listed| identity(attribute, listed)) {
+        types.entry(value).or_default().push(of_type);
     }
-    let keys: HashSet<&Value> = listed.iter().filter_map(|listed| listed.get("value")).collect();
-    let whole: HashSet<&Value> = listed.iter().filter(|listed| listed.get("value").is_none()).collect();
-    let is_listed =
-        |present: &Value| present.get("value").is_some_and(|value| keys.contains(value)) || (!whole.is_empty() && whole.contains(present));
+    let whole: HashSet<Value> = listed.iter().filter(|listed| listed.get("value").is_none()).map(|listed| key(attribute, listed)).collect();
+    let is_same = |present: Option<&Value>, listed: Option<&Value>| present.is_none() || listed.is_none() || present == listed;
+    let is_listed = |present: &Value| {
+        let by_value = identity(attribute, present)
+            .and_then(|(value, of_type)| Some(types.get(&value)?.iter().any(|listed| is_same(of_type.as_ref(), listed.as_ref()))));
+        by_value.unwrap_or(false) || (!whole.is_empty() && whole.contains(&key(attribute, present)))
+    };
     values.retain(|present| !is_listed(present));
     Ok(())
+}
+
+/// The `value` and the `type` of a value, as they compare.
+fn identity(attribute: &Attribute, value: &Value) -> Option<(Value, Option<Value>)> {
+    let part = |name: &str| Some(key(attribute.sub(name)?, value.get(name)?));
+    Some((part("value")?, part("type")))
 }
 
 /// Checks that an attribute does not have more values than it may.

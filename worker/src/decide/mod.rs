@@ -5,6 +5,7 @@
 
 mod assign;
 mod batch;
+mod by_name;
 mod dead_letters;
 mod entitlements;
 mod entity;

@@ -12,7 +12,8 @@ use rollcall_scim::{ScimError, defaults, patch, validate};
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
 
-use super::assign;
+use super::assign::{self, Before};
+use super::by_name::Names;
 use super::entity::{User, is_active};
 use super::fact::RESOURCE;
 use super::keys::{NotLoaded, both, look_up_all};
@@ -44,17 +45,19 @@ fn attempt(state: &State, request: &Request, call: &UserRequested, at: Timestamp
     }
     let before = state.user(request.organization_id, call.user_id)?.ok_or_else(|| ScimError::new(404, "there is no such user"))?;
     check_version(before.etag(), call.if_match.as_ref(), "the user")?;
-    let resolve = |attributes: &mut Attributes| assign::resolve(state, request.organization_id, Some(&before.resource), attributes);
+    let resolve =
+        |before: &Before<'_>, attributes: &mut Attributes| assign::resolve(state, request.organization_id, Some(before), attributes);
     let attributes = match &call.operation {
         UserOperation::Replace(attributes) => {
+            let asked = assign::keys(request.organization_id, attributes).filter(assign::is_name).collect();
             let mut attributes = replaced(before, attributes.clone());
-            resolve(&mut attributes)?;
+            resolve(&Before { resource: &before.resource, asked }, &mut attributes)?;
             attributes
         }
         UserOperation::Patch(operations) => {
-            let operations = assign::by_id(state, request.organization_id, &before.resource, operations)?;
-            let mut attributes = patched(before, &operations)?;
-            resolve(&mut attributes)?;
+            let names = Names::look_up(state, request.organization_id, &before.resource, operations)?;
+            let mut attributes = patched(before, &names.translate(operations)?)?;
+            resolve(names.before(), &mut attributes)?;
             merge_repeated(&mut attributes);
             attributes
         }

@@ -1,0 +1,216 @@
+//! A PATCH that names roles, entitlements and workspaces does what the same PATCH with ids does, operation by operation.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+
+use rollcall_tests::client::{ROLLCALL, user_with};
+use rollcall_tests::{Client, Organization, Stack};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// An organization with two roles, and with a license of the same name as a workspace.
+struct World {
+    organization: Organization,
+    client: Client,
+    /// Ids by what the cases call them.
+    ids: BTreeMap<&'static str, String>,
+}
+
+impl World {
+    fn new(stack: &Stack) -> Self {
+        let organization = stack.organization();
+        let ids = BTreeMap::from([
+            ("$editor", organization.define("role", "Editor", &[])),
+            ("$viewer", organization.define("role", "Viewer", &[])),
+            ("$license", organization.define("entitlement", "Sales", &["--type", "License"])),
+            ("$sales", organization.sales.clone()),
+            ("$legal", organization.legal.clone()),
+        ]);
+        Self { client: organization.client(), organization, ids }
+    }
+
+    /// A case with ids for its placeholders.
+    fn with_ids(&self, case: &Value) -> Value {
+        let text = self.ids.iter().fold(case.to_string(), |text, (name, id)| text.replace(name, id));
+        serde_json::from_str(&text.replace("$R", ROLLCALL)).unwrap()
+    }
+
+    /// What a user holds, in words.
+    async fn held(&self, stack: &Stack, user: &Value) -> BTreeSet<String> {
+        let id = user["id"].as_str().unwrap();
+        let workspaces =
+            [("Marketing", &self.organization.marketing), ("Legal", &self.organization.legal), ("Sales", &self.organization.sales)];
+        let name = |id: &str| workspaces.iter().find(|(_, workspace)| *workspace == id).map(|(name, _)| format!("in {name}"));
+        let values = ["roles", "entitlements"].into_iter().flat_map(|list| user[list].as_array().cloned().unwrap_or_default());
+        let words = values.map(|value| {
+            let shown = value.get("display").unwrap_or(&value["value"]).as_str().unwrap().to_owned();
+            value["type"].as_str().map_or(shown.clone(), |of_type| format!("{shown} ({of_type})"))
+        });
+        words.chain(stack.memberships(id).await.iter().filter_map(|id| name(id))).collect()
+    }
+}
+
+fn cases() -> Vec<(Value, Value, &'static [&'static str])> {
+    let entitled = |name: &str| json!({"entitlements": [{"value": name, "type": "Workspace"}]});
+    let in_both = json!({"entitlements": [{"value": "$license"}, {"value": "Sales", "type": "Workspace"}]});
+    let two_roles = json!({"roles": [{"value": "Editor"}, {"value": "Viewer"}]});
+    vec![
+        // In sequence: what an operation wrote, a later one finds, by name or by id.
+        (
+            json!({"roles": [{"value": "Editor"}]}),
+            json!([
+            {"op": "replace", "path": "roles", "value": [{"value": "Editor"}, {"value": "Viewer"}]},
+            {"op": "remove", "path": "roles[value eq \"editor\"]"}]),
+            &["Viewer", "in Marketing"],
+        ),
+        (
+            json!({}),
+            json!([
+            {"op": "replace", "path": "roles", "value": [{"value": "EDITOR"}, {"value": "Viewer"}]},
+            {"op": "remove", "path": "roles[value eq \"$editor\"]"}]),
+            &["Viewer", "in Marketing"],
+        ),
+        (
+            json!({}),
+            json!([
+            {"op": "add", "path": "roles", "value": [{"value": "$editor"}, {"value": "$viewer"}]},
+            {"op": "remove", "path": "roles", "value": [{"value": "Editor"}]}]),
+            &["Viewer", "in Marketing"],
+        ),
+        (
+            json!({"$R": {"workspaces": [{"value": "Sales"}]}}),
+            json!([
+            {"op": "replace", "path": "$R:workspaces", "value": [{"value": "Sales"}, {"value": "Legal"}]},
+            {"op": "remove", "path": "$R:workspaces[value eq \"Sales\"]"}]),
+            &["in Legal"],
+        ),
+        (
+            entitled("Sales"),
+            json!([
+            {"op": "replace", "path": "entitlements", "value": [{"value": "Sales", "type": "Workspace"}, {"value": "Legal", "type": "Workspace"}]},
+            {"op": "remove", "path": "entitlements[type eq \"workspace\" and value eq \"sales\"]"}]),
+            &["Legal (Workspace)", "in Legal"],
+        ),
+        (
+            json!({"$R": {"workspaces": [{"value": "Sales"}]}}),
+            json!([
+            {"op": "add", "path": "$R:workspaces", "value": [{"value": "Legal"}]},
+            {"op": "remove", "path": "$R:workspaces[value eq \"$legal\"]"}]),
+            &["in Sales"],
+        ),
+        // `ne` spares what it names, by name as by id.
+        (two_roles.clone(), json!([{"op": "remove", "path": "roles[value ne \"Editor\"]"}]), &["Editor", "in Marketing"]),
+        (
+            json!({"$R": {"workspaces": [{"value": "Sales"}, {"value": "Legal"}]}}),
+            json!([
+            {"op": "remove", "path": "$R:workspaces[value ne \"SALES\"]"}]),
+            &["in Sales"],
+        ),
+        (
+            in_both.clone(),
+            json!([{"op": "remove", "path": "entitlements[value ne \"Sales\" or type eq \"License\"]"}]),
+            &["Sales (Workspace)", "in Sales"],
+        ),
+        // A listed value is of its type.
+        (
+            in_both.clone(),
+            json!([{"op": "remove", "path": "entitlements", "value": [{"value": "Sales", "type": "License"}]}]),
+            &["Sales (Workspace)", "in Sales"],
+        ),
+        (
+            in_both.clone(),
+            json!([{"op": "remove", "path": "entitlements", "value": [{"display": "Sales", "type": "Workspace"}]}]),
+            &["Sales (License)"],
+        ),
+        (
+            in_both.clone(),
+            json!([{"op": "remove", "path": "entitlements", "value": [{"value": "sales"}]}]),
+            &["Sales (Workspace)", "in Sales"],
+        ),
+        (entitled("Legal"), json!([{"op": "remove", "path": "entitlements", "value": [{"value": "LEGAL"}]}]), &[]),
+        (in_both, json!([{"op": "remove", "path": "entitlements[type eq \"Workspace\" and value eq \"Sales\"]"}]), &["Sales (License)"]),
+        // Without its value, nothing is left of it.
+        (two_roles.clone(), json!([{"op": "remove", "path": "roles[value eq \"editor\"].value"}]), &["Viewer", "in Marketing"]),
+        (
+            two_roles.clone(),
+            json!([{"op": "replace", "path": "roles[value eq \"$viewer\"].value", "value": null}]),
+            &["Editor", "in Marketing"],
+        ),
+        (two_roles, json!([{"op": "remove", "path": "roles.value"}]), &["in Marketing"]),
+        (entitled("Sales"), json!([{"op": "remove", "path": "entitlements[type eq \"Workspace\"].value"}]), &[]),
+        // Another value has another name.
+        (
+            json!({"roles": [{"value": "Viewer"}]}),
+            json!([{"op": "replace", "path": "roles[value eq \"viewer\"].value", "value": "Gardener"},
+            {"op": "add", "path": "roles", "value": "Editor"}]),
+            &["Editor", "Gardener", "in Marketing"],
+        ),
+        // A workspace is chosen by its name, whatever the attribute that says it.
+        (
+            json!({"$R": {"workspaces": [{"value": "Sales"}, {"value": "Legal"}]}}),
+            json!([
+            {"op": "replace", "path": "$R:workspaces[display eq \"Sales\"].permissions", "value": ["read"]},
+            {"op": "remove", "path": "$R:workspaces[display eq \"legal\"]"}]),
+            &["in Sales"],
+        ),
+        // Plain texts compare without regard to case.
+        (
+            json!({"roles": [{"value": "Plain"}, {"value": "Other"}]}),
+            json!([{"op": "remove", "path": "roles", "value": [{"value": "PLAIN"}]}]),
+            &["Other", "in Marketing"],
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn names_in_a_patch_do_what_ids_do() {
+    let stack = Stack::shared().await;
+    // The names mean other things in each.
+    for world in [World::new(&stack), World::new(&stack)] {
+        for (index, (start, operations, expected)) in cases().into_iter().enumerate() {
+            let (start, operations) = (world.with_ids(&start), world.with_ids(&operations));
+            let id = world.client.create(user_with(&format!("case{index}"), &start)).await.id();
+            world.client.patch(&id, operations.clone()).await.expect(204);
+            let changed = world.client.get(&format!("/Users/{id}")).await.expect(200);
+            let expected: BTreeSet<String> = expected.iter().map(|&word| word.to_owned()).collect();
+            assert_eq!(world.held(&stack, &changed).await, expected, "{start} after {operations}: {changed}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_text_that_is_defined_later_is_assigned_when_it_is_given_again() {
+    let stack = Stack::shared().await;
+    let organizations = [stack.organization(), stack.organization()];
+    for organization in &organizations {
+        let client = organization.client();
+        let user = user_with("ada", &json!({"roles": [{"value": "night"}], "entitlements": [{"value": "day"}]}));
+        let id = client.create(user.clone()).await.id();
+        let (night, day) = (organization.define("role", "Night", &[]), organization.define("entitlement", "Day", &["--type", "Shift"]));
+        client.patch(&id, json!([{"op": "replace", "path": "title", "value": "x"}])).await.expect(204);
+        let read = async || client.get(&format!("/Users/{id}")).await.expect(200);
+        assert_eq!(read().await["roles"], json!([{"value": "night"}]), "a change of something else leaves it");
+        client.patch(&id, json!([{"op": "add", "path": "roles", "value": [{"value": "NIGHT"}]}])).await.expect(204);
+        assert_eq!(read().await["roles"], json!([{"value": night, "display": "Night"}]));
+        let replaced = client.replace(&id, user.clone()).await.expect(200);
+        assert_eq!(replaced["roles"], json!([{"value": night, "display": "Night"}]));
+        assert_eq!(replaced["entitlements"], json!([{"value": day, "display": "Day", "type": "Shift"}]));
+    }
+}
+
+#[tokio::test]
+async fn what_names_cannot_answer_is_refused() {
+    let stack = Stack::shared().await;
+    let (organization, other) = (stack.organization(), stack.organization());
+    let client = organization.client();
+    let id = client.create(user_with("ada", &json!({"entitlements": [{"value": "Sales", "type": "Workspace"}]}))).await.id();
+    for (operation, scim_type) in [
+        (json!({"op": "remove", "path": format!("{ROLLCALL}:workspaces[display co \"a\"]")}), "invalidFilter"),
+        (json!({"op": "add", "path": "entitlements", "value": [{"value": "Nowhere", "type": "Workspace"}]}), "invalidValue"),
+        (json!({"op": "add", "path": "entitlements", "value": [{"value": other.sales, "type": "Workspace"}]}), "invalidValue"),
+        (json!({"op": "replace", "path": "entitlements[type eq \"Workspace\"].value", "value": "Nowhere"}), "invalidValue"),
+        (json!({"op": "add", "path": "entitlements", "value": [{"type": "Workspace"}]}), "invalidValue"),
+    ] {
+        client.patch(&id, json!([operation])).await.expect_error(400, Some(scim_type));
+    }
+    assert_eq!(stack.memberships(&id).await, [organization.sales.clone()].into());
+}
