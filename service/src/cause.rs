@@ -1,8 +1,8 @@
-//! Why something went wrong in the end.
+//! The root cause of an error.
 
 use std::error::Error;
 
-/// The last cause of an error, which tells most.
+/// The text of the last error in the chain of causes, which is the most specific one.
 pub fn root(error: &(dyn Error + 'static)) -> String {
     let mut last = error;
     while let Some(cause) = last.source() {
