@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum EntitlementChange {
-    /// Creates or changes it. Callers can read it and assign it to users.
+    /// Defines it. Callers can read it and assign it to users.
     Define(EntitlementSettings),
     /// Removes it. Callers can no longer assign it, and users who have it keep its id.
     Remove(EntitlementKind),
