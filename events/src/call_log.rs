@@ -98,7 +98,7 @@ pub struct CallRecord {
     pub path: String,
     /// The decoded query string, if the URL has one.
     pub query: Option<String>,
-    /// What the call meant.
+    /// The meaning of the call.
     pub meaning: Meaning,
     /// The name of the user or group that the call is about.
     pub subject: Option<String>,

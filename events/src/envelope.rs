@@ -103,7 +103,7 @@ pub fn encode(request: &Request) -> Result<Vec<u8>, serde_json::Error> {
     serde_json::to_vec(&Written::of(request))
 }
 
-/// Where the api expects an outcome: its reply queue and the correlation id that identifies the call. The
+/// The address for an outcome: the reply queue and the correlation id that identifies the call. The
 /// correlation id is not the event id, because two callers can send the same event and need different
 /// answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

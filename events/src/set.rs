@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_key_is_refused_without_being_told() {
+    fn a_malformed_key_is_refused_and_not_shown() {
         for text in ["", "PRIVATE+KEY+x", "PRIVATE+KEY+x+00000000+AAAA", "id.example.com+00000000+AAAA"] {
             assert_eq!(SetKeys::read(&[text.into()]).err(), Some(InvalidSetKey));
         }

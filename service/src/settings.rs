@@ -31,7 +31,7 @@ pub enum SettingsError {
     Malformed {
         /// The name of the setting.
         name: &'static str,
-        /// What is wrong with it.
+        /// The fault.
         reason: String,
     },
 }
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_default_is_read_and_an_unknown_name_is_told() {
+    fn a_default_is_read_and_an_unknown_name_is_reported() {
         assert_eq!(read::<Example>("ROLLCALL_TEST_SETTINGS", "size = 7", None).unwrap().size, 7);
         assert!(read::<Example>("ROLLCALL_TEST_SETTINGS", "size = 7\nsise = 8", None).unwrap_err().to_string().contains("sise"));
         assert!(read::<Example>("ROLLCALL_TEST_SETTINGS", "size = 70000", None).is_err());

@@ -10,14 +10,14 @@ use tokio_util::sync::CancellationToken;
 pub fn on_signal() -> std::io::Result<CancellationToken> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let stop = CancellationToken::new();
-    let cancelled = stop.clone();
+    let canceled = stop.clone();
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
         tracing::info!("shutting down: finishing work in progress");
-        cancelled.cancel();
+        canceled.cancel();
     });
     Ok(stop)
 }

@@ -103,7 +103,7 @@ impl Denials {
         let counts = std::mem::take(&mut *self.lock());
         for (key, tally) in counts {
             if let Err(error) = requests.publish(&request(&key, &tally)).await {
-                tracing::warn!(%error, count = tally.count, "refused calls could not be logged yet");
+                tracing::warn!(%error, count = tally.count, "denials cannot be logged at the moment and are kept");
                 self.add(key, tally);
             }
         }

@@ -181,7 +181,7 @@ mod tests {
     #[test_case("203.0.113.7", "hr.example.com; 203.0.113.8" => Ok(()); "the stated one too")]
     #[test_case("203.0.113.7", "hr.example.com; 198.51.100.1" => Err(Denial::WrongAddress); "a stated address narrows")]
     #[test_case("198.51.100.1", "hr.example.com; 203.0.113.7" => Err(Denial::WrongAddress); "and never widens")]
-    #[test_case("?", "hr.example.com; 203.0.113.7" => Err(Denial::WrongAddress); "an address that cannot be told")]
+    #[test_case("?", "hr.example.com; 203.0.113.7" => Err(Denial::WrongAddress); "an unknown address")]
     fn an_allowlist(address: &str, origin: &str) -> Result<(), Denial> {
         checked(&KnownToken { allow_list: "203.0.113.0/24".parse().ok(), ..token() }, address, origin)
     }

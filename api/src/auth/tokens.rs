@@ -153,7 +153,7 @@ pub(crate) async fn follow_changes(tokens: Arc<Tokens>) {
             Err(error) => error.to_string(),
         };
         tokens.disable_cache();
-        tracing::warn!(why, "nobody listens for changed tokens: each call looks its token up until that is mended");
+        tracing::warn!(why, "the api cannot listen for changed tokens; until it can, each call looks its token up");
         tokio::time::sleep(backoff.next_delay()).await;
     }
 }

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_a_path_names_is_known() {
+    fn the_subject_of_a_path_is_known() {
         assert_eq!(Meant::seemingly(&Method::GET, &format!("/Users/{ID}"), false).subject_id, ID.parse().ok());
         assert_eq!(Meant::seemingly(&Method::GET, "/Users/.search", false).subject_id, None);
     }

@@ -69,7 +69,11 @@ impl CallRecorder {
     pub(crate) async fn send(&self, requests: &RequestClient) {
         let Gathered { calls, left_out, .. } = std::mem::take(&mut *self.gathered());
         if left_out > 0 {
-            tracing::info!(left_out, kept = calls.len(), "more calls than observed_per_second: the page Requests does not show them all");
+            tracing::info!(
+                left_out,
+                kept = calls.len(),
+                "more calls than observed_per_second: the page Requests does not show all of them"
+            );
         }
         if calls.is_empty() {
             return;

@@ -194,11 +194,11 @@ impl Provider {
         }
         let subject: SubjectIdentifier = claims.subject().clone();
         let Ok(request) = client.user_info(access.clone(), Some(subject)) else { return Ok(Value::Null) };
-        let told: UserInfoClaims<Claims, CoreGenderClaim> = request
+        let info: UserInfoClaims<Claims, CoreGenderClaim> = request
             .request_async(&|request| self.http.send(request))
             .await
             .map_err(|error| NotIdentified::Provider(format!("its user info: {error}")))?;
-        Ok(told.additional_claims().0.get(&self.roles_claim).cloned().unwrap_or_default())
+        Ok(info.additional_claims().0.get(&self.roles_claim).cloned().unwrap_or_default())
     }
 
     async fn client(&self) -> Result<Arc<Relying>, NotIdentified> {

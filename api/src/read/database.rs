@@ -155,8 +155,8 @@ impl Database {
         };
         let messages = async {
             while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
-                if let AsyncMessage::Notification(told) = message? {
-                    heard(told.payload());
+                if let AsyncMessage::Notification(notification) = message? {
+                    heard(notification.payload());
                 }
             }
             Ok(())
@@ -285,7 +285,7 @@ async fn end(client: Object) {
         client.batch_execute("").await
     };
     if !matches!(tokio::time::timeout(END, ending).await, Ok(Ok(()))) {
-        tracing::warn!("a query that nobody waits for did not end in time; its connection is closed");
+        tracing::warn!("an abandoned query was not canceled in time; its connection is closed");
     }
     drop(Object::take(client));
 }

@@ -24,13 +24,13 @@ const MOST: usize = 1000;
 pub(crate) struct Growth {
     /// The organization whose log has grown. `None` if notifications may have been lost, so that any log may
     /// have grown.
-    told: Sender<Option<OrganizationId>>,
+    notifications: Sender<Option<OrganizationId>>,
 }
 
 /// A follower of one log.
 struct Follower {
     organization: OrganizationId,
-    told: Receiver<Option<OrganizationId>>,
+    notifications: Receiver<Option<OrganizationId>>,
 }
 
 /// The long-lived connections that follow logs, until the process stops.
@@ -47,7 +47,7 @@ pub(crate) struct Following {
     _place: OwnedSemaphorePermit,
 }
 
-/// What a follower waited for.
+/// The result of a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogNotification {
     /// The log may have grown.
@@ -60,14 +60,14 @@ pub(crate) enum LogNotification {
 
 impl Default for Growth {
     fn default() -> Self {
-        Self { told: channel(BACKLOG).0 }
+        Self { notifications: channel(BACKLOG).0 }
     }
 }
 
 impl Growth {
     /// Follows a log from now on.
     fn follow(&self, organization: OrganizationId) -> Follower {
-        Follower { organization, told: self.told.subscribe() }
+        Follower { organization, notifications: self.notifications.subscribe() }
     }
 
     /// Listens until the process ends.
@@ -78,7 +78,7 @@ impl Growth {
                 Ok(()) => "the connection ended".to_owned(),
                 Err(error) => error.to_string(),
             };
-            tracing::warn!(why, "nobody hears how the logs grow until that is mended");
+            tracing::warn!(why, "the api cannot listen for the growth of the logs and will retry");
             tokio::time::sleep(backoff.next_delay()).await;
         }
     }
@@ -86,15 +86,15 @@ impl Growth {
     async fn listen(&self, database: &Database, backoff: &mut Backoff) -> Result<(), ReadError> {
         let up = || {
             *backoff = Backoff::default();
-            self.tell(None);
+            self.notify(None);
         };
-        let heard = |told: &str| self.tell(told.split(' ').next().and_then(|id| id.parse().ok()));
+        let heard = |payload: &str| self.notify(payload.split(' ').next().and_then(|id| id.parse().ok()));
         database.listen(LISTEN, PULSE, up, heard).await
     }
 
-    fn tell(&self, organization: Option<OrganizationId>) {
+    fn notify(&self, organization: Option<OrganizationId>) {
         // An error means that there are no followers.
-        let _ = self.told.send(organization);
+        let _ = self.notifications.send(organization);
     }
 }
 
@@ -102,7 +102,7 @@ impl Follower {
     /// Waits until the log may have grown since the last call.
     async fn grown(&mut self) {
         loop {
-            match self.told.recv().await {
+            match self.notifications.recv().await {
                 Ok(Some(organization)) if organization != self.organization => {}
                 Ok(_) | Err(RecvError::Lagged(_)) => return,
                 // The process is ending.

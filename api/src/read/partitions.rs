@@ -49,8 +49,8 @@ impl PartitionStatus {
     }
 
     /// The lag, from the last report and the number of messages in the queue.
-    pub(crate) fn oldest(told: Option<&Self>, waiting: u32) -> OldestRequest {
-        match told {
+    pub(crate) fn oldest(report: Option<&Self>, waiting: u32) -> OldestRequest {
+        match report {
             Some(Self { oldest: Some(oldest), ago, .. }) if *ago < FRESH => OldestRequest::For(*oldest),
             _ if waiting == 0 => OldestRequest::None,
             // When a worker ends, its in-flight requests go back to the queue, and are the oldest there.
@@ -66,8 +66,8 @@ pub(crate) async fn partitions(database: &Database) -> Result<HashMap<u16, Parti
     for row in database.sessions().query(TOLD, &[]).await? {
         let partition: i32 = row.try_get("partition")?;
         let (oldest, ago, demand_loads) = (row.try_get("oldest")?, row.try_get("told")?, row.try_get("demand_loads")?);
-        let told = PartitionStatus { oldest, ago, demand_loads };
-        partitions.extend(u16::try_from(partition).map(|partition| (partition, told)));
+        let report = PartitionStatus { oldest, ago, demand_loads };
+        partitions.extend(u16::try_from(partition).map(|partition| (partition, report)));
     }
     Ok(partitions)
 }
@@ -89,7 +89,7 @@ mod tests {
     use test_case::test_case;
 
     #[test_case(None, 0.5, 0 => OldestRequest::None; "idle")]
-    #[test_case(None, 0.5, 3 => OldestRequest::AtMost(0.5); "they have come since the worker told")]
+    #[test_case(None, 0.5, 3 => OldestRequest::AtMost(0.5); "they arrived after the last report")]
     #[test_case(Some(7.0), 0.5, 0 => OldestRequest::For(7.0); "all of them are in hand")]
     #[test_case(Some(7.0), 0.5, 3 => OldestRequest::For(7.0); "there are more")]
     #[test_case(Some(90.0), 80.0, 3 => OldestRequest::AtMost(90.0); "the worker is gone, and what it had in hand went back")]
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_that_nobody_has_told_of() {
+    fn a_partition_without_a_report() {
         assert_eq!(PartitionStatus::oldest(None, 0), OldestRequest::None);
         assert_eq!(PartitionStatus::oldest(None, 1), OldestRequest::Unknown);
     }

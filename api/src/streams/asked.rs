@@ -58,8 +58,9 @@ impl Asked {
         }
         let place = |jti: &str| jti.parse().ok().filter(|id: &SetId| id.stream_id == stream_id).map(|id| id.seq);
         let done = acknowledged.into_iter().chain(failed.iter().map(|(jti, _)| jti.as_str())).filter_map(place).collect();
-        let told = |jti: &str, error: &Value| format!("{jti}: {} {}", error["err"], error["description"]);
-        let errors = failed.iter().map(|(jti, error)| told(jti, error).chars().filter(|c| !c.is_control()).take(MAX_ERROR_CHARS).collect());
+        let reported = |jti: &str, error: &Value| format!("{jti}: {} {}", error["err"], error["description"]);
+        let errors =
+            failed.iter().map(|(jti, error)| reported(jti, error).chars().filter(|c| !c.is_control()).take(MAX_ERROR_CHARS).collect());
         Ok(Self { most: most.min(MOST), return_immediately, done, errors: errors.collect() })
     }
 }

@@ -69,7 +69,7 @@ impl Checkpoint {
         };
         let parsed: u64 = size.parse().map_err(|_| InvalidCheckpoint::Malformed("its size is not a number"))?;
         if origin.is_empty() || parsed.to_string() != size {
-            return Err(InvalidCheckpoint::Malformed("its origin or its size is not as it should be"));
+            return Err(InvalidCheckpoint::Malformed("its origin or its size is malformed"));
         }
         let root = STANDARD.decode(root).ok().and_then(|root| Hash::from_bytes(&root));
         let root = root.ok_or(InvalidCheckpoint::Malformed("its root is not a hash"))?;

@@ -181,7 +181,7 @@ pub struct Header {
     pub subject_id: Option<Uuid>,
     /// The kind of thing that the entry is about.
     pub subject_type: Option<SubjectType>,
-    /// What happened.
+    /// The type of the entry.
     #[serde(rename = "type")]
     pub event_type: EventType,
 }

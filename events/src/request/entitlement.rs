@@ -22,7 +22,7 @@ pub struct EntitlementSettings {
     /// The `type` in a user's `entitlements`, such as `License`. For a role it is [`ROLE_TYPE`].
     #[serde(rename = "type")]
     pub type_name: String,
-    /// What it is for.
+    /// A description for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
 }

@@ -34,7 +34,7 @@ pub struct Request {
     /// A hash of the method, path and body of a call with an `Idempotency-Key`. It shows whether a repeated
     /// key comes with the same call.
     pub fingerprint: Option<String>,
-    /// What the request asks for.
+    /// The requested operation or change.
     pub body: RequestBody,
 }
 
@@ -106,11 +106,11 @@ pub struct UserRequested {
     /// The maximum size of the resource. It is part of the request, so that every worker decides the same.
     #[serde(default)]
     pub size_limit: SizeLimit,
-    /// What to do with the user.
+    /// The operation on the user.
     pub operation: UserOperation,
 }
 
-/// What to do with a user. The attributes are validated and in canonical spelling.
+/// An operation on a user. The attributes are validated and in canonical spelling.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum UserOperation {
@@ -147,11 +147,11 @@ pub struct GroupRequested {
     /// The maximum size of the resource. It is part of the request, so that every worker decides the same.
     #[serde(default)]
     pub size_limit: SizeLimit,
-    /// What to do with the group.
+    /// The operation on the group.
     pub operation: GroupOperation,
 }
 
-/// What to do with a group. The attributes are validated and in canonical spelling. The members are separate
+/// An operation on a group. The attributes are validated and in canonical spelling. The members are separate
 /// from them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

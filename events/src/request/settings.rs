@@ -98,28 +98,28 @@ pub enum SettingsRequested {
     Session {
         /// The session.
         session_id: SessionId,
-        /// What to do with the session.
+        /// The change of the session.
         change: SessionChange,
     },
     /// Decides about a dead letter.
     DeadLetter {
         /// The dead letter.
         dead_letter_id: DeadLetterId,
-        /// What to do with the dead letter.
+        /// The decision about the dead letter.
         change: DeadLetterChange,
     },
     /// Changes a role or an entitlement that users can have.
     Entitlement {
         /// The role or entitlement.
         entitlement_id: EntitlementId,
-        /// What to do with it.
+        /// The change of the role or entitlement.
         change: EntitlementChange,
     },
     /// Changes an event stream.
     Stream {
         /// The stream.
         stream_id: StreamId,
-        /// What to do with the stream.
+        /// The change of the stream.
         change: StreamChange,
     },
 }
@@ -270,7 +270,8 @@ pub enum Dialect {
     Standard,
     /// The SCIM of Braze, for clients that were written for Braze's API.
     Braze,
-    /// The SCIM interoperability profile (draft-zollner-scim-interop-profile): one form for each change, and unknown attributes are refused.
+    /// The SCIM interoperability profile (draft-zollner-scim-interop-profile): one form for each change, and
+    /// unknown attributes are refused.
     Interop,
 }
 

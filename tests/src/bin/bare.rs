@@ -86,7 +86,7 @@ async fn api(amqp_url: &str, database_url: &str, listen: &str) {
     let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
     let consumer = channel.basic_consume(answers.clone(), "".into(), options, FieldTable::default()).await.unwrap();
     let waiting = Waiting::default();
-    tokio::spawn(hear(consumer, waiting.clone()));
+    tokio::spawn(consume(consumer, waiting.clone()));
     let desk = Data::new(Desk { channel, answers: answers.as_str().to_owned(), waiting });
     let (database, driver) = tokio_postgres::connect(database_url, NoTls).await.unwrap();
     tokio::spawn(driver);
@@ -102,7 +102,7 @@ async fn api(amqp_url: &str, database_url: &str, listen: &str) {
     HttpServer::new(app).bind(listen).unwrap().run().await.unwrap();
 }
 
-async fn hear(mut consumer: Consumer, waiting: Waiting) {
+async fn consume(mut consumer: Consumer, waiting: Waiting) {
     while let Some(Ok(delivery)) = consumer.next().await {
         for id in delivery.data.chunks_exact(16).map(|bytes| Uuid::from_slice(bytes).unwrap()) {
             if let Some(sender) = waiting.lock().unwrap().remove(&id) {

@@ -196,7 +196,7 @@ fn a_change_that_changes_nothing_keeps_version_and_time() {
 }
 
 #[test]
-fn deactivation_and_reactivation_are_told_apart_from_other_changes() {
+fn deactivation_and_reactivation_differ_from_other_changes() {
     let mut story = Story::new();
     story.create(7, json!({"userName": "ada"}));
     assert_eq!(story.patch(7, json!([{"op": "replace", "value": {"active": "False"}}])).event_type, EventType::UserDeactivated);

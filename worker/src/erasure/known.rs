@@ -1,8 +1,8 @@
 //! Compares records with what is known of erased persons.
 //!
 //! The id of an erased user counts at any time, because ids are never reused. A name counts only in a record
-//! from before the erasure. In a later record, it belongs to the person who has the name now. It does not count
-//! either if the record also contains the id of a living user with this name.
+//! from before the erasure. In a later record, it belongs to the person who has the name now. It does not
+//! count either if the record also contains the id of a living user with this name.
 
 use rollcall_events::{OrganizationId, Timestamp};
 use serde::Deserialize;
@@ -62,7 +62,7 @@ pub(crate) struct CallTexts<'a> {
     pub(crate) bodies: [Option<&'a str>; 2],
 }
 
-/// What to do with a record.
+/// The decision about a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// It names no erased person.

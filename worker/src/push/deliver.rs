@@ -122,11 +122,11 @@ impl Pushed {
             Some((seq, _)) => Stretch { until: seq.saturating_sub(1), ..stretch },
             None => stretch.seen(&changes),
         };
-        let told: BTreeMap<_, _> =
+        let events: BTreeMap<_, _> =
             changes.iter().filter_map(|change| Some((change.seq, self.stream.feed.claims(&context.issuer, change)?))).collect();
         let mut kept = from;
         let mut stuck = None;
-        for (count, (seq, claims)) in told.iter().enumerate() {
+        for (count, (seq, claims)) in events.iter().enumerate() {
             if stop.is_cancelled() {
                 break;
             }
@@ -139,8 +139,8 @@ impl Pushed {
                 kept = self.keep(context).await?;
             }
         }
-        self.stream.position.move_on(told.keys().copied(), seen.until);
-        if self.stream.position.seq > kept && (!told.is_empty() || self.stream.position.seq >= kept + WORTH_KEEPING) {
+        self.stream.position.move_on(events.keys().copied(), seen.until);
+        if self.stream.position.seq > kept && (!events.is_empty() || self.stream.position.seq >= kept + WORTH_KEEPING) {
             self.keep(context).await?;
         }
         let stuck = stuck.or_else(|| unreadable.map(|(seq, error)| format!("entry {seq} of the log cannot be read: {error}")));

@@ -47,7 +47,7 @@ pub(crate) struct Pushing {
     authorizations: HashMap<StreamId, SecretString>,
 }
 
-/// What every delivery needs.
+/// The parts that all deliveries share.
 struct Context {
     settings: Arc<Settings>,
     database: Database,
@@ -96,7 +96,7 @@ async fn run(
     stop: &CancellationToken,
 ) -> Result<(), TaskError> {
     let opening = Listener::open(&settings.database_url, APPLICATION, LOG_CHANNEL);
-    let Listener { client, mut told } = within("a connection to postgres", OPEN, opening).await??;
+    let Listener { client, told: mut notifications } = within("a connection to postgres", OPEN, opening).await??;
     let lock = Database::bounded(client).await?;
     lock.batch(&format!("LISTEN {SETTINGS_CHANNEL}")).await?;
     while !is_locked(&lock).await? {
@@ -114,7 +114,7 @@ async fn run(
     });
     let mut deliveries = Deliveries::default();
     deliveries.look(&context, authorizations).await?;
-    let followed = deliveries.follow(&context, authorizations, &mut told, stop).await;
+    let followed = deliveries.follow(&context, authorizations, &mut notifications, stop).await;
     deliveries.end().await;
     followed
 }
@@ -131,15 +131,15 @@ impl Deliveries {
         &mut self,
         context: &Arc<Context>,
         authorizations: &HashMap<StreamId, SecretString>,
-        told: &mut tokio::sync::mpsc::Receiver<String>,
+        notifications: &mut tokio::sync::mpsc::Receiver<String>,
         stop: &CancellationToken,
     ) -> Result<(), TaskError> {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                told = told.recv() => {
-                    let told = told.ok_or(TaskError::Closed)?;
-                    match told.split_once(' ') {
+                notification = notifications.recv() => {
+                    let notification = notification.ok_or(TaskError::Closed)?;
+                    match notification.split_once(' ') {
                         // A log has grown: the organization and the size.
                         Some((organization, _)) => self.wake(organization.parse().ok()),
                         // Settings of an organization have changed.

@@ -168,7 +168,7 @@ fn has_no_form(error: &tokio_postgres::Error) -> bool {
     error.to_string().starts_with("error serializing parameter")
 }
 
-/// What a SQLSTATE means for a batch (`PostgreSQL`, appendix A).
+/// How to react to a SQLSTATE (`PostgreSQL`, appendix A).
 fn of_sql_state(code: &str) -> Remedy {
     match code {
         // Serialization failure, deadlock; a lock or a server object that another session holds.

@@ -101,12 +101,12 @@ impl Listener {
     /// If the server cannot be reached.
     pub(crate) async fn open(url: &SecretString, name: &str, channel: &str) -> Result<Self, tokio_postgres::Error> {
         let (client, mut connection) = config(url, name)?.connect(NoTls).await?;
-        let (tell, told) = mpsc::channel(BACKLOG);
+        let (sender, told) = mpsc::channel(BACKLOG);
         tokio::spawn(async move {
             while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
                 if let AsyncMessage::Notification(notification) = message {
                     // If the buffer is full, the notification is lost. Listeners also check at intervals.
-                    let _ = tell.try_send(notification.payload().to_owned());
+                    let _ = sender.try_send(notification.payload().to_owned());
                 }
             }
         });

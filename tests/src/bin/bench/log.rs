@@ -198,9 +198,9 @@ fn verified(organization: &Organization, entries: &[Entry], hashing: f64) -> (f6
     let checkpoint = Checkpoint::new("bench.example", organization.id.parse().unwrap(), tree.size(), tree.root());
     std::fs::write(&note, SigningKeys::read(&[private]).unwrap().sign(&checkpoint).unwrap()).unwrap();
     let began = Instant::now();
-    let (code, told) = verify(&["log", part.to_str().unwrap(), "--checkpoint", note.to_str().unwrap(), "--key", &public]);
+    let (code, printed) = verify(&["log", part.to_str().unwrap(), "--checkpoint", note.to_str().unwrap(), "--key", &public]);
     let taken = began.elapsed().as_secs_f64();
-    assert_eq!(code, 0, "{told}");
+    assert_eq!(code, 0, "{printed}");
     let count = f64::from(u32::try_from(entries.len()).unwrap());
     (count / taken, hashing * count / taken)
 }
@@ -209,8 +209,8 @@ fn replayed(stack: &Stack, organization: &Organization, events: u64) -> f64 {
     let began = Instant::now();
     let output = owner_command(&stack.instance, &["replay", "--check", "--afresh", "--organization", &organization.id]);
     let taken = began.elapsed().as_secs_f64();
-    let told = String::from_utf8(output.stdout).unwrap();
-    let answer: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
-    assert!(output.status.success() && answer["different_rows"] == 0, "{told}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let answer: Value = serde_json::from_str(printed.lines().last().unwrap()).unwrap();
+    assert!(output.status.success() && answer["different_rows"] == 0, "{printed}");
     f64::from(u32::try_from(events).unwrap()) / taken
 }
