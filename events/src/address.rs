@@ -6,15 +6,17 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-/// The most entries in a list.
+/// Maximum number of entries in an allowlist.
 pub const MAX_ENTRIES: usize = 256;
 
-/// IPv4-mapped IPv6 (`::ffff:203.0.113.7`) is the IPv4 address (RFC 4291 section 2.5.5.2).
+/// Converts an IPv4-mapped IPv6 address (`::ffff:203.0.113.7`) to its IPv4 address (RFC 4291 section
+/// 2.5.5.2). Other addresses stay as they are.
 pub fn canonical(address: IpAddr) -> IpAddr {
     address.to_canonical()
 }
 
-/// Which addresses a token may be used from. An empty list does not exist: no list means anywhere.
+/// The addresses that a token may be used from. It has at least one entry: a token without an allowlist may
+/// be used from any address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct AllowList(Vec<Entry>);
@@ -25,22 +27,22 @@ enum Entry {
     Range(IpAddr, IpAddr),
 }
 
-/// Why a text is not an allowlist.
+/// Why a text is not a valid allowlist.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAllowList {
-    /// There is no entry in it.
+    /// The text has no entries.
     #[error("the list of allowed addresses is empty")]
     Empty,
-    /// There are too many entries in it.
+    /// The text has more than [`MAX_ENTRIES`] entries.
     #[error("the list of allowed addresses has more than {MAX_ENTRIES} entries")]
     TooLong,
-    /// An entry is not understood.
+    /// An entry is not an address, a network or a range. Holds the entry's first 64 characters.
     #[error("{0:?} is not an address, a network such as 203.0.113.0/24, or a range such as 203.0.113.5-203.0.113.9")]
     Entry(String),
 }
 
 impl AllowList {
-    /// Whether the address is on the list.
+    /// Whether the list contains the address. An IPv4-mapped IPv6 address counts as its IPv4 address.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = canonical(address);
         self.0.iter().any(|entry| match *entry {
@@ -127,7 +129,7 @@ mod tests {
         "203.0.113.7, 198.51.100.0/24,192.0.2.5-192.0.2.9,2001:db8::/32, 2001:db9::1-2001:db9::ff,::ffff:10.0.0.1,::ffff:10.1.0.0/112";
 
     #[test_case("203.0.113.7" => true; "an address")]
-    #[test_case("203.0.113.8" => false; "its neighbour")]
+    #[test_case("203.0.113.8" => false; "its neighbor")]
     #[test_case("::ffff:203.0.113.7" => true; "an address mapped into ipv6")]
     #[test_case("198.51.100.0" => true; "a network's first")]
     #[test_case("198.51.100.255" => true; "a network's last")]

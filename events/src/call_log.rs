@@ -1,4 +1,5 @@
-//! What is observed of calls beside the log: each with what it meant and how it was answered. Best effort, and kept for some days only.
+//! The call log: what each call meant and how it was answered. It is separate from the organization's log,
+//! recorded on a best-effort basis, and pruned after some days.
 
 use rollcall_scim::ScimType;
 use serde::{Deserialize, Serialize};
@@ -8,12 +9,12 @@ use uuid::Uuid;
 
 use crate::{EventId, OrganizationId, Timestamp, TokenId};
 
-/// The `type` of a message of observed calls.
+/// The AMQP `type` property of a message with call records.
 pub const OBSERVED_TYPE: &str = "Observed";
 
 macro_rules! meanings {
     ($($(#[$doc:meta])* $variant:ident = $text:literal),* $(,)?) => {
-        /// What a call meant.
+        /// The meaning of a call: what the caller wanted.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(rename_all = "camelCase")]
         pub enum Meaning {
@@ -21,10 +22,10 @@ macro_rules! meanings {
         }
 
         impl Meaning {
-            /// Every one.
+            /// All meanings.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
-            /// Its name.
+            /// The name, as the call log stores it.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),* }
             }
@@ -33,41 +34,41 @@ macro_rules! meanings {
 }
 
 meanings!(
-    /// Whether there is such a user or group: what providers ask before they create one.
+    /// Checks whether a user or group exists. Providers send this before they create one.
     LookUp = "lookUp",
-    /// One user or group.
+    /// Reads one user or group.
     Read = "read",
-    /// Users or groups, page by page.
+    /// Lists users or groups, page by page.
     List = "list",
-    /// A user or group is to come to be.
+    /// Creates a user or group.
     Create = "create",
-    /// A user or group is to be replaced.
+    /// Replaces a user or group.
     Replace = "replace",
-    /// A user or group is to be changed.
+    /// Changes a user or group.
     Modify = "modify",
-    /// A user's account is no longer to be used.
+    /// Deactivates a user's account.
     Deactivate = "deactivate",
-    /// A user's account is to be used again.
+    /// Reactivates a user's account.
     Activate = "activate",
-    /// A user or group is to be deleted.
+    /// Deletes a user or group.
     Delete = "delete",
-    /// Users are to join a group.
+    /// Adds users to a group.
     AddMembers = "addMembers",
-    /// Users are to leave a group.
+    /// Removes users from a group.
     RemoveMembers = "removeMembers",
-    /// The members of a group are to be others.
+    /// Replaces the members of a group.
     SetMembers = "setMembers",
-    /// Several operations at once.
+    /// Sends several operations in one bulk request.
     Bulk = "bulk",
-    /// What the service can do.
+    /// Discovers what the service supports.
     Discover = "discover",
-    /// What became of an earlier call.
+    /// Asks for the outcome of an earlier call.
     Outcome = "outcome",
     /// Anything else.
     Other = "other",
 );
 
-/// A text that is no meaning.
+/// The text is not the name of a meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("there is no such meaning of a call")]
 pub struct UnknownMeaning;
@@ -80,49 +81,49 @@ impl FromStr for Meaning {
     }
 }
 
-/// A call that was answered. The names of its members are those of the columns that keep it.
+/// The record of one answered call. The field names are the names of the columns in the call log's table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CallRecord {
-    /// Its own id, by which it is kept once however often it is told; in the order of time.
+    /// The id of the record. It is time-ordered and makes a repeated record recognizable.
     pub id: Uuid,
-    /// Whose token it came with.
+    /// The organization of the call's token.
     pub organization_id: OrganizationId,
-    /// When it came.
+    /// When the call arrived.
     pub at: Timestamp,
-    /// How long its answer took, in microseconds.
+    /// How long the answer took, in microseconds.
     pub micros: u32,
-    /// The method.
+    /// The HTTP method.
     pub method: String,
-    /// The path.
+    /// The path of the URL.
     pub path: String,
-    /// The query string, decoded, if there is one.
+    /// The decoded query string, if the URL has one.
     pub query: Option<String>,
-    /// What it meant.
+    /// The meaning of the call.
     pub meaning: Meaning,
-    /// What whoever it is about is called.
+    /// The name of the user or group that the call is about.
     pub subject: Option<String>,
-    /// Their id.
+    /// The id of the user or group that the call is about.
     pub subject_id: Option<Uuid>,
-    /// The status of the answer.
+    /// The HTTP status of the answer.
     pub status: u16,
     /// The `scimType` of the error (RFC 7644 section 3.12).
     pub scim_type: Option<ScimType>,
-    /// What the error said.
+    /// The error's `detail`.
     pub detail: Option<String>,
-    /// The transaction of a call that changes something: the id of its event.
+    /// For a call that changes something: its transaction, which is the id of its event.
     pub txn: Option<EventId>,
-    /// The token.
+    /// The token that the caller used.
     pub token_id: TokenId,
-    /// Its name for people.
+    /// The token's label.
     pub label: String,
-    /// The address that counts as the caller's.
+    /// The caller's address, after trusted proxies were taken into account.
     pub address: Option<IpAddr>,
-    /// What the caller calls itself.
+    /// The `User-Agent` header.
     pub user_agent: Option<String>,
-    /// What it held, without secrets and shortened, where its organization has that recorded.
+    /// The request body, redacted and shortened. Present only while the organization records bodies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_body: Option<String>,
-    /// What its answer held, likewise.
+    /// The response body, redacted and shortened. Present only while the organization records bodies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_body: Option<String>,
 }

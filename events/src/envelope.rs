@@ -1,4 +1,4 @@
-//! How a request travels: a persistent AMQP message whose properties say what it is before its body is read.
+//! The AMQP form of a request: a persistent message whose properties identify it before the body is read.
 
 use lapin::BasicProperties;
 use serde::{Deserialize, Serialize};
@@ -10,32 +10,33 @@ use crate::outcome::Outcomes;
 use crate::request::{Request, RequestBody};
 use crate::{CorrelationId, EventId, OrganizationId, Timestamp};
 
-/// The version of the message's form. A worker knows this one only; workers are upgraded before apis.
+/// The version of the message format. A worker reads this version only, so workers are upgraded before apis.
 pub const VERSION: u16 = 1;
 /// The content type of every message.
 pub const CONTENT_TYPE: &str = "application/json";
-/// The `type` of a message of outcomes.
+/// The AMQP `type` property of a message with outcomes.
 pub const OUTCOMES_TYPE: &str = "Outcomes";
 pub(crate) const PERSISTENT: u8 = 2;
 
-/// Why a message cannot be understood. Such a message is dead-lettered with this as its reason.
+/// Why a message cannot be decoded. The worker dead-letters such a message and stores this error as the
+/// reason.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
     /// The body is not JSON, or not a request.
     #[error("the message is not a request: {0}")]
     Malformed(#[from] serde_json::Error),
-    /// The body is of another version.
+    /// The body has another version.
     #[error("the message has version {0}, and this program knows {VERSION}")]
     UnknownVersion(u16),
-    /// The body is of an unknown type.
+    /// The body has an unknown type.
     #[error("the message has the unknown type {0:?}")]
     UnknownType(String),
-    /// Properties and body disagree.
+    /// The `message_id` property differs from the id in the body.
     #[error("the message_id is not the id of the request inside")]
     WrongMessageId,
 }
 
-/// The message's form, for writing.
+/// The message format, for writing.
 #[derive(Serialize)]
 pub(crate) struct Written<'a> {
     version: u16,
@@ -49,7 +50,7 @@ pub(crate) struct Written<'a> {
     body: &'a RequestBody,
 }
 
-/// The message's form, for reading. What is inside is read by its type.
+/// The message format, for reading. The type decides how `data` is read.
 #[derive(Deserialize)]
 struct Read<'a> {
     version: u16,
@@ -64,7 +65,7 @@ struct Read<'a> {
     data: &'a RawValue,
 }
 
-/// What every version has.
+/// The part of the message format that every version has.
 #[derive(Deserialize)]
 pub(crate) struct Preamble {
     version: u16,
@@ -86,32 +87,34 @@ impl<'a> Written<'a> {
 }
 
 impl Preamble {
-    /// What does not have this version's form may be of another one.
+    /// The error for a body that has another version; `None` if the version is ours or cannot be read. Called
+    /// when a body does not parse, because another version may have another format.
     pub(crate) fn other_version(body: &[u8]) -> Option<DecodeError> {
         let preamble: Self = serde_json::from_slice(body).ok()?;
         (preamble.version != VERSION).then_some(DecodeError::UnknownVersion(preamble.version))
     }
 }
 
-/// Writes a request's body.
+/// Encodes a request as the body of its message.
 ///
 /// # Errors
-/// Where it cannot be written as JSON; a request made of these types can.
+/// If the request cannot be written as JSON. A request made of these types can.
 pub fn encode(request: &Request) -> Result<Vec<u8>, serde_json::Error> {
     serde_json::to_vec(&Written::of(request))
 }
 
-/// Where an outcome is awaited: the queue, and the number by which it is told apart from others there. The number is not the event id, since the
-/// same event can be asked for twice, by callers that need different answers.
+/// The address for an outcome: the reply queue and the correlation id that identifies the call. The
+/// correlation id is not the event id, because two callers can send the same event and need different
+/// answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReplyTo<'a> {
-    /// The queue.
+    /// The name of the reply queue.
     pub queue: &'a str,
-    /// The number.
+    /// Identifies the call among those that wait on this queue.
     pub correlation_id: CorrelationId,
 }
 
-/// The properties of a request's message; without `reply_to` nobody awaits the outcome.
+/// The AMQP properties of a request's message. Without `reply_to`, the worker sends no outcome.
 pub fn properties(request: &Request, app_id: &str, reply_to: Option<ReplyTo<'_>>) -> BasicProperties {
     let properties = BasicProperties::default()
         .with_message_id(request.id.to_string().into())
@@ -126,16 +129,17 @@ pub fn properties(request: &Request, app_id: &str, reply_to: Option<ReplyTo<'_>>
     }
 }
 
-/// Reads where a message's outcome is awaited; `None` where nobody awaits it.
+/// Reads the reply queue and correlation id of a message; `None` if no caller waits for the outcome.
 pub fn reply_to(properties: &BasicProperties) -> Option<ReplyTo<'_>> {
     let correlation_id = properties.correlation_id().as_ref()?.as_str().parse().ok()?;
     Some(ReplyTo { queue: properties.reply_to().as_ref()?.as_str(), correlation_id })
 }
 
-/// Reads a request's message.
+/// Decodes a request's message.
 ///
 /// # Errors
-/// Where it is not one that this program knows.
+/// If the message is malformed, has another version or an unknown type, or its properties contradict its
+/// body.
 pub fn decode(properties: &BasicProperties, body: &[u8]) -> Result<Request, DecodeError> {
     let read: Read<'_> = serde_json::from_slice(body).map_err(|error| Preamble::other_version(body).unwrap_or(error.into()))?;
     if read.version != VERSION {
@@ -164,18 +168,18 @@ pub fn decode(properties: &BasicProperties, body: &[u8]) -> Result<Request, Deco
     })
 }
 
-/// Writes a batch of outcomes.
+/// Encodes a batch of outcomes.
 ///
 /// # Errors
-/// Where it cannot be written as JSON; outcomes made of these types can.
+/// If they cannot be written as JSON. Outcomes made of these types can.
 pub fn encode_outcomes(outcomes: &Outcomes) -> Result<Vec<u8>, serde_json::Error> {
     serde_json::to_vec(outcomes)
 }
 
-/// Reads a batch of outcomes.
+/// Decodes a batch of outcomes.
 ///
 /// # Errors
-/// Where the body is not one.
+/// If the body is not a batch of outcomes.
 pub fn decode_outcomes(body: &[u8]) -> Result<Outcomes, DecodeError> {
     Ok(serde_json::from_slice(body)?)
 }

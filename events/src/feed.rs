@@ -1,4 +1,5 @@
-//! What an event stream tells of an entry of the log: the claims of a Security Event Token (RFC 8417, RFC 9967 section 2). Pure: the same entry tells the same.
+//! Turns a log entry into the claims of a Security Event Token (RFC 8417, RFC 9967 section 2). This is a pure
+//! function: the same entry and stream give the same claims.
 
 use rollcall_scim::event::Event;
 use rollcall_scim::patch::PATCH_SCHEMA;
@@ -11,39 +12,41 @@ use crate::membership::memberships;
 use crate::stream::SetId;
 use crate::{EventId, StreamId, Timestamp, WorkspaceId};
 
-/// What of a stream decides what it tells.
+/// The settings of a stream that decide which events it delivers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Feed {
     /// The stream.
     pub stream_id: StreamId,
-    /// For whom the tokens are.
+    /// The receiver of the tokens: their `aud` claim.
     pub audience: String,
-    /// What is told.
+    /// The event types that the stream delivers.
     pub events: BTreeSet<Event>,
-    /// Whose members are told of; empty for every user and group.
+    /// The stream covers only members of these workspaces. If the set is empty, it covers every user and
+    /// group.
     pub workspaces: BTreeSet<WorkspaceId>,
 }
 
-/// An applied change of a user or group, as the log has it.
+/// An applied change of a user or group, as the log records it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoggedChange {
-    /// Its place.
+    /// The seq of the log entry.
     pub seq: u64,
-    /// The request: the `txn`.
+    /// The id of the request: the `txn` claim.
     pub event_id: EventId,
-    /// What happened.
+    /// The type of the log entry.
     pub event_type: EventType,
-    /// To which resource.
+    /// The id of the user or group.
     pub subject_id: uuid::Uuid,
-    /// When.
+    /// When the worker recorded the entry.
     pub recorded_at: Timestamp,
-    /// The facts, unless they were erased.
+    /// The payload of the entry; `None` if it was erased.
     pub payload: Option<Value>,
-    /// The user's resource before; needed where only members of some workspaces are told of, and `None` for one who was not there or was erased.
+    /// The user's resource before the change. Needed only for a stream that is limited to workspaces. `None`
+    /// if the user did not exist or was erased.
     pub before: Option<Value>,
 }
 
-/// What was done, as SCIM has words for it.
+/// The kind of change, in SCIM's terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Create,
@@ -52,12 +55,12 @@ enum Kind {
     Delete,
 }
 
-/// A change that is told of.
+/// A change that the stream covers.
 struct Change<'a> {
     kind: Kind,
-    /// The resource is told of from now on.
+    /// The change brings the resource into the stream's scope.
     enters: bool,
-    /// It no longer is.
+    /// The change takes the resource out of the stream's scope.
     leaves: bool,
     happened: &'a LoggedChange,
     resource: &'a Value,
@@ -67,11 +70,12 @@ struct Change<'a> {
 }
 
 impl Feed {
-    /// The claims of the token that tells of it; `None` where this stream does not tell of it. `issuer` is the address of the SCIM endpoints.
+    /// The claims of the token for a change; `None` if the stream does not deliver it. `issuer` is the
+    /// address of the SCIM endpoints.
     pub fn claims(&self, issuer: &str, happened: &LoggedChange) -> Option<Value> {
         let change = self.change(issuer, happened)?;
-        let told = self.events.iter().filter_map(|event| Some((event.uri().to_owned(), change.tell(*event)?)));
-        let events: Map<String, Value> = told.collect();
+        let payloads = self.events.iter().filter_map(|event| Some((event.uri().to_owned(), change.payload(*event)?)));
+        let events: Map<String, Value> = payloads.collect();
         if events.is_empty() {
             return None;
         }
@@ -97,36 +101,38 @@ impl Feed {
         let is_group = happened.event_type.is_of_group();
         let kind = match happened.event_type {
             EventType::UserDeleted | EventType::GroupDeleted => Kind::Delete,
-            // Nothing changed, or it was erased.
+            // Nothing changed, or the payload was erased.
             _ if changed.is_empty() => return None,
             EventType::UserCreated | EventType::GroupCreated => Kind::Create,
-            // A group can have a hundred thousand members: what is told is who joined and who left, also where all of them were named.
+            // A group can have 100,000 members. Report only the members who joined or left, even if the call
+            // named all of them.
             _ if is_group || payload["operation"] == "patch" => Kind::Patch,
             _ => Kind::Put,
         };
-        let (was_in, is_in) = (self.told_before(kind, happened, is_group), self.tells_of(kind, resource, is_group));
+        let (was_in, is_in) = (self.was_in_scope(kind, happened, is_group), self.is_in_scope(kind, resource, is_group));
         if !was_in && !is_in {
             return None;
         }
         let (enters, leaves) = (!was_in, was_in && !is_in && kind != Kind::Delete);
-        // Whoever comes in later is not known to the receiver yet, and is told as a whole.
+        // The receiver does not know a resource that enters the scope later. Send it as a whole.
         let kind = if enters && kind == Kind::Patch { Kind::Put } else { kind };
         let resource_type = if is_group { &GROUP } else { &USER };
         Some(Change { kind, enters, leaves, happened, resource, changed, resource_type, issuer })
     }
 
-    fn told_before(&self, kind: Kind, happened: &LoggedChange, is_group: bool) -> bool {
+    fn was_in_scope(&self, kind: Kind, happened: &LoggedChange, is_group: bool) -> bool {
         match (kind, self.workspaces.is_empty()) {
             (Kind::Create, _) => false,
             (_, true) => true,
             (_, false) if is_group => false,
-            // A deletion is told rather too often than not at all: nothing else is left of one who was erased.
+            // If the user was erased, the membership before is unknown. Deliver the deletion anyway: too
+            // often is better than not at all.
             (Kind::Delete, false) => happened.before.as_ref().is_none_or(|before| self.has_member(before)),
             (_, false) => happened.before.as_ref().is_some_and(|before| self.has_member(before)),
         }
     }
 
-    fn tells_of(&self, kind: Kind, resource: &Value, is_group: bool) -> bool {
+    fn is_in_scope(&self, kind: Kind, resource: &Value, is_group: bool) -> bool {
         match (kind, self.workspaces.is_empty()) {
             (Kind::Delete, _) => false,
             (_, true) => true,
@@ -141,12 +147,12 @@ impl Feed {
 }
 
 impl Change<'_> {
-    /// What an event says of the change; `None` where it is not that event's.
-    fn tell(&self, event: Event) -> Option<Value> {
+    /// The payload of an event of this type; `None` if the change causes no such event.
+    fn payload(&self, event: Event) -> Option<Value> {
         match event {
             Event::FeedAdd => self.enters.then(|| json!({})),
             Event::FeedRemove => self.leaves.then(|| json!({})),
-            // What one is who is no longer told of is nobody's business here.
+            // The receiver must not learn the new values of a resource that left its scope.
             _ if self.leaves => None,
             Event::CreateNotice => (self.kind == Kind::Create).then(|| self.notice()),
             Event::CreateFull => (self.kind == Kind::Create).then(|| self.full(&self.whole())),
@@ -168,7 +174,7 @@ impl Change<'_> {
         json!({"data": data, "version": self.resource["meta"]["version"]})
     }
 
-    /// The resource; a new group's with its members.
+    /// The whole resource. For a new group, it includes the members.
     fn whole(&self) -> Value {
         let mut whole = self.resource.clone();
         whole["meta"]["location"] = json!(format!("{}{}/{}", self.issuer, self.resource_type.endpoint, self.happened.subject_id));
@@ -179,7 +185,7 @@ impl Change<'_> {
         whole
     }
 
-    /// The modifications, as a PATCH body.
+    /// The changed attributes as a PATCH body.
     fn patch(&self) -> Value {
         let mut operations = Vec::new();
         for path in &self.changed {

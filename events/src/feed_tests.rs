@@ -42,7 +42,7 @@ fn events(feed: &Feed, happened: &LoggedChange) -> Vec<String> {
 }
 
 #[test]
-fn a_new_user_is_told_with_all_that_it_is() {
+fn a_new_user_is_delivered_as_a_whole() {
     let created = happened(EventType::UserCreated, json!({"operation": "create", "resource": user("ada", &[]), "changed": ["userName"]}));
     let claims = feed(&[Event::FeedAdd, Event::CreateFull, Event::CreateNotice], &[]).claims(ISSUER, &created).unwrap();
     assert_eq!(claims["jti"], format!("{}:7", id(9)));
@@ -57,7 +57,7 @@ fn a_new_user_is_told_with_all_that_it_is() {
 }
 
 #[test]
-fn a_modification_is_told_as_one() {
+fn a_modification_is_delivered_as_a_patch() {
     let extension = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
     let mut resource = user("ada", &[]);
     resource[extension] = json!({"department": "Engines"});
@@ -76,7 +76,7 @@ fn a_modification_is_told_as_one() {
 }
 
 #[test]
-fn what_changed_nothing_is_not_told() {
+fn an_unchanged_resource_is_not_delivered() {
     let same = happened(EventType::UserUpdated, json!({"operation": "replace", "resource": user("ada", &[]), "changed": []}));
     assert_eq!(feed(Event::ALL, &[]).claims(ISSUER, &same), None);
     let erased = LoggedChange { payload: None, ..same };
@@ -84,7 +84,7 @@ fn what_changed_nothing_is_not_told() {
 }
 
 #[test]
-fn a_stream_tells_what_it_is_for() {
+fn a_stream_delivers_its_own_events() {
     let replaced =
         happened(EventType::UserReactivated, json!({"operation": "replace", "resource": user("ada", &[]), "changed": ["active"]}));
     assert_eq!(events(&feed(&[Event::PutNotice, Event::Activate], &[]), &replaced), ["prov:activate", "prov:put:notice"]);
@@ -92,7 +92,7 @@ fn a_stream_tells_what_it_is_for() {
 }
 
 #[test]
-fn the_members_of_a_group_are_told_as_they_move() {
+fn member_changes_of_a_group_are_delivered() {
     let (ada, bob) = (id(4).to_string(), id(5).to_string());
     let group = json!({"displayName": "Engineers", "meta": {"version": "W/\"2\""}});
     let members = json!({"added": [ada], "removed": [bob]});
@@ -110,7 +110,7 @@ fn the_members_of_a_group_are_told_as_they_move() {
 }
 
 #[test]
-fn only_members_of_the_workspaces_are_told_of_and_nothing_once_they_leave() {
+fn only_members_of_the_workspaces_are_delivered_and_nothing_once_they_leave() {
     let feed = feed(Event::ALL, &[1]);
     let update = |before: &[u128], after: &[u128]| {
         let payload = json!({"operation": "patch", "resource": user("ada", after), "changed": ["title"]});
@@ -118,7 +118,7 @@ fn only_members_of_the_workspaces_are_told_of_and_nothing_once_they_leave() {
     };
     assert_eq!(events(&feed, &update(&[1], &[1, 2])), ["prov:patch:full", "prov:patch:notice"]);
     assert_eq!(events(&feed, &update(&[2], &[2])), [] as [&str; 0]);
-    assert_eq!(events(&feed, &update(&[2], &[1])), ["feed:add", "prov:put:full", "prov:put:notice"], "told as a whole");
+    assert_eq!(events(&feed, &update(&[2], &[1])), ["feed:add", "prov:put:full", "prov:put:notice"], "delivered as a whole");
     assert_eq!(events(&feed, &update(&[1], &[2])), ["feed:remove"]);
     let create = |workspaces: &[u128]| {
         happened(EventType::UserCreated, json!({"operation": "create", "resource": user("ada", workspaces), "changed": ["userName"]}))

@@ -1,7 +1,9 @@
-//! Several requests of one partition in one AMQP message: what a sender has waiting while the broker writes the message before travels together, since each message costs
-//! the broker far more than what is in it.
+//! Puts several requests of one partition into one AMQP message. Each message costs the broker far more than
+//! its content, so a publisher collects requests while it waits for the broker to confirm the previous
+//! message.
 //!
-//! A batch is nothing but the messages that it is made of. Whoever takes one unpacks it, and has each as if it had come by itself.
+//! A batch is only a list of messages. The consumer unpacks it and treats each message as if it had arrived
+//! alone.
 
 use lapin::BasicProperties;
 use lapin::types::ShortString;
@@ -14,30 +16,30 @@ use crate::envelope::{CONTENT_TYPE, DecodeError, PERSISTENT, Preamble, ReplyTo, 
 use crate::request::Request;
 use crate::{CorrelationId, EventId};
 
-/// The `type` of a message with several requests.
+/// The AMQP `type` property of a message with several requests.
 pub const BATCH_TYPE: &str = "Batch";
 
-/// A request that is ready to travel, alone or with others.
+/// An encoded request, ready to be sent alone or in a batch.
 #[derive(Debug)]
 pub struct Frame {
     message_id: EventId,
     type_name: &'static str,
-    /// When it was asked for, in Unix seconds.
+    /// The time of the request, in Unix seconds.
     timestamp: u64,
     correlation_id: Option<CorrelationId>,
     body: Box<RawValue>,
 }
 
-/// A message, whether it travelled alone or with others.
+/// An AMQP message: one that was sent alone, or one unpacked from a batch.
 #[derive(Debug)]
 pub struct Message {
-    /// What it says of itself.
+    /// The AMQP properties.
     pub properties: BasicProperties,
-    /// What is in it.
+    /// The body.
     pub body: Vec<u8>,
 }
 
-/// A batch's body. The properties that all messages have in common are those of the batch.
+/// The body of a batch. Properties that all its messages share are properties of the batch's own message.
 #[derive(Serialize, Deserialize)]
 struct Batch<'a> {
     version: u16,
@@ -58,10 +60,10 @@ struct Entry<'a> {
 }
 
 impl Frame {
-    /// Packs a request; `correlation_id` is the number that its outcome is to come with, if somebody awaits it.
+    /// Encodes a request. `correlation_id` identifies the call that waits for the outcome, if there is one.
     ///
     /// # Errors
-    /// Where it cannot be written as JSON; a request made of these types can.
+    /// If the request cannot be written as JSON. A request made of these types can.
     pub fn new(request: &Request, correlation_id: Option<CorrelationId>) -> Result<Self, serde_json::Error> {
         Ok(Self {
             message_id: request.id,
@@ -72,7 +74,7 @@ impl Frame {
         })
     }
 
-    /// How large it is, in bytes, but for what a message needs besides its body.
+    /// The size of the body, in bytes. The overhead of the AMQP message is not included.
     pub fn size(&self) -> usize {
         self.body.get().len()
     }
@@ -88,11 +90,12 @@ impl Frame {
     }
 }
 
-/// Makes one message of requests: of one alone, the message that it is by itself; of several, a batch, which has the id of the first. `app_id` is who sends them, and
-/// `reply_queue` where outcomes are awaited.
+/// Packs requests into one message. A single request becomes an ordinary message; several become a batch with
+/// the message id of the first. `app_id` identifies the sender, and `reply_queue` is the queue for the
+/// outcomes.
 ///
 /// # Errors
-/// Where it cannot be written as JSON; what is packed can.
+/// If the batch cannot be written as JSON. Frames can.
 pub fn pack(packed: &[Frame], app_id: &str, reply_queue: &str) -> Result<Message, serde_json::Error> {
     let common = BasicProperties::default()
         .with_content_type(CONTENT_TYPE.into())
@@ -110,10 +113,10 @@ pub fn pack(packed: &[Frame], app_id: &str, reply_queue: &str) -> Result<Message
     Ok(Message { properties, body: serde_json::to_vec(&Batch { version: VERSION, messages })? })
 }
 
-/// The messages that a batch is made of, in their order; `None` where it is a message by itself.
+/// Unpacks a batch into its messages, in order; `None` if the message is not a batch.
 ///
 /// # Errors
-/// Where it is a batch that this program cannot read.
+/// If the batch is malformed or has another version.
 pub fn unpack(message: &Message) -> Result<Option<Vec<Message>>, DecodeError> {
     if message.properties.kind().as_ref().is_none_or(|kind| kind.as_str() != BATCH_TYPE) {
         return Ok(None);
@@ -127,7 +130,8 @@ fn entries(body: &[u8]) -> Result<Vec<Entry<'_>>, DecodeError> {
     if batch.version == VERSION { Ok(batch.messages) } else { Err(DecodeError::UnknownVersion(batch.version)) }
 }
 
-/// Where the outcomes of a message are awaited that cannot be read as a whole: what it says of that can be read from another version of the form as well.
+/// The replies that the senders of an unreadable message wait for. The reply queue and correlation ids can be
+/// read even if the batch has another version.
 pub fn awaited(message: &Message) -> Vec<ReplyTo<'_>> {
     let Some(queue) = message.properties.reply_to().as_ref().map(ShortString::as_str) else { return Vec::new() };
     if let Some(alone) = reply_to(&message.properties) {
@@ -139,12 +143,12 @@ pub fn awaited(message: &Message) -> Vec<ReplyTo<'_>> {
     ids.map(|correlation_id| ReplyTo { queue, correlation_id }).collect()
 }
 
-/// A string as short as AMQP wants it in a property.
+/// Reads a string that is short enough for an AMQP property (255 bytes).
 fn short<'de, D: Deserializer<'de>>(text: D) -> Result<ShortString, D::Error> {
     ShortString::try_new(String::deserialize(text)?).map_err(D::Error::custom)
 }
 
-/// An entry as a message of its own: with the properties that all have in common, and its own.
+/// Turns an entry of a batch into a message of its own, with the shared properties and the entry's.
 fn message(common: &BasicProperties, entry: &Entry<'_>) -> Message {
     let mut properties = BasicProperties::default()
         .with_message_id(entry.message_id.to_string().into())

@@ -1,4 +1,4 @@
-//! Identifiers, each a type of its own so that none can stand for another.
+//! Identifiers. Each kind has its own type, so that the compiler finds mix-ups.
 
 use postgres_types::{FromSql, ToSql};
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ macro_rules! id {
         pub struct $name(pub Uuid);
 
         impl $name {
-            /// A new identifier that sorts by the time of its making (RFC 9562, version 7).
+            /// A new identifier that sorts by its time of creation (RFC 9562, version 7).
             pub fn generate() -> Self {
                 Self(Uuid::now_v7())
             }
@@ -56,15 +56,15 @@ id!(
     GroupId
 );
 id!(
-    /// A SCIM token, not to be mistaken for its secret.
+    /// A SCIM token or an auditor's token. This is the id, not the secret.
     TokenId
 );
 id!(
-    /// An administrator's session, from the link that it begins with.
+    /// An administrator's session. The id is the same from the sign-in link on.
     SessionId
 );
 id!(
-    /// A request that can never be applied, as it is kept.
+    /// A dead letter.
     DeadLetterId
 );
 id!(
@@ -76,57 +76,61 @@ id!(
     EntitlementId
 );
 id!(
-    /// A request, and so the log entry that records it: the `txn` of RFC 9967.
+    /// A request, and the log entry that records it: the `txn` of RFC 9967.
     EventId
 );
 
 id!(
-    /// One call that awaits an outcome; it never leaves the queue.
+    /// A call that waits for an outcome. The id is used in messages only and never stored.
     CorrelationId
 );
 
 impl OrganizationId {
-    /// The log of events that belong to no organization.
+    /// The system organization. Its log has the events that belong to no organization.
     pub const SYSTEM: Self = Self(Uuid::nil());
 }
 
-/// The context of [`EventId::from_client_key`].
+/// The BLAKE3 context of [`EventId::from_client_key`].
 const CLIENT_KEY_CONTEXT: &str = "rollcall 2026 idempotency key";
-/// The context of [`EventId::of_operation`].
+/// The BLAKE3 context of [`EventId::of_operation`].
 const OPERATION_CONTEXT: &str = "rollcall 2026 bulk operation";
-/// The context of [`EventId::created_by_operation`].
+/// The BLAKE3 context of [`EventId::created_by_operation`].
 const CREATED_CONTEXT: &str = "rollcall 2026 bulk resource";
-/// The context of [`EventId::of_announcement`].
+/// The BLAKE3 context of [`EventId::of_announcement`].
 const ANNOUNCEMENT_CONTEXT: &str = "rollcall 2026 expiry announcement";
-/// The context of [`EventId::fingerprint`].
+/// The BLAKE3 context of [`EventId::fingerprint`].
 const FINGERPRINT_CONTEXT: &str = "rollcall 2026 fingerprint";
 
-/// Event ids that follow from what is asked for. Each kind has a BLAKE3 context of its own, so an id of one kind is never an id of another,
-/// whatever text a client chooses as its key.
+/// Event ids derived from the content of a request. Each kind has its own BLAKE3 context, so ids of different
+/// kinds never collide, whatever text a client chooses as its key.
 impl EventId {
-    /// The event id of every request of an organization that carries the same `Idempotency-Key` (RFC 9562, version 8).
+    /// The event id of every request of an organization with the same `Idempotency-Key` (RFC 9562, version
+    /// 8).
     pub fn from_client_key(organization: OrganizationId, key: &str) -> Self {
         Self::derived(CLIENT_KEY_CONTEXT, organization, &[key.as_bytes()])
     }
 
-    /// The event id of one operation of the bulk request whose transaction this is.
+    /// The event id of one operation in a bulk request; `self` is the transaction of the bulk request.
     #[must_use]
     pub fn of_operation(self, organization: OrganizationId, index: usize) -> Self {
         Self::derived(OPERATION_CONTEXT, organization, &[self.0.as_bytes(), &(index as u64).to_be_bytes()])
     }
 
-    /// The id of what one operation of the bulk request creates whose transaction this is. A repeated request refers to the resources of the first, whatever was done of it.
+    /// The id of the resource that one operation of a bulk request creates; `self` is the transaction of the
+    /// bulk request. If the bulk request is repeated, it refers to the same resources, however much of it was
+    /// done.
     pub fn created_by_operation(self, organization: OrganizationId, index: usize) -> Uuid {
         Self::derived(CREATED_CONTEXT, organization, &[self.0.as_bytes(), &(index as u64).to_be_bytes()]).0
     }
 
-    /// The event id of the announcement that a token expires at that time, made so many days ahead.
+    /// The event id of the announcement that a token expires at `expires_at`, made `days` days ahead.
     pub fn of_announcement(organization: OrganizationId, token: TokenId, expires_at: Timestamp, days: u32) -> Self {
         let expires_at = expires_at.to_string();
         Self::derived(ANNOUNCEMENT_CONTEXT, organization, &[token.0.as_bytes(), &days.to_be_bytes(), expires_at.as_bytes()])
     }
 
-    /// All parts but the last have a fixed length, so that different parts never hash the same bytes.
+    /// Hashes the parts into an id. All parts but the last must have a fixed length: then different parts
+    /// never give the same bytes.
     fn derived(context: &str, organization: OrganizationId, parts: &[&[u8]]) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key(context);
         hasher.update(organization.0.as_bytes());
@@ -138,7 +142,7 @@ impl EventId {
         Self(Uuid::new_v8(bytes))
     }
 
-    /// What tells a call that carries an `Idempotency-Key` from another one: a hash of its parts.
+    /// A hash of the parts of a call. It shows whether a repeated `Idempotency-Key` comes with the same call.
     pub fn fingerprint(parts: [&[u8]; 3]) -> String {
         let mut hasher = blake3::Hasher::new_derive_key(FINGERPRINT_CONTEXT);
         for part in parts {

@@ -1,8 +1,10 @@
-//! The language that the api and the worker share: what is asked for, what happened, how it travels and how it is proved.
+//! The types that the api and the worker share: requests, facts, outcomes, their AMQP messages, and the log
+//! with its proofs.
 //!
-//! Nothing here opens a connection but [`topology`], which declares the queues on a channel it is given.
+//! Nothing in this crate opens a connection. [`topology`] declares the queues on a channel that the caller
+//! provides.
 
-#![cfg_attr(test, allow(clippy::needless_pass_by_value, reason = "tests hand literals over"))]
+#![cfg_attr(test, allow(clippy::needless_pass_by_value, reason = "tests pass literals"))]
 
 pub mod actor;
 pub mod address;

@@ -1,4 +1,5 @@
-//! Who is in a group: a relation of its own beside the group's resource, so that one member more costs the same in a group of any size.
+//! Group members. They are stored in a table of their own, apart from the group's resource, so that adding a
+//! member costs the same for a group of any size.
 
 use rollcall_scim::ScimError;
 use rollcall_scim::filter::{Comparison, Filter};
@@ -12,23 +13,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::UserId;
 
-/// The attribute that holds the members.
+/// The name of the attribute that holds the members.
 pub const MEMBERS: &str = "members";
 
 /// One change of a group's members.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum MemberChange {
-    /// These join; who is in already stays.
+    /// Adds these users. Users who are members already stay.
     Add(BTreeSet<UserId>),
-    /// These leave; who is not in is not missed.
+    /// Removes these users. Users who are not members are ignored.
     Remove(BTreeSet<UserId>),
-    /// These are the members, and nobody else.
+    /// Replaces the members by exactly these users.
     Set(BTreeSet<UserId>),
 }
 
 impl MemberChange {
-    /// The users whom it names.
+    /// The users that the change names.
     pub fn users(&self) -> &BTreeSet<UserId> {
         match self {
             Self::Add(users) | Self::Remove(users) | Self::Set(users) => users,
@@ -36,17 +37,17 @@ impl MemberChange {
     }
 }
 
-/// What several changes do in the end.
+/// The combined effect of several changes.
 ///
-/// Everything before the last [`MemberChange::Set`] has no effect but that the users it adds must exist, so a group's present members are
-/// looked at once, however often they are replaced.
+/// A change before the last [`MemberChange::Set`] has no effect, except that the users it adds must exist.
+/// The current members are therefore read only once, however often they are replaced.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CombinedChange {
-    /// Whether the present members leave unless they are in `after`.
+    /// Whether current members leave unless `after` keeps them.
     pub replaces_all: bool,
-    /// Who is a member in the end, and who is not.
+    /// For each named user: whether the user is a member in the end.
     pub after: BTreeMap<UserId, bool>,
-    /// Everybody who joins at some time. Each must exist.
+    /// All users that any of the changes adds. Each of them must exist.
     pub joining: BTreeSet<UserId>,
 }
 
@@ -71,18 +72,19 @@ pub fn combined(changes: Vec<MemberChange>) -> CombinedChange {
     combined
 }
 
-/// Takes the members out of a group's attributes.
+/// Removes the members from a group's attributes and returns them.
 ///
 /// # Errors
-/// 400 `invalidValue` where one is no user's id, or is said to be a group.
+/// 400 `invalidValue` if a member is not a user id, or is marked as a group.
 pub fn take_members(group: &mut Attributes) -> Result<BTreeSet<UserId>, ScimError> {
     group.remove(MEMBERS).as_ref().map_or(Ok(BTreeSet::new()), members)
 }
 
-/// Takes the operations on members out of a PATCH.
+/// Splits the operations of a PATCH into those on other attributes and those on members.
 ///
 /// # Errors
-/// 400 `invalidValue` where a member is no user's id; 400 `invalidFilter` where members are chosen by anything but their `value`.
+/// 400 `invalidValue` if a member is not a user id; 400 `invalidFilter` if a filter selects members by
+/// anything but `value`; 400 `mutability` if an operation changes a member in place.
 pub fn take_member_changes(operations: Vec<Operation>) -> Result<(Vec<Operation>, Vec<MemberChange>), ScimError> {
     let (mut others, mut changes) = (Vec::new(), Vec::new());
     for operation in operations {
@@ -94,7 +96,7 @@ pub fn take_member_changes(operations: Vec<Operation>) -> Result<(Vec<Operation>
     Ok((others, changes))
 }
 
-/// The change that an operation asks for; `None` where it is about something else.
+/// The member change that an operation asks for; `None` if it is about another attribute.
 fn change(operation: &Operation) -> Result<Option<MemberChange>, ScimError> {
     let Target::Attribute(target) = operation.path.target(&GROUP)? else { return Ok(None) };
     if target.attribute.name != MEMBERS {
@@ -106,7 +108,7 @@ fn change(operation: &Operation) -> Result<Option<MemberChange>, ScimError> {
     let listed = || operation.value.as_ref().map(members).transpose();
     Ok(Some(match (operation.op, target.filter) {
         (Op::Remove, Some(filter)) => MemberChange::Remove(chosen(filter)?),
-        // Entra ID names who is to leave in the value: only they do, never everybody.
+        // Entra ID lists the users to remove in the value. Remove only them, never all members.
         (Op::Remove, None) => listed()?.map_or_else(|| MemberChange::Set(BTreeSet::new()), MemberChange::Remove),
         (Op::Add, None) => MemberChange::Add(listed()?.unwrap_or_default()),
         (Op::Replace, None) => MemberChange::Set(listed()?.unwrap_or_default()),
@@ -131,13 +133,14 @@ fn user_id(value: &str) -> Result<UserId, ScimError> {
     value.parse().map_err(|_| unknown_member(value))
 }
 
-/// The error for a member that the organization does not have.
+/// The error for a member that does not exist in the organization.
 pub fn unknown_member(value: &str) -> ScimError {
     let shown: String = value.chars().take(64).collect();
     ScimError::invalid_value(format!("members: there is no user {shown}"))
 }
 
-/// The members that a filter chooses: `value eq "…"`, several joined by `or`. An id that is none is the id of nobody.
+/// The members that a filter selects: `value eq "…"`, or several of these joined by `or`. A malformed id is
+/// treated as not found.
 fn chosen(filter: &Filter) -> Result<BTreeSet<UserId>, ScimError> {
     match filter {
         Filter::Or(left, right) => {
@@ -202,7 +205,7 @@ mod tests {
         assert_eq!(combined(Vec::new()), CombinedChange::default());
     }
 
-    /// None of these says who is meant, so nobody joins or leaves.
+    /// None of these values identifies a user, so nobody may join or leave.
     #[test]
     fn who_is_not_said_is_refused_and_never_everybody() {
         let unreadable = [

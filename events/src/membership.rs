@@ -1,4 +1,4 @@
-//! Where a user belongs: the Rollcall extension of a resource, read into types.
+//! Workspace memberships: the Rollcall extension of a user's resource, read into types.
 
 use rollcall_scim::ScimError;
 use rollcall_scim::resource::Attributes;
@@ -14,9 +14,9 @@ use crate::request::WORKSPACE_TYPE;
 pub struct Membership {
     /// The workspace.
     pub workspace_id: WorkspaceId,
-    /// What the user may do there.
+    /// The user's permissions in the workspace.
     pub permissions: Vec<String>,
-    /// The user's teams there, as the resource has them.
+    /// The user's teams in the workspace, as the resource has them.
     pub teams: Value,
 }
 
@@ -25,21 +25,22 @@ fn workspaces(user: &Attributes) -> &[Value] {
     workspaces.and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// The workspaces that a user is entitled to: an entitlement of the type `Workspace` is a membership, beside those that the extension names.
+/// The workspaces that a user is entitled to. An entitlement of the type `Workspace` is a membership, in
+/// addition to those of the extension.
 fn entitled(user: &Attributes) -> impl Iterator<Item = WorkspaceId> {
     let entitlements = user.get("entitlements").and_then(Value::as_array).into_iter().flatten();
     entitlements.filter(|value| is_workspace(value)).filter_map(|value| value["value"].as_str()?.parse().ok())
 }
 
-/// Whether an entitlement is a workspace.
+/// Whether an entitlement is of the type `Workspace`.
 pub fn is_workspace(entitlement: &Value) -> bool {
     entitlement["type"].as_str().is_some_and(|name| name.eq_ignore_ascii_case(WORKSPACE_TYPE))
 }
 
-/// The memberships that a user's resource names: those of the extension, then those that only an entitlement gives.
+/// The memberships in a user's resource: those of the extension, then those that only an entitlement gives.
 ///
 /// # Errors
-/// 400 `invalidValue` where a workspace's id is not one, or one is named twice.
+/// 400 `invalidValue` if a workspace id is malformed or a workspace is named twice.
 pub fn memberships(user: &Attributes) -> Result<Vec<Membership>, ScimError> {
     let mut seen = BTreeSet::new();
     let read = |workspace: &Value| {
@@ -61,19 +62,20 @@ pub fn memberships(user: &Attributes) -> Result<Vec<Membership>, ScimError> {
     Ok(memberships)
 }
 
-/// The path of the attribute that names a user's workspaces.
+/// The path of the attribute that lists a user's workspaces.
 pub const WORKSPACES: &str = "urn:ietf:params:scim:schemas:extension:rollcall:2.0:User:workspaces";
 
-/// The error for a workspace that the organization does not have; `path` is the attribute that names it.
+/// The error for a workspace that does not exist in the organization. `path` is the attribute that names it.
 pub fn unknown_workspace(path: &str, value: &str) -> ScimError {
     let shown: String = value.chars().take(64).collect();
     ScimError::invalid_value(format!("{path}: there is no workspace {shown}"))
 }
 
-/// Checks that a body names no workspace twice. Whether two names are of one workspace is decided with the state.
+/// Checks that a body names no workspace twice. This compares the texts only. Whether an id and a name mean
+/// the same workspace is decided later, with the state.
 ///
 /// # Errors
-/// 400 `invalidValue` that names the workspace.
+/// 400 `invalidValue`, with the name of the workspace.
 pub fn check_named_once(user: &Attributes) -> Result<(), ScimError> {
     let mut seen = BTreeSet::new();
     let values = workspaces(user).iter().filter_map(|workspace| workspace["value"].as_str());
@@ -88,7 +90,7 @@ fn named_twice(value: &str) -> ScimError {
     ScimError::invalid_value(format!("{WORKSPACES} names {shown} twice"))
 }
 
-/// Puts a user that names no workspace into one.
+/// Adds a user to a workspace if the user's resource names none.
 pub fn join_default(user: &mut Attributes, workspace_id: WorkspaceId) {
     if workspaces(user).is_empty() && entitled(user).next().is_none() {
         let extension = user.entry(ROLLCALL_SCHEMA).or_insert_with(|| json!({}));
@@ -96,8 +98,8 @@ pub fn join_default(user: &mut Attributes, workspace_id: WorkspaceId) {
     }
 }
 
-/// Makes one value of those that name the same workspace, as after a PATCH that adds a workspace with other permissions. The parts of the last one count; parts that
-/// it does not have stay.
+/// Merges values that name the same workspace, such as after a PATCH that adds a workspace again with other
+/// permissions. The last value wins for each sub-attribute that it has; the others stay.
 pub fn merge_repeated(user: &mut Attributes) {
     let workspaces = user.get_mut(ROLLCALL_SCHEMA).and_then(|extension| extension.get_mut("workspaces"));
     if let Some(workspaces) = workspaces.and_then(Value::as_array_mut) {
@@ -105,7 +107,7 @@ pub fn merge_repeated(user: &mut Attributes) {
     }
 }
 
-/// Makes one value of those with the same key. A value without a key stays as it is.
+/// Merges values with the same key. A value without a key stays as it is.
 pub fn merge_by<K: Ord>(values: &mut Vec<Value>, key: impl Fn(&Value) -> Option<K>) {
     let (mut merged, mut places) = (Vec::<Value>::with_capacity(values.len()), BTreeMap::new());
     for value in values.drain(..) {
@@ -123,7 +125,8 @@ pub fn merge_by<K: Ord>(values: &mut Vec<Value>, key: impl Fn(&Value) -> Option<
     *values = merged;
 }
 
-/// Writes each workspace's name beside its id: names are looked up when a user is shown, so that they are always today's.
+/// Adds the name of each workspace beside its id. Names are looked up whenever a user is returned, so they
+/// are always current.
 pub fn show_names(user: &mut Attributes, names: &BTreeMap<WorkspaceId, String>) {
     let workspaces = user.get_mut(ROLLCALL_SCHEMA).and_then(|extension| extension.get_mut("workspaces"));
     for workspace in workspaces.and_then(Value::as_array_mut).into_iter().flatten() {

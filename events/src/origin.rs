@@ -1,15 +1,16 @@
-//! The service origin: the name that tells where a caller's requests come from.
+//! The service origin: the host that a caller says its requests come from.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// A service origin: a host, perhaps with a port, lower-cased. `https://HR.Example.com/` and `hr.example.com` are the same origin.
+/// A service origin: a host, optionally with a port, lower-cased. `https://HR.Example.com/` and
+/// `hr.example.com` are the same origin.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct ServiceOrigin(String);
 
-/// Why a text is not a service origin.
+/// The text is not a service origin. Holds its first 64 characters.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a service origin: a host name such as hr.example.com, of letters, digits, dots and hyphens, is needed")]
 pub struct InvalidOrigin(String);
@@ -25,7 +26,8 @@ impl FromStr for ServiceOrigin {
         let is_label = |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
         let fits = host.len() <= 253 && name.split('.').all(is_label) && port.is_none_or(is_port);
-        // An address says where a call comes from, not who calls: it has its own place in the header.
+        // An origin says who calls. An address says where the call comes from; the header records it
+        // separately.
         if fits && name.parse::<std::net::Ipv4Addr>().is_err() {
             Ok(Self(host.to_owned()))
         } else {

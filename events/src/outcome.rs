@@ -1,4 +1,4 @@
-//! What the worker answers to the api that asked.
+//! Outcomes: the worker's replies to the api.
 
 use rollcall_scim::ScimError;
 use rollcall_scim::resource::Attributes;
@@ -12,51 +12,53 @@ use crate::CorrelationId;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
-    /// It is committed. The resource as it is now, if there is one.
+    /// The request is committed.
     Applied {
-        /// The resource as it was committed.
+        /// The resource as it was committed. `None` if there is no resource.
         resource: Option<Committed>,
     },
-    /// It is recorded as refused.
+    /// The request is recorded as rejected.
     Rejected(ScimError),
-    /// It could not be processed and waits among the dead letters for an operator.
+    /// The request could not be processed. It is a dead letter, and an operator decides what to do with it.
     Failed,
 }
 
-/// A resource as it was committed, in JSON. It is sent and never computed again, so that an api of another version answers with nothing else.
+/// A resource as it was committed, as JSON. The worker sends it and the api returns it unchanged, so that an
+/// api of another version gives the same answer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Committed(Arc<RawValue>);
 
 impl Committed {
-    /// Writes a resource.
+    /// Encodes a resource.
     ///
     /// # Errors
-    /// Where it cannot be written as JSON; a resource can.
+    /// If it cannot be written as JSON. A resource can.
     pub fn write(resource: &Attributes) -> Result<Self, serde_json::Error> {
         to_raw_value(resource).map(|raw| Self(raw.into()))
     }
 
-    /// Reads the resource.
+    /// Decodes the resource.
     ///
     /// # Errors
-    /// Where it is not an object.
+    /// If the JSON is not an object.
     pub fn read(&self) -> Result<Attributes, serde_json::Error> {
         serde_json::from_str(self.0.get())
     }
 }
 
-/// The same resource, whatever the order of its members: JSON that comes out of the database is sorted.
+/// Compares resources regardless of the order of their members, because Postgres sorts the members of a
+/// `jsonb` object.
 impl PartialEq for Committed {
     fn eq(&self, other: &Self) -> bool {
         self.0.get() == other.0.get() || matches!((self.read(), other.read()), (Ok(left), Ok(right)) if left == right)
     }
 }
 
-/// The outcomes of a batch that go to one api instance.
+/// The outcomes of a batch for one api instance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outcomes {
-    /// Each with the call that awaits it.
+    /// The outcomes, each with the correlation id of the call that waits for it.
     pub outcomes: Vec<(CorrelationId, Outcome)>,
 }
 

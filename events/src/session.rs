@@ -1,33 +1,33 @@
-//! Administrators, and how they sign in.
+//! The roles of administrators.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// What somebody may do on the pages of an organization; whoever may do more comes first.
+/// A role on an organization's pages. Roles with more rights sort first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Everything.
+    /// May do everything.
     Owner,
-    /// Everything but what only owners may.
+    /// May do everything except what is reserved for owners.
     Administrator,
-    /// Read the log.
+    /// May read the log.
     Auditor,
 }
 
-/// A text that is not a role.
+/// The text is not a role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a role is owner, administrator or auditor")]
 pub struct UnknownRole;
 
 impl Role {
-    /// Whether it may change settings.
+    /// Whether the role may change settings.
     pub fn may_administer(self) -> bool {
         matches!(self, Self::Owner | Self::Administrator)
     }
 
-    /// Its name.
+    /// The name of the role, as it is stored.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Owner => "owner",

@@ -1,4 +1,5 @@
-//! Security Event Tokens (RFC 8417): claims, signed with Ed25519 (RFC 8037), and the keys that they are checked with (RFC 7517).
+//! Security Event Tokens (RFC 8417): claims signed with Ed25519 (RFC 8037), and the public keys to check them
+//! with (RFC 7517).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -8,18 +9,19 @@ use serde_json::{Value, json};
 
 /// The media type of a token (RFC 8417 section 7.1).
 pub const MEDIA_TYPE: &str = "application/secevent+jwt";
-/// Where the SCIM endpoints are below the public address; both together are the issuer of every token (RFC 9967 section 2.1).
+/// The path of the SCIM endpoints below the public address. The address and this path together are the issuer
+/// of every token (RFC 9967 section 2.1).
 pub const SCIM_PATH: &str = "/scim/v2";
 const TYP: &str = "secevent+jwt";
-/// The byte before the seed in a private key: Ed25519.
+/// The byte before the seed in a private key. It stands for Ed25519.
 const ALGORITHM: u8 = 1;
 
-/// A text that is not a private key.
+/// The text is not a private key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a private key as `rollcall-worker key generate` prints it")]
 pub struct InvalidSetKey;
 
-/// The keys of an issuer: the first one signs, all are published, so that one can take over from another.
+/// The keys of an issuer. The first key signs; all keys are published, so that keys can be rotated.
 #[derive(Default)]
 pub struct SetKeys(Vec<Key>);
 
@@ -29,10 +31,11 @@ struct Key {
 }
 
 impl SetKeys {
-    /// Reads private keys, in the form of those that sign checkpoints: `PRIVATE+KEY+name+id+…`.
+    /// Reads private keys. They have the same format as the keys that sign checkpoints:
+    /// `PRIVATE+KEY+name+id+…`.
     ///
     /// # Errors
-    /// Where one is not a key.
+    /// If a text is not a private key. The error does not contain the text.
     pub fn read(keys: &[SecretString]) -> Result<Self, InvalidSetKey> {
         keys.iter().map(|key| read(key.expose_secret().trim()).ok_or(InvalidSetKey)).collect::<Result<_, _>>().map(Self)
     }
@@ -42,7 +45,8 @@ impl SetKeys {
         !self.0.is_empty()
     }
 
-    /// Signs claims; where there is no key, they are an unsecured token (RFC 7519 section 6), for whoever reads it over the connection that it authenticated.
+    /// Signs claims. Without a key, the result is an unsecured token (RFC 7519 section 6), for a receiver
+    /// that trusts the connection it authenticated.
     pub fn sign(&self, claims: &Value) -> String {
         let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let Some(Key { id, key }) = self.0.first() else {
@@ -53,7 +57,7 @@ impl SetKeys {
         format!("{signed}.{signature}")
     }
 
-    /// The public keys, as a JWK Set.
+    /// The public keys as a JWK Set (RFC 7517).
     pub fn to_jwks(&self) -> Value {
         let public = |Key { id, key }: &Key| {
             let x = URL_SAFE_NO_PAD.encode(key.verifying_key().as_bytes());
@@ -94,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_key_is_refused_without_being_told() {
+    fn a_malformed_key_is_refused_and_not_shown() {
         for text in ["", "PRIVATE+KEY+x", "PRIVATE+KEY+x+00000000+AAAA", "id.example.com+00000000+AAAA"] {
             assert_eq!(SetKeys::read(&[text.into()]).err(), Some(InvalidSetKey));
         }

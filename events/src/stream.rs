@@ -1,4 +1,5 @@
-//! Event streams: what an organization has delivered to whom, and how far each receiver has come.
+//! Event streams: which events an organization delivers to a receiver, and how far the receiver has
+//! acknowledged them.
 
 use rollcall_scim::event::Event;
 use serde::{Deserialize, Serialize};
@@ -11,66 +12,67 @@ use crate::address::AllowList;
 use crate::token::TokenDigest;
 use crate::{StreamId, WorkspaceId};
 
-/// The most bytes of an endpoint.
+/// Maximum length of an endpoint, in bytes.
 const MAX_ENDPOINT_BYTES: usize = 2000;
-/// How many events may be acknowledged beyond one that is not.
+/// How many acknowledgements are kept beyond the first missing one.
 const MAX_BEYOND: usize = 10_000;
 
-/// What an administrator chooses for an event stream.
+/// The settings that an administrator chooses for an event stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StreamSettings {
-    /// A name for people.
+    /// A label for people.
     pub label: String,
-    /// For whom the tokens are: their `aud`.
+    /// The receiver of the tokens: their `aud` claim.
     pub audience: String,
-    /// What is told.
+    /// The event types that the stream delivers.
     pub events: BTreeSet<Event>,
-    /// Whose members are told of; empty for every user and group.
+    /// The stream covers only members of these workspaces. If the set is empty, it covers every user and
+    /// group.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub workspaces: BTreeSet<WorkspaceId>,
-    /// Whether it begins with what was logged before it was made.
+    /// Whether delivery begins at the start of the log instead of the stream's creation.
     #[serde(default)]
     pub from_start: bool,
-    /// How it is delivered.
+    /// How events reach the receiver.
     pub delivery: Delivery,
 }
 
-/// How events are delivered.
+/// How events reach the receiver.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Delivery {
-    /// The receiver asks for them (RFC 8936).
+    /// The receiver polls for events (RFC 8936).
     Poll {
-        /// The digest of the secret that it asks with.
+        /// The digest of the receiver's secret.
         digest: TokenDigest,
-        /// The addresses that it may ask from; `None` for any.
+        /// The addresses that the receiver may poll from; `None` for any.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         allow_list: Option<AllowList>,
     },
-    /// They are sent to it (RFC 8935).
+    /// The worker pushes events to the receiver (RFC 8935).
     Push {
-        /// Where to.
+        /// The URL to push to.
         endpoint: Endpoint,
     },
 }
 
-/// An address that events are pushed to: http or https, without a user, password or fragment.
+/// A URL that events are pushed to: http or https, without user, password or fragment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Endpoint(Url);
 
-/// Why a text is not an endpoint.
+/// The text is not an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("an endpoint is an https address without user, password and fragment, of at most {MAX_ENDPOINT_BYTES} bytes")]
 pub struct InvalidEndpoint;
 
 impl Endpoint {
-    /// The address.
+    /// The URL.
     pub fn url(&self) -> &Url {
         &self.0
     }
 
-    /// Whether what is sent there can be read on the way.
+    /// Whether the connection is unencrypted.
     pub fn is_plain(&self) -> bool {
         self.0.scheme() != "https"
     }
@@ -105,12 +107,13 @@ impl From<Endpoint> for String {
     }
 }
 
-/// The `jti` of a token: the stream and the place in the log, so that the same event has the same one however often it is delivered.
+/// The `jti` claim of a token: the stream and the seq of the log entry. The same event has the same `jti`,
+/// however often it is delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SetId {
     /// The stream.
     pub stream_id: StreamId,
-    /// The place of the event in the organization's log.
+    /// The seq of the event in the organization's log.
     pub seq: u64,
 }
 
@@ -129,40 +132,42 @@ impl FromStr for SetId {
     }
 }
 
-/// A text that is not the `jti` of a token of ours.
+/// The text is not the `jti` of one of our tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not the jti of an event that was delivered")]
 pub struct InvalidSetId;
 
-/// How far the receiver of a stream has come: everything up to a place in the log, and some of what is beyond.
+/// How far the receiver of a stream has acknowledged: everything up to a seq, and some events beyond it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
-    /// Up to here everything is acknowledged or was nothing to be told.
+    /// Up to this seq, every event is acknowledged, and the other entries have no event in this stream.
     pub seq: u64,
-    /// What is acknowledged beyond.
+    /// Acknowledged seqs after `seq`.
     #[serde(default)]
     pub beyond: BTreeSet<u64>,
 }
 
 impl Position {
-    /// Takes in an acknowledgement. One too far beyond what is still missing is not kept: that event is delivered once more.
+    /// Records an acknowledgement. If too many are recorded beyond a missing one, it is dropped, and the
+    /// event is delivered again.
     pub fn acknowledge(&mut self, seq: u64) {
         if seq > self.seq && self.beyond.len() < MAX_BEYOND {
             self.beyond.insert(seq);
         }
     }
 
-    /// Takes in what another position has acknowledged: a position never goes back.
+    /// Adds the acknowledgements of another position. A position never moves back.
     pub fn merge(&mut self, other: Self) {
         self.seq = self.seq.max(other.seq);
         self.beyond.retain(|seq| *seq > self.seq);
         other.beyond.into_iter().for_each(|seq| self.acknowledge(seq));
     }
 
-    /// Moves on, given the places up to `until` at which there is something to be told: to the last place before one of them that is not acknowledged.
-    /// Answers those that are not.
-    pub fn move_on(&mut self, told: impl IntoIterator<Item = u64>, until: u64) -> Vec<u64> {
-        let waiting: Vec<_> = told.into_iter().filter(|seq| *seq > self.seq && !self.beyond.contains(seq)).collect();
+    /// Moves the position to just before the first event that is not acknowledged, or to `until` if there is
+    /// none. `seqs` holds the seqs up to `until` that have an event in this stream. Returns the seqs that are
+    /// not acknowledged.
+    pub fn move_on(&mut self, seqs: impl IntoIterator<Item = u64>, until: u64) -> Vec<u64> {
+        let waiting: Vec<_> = seqs.into_iter().filter(|seq| *seq > self.seq && !self.beyond.contains(seq)).collect();
         self.seq = waiting.first().map_or(until, |first| first - 1).max(self.seq);
         self.beyond.retain(|seq| *seq > self.seq);
         waiting
@@ -207,21 +212,22 @@ mod tests {
     }
 
     proptest! {
-        /// In whatever order and pieces acknowledgements come, the same is left to be delivered, and nothing that was not acknowledged is left out.
+        /// The order and grouping of acknowledgements make no difference: exactly the unacknowledged events
+        /// stay to be delivered.
         #[test]
         fn nothing_is_passed_over(
-            told in proptest::collection::btree_set(1u64..60, 0..30), acknowledged in proptest::collection::vec(1u64..60, 0..40), cut in 0usize..40,
+            seqs in proptest::collection::btree_set(1u64..60, 0..30), acknowledged in proptest::collection::vec(1u64..60, 0..40), cut in 0usize..40,
         ) {
             let mut position = Position::default();
             let (first, rest) = acknowledged.split_at(cut.min(acknowledged.len()));
             let mut other = Position::default();
             for seq in first { position.acknowledge(*seq); }
-            position.move_on(told.iter().copied(), 60);
+            position.move_on(seqs.iter().copied(), 60);
             for seq in rest { other.acknowledge(*seq); }
-            other.move_on(told.iter().copied(), 60);
+            other.move_on(seqs.iter().copied(), 60);
             position.merge(other);
-            let waiting = position.move_on(told.iter().copied(), 60);
-            let expected: Vec<_> = told.iter().copied().filter(|seq| !acknowledged.contains(seq)).collect();
+            let waiting = position.move_on(seqs.iter().copied(), 60);
+            let expected: Vec<_> = seqs.iter().copied().filter(|seq| !acknowledged.contains(seq)).collect();
             prop_assert_eq!(waiting, expected);
         }
     }

@@ -1,4 +1,4 @@
-//! Time as it is logged: UTC, to the microsecond, always with six decimals.
+//! Timestamps as the log has them: UTC, with microseconds, always with six decimals.
 
 use bytes::BytesMut;
 use postgres_types::{FromSql, IsNull, ToSql, Type, accepts, to_sql_checked};
@@ -7,7 +7,7 @@ use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
 
-/// Microseconds between the Unix epoch and 2000-01-01T00:00:00Z, where Postgres counts from.
+/// Microseconds between the Unix epoch and 2000-01-01T00:00:00Z, the epoch of Postgres.
 const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
 
 /// A point in time: microseconds since the Unix epoch.
@@ -19,12 +19,12 @@ impl Timestamp {
     /// The Unix epoch.
     pub const EPOCH: Self = Self(0);
 
-    /// The time now, by this machine's clock.
+    /// The current time by this machine's clock.
     pub fn now() -> Self {
         Self(jiff::Timestamp::now().as_microsecond())
     }
 
-    /// So many microseconds after the Unix epoch; `None` where no calendar has a date for it.
+    /// The time `micros` microseconds after the Unix epoch; `None` if it is outside the calendar's range.
     pub fn from_microsecond(micros: i64) -> Option<Self> {
         jiff::Timestamp::from_microsecond(micros).ok().map(|_| Self(micros))
     }
@@ -34,31 +34,31 @@ impl Timestamp {
         self.0.div_euclid(1_000_000)
     }
 
-    /// The next point in time: a microsecond later.
+    /// The next point in time, one microsecond later.
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0 + 1)
     }
 
-    /// So many microseconds later.
+    /// The time `micros` microseconds later.
     #[must_use]
     pub fn after_micros(self, micros: u32) -> Self {
         Self(self.0 + i64::from(micros))
     }
 
-    /// So many seconds later.
+    /// The time `seconds` seconds later.
     #[must_use]
     pub fn after_seconds(self, seconds: u32) -> Self {
         Self(self.0 + i64::from(seconds) * 1_000_000)
     }
 
-    /// So many seconds earlier.
+    /// The time `seconds` seconds earlier.
     #[must_use]
     pub fn before_seconds(self, seconds: u32) -> Self {
         Self(self.0 - i64::from(seconds) * 1_000_000)
     }
 
-    /// Whole seconds since an earlier time; none since a later one.
+    /// Whole seconds since `earlier`; 0 if `earlier` is later.
     pub fn seconds_since(self, earlier: Self) -> u64 {
         u64::try_from((self.0 - earlier.0) / 1_000_000).unwrap_or(0)
     }
@@ -104,7 +104,7 @@ impl ToSql for Timestamp {
 
 impl<'a> FromSql<'a> for Timestamp {
     fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
-        // Postgres has an infinity, which is no time.
+        // Postgres has an infinite timestamp, which we refuse.
         i64::from_sql(ty, raw)?.checked_add(POSTGRES_EPOCH_MICROS).and_then(Self::from_microsecond).ok_or_else(|| "not a time".into())
     }
 

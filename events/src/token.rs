@@ -1,7 +1,8 @@
-//! The format of a SCIM token: `rc_`, 32 random bytes in base 62, a checksum.
+//! The format of a SCIM token: `rc_`, 32 random bytes in base 62, and a checksum.
 //!
-//! The prefix and the checksum let a secret scanner recognise a token, and a typo is refused without a look-up. Each half of the
-//! bytes is 22 digits; the last six digits are the CRC-32 of what stands before them.
+//! The prefix and checksum let a secret scanner recognize a token, and let us refuse a typo without a
+//! look-up. Each half of the bytes takes 22 digits. The last six digits are the CRC-32 of everything before
+//! them.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -11,30 +12,30 @@ use subtle::ConstantTimeEq;
 pub const PREFIX: &str = "rc_";
 const HALF_DIGITS: usize = 22;
 const CHECKSUM_DIGITS: usize = 6;
-/// How many digits of a token are shown after it was made.
+/// How many digits of a token the pages show after it was issued.
 const SHOWN_DIGITS: usize = 5;
 const LENGTH: usize = PREFIX.len() + 2 * HALF_DIGITS + CHECKSUM_DIGITS;
 const DIGEST_CONTEXT: &str = "rollcall 2026 token";
 
-/// A token's secret, well-formed; it is shown once and never stored.
+/// The secret of a token. It is well-formed, shown once, and never stored.
 #[derive(Debug, Clone)]
 pub struct Token(SecretString);
 
-/// What is stored, sent and compared in place of a token: a BLAKE3 digest of 32 bytes.
+/// The digest of a token: 32 bytes of BLAKE3. We store, send and compare it instead of the token.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct TokenDigest([u8; 32]);
 
-/// A text that is not a token.
+/// The text is not a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a Rollcall token")]
 pub struct InvalidToken;
 
 impl Token {
-    /// A new token from the operating system's source of randomness.
+    /// Generates a new token from the operating system's randomness.
     ///
     /// # Errors
-    /// Where that source fails.
+    /// If the operating system's randomness fails.
     pub fn generate() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes)?;
@@ -51,10 +52,10 @@ impl Token {
         Self(SecretString::from(text + &checksum))
     }
 
-    /// Recognises a token by its form and checksum.
+    /// Parses a token and checks its format and checksum.
     ///
     /// # Errors
-    /// Where the text is not a token, for whatever reason.
+    /// If the text is not a token, for whatever reason.
     pub fn parse(text: &str) -> Result<Self, InvalidToken> {
         let is_token =
             text.len() == LENGTH && text.starts_with(PREFIX) && text.bytes().skip(PREFIX.len()).all(|b| b.is_ascii_alphanumeric());
@@ -70,12 +71,13 @@ impl Token {
         self.0.expose_secret()
     }
 
-    /// How it begins: enough to tell tokens apart, and of no use to anybody else. 30 of its 256 bits of randomness are in it.
+    /// The first characters of the token. They let people tell tokens apart and are useless otherwise: they
+    /// contain 30 of the 256 random bits.
     pub fn prefix(&self) -> &str {
         self.reveal().get(..PREFIX.len() + SHOWN_DIGITS).unwrap_or_default()
     }
 
-    /// The digest that stands for the token everywhere else.
+    /// The digest of the token.
     pub fn digest(&self) -> TokenDigest {
         TokenDigest(blake3::derive_key(DIGEST_CONTEXT, self.reveal().as_bytes()))
     }
@@ -91,12 +93,12 @@ fn checksum(text: &str) -> String {
 }
 
 impl TokenDigest {
-    /// The bytes, as the database keeps them.
+    /// The bytes, as the database stores them.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// Whether two digests are equal, in a time that does not tell where they differ.
+    /// Whether two digests are equal, compared in constant time.
     pub fn matches(&self, other: &[u8]) -> bool {
         self.0.ct_eq(other).into()
     }
@@ -144,7 +146,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_token_is_recognised_and_no_typo_is(bytes: [u8; 32], place in 0..LENGTH, letter in "[0-9A-Za-z]") {
+        fn every_token_is_recognized_and_no_typo_is(bytes: [u8; 32], place in 0..LENGTH, letter in "[0-9A-Za-z]") {
             let token = Token::from_bytes(bytes);
             let text = token.reveal().to_owned();
             prop_assert_eq!(Token::parse(&text).unwrap().digest(), token.digest());

@@ -1,4 +1,5 @@
-//! The exchanges and queues (see ARCHITECTURE.md, "The queues"). Whoever starts first declares them; declaring twice is harmless.
+//! The exchanges and queues (see ARCHITECTURE.md, "The queues"). Every process declares them when it starts;
+//! declaring them again is harmless.
 
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
@@ -6,23 +7,25 @@ use lapin::{Channel, ExchangeKind};
 
 use crate::OrganizationId;
 
-/// Where requests are published.
+/// The exchange that requests are published to.
 pub const REQUESTED_EXCHANGE: &str = "rollcall.requested";
-/// Where requests go that can never be applied, and the queue that keeps them.
+/// The exchange and the queue for dead letters.
 pub const DEAD: &str = "rollcall.dead";
-/// The queue of what is observed of calls. It is not worth a quorum: what is lost of it is missed on a page, and nowhere else.
+/// The queue for call records. It is a classic queue, because losing records only affects the page that shows
+/// calls.
 pub const OBSERVED: &str = "rollcall.observed";
-/// The header of a dead letter that says why it is one.
+/// The header that holds the reason of a dead letter.
 pub const REASON_HEADER: &str = "x-rollcall-reason";
-/// How often a request may be delivered before it counts as one that kills its worker. Outages do not use this up: a worker holds its batch for a while, and
-/// takes no messages before what failed can be applied.
+/// How often a request may be delivered before the broker dead-letters it as one that kills its worker.
+/// Outages do not count: during an outage, a worker keeps its batch and consumes no more messages until the
+/// batch succeeds.
 const DELIVERY_LIMIT: i64 = 50;
-/// How many messages of observed calls are kept while no worker takes them; the oldest go first.
+/// Maximum number of messages with call records in the queue. The oldest are dropped first.
 const MAX_OBSERVED: i64 = 1000;
-/// How many messages may wait in a partition before further ones are refused.
+/// Maximum number of messages in a partition. The broker refuses further ones.
 const MAX_LENGTH: i64 = 1_000_000;
 
-/// The queue of a partition, which is its routing key as well.
+/// The queue of a partition. The routing key has the same name.
 pub fn queue_name(partition: u16) -> String {
     format!("{REQUESTED_EXCHANGE}.{partition}")
 }
@@ -36,10 +39,10 @@ pub fn partition(organization: OrganizationId, partitions: u16) -> u16 {
     (u64::from_le_bytes(head) % u64::from(partitions.max(1))) as u16
 }
 
-/// Declares everything on a channel.
+/// Declares all exchanges and queues on a channel.
 ///
 /// # Errors
-/// Where the broker refuses, for instance because a queue exists with other arguments.
+/// If the broker refuses, such as when a queue exists with other arguments.
 pub async fn declare(channel: &Channel, partitions: u16) -> Result<(), lapin::Error> {
     for exchange in [REQUESTED_EXCHANGE, DEAD] {
         let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
@@ -74,14 +77,16 @@ fn observed_arguments() -> FieldTable {
     arguments
 }
 
-/// Looking at a dead letter and putting it back must never lose it, however often; from its version 4 on the broker would drop it after 20 times.
+/// The delivery limit is the maximum, because reading a dead letter and requeueing it must never lose it.
+/// RabbitMQ 4 drops a message after 20 deliveries by default.
 fn dead_letter_arguments() -> FieldTable {
     let mut arguments = quorum();
     arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(i64::from(i32::MAX)));
     arguments
 }
 
-/// One consumer at a time keeps the order; a full queue refuses instead of dropping; a dead letter is moved without being lost.
+/// A single active consumer keeps the order. A full queue refuses messages instead of dropping old ones.
+/// Dead-lettering is at-least-once, so that no dead letter is lost.
 fn partition_arguments() -> FieldTable {
     let mut arguments = quorum();
     arguments.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
@@ -105,13 +110,13 @@ mod tests {
 
     /// If this fails, organizations have moved to other partitions, and their events can overtake each other.
     #[test]
-    fn an_organisation_stays_in_its_partition() {
+    fn an_organization_stays_in_its_partition() {
         let partitions = [0, 1, 2, 3, 4].map(|n| partition(OrganizationId(Uuid::from_u128(n)), 8));
         assert_eq!(partitions, [5, 7, 2, 4, 4]);
     }
 
     #[test]
-    fn organisations_are_spread_over_all_partitions() {
+    fn organizations_are_spread_over_all_partitions() {
         let mut count = [0; 8];
         for n in 0..8000 {
             count[usize::from(partition(OrganizationId(Uuid::from_u128(n)), 8))] += 1;

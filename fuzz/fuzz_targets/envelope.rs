@@ -1,4 +1,5 @@
-//! Messages: a body that is read as a request is written as one that is read as the same.
+//! Messages: decoding never panics, and a decoded request encodes to a message that decodes to the same
+//! request.
 
 #![no_main]
 

@@ -1,4 +1,5 @@
-//! Filters: what parses prints to what parses to the same, and checking and evaluating it never panics.
+//! Filters: a parsed filter prints to a text that parses to the same filter. Checking and evaluating it never
+//! panics.
 
 #![no_main]
 
@@ -20,7 +21,8 @@ static SUBJECT: LazyLock<Value> = LazyLock::new(|| {
 fuzz_target!(|text: &str| {
     let Ok(filter) = parse(text) else { return };
     let printed = filter.to_string();
-    // Printing writes what was left out, so that the longest filters print to what is too long.
+    // Printing adds parts that the text omitted. The longest filters therefore print to a text that is too
+    // long to parse.
     if let Ok(again) = parse(&printed) {
         assert_eq!(again, filter, "{printed}");
     } else {
@@ -28,7 +30,7 @@ fuzz_target!(|text: &str| {
     }
     for resource_type in [&*USER, &*GROUP] {
         let scope = Scope::Resource(resource_type);
-        // As the api understands it, with booleans and numbers that came as texts.
+        // Also with booleans and numbers that were sent as strings, as the api accepts them.
         for filter in [filter.clone(), fit(filter.clone(), scope)] {
             if check(&filter, scope).is_ok() {
                 matches(&filter, scope, &SUBJECT);

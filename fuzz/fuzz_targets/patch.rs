@@ -1,4 +1,4 @@
-//! PATCH bodies: operations travel as they were read, and what they leave is valid as it is.
+//! PATCH bodies: operations survive encoding and decoding, and the patched resource is valid.
 
 #![no_main]
 
@@ -28,7 +28,8 @@ fn patched(resource_type: &ResourceType, resource: Value, parsed: Result<Vec<pat
     assert_eq!(serde_json::from_str::<Vec<patch::Operation>>(&written).expect("they are read as they are written"), operations);
     let mut attributes = validate::resource(resource_type, resource).expect("the resource is valid");
     let applied = patch::apply(resource_type, &mut attributes, &operations, &mut Budget::default());
-    // What must not be missing is for the worker to say, which knows the resource.
+    // The worker checks for required attributes, because it knows the resource. Here, a missing one is not a
+    // fault.
     let is_whole = validate::check_required(&resource_type.core.attributes, &attributes, "").is_ok();
     if applied.is_err() || !is_whole {
         return;

@@ -1,4 +1,4 @@
-//! PATCH paths: what parses prints to what parses to the same, and looking it up never panics.
+//! PATCH paths: a parsed path prints to a text that parses to the same path. Looking it up never panics.
 
 #![no_main]
 
@@ -11,7 +11,8 @@ fuzz_target!(|text: &str| {
     let printed = path.to_string();
     match printed.parse::<Path>() {
         Ok(again) => assert_eq!(again, path, "{printed}"),
-        // Printing writes what was left out, so that the longest paths print to what is too long.
+        // Printing adds parts that the text omitted. The longest paths therefore print to a text that is too
+        // long to parse.
         Err(_) => assert!(printed.len() > text.len(), "{printed}"),
     }
     let _ = path.target(&USER);

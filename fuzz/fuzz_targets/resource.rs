@@ -1,4 +1,4 @@
-//! Bodies of POST and PUT: what is read is valid as it is, and reads the same again.
+//! POST and PUT bodies: the attributes that are read are valid, and read again to the same attributes.
 
 #![no_main]
 
@@ -21,6 +21,6 @@ fn read(resource_type: &ResourceType, body: Value) {
     written.insert("schemas".to_owned(), validate::schemas_of(resource_type, &attributes));
     let written = Value::Object(written);
     assert_eq!(validate::resource(resource_type, written.clone()).as_ref(), Ok(&attributes), "strict: {is_strict}");
-    // What was read has nothing that the schemas do not define.
+    // The attributes contain nothing that the schemas do not define.
     assert_eq!(strict::check_resource(resource_type, &written), Ok(()));
 }

@@ -1,4 +1,4 @@
-//! How long to wait before a server is tried again.
+//! Delays between attempts to reach a server.
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use std::time::Duration;
@@ -6,7 +6,8 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// Growing delays from 100 ms to 5 s, or to another bound, with jitter so that many clients do not come back at the same moment.
+/// Delays that grow from 100 ms to a maximum, which is 5 s by default. They have jitter, so that many clients
+/// do not retry at the same moment.
 pub struct Backoff(Box<dyn Iterator<Item = Duration> + Send>);
 
 impl Default for Backoff {
@@ -16,13 +17,13 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// Delays that grow to another bound.
+    /// Delays that grow from 100 ms to `longest`.
     pub fn up_to(longest: Duration) -> Self {
         let delays = ExponentialBuilder::default().with_min_delay(FIRST).with_max_delay(longest).with_jitter().without_max_times();
         Self(Box::new(delays.build()))
     }
 
-    /// The next delay; there is always one.
+    /// The next delay. The sequence never ends.
     pub fn next_delay(&mut self) -> Duration {
         self.0.next().unwrap_or(LONGEST)
     }

@@ -1,8 +1,8 @@
-//! Why something went wrong in the end.
+//! The root cause of an error.
 
 use std::error::Error;
 
-/// The last cause of an error, which tells most.
+/// The text of the last error in the chain of causes, which is the most specific one.
 pub fn root(error: &(dyn Error + 'static)) -> String {
     let mut last = error;
     while let Some(cause) = last.source() {
@@ -17,10 +17,10 @@ mod tests {
     use std::io;
 
     #[test]
-    fn the_last_cause_is_told() {
+    fn the_last_cause_is_returned() {
         let number = "x".parse::<u8>().unwrap_err();
-        let told = number.to_string();
-        assert_eq!(root(&number), told);
-        assert_eq!(root(&io::Error::other(io::Error::other(number))), told);
+        let expected = number.to_string();
+        assert_eq!(root(&number), expected);
+        assert_eq!(root(&io::Error::other(io::Error::other(number))), expected);
     }
 }

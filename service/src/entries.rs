@@ -1,33 +1,33 @@
-//! Reads entries of the log from their rows.
+//! Reads log entries from rows.
 
 use rollcall_events::log::{Entry, EventType, Hash, Header, OutcomeKind, Salt, SubjectType};
 use serde_json::value::RawValue;
 use tokio_postgres::Row;
 use tokio_postgres::types::Json;
 
-/// What is selected of an entry, which is called `e`.
+/// The columns of an entry; the query must name the table `e`.
 pub const COLUMNS: &str = "
     e.organization_id, e.seq, e.event_id, e.type, e.schema_version, e.subject_type, e.subject_id, e.actor, e.requested_at, e.recorded_at,
     e.outcome, e.error, e.payload::text AS payload, e.salt, e.commitment, e.leaf";
 
-/// An entry whose payload is as it is stored.
+/// An entry with its payload as it is stored.
 pub type StoredEntry = Entry<Box<RawValue>>;
 
-/// A row that is not an entry.
+/// The row is not a log entry or a stream.
 #[derive(Debug, thiserror::Error)]
 pub enum MalformedEntry {
-    /// A column is missing, or of another type.
+    /// A column is missing or has another type.
     #[error("postgres: {0}")]
     Column(#[from] tokio_postgres::Error),
-    /// A value that this program does not know.
+    /// A column has a value that this program does not know.
     #[error("the log holds an unknown {0}")]
     Unknown(&'static str),
 }
 
-/// Reads an entry.
+/// Reads an entry from a row with [`COLUMNS`].
 ///
 /// # Errors
-/// Where the row does not hold one.
+/// If the row is not an entry.
 pub fn entry(row: &Row) -> Result<StoredEntry, MalformedEntry> {
     let malformed = |what: &'static str| MalformedEntry::Unknown(what);
     let (event_type, outcome): (&str, &str) = (row.try_get("type")?, row.try_get("outcome")?);

@@ -1,4 +1,4 @@
-//! Reads event streams and what they tell from their rows.
+//! Reads event streams and the changes that they deliver from rows.
 
 use rollcall_events::feed::{Feed, LoggedChange};
 use rollcall_events::log::EventType;
@@ -10,13 +10,14 @@ use tokio_postgres::Row;
 
 use crate::entries::MalformedEntry;
 
-/// What is selected of a stream, which is called `s`, and of the position of its receiver, which is called `p`.
+/// The columns and tables of a stream `s` and of its receiver's position `p`.
 pub const STREAM_COLUMNS: &str = "
     s.organization_id, s.id, s.audience, s.events, s.workspaces, COALESCE(p.seq, s.begins_after) AS seq, COALESCE(p.beyond, '{}') AS beyond
     FROM event_streams s LEFT JOIN stream_positions p ON p.organization_id = s.organization_id AND p.stream_id = s.id";
 
-/// The changes of users and groups in a stretch of an organization's log: $1 is the organization, $2 the place after which it begins, $3 the last place, $4
-/// how many at most, $5 whether it matters what users were before.
+/// The changes of users and groups in a range of an organization's log. The parameters are: $1 the
+/// organization, $2 the seq before the range, $3 the last seq, $4 the maximum number of changes, $5 whether
+/// to read the user's resource before each change.
 pub const CHANGES: &str = "
     SELECT e.seq, e.event_id, e.type, e.subject_id, e.recorded_at, e.payload,
         CASE WHEN $5 THEN (
@@ -30,49 +31,51 @@ pub const CHANGES: &str = "
     )
     ORDER BY e.seq LIMIT $4";
 
-/// How many places of a log are looked through at once.
+/// How many seqs one query covers.
 const SPAN: u64 = 10_000;
-/// How many changes are read at once, at most.
+/// Maximum number of changes that one query returns.
 const MOST: u64 = 1000;
 
-/// A stream.
+/// An event stream.
 #[derive(Debug, Clone)]
 pub struct Stream {
-    /// Whose.
+    /// The organization of the stream.
     pub organization_id: OrganizationId,
-    /// What it tells.
+    /// The settings that decide which events it delivers.
     pub feed: Feed,
-    /// How far its receiver has come.
+    /// How far its receiver has acknowledged.
     pub position: Position,
 }
 
-/// A stretch of a log.
+/// A range of seqs in a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stretch {
-    /// The place after which it begins.
+    /// The seq before the range.
     pub after: u64,
-    /// Its last place.
+    /// The last seq of the range.
     pub until: u64,
 }
 
 impl Stretch {
-    /// The stretch after a place in a log of so many entries.
+    /// The range after a seq, in a log of `size` entries.
     pub fn after(after: u64, size: u64) -> Self {
         Self { after, until: size.min(after.saturating_add(SPAN)).max(after) }
     }
 
-    /// How many changes are read of it at most.
+    /// The maximum number of changes to read from the range.
     pub fn most(self) -> u64 {
         MOST
     }
 
-    /// The stretch up to the last of the changes that were found, where it is known that there are more.
+    /// Shortens the range to end at the last change that was found. Use it when there are known to be more
+    /// changes.
     #[must_use]
     pub fn cut(self, found: &[LoggedChange]) -> Self {
         Self { until: found.last().map_or(self.after, |last| last.seq), ..self }
     }
 
-    /// The stretch that was looked through, given the changes that were found: up to the last one where there may be more.
+    /// The part of the range that was read, given the changes that were found. If the maximum number was
+    /// found, there may be more, so the range ends at the last one.
     #[must_use]
     pub fn seen(self, found: &[LoggedChange]) -> Self {
         match found.last() {
@@ -82,10 +85,10 @@ impl Stretch {
     }
 }
 
-/// Reads a stream.
+/// Reads a stream from a row with [`STREAM_COLUMNS`].
 ///
 /// # Errors
-/// Where the row does not hold one.
+/// If the row is not a stream.
 pub fn stream(row: &Row) -> Result<Stream, MalformedEntry> {
     let events: Vec<&str> = row.try_get("events")?;
     let workspaces: Vec<WorkspaceId> = row.try_get("workspaces")?;
@@ -105,10 +108,10 @@ pub fn stream(row: &Row) -> Result<Stream, MalformedEntry> {
     })
 }
 
-/// Reads a change.
+/// Reads a change from a row of [`CHANGES`].
 ///
 /// # Errors
-/// Where the row does not hold one.
+/// If the row is not a change.
 pub fn happened(row: &Row) -> Result<LoggedChange, MalformedEntry> {
     let event_type: &str = row.try_get("type")?;
     Ok(LoggedChange {

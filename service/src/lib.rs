@@ -1,4 +1,5 @@
-//! What both services start with: layered settings, log lines, the signal to stop, back-off; why something went wrong; and how both read entries of the log and event streams from rows.
+//! The parts that api and worker share: layered settings, logging, shutdown signals, backoff, root causes of
+//! errors, and reading log entries and event streams from rows.
 
 pub mod backoff;
 pub mod cause;

@@ -1,23 +1,23 @@
-//! Log lines: to standard error, so that a command's answer stands alone on standard output.
+//! Log lines. They go to standard error, so that standard output holds only the result of a command.
 
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
 
-/// What is logged unless `ROLLCALL_LOG` says otherwise. The AMQP client prints whole messages when one is returned to it,
-/// and messages hold personal data: it may only tell of errors.
+/// The log filter if `ROLLCALL_LOG` is not set. The AMQP client logs whole messages when the broker returns
+/// them, and messages contain personal data. So it may log errors only.
 const DEFAULT: &str = "info,lapin=error,refinery_core=warn,actix_server=warn,actix_http::h1::dispatcher=off";
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// For people.
+    /// Plain text, for people.
     Text,
-    /// For collectors: one JSON object a line.
+    /// One JSON object per line, for log collectors.
     Json,
 }
 
-/// Starts logging; once in a process.
+/// Starts logging. Call it once per process.
 pub fn start(format: LogFormat) {
     let filter = EnvFilter::try_from_env("ROLLCALL_LOG").unwrap_or_else(|_| DEFAULT.into());
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);

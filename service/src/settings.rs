@@ -1,4 +1,4 @@
-//! Settings in three layers: the documented defaults that are part of the program, then a file, then the environment.
+//! Settings in three layers: the documented defaults that are compiled in, then a file, then the environment.
 
 use config::{Config, Environment, File, FileFormat};
 use rollcall_events::set::SetKeys;
@@ -8,45 +8,46 @@ use std::fmt::Display;
 use std::path::Path;
 use url::Url;
 
-/// Settings that cannot be used; the message says which and why, and never shows a secret.
+/// The settings are not valid. The message names the setting and the reason, and never contains a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// A file or variable is malformed, or names a setting that does not exist.
     #[error("the settings cannot be read: {0}")]
     Unreadable(#[from] config::ConfigError),
-    /// A number is too small or too great.
+    /// A number is outside its range.
     #[error("the setting {name} is {value}; it must be from {least} to {most}")]
     OutOfRange {
-        /// The setting.
+        /// The name of the setting.
         name: &'static str,
-        /// What was given.
+        /// The given value.
         value: u64,
-        /// The least that is allowed.
+        /// The smallest allowed value.
         least: u64,
-        /// The most that is allowed.
+        /// The largest allowed value.
         most: u64,
     },
-    /// A text does not have the form that it needs.
+    /// A text has the wrong form.
     #[error("the setting {name} is wrong: {reason}")]
     Malformed {
-        /// The setting.
+        /// The name of the setting.
         name: &'static str,
-        /// Why.
+        /// The fault.
         reason: String,
     },
 }
 
 impl SettingsError {
-    /// A setting that is malformed for that reason.
+    /// The error for a malformed setting.
     pub fn malformed(name: &'static str, reason: impl Display) -> Self {
         Self::Malformed { name, reason: reason.to_string() }
     }
 }
 
-/// Reads the layers. With the prefix `X`, the environment variable of `a` is `X__A`, and of `b` under `[a]` it is `X__A__B`.
+/// Reads the layers. With the prefix `X`, the environment variable of `a` is `X__A`, and that of `b` in the
+/// table `[a]` is `X__A__B`.
 ///
 /// # Errors
-/// Where a layer is malformed or a name in it is unknown.
+/// If a layer is malformed or contains an unknown name.
 pub fn read<T: DeserializeOwned>(prefix: &str, defaults: &str, file: Option<&Path>) -> Result<T, SettingsError> {
     let mut layers = Config::builder().add_source(File::from_str(defaults, FileFormat::Toml));
     if let Some(file) = file {
@@ -59,16 +60,17 @@ pub fn read<T: DeserializeOwned>(prefix: &str, defaults: &str, file: Option<&Pat
 /// Checks that a number is in its range.
 ///
 /// # Errors
-/// Where it is not.
+/// If it is not.
 pub fn in_range(name: &'static str, value: impl Into<u64>, least: u64, most: u64) -> Result<(), SettingsError> {
     let value = value.into();
     if (least..=most).contains(&value) { Ok(()) } else { Err(SettingsError::OutOfRange { name, value, least, most }) }
 }
 
-/// Secrets that a setting lists, separated by white space, and then those that stand in a file, if one is named.
+/// Reads a list of secrets: first those of a setting, separated by white space, then those in a file, if one
+/// is named.
 ///
 /// # Errors
-/// Where the file cannot be read; the error names the setting.
+/// If the file cannot be read. The error names the setting.
 pub fn secrets(file_setting: &'static str, listed: &SecretString, file: &str) -> Result<Vec<SecretString>, SettingsError> {
     let content = match file {
         "" => String::new(),
@@ -77,19 +79,19 @@ pub fn secrets(file_setting: &'static str, listed: &SecretString, file: &str) ->
     Ok(listed.expose_secret().split_whitespace().chain(content.split_whitespace()).map(SecretString::from).collect())
 }
 
-/// The keys that sign event tokens: those that the setting lists, then those of the file.
+/// Reads the keys that sign event tokens: first those of the setting, then those in the file.
 ///
 /// # Errors
-/// Where the file cannot be read, or one is not a key.
+/// If the file cannot be read, or a text is not a key.
 pub fn event_keys(listed: &SecretString, file: &str) -> Result<SetKeys, SettingsError> {
     let keys = secrets("event_key_file", listed, file)?;
     SetKeys::read(&keys).map_err(|error| SettingsError::malformed("event_keys", error))
 }
 
-/// Reads the address that callers reach the service by, and takes the slash from its end.
+/// Reads the URL at which callers reach the service, and removes a trailing slash.
 ///
 /// # Errors
-/// Where it is not an address that others can be built from.
+/// If the text is not an http or https URL, or has a query or fragment.
 pub fn public_url(name: &'static str, text: &str) -> Result<String, SettingsError> {
     let malformed = |reason: &dyn Display| SettingsError::malformed(name, reason);
     let url: Url = text.parse().map_err(|error| malformed(&error))?;
@@ -112,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_default_is_read_and_an_unknown_name_is_told() {
+    fn a_default_is_read_and_an_unknown_name_is_reported() {
         assert_eq!(read::<Example>("ROLLCALL_TEST_SETTINGS", "size = 7", None).unwrap().size, 7);
         assert!(read::<Example>("ROLLCALL_TEST_SETTINGS", "size = 7\nsise = 8", None).unwrap_err().to_string().contains("sise"));
         assert!(read::<Example>("ROLLCALL_TEST_SETTINGS", "size = 70000", None).is_err());

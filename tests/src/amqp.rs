@@ -1,4 +1,4 @@
-//! Messages put onto the queue by hand, as a broken or repeating sender would.
+//! Publishes messages to the queues directly, as a broken sender or one that repeats itself would.
 
 use futures_util::StreamExt;
 use lapin::options::{
@@ -16,10 +16,10 @@ use rollcall_events::{CorrelationId, OrganizationId};
 use crate::instance::Instance;
 use crate::wait::within;
 
-/// How many partitions the stack has.
+/// The number of partitions in the stack.
 pub const PARTITIONS: u16 = 8;
 
-/// A sender.
+/// A connection to the broker that publishes messages.
 #[derive(Debug)]
 pub struct Sender {
     connection: Connection,
@@ -28,7 +28,7 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// Connects.
+    /// Connects to the broker.
     pub async fn connect(instance: &Instance) -> Self {
         let connection = Connection::connect(&instance.amqp_url(), ConnectionProperties::default()).await.unwrap();
         let channel = connection.create_channel().await.unwrap();
@@ -52,7 +52,7 @@ impl Sender {
         assert_eq!(confirm, Confirmation::Ack(None));
     }
 
-    /// Publishes requests at once and awaits an outcome for each, in the order of the requests.
+    /// Publishes requests, waits for their outcomes, and returns these in the order of the requests.
     pub async fn submit(&self, requests: &[Request]) -> Vec<Outcome> {
         let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
         let tag = CorrelationId::generate().to_string();
@@ -71,7 +71,7 @@ impl Sender {
         ids.iter().map(|id| outcomes.remove(id).unwrap()).collect()
     }
 
-    /// Publishes any message, with the outcome awaited here, and returns the outcome.
+    /// Publishes any message and returns its outcome.
     pub async fn ask(&self, organization: OrganizationId, properties: BasicProperties, body: &[u8]) -> Outcome {
         let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
         let tag = CorrelationId::generate().to_string();
@@ -85,7 +85,7 @@ impl Sender {
         outcomes.into_iter().find(|(answered, _)| *answered == id).unwrap().1
     }
 
-    /// Tells of calls as an api does.
+    /// Publishes call records, as an api does.
     pub async fn observe(&self, calls: &[CallRecord]) {
         let body = serde_json::to_vec(calls).unwrap();
         let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
@@ -93,13 +93,14 @@ impl Sender {
         assert_eq!(confirm.await.unwrap(), Confirmation::Ack(None));
     }
 
-    /// Takes away the queue of an organization's partition.
+    /// Deletes the queue of an organization's partition.
     pub async fn delete_queue(&self, organization: OrganizationId) {
         let queue = queue_name(partition(organization, PARTITIONS));
         self.channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.unwrap();
     }
 
-    /// How often the next message of an organization's partition was delivered and not acknowledged. Nobody else may take messages from it.
+    /// How often the next message of an organization's partition was delivered without an ack. No other
+    /// consumer may be on the partition.
     pub async fn failed_deliveries(&self, organization: OrganizationId) -> i64 {
         let channel = self.connection.create_channel().await.unwrap();
         channel.basic_qos(1, BasicQosOptions::default()).await.unwrap();
@@ -113,7 +114,7 @@ impl Sender {
         count
     }
 
-    /// How many messages wait in all partitions.
+    /// The number of messages that are ready in all partitions.
     pub async fn ready_messages(&self) -> u32 {
         let mut count = 0;
         for partition in 0..PARTITIONS {
@@ -124,12 +125,12 @@ impl Sender {
         count
     }
 
-    /// Puts a message among the dead letters.
+    /// Publishes a dead letter.
     pub async fn bury(&self, message_id: &str, body: &[u8]) {
         self.give_up(BasicProperties::default().with_message_id(message_id.into()), body).await;
     }
 
-    /// Puts a message among the dead letters, as the broker does that has delivered it too often.
+    /// Publishes a dead letter as the broker does after too many deliveries.
     pub async fn give_up(&self, properties: BasicProperties, body: &[u8]) {
         let confirm = self.channel.basic_publish(DEAD.into(), DEAD.into(), BasicPublishOptions::default(), body, properties).await.unwrap();
         assert_eq!(confirm.await.unwrap(), Confirmation::Ack(None));

@@ -1,4 +1,5 @@
-//! An auditor who trusts nothing: recomputes every hash of a log, and folds the log into the state that the tables should show.
+//! A strict auditor: recomputes every hash of a log, and computes from the log the state that the tables must
+//! have.
 
 use rollcall_events::log::{CompactRange, EventType, Hash, Header, OutcomeKind, Salt, SubjectType, canonical, commitment};
 use rollcall_events::{OrganizationId, Timestamp};
@@ -11,17 +12,17 @@ use tokio_postgres::types::Json;
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
-/// The auditor.
+/// An auditor with a direct connection to the database.
 #[derive(Debug)]
 pub struct Auditor {
-    /// Its connection, with the power to read everything.
+    /// The connection. It may read every table.
     pub database: Client,
 }
 
-/// One entry of a log, as the auditor read it.
+/// One entry of a log, as the database has it.
 #[derive(Debug)]
 pub struct Entry {
-    /// Its header.
+    /// The header.
     pub header: Header,
     /// The facts.
     pub payload: Value,
@@ -29,10 +30,10 @@ pub struct Entry {
     leaf: Hash,
 }
 
-/// A user as the tables show it: the row, and its memberships by workspace.
+/// A user as the tables have it: the row, and the memberships by workspace.
 pub type UserRow = (Value, BTreeMap<String, Value>);
 
-/// A group as the tables show it: the resource, and who is in it.
+/// A group as the tables have it: the resource, and the ids of its members.
 pub type GroupRow = (Value, BTreeSet<String>);
 
 impl Auditor {
@@ -40,13 +41,14 @@ impl Auditor {
         Self { database }
     }
 
-    /// The log of an organization, in order.
+    /// Reads the log of an organization, in order.
     pub async fn log(&self, organization: &str) -> Vec<Entry> {
         let sql = "SELECT * FROM rollcall.events WHERE organization_id = $1 ORDER BY seq";
         self.database.query(sql, &[&id(organization)]).await.unwrap().iter().map(entry).collect()
     }
 
-    /// Checks a log from end to end: no gap, every commitment and leaf right, the recomputed tree equal to the stored one; answers the log.
+    /// Verifies a log from end to end: it has no gap, every commitment and leaf is right, and the recomputed
+    /// root is the stored one. Returns the log.
     pub async fn verify(&self, organization: &str) -> Vec<Entry> {
         let log = self.log(organization).await;
         let mut range = CompactRange::default();
@@ -68,7 +70,7 @@ impl Auditor {
         log
     }
 
-    /// Checks that the tables are what the log adds up to, row by row; answers how many users there are.
+    /// Compares the tables with the state computed from the log, row by row. Returns the number of users.
     pub async fn compare_with_tables(&self, organization: &str) -> usize {
         let (expected, shown) = (folded(&self.log(organization).await), self.users(organization).await);
         assert_eq!(expected.len(), shown.len(), "the number of users");
@@ -86,7 +88,7 @@ impl Auditor {
         shown.len()
     }
 
-    /// The users of an organization as the tables show them.
+    /// The users of an organization as the tables have them.
     pub async fn users(&self, organization: &str) -> BTreeMap<String, UserRow> {
         let sql = "
             SELECT u.id::text, jsonb_build_object('name', u.user_name_key, 'externalId', u.external_id, 'active', u.active,
@@ -101,7 +103,7 @@ impl Auditor {
         rows.iter().map(|row| (row.get(0), (row.get(1), members(row)))).collect()
     }
 
-    /// The groups of an organization as the tables show them.
+    /// The groups of an organization as the tables have them.
     pub async fn groups(&self, organization: &str) -> BTreeMap<String, GroupRow> {
         let sql = "
             SELECT g.id::text, g.resource,
@@ -111,7 +113,7 @@ impl Auditor {
         rows.iter().map(|row| (row.get(0), (row.get(1), row.get::<_, Vec<String>>(2).into_iter().collect()))).collect()
     }
 
-    /// The names of the workspaces that a user is in, in order.
+    /// The names of the user's workspaces, sorted.
     pub async fn workspaces_of(&self, user: &str) -> Vec<String> {
         let sql = "
             SELECT w.name FROM rollcall.workspace_members m JOIN rollcall.workspaces w ON w.organization_id = m.organization_id AND w.id = m.workspace_id
@@ -151,7 +153,7 @@ fn entry(row: &Row) -> Entry {
     }
 }
 
-/// The state that a log adds up to, written down independently of the worker.
+/// Computes the users from a log. This does not share code with the worker.
 fn folded(log: &[Entry]) -> BTreeMap<String, UserRow> {
     let mut users = BTreeMap::new();
     for entry in log {
@@ -169,7 +171,7 @@ fn folded(log: &[Entry]) -> BTreeMap<String, UserRow> {
     users
 }
 
-/// The groups that a log adds up to, written down independently of the worker.
+/// Computes the groups from a log. This does not share code with the worker.
 fn folded_groups(log: &[Entry]) -> BTreeMap<String, GroupRow> {
     let mut groups: BTreeMap<String, GroupRow> = BTreeMap::new();
     for entry in log {

@@ -1,17 +1,17 @@
-//! A private Postgres and RabbitMQ, as `./dev` makes them: where they are and how to get in.
+//! A private Postgres and RabbitMQ, as `./dev` starts them, and how to connect to them.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// The servers in one folder.
+/// The servers whose data is in one folder.
 #[derive(Debug, Clone)]
 pub struct Instance {
     dir: PathBuf,
     values: HashMap<String, String>,
 }
 
-/// The folder of the workspace.
+/// The folder of the cargo workspace.
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
@@ -23,7 +23,7 @@ impl Instance {
         Self::at(dir.into())
     }
 
-    /// Servers of one's own, started now, from nothing.
+    /// Starts new servers for one test, without any data.
     pub fn fresh(name: &str) -> Self {
         let dir = Path::new(&std::env::var("ROLLCALL_TEST_DIR").expect("the end-to-end tests need servers: run ./dev test")).join(name);
         if dir.exists() {
@@ -44,17 +44,18 @@ impl Instance {
         &self.values[name]
     }
 
-    /// The folder.
+    /// The folder of the servers.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// The address of the api that `./dev` starts beside the servers.
+    /// The port of the api that `./dev` starts with the servers.
     pub fn api_port(&self) -> u16 {
         self.value("API_PORT").parse().unwrap()
     }
 
-    /// The database, as one of the roles `postgres`, `rollcall_api`, `rollcall_worker`, `rollcall_auditor`, `rollcall_app`.
+    /// The URL of the database for one of the roles `postgres`, `rollcall_api`, `rollcall_worker`,
+    /// `rollcall_auditor`, `rollcall_app`.
     pub fn database_url(&self, role: &str) -> String {
         let password = match role {
             "postgres" => "OWNER_PASSWORD".to_owned(),
@@ -63,12 +64,12 @@ impl Instance {
         format!("postgres://{role}:{}@127.0.0.1:{}/rollcall", self.value(&password), self.value("POSTGRES_PORT"))
     }
 
-    /// The broker.
+    /// The URL of the broker.
     pub fn amqp_url(&self) -> String {
         format!("amqp://rollcall:{}@127.0.0.1:{}/%2f", self.value("AMQP_PASSWORD"), self.value("AMQP_PORT"))
     }
 
-    /// What `rollcall-worker migrate` needs to know.
+    /// The settings that `rollcall-worker migrate` needs, as environment variables.
     pub fn migration_settings(&self) -> Vec<(String, String)> {
         let password =
             |role: &str| (format!("ROLLCALL_WORKER__MIGRATE__{role}_PASSWORD"), self.value(&format!("{role}_PASSWORD")).to_owned());
@@ -77,7 +78,8 @@ impl Instance {
         settings
     }
 
-    /// Does something to the servers: `kill-postgres`, `start-postgres`, `kill-rabbitmq`, `start-rabbitmq`.
+    /// Runs `./dev servers` with an action: `kill-postgres`, `start-postgres`, `kill-rabbitmq`,
+    /// `start-rabbitmq`.
     pub fn servers(&self, what: &str) {
         dev(&self.dir, what);
     }
@@ -89,11 +91,11 @@ impl Instance {
         let parent = content.lines().next().unwrap().trim().to_owned();
         let children = Command::new("pgrep").args(["-P", &parent]).output().unwrap().stdout;
         let children = String::from_utf8(children).unwrap();
-        // The children may end of themselves in between.
+        // The children may have ended in the meantime.
         let _ = Command::new("kill").arg(format!("-{signal}")).arg(&parent).args(children.split_whitespace()).status().unwrap();
     }
 
-    /// Stops the servers, whatever state a test has left them in.
+    /// Stops the servers. This works in whatever state a test has left them.
     pub fn stop(&self) {
         let _ = run(&self.dir, "stop");
     }

@@ -1,9 +1,10 @@
-//! What the end-to-end tests are made of: the real servers and services, a client, and an auditor who recomputes what he is told.
+//! The parts of the end-to-end tests: the real servers and services, a client, and an auditor who recomputes
+//! everything.
 //!
-//! `./dev test` starts one stack that all tests share; each test works in an organization of its own. A test that kills something
-//! starts a stack of its own.
+//! `./dev test` starts one stack that all tests share. Each test works in an organization of its own. A test
+//! that kills or breaks something starts a stack of its own.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc, reason = "in a test, what goes wrong is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc, reason = "a test panics at the first fault")]
 
 pub mod amqp;
 pub mod audit;

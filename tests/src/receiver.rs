@@ -1,4 +1,4 @@
-//! A receiver that events are pushed to (RFC 8935).
+//! A receiver for pushed events (RFC 8935).
 
 use actix_web::dev::ServerHandle;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -12,14 +12,14 @@ use std::sync::{Arc, Mutex};
 /// A running receiver.
 #[derive(Debug)]
 pub struct Receiver {
-    /// Where to push to.
+    /// The URL to push to.
     pub url: String,
-    seen: Arc<Seen>,
+    received: Arc<Received>,
     server: ServerHandle,
 }
 
 #[derive(Debug, Default)]
-struct Seen {
+struct Received {
     refusing: AtomicBool,
     refused: AtomicUsize,
     tokens: Mutex<Vec<String>>,
@@ -27,42 +27,42 @@ struct Seen {
 }
 
 impl Receiver {
-    /// Starts one on a free port.
+    /// Starts a receiver on a free port.
     pub fn start() -> Self {
-        let seen = Arc::new(Seen::default());
-        let (shared, (tell, told)) = (Data::from(seen.clone()), channel());
+        let received = Arc::new(Received::default());
+        let (shared, (sender, started)) = (Data::from(received.clone()), channel());
         std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
                 let app = move || App::new().app_data(shared.clone()).route("/events", web::post().to(receive));
                 let server = HttpServer::new(app).workers(1).disable_signals().bind(("127.0.0.1", 0)).unwrap();
                 let address = server.addrs()[0];
                 let server = server.run();
-                tell.send((address, server.handle())).unwrap();
+                sender.send((address, server.handle())).unwrap();
                 server.await.unwrap();
             });
         });
-        let (address, server) = told.recv().unwrap();
-        Self { url: format!("http://{address}/events"), seen, server }
+        let (address, server) = started.recv().unwrap();
+        Self { url: format!("http://{address}/events"), received, server }
     }
 
-    /// From now on it refuses everything, or takes it again.
+    /// Makes the receiver refuse all events, or accept them again.
     pub fn refuse(&self, refusing: bool) {
-        self.seen.refusing.store(refusing, Ordering::SeqCst);
+        self.received.refusing.store(refusing, Ordering::SeqCst);
     }
 
-    /// How often it has refused.
+    /// How many deliveries the receiver refused.
     pub fn refused(&self) -> usize {
-        self.seen.refused.load(Ordering::SeqCst)
+        self.received.refused.load(Ordering::SeqCst)
     }
 
-    /// What it has taken, in the order in which it came.
+    /// The accepted tokens, in the order of their arrival.
     pub fn tokens(&self) -> Vec<String> {
-        self.seen.tokens.lock().unwrap().clone()
+        self.received.tokens.lock().unwrap().clone()
     }
 
-    /// What came in `Authorization`.
+    /// The values of the `Authorization` header.
     pub fn authorizations(&self) -> Vec<String> {
-        self.seen.authorizations.lock().unwrap().clone()
+        self.received.authorizations.lock().unwrap().clone()
     }
 }
 
@@ -72,14 +72,14 @@ impl Drop for Receiver {
     }
 }
 
-async fn receive(request: HttpRequest, body: Bytes, seen: Data<Seen>) -> HttpResponse {
+async fn receive(request: HttpRequest, body: Bytes, received: Data<Received>) -> HttpResponse {
     assert_eq!(request.headers().get(CONTENT_TYPE).unwrap(), "application/secevent+jwt");
-    if seen.refusing.load(Ordering::SeqCst) {
-        seen.refused.fetch_add(1, Ordering::SeqCst);
+    if received.refusing.load(Ordering::SeqCst) {
+        received.refused.fetch_add(1, Ordering::SeqCst);
         return HttpResponse::BadRequest().json(json!({"err": "invalid_key", "description": "the key is not known here"}));
     }
     let authorization = request.headers().get(AUTHORIZATION).map(|value| value.to_str().unwrap().to_owned());
-    seen.authorizations.lock().unwrap().extend(authorization);
-    seen.tokens.lock().unwrap().push(String::from_utf8(body.to_vec()).unwrap());
+    received.authorizations.lock().unwrap().extend(authorization);
+    received.tokens.lock().unwrap().push(String::from_utf8(body.to_vec()).unwrap());
     HttpResponse::Accepted().finish()
 }

@@ -1,4 +1,4 @@
-//! Requests and observed calls as an api sends them to the worker.
+//! Requests and call records as an api sends them to the worker.
 
 use rollcall_events::actor::Actor;
 use rollcall_events::call_log::{CallRecord, Meaning};
@@ -38,18 +38,18 @@ pub fn about(organization: &Organization, user_id: UserId, operation: UserOperat
     )
 }
 
-/// A request to create a user with such attributes.
+/// A request to create a user with these attributes.
 pub fn create(organization: &Organization, attributes: &Value) -> Request {
     about(organization, UserId::generate(), UserOperation::Create(attributes.as_object().cloned().unwrap()))
 }
 
-/// Requests as one message, as a busy api sends them: the worker decides them in one batch.
+/// Packs requests into one message, as a busy api does. The worker decides them in one batch.
 pub fn together(requests: &[&Request]) -> Message {
     let packed: Vec<_> = requests.iter().map(|request| Frame::new(request, None).unwrap()).collect();
     pack(&packed, "test", "nowhere").unwrap()
 }
 
-/// A call that names nobody.
+/// The record of a call that names no user.
 pub fn observed_call(organization: &Organization, at: Timestamp) -> CallRecord {
     CallRecord {
         id: Uuid::now_v7(),

@@ -1,4 +1,4 @@
-//! The real binaries, as processes.
+//! Runs the real binaries as processes.
 
 use serde_json::Value;
 use std::path::PathBuf;
@@ -7,13 +7,14 @@ use std::process::{Child, Command, Output, Stdio};
 use crate::instance::Instance;
 use crate::wait::eventually;
 
-/// A running service; killed when it is dropped.
+/// A running service. It is killed when it is dropped.
 #[derive(Debug)]
 pub struct Service {
     child: Child,
 }
 
-/// Where cargo puts the binaries: beside the running program, or, for a test, beside the folder that it is in.
+/// Finds a binary that cargo has built: in the folder of the running program, or, for a test, in the folder
+/// above it.
 fn binary(name: &str) -> PathBuf {
     let running = std::env::current_exe().unwrap();
     let found = running.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|path| path.exists());
@@ -30,7 +31,7 @@ fn worker_command(instance: &Instance) -> Command {
     command
 }
 
-/// The file of the keys that sign event tokens; made where there is none.
+/// The file with the keys that sign event tokens. Creates it if it does not exist.
 fn event_keys(instance: &Instance) -> PathBuf {
     let path = instance.dir().join("events.keys");
     if !path.exists() {
@@ -41,7 +42,7 @@ fn event_keys(instance: &Instance) -> PathBuf {
     path
 }
 
-/// Runs `rollcall-verify`; its exit code, and what it printed.
+/// Runs `rollcall-verify`. Returns its exit code and its output.
 pub fn verify(arguments: &[&str]) -> (i32, String) {
     let output = Command::new(binary("rollcall-verify")).args(arguments).output().unwrap();
     let printed = [output.stdout, output.stderr].concat();
@@ -54,26 +55,26 @@ impl Service {
         Self { child: command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap() }
     }
 
-    /// A worker that serves all partitions.
+    /// Starts a worker that serves all partitions.
     pub fn worker(instance: &Instance) -> Self {
         Self::worker_with(instance, &[])
     }
 
-    /// A worker with settings of its own.
+    /// Starts a worker with extra settings.
     pub fn worker_with(instance: &Instance, settings: &[(&str, &str)]) -> Self {
         let mut command = worker_command(instance);
         command.arg("run").envs(settings.iter().copied());
         Self::spawn(command, instance, "worker")
     }
 
-    /// A long command of `rollcall-worker` that needs the owner of the database.
+    /// Starts a long command of `rollcall-worker` that needs the owner of the database.
     pub fn owner_command(instance: &Instance, arguments: &[&str]) -> Self {
         let mut command = worker_command(instance);
         command.args(arguments).envs(instance.migration_settings());
         Self::spawn(command, instance, "command")
     }
 
-    /// An api with settings of its own; returns once it is ready, with its address.
+    /// Starts an api with extra settings and waits until it is ready. Returns its URL too.
     pub async fn api(instance: &Instance, settings: &[(&str, &str)]) -> (Self, String) {
         let port = free_port();
         let url = format!("http://127.0.0.1:{port}");
@@ -87,19 +88,19 @@ impl Service {
         (api, url)
     }
 
-    /// Ends it at once, as the kernel would for want of memory.
+    /// Kills the process at once, as the kernel does when memory runs out.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// Asks it to end.
+    /// Sends SIGTERM.
     pub fn terminate(&self) {
         let status = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         assert!(status.success());
     }
 
-    /// Waits until it has ended; whether it ended in order.
+    /// Waits until the process has ended. Returns whether its exit code was 0.
     pub async fn ended(&mut self) -> bool {
         eventually("the end of the service", async || self.child.try_wait().unwrap()).await.success()
     }
@@ -111,7 +112,7 @@ impl Drop for Service {
     }
 }
 
-/// Waits until an api can do its work and a worker serves every partition.
+/// Waits until an api is ready and every partition has a worker.
 pub async fn ready(url: &str) {
     eventually("readiness", async || {
         let answer = reqwest::get(format!("{url}/readyz")).await.ok().filter(|answer| answer.status() == 200)?;
@@ -121,7 +122,7 @@ pub async fn ready(url: &str) {
     .await;
 }
 
-/// A port that nobody listens on, below those that the system gives to outgoing connections.
+/// A free port, below the range that the system uses for outgoing connections.
 pub fn free_port() -> u16 {
     let chance = u16::from_be_bytes([uuid::Uuid::new_v4().as_bytes()[0], uuid::Uuid::new_v4().as_bytes()[1]]);
     let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
@@ -133,15 +134,15 @@ pub fn command(instance: &Instance, arguments: &[&str]) -> Output {
     worker_command(instance).args(arguments).output().unwrap()
 }
 
-/// Runs a command that must succeed; what it printed, line by line.
+/// Runs a command that must succeed. Returns its output, one JSON value per line.
 pub fn answers(instance: &Instance, arguments: &[&str]) -> Vec<Value> {
     attempt(instance, arguments).unwrap_or_else(|error| panic!("{arguments:?}: {error}"))
 }
 
-/// Runs a command; what it printed, line by line, or why it failed.
+/// Runs a command. Returns its output, one JSON value per line.
 ///
 /// # Errors
-/// What it says of its failure.
+/// The command's standard error, if it fails.
 pub fn attempt(instance: &Instance, arguments: &[&str]) -> Result<Vec<Value>, String> {
     let output = command(instance, arguments);
     if !output.status.success() {
@@ -155,18 +156,18 @@ pub fn owner_command(instance: &Instance, arguments: &[&str]) -> Output {
     worker_command(instance).args(arguments).envs(instance.migration_settings()).output().unwrap()
 }
 
-/// Whether an organization's log is whole and its projections are what it adds up to, by `rollcall-worker verify`, and what that printed. There is one shadow: it
-/// waits until nobody else uses it.
+/// Runs `rollcall-worker verify`. Returns whether the organization's log verifies and its projections match,
+/// and the output. Only one replay can run at a time, so this waits for any other.
 pub async fn verified(instance: &Instance, organization: &str) -> (bool, String) {
     eventually("no other replay", async || {
         let output = owner_command(instance, &["verify", "--organization", organization]);
-        let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-        (!told.contains("another replay")).then_some((output.status.success(), told))
+        let printed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (!printed.contains("another replay")).then_some((output.status.success(), printed))
     })
     .await
 }
 
-/// Brings the database to the newest schema.
+/// Migrates the database to the newest schema.
 pub fn migrate(instance: &Instance) {
     let output = worker_command(instance).arg("migrate").envs(instance.migration_settings()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -1,11 +1,11 @@
-//! Security Event Tokens, as whoever receives one checks it.
+//! Checks Security Event Tokens as a receiver does.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::{Signature, VerifyingKey};
 use serde_json::Value;
 
-/// The claims of a token that is signed with a key that the service at that address publishes.
+/// The claims of a token. Panics unless it is signed with a key that the service at `url` publishes.
 pub async fn claims(url: &str, token: &str) -> Value {
     let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).unwrap();
     let (signed, signature) = token.rsplit_once('.').unwrap();

@@ -1,4 +1,4 @@
-//! A running stack, and the organizations that tests have in it.
+//! A running stack, and the organizations that tests create in it.
 
 use std::collections::BTreeSet;
 use tokio_postgres::NoTls;
@@ -8,31 +8,32 @@ use crate::client::Client;
 use crate::instance::Instance;
 use crate::service::{Service, answers, migrate, ready};
 
-/// Servers and services.
+/// The servers and services.
 #[derive(Debug)]
 pub struct Stack {
     /// The servers.
     pub instance: Instance,
-    /// Where the api is.
+    /// The URL of the api.
     pub url: String,
-    /// The services, where they are the test's own.
+    /// The api, if this stack is private.
     pub api: Option<Service>,
-    /// The worker, where it is the test's own.
+    /// The worker, if this stack is private.
     pub worker: Option<Service>,
 }
 
-/// A customer company of a test's own.
+/// An organization that belongs to one test.
 #[derive(Debug, Clone)]
 pub struct Organization {
     instance: Instance,
     url: String,
-    /// Its id.
+    /// The id.
     pub id: String,
-    /// The id of its workspace Marketing, the default of its tokens. It is neither the first nor the last that was made.
+    /// The id of its workspace Marketing, the default workspace of its tokens. It is neither the first nor
+    /// the last that was created.
     pub marketing: String,
     /// The id of its workspace Sales.
     pub sales: String,
-    /// The id of its workspace Legal, the default of the second token of each client.
+    /// The id of its workspace Legal, the default workspace of each client's second token.
     pub legal: String,
 }
 
@@ -45,12 +46,12 @@ impl Stack {
         Self { instance, url, api: None, worker: None }
     }
 
-    /// A stack of one's own, to break.
+    /// Starts a stack that the test may break.
     pub async fn private(name: &str, api_settings: &[(&str, &str)]) -> Self {
         Self::private_with(name, api_settings, &[]).await
     }
 
-    /// A stack of one's own whose worker has settings of its own, too.
+    /// Starts a stack that the test may break, with extra settings for the worker too.
     pub async fn private_with(name: &str, api_settings: &[(&str, &str)], worker_settings: &[(&str, &str)]) -> Self {
         let instance = Instance::fresh(name);
         migrate(&instance);
@@ -59,7 +60,7 @@ impl Stack {
         Self { instance, url, api: Some(api), worker: Some(worker) }
     }
 
-    /// A new organization with several workspaces.
+    /// Creates an organization with three workspaces.
     pub fn organization(&self) -> Organization {
         let id = |arguments: &[&str]| answers(&self.instance, arguments)[0]["id"].as_str().unwrap().to_owned();
         let organization = id(&["organization", "create", "Test"]);
@@ -68,7 +69,7 @@ impl Stack {
         Organization { instance: self.instance.clone(), url: self.url.clone(), id: organization, marketing, sales, legal }
     }
 
-    /// A connection to the database in one of its roles.
+    /// Connects to the database as a role.
     pub async fn database(&self, role: &str) -> tokio_postgres::Client {
         let (client, connection) = tokio_postgres::connect(&self.instance.database_url(role), NoTls).await.unwrap();
         tokio::spawn(connection);
@@ -81,14 +82,14 @@ impl Stack {
         self.database("rollcall_app").await.query(sql, &[&user]).await.unwrap().iter().map(|row| row.get(0)).collect()
     }
 
-    /// The dead letter with that message id, if it is kept by now: its id, its reason and its body.
+    /// The dead letter with this message id, if it is stored yet: its id, its reason and its body.
     pub async fn dead_letter(&self, message_id: &str) -> Option<(String, String, Vec<u8>)> {
         let sql = "SELECT id::text, reason, body FROM rollcall.dead_letters WHERE message_id = $1";
         let row = self.database("rollcall_worker").await.query_opt(sql, &[&message_id]).await.unwrap()?;
         Some((row.get(0), row.get(1), row.get(2)))
     }
 
-    /// Someone who recomputes what the database says.
+    /// An auditor who recomputes everything in the database.
     pub async fn auditor(&self) -> Auditor {
         Auditor::new(self.database("postgres").await)
     }
@@ -104,12 +105,12 @@ impl Drop for Stack {
 }
 
 impl Organization {
-    /// Issues a token for `hr.example.com`, with more flags; its id and the token.
+    /// Issues a SCIM token for the origin `hr.example.com`, with extra flags. Returns its id and the token.
     pub fn issue(&self, flags: &[&str]) -> (String, String) {
         self.issue_for(&self.marketing, flags)
     }
 
-    /// Issues a token whose default is a workspace of the caller's choice.
+    /// Issues a SCIM token with this default workspace and extra flags. Returns its id and the token.
     pub fn issue_for(&self, workspace: &str, flags: &[&str]) -> (String, String) {
         let mut arguments = vec!["token", "issue", "--organization", &self.id, "--default-workspace", workspace];
         arguments.extend(["--label", "test", "--service-origin", "hr.example.com"]);
@@ -118,7 +119,7 @@ impl Organization {
         (issued["id"].as_str().unwrap().to_owned(), issued["token"].as_str().unwrap().to_owned())
     }
 
-    /// Issues an auditor's token, with more flags; its id and the token.
+    /// Issues an auditor's token with extra flags. Returns its id and the token.
     pub fn issue_for_auditor(&self, flags: &[&str]) -> (String, String) {
         let mut arguments = vec!["auditor-token", "issue", "--organization", &self.id, "--label", "auditor"];
         arguments.extend(flags);
@@ -126,46 +127,46 @@ impl Organization {
         (issued["id"].as_str().unwrap().to_owned(), issued["token"].as_str().unwrap().to_owned())
     }
 
-    /// Makes a link by which somebody can sign in to the pages.
+    /// Creates a link to sign in to the pages.
     pub fn sign_in_link(&self, role: &str) -> String {
         let arguments = ["admin", "link", "--organization", &self.id, "--name", "Ada Lovelace", "--role", role];
         let link = answers(&self.instance, &arguments).remove(0)["link"].as_str().unwrap().to_owned();
-        // A command of a test does not know where the api is.
+        // The command's link has the public URL of the settings, which is not the URL of this test's api.
         format!("{}/sign-in{}", self.url, &link[link.find('?').unwrap()..])
     }
 
-    /// Makes an event stream for the audience `receiver`, with more flags; what is told of it.
+    /// Creates an event stream for the audience `receiver`, with extra flags. Returns the command's output.
     pub fn stream(&self, flags: &[&str]) -> serde_json::Value {
         let mut arguments = vec!["stream", "create", "--organization", &self.id, "--label", "test", "--audience", "receiver"];
         arguments.extend(flags);
         answers(&self.instance, &arguments).remove(0)
     }
 
-    /// An auditor with a token of its own.
+    /// A client with a new auditor's token.
     pub fn auditor(&self) -> Client {
         Client::auditor(&self.url, &self.issue_for_auditor(&[]).1)
     }
 
-    /// A folder for what is taken away of it.
+    /// A folder for the files that a test exports.
     pub fn folder(&self) -> std::path::PathBuf {
         let folder = self.instance.dir().join("taken").join(&self.id);
         std::fs::create_dir_all(&folder).unwrap();
         folder
     }
 
-    /// The public key that checkpoints are signed with.
+    /// The public key to check checkpoints with.
     pub fn checkpoint_key(&self) -> String {
         std::fs::read_to_string(self.instance.dir().join("checkpoint.pub")).unwrap().trim().to_owned()
     }
 
-    /// Defines a role or an entitlement (`kind`), with more flags; its id.
+    /// Defines a role or an entitlement (`kind`), with extra flags. Returns its id.
     pub fn define(&self, kind: &str, name: &str, flags: &[&str]) -> String {
         let mut arguments = vec![kind, "define", "--organization", &self.id, name];
         arguments.extend(flags);
         answers(&self.instance, &arguments)[0]["id"].as_str().unwrap().to_owned()
     }
 
-    /// Runs a command about this organization: its lines, or what it says if it fails.
+    /// Runs a command for this organization. Returns its output, or its standard error if it fails.
     pub fn command(&self, arguments: &[&str]) -> Result<Vec<serde_json::Value>, String> {
         let mut arguments = arguments.to_vec();
         arguments.extend(["--organization", &self.id]);
@@ -179,17 +180,18 @@ impl Organization {
         answers(&self.instance, &arguments);
     }
 
-    /// A caller with the right origin and two tokens of its own: new users go to Marketing, and everything else comes with a token whose default is Legal.
+    /// A caller with the right origin and two new tokens. New users go to Marketing; all calls but POST carry
+    /// a token whose default workspace is Legal.
     pub fn client(&self) -> Client {
         self.client_with(&[]).with_second_token(&self.issue_for(&self.legal, &[]).1)
     }
 
-    /// A caller with one token, whose default is a workspace of the test's choice.
+    /// A caller with one token, which has this default workspace.
     pub fn client_of(&self, workspace: &str) -> Client {
         Client::new(&self.url, &self.issue_for(workspace, &[]).1, Some("hr.example.com"))
     }
 
-    /// A caller with a token that was issued with more flags.
+    /// A caller with one token, which was issued with extra flags.
     pub fn client_with(&self, flags: &[&str]) -> Client {
         Client::new(&self.url, &self.issue(flags).1, Some("hr.example.com"))
     }

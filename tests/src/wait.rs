@@ -1,14 +1,14 @@
-//! Waiting for conditions.
+//! Waits for conditions.
 
 use std::time::Duration;
 
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// Looks again and again until `look` gives something.
+/// Calls `look` until it returns something.
 ///
 /// # Panics
-/// Where that does not happen in a time that means it never will.
+/// If that takes longer than 90 seconds.
 pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let looking = async {
         let mut ticks = tokio::time::interval(LOOK_EVERY);
@@ -22,10 +22,10 @@ pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>)
     within(what, looking).await
 }
 
-/// Waits for something that comes by itself.
+/// Waits for a future.
 ///
 /// # Panics
-/// Where it does not come in a time that means it never will.
+/// If it takes longer than 90 seconds.
 pub async fn within<T>(what: &str, coming: impl Future<Output = T>) -> T {
     tokio::time::timeout(LIMIT, coming).await.unwrap_or_else(|_| panic!("{what} has not happened"))
 }

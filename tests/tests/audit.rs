@@ -1,6 +1,6 @@
-//! What an auditor can ask, and who may ask it.
+//! The auditors' endpoints: what an auditor can query, and who has access.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
 use reqwest::Method;
 use rollcall_tests::client::user_with;
@@ -20,7 +20,7 @@ async fn events(auditor: &Client, parameters: &[(&str, &str)]) -> Value {
     auditor.query("/events", parameters).await.expect(200)
 }
 
-/// An organization with a story: two users, one of them renamed, one deleted, one refused.
+/// Gives an organization some history: two users, one renamed, one deleted, one rejected.
 async fn story(client: &Client) -> (String, String) {
     let ada = client.create(user_with("ada", &json!({"title": "Countess", "externalId": "hr-1"}))).await.id();
     let bob = client.create(user_with("Bob", &json!({}))).await.id();
@@ -139,7 +139,7 @@ async fn a_users_history_says_what_changed_from_what_to_what_and_its_state_can_b
     assert_eq!((users(&just_before).await, users("2100-01-01T00:00:00Z").await, users("2000-01-01T00:00:00Z").await), (2, 1, 0));
 }
 
-/// Every state that users ever had, captured when they had it, is the one that the log says they had.
+/// The log returns every earlier state of every user exactly as the test captured it at the time.
 #[tokio::test]
 async fn the_log_gives_back_each_state_as_it_was() {
     let stack = Stack::shared().await;
@@ -239,7 +239,7 @@ async fn an_auditors_token_reads_one_log_and_does_nothing_else() {
     assert_eq!(denied[0]["payload"]["reason"], "revokedToken");
 }
 
-/// Reads events off a tail until there are so many; each with its id and its type.
+/// Reads events from a tail until there are `count`. Returns the id and the type of each.
 async fn read_events(response: &mut reqwest::Response, count: usize) -> Vec<(u64, String)> {
     let mut text = String::new();
     while text.matches("\ndata: ").count() < count {

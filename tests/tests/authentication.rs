@@ -1,6 +1,6 @@
-//! Who is let in: every header and address rule, tried through the real authentication.
+//! Authentication: every header and address rule, tested against the real api.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
 use reqwest::Method;
 use rollcall_tests::service::{Service, answers, command};
@@ -59,7 +59,7 @@ async fn the_allowlist_holds(allow: &str, origin: &str) -> u16 {
     call(&stack.organization().client_with(&["--allow", allow]), &[("x-request-origin", origin)]).await.status
 }
 
-/// The shared stack trusts no proxy: what a peer says of itself counts for nothing.
+/// The shared stack trusts no proxy, so it ignores forwarding headers.
 #[test_case(&[("x-forwarded-for", "203.0.113.7")]; "x forwarded for")]
 #[test_case(&[("forwarded", "for=203.0.113.7")]; "forwarded")]
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn without_a_valid_token_nothing_is_told() {
         bodies.push(answer.body);
     }
     assert!(bodies.iter().all(|body| *body == bodies[0]), "{bodies:?}");
-    // The body of a caller that is not known is not even read.
+    // The api does not even read the body of an unauthenticated call.
     let nested = client.bare(Method::POST, "/Users").body("[".repeat(10_000), "application/json").send().await;
     nested.expect_error(401, None);
 }
@@ -124,7 +124,7 @@ async fn a_revoked_token_is_refused_at_once_and_an_expired_one_always() {
     let client = Client::new(&stack.url, &token, Some("hr.example.com"));
     assert_eq!(client.get("/Users").await.status, 200);
     answers(&stack.instance, &["token", "revoke", "--organization", &organization.id, &id]);
-    // The command returns when the revocation is committed; the api hears of it within a second, and here within the time of a few calls.
+    // The command returns when the revocation is committed. The api learns of it within a second.
     eventually("the refusal", async || (client.get("/Users").await.status == 401).then_some(())).await;
     assert_eq!(organization.client_with(&["--expires", "2020-01-01T00:00:00Z"]).get("/Users").await.status, 401);
     assert_eq!(organization.client_with(&["--expires", "2999-01-01T00:00:00Z"]).get("/Users").await.status, 200);

@@ -1,6 +1,7 @@
-//! Whatever is sent: a SCIM error that names the trouble, nothing created, no connection left hanging.
+//! Bad input of every kind: the answer is a SCIM error that names the problem, nothing is created, and no
+//! connection hangs.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
 use reqwest::Method;
 use rollcall_scim::schema::ENTERPRISE_SCHEMA as ENTERPRISE;
@@ -14,7 +15,8 @@ async fn post(client: &Client, body: impl Into<reqwest::Body>) -> Answer {
     client.call(Method::POST, "/Users").body(body, "application/scim+json").send().await
 }
 
-/// Every bad body, the keyword it gets, and a word that its detail must have.
+/// Every bad body, with the expected status, the expected `scimType`, and a word that the detail must
+/// contain.
 fn bad_bodies() -> Vec<(Vec<u8>, u16, Option<&'static str>, &'static str)> {
     let text = |text: &str| text.as_bytes().to_vec();
     let value = |value: Value| value.to_string().into_bytes();
@@ -64,7 +66,7 @@ async fn a_bad_body_is_refused_by_name_and_creates_nothing() {
     for (body, status, scim_type, word) in bad_bodies() {
         let shown = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
         let answer = post(&client, body).await;
-        // A lone e-mail address in place of a list is one of the spellings that are understood.
+        // A single e-mail address instead of a list is a leniency that the api accepts.
         if word.is_empty() {
             accepted += 1;
             answer.expect(201);
@@ -137,7 +139,8 @@ async fn a_bad_patch_is_refused_and_changes_nothing() {
     assert_eq!(client.get(&format!("/Users/{}", created.id())).await.body, created.body);
 }
 
-/// Values that say nothing for their attribute, in every kind of request: refused by name, and nothing changes in resource or tables.
+/// Empty values of an attribute, in every kind of request: they are refused by name, and neither resource nor
+/// tables change.
 #[tokio::test]
 async fn a_value_that_says_nothing_is_refused_and_empties_nothing() {
     let stack = Stack::shared().await;
@@ -191,7 +194,7 @@ async fn a_value_that_says_nothing_is_refused_and_empties_nothing() {
     assert_eq!(stack.auditor().await.compare_with_tables(&organization.id).await, 1);
 }
 
-/// No request lets anybody in again unless it says `true`.
+/// No request reactivates a user unless it says `true`.
 #[tokio::test]
 async fn a_deactivated_user_stays_so_whatever_is_unassigned() {
     let stack = Stack::shared().await;
@@ -237,7 +240,7 @@ async fn work_and_size_have_limits_and_what_is_over_them_changes_nothing() {
         assert!(grown.expect_error(400, Some("invalidValue")).contains("emails"), "the largest attribute is named");
     }
     assert_eq!(client.get(&format!("/Users/{}", ada.id())).await.body, ada.body);
-    // A thousand replacements of the members of a group look at its members once.
+    // Replacing the members of a group 1,000 times reads the current members once.
     let members = json!([{"value": ada.id()}]);
     let group = client.create_group("Engines", &[&ada.id()]).await;
     let often = vec![json!({"op": "replace", "path": "members", "value": members}); 1000];
@@ -295,7 +298,7 @@ async fn a_caller_that_stops_in_the_middle_is_answered_and_let_go() {
     for head in heads {
         let mut connection = TcpStream::connect(&address).await.unwrap();
         connection.write_all(head.as_bytes()).await.unwrap();
-        // The connection ends by the server's doing.
+        // The server closes the connection.
         let mut answer = String::new();
         within("the end of the connection", connection.read_to_string(&mut answer)).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
@@ -303,7 +306,7 @@ async fn a_caller_that_stops_in_the_middle_is_answered_and_let_go() {
     assert_eq!(client.at(&url).get("/Users").await.expect(200)["totalResults"], 0);
 }
 
-/// Text that does not compress: what an index cannot hold must be refused before it is tried.
+/// Text that does not compress. An index cannot hold it, so it must be refused before Postgres gets it.
 #[tokio::test]
 async fn no_text_is_too_long_for_an_index() {
     let stack = Stack::shared().await;

@@ -1,6 +1,6 @@
-//! Several operations in one call.
+//! Bulk requests: several operations in one call.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
 use reqwest::Method;
 use rollcall_tests::client::{Answer, Client, GROUP, PATCH, user};
@@ -163,7 +163,8 @@ async fn a_repeated_bulk_request_is_done_once() {
     assert_eq!(stack.auditor().await.compare_with_tables(&organization.id).await, 200);
 }
 
-/// What is applied together is recorded one after the other: a reader who takes pages by `lastModified gt` misses nobody between two pages.
+/// Operations of one batch get different times. A reader that pages with `lastModified gt` therefore misses
+/// nobody between two pages.
 #[tokio::test]
 async fn a_walk_by_the_newest_time_seen_misses_nobody_of_a_batch() {
     let stack = Stack::shared().await;
@@ -258,7 +259,7 @@ async fn a_dialect_is_understood_in_repeated_and_in_asynchronous_bulk_requests()
             let call = client.call(Method::POST, "/Bulk").header("Idempotency-Key", name).header("Prefer", prefer);
             call.json(&json!({"schemas": [BULK], "Operations": operations}))
         };
-        // Nobody of that name is there yet when the replacement is read.
+        // When the replacement is read, the user that it refers to does not exist yet.
         let txn = call("respond-async").send().await.header("set-txn").to_owned();
         for index in 0..3 {
             eventually("the outcome", async || (client.get(&format!("/Events/{txn}:{index}")).await.status == 200).then_some(())).await;

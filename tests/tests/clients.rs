@@ -1,7 +1,8 @@
-//! What real identity providers send, request by request: the files in `data/clients` are their sequences, and what each step is promised. A step whose
-//! `token` is `standard` is sent with a token without flags, whose default is another workspace.
+//! Replays what real identity providers send. The files in `data/clients` contain their requests and the
+//! expected answers. A step whose `token` is `standard` is sent with a token without flags, whose default
+//! workspace is another one.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
 use futures_util::{StreamExt, stream};
 use reqwest::Method;
@@ -14,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use test_case::test_case;
 
-/// Puts what earlier steps saved in the place of `${name}`.
+/// Replaces `${name}` by the value that an earlier step saved.
 fn filled(text: &str, saved: &BTreeMap<String, String>) -> String {
     saved.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("${{{name}}}"), value))
 }
@@ -75,22 +76,22 @@ async fn a_clients_sequence_works_step_by_step(story: &str) {
     stack.auditor().await.compare_with_tables(&organization.id).await;
 }
 
-/// A connector as Entra ID's: several calls at once. A call that was too fast is made again until there is room for it.
+/// A connector like that of Entra ID: it sends several calls at once and retries a throttled call.
 struct Connector {
     client: Client,
-    told_to_wait: AtomicUsize,
+    throttled: AtomicUsize,
 }
 
 impl Connector {
     async fn patiently(&self, call: impl Fn() -> Call) -> Answer {
-        eventually("room for the call", async || {
+        eventually("an answer other than 429", async || {
             let answer = call().send().await;
             if answer.status != 429 {
                 return Some(answer);
             }
             let seconds: u64 = answer.header("retry-after").parse().unwrap();
             assert!(seconds > 0, "it says how long to wait");
-            self.told_to_wait.fetch_add(1, Ordering::Relaxed);
+            self.throttled.fetch_add(1, Ordering::Relaxed);
             None
         })
         .await
@@ -101,12 +102,13 @@ impl Connector {
         self.patiently(|| self.client.call(Method::GET, &path)).await.expect(200)
     }
 
-    /// Looks a user up, creates it, and disables it; where `times_out`, the creation is given up and made again, as if it had not been sent.
+    /// Looks a user up, creates it, and disables it. If `times_out`, it aborts the creation and sends it
+    /// again.
     async fn provision(&self, name: &str, times_out: bool) {
         assert_eq!(self.find(name).await["totalResults"], 0);
         let create = || self.client.call(Method::POST, "/Users").json(&user(name));
         if times_out {
-            // Whether it arrived, was refused or is still on its way: the connector does not know.
+            // The connector does not know whether the call was applied, refused or never sent.
             let _ = tokio::time::timeout(Duration::from_millis(2), create().try_send()).await;
         }
         let created = self.patiently(create).await;
@@ -129,14 +131,14 @@ async fn entra_is_told_how_fast_it_may_go_and_may_repeat_what_timed_out() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let (_api, url) = Service::api(&stack.instance, &[("ROLLCALL_API__CALLS_PER_SECOND", "150"), ("ROLLCALL_API__BURST", "40")]).await;
-    let connector = Connector { client: organization.client().at(&url), told_to_wait: AtomicUsize::new(0) };
+    let connector = Connector { client: organization.client().at(&url), throttled: AtomicUsize::new(0) };
     stream::iter(0..90)
         .for_each_concurrent(12, |n| {
             let connector = &connector;
             async move { connector.provision(&format!("employee{n}"), n % 3 == 0).await }
         })
         .await;
-    assert!(connector.told_to_wait.load(Ordering::Relaxed) > 0, "it was never too fast");
+    assert!(connector.throttled.load(Ordering::Relaxed) > 0, "it was never too fast");
     let auditor = stack.auditor().await;
     assert_eq!(auditor.compare_with_tables(&organization.id).await, 90, "no user is there twice");
 }

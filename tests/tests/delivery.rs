@@ -1,6 +1,7 @@
-//! What the queue may do to us: deliver twice, deliver nonsense, deliver what can never be applied. And what it must not: change the order.
+//! The queue's faults: redelivery, malformed messages, and poison messages. And the queue's promise: the
+//! order.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
 use lapin::BasicProperties;
 use reqwest::Method;
@@ -55,7 +56,7 @@ async fn a_creation_that_comes_again_long_after_finds_what_became_of_it() {
     };
     client.replace(&id(&ada), user("augusta")).await.expect(200);
     assert_eq!(client.delete(&id(&grace)).await.status, 204);
-    // Neither comes with a sign that it was there before.
+    // Neither message is marked as redelivered.
     let new = create(&organization, &json!({"userName": "mary"}));
     let again = submit(&[new, ada.clone(), grace]).await;
     assert!(again.iter().all(is_applied), "{again:?}");
@@ -167,7 +168,7 @@ async fn an_event_that_can_never_be_applied_costs_only_itself() {
     let organization = stack.organization();
     let sender = Sender::connect(&stack.instance).await;
     let mut requests: Vec<_> = (0..40).map(|n| create(&organization, &json!({"userName": format!("user{n}")}))).collect();
-    // The edge refuses this; a sender that does not pass the edge can send it all the same, and Postgres cannot store it.
+    // The api refuses this text. Another sender can publish it, and Postgres cannot store it.
     requests[17] = create(&organization, &json!({"userName": "a\u{0}b"}));
     let outcomes = sender.submit(&requests).await;
     for (n, outcome) in outcomes.iter().enumerate() {
@@ -182,7 +183,7 @@ async fn an_event_that_can_never_be_applied_costs_only_itself() {
     assert_eq!(auditor.compare_with_tables(&organization.id).await, 39);
 }
 
-/// A caller whose message cannot be read must not wait for an outcome that never comes.
+/// A caller whose message cannot be decoded must not wait for an outcome that never comes.
 #[tokio::test]
 async fn the_caller_of_a_message_that_is_not_understood_is_told_at_once() {
     let stack = Stack::shared().await;
@@ -201,43 +202,43 @@ async fn the_caller_of_a_message_that_is_not_understood_is_told_at_once() {
     assert_eq!(sender.ask(to, nonsense, b"{").await, Outcome::Failed);
 }
 
-/// Hears what is told to applications.
+/// Listens for notifications to applications.
 async fn listen(stack: &Stack) -> (Client, UnboundedReceiver<String>) {
     let (client, mut connection) = tokio_postgres::connect(&stack.instance.database_url("rollcall_app"), NoTls).await.unwrap();
-    let (teller, hears) = unbounded_channel();
+    let (sender, notifications) = unbounded_channel();
     tokio::spawn(async move {
         while let Some(Ok(message)) = std::future::poll_fn(|context| connection.poll_message(context)).await {
-            if let tokio_postgres::AsyncMessage::Notification(told) = message {
-                let _ = teller.send(told.payload().to_owned());
+            if let tokio_postgres::AsyncMessage::Notification(notification) = message {
+                let _ = sender.send(notification.payload().to_owned());
             }
         }
     });
     client.batch_execute("LISTEN rollcall_v1").await.unwrap();
-    (client, hears)
+    (client, notifications)
 }
 
-async fn hear_of(organization: &Organization, hears: &mut UnboundedReceiver<String>) {
-    while within("a notification", hears.recv()).await.unwrap() != organization.id {}
+async fn notified(organization: &Organization, notifications: &mut UnboundedReceiver<String>) {
+    while within("a notification", notifications.recv()).await.unwrap() != organization.id {}
 }
 
 #[tokio::test]
 async fn applications_hear_of_every_change() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
-    let (_client, mut hears) = listen(&stack).await;
+    let (_client, mut notifications) = listen(&stack).await;
     assert_eq!(organization.client().create(user("ada")).await.status, 201);
-    hear_of(&organization, &mut hears).await;
+    notified(&organization, &mut notifications).await;
 }
 
-/// A worker that ended after it had committed, and before it had told, leaves the telling to whoever is delivered the event again.
+/// A worker may end after its commit and before its notification. Then the redelivery sends the notification.
 #[tokio::test]
 async fn applications_hear_of_an_event_that_is_delivered_again() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let (sender, ada) = (Sender::connect(&stack.instance).await, create(&organization, &json!({"userName": "ada"})));
-    let (_client, mut hears) = listen(&stack).await;
+    let (_client, mut notifications) = listen(&stack).await;
     let first = sender.submit(std::slice::from_ref(&ada)).await;
-    hear_of(&organization, &mut hears).await;
+    notified(&organization, &mut notifications).await;
     assert_eq!(Sender::connect(&stack.instance).await.submit(&[ada]).await, first);
-    hear_of(&organization, &mut hears).await;
+    notified(&organization, &mut notifications).await;
 }

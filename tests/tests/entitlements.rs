@@ -1,6 +1,7 @@
-//! Roles and entitlements: administrators define them, callers read and assign them, and each organization has its own.
+//! Roles and entitlements: administrators define them, callers read and assign them, and each organization
+//! has its own.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
 use reqwest::Method;
 use rollcall_tests::client::{ROLLCALL, USER, user_with};
@@ -70,7 +71,7 @@ async fn a_definition_is_unique_by_name_and_can_be_removed_and_made_again() {
     assert!(is_well, "{told}");
 }
 
-/// Where the user is by the extension, and what workspaces the user is entitled to.
+/// The workspaces in the user's extension, and those in the user's entitlements.
 fn places(user: &Value) -> (Vec<&str>, Vec<&str>) {
     let in_workspaces = user[ROLLCALL]["workspaces"].as_array().into_iter().flatten();
     let entitled = user["entitlements"].as_array().into_iter().flatten().filter(|value| value["type"] == "Workspace");
@@ -84,7 +85,7 @@ fn set(ids: &[&str]) -> BTreeSet<String> {
     ids.iter().map(|id| (*id).to_owned()).collect()
 }
 
-/// Replaces the user by the same body several times: the first call may change something, the others change nothing.
+/// Replaces the user by the same body several times. Only the first call may change anything.
 async fn put(client: &Client, id: &str, body: &Value) -> Value {
     let first = client.replace(id, body.clone()).await.expect(200);
     for _ in 0..2 {
@@ -106,7 +107,7 @@ async fn an_entitlement_of_the_type_workspace_is_a_membership_beside_those_of_th
     assert_eq!(places(&created), (vec![], vec![sales]), "a workspace is named, so the default is not joined");
     assert_eq!(stack.memberships(id).await, set(&[sales]));
 
-    // As Okta does it: the whole resource is read, one entitlement is added or taken away, and all of it is put.
+    // As Okta does it: read the whole resource, add or remove one entitlement, and PUT it back.
     let mut body = client.get(&format!("/Users/{id}")).await.expect(200);
     body["entitlements"].as_array_mut().unwrap().push(json!({"value": "LEGAL", "display": "Legal", "type": "Workspace"}));
     assert_eq!(places(&put(&client, id, &body).await), (vec![], vec![sales, legal]));
@@ -118,7 +119,7 @@ async fn an_entitlement_of_the_type_workspace_is_a_membership_beside_those_of_th
     assert_eq!(places(&put(&client, id, &body).await), (vec![marketing], vec![legal]), "no longer entitled");
     assert_eq!(stack.memberships(id).await, set(&[marketing, legal]));
 
-    // Both ways to one workspace: each can end by itself.
+    // Two memberships of one workspace, by extension and by entitlement. Each can end separately.
     body["entitlements"] = entitled(&[legal, marketing]);
     put(&client, id, &body).await;
     client.patch(id, json!([{"op": "remove", "path": format!("{ROLLCALL}:workspaces")}])).await.expect(204);

@@ -1,6 +1,6 @@
-//! A deleted person can be forgotten, and every proof still holds.
+//! Erasure: a deleted person is removed from the log, and every proof still verifies.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
 use rollcall_events::call_log::CallRecord;
 use rollcall_events::envelope::{encode, properties};
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
-/// What nobody may find afterwards.
+/// A text that must not be found anywhere after the erasure.
 const SECRET: &str = "Wollstonecraft";
 
 async fn note(organization: &Organization, file: &str) -> String {
@@ -133,7 +133,7 @@ async fn publish_together(sender: &Sender, requests: &[Request]) {
     sender.publish(requests[0].organization_id, properties, &body).await;
 }
 
-/// The entries of the log about a user, in order: the type, and whether the payload is erased.
+/// The log entries about a user, in order: the type, and whether the payload is erased.
 async fn entries_about(stack: &Stack, organization: &Organization, user: UserId) -> Vec<(String, bool)> {
     let sql = "SELECT type, payload IS NULL FROM rollcall.events WHERE organization_id = $1 AND subject_id = $2 ORDER BY seq";
     let rows = stack.database("postgres").await.query(sql, &[&id(&organization.id), &user.0]).await.unwrap();
@@ -217,7 +217,7 @@ async fn an_entry_behind_an_erasure_cannot_be_erased() {
     assert_eq!(refused.code().map(SqlState::code), Some("RC002"));
 }
 
-/// Calls that name a user, each in another place; `in_body` does so in a body only.
+/// Calls that name a user, each in another field. `in_body` names the user only in a body.
 struct Calls {
     naming: Vec<CallRecord>,
     in_body: CallRecord,
@@ -243,19 +243,19 @@ impl Calls {
     }
 }
 
-/// The calls of an organization that are kept, each with whether it has a body.
+/// The stored call records of an organization, each with whether it has a body.
 async fn kept(stack: &Stack, organization: &Organization) -> Vec<(Uuid, bool)> {
     let sql = "SELECT id, response_body IS NOT NULL FROM rollcall.requests WHERE organization_id = $1 AND label = 'observed' ORDER BY id";
     let rows = stack.database("postgres").await.query(sql, &[&id(&organization.id)]).await.unwrap();
     rows.iter().map(|row| (row.get(0), row.get(1))).collect()
 }
 
-/// Waits until a call is kept; those that came before it are dealt with by then.
+/// Waits until a call record is stored. All earlier records are processed by then.
 async fn arrived(stack: &Stack, organization: &Organization, last: &CallRecord) {
     eventually("the last call", async || kept(stack, organization).await.iter().any(|(id, _)| *id == last.id).then_some(())).await;
 }
 
-/// The names of users, each with another way to write it.
+/// The names of users, each with another spelling that is equal ignoring case.
 const NAMES: [(&str, &str); 5] = [
     ("Stra\u{df}e", "STRASSE"),
     ("\u{130}pek", "i\u{307}PEK"),
@@ -301,7 +301,7 @@ async fn calls_that_name_an_erased_person_go_and_those_that_arrive_late_are_not_
             assert_eq!(is_kept(&other, calls).await.len(), 5, "{name}: the other organization's user stays");
         }
 
-        // Whoever has the name now is not the person who was erased.
+        // A new user with the same name is not the person who was erased.
         let heir = organization.client().create(user(variant)).await.id();
         let later = Calls::naming(&organization, Timestamp::now(), &heir, name);
         let about = CallRecord { subject: Some(name.to_owned()), subject_id: Some(id(&heir)), ..observed_call(&organization, before) };
@@ -325,7 +325,7 @@ async fn every_name_that_an_erased_person_ever_had_is_recognized() {
     let mary = client.create(user("Godwin")).await.id();
     client.patch(&mary, json!([{"op": "replace", "path": "userName", "value": "Shelley"}])).await.expect(204);
     client.delete(&mary).await.expect(204);
-    // Created, deleted and erased in one batch: the log never had the name in the clear for anybody to read.
+    // Created, deleted and erased in one batch: nobody could ever read the name in the log.
     let brief = UserId::generate();
     let requests =
         [creation(&organization, brief, "Brief"), about(&organization, brief, UserOperation::Delete), erasure(&organization, brief)];

@@ -1,6 +1,6 @@
-//! One caller cannot stop the others, and a server that hangs cannot hold a call for ever.
+//! Fairness: one caller cannot block the others, and a server that hangs cannot block a call for ever.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// As many copies of each user of an organization; they are in no log.
+/// Copies each user of an organization `copies` times. The copies are not in the log.
 async fn copy_users(stack: &Stack, organization: &Organization, copies: i32) {
     let sql = "
         INSERT INTO rollcall.users
@@ -20,13 +20,13 @@ async fn copy_users(stack: &Stack, organization: &Organization, copies: i32) {
     stack.database("postgres").await.execute(sql, &[&organization.id, &copies]).await.unwrap();
 }
 
-/// A filter that looks into every address of every user and finds nothing.
+/// A filter that reads every address of every user and matches nobody.
 fn costly() -> String {
     let terms: Vec<_> = (0..24).map(|n| format!("emails.value co \"zz{n}\"")).collect();
     terms.join(" or ")
 }
 
-/// What anybody does all day, with a token that was never seen before: each call must be served.
+/// Usual calls, with a token that is new to the api. Each call must succeed.
 async fn daily_work(organization: &Organization, round: usize) {
     let client = organization.client();
     let name = format!("user{round}");
@@ -64,7 +64,7 @@ async fn costly_filters_of_one_token_hold_up_nobody_else() {
         for answer in answers {
             match answer.status {
                 200 => {}
-                // It ran for too long, or waited for others of its own organization.
+                // The query ran too long, or waited for other queries of its own organization.
                 400 => drop(answer.expect_error(400, Some("tooMany")).to_owned()),
                 _ => {
                     answer.expect_error(429, None);
@@ -76,7 +76,7 @@ async fn costly_filters_of_one_token_hold_up_nobody_else() {
     let after =
         eventually("the end of what was refused", async || Some(client.get("/Users?count=1").await).filter(|a| a.status == 200)).await;
     assert_eq!(after.body["itemsPerPage"], 1, "whoever asked too much is served again");
-    // A caller that hangs up has its queries ended, and holds up nobody either.
+    // If a caller disconnects, the api cancels its queries, so these do not block anybody either.
     for _ in 0..40 {
         let call = client.call(Method::GET, &format!("/Users?filter={}", filter.replace(' ', "%20").replace('"', "%22")));
         let gone = tokio::spawn(call.try_send());
@@ -86,7 +86,7 @@ async fn costly_filters_of_one_token_hold_up_nobody_else() {
     daily_work(&other, round.get()).await;
 }
 
-/// The processes of a private Postgres: the first is the one that starts the others.
+/// The processes of a private Postgres. The first is the postmaster.
 fn postgres_processes(stack: &Stack) -> Vec<String> {
     let pid = std::fs::read_to_string(stack.instance.dir().join("postgres/postmaster.pid")).unwrap().lines().next().unwrap().to_owned();
     let children = Command::new("pgrep").args(["-P", &pid]).output().unwrap();
@@ -94,7 +94,7 @@ fn postgres_processes(stack: &Stack) -> Vec<String> {
     std::iter::once(pid).chain(children.lines().map(str::to_owned)).collect()
 }
 
-/// Processes that are stopped until this is dropped, also where the test fails.
+/// Stopped processes. They continue when this is dropped, even if the test fails.
 struct Stopped(Vec<String>);
 
 impl Stopped {
@@ -111,7 +111,7 @@ impl Drop for Stopped {
 }
 
 fn signal(kind: &str, processes: &[String]) {
-    // A process that has ended meanwhile is none to be told.
+    // A process may have ended in the meantime. Ignore that.
     let _ = Command::new("kill").arg(kind).args(processes).output();
 }
 
@@ -137,7 +137,7 @@ async fn a_database_that_hangs_holds_neither_a_call_nor_the_end_of_the_api() {
     stack.api.as_ref().unwrap().terminate();
     let (_, is_in_order) = tokio::join!(waiting, stack.api.as_mut().unwrap().ended());
     assert!(is_in_order, "it ends while Postgres hangs");
-    // Before the stack is, which asks Postgres to end.
+    // Continue the processes before the stack is dropped, because dropping it asks Postgres to end.
     drop(stopped);
 }
 
@@ -155,7 +155,7 @@ async fn an_api_is_ready_unless_it_lacks_what_it_needs_or_a_partition_was_stoppe
     assert!(probes.iter().all(|(status, body)| *status == 200 && body["partitions_stopped"] == json!([])), "{probes:?}");
 
     let owner = stack.database("postgres").await;
-    // A partition that no worker serves: none says that it goes on.
+    // A partition without a worker: nobody updates its row.
     let copy = "
         INSERT INTO rollcall.partitions
         SELECT (jsonb_populate_record(p, '{\"partition\": 99}')).* FROM rollcall.partitions p WHERE partition = 0";
@@ -190,7 +190,8 @@ async fn a_poll_looks_through_a_bounded_part_of_the_log_and_goes_on_from_there()
     let stream = organization.stream(&[]);
     let id = stream["id"].as_str().unwrap().to_owned();
     let receiver = Client::receiver(&stack.url, stream["token"].as_str().unwrap());
-    // Many entries that no stream tells of. As many as make the compact range of the tree one of as many peaks.
+    // Many entries without an event in any stream. Their number keeps the number of peaks in the compact
+    // range.
     let lengthen = format!(
         "
         INSERT INTO rollcall.events

@@ -1,8 +1,9 @@
-//! What is killed, when, and what must still be true: everything that was answered 201 or 202 is in the users table and in the log exactly once.
+//! Kills processes at bad moments and checks the promise: every call that was answered 201 or 202 is in the
+//! users table and in the log exactly once.
 //!
 //! Each test breaks a stack of its own.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
 use futures_util::{StreamExt, stream};
 use reqwest::Method;
@@ -14,10 +15,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 const CREATES: usize = 2000;
 const CALLERS: usize = 32;
-/// How often a worker is killed in one stream: what an early acknowledgement loses, it loses in a part of each batch's time only.
+/// How often a worker is killed in one stream. Several times, because an early ack loses requests only in a
+/// short part of each batch.
 const KILLS: usize = 12;
 
-/// Creates 2,000 users from 32 callers; a call that was promised nothing is made again with its key. `answered` counts as they are done.
+/// Creates 2,000 users from 32 callers. A call without a 201 or 202 is repeated with its idempotency key.
+/// `answered` counts the answered calls.
 async fn stream_of_creates(client: &Client, answered: &AtomicUsize) {
     stream::iter(0..CREATES)
         .for_each_concurrent(CALLERS, async |n| {
@@ -45,7 +48,8 @@ async fn after(answered: &AtomicUsize, count: usize) {
     eventually("progress", async || (answered.load(Ordering::Relaxed) >= count).then_some(())).await;
 }
 
-/// Waits until everything accepted is applied, then checks that it was exactly once, and that log, tree and tables agree.
+/// Waits until everything accepted is applied. Then checks that it was applied exactly once, and that log,
+/// tree and tables agree.
 async fn check(stack: &Stack, organization: &Organization) {
     ready(&stack.url).await;
     let auditor = stack.auditor().await;
@@ -64,7 +68,7 @@ async fn a_worker_killed_in_the_middle_of_a_stream_loses_and_doubles_nothing() {
     let (client, answered) = (organization.client(), AtomicUsize::new(0));
     let breaking = async {
         for round in 0..KILLS {
-            // One stands by: RabbitMQ gives it the partitions when the other is gone.
+            // A standby worker: RabbitMQ gives it the partitions when the other one is gone.
             let mut standby = Service::worker(&stack.instance);
             after(&answered, (round + 1) * CREATES / (KILLS + 2)).await;
             std::mem::swap(stack.worker.as_mut().unwrap(), &mut standby);
@@ -121,7 +125,7 @@ async fn a_service_that_is_asked_to_stop_finishes_what_it_accepted() {
     let organization = stack.organization();
     let client = organization.client();
 
-    // No worker: calls are accepted and wait.
+    // Without a worker, calls are accepted and wait.
     assert_eq!(reqwest::get(format!("{}/healthz", stack.url)).await.unwrap().status(), 200);
     stack.worker.as_mut().unwrap().terminate();
     assert!(stack.worker.as_mut().unwrap().ended().await, "the worker leaves in order");
@@ -141,7 +145,7 @@ async fn a_service_that_is_asked_to_stop_finishes_what_it_accepted() {
     for n in 0..20 {
         let client = client.clone();
         waiting.push(tokio::spawn(async move { client.create(user(&format!("user{n}"))).await }));
-        // One by one: those that come at the same time can travel in one message.
+        // One by one, because calls that arrive together can share one message.
         queued(&stack, n + 2).await;
     }
     stack.api.as_ref().unwrap().terminate();
@@ -165,12 +169,12 @@ async fn a_call_that_no_queue_takes_is_promised_nothing() {
     let refused = client.create(user("ada")).await;
     refused.expect_error(503, None);
     assert!(!refused.header("retry-after").is_empty());
-    // Whoever comes first declares the queue again.
+    // The first process to start declares the queue again.
     stack.worker = Some(Service::worker(&stack.instance));
     eventually("a promise", async || (client.create(user("ada")).await.status == 201).then_some(())).await;
 }
 
-/// Waits until that many messages are in the queues.
+/// Waits until the queues have `count` messages.
 async fn queued(stack: &Stack, count: u32) {
     let sender = rollcall_tests::amqp::Sender::connect(&stack.instance).await;
     eventually("the queued calls", async || (sender.ready_messages().await >= count).then_some(())).await;

@@ -1,6 +1,7 @@
-//! A filter means the same in memory and in the database: random users and groups, random filters, the real Postgres.
+//! A filter gives the same result in memory and in the database. Random users, groups and filters, on a real
+//! Postgres.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
 use futures_util::future::join_all;
 use proptest::prelude::*;
@@ -14,7 +15,8 @@ use rollcall_tests::client::{Client, ROLLCALL, user_with};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// Few texts, so that filters find something, and such as disagree where case is folded or counted in other ways.
+/// Only a few texts, so that filters match something. Some of them differ under other case folding or length
+/// rules.
 const TEXTS: [&str; 10] = ["a", "A", "ab", "Straße", "STRASSE", "İ", "ΣΊΣ", "e\u{301}", "\u{e9}", "x y"];
 
 fn texts() -> impl Strategy<Value = String> {
@@ -31,11 +33,11 @@ fn user_attributes() -> impl Strategy<Value = Value> {
     let email = (optional("value", text()), optional("type", kind()), optional("primary", any::<bool>().prop_map(Value::from)))
         .prop_map(|(value, kind, primary)| [value, kind, primary].into_iter().flatten().collect::<Value>());
     let emails = proptest::collection::vec(email, 0..3).prop_map(|mut emails| {
-        // At most one is primary.
+        // At most one address may be primary.
         for email in emails.iter_mut().skip(1) {
             email.as_object_mut().unwrap().remove("primary");
         }
-        // A value with nothing in it is refused.
+        // The api refuses an empty value.
         emails.retain(|email| email != &json!({}));
         Value::from(emails)
     });
@@ -96,7 +98,7 @@ fn group_paths() -> impl Strategy<Value = AttributePath> {
     ])
 }
 
-/// Filters whose every term the type allows; `known` are values that resources have.
+/// Filters with terms that the resource type allows. `known` are values that the resources have.
 fn filters(paths: BoxedStrategy<AttributePath>, of: &'static ResourceType, known: Vec<String>) -> impl Strategy<Value = Filter> {
     use Comparison::{Co, Eq, Ew, Ge, Gt, Le, Lt, Ne, Sw};
     let values = prop_oneof![
@@ -130,7 +132,7 @@ fn filters(paths: BoxedStrategy<AttributePath>, of: &'static ResourceType, known
     })
 }
 
-/// Every resource of an endpoint, whole.
+/// Reads every resource of an endpoint, with all attributes.
 async fn all(client: &Client, endpoint: &str) -> Vec<Value> {
     let mut listed = client.query(endpoint, &[("count", "200")]).await.expect(200);
     if endpoint == "/Groups" {
@@ -157,7 +159,7 @@ async fn agree(client: &Client, of: &'static ResourceType, paths: BoxedStrategy<
     let mut known: Vec<_> = resources.iter().flat_map(|one| [one["id"].clone(), one["meta"]["created"].clone()]).collect();
     known.extend(resources.iter().flat_map(|one| [one["members"][0]["value"].clone(), one["groups"][0]["value"].clone()]));
     let known = known.iter().filter_map(Value::as_str).map(str::to_owned).collect();
-    // An address depends on where a resource is read, and is not searched.
+    // `meta.location` depends on the URL of the api and cannot be searched.
     for resource in &mut resources {
         resource["meta"].as_object_mut().unwrap().remove("location");
     }

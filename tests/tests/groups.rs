@@ -1,6 +1,6 @@
-//! What an identity provider is promised of groups.
+//! Groups, as an identity provider uses them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -9,7 +9,7 @@ use rollcall_tests::client::{Answer, Client, GROUP, ROLLCALL, user};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// So many users; their ids.
+/// Creates `count` users and returns their ids.
 async fn users(client: &Client, count: usize) -> Vec<String> {
     let created = join_all((0..count).map(|n| client.create(user(&format!("user{n}@example.com"))))).await;
     created.iter().map(Answer::id).collect()
@@ -78,7 +78,7 @@ async fn a_change_of_members_that_changes_nothing_keeps_the_version() {
     ] {
         assert_eq!(client.patch_group(&group, json!([operation])).await.header("etag"), "W/\"1\"", "{operation}");
     }
-    // One after the other within a call: who joins and leaves again has not moved.
+    // The operations of a call apply in order, so a user who joins and leaves has not moved.
     let there_and_back = json!([
         {"op": "add", "path": "members", "value": [{"value": ids[1]}]},
         {"op": "Remove", "path": "members", "value": [{"value": ids[1]}]},

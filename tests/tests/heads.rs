@@ -1,6 +1,7 @@
-//! Who writes an organization's log and tables advances the head of its log first: whatever was decided on an older head is decided again.
+//! Optimistic concurrency: to write, a batch advances the head of the organization's log. A batch that was
+//! decided on an older head is decided again.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
 use rollcall_events::envelope::{encode, properties};
 use rollcall_events::framing::Message;
@@ -19,7 +20,8 @@ use serde_json::json;
 use tokio_postgres::{Client, Transaction};
 use uuid::Uuid;
 
-/// Waits until a session of each name is blocked by a transaction, or by a session that is; returns their process ids.
+/// Waits until a session of each name is blocked by the transaction, directly or indirectly. Returns their
+/// process ids.
 async fn blocked(observer: &Client, by: &Transaction<'_>, names: &[&str]) -> Vec<i32> {
     let blocker: i32 = by.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0);
     let sql = "
@@ -33,8 +35,9 @@ async fn blocked(observer: &Client, by: &Transaction<'_>, names: &[&str]) -> Vec
     .await
 }
 
-/// Requests of one organization in two partitions, and so at two connections: what two workers are that take each other for gone. The head of the log lets only one of them
-/// write at a time, and the other decides again.
+/// Puts requests of one organization into two partitions, so that two connections process them. This is the
+/// case of two workers that each believe the other is gone. The head of the log lets only one of them write
+/// at a time, and the other one decides again.
 #[tokio::test]
 async fn two_workers_on_one_organization_write_one_log() {
     let stack = Stack::shared().await;
@@ -45,7 +48,7 @@ async fn two_workers_on_one_organization_write_one_log() {
     let mut sent = Vec::new();
     for n in 0..150 {
         for (end, partition) in ends.into_iter().enumerate() {
-            // Half of the names are asked for at both ends, in another case.
+            // Half of the names are used in both partitions, with another case.
             let name = if n % 2 == 0 { format!("user{n}") } else { format!("User{n}-{end}") };
             let request = create(&organization, &json!({"userName": if end == 0 { name } else { name.to_uppercase() }}));
             sender.publish_to(partition, properties(&request, "test", None), &encode(&request).unwrap()).await;
@@ -67,7 +70,8 @@ async fn two_workers_on_one_organization_write_one_log() {
     assert!(is_well, "{told}");
 }
 
-/// The second of two that decided on the same head decides again at once: that somebody was faster is no outage, and no reason to stop or to connect anew.
+/// Two batches are decided on the same head. The second is decided again at once: a lost race is not an
+/// outage, and no reason to stop or to reconnect.
 #[tokio::test]
 async fn two_workers_that_decided_on_the_same_head_write_one_after_the_other() {
     let stack = Stack::shared().await;
@@ -100,7 +104,7 @@ async fn two_workers_that_decided_on_the_same_head_write_one_after_the_other() {
     }
 }
 
-/// A batch of everything: each statement of its transaction works on what those before it have written.
+/// One batch with everything: each statement of its transaction sees what the earlier statements wrote.
 #[tokio::test]
 async fn a_statement_sees_what_the_statements_before_it_have_written() {
     let stack = Stack::shared().await;
@@ -127,7 +131,7 @@ async fn a_statement_sees_what_the_statements_before_it_have_written() {
     let bodies = [
         RequestBody::SettingsRequested(SettingsRequested::CreateWorkspace { workspace_id: workspace, name: "Engines".to_owned() }),
         of_user(&ada.to_string(), UserOperation::Create(home.as_object().cloned().unwrap())),
-        // Names pass from one to another.
+        // The users exchange their names.
         of_user(&old, UserOperation::Replace(named("between"))),
         of_user(&swapped, UserOperation::Replace(named("old"))),
         of_user(&old, UserOperation::Replace(named("swapped"))),
@@ -163,7 +167,7 @@ async fn a_statement_sees_what_the_statements_before_it_have_written() {
     assert!(is_well, "{told}");
 }
 
-/// A mend changes what a batch is decided on without an entry in the log, and so without anything that a unique index could notice.
+/// A repair changes the rows that a batch is decided on. It adds no log entry and violates no unique index.
 #[tokio::test]
 async fn a_batch_that_was_decided_on_a_row_that_has_changed_since_is_decided_again() {
     let stack = Stack::shared().await;
@@ -186,7 +190,8 @@ async fn a_batch_that_was_decided_on_a_row_that_has_changed_since_is_decided_aga
     assert_eq!((&user["active"], &user["title"]), (&json!(false), &json!("Countess")));
 }
 
-/// Nothing is locked while a batch is decided: whoever changes what it was decided on moves the head of the log, and then it is decided again.
+/// Nothing is locked while a batch is decided. A change of the rows it was decided on moves the head of the
+/// log, and the batch is decided again.
 #[tokio::test]
 async fn a_batch_that_is_overtaken_is_decided_anew() {
     let stack = Stack::shared().await;

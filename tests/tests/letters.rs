@@ -1,6 +1,6 @@
-//! A dead letter that cannot be kept, or not be tried again, holds up no other; nor does an observed call.
+//! A dead letter that cannot be stored or retried does not block the others. Neither does a call record.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
 use lapin::BasicProperties;
 use rollcall_events::call_log::CallRecord;
@@ -12,7 +12,7 @@ use rollcall_tests::{Organization, Stack, eventually};
 use serde_json::json;
 use uuid::Uuid;
 
-/// Buries a letter of an organization that nobody can read; its message id.
+/// Publishes a dead letter of an organization that cannot be decoded. Returns its message id.
 async fn bury(sender: &Sender, organization: &Organization) -> String {
     let id = Uuid::now_v7().to_string();
     let body = json!({"version": 99, "organization_id": organization.id}).to_string();
@@ -53,7 +53,7 @@ async fn a_letter_that_cannot_be_tried_again_holds_up_no_other() {
     let owner = stack.database("postgres").await;
     let broken_id: Uuid = broken.id.parse().unwrap();
     let mark = "UPDATE rollcall.dead_letters SET retried_at = now() - CASE WHEN organization_id = $1 THEN interval '1 hour' ELSE '0' END";
-    // Without its queue the older letter comes back.
+    // Its queue is deleted, so the retry of the older dead letter fails.
     sender.delete_queue(broken.id.parse().unwrap()).await;
     assert_eq!(owner.execute(mark, &[&broken_id]).await.unwrap(), 2);
     let is_there = async |organization: &Uuid| {
@@ -72,7 +72,7 @@ async fn an_observed_call_that_cannot_be_kept_costs_only_itself() {
         subject: Some(subject.to_owned()),
         ..observed_call(organization, Timestamp::now())
     };
-    // Postgres cannot store a NUL; an api takes it out.
+    // Postgres cannot store a NUL. An api would remove it.
     let subjects = ["ada", "a\0b", "grace", "mary"];
     let calls: Vec<_> = organizations.iter().flat_map(|organization| subjects.map(|subject| call(organization, subject))).collect();
     Sender::connect(&stack.instance).await.observe(&calls).await;

@@ -1,6 +1,7 @@
-//! What an auditor is promised: a log without gaps that nobody changes, that hashes as it says, and that adds up to the tables.
+//! The log's promises to auditors: it has no gaps, nobody changes it, its hashes are right, and it adds up to
+//! the tables.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
 use proptest::prelude::*;
 use rollcall_events::log::canonical;
@@ -91,7 +92,8 @@ async fn not_even_the_owner_changes_the_log_by_mistake() {
         "DELETE FROM rollcall.events_PART",
         "TRUNCATE rollcall.events_PART",
     ] {
-        // The partition that has the organization's log: of an empty one nothing can be deleted.
+        // Use the partition that has the organization's log, because a DELETE in an empty one would delete
+        // nothing.
         let attempt = attempt.replace("events_PART", &partition);
         let refused = database.batch_execute(&attempt).await.unwrap_err();
         assert!(refused.as_db_error().unwrap().message().contains("append-only"), "{attempt}");
@@ -143,7 +145,7 @@ async fn an_application_reads_users_and_memberships_by_the_documented_views() {
 }
 
 #[tokio::test]
-async fn one_organisation_neither_sees_nor_touches_anothers_users() {
+async fn one_organization_neither_sees_nor_touches_anothers_users() {
     let stack = Stack::shared().await;
     let (ours, theirs) = (stack.organization(), stack.organization());
     let (us, them) = (ours.client(), theirs.client());
@@ -172,7 +174,7 @@ async fn one_organisation_neither_sees_nor_touches_anothers_users() {
     assert!(!workspaces.to_string().contains(&theirs.marketing));
 }
 
-/// Any JSON that the edge lets in.
+/// Any JSON that the api accepts.
 fn acceptable_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -191,7 +193,7 @@ fn acceptable_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// What was hashed must hash the same when it is read back, from whatever Postgres it was restored to.
+/// A value must have the same canonical form after Postgres has stored and returned it.
 #[test]
 fn what_the_database_gives_back_has_the_canonical_form_of_what_was_written() {
     let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -1,6 +1,6 @@
-//! What a monitoring system is told.
+//! The metrics for a monitoring system.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
 use rollcall_tests::client::user;
 use rollcall_tests::service::{Service, free_port};

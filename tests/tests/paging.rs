@@ -1,6 +1,6 @@
-//! Lists: their pages, their order, and that nobody who stays is missed while others go.
+//! Lists: pages and order. A listing misses no user who stays while other users are deleted.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
 use rollcall_tests::client::{Client, user_with};
 use rollcall_tests::service::Service;
@@ -8,7 +8,7 @@ use rollcall_tests::{Organization, Stack};
 use serde_json::{Value, json};
 use test_case::test_case;
 
-/// Users with those titles, in the order of their creation.
+/// Creates users with these titles, in order.
 async fn titled(client: &Client, titles: &[Option<&str>]) {
     for (n, title) in titles.iter().enumerate() {
         let more = title.map_or_else(|| json!({}), |title| json!({"title": title}));
@@ -20,7 +20,7 @@ fn names(page: &Value) -> Vec<String> {
     page["Resources"].as_array().unwrap().iter().map(|user| user["userName"].as_str().unwrap().to_owned()).collect()
 }
 
-/// All pages by cursor, forwards.
+/// Reads all pages by cursor.
 async fn walk(client: &Client, parameters: &[(&str, &str)]) -> Vec<String> {
     let (mut seen, mut cursor) = (Vec::new(), Some(String::new()));
     while let Some(next) = cursor {
@@ -95,7 +95,7 @@ async fn a_cursor_is_good_for_its_own_query_only() {
     client.query("/Users", &[("sortBy", "title"), ("sortOrder", "sideways")]).await.expect_error(400, Some("invalidValue"));
 }
 
-/// An api whose pages end early, and as many users whose resources have some twenty thousand bytes each.
+/// Starts an api with small pages, and creates users whose resources have about 20,000 bytes each.
 async fn large_users(stack: &Stack, organization: &Organization, count: usize) -> (Service, String) {
     let api = Service::api(&stack.instance, &[("ROLLCALL_API__PAGE_BYTES", "65536")]).await;
     let client = organization.client();
@@ -107,7 +107,7 @@ async fn large_users(stack: &Stack, organization: &Organization, count: usize) -
     api
 }
 
-/// How many of the large ones a page has: enough for 64 KiB, and the last of them makes it enough.
+/// The number of large users on a page: the first number that reaches 64 KiB.
 const FITTING: usize = 4;
 
 #[tokio::test]

@@ -1,6 +1,6 @@
-//! What an auditor can prove: with the database owner's full power nothing can be changed that `rollcall-verify` does not notice.
+//! Tampering: `rollcall-verify` notices every change of the log, even one by the owner of the database.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
 use rollcall_events::log::{CompactRange, Entry, canonical, commitment};
 use rollcall_tests::audit::id;
@@ -10,7 +10,7 @@ use rollcall_tests::{Client, Organization, Stack, eventually};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
-/// An auditor with a folder for what it takes away.
+/// An auditor with a folder for exported files.
 struct Case {
     stack: Stack,
     organization: Organization,
@@ -20,7 +20,7 @@ struct Case {
 }
 
 impl Case {
-    /// An organization with some users, and a checkpoint in the middle and at the end of its log.
+    /// Creates users, and waits for a checkpoint in the middle and at the end of the log.
     async fn new(users: usize) -> Self {
         let stack = Stack::shared().await;
         let organization = stack.organization();
@@ -58,7 +58,7 @@ impl Case {
         self.auditor.get(path).await.expect(200).as_str().unwrap().to_owned()
     }
 
-    /// Waits for a checkpoint of the whole log and keeps it.
+    /// Waits for a checkpoint of the whole log and saves it. Returns its size.
     async fn checkpoint(&self, name: &str) -> u64 {
         let size = self.auditor.get("/events?count=1").await.expect(200)["entries"][0]["header"]["seq"].as_u64().unwrap();
         let path = format!("/checkpoint?size={size}");
@@ -78,8 +78,8 @@ impl Case {
         verify(&["log", &export, "--checkpoint", &earlier, "--checkpoint", &later, "--key", &self.key])
     }
 
-    /// Has the owner of the database, to whom no trigger applies, do something to the log; answers what `rollcall-verify` says to what is exported then.
-    /// What was done is undone.
+    /// Changes the log as the owner of the database, for whom no trigger applies, and exports it. Returns
+    /// what `rollcall-verify` says about the export. Undoes the change.
     async fn tampered(&self, statements: &[&str]) -> (i32, String) {
         let owner = self.stack.database("postgres").await;
         let organization = &self.organization.id;
@@ -150,7 +150,8 @@ async fn an_untouched_log_holds_and_any_change_to_it_is_named() {
     assert_eq!(case.verify_log(&case.export().await).0, 0, "everything is as it was");
 }
 
-/// Whoever owns the database can make every hash right again, but not the signature of a checkpoint that an auditor has.
+/// The owner of the database can recompute every hash, but cannot forge the signature of a checkpoint that an
+/// auditor has.
 #[tokio::test]
 async fn a_log_that_was_hashed_anew_or_rolled_back_is_not_the_one_that_was_signed() {
     let case = Case::new(6).await;
@@ -200,7 +201,8 @@ async fn every_entry_can_be_proved_and_every_earlier_checkpoint_too() {
     assert!(Path::new(&later).exists());
 }
 
-/// A log of more than two tiles, made by bulk: what is proved comes from tiles, and from the leaves beyond them.
+/// A log of more than two tiles, created in bulk. Its proofs come from the tiles and from the leaves after
+/// them.
 #[tokio::test]
 async fn the_proofs_of_a_long_log_come_from_its_tiles() {
     let stack = Stack::shared().await;
@@ -237,7 +239,7 @@ async fn the_proofs_of_a_long_log_come_from_its_tiles() {
     assert_eq!(owner.query_one(sql, &[&id(&organization.id)]).await.unwrap().get::<_, i64>(0), 4, "three of leaves, one above");
 }
 
-/// Waits until an organization's log is signed as far as it goes.
+/// Waits until the whole log of an organization has a signed checkpoint.
 async fn signed(organization: &Organization) {
     let auditor = organization.auditor();
     let size = auditor.get("/events?count=1").await.expect(200)["entries"][0]["header"]["seq"].clone();
@@ -263,7 +265,8 @@ async fn a_log_whose_head_cannot_be_read_keeps_no_other_log_from_being_signed() 
     signed(&broken).await;
 }
 
-/// After a week the newest checkpoint of each hour is kept, after three months that of each day. What an auditor has still holds.
+/// After a week, only the newest checkpoint of each hour is kept; after three months, only that of each day.
+/// Checkpoints that an auditor has saved still verify.
 #[tokio::test]
 async fn old_checkpoints_are_thinned_out_and_those_that_auditors_keep_still_hold() {
     let (case, other) = (Case::new(6).await, Case::new(6).await);
@@ -275,7 +278,8 @@ async fn old_checkpoints_are_thinned_out_and_those_that_auditors_keep_still_hold
         std::fs::read_to_string(case.path(&format!("{name}.checkpoint"))).unwrap().lines().nth(1).unwrap().parse().unwrap()
     };
     let (earlier, later) = (size("earlier"), size("later"));
-    // Times in the middle of an hour of long ago, for the checkpoints of a log in their order; the last time is that of all others.
+    // Set old times within one hour for the checkpoints of a log, in order. The last time applies to all
+    // remaining ones.
     let set = "
         UPDATE rollcall.checkpoints SET signed_at = date_trunc('day', now(), 'UTC') - make_interval(days => $3) + make_interval(mins => $4)
         WHERE organization_id = $1 AND size = $2";
@@ -287,13 +291,13 @@ async fn old_checkpoints_are_thinned_out_and_those_that_auditors_keep_still_hold
     for size in sizes(&case.organization).await {
         age(&case.organization, size, 9, if size == later { 50 } else { 10 }).await;
     }
-    // The same times, but in several hours; and a day of long ago.
+    // For the other organization, set the same times in several hours, and an old day.
     let others = sizes(&other.organization).await;
     assert!(others.len() >= 2);
     for (n, size) in (0..).zip(&others) {
         age(&other.organization, *size, 9, 10 + 60 * n).await;
     }
-    // A worker prunes as it begins.
+    // A worker prunes when it starts.
     let (pruner, newest) = (Service::worker(&case.stack.instance), [later]);
     eventually("the older checkpoints of the hour to go", async || (sizes(&case.organization).await == newest).then_some(())).await;
     assert_eq!(sizes(&other.organization).await, others, "the newest of each hour stays");

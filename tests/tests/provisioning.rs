@@ -1,6 +1,6 @@
-//! What an identity provider is promised when it provisions users.
+//! Provisioning of users, as an identity provider does it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
 use reqwest::Method;
 use rollcall_tests::client::{PATCH, ROLLCALL, USER, user, user_with};
@@ -205,7 +205,7 @@ async fn an_asynchronous_call_is_accepted_and_its_outcome_is_found_where_it_says
     assert_eq!(unknown.header("retry-after"), "1");
 }
 
-/// The event in the completion Security Event Token of a request, once there is one; it is signed with a key that the service publishes.
+/// Waits for the completion token of a request, checks its signature, and returns its event.
 async fn completion(stack: &Stack, client: &rollcall_tests::Client, txn: &str) -> Value {
     let path = format!("/Events/{txn}");
     let token = eventually("the completion", async || Some(client.get(&path).await).filter(|answer| answer.status == 200)).await;

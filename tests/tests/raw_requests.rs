@@ -1,6 +1,7 @@
-//! Requests as bytes: what the HTTP parser below the api refuses is explained, and touches no other request of its connection.
+//! Raw HTTP requests: the HTTP parser's refusals have a reason and do not affect other requests on the
+//! connection.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
 use rollcall_tests::client::user;
 use rollcall_tests::{Stack, within};
@@ -11,7 +12,8 @@ use tokio::net::TcpStream;
 /// How every answer begins.
 const STATUS_LINE: &[u8] = b"HTTP/1.1 ";
 
-/// What a connection answers to these requests until the server closes it. Each is sent once the one before is being answered.
+/// Sends requests over one connection, each when the answer to the one before has begun. Returns all answers
+/// until the server closes the connection.
 async fn raw_answers(address: &str, requests: &[&[u8]]) -> String {
     let mut connection = TcpStream::connect(address).await.unwrap();
     let mut answers = Vec::new();
@@ -26,7 +28,7 @@ async fn raw_answers(address: &str, requests: &[&[u8]]) -> String {
     String::from_utf8(answers).unwrap()
 }
 
-/// What a connection answers to a request that is sent byte by byte.
+/// Sends a request byte by byte and returns the answer.
 async fn slow_answers(address: &str, request: &[u8]) -> String {
     let mut connection = TcpStream::connect(address).await.unwrap();
     connection.set_nodelay(true).unwrap();
@@ -38,13 +40,13 @@ async fn slow_answers(address: &str, request: &[u8]) -> String {
     answer
 }
 
-/// The head of a request to that target, which asks to close the connection or not.
+/// The head of a request for this target, with this `Connection` header.
 fn raw_request(target: &str, token: &str, connection: &str) -> Vec<u8> {
     let head = format!("GET {target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nX-Request-Origin: hr.example.com\r\n");
     format!("{head}Connection: {connection}\r\n\r\n").into_bytes()
 }
 
-/// The body of the last answer, which must be the refusal of the parser.
+/// The body of the last answer. Panics if the answer is not the parser's refusal.
 fn refusal(answers: &str) -> Value {
     let (head, body) = answers[answers.rfind("HTTP/1.1 ").unwrap()..].split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 400 Bad Request"), "{answers}");
@@ -54,7 +56,8 @@ fn refusal(answers: &str) -> Value {
     serde_json::from_str(body).unwrap()
 }
 
-/// Bytes that must be percent-encoded, as they are in the target of a request: read where the parser takes them, and refused with a reason else.
+/// Bytes in a URL that should be percent-encoded. The api accepts them if the parser does, and otherwise
+/// refuses them with a reason.
 #[tokio::test]
 async fn raw_bytes_in_an_address_are_understood_or_refused_with_a_reason() {
     let stack = Stack::shared().await;
@@ -86,7 +89,7 @@ async fn raw_bytes_in_an_address_are_understood_or_refused_with_a_reason() {
     refusal(&raw_answers(address, &latin).await);
 }
 
-/// A refusal ends its connection: nothing before it is lost, and nothing after it is taken for a request.
+/// A refusal closes its connection. Earlier requests are answered, and later bytes are not read as a request.
 #[tokio::test]
 async fn a_refused_address_does_not_touch_other_requests_of_its_connection() {
     let stack = Stack::shared().await;
@@ -104,7 +107,7 @@ async fn a_refused_address_does_not_touch_other_requests_of_its_connection() {
     assert_eq!((count(&in_turn, "200"), count(&in_turn, "400")), (1, 1), "{in_turn}");
     refusal(&in_turn);
     refusal(&slow_answers(address, &bad).await);
-    // The body of a request may look like one, whole or in chunks, and is no request.
+    // The body of a request may look like a request, whole or in chunks. It is not one.
     let head = |framing: &str| {
         let token = &client.token;
         format!(

@@ -1,6 +1,7 @@
-//! The projections are a fold of the log: rebuilt from it, they are the same, row by row; and where they are not, that is found and mended.
+//! Replay: projections that are rebuilt from the log are the same, row by row. If they differ, a replay finds
+//! and repairs that.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
 use futures_util::{StreamExt, stream};
 use proptest::prelude::*;
@@ -13,17 +14,17 @@ use rollcall_tests::{Client, Organization, Stack, eventually};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-/// One replay at a time: there is one shadow.
+/// Allows one replay at a time, because there is one shadow schema.
 static SHADOW: Mutex<()> = Mutex::const_new(());
 
-/// Runs a command as the database's owner; whether all was well, and what it printed.
+/// Runs a command as the owner of the database. Returns whether it succeeded, and its output.
 fn told(stack: &Stack, organization: &Organization, command: &[&str]) -> (bool, Vec<Value>) {
     let output = owner_command(&stack.instance, &[command, &["--organization", &organization.id]].concat());
     let lines = String::from_utf8(output.stdout).unwrap();
     (output.status.success(), lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
 
-/// What callers do.
+/// A step of a caller.
 #[derive(Debug, Clone)]
 enum Step {
     Create(u8),
@@ -73,7 +74,7 @@ async fn group(client: &Client, n: u8) -> String {
     found(client, "/Groups", format!("displayName eq \"group{n}\"")).await.unwrap_or_else(|| uuid::Uuid::nil().to_string())
 }
 
-/// Whatever a step is answered, refusals included, the log must say what became of it.
+/// Takes a step. The answer does not matter: the log must record the outcome, also of a rejected call.
 async fn take(client: &Client, step: Step) {
     let path = |id: &str| json!([{"op": "remove", "path": format!("members[value eq \"{id}\"]")}]);
     let answer = match step {
@@ -179,7 +180,7 @@ async fn a_log_that_was_changed_where_it_is_kept_is_found() {
     for (change, expected) in cases {
         assert_eq!(owner.execute(change, &[&of]).await.unwrap(), 1);
         let (is_well, lines) = told(&stack, &organization, &["verify"]);
-        // A checkpoint may have been signed in between, at any of the entries.
+        // A checkpoint may have been signed in the meantime, at any entry.
         let of_entries = |line: &&str| !line.starts_with("the checkpoint");
         let broken: Vec<_> = lines.iter().filter_map(|line| line["broken"].as_str()).filter(of_entries).collect();
         assert!(!is_well && broken.len() >= expected.len(), "{lines:?}");
@@ -190,7 +191,7 @@ async fn a_log_that_was_changed_where_it_is_kept_is_found() {
     assert!(told(&stack, &organization, &["verify"]).0);
 }
 
-/// A rebuild that goes on keeps what it had: what was done to it meanwhile shows.
+/// A resumed replay keeps what it had built: a change that the test made to that stays visible.
 #[tokio::test]
 async fn a_replay_that_was_killed_goes_on_from_where_it_was() {
     let stack = Stack::shared().await;

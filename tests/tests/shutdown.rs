@@ -1,6 +1,6 @@
-//! A worker ends when it is told to, whatever state the servers are in.
+//! A worker stops when it is asked to, in whatever state the servers are.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
 use rollcall_events::outcome::Outcome;
 use rollcall_tests::Stack;
@@ -10,7 +10,7 @@ use rollcall_tests::requests::create;
 use rollcall_tests::service::{Service, command};
 use serde_json::json;
 
-/// Servers that hang keep their connections open and answer nothing.
+/// A server that hangs keeps its connections open and does not answer.
 #[tokio::test]
 async fn a_worker_ends_while_a_server_hangs_and_nothing_is_lost() {
     let mut stack = Stack::private("hung-servers", &[]).await;
@@ -23,7 +23,7 @@ async fn a_worker_ends_while_a_server_hangs_and_nothing_is_lost() {
         stack.instance.signal(hung, "STOP");
         let waiting: Vec<_> = organizations.iter().map(|organization| create(organization, &json!({"userName": hung}))).collect();
         if hung == "postgres" {
-            // The worker takes these, and waits for Postgres with them.
+            // The worker consumes these and then waits for Postgres.
             let sender = Sender::connect(&stack.instance).await;
             for (organization, request) in organizations.iter().zip(&waiting) {
                 let properties = rollcall_events::envelope::properties(request, "test", None);

@@ -1,6 +1,7 @@
-//! What the receiver of an event stream is promised: every change, in order, at least once, signed, and nothing that is not for it.
+//! The promises to the receiver of an event stream: every change, in order, at least once, signed, and
+//! nothing outside its scope.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
 use reqwest::Method;
 use rollcall_tests::client::{ROLLCALL, user, user_with};
@@ -10,7 +11,7 @@ use rollcall_tests::set::claims;
 use rollcall_tests::{Answer, Client, Organization, Stack, eventually, within};
 use serde_json::{Value, json};
 
-/// A stream that is polled.
+/// A stream with poll delivery.
 struct Polled {
     url: String,
     receiver: Client,
@@ -29,7 +30,8 @@ impl Polled {
         self.receiver.send(Method::POST, &self.path, body).await
     }
 
-    /// What waits, by the order of the log: the claims of each, checked; and whether there is more.
+    /// Polls once without waiting. Returns the checked claims of each event in the order of the log, and
+    /// whether there are more.
     async fn poll(&self, mut body: Value) -> (Vec<Value>, bool) {
         body["returnImmediately"] = json!(true);
         let answer = self.ask(body).await.expect(200);
@@ -183,7 +185,7 @@ async fn nobody_reads_a_stream_but_its_receiver() {
     let elsewhere = Polled::create(&stack, &organization, &["--allow", "203.0.113.0/24"]);
     elsewhere.ask(json!({})).await.expect_error(403, None);
 
-    // Whoever waits is told as well when the stream ends.
+    // A waiting poll also ends when the stream is deleted.
     let id = stream.path.trim_start_matches('/').trim_end_matches("/poll").to_owned();
     let waiting = stream.ask(json!({}));
     let ending = async { answers(&stack.instance, &["stream", "delete", "--organization", &organization.id, &id]) };
@@ -214,7 +216,8 @@ async fn what_is_pushed_comes_in_the_order_of_the_log() {
     assert_eq!(events(&sets[30]), ["prov:delete"]);
 }
 
-/// The receiver refuses, the worker is killed, the receiver comes back; then it is gone for good, until somebody has the stream go on.
+/// The receiver refuses, the worker is killed, the receiver recovers. Then the receiver stays away until the
+/// stream is resumed.
 #[tokio::test]
 async fn nothing_is_lost_between_a_receiver_that_fails_and_a_worker_that_is_killed() {
     let mut stack = Stack::private("streams", &[]).await;
@@ -262,7 +265,7 @@ async fn nothing_is_lost_between_a_receiver_that_fails_and_a_worker_that_is_kill
     assert!(is_whole, "streams are what the log adds up to: {told}");
 }
 
-/// The owner of the database can break a row; whoever it belongs to waits, and nobody else.
+/// The owner of the database can break a row. Only the stream that needs the row must wait.
 #[tokio::test]
 async fn a_stream_or_an_entry_that_cannot_be_read_stops_no_other_stream() {
     let mut stack = Stack::private("push-unreadable", &[]).await;
@@ -295,7 +298,7 @@ async fn a_stream_or_an_entry_that_cannot_be_read_stops_no_other_stream() {
     let failure = eventually("the reason why the stream stops", async || listed(&unreadable)["failure"].as_str().map(str::to_owned)).await;
     assert!(failure.starts_with("entry ") && failure.contains("of the log cannot be read"), "{failure}");
     assert!(receivers[..3].iter().all(|receiver| receiver.tokens().is_empty()), "nothing is skipped");
-    // What is mended goes on.
+    // A repaired stream continues.
     break_row(&nowhere, &format!("endpoint = '{}'", receivers[1].url)).await;
     answers(&stack.instance, &["workspace", "create", "--organization", &sound.id, "a change that has streams looked up"]);
     eventually("the mended stream's event", async || (receivers[1].tokens().len() == 1).then_some(())).await;

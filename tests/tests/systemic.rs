@@ -1,8 +1,9 @@
-//! Faults of the database or the program are not the requests': nothing becomes a dead letter because of them, and everything is applied once they are mended.
+//! Faults of the database or the program are not faults of requests. No request becomes a dead letter because
+//! of them, and every request is applied once they are repaired.
 //!
 //! Each test breaks a stack of its own.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
 use reqwest::Method;
 use rollcall_events::topology::partition;
@@ -18,7 +19,7 @@ async fn accepted(client: &Client, name: &str) {
     assert_eq!(answer.status, 202, "{}", answer.body);
 }
 
-/// What `/readyz` says once it says that partitions are stopped.
+/// Waits until `/readyz` reports stopped partitions. Returns its body.
 async fn stopped(stack: &Stack) -> String {
     eventually("a stopped partition", async || {
         let answer = reqwest::get(format!("{}/readyz", stack.url)).await.ok()?;
@@ -34,7 +35,7 @@ async fn dead_letters(stack: &Stack) -> i64 {
     stack.database("postgres").await.query_one("SELECT count(*) FROM rollcall.dead_letters", &[]).await.unwrap().get(0)
 }
 
-/// Two organizations in two partitions and a third in the partition of the first.
+/// Two organizations in two partitions, and a third one in the partition of the first.
 fn organizations(stack: &Stack) -> [Organization; 3] {
     let of = |organization: &Organization| partition(organization.id.parse().unwrap(), PARTITIONS);
     let first = stack.organization();
@@ -47,7 +48,8 @@ fn organizations(stack: &Stack) -> [Organization; 3] {
     [first, other.unwrap(), same.unwrap()]
 }
 
-/// Breaks the database, sends creates of three organizations, mends it, and expects them to be applied.
+/// Breaks the database, sends creates of three organizations, repairs the database, and expects the creates
+/// to be applied.
 async fn outlasts(stack: &Stack, clients: &[Client; 3], name: &str, breaking: &str, mending: &str, reason: &str) {
     let owner = stack.database("postgres").await;
     owner.batch_execute(breaking).await.unwrap();
@@ -83,7 +85,7 @@ async fn a_fault_of_the_database_stops_partitions_and_loses_nothing() {
             "peaks of 32 bytes",
         ),
     ];
-    // A stopped partition issues no tokens.
+    // Issue the tokens first, because a stopped partition issues none.
     let clients = organizations.each_ref().map(Organization::client);
     let owner = stack.database("postgres").await;
     owner.batch_execute("CREATE TABLE kept AS SELECT organization_id, peaks FROM rollcall.log_heads WHERE false").await.unwrap();
@@ -98,13 +100,14 @@ async fn a_fault_of_the_database_stops_partitions_and_loses_nothing() {
     }
 }
 
-/// How often the worker has said that a partition is stopped.
+/// How often the worker has logged that a partition is stopped.
 fn stops(stack: &Stack) -> usize {
     let log = std::fs::read_to_string(stack.instance.dir().join("log/worker.log")).unwrap();
     log.lines().filter(|line| line.contains("the partition has stopped")).count()
 }
 
-/// The broker dead-letters what it has delivered too often, so a fault that lasts must not use deliveries up.
+/// The broker dead-letters a message after too many deliveries, so a lasting fault must not use up
+/// deliveries.
 #[tokio::test]
 async fn a_partition_that_gave_its_messages_back_takes_none_before_they_can_be_applied() {
     let mut stack = Stack::private_with("trial", &[], &[("ROLLCALL_WORKER__HOLD_SECONDS", "1")]).await;
@@ -117,7 +120,7 @@ async fn a_partition_that_gave_its_messages_back_takes_none_before_they_can_be_a
     for client in &clients {
         accepted(client, "ada").await;
     }
-    // Two partitions, each of which says so while it holds its batch, and at every trial.
+    // Two partitions log this, while they hold their batch and at every trial.
     eventually("trials", async || (stops(&stack) > 20).then_some(())).await;
     drop(stack.worker.take());
     let sender = Sender::connect(&stack.instance).await;
@@ -135,7 +138,8 @@ async fn a_partition_that_gave_its_messages_back_takes_none_before_they_can_be_a
     assert_eq!(dead_letters(&stack).await, 0);
 }
 
-/// Faults of requests, by the name of the user: Postgres refuses `bad`, takes too long for `slow` once, and for `slower` every time.
+/// Triggers that make requests fail, by user name: Postgres refuses `bad`, takes too long for `slow` once,
+/// and for `slower` every time.
 const FAULTS: &str = "
     CREATE SEQUENCE rollcall.tried;
     CREATE FUNCTION rollcall.fail() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN

@@ -1,13 +1,14 @@
-//! Entity tags: a caller that holds a tag is told when anything changed that it was shown, whatever table it is in.
+//! Entity tags: a tag becomes stale when anything changes in the representation, in whatever table it is
+//! stored.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
 use reqwest::Method;
 use rollcall_tests::Stack;
 use rollcall_tests::client::{Client, ROLLCALL, user, user_with};
 use serde_json::{Value, json};
 
-/// What a read shows, its tag, and that the tag is good for it.
+/// The tag of a read. Checks that the tag is valid for what the read returned.
 async fn tag(client: &Client, path: &str) -> String {
     let read = client.get(path).await;
     let (etag, shown) = (read.header("etag").to_owned(), read.expect(200));
@@ -18,14 +19,14 @@ async fn tag(client: &Client, path: &str) -> String {
     etag
 }
 
-/// Whether a caller with that tag is told that it knows what it would be shown.
+/// Whether the api answers 304 to this tag.
 async fn knows(client: &Client, path: &str, tag: &str) -> bool {
     let read = client.call(Method::GET, path).header("if-none-match", tag).send().await;
     assert!([200, 304].contains(&read.status), "{}", read.body);
     read.status == 304
 }
 
-/// Asserts that a tag became stale, and gives the new one.
+/// Asserts that a tag is stale, and returns the new one.
 async fn changed(client: &Client, path: &str, old: &str, what: &str) -> String {
     assert!(!knows(client, path, old).await, "{what}");
     let new = tag(client, path).await;

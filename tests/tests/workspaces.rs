@@ -1,6 +1,7 @@
-//! Organizations with several workspaces, tokens with different defaults and dialects: where a user belongs must not depend on who calls.
+//! Organizations with several workspaces, and tokens with different defaults and dialects. A user's
+//! workspaces must not depend on the token of the caller.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
 use rollcall_tests::client::{ROLLCALL, user, user_with};
 use rollcall_tests::service::verified;
@@ -12,7 +13,7 @@ fn in_workspaces(ids: &[&String]) -> Value {
     json!({ROLLCALL: {"workspaces": workspaces}})
 }
 
-/// Patches, replaces, deactivates and deletes a user with a token whose default is another workspace than the user's.
+/// Patches, replaces, deactivates and deletes a user with a token whose default workspace is not the user's.
 async fn lives_through_everything(client: &Client, organization: &Organization, home: &String) {
     let id = client.create(user_with("ada", &in_workspaces(&[home]))).await.id();
     let path = format!("/Users/{id}");

@@ -1,4 +1,4 @@
-//! A whole log: every commitment, every leaf, every place, and the root at each checkpoint.
+//! Checks a whole log: every commitment, every leaf, every seq, and the root at each checkpoint.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
@@ -12,33 +12,33 @@ use std::path::Path;
 use crate::Findings;
 use crate::read::Unreadable;
 
-/// How many entries are hashed side by side before they take their places in the tree.
+/// How many entries are hashed in parallel before they are added to the tree.
 const CHUNK: usize = 4096;
 const BUFFER_BYTES: usize = 1 << 20;
 
-/// What is known of a line, apart from its place.
+/// The result of checking one line. Its place in the log is checked later.
 struct Checked {
     seq: u64,
     organization: OrganizationId,
     leaf: Hash,
     is_erased: bool,
-    /// What does not hold of the entry itself.
+    /// Why the entry does not verify, if it does not.
     broken: Option<String>,
 }
 
-/// What was met so far.
+/// The state of the check.
 struct Log {
     tree: CompactRange,
     organization: Option<OrganizationId>,
     erased: u64,
-    /// Those not reached yet; the smallest is the last.
+    /// The checkpoints that are not reached yet. The one with the smallest size is last.
     checkpoints: Vec<Checkpoint>,
-    /// The last checkpoint that held.
+    /// The size of the last checkpoint that matched.
     sound: u64,
     findings: Findings,
 }
 
-/// Checks an export against checkpoints.
+/// Checks an export against signed checkpoints.
 pub(crate) fn check(export: &Path, mut checkpoints: Vec<Checkpoint>) -> Result<Findings, Unreadable> {
     let mut lines = open(export)?;
     checkpoints.sort_by_key(|checkpoint| std::cmp::Reverse(checkpoint.size));
@@ -69,7 +69,7 @@ fn open(export: &Path) -> Result<Box<dyn BufRead>, Unreadable> {
     Ok(Box::new(BufReader::with_capacity(BUFFER_BYTES, file)))
 }
 
-/// A bar where somebody looks: on a terminal, that is, and not in a script's log.
+/// A progress bar. It is shown on a terminal only, so scripts do not get it.
 fn progress(size: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} entries, {per_sec}, {eta} left");
     ProgressBar::new(size).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
@@ -91,7 +91,7 @@ fn one(line: &[u8]) -> Result<Checked, String> {
     let entry: Entry = serde_json::from_slice(line).map_err(|error| format!("a line is not an entry: {error}"))?;
     let (leaf, broken) = match entry.check().map_err(|error| error.to_string())? {
         Ok(leaf) => (leaf, None),
-        // The tree is made of what the header says, so that one changed leaf does not hide what else is wrong.
+        // Build the tree from the header. Then a changed leaf does not hide other faults.
         Err(mismatch) => (entry.header.leaf().map_err(|error| error.to_string())?, Some(mismatch.to_string())),
     };
     let (seq, organization) = (entry.header.seq, entry.header.organization_id);

@@ -1,8 +1,8 @@
-//! `rollcall-verify`: checks what a Rollcall service gave to an auditor, without that service.
+//! `rollcall-verify`: checks an export or a proof from a Rollcall service, without that service.
 //!
-//! It ends with 0 where everything holds, with 1 where something does not, and with 2 where it could not be checked.
+//! The exit code is 0 if everything verifies, 1 if something does not, and 2 if the check could not run.
 
-#![cfg_attr(test, allow(clippy::needless_pass_by_value, reason = "tests hand literals over"))]
+#![cfg_attr(test, allow(clippy::needless_pass_by_value, reason = "tests pass literals"))]
 
 mod log;
 mod proof;
@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use read::{Unreadable, bytes};
 
-/// Values of JSON are trees of small pieces: most of the time would go into allocating them.
+/// A JSON value is a tree of small allocations. With the system allocator, most of the time goes into them.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -31,9 +31,9 @@ struct Cli {
 enum Command {
     /// Recompute every hash of an exported log, and compare its root with signed checkpoints.
     Log {
-        /// The export (NDJSON), from its first entry; - for standard input.
+        /// The export (NDJSON), from its first entry; `-` reads standard input.
         export: PathBuf,
-        /// Checkpoints, of any age. Those that lie closer together tell more closely where something was changed.
+        /// Checkpoints, of any size. More checkpoints narrow down better which entries were changed.
         #[arg(long = "checkpoint", required = true)]
         checkpoints: Vec<PathBuf>,
         #[command(flatten)]
@@ -67,24 +67,24 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Keys {
-    /// The signer's public key, such as log.example.com+1b2c3d4e+AbC…; repeat it while one key takes over from another.
+    /// The signer's public key, such as log.example.com+1b2c3d4e+AbC…. Repeat it during a key rotation.
     #[arg(long = "key", required = true)]
     keys: Vec<String>,
 }
 
-/// What was found: what holds, and what does not.
+/// The results of a check: what verifies, and what does not.
 #[derive(Debug, Default)]
 struct Findings {
     holds: Vec<String>,
     broken: Vec<String>,
 }
 
-/// How many findings of a kind are told one by one.
-const MAX_TOLD: usize = 20;
+/// Maximum number of faults that are printed one by one.
+const MAX_PRINTED: usize = 20;
 
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
-        Ok(findings) => tell(&findings),
+        Ok(findings) => report(&findings),
         Err(error) => {
             eprintln!("rollcall-verify: {error}");
             ExitCode::from(2)
@@ -117,15 +117,15 @@ fn checkpoint(path: &Path, keys: &VerifyingKeys) -> Result<Checkpoint, Unreadabl
     Checkpoint::open(&bytes(path)?, keys).map_err(|error| Unreadable::file(path, error))
 }
 
-fn tell(findings: &Findings) -> ExitCode {
+fn report(findings: &Findings) -> ExitCode {
     for finding in &findings.holds {
         println!("holds: {finding}");
     }
-    for finding in findings.broken.iter().take(MAX_TOLD) {
+    for finding in findings.broken.iter().take(MAX_PRINTED) {
         println!("BROKEN: {finding}");
     }
-    if findings.broken.len() > MAX_TOLD {
-        println!("BROKEN: and {} more", findings.broken.len() - MAX_TOLD);
+    if findings.broken.len() > MAX_PRINTED {
+        println!("BROKEN: and {} more", findings.broken.len() - MAX_PRINTED);
     }
     if findings.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

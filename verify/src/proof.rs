@@ -1,4 +1,4 @@
-//! Single proofs.
+//! Checks single proofs.
 
 use rollcall_events::log::checkpoint::Checkpoint;
 use rollcall_events::log::proof::{verify_consistency, verify_inclusion};
@@ -9,13 +9,13 @@ use std::path::Path;
 use crate::Findings;
 use crate::read::{Unreadable, json};
 
-/// What both kinds of proof have.
+/// The part that both kinds of proof have.
 #[derive(Deserialize)]
 struct Proof {
     hashes: Vec<Hash>,
 }
 
-/// That an entry is in the log of a checkpoint.
+/// Checks that an entry is in the log of a checkpoint.
 pub(crate) fn entry(entry: &Path, proof: &Path, checkpoint: &Checkpoint) -> Result<Findings, Unreadable> {
     let (entry, proof): (Entry, Proof) = (json(entry)?, json(proof)?);
     let mut findings = Findings::default();
@@ -34,7 +34,7 @@ pub(crate) fn entry(entry: &Path, proof: &Path, checkpoint: &Checkpoint) -> Resu
     Ok(findings)
 }
 
-/// That the log of a later checkpoint begins with that of an earlier one.
+/// Checks that the log of a later checkpoint begins with the log of an earlier one.
 pub(crate) fn consistency(earlier: &Checkpoint, later: &Checkpoint, proof: &Path) -> Result<Findings, Unreadable> {
     let proof: Proof = json(proof)?;
     let mut findings = Findings::default();

@@ -1,37 +1,37 @@
-//! Reads what is to be checked.
+//! Reads the files to check.
 
 use rollcall_events::log::NotCanonical;
 use rollcall_events::log::checkpoint::InvalidKey;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 
-/// Why something could not be checked at all.
+/// Why a check could not run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unreadable {
-    /// A file that cannot be read, or is not what it should be.
+    /// A file cannot be read or has the wrong format.
     #[error("{path}: {reason}", path = .0.display(), reason = .1)]
     File(PathBuf, String),
-    /// A key that is none.
+    /// A text is not a public key.
     #[error(transparent)]
     Key(#[from] InvalidKey),
-    /// An entry that cannot be hashed.
+    /// An entry cannot be hashed.
     #[error(transparent)]
     NotCanonical(#[from] NotCanonical),
 }
 
 impl Unreadable {
-    /// Something about a file.
+    /// The error for a file.
     pub(crate) fn file(path: &Path, error: impl std::fmt::Display) -> Self {
         Self::File(path.to_owned(), error.to_string())
     }
 }
 
-/// All of a file.
+/// Reads a whole file.
 pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>, Unreadable> {
     std::fs::read(path).map_err(|error| Unreadable::file(path, error))
 }
 
-/// A file in JSON.
+/// Reads a JSON file.
 pub(crate) fn json<T: DeserializeOwned>(path: &Path) -> Result<T, Unreadable> {
     serde_json::from_slice(&bytes(path)?).map_err(|error| Unreadable::file(path, error))
 }

@@ -16,18 +16,19 @@ use crate::offload::offload;
 use crate::read::{Condition, Database, Entries, Order, ReadError, log_entries};
 use crate::scim::Parameters;
 
-/// How many entries a filter may look at for one page: a page that ends there is short, and its cursor goes on.
+/// Maximum number of entries that a filter examines for one page. A page that ends at this limit is short,
+/// and its cursor continues the search.
 const MAX_LOOKED_AT: usize = 20_000;
-/// How much a filter may do for one page: its terms, times the entries that it looks at.
+/// Maximum work of a filter for one page: its terms times the entries that it examines.
 const MAX_STEPS: usize = 60_000;
-/// How many pages' worth of bytes a filter may look at for one.
+/// Maximum number of bytes that a filter examines for one page, as a multiple of the page size.
 const MAX_BYTES_OF_PAGES: usize = 4;
 
 /// A page of the log.
 #[derive(Serialize)]
 struct Page {
     entries: Vec<StoredEntry>,
-    /// Where the next page begins; missing where there is nothing more.
+    /// The cursor of the next page. Missing if there are no more entries.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
@@ -45,36 +46,36 @@ pub(super) async fn list(auditor: Auditor, parameters: Parameters, database: Dat
     answer(page).await
 }
 
-/// Everything that was found.
+/// A page with all entries that were found.
 fn page(found: Entries) -> Page {
     let next = found.entries.last().filter(|_| found.goes_on).map(|entry| entry.header.seq.to_string());
     Page { entries: found.entries, next }
 }
 
-/// Writes a page.
+/// Writes a page as an answer.
 async fn answer(page: Page) -> ApiResult {
     let bytes = page.entries.iter().map(size).sum();
     Ok(with_body(offload(bytes, move || written(&page)).await??))
 }
 
-/// How many bytes of an entry a caller chose.
+/// The size of the part of an entry that a caller chose, in bytes.
 fn size(entry: &StoredEntry) -> usize {
     entry.payload.as_ref().map_or(0, |payload| payload.get().len())
 }
 
-/// What is left of the work that may be done for one page.
+/// The work that a filter may still do for a page.
 struct Work {
     entries: usize,
     bytes: usize,
 }
 
 impl Work {
-    /// All of it, for a filter of so many terms.
+    /// The full budget for a filter with this number of terms.
     fn new(terms: usize, page_bytes: usize) -> Self {
         Self { entries: (MAX_STEPS / terms.max(1)).clamp(1, MAX_LOOKED_AT), bytes: page_bytes.saturating_mul(MAX_BYTES_OF_PAGES) }
     }
 
-    /// How many entries are looked at next; none where it is used up.
+    /// How many entries to examine next; 0 if the budget is used up.
     fn next(&self) -> u32 {
         let most = u32::try_from(self.entries).unwrap_or(MAX_COUNT).min(MAX_COUNT);
         if self.bytes == 0 { 0 } else { most }
@@ -86,7 +87,7 @@ impl Work {
     }
 }
 
-/// A page of the entries that a filter chooses among those that conditions leave.
+/// A page of the entries that match the conditions and the filter.
 async fn filtered(
     database: &Database,
     organization: OrganizationId,
@@ -118,18 +119,18 @@ async fn filtered(
     Ok(Page { entries, next: Some(order.place().to_string()) })
 }
 
-/// The entries that a filter chooses.
+/// The entries that match a filter.
 async fn wanted(filter: Arc<EntryFilter>, entries: Vec<StoredEntry>) -> Result<Vec<StoredEntry>, ReadError> {
     let bytes = entries.iter().map(size).sum::<usize>().saturating_mul(filter.terms());
     offload(bytes, move || entries.into_iter().filter(|entry| filter.chooses(entry)).collect()).await
 }
 
-/// Whether there may be more of them.
+/// Whether there may be more entries.
 fn is_full(entries: &[StoredEntry], count: u32) -> bool {
     entries.len() >= usize::try_from(count).unwrap_or(usize::MAX)
 }
 
-/// Where the page after these begins.
+/// The cursor of the page after these entries.
 fn place(entries: &[StoredEntry]) -> Option<String> {
     entries.last().map(|entry| entry.header.seq.to_string())
 }
@@ -148,12 +149,12 @@ fn order(parameters: &Parameters) -> Result<Order, ScimError> {
     match parameters.get("order") {
         None | Some("newest") => Ok(Order::NewestFirst { before: cursor }),
         Some("oldest") => Ok(Order::OldestFirst { after: cursor.unwrap_or_default() }),
-        Some(_) => Err(ScimError::invalid_value("order: it is newest or oldest")),
+        Some(_) => Err(ScimError::invalid_value("order must be newest or oldest")),
     }
 }
 
 impl Order {
-    /// The place that it begins after.
+    /// The seq that this order starts after.
     fn place(self) -> u64 {
         match self {
             Self::OldestFirst { after } => after,
@@ -161,7 +162,7 @@ impl Order {
         }
     }
 
-    /// The same order from a place on.
+    /// The same order, started at a seq.
     fn from(self, place: u64) -> Self {
         match self {
             Self::OldestFirst { .. } => Self::OldestFirst { after: place },

@@ -1,4 +1,4 @@
-//! `/audit/v1/export`: the log to take away, streamed page by page, so that its size costs no memory.
+//! `/audit/v1/export`: exports the log. It is streamed page by page, so that its size costs no memory.
 
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
@@ -18,23 +18,23 @@ use crate::offload::offload;
 use crate::read::{Database, Order, log_entries, log_size};
 use crate::scim::Parameters;
 
-/// How many entries are read at once, unless fewer have enough bytes.
+/// Maximum number of entries that are read at once. It is fewer if they are large.
 const CHUNK: u32 = 1000;
 
-/// The forms of an export.
+/// The formats of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
     Ndjson,
     Csv,
 }
 
-/// `GET /export`: from `from` to `to`, both included; from the first to the last where they are not given. An export that broke off is gone on with
-/// from the entry after the last that arrived.
+/// `GET /export`: the entries from `from` to `to`, both included. The defaults are the first and the last
+/// entry. If the export breaks off, resume with `from=<last seq + 1>`.
 pub(super) async fn export(auditor: Auditor, http: HttpRequest, parameters: Parameters, database: Data<Database>) -> ApiResult {
     exported(auditor.organization_id, &http, &parameters, database).await
 }
 
-/// The log of an organization, as far as it is asked for.
+/// Exports the requested part of an organization's log.
 pub(crate) async fn exported(
     organization: OrganizationId,
     http: &HttpRequest,
@@ -55,19 +55,19 @@ pub(crate) async fn exported(
     Ok(HttpResponse::Ok().content_type(media_type).insert_header((CONTENT_DISPOSITION, name)).streaming(Box::pin(chunks)))
 }
 
-/// As the parameter says, or else the media type that is accepted.
+/// The format of the parameter, or else of the accepted media type.
 fn format(http: &HttpRequest, parameters: &Parameters) -> Result<Format, ScimError> {
     let accepted = http.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     match parameters.get("format") {
         Some("ndjson") => Ok(Format::Ndjson),
         Some("csv") => Ok(Format::Csv),
-        Some(_) => Err(ScimError::invalid_value("format: it is ndjson or csv")),
+        Some(_) => Err(ScimError::invalid_value("format must be ndjson or csv")),
         None if accepted.starts_with("text/csv") => Ok(Format::Csv),
         None => Ok(Format::Ndjson),
     }
 }
 
-/// How far an export has come.
+/// The progress of an export.
 #[derive(Debug, Clone, Copy)]
 struct Progress {
     after: u64,
@@ -177,7 +177,8 @@ fn cells(entry: &StoredEntry) -> Result<[String; 19], ApiError> {
     ])
 }
 
-/// A cell that no spreadsheet takes for a formula: what begins like one gets an apostrophe in front, which spreadsheets do not show.
+/// Makes a CSV cell safe for spreadsheets. A cell that begins like a formula gets an apostrophe in front,
+/// which spreadsheets do not show.
 fn harmless(cell: &str) -> Cow<'_, str> {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { Cow::Owned(format!("'{cell}")) } else { Cow::Borrowed(cell) }
 }

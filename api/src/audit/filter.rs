@@ -1,4 +1,4 @@
-//! The SCIM filter of `/audit/v1/events`: it chooses entries by the resource that they hold.
+//! The SCIM filter of `/audit/v1/events`. It selects entries by their resource.
 
 use rollcall_events::log::SubjectType;
 use rollcall_scim::ScimError;
@@ -7,7 +7,7 @@ use rollcall_scim::schema::{GROUP, ResourceType, USER};
 use rollcall_service::entries::StoredEntry;
 use serde_json::Value;
 
-/// A filter as users and as groups understand it. An entry without a resource is chosen by no filter.
+/// A filter, checked for users and for groups. An entry without a resource matches no filter.
 pub(super) struct EntryFilter {
     user: Option<Filter>,
     group: Option<Filter>,
@@ -15,10 +15,11 @@ pub(super) struct EntryFilter {
 }
 
 impl EntryFilter {
-    /// Reads a filter.
+    /// Parses a filter.
     ///
     /// # Errors
-    /// 400 `invalidFilter` if it is not well-formed, or speaks of attributes that neither users nor groups have.
+    /// 400 `invalidFilter` if the filter is malformed, or names attributes that neither users nor groups
+    /// have.
     pub(super) fn parse(text: &str) -> Result<Self, ScimError> {
         let filter = filter::parse(text)?;
         let understood = |resource_type: &'static ResourceType| {
@@ -33,12 +34,12 @@ impl EntryFilter {
         Ok(Self { user: user.ok(), group: group.ok(), terms: terms(&filter) })
     }
 
-    /// How many comparisons it makes.
+    /// The number of comparisons in the filter.
     pub(super) fn terms(&self) -> usize {
         self.terms
     }
 
-    /// Whether it chooses an entry.
+    /// Whether an entry matches.
     pub(super) fn chooses(&self, entry: &StoredEntry) -> bool {
         let (resource_type, filter) = match entry.header.subject_type {
             Some(SubjectType::User) => (&*USER, &self.user),

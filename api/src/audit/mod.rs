@@ -1,4 +1,4 @@
-//! The auditors' endpoints: what is in the log, what it was at a time, how to take it away, and the proofs that it is whole.
+//! The auditors' endpoints: log entries, past states, the export, and proofs.
 
 mod entries;
 mod export;
@@ -28,7 +28,7 @@ use crate::scim::no_endpoint;
 /// The path of every audit endpoint, below the public address.
 pub(crate) const BASE_PATH: &str = "/audit/v1";
 
-/// The routes. Whatever is answered is compressed as the caller likes it.
+/// The routes. Answers are compressed if the caller accepts that.
 pub(crate) fn routes(config: &mut ServiceConfig) {
     let scope = web::scope(BASE_PATH)
         .wrap(from_fn(audit_gate))
@@ -47,7 +47,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
     config.service(scope);
 }
 
-/// An address that can be read and nothing else.
+/// A path that allows only reading.
 fn resource(path: &str) -> Resource {
     web::resource(path).default_service(web::to(|| async { Err::<HttpResponse, _>(ApiError::MethodNotAllowed { allowed: "GET, HEAD" }) }))
 }
@@ -62,7 +62,7 @@ fn written(answer: &impl Serialize) -> Result<String, ApiError> {
     serde_json::to_string(answer).map_err(|error| ApiError::Internal(format!("an answer cannot be written: {error}")))
 }
 
-/// The answer with that text.
+/// An answer with a JSON text.
 fn with_body(json: String) -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(json)
 }

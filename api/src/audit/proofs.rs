@@ -1,4 +1,5 @@
-//! `/audit/v1/checkpoint` and `/audit/v1/proof`: what lets an auditor check the log without trusting whoever keeps it.
+//! `/audit/v1/checkpoint` and `/audit/v1/proof`: an auditor checks the log with these, without trusting the
+//! service.
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
@@ -16,19 +17,19 @@ use crate::error::{ApiError, ApiResult};
 use crate::read::{self, Database, log_size, roots};
 use crate::scim::Parameters;
 
-/// That an entry is in the log.
+/// A proof that the log has an entry.
 #[derive(Serialize)]
 pub(crate) struct Inclusion {
     seq: u64,
     size: u64,
     root: Hash,
     hashes: Vec<Hash>,
-    /// The signed note of that size and root.
+    /// The signed note for this size and root.
     #[serde(skip_serializing_if = "Option::is_none")]
     checkpoint: Option<String>,
 }
 
-/// That the log was only appended to.
+/// A proof that the log was only appended to.
 #[derive(Serialize)]
 struct Consistency {
     from: u64,
@@ -36,22 +37,24 @@ struct Consistency {
     hashes: Vec<Hash>,
 }
 
-/// `GET /checkpoint`: the newest, or that of `size`.
+/// `GET /checkpoint`: the checkpoint of `size`, or the newest one.
 pub(super) async fn checkpoint(auditor: Auditor, parameters: Parameters, database: Data<Database>) -> ApiResult {
     let size = parameter(&parameters, "size", "a number of entries")?;
     let found = read::checkpoint(&database, auditor.organization_id, size).await?;
-    let (_, note) = found.ok_or_else(|| ScimError::new(404, "there is no such checkpoint, or none yet"))?;
+    let (_, note) = found.ok_or_else(|| ScimError::new(404, "there is no such checkpoint"))?;
     Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(note))
 }
 
-/// `GET /proof/inclusion?seq=`: against the log of `size`, or of the newest checkpoint that has the entry, or else as it is.
+/// `GET /proof/inclusion?seq=`: the proof for the log of `size`. Without `size`, for the newest checkpoint
+/// that has the entry, or else for the current log.
 pub(super) async fn inclusion(auditor: Auditor, parameters: Parameters, database: Data<Database>) -> ApiResult {
     let seq: u64 = parameter(&parameters, "seq", "a place in the log")?.ok_or_else(|| ScimError::invalid_value("seq is missing"))?;
     let size = parameter(&parameters, "size", "a number of entries")?;
     json(&included(&database, auditor.organization_id, seq, size).await?)
 }
 
-/// That an entry is in an organization's log of `size`, or of the newest checkpoint that has the entry, or else as it is.
+/// The proof that an organization's log of `size` has an entry. Without `size`, for the newest checkpoint
+/// that has the entry, or else for the current log.
 pub(crate) async fn included(
     database: &Database,
     organization: OrganizationId,
@@ -82,7 +85,7 @@ pub(super) async fn consistency(auditor: Auditor, parameters: Parameters, databa
     json(&Consistency { from, to, hashes: roots(&database, organization, &ranges).await? })
 }
 
-/// A size that the log has reached.
+/// Checks that the log has reached a size.
 async fn within(database: &Database, organization: OrganizationId, size: u64) -> Result<u64, ApiError> {
     let reached = log_size(database, organization).await?;
     if size <= reached { Ok(size) } else { Err(ScimError::invalid_value(format!("the log has {reached} entries, not {size}")).into()) }

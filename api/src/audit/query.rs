@@ -1,4 +1,4 @@
-//! What an auditor asks for, read from a query string.
+//! Parses the query string of an audit call.
 
 use ipnet::IpNet;
 use rollcall_events::address::canonical;
@@ -13,23 +13,23 @@ use crate::error::ApiError;
 use crate::read::{Condition, Database, from_network, known_as, users_named};
 use crate::scim::Parameters;
 
-/// How many entries a page has, unless the caller says otherwise.
+/// The number of entries on a page if the caller does not choose it.
 const DEFAULT_COUNT: u32 = 100;
-/// The most entries of a page.
+/// Maximum number of entries on a page.
 pub(super) const MAX_COUNT: u32 = 1000;
 
-/// Reads a parameter; the error names it.
+/// Parses a parameter. The error names it.
 pub(crate) fn parameter<T: FromStr>(parameters: &Parameters, name: &str, what: &str) -> Result<Option<T>, ScimError> {
     let read = |text: &str| text.trim().parse().map_err(|_| ScimError::invalid_value(format!("{name}: {text} is not {what}")));
     parameters.get(name).map(read).transpose()
 }
 
-/// How many entries are wanted.
+/// The requested number of entries.
 pub(super) fn count(parameters: &Parameters) -> Result<u32, ScimError> {
     Ok(parameter(parameters, "count", "a number")?.unwrap_or(DEFAULT_COUNT).clamp(1, MAX_COUNT))
 }
 
-/// Reads the conditions; names are looked up, so that whoever had one is found by it.
+/// Parses the conditions. A name is resolved to all users that have or had it.
 pub(crate) async fn conditions(
     database: &Database,
     organization: OrganizationId,
@@ -43,7 +43,7 @@ pub(crate) async fn conditions(
         conditions.push(Condition::Types(names.split(',').map(read).collect::<Result<_, _>>()?));
     }
     if let Some(name) = parameters.get("outcome") {
-        let outcome = OutcomeKind::from_name(name).ok_or_else(|| ScimError::invalid_value("outcome: it is applied or rejected"))?;
+        let outcome = OutcomeKind::from_name(name).ok_or_else(|| ScimError::invalid_value("outcome must be applied or rejected"))?;
         conditions.push(Condition::Outcome(outcome));
     }
     conditions.extend(parameter(parameters, "subject", "an id")?.map(|id| Condition::Subjects(vec![id])));
@@ -63,7 +63,7 @@ pub(crate) async fn conditions(
     Ok(conditions)
 }
 
-/// The same conditions for what is in the log by now: what came from a network from which little came is looked up.
+/// The same conditions for the current log. A network with few entries is resolved to their seqs.
 pub(crate) async fn by_now(
     database: &Database,
     organization: OrganizationId,
@@ -77,7 +77,7 @@ pub(crate) async fn by_now(
     Ok(conditions)
 }
 
-/// An address or a network.
+/// Parses an address or a network.
 fn network(text: &str) -> Result<IpNet, ScimError> {
     let address = || text.trim().parse::<IpAddr>().ok().map(|address| IpNet::from(canonical(address)));
     let network = text.trim().parse::<IpNet>().ok().map(|network| network.trunc()).or_else(address);

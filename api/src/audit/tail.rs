@@ -14,12 +14,13 @@ use crate::error::{ApiError, ApiResult};
 use crate::read::{Database, Followers, log_size};
 use crate::scim::Parameters;
 
-/// The id of the last event that a client has seen, which browsers send when they connect again.
+/// The header with the id of the last event that a client received. Browsers send it when they reconnect.
 const LAST_EVENT_ID: &str = "last-event-id";
-/// How many entries are sent at once.
+/// The number of entries that are sent at once.
 const CHUNK: u32 = 500;
 
-/// `GET /tail`: entries from `Last-Event-ID` or `after` on, or those to come; all of them, or those that conditions choose.
+/// `GET /tail`: the entries after `Last-Event-ID` or `after`, or else only new ones. Conditions select some
+/// of them.
 pub(super) async fn tail(
     auditor: Auditor,
     http: HttpRequest,
@@ -27,8 +28,8 @@ pub(super) async fn tail(
     database: Data<Database>,
     followers: Data<Followers>,
 ) -> ApiResult {
-    // First the follower, then the size: what is logged in between is heard of.
-    let following = followers.follow(auditor.organization_id).ok_or(ApiError::Unavailable("too many follow the logs"))?;
+    // Follow first, then read the size. Otherwise an entry in between would be missed.
+    let following = followers.follow(auditor.organization_id).ok_or(ApiError::Unavailable("too many connections follow the logs"))?;
     let seen = http.headers().get(LAST_EVENT_ID).map(|value| value.to_str().ok().and_then(|id| id.parse().ok()));
     let seen =
         seen.map(|id: Option<u64>| id.ok_or_else(|| ScimError::invalid_value("Last-Event-ID is not a place in the log"))).transpose()?;
@@ -45,7 +46,7 @@ pub(super) async fn tail(
     })))
 }
 
-/// Entries, each as an event whose id is its place.
+/// Writes each entry as an event with its seq as the id.
 fn events(entries: &[StoredEntry]) -> Result<String, ApiError> {
     let mut text = String::with_capacity(entries.len() * 2048);
     for entry in entries {

@@ -1,4 +1,4 @@
-//! `/audit/v1/users`: what users were at a time, and what became of each, by the log alone.
+//! `/audit/v1/users`: the past states of users and their histories, computed from the log alone.
 
 use actix_web::web::{Data, Path};
 use rollcall_events::actor::Actor;
@@ -18,11 +18,12 @@ use crate::offload::offload;
 use crate::read::{Condition, Database, Entries, Order, last_entries_of_users, log_entries};
 use crate::scim::Parameters;
 
-/// How many entries back the state before is looked for: some, such as mappings of groups, hold none.
+/// How many entries back to search for the state before. Some entries, such as mappings of groups, contain no
+/// state.
 const STATES: u32 = 20;
 const TIME: &str = "a time such as 2026-01-31T00:00:00Z";
 
-/// Users as they were.
+/// The users at a time.
 #[derive(Serialize)]
 struct State {
     at: Timestamp,
@@ -31,7 +32,7 @@ struct State {
     next: Option<Uuid>,
 }
 
-/// What one request did to a user.
+/// One entry in the history of a user.
 #[derive(Serialize)]
 struct Step {
     seq: u64,
@@ -42,12 +43,12 @@ struct Step {
     by: Actor,
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<ScimError>,
-    /// Whether what it was about was erased since.
+    /// Whether the facts were erased later.
     erased: bool,
     changes: Vec<Change>,
 }
 
-/// An attribute before and after; null where there was none.
+/// An attribute before and after a change; null if it had no value.
 #[derive(Serialize)]
 pub(crate) struct Change {
     pub(crate) path: String,
@@ -56,12 +57,12 @@ pub(crate) struct Change {
 }
 
 impl Change {
-    /// What it was, for people.
+    /// The old value, for people.
     pub(crate) fn was(&self) -> String {
         text(&self.from)
     }
 
-    /// What it became, for people.
+    /// The new value, for people.
     pub(crate) fn is(&self) -> String {
         text(&self.to)
     }
@@ -82,7 +83,7 @@ struct History {
     next: Option<String>,
 }
 
-/// `GET /users?at=`: the users as they were, by their ids.
+/// `GET /users?at=`: the users as they were at a time, sorted by id.
 pub(super) async fn list(auditor: Auditor, parameters: Parameters, database: Data<Database>) -> ApiResult {
     let at = parameter(&parameters, "at", TIME)?.unwrap_or_else(Timestamp::now);
     let (count, after) = (count(&parameters)?, parameter(&parameters, "cursor", "a cursor that this service gave")?);
@@ -90,7 +91,8 @@ pub(super) async fn list(auditor: Auditor, parameters: Parameters, database: Dat
     json(&State { at, users, next })
 }
 
-/// The users as they were, at most so many, by their ids; and after which id it goes on.
+/// The users as they were at a time, sorted by id and limited in number. Also returns the id after which the
+/// next page begins.
 pub(crate) async fn users_at(
     database: &Database,
     organization: OrganizationId,
@@ -104,26 +106,26 @@ pub(crate) async fn users_at(
     Ok((offload(bytes, move || last.entries.iter().filter_map(resource).collect()).await?, next))
 }
 
-/// `GET /users/{id}?at=`: one user as it was.
+/// `GET /users/{id}?at=`: a user as it was at a time.
 pub(super) async fn read(auditor: Auditor, id: Path<String>, parameters: Parameters, database: Data<Database>) -> ApiResult {
     let at = parameter(&parameters, "at", TIME)?.unwrap_or_else(Timestamp::now);
     let user = user_at(&database, auditor.organization_id, user_id(&id)?, at).await?;
     json(&user.ok_or_else(|| ApiError::from(ScimError::new(404, "there was no such user then")))?)
 }
 
-/// A user as it was; `None` where there was none, or what was is erased.
+/// A user as it was at a time; `None` if it did not exist or its state was erased.
 pub(crate) async fn user_at(database: &Database, organization: OrganizationId, id: Uuid, at: Timestamp) -> Result<Option<Value>, ApiError> {
     let conditions = [Condition::Subjects(vec![id]), Condition::AppliedToUsers, Condition::Until(at)];
     let last = log_entries(database, organization, &conditions, Order::NewestFirst { before: None }, 1).await?;
     Ok(last.entries.first().and_then(resource))
 }
 
-/// How many bytes of an entry a caller chose.
+/// The size of the part of an entry that a caller chose, in bytes.
 fn size(entry: &StoredEntry) -> usize {
     entry.payload.as_ref().map_or(0, |payload| payload.get().len())
 }
 
-/// `GET /users/{id}/history`: what was changed, from what to what, by whom; from the beginning.
+/// `GET /users/{id}/history`: all changes from the beginning, with old value, new value and actor.
 pub(super) async fn history(auditor: Auditor, id: Path<String>, parameters: Parameters, database: Data<Database>) -> ApiResult {
     let after: u64 = parameter(&parameters, "cursor", "a cursor that this service gave")?.unwrap_or_default();
     let count = count(&parameters)?;
@@ -132,7 +134,7 @@ pub(super) async fn history(auditor: Auditor, id: Path<String>, parameters: Para
     let before = log_entries(&database, organization, &before, Order::NewestFirst { before: Some(after.saturating_add(1)) }, 1).await?;
     let Entries { entries, goes_on } = log_entries(&database, organization, &[about], Order::OldestFirst { after }, count).await?;
     if entries.is_empty() && after == 0 {
-        return Err(ScimError::new(404, "the log knows no such user").into());
+        return Err(ScimError::new(404, "the log has no such user").into());
     }
     let next = entries.last().filter(|_| goes_on).map(|entry| entry.header.seq.to_string());
     let bytes = entries.iter().map(size).sum();
@@ -144,7 +146,8 @@ pub(super) async fn history(auditor: Auditor, id: Path<String>, parameters: Para
     Ok(with_body(offload(bytes, writing).await??))
 }
 
-/// What an entry changed of the user or group that it is about; nothing where it is about something else, was refused or was erased.
+/// The changes that an entry made to its user or group. Empty if it is about something else, was rejected or
+/// was erased.
 pub(crate) async fn difference(database: &Database, organization: OrganizationId, entry: &StoredEntry) -> Result<Vec<Change>, ApiError> {
     let is_resource = matches!(entry.header.subject_type, Some(SubjectType::User | SubjectType::Group));
     let Some(id) = entry.header.subject_id.filter(|_| is_resource) else { return Ok(Vec::new()) };
@@ -154,12 +157,12 @@ pub(crate) async fn difference(database: &Database, organization: OrganizationId
     Ok(step(entry, &mut state).changes)
 }
 
-/// An id that is none is that of nobody.
+/// Parses an id. A malformed id is treated as not found.
 fn user_id(text: &str) -> Result<Uuid, ApiError> {
     text.parse::<UserId>().map(|id| id.0).map_err(|_| ScimError::new(404, "there is no such user").into())
 }
 
-/// The user that an entry left; `None` where it left none, or was refused or erased.
+/// The resource after an entry; `None` if there is none, or the entry was rejected or erased.
 fn resource(entry: &StoredEntry) -> Option<Value> {
     let is_state = entry.header.error.is_none() && !matches!(entry.header.event_type, EventType::UserDeleted | EventType::GroupDeleted);
     let mut payload: Value = serde_json::from_str(entry.payload.as_ref().filter(|_| is_state)?.get()).ok()?;
@@ -170,7 +173,7 @@ fn step(entry: &StoredEntry, state: &mut Value) -> Step {
     let after = match (&entry.header.error, entry.header.event_type, resource(entry)) {
         (None, EventType::UserDeleted | EventType::GroupDeleted, _) => Value::Null,
         (None, _, Some(after)) => after,
-        // Refused, erased, or about something else.
+        // The entry was rejected, was erased, or is about something else.
         _ => state.clone(),
     };
     let changes = changes(state, &after);
@@ -187,7 +190,7 @@ fn step(entry: &StoredEntry, state: &mut Value) -> Step {
     }
 }
 
-/// What differs between two states, attribute by attribute; what the server keeps for itself apart.
+/// The attributes that differ between two states, without those that the server manages.
 fn changes(before: &Value, after: &Value) -> Vec<Change> {
     let none = serde_json::Map::new();
     let (before, after) = (before.as_object().unwrap_or(&none), after.as_object().unwrap_or(&none));

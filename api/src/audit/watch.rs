@@ -1,4 +1,5 @@
-//! A log that is watched: what is in it from a place on, and what comes, for whoever stays connected.
+//! Watches a log for a connection that stays open: the entries after a seq, and new ones as they are
+//! recorded.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING};
@@ -11,28 +12,30 @@ use std::time::Duration;
 use crate::error::ApiError;
 use crate::read::{Condition, Database, Following, LogNotification, Order, ReadError, log_entries, log_size};
 
-/// How often something is sent where nothing happens, so that a connection that is gone is noticed on both sides.
+/// Interval at which a sign of life is sent if nothing happens, so that both sides notice a broken
+/// connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// What is sent then: a comment, which no client takes for an event.
+/// The heartbeat: a comment, which clients ignore.
 const STILL_HERE: &[u8] = b": still here\n\n";
 
-/// One who watches.
+/// A connection that watches a log.
 pub(crate) struct Watch {
     pub(crate) database: Data<Database>,
     pub(crate) organization: OrganizationId,
     pub(crate) conditions: Vec<Condition>,
     pub(crate) following: Following,
-    /// The place after which it goes on.
+    /// The seq after which it continues.
     pub(crate) after: u64,
-    /// How many entries are taken at once.
+    /// Maximum number of entries to read at once.
     pub(crate) most: u32,
 }
 
 impl Watch {
-    /// What is sent next, as `write` writes entries in the order of the log; `None` where the process stops, or whoever watches may not stay.
+    /// The next text to send: entries in the order of the log, written by `write`. `None` if the process
+    /// stops, or if the client may no longer read the log.
     ///
     /// # Errors
-    /// Where the log cannot be read or written out.
+    /// If the log cannot be read or an entry cannot be written.
     pub(crate) async fn next(
         &mut self,
         may_stay: impl AsyncFn() -> Result<bool, ReadError>,
@@ -51,7 +54,7 @@ impl Watch {
                     return Ok(Some(write(&entries)?.into()));
                 }
             }
-            // What no condition chooses is not looked at again.
+            // Entries that match no condition need not be read again.
             self.after = self.after.max(size);
             match self.following.hear(KEEP_ALIVE).await {
                 LogNotification::Growth => {}
@@ -62,11 +65,11 @@ impl Watch {
     }
 }
 
-/// An answer that goes on, as Server-Sent Events.
+/// A streaming answer of Server-Sent Events.
 pub(crate) fn server_sent(events: impl Stream<Item = Result<Bytes, ApiError>> + 'static) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/event-stream")
-        // A compressor would hold events back.
+        // Compression would delay events.
         .insert_header((CONTENT_ENCODING, "identity"))
         .insert_header((CACHE_CONTROL, "no-store"))
         .streaming(Box::pin(events))

@@ -1,4 +1,4 @@
-//! The address that counts: the connection's, or what a trusted proxy reports.
+//! The caller's address: that of the connection, or the one that a trusted proxy reports.
 
 use actix_web::http::header::HeaderMap;
 use rollcall_events::address::{AllowList, canonical};
@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::origin::{HEADERS, Stated};
 
-/// The header in which the trusted proxies report a caller's address.
+/// The header in which trusted proxies report the caller's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum ProxyHeader {
@@ -27,7 +27,7 @@ pub(crate) struct Proxies {
 }
 
 impl Proxies {
-    /// Trusts `header` where it comes from one of `trusted`; without any, no header counts.
+    /// Trusts `header` if it comes from an address in `trusted`. Without `trusted`, no header is trusted.
     pub(crate) fn new(trusted: Option<AllowList>, header: ProxyHeader) -> Self {
         Self { trusted, header }
     }
@@ -36,8 +36,9 @@ impl Proxies {
         self.trusted.as_ref().is_some_and(|trusted| trusted.contains(address))
     }
 
-    /// The address that counts: the peer's; where that is a trusted proxy, the last hop it reports that is not one itself.
-    /// `None` where it cannot be told, as when a proxy reports nothing.
+    /// The caller's address. This is the peer's address. If the peer is a trusted proxy, it is the last hop
+    /// in the header that is not a trusted proxy itself. `None` if it is unknown, such as when a proxy
+    /// reports nothing.
     pub(crate) fn counting(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
         let peer = canonical(peer?);
         if !self.trusts(peer) {
@@ -45,7 +46,7 @@ impl Proxies {
         }
         let mut counting = None;
         for hop in self.hops(headers).into_iter().rev() {
-            // What stands before a hop that cannot be read may be anybody's invention.
+            // If a hop cannot be read, anybody may have invented the hops before it.
             let hop = canonical(hop?);
             counting = Some(hop);
             if !self.trusts(hop) {
@@ -55,7 +56,7 @@ impl Proxies {
         counting
     }
 
-    /// The hops that the header reports, the nearest last; `None` for one that is no address.
+    /// The hops in the header, the nearest last; `None` for a hop that is not an address.
     fn hops(&self, headers: &HeaderMap) -> Vec<Option<IpAddr>> {
         let values = |name: &'static str| headers.get_all(name).map(|value| value.to_str().unwrap_or("?"));
         match self.header {
@@ -69,14 +70,15 @@ impl Proxies {
     }
 }
 
-/// An address, perhaps with a port: `203.0.113.7`, `203.0.113.7:80`, `2001:db8::7`, `[2001:db8::7]`, `[2001:db8::7]:80`.
+/// Parses an address, optionally with a port: `203.0.113.7`, `203.0.113.7:80`, `2001:db8::7`,
+/// `[2001:db8::7]`, `[2001:db8::7]:80`.
 fn hop(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|socket| socket.ip()))
 }
 
-/// The `for` of one element of a `Forwarded` header.
+/// The `for` parameter of one element of a `Forwarded` header.
 fn forwarded_for(element: &str) -> Option<IpAddr> {
     let (_, value) =
         element.split(';').filter_map(|pair| pair.split_once('=')).find(|(name, _)| name.trim().eq_ignore_ascii_case("for"))?;

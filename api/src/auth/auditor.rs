@@ -1,4 +1,4 @@
-//! The caller of an audit endpoint: an auditor, who reads the log of one organization and can do nothing else.
+//! The caller of an audit endpoint: an auditor, who can read the log of one organization and do nothing else.
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
@@ -17,15 +17,15 @@ const FIND: &str = "
 const STILL_GOOD: &str = "
     SELECT revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) FROM auditor_tokens WHERE organization_id = $1 AND id = $2";
 
-/// Who calls. To have one is to have been authenticated by an auditor's token.
+/// An auditor, authenticated by an auditor's token. A handler gets one only after authentication.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Auditor {
-    /// Whose log it may read.
+    /// The organization whose log the auditor may read.
     pub(crate) organization_id: OrganizationId,
     token_id: TokenId,
 }
 
-/// Middleware: puts the [`Auditor`] into the request, or answers 401, 403, 429 or 503 in its place.
+/// Middleware: adds the [`Auditor`] to the request, or answers 401, 403, 429 or 503.
 pub(crate) async fn audit_gate(request: ServiceRequest, next: Next<impl MessageBody>) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let credential = admit(&request, FIND).await?;
     request.extensions_mut().insert(Auditor { organization_id: credential.organization_id, token_id: credential.id });
@@ -33,7 +33,7 @@ pub(crate) async fn audit_gate(request: ServiceRequest, next: Next<impl MessageB
 }
 
 impl Auditor {
-    /// Whether the token is still good, for whoever stays connected.
+    /// Whether the token is still valid. This is for connections that stay open.
     pub(crate) async fn may_stay(&self, database: &Database) -> Result<bool, ReadError> {
         let row = database.sessions().query_opt(STILL_GOOD, &[&self.organization_id, &self.token_id]).await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(false))
@@ -45,7 +45,7 @@ impl FromRequest for Auditor {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        // Only authentication puts an auditor there.
+        // Only authentication adds an auditor to a request.
         ready(request.extensions().get::<Self>().copied().ok_or(ApiError::Unauthenticated { presented: false }))
     }
 }

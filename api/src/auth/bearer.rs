@@ -4,7 +4,8 @@ use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use rollcall_events::request::Denial;
 use rollcall_events::token::{Token, TokenDigest};
 
-/// Reads the one `Authorization` header. A text that is not a token of ours is refused without a look-up.
+/// Reads the only `Authorization` header. A text that is not in our token format is refused without a
+/// look-up.
 pub(super) fn bearer(headers: &HeaderMap) -> Result<TokenDigest, Denial> {
     let mut given = headers.get_all(AUTHORIZATION);
     let value = given.next().ok_or(Denial::MissingToken)?;

@@ -1,4 +1,4 @@
-//! The caller of a SCIM call, authenticated.
+//! The authenticated caller of a SCIM call.
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
@@ -12,7 +12,8 @@ use std::sync::Arc;
 use super::tokens::KnownToken;
 use crate::error::ApiError;
 
-/// Who calls. To have one is to have been authenticated: a valid token, from an allowed origin and address, within the rate limit.
+/// A caller, authenticated by a valid token, from an allowed origin and address, within the rate limit. A
+/// handler gets one only after authentication.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     token: Arc<KnownToken>,
@@ -25,22 +26,22 @@ impl Caller {
         Self { token, address, user_agent }
     }
 
-    /// Whose data the caller may see and change.
+    /// The organization whose data the caller may read and change.
     pub(crate) fn organization_id(&self) -> OrganizationId {
         self.token.organization_id
     }
 
-    /// Where a user goes that names no workspace.
+    /// The workspace for a user that names none.
     pub(crate) fn default_workspace(&self) -> WorkspaceId {
         self.token.default_workspace
     }
 
-    /// The shape that the caller speaks.
+    /// The caller's dialect of SCIM.
     pub(crate) fn dialect(&self) -> Dialect {
         self.token.dialect
     }
 
-    /// The caller as the log knows it.
+    /// The caller as the log records it.
     pub(crate) fn actor(&self) -> Actor {
         Actor {
             token_id: Some(self.token.id),
@@ -57,7 +58,7 @@ impl FromRequest for Caller {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        // Only authentication puts a caller there.
+        // Only authentication adds a caller to a request.
         ready(request.extensions().get::<Self>().cloned().ok_or(ApiError::Unauthenticated { presented: false }))
     }
 }

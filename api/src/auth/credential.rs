@@ -1,4 +1,5 @@
-//! Credentials that are looked up for each call: they are few, and one that was revoked is refused at once.
+//! Credentials that are looked up for each call. There are few of them, and a revoked one must be refused at
+//! once.
 
 use actix_web::dev::ServiceRequest;
 use actix_web::web::Data;
@@ -14,7 +15,7 @@ use super::gate::{Authentication, check_time, refusal};
 use crate::error::ApiError;
 use crate::read::{Database, ReadError};
 
-/// What is known of a credential.
+/// A credential from the database.
 pub(super) struct Credential {
     pub(super) organization_id: OrganizationId,
     pub(super) id: TokenId,
@@ -24,7 +25,8 @@ pub(super) struct Credential {
     revoked_at: Option<Timestamp>,
 }
 
-/// Lets a call in whose bearer token `find` finds by its digest, or answers 401, 403, 429 or 503.
+/// Authenticates a call. `find` is the query that looks its bearer token up by digest. The error is 401, 403,
+/// 429 or 503.
 pub(super) async fn admit(request: &ServiceRequest, find: &'static str) -> Result<Credential, ApiError> {
     let (Some(authentication), Some(database)) = (request.app_data::<Data<Authentication>>(), request.app_data::<Data<Database>>()) else {
         return Err(ApiError::Internal("authentication is not set up".to_owned()));

@@ -1,4 +1,4 @@
-//! Refusals by authentication, counted up and put into the log at intervals, so that a flood of bad calls cannot fill it.
+//! Counts denials and logs them at intervals, so that a flood of bad calls cannot fill the log.
 
 use rollcall_events::actor::Actor;
 use rollcall_events::origin::ServiceOrigin;
@@ -12,12 +12,13 @@ use std::time::Duration;
 use super::tokens::KnownToken;
 use crate::submit::RequestClient;
 
-/// How many entries one interval can put into the log with an address of their own; what comes above is counted together.
-const MAX_PLACES: usize = 32;
-/// How many entries at all: beyond, the token is not told apart either.
+/// How many entries with an address one interval can add to the log. Further denials are counted without
+/// their addresses.
+const MAX_ADDRESSES: usize = 32;
+/// Maximum number of entries in one interval. Further denials are counted without their tokens too.
 const MAX_ENTRIES: usize = 256;
 
-/// What is known of the token that a refused call presented.
+/// The token that a denied call presented.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Presented<'a> {
     pub(super) organization_id: OrganizationId,
@@ -32,7 +33,7 @@ impl<'a> From<&'a KnownToken> for Presented<'a> {
     }
 }
 
-/// A call that was refused.
+/// A denied call.
 pub(super) struct Refused<'a> {
     pub(super) token: Option<Presented<'a>>,
     pub(super) reason: Denial,
@@ -55,14 +56,14 @@ struct Tally {
     last_at: Timestamp,
 }
 
-/// The counts since the last interval.
+/// The denials since the last interval.
 #[derive(Default)]
 pub(crate) struct Denials {
     counts: Mutex<HashMap<Key, Tally>>,
 }
 
 impl Denials {
-    /// Counts one refused call.
+    /// Counts a denied call.
     pub(super) fn count(&self, refused: &Refused<'_>) {
         let Refused { token, reason, address } = *refused;
         let now = Timestamp::now();
@@ -82,8 +83,8 @@ impl Denials {
         let mut counts = self.lock();
         let key = match counts.len() {
             _ if counts.contains_key(&key) => key,
-            0..MAX_PLACES => key,
-            MAX_PLACES..MAX_ENTRIES => Key { address: None, ..key },
+            0..MAX_ADDRESSES => key,
+            MAX_ADDRESSES..MAX_ENTRIES => Key { address: None, ..key },
             _ => Key { organization_id: OrganizationId::SYSTEM, token_id: None, address: None, ..key },
         };
         let sum = counts.entry(key).or_insert(Tally { count: 0, ..tally });
@@ -93,22 +94,22 @@ impl Denials {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, Tally>> {
-        // Nothing that holds the lock can leave the counts half-changed.
+        // No holder of the lock can panic and leave the counts half-changed.
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts what was counted into the log; what cannot be published now stays for the next time.
+    /// Publishes the counts to the log. Counts that cannot be published now are kept for the next interval.
     pub(crate) async fn flush(&self, requests: &RequestClient) {
         let counts = std::mem::take(&mut *self.lock());
         for (key, tally) in counts {
             if let Err(error) = requests.publish(&request(&key, &tally)).await {
-                tracing::warn!(%error, count = tally.count, "refused calls could not be logged yet");
+                tracing::warn!(%error, count = tally.count, "denials cannot be logged at the moment and are kept");
                 self.add(key, tally);
             }
         }
     }
 
-    /// Flushes at intervals for as long as the process lives.
+    /// Flushes at intervals until the process ends.
     pub(crate) async fn keep_flushing(&self, requests: &RequestClient, interval: Duration) {
         loop {
             tokio::time::sleep(interval).await;
@@ -151,7 +152,7 @@ mod tests {
             denials.count(&Refused { token: None, reason: Denial::UnknownToken, address });
         }
         let counts = denials.lock();
-        assert_eq!(counts.len(), MAX_PLACES + 1);
+        assert_eq!(counts.len(), MAX_ADDRESSES + 1);
         assert_eq!(counts.values().map(|tally| tally.count).sum::<u64>(), 100_000);
     }
 }

@@ -1,4 +1,4 @@
-//! Lets a call in, or refuses it and has the refusal counted.
+//! Authenticates a call, or refuses it and counts the denial.
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -20,7 +20,7 @@ use super::{Caller, Limits, Proxies};
 use crate::call_log::Attributed;
 use crate::error::ApiError;
 
-/// What authentication needs to know.
+/// The state of authentication.
 pub(crate) struct Authentication {
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) proxies: Proxies,
@@ -28,7 +28,7 @@ pub(crate) struct Authentication {
     pub(crate) denials: Arc<Denials>,
 }
 
-/// Middleware: puts the [`Caller`] into the request, or answers 401, 403, 429 or 503 in its place.
+/// Middleware: adds the [`Caller`] to the request, or answers 401, 403, 429 or 503.
 pub(crate) async fn gate(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -47,7 +47,7 @@ pub(crate) async fn gate(
 }
 
 impl Authentication {
-    /// Has it counted that somebody was refused of whom nothing is known.
+    /// Counts a denial of an unknown caller.
     pub(crate) fn refuse(&self, reason: Denial, address: Option<IpAddr>) {
         self.denials.count(&Refused { token: None, reason, address });
     }
@@ -87,7 +87,7 @@ impl Authentication {
     }
 }
 
-/// What a caller is told of a refusal: which check failed is for the log only.
+/// The answer to a denied call. Which check failed is recorded in the log only.
 pub(super) fn refusal(reason: Denial) -> ApiError {
     match reason {
         Denial::MissingOrigin | Denial::WrongOrigin | Denial::WrongAddress => ApiError::WrongPlace,
@@ -95,16 +95,16 @@ pub(super) fn refusal(reason: Denial) -> ApiError {
     }
 }
 
-/// Whether a token is still in force.
+/// Checks that a token is neither revoked nor expired.
 pub(super) fn check_time(revoked_at: Option<Timestamp>, expires_at: Option<Timestamp>, now: Timestamp) -> Result<(), Denial> {
-    // Whatever the clocks say: the worker has recorded it.
+    // Do not compare times: the worker has recorded the revocation, whatever the clocks say.
     if revoked_at.is_some() {
         return Err(Denial::RevokedToken);
     }
     if expires_at.is_some_and(|at| at <= now) { Err(Denial::ExpiredToken) } else { Ok(()) }
 }
 
-/// Whether a token may be used now, with that origin, from there.
+/// Checks that a token may be used now, with this origin, from this address.
 fn check(token: &KnownToken, address: Option<IpAddr>, stated: &Stated, now: Timestamp) -> Result<(), Denial> {
     check_time(token.revoked_at, token.expires_at, now)?;
     if stated.origins.is_empty() && token.origin_required {
@@ -181,7 +181,7 @@ mod tests {
     #[test_case("203.0.113.7", "hr.example.com; 203.0.113.8" => Ok(()); "the stated one too")]
     #[test_case("203.0.113.7", "hr.example.com; 198.51.100.1" => Err(Denial::WrongAddress); "a stated address narrows")]
     #[test_case("198.51.100.1", "hr.example.com; 203.0.113.7" => Err(Denial::WrongAddress); "and never widens")]
-    #[test_case("?", "hr.example.com; 203.0.113.7" => Err(Denial::WrongAddress); "an address that cannot be told")]
+    #[test_case("?", "hr.example.com; 203.0.113.7" => Err(Denial::WrongAddress); "an unknown address")]
     fn an_allowlist(address: &str, origin: &str) -> Result<(), Denial> {
         checked(&KnownToken { allow_list: "203.0.113.0/24".parse().ok(), ..token() }, address, origin)
     }

@@ -1,4 +1,4 @@
-//! How often a token may be used.
+//! Rate limits of tokens.
 
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
@@ -10,36 +10,37 @@ use std::time::Duration;
 
 use crate::error::ApiError;
 
-/// How many tokens with a rate of their own are remembered at once.
+/// Maximum number of tokens with their own rate that are kept in memory.
 const MAX_OWN: u64 = 100_000;
 
 /// A token bucket for each SCIM token.
 pub(crate) struct Limits {
     buckets: DefaultKeyedRateLimiter<TokenId>,
-    /// Those of tokens that have a rate of their own.
+    /// The buckets of tokens that have their own rate.
     own: Cache<(TokenId, NonZeroU32), Arc<DefaultDirectRateLimiter>>,
     clock: DefaultClock,
 }
 
 impl Limits {
-    /// So many calls a second on average, and so many at once above that.
+    /// Limits tokens to `calls_per_second` on average, with bursts of `burst` calls.
     pub(crate) fn new(calls_per_second: u32, burst: u32) -> Self {
         let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
         Self::by(Quota::per_second(at_least_one(calls_per_second)).allow_burst(at_least_one(burst)))
     }
 
     fn by(quota: Quota) -> Self {
-        // A bucket that was left alone for so long is full again.
+        // A bucket that was unused for this time is full again.
         let own = Cache::builder().max_capacity(MAX_OWN).time_to_idle(Duration::from_mins(1)).build();
         Self { buckets: RateLimiter::keyed(quota), own, clock: DefaultClock::default() }
     }
 
-    /// Counts a call, or refuses it and says when the next may come.
+    /// Counts a call. If the limit is reached, the error says when the next call is allowed.
     pub(crate) fn take(&self, token: TokenId) -> Result<(), ApiError> {
         self.buckets.check_key(&token).map_err(|until| ApiError::TooManyCalls { retry_after: until.wait_time_from(self.clock.now()) })
     }
 
-    /// The same for a token that may have a rate of its own: so many calls a second on average, and twice as many at once.
+    /// Counts a call of a token that may have its own rate. It is an average in calls per second, with bursts
+    /// of twice as many calls.
     pub(crate) fn take_at(&self, token: TokenId, rate: Option<NonZeroU32>) -> Result<(), ApiError> {
         let Some(rate) = rate else { return self.take(token) };
         let quota = Quota::per_second(rate).allow_burst(rate.saturating_mul(NonZeroU32::MIN.saturating_add(1)));
@@ -47,7 +48,7 @@ impl Limits {
         bucket.check().map_err(|until| ApiError::TooManyCalls { retry_after: until.wait_time_from(self.clock.now()) })
     }
 
-    /// Forgets tokens that were not used for long, for as long as the process lives.
+    /// Removes unused buckets from time to time, until the process ends.
     pub(crate) async fn keep_small(&self) {
         loop {
             tokio::time::sleep(Duration::from_mins(1)).await;

@@ -1,6 +1,7 @@
-//! Authentication: who calls, from where, how often.
+//! Authentication: who calls, from where, and how often.
 //!
-//! [`gate`] stands before every SCIM route, so that a body is not even read before its caller is known; a handler gets the [`Caller`] that it let in.
+//! [`gate`] wraps every SCIM route, so that the body of an unauthenticated call is not even read. It passes
+//! the [`Caller`] to the handler.
 
 mod address;
 mod auditor;

@@ -5,13 +5,13 @@ use rollcall_events::address::canonical;
 use rollcall_events::origin::ServiceOrigin;
 use std::net::IpAddr;
 
-/// Both spellings of the header; they mean the same.
+/// The two names of the header. They mean the same.
 pub(super) const HEADERS: [&str; 2] = ["x-request-origin", "x-origin-request"];
 
-/// What the origin headers of a call say, all of them together.
+/// The values of all origin headers of a call.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Stated {
-    /// The origins; `None` for one that is not well-formed, and so nobody's.
+    /// The origins; `None` for a malformed one, which belongs to no token.
     pub(super) origins: Vec<Option<ServiceOrigin>>,
     /// The addresses.
     pub(super) addresses: Vec<IpAddr>,

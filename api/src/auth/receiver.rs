@@ -1,4 +1,4 @@
-//! The receiver of an event stream, who asks for what it tells and can do nothing else.
+//! The receiver of an event stream, who can poll for its events and do nothing else.
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
@@ -10,21 +10,21 @@ use std::future::{Ready, ready};
 use super::credential::admit;
 use crate::error::ApiError;
 
-/// The secret of a stream lasts as long as the stream.
+/// The secret of a stream is valid as long as the stream exists.
 const FIND: &str = "
     SELECT organization_id, id, digest, label, allow_list, NULL::timestamptz AS expires_at, NULL::timestamptz AS revoked_at
     FROM event_streams WHERE digest = $1";
 
-/// Who calls. To have one is to have been authenticated by a stream's secret.
+/// A receiver, authenticated by a stream's secret. A handler gets one only after authentication.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Receiver {
-    /// Whose events it may read.
+    /// The organization whose events the receiver may read.
     pub(crate) organization_id: OrganizationId,
-    /// And in which stream.
+    /// The stream that the receiver may read.
     pub(crate) stream_id: StreamId,
 }
 
-/// Middleware: puts the [`Receiver`] into the request, or answers 401, 403, 429 or 503 in its place.
+/// Middleware: adds the [`Receiver`] to the request, or answers 401, 403, 429 or 503.
 pub(crate) async fn stream_gate(request: ServiceRequest, next: Next<impl MessageBody>) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let credential = admit(&request, FIND).await?;
     request.extensions_mut().insert(Receiver { organization_id: credential.organization_id, stream_id: StreamId(credential.id.0) });
@@ -36,7 +36,7 @@ impl FromRequest for Receiver {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        // Only authentication puts a receiver there.
+        // Only authentication adds a receiver to a request.
         ready(request.extensions().get::<Self>().copied().ok_or(ApiError::Unauthenticated { presented: false }))
     }
 }

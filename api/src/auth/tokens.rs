@@ -1,7 +1,8 @@
-//! SCIM tokens by their digest, kept in memory for as long as it is certain that they have not changed.
+//! SCIM tokens by digest, cached in memory while it is certain that they have not changed.
 //!
-//! The worker tells of every change of settings by NOTIFY. Each tells a new generation, and an entry counts only in the generation in which
-//! its row was read: a read that crossed a change can not bring the old row back. While nobody listens, nothing in memory counts.
+//! The worker sends a NOTIFY for every change of settings. Each one begins a new generation, and a cache
+//! entry is valid only in the generation in which its row was read. So a read that overlaps with a change
+//! cannot restore the old row. While the connection does not listen, no cache entry is valid.
 
 use moka::future::Cache;
 use rollcall_events::address::AllowList;
@@ -24,16 +25,17 @@ const FIND: &str = "
         t.revoked_at, t.calls_per_second, o.bodies_until
     FROM scim_tokens t LEFT JOIN organizations o ON o.id = t.organization_id WHERE t.digest = $1";
 
-/// The channel on which the worker tells of changed settings.
+/// The channel for changes of settings.
 const LISTEN: &str = "LISTEN rollcall_settings";
-/// How the listening connection is tried: together less than the second within which a revoked token is refused.
+/// How often the listening connection is checked. The sum is less than one second, the time within which a
+/// revoked token is refused.
 const PULSE: Pulse = Pulse { every: Duration::from_millis(300), answer: Duration::from_millis(500) };
-/// The most tokens that are kept in memory.
+/// Maximum number of tokens in the cache.
 const MAX_ENTRIES: u64 = 10_000;
-/// The generation in which nobody listens.
-const DEAF: u64 = 0;
+/// The generation while nobody listens.
+const NOT_LISTENING: u64 = 0;
 
-/// A token as the database has it.
+/// A token from the database.
 #[derive(Debug, Clone)]
 pub(crate) struct KnownToken {
     pub(super) id: TokenId,
@@ -47,20 +49,20 @@ pub(crate) struct KnownToken {
     pub(super) calls_per_second: Option<NonZeroU32>,
     pub(super) expires_at: Option<Timestamp>,
     pub(super) revoked_at: Option<Timestamp>,
-    /// Until when its organization has bodies recorded.
+    /// The time until which its organization's bodies are recorded.
     pub(super) bodies_until: Option<Timestamp>,
 }
 
-/// The tokens.
+/// The cache of SCIM tokens.
 pub(crate) struct Tokens {
     database: Database,
     cache: Cache<(TokenDigest, u64), Arc<KnownToken>>,
-    /// [`DEAF`], or the number of the generation.
+    /// [`NOT_LISTENING`], or the number of the current generation.
     generation: AtomicU64,
     last_generation: AtomicU64,
 }
 
-/// Why there is no token.
+/// Why no token was found.
 #[derive(Debug)]
 enum Miss {
     Unknown,
@@ -68,18 +70,18 @@ enum Miss {
 }
 
 impl Tokens {
-    /// Reads tokens from the database and keeps each for at most `kept`.
+    /// A cache that reads tokens from the database and keeps each for at most `kept`.
     pub(crate) fn new(database: Database, kept: Duration) -> Self {
         let cache = Cache::builder().max_capacity(MAX_ENTRIES).time_to_live(kept).build();
-        Self { database, cache, generation: AtomicU64::new(DEAF), last_generation: AtomicU64::new(DEAF) }
+        Self { database, cache, generation: AtomicU64::new(NOT_LISTENING), last_generation: AtomicU64::new(NOT_LISTENING) }
     }
 
-    /// The token with that digest, revoked and expired ones included.
+    /// Finds the token with this digest. This includes revoked and expired tokens.
     pub(super) async fn find(&self, digest: &TokenDigest) -> Result<Option<Arc<KnownToken>>, ApiError> {
-        // Read before the row is: what is read then is at least of this generation.
+        // Load the generation before reading the row. The row is then at least as new as the generation.
         let generation = self.generation.load(Ordering::Acquire);
         let found = match generation {
-            DEAF => self.read(digest).await,
+            NOT_LISTENING => self.read(digest).await,
             generation => self.cache.try_get_with((*digest, generation), self.read(digest)).await.map_err(Arc::unwrap_or_clone),
         };
         match found {
@@ -104,7 +106,7 @@ impl Tokens {
     }
 
     fn disable_cache(&self) {
-        self.generation.store(DEAF, Ordering::Release);
+        self.generation.store(NOT_LISTENING, Ordering::Release);
     }
 }
 
@@ -137,12 +139,12 @@ fn known(row: &Row) -> Result<KnownToken, ReadError> {
     })
 }
 
-/// The rate of a token, where it has one of its own.
+/// The token's own rate, if it has one.
 pub(crate) fn calls_per_second(row: &Row) -> Result<Option<NonZeroU32>, ReadError> {
     Ok(row.try_get::<_, Option<i32>>("calls_per_second")?.and_then(|rate| NonZeroU32::new(rate.unsigned_abs())))
 }
 
-/// Listens for changes for as long as the process lives.
+/// Listens for changes until the process ends.
 pub(crate) async fn follow_changes(tokens: Arc<Tokens>) {
     let mut backoff = Backoff::default();
     loop {
@@ -151,7 +153,7 @@ pub(crate) async fn follow_changes(tokens: Arc<Tokens>) {
             Err(error) => error.to_string(),
         };
         tokens.disable_cache();
-        tracing::warn!(why, "nobody listens for changed tokens: each call looks its token up until that is mended");
+        tracing::warn!(why, "the api cannot listen for changed tokens; until it can, each call looks its token up");
         tokio::time::sleep(backoff.next_delay()).await;
     }
 }

@@ -1,4 +1,4 @@
-//! What a call and its answer held, as far as it may be kept.
+//! The parts of request and response bodies that may be stored.
 
 use actix_web::body::{BodySize, EitherBody, MessageBody};
 use actix_web::dev::ServiceResponse;
@@ -7,16 +7,18 @@ use serde_json::Value;
 
 use crate::redact::redact;
 
-/// Up to how many bytes a body is looked into.
+/// Maximum size of a body that is parsed, in bytes.
 const MAX_BYTES: usize = 256 * 1024;
-/// How much of a body is kept, in characters.
+/// Maximum length of a stored body, in characters.
 const MAX_CHARS: usize = 16 * 1024;
 
-/// The body of a call whose organization has bodies recorded: left in the call by whoever reads it.
+/// The body of a call whose organization records bodies. The code that reads the body leaves it in the
+/// request.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestBody(pub(crate) Bytes);
 
-/// A body in the form that is kept: JSON without its secrets, shortened. Of anything else it cannot be told where a secret is, and so its size alone is kept.
+/// The stored form of a body: JSON, redacted and shortened. Of another body, only the size is stored, because
+/// its secrets cannot be found.
 pub(super) fn kept(bytes: &[u8]) -> Option<String> {
     if bytes.is_empty() {
         return None;
@@ -34,7 +36,7 @@ pub(super) fn kept(bytes: &[u8]) -> Option<String> {
     Some(text)
 }
 
-/// The body of an answer, where it is there as a whole, and the answer with it.
+/// Takes the body of an answer, if it is complete, and returns the answer with it.
 pub(super) fn look_into<B: MessageBody>(response: ServiceResponse<B>) -> (ServiceResponse<EitherBody<B, Bytes>>, Option<Bytes>) {
     let mut found = None;
     let response = response.map_body(|_, body| match body.size() {

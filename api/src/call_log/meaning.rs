@@ -1,4 +1,4 @@
-//! What a call meant, in words that an administrator of an identity provider uses.
+//! Determines the meaning of a call, in the terms of an administrator of an identity provider.
 
 use actix_web::http::Method;
 use rollcall_events::EventId;
@@ -10,7 +10,7 @@ use rollcall_scim::resource::{Attributes, text};
 use serde_json::Value;
 use uuid::Uuid;
 
-/// What a call asks for, as far as it was understood.
+/// The meaning of a call, as far as it is known.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Meant {
     pub(super) meaning: Meaning,
@@ -20,7 +20,7 @@ pub(crate) struct Meant {
 }
 
 impl Meant {
-    /// What a change asks for.
+    /// The meaning of a change.
     pub(crate) fn by(request: &Request) -> Self {
         let (meaning, name, subject_id) = match &request.body {
             RequestBody::UserRequested(asked) => (of_user(&asked.operation), created(&asked.operation), Some(asked.user_id.0)),
@@ -36,7 +36,7 @@ impl Meant {
         Self { meaning, subject: name.map(str::to_owned), subject_id, txn: Some(request.id) }
     }
 
-    /// What a call seems to ask for by its method and path; `path` is below the base.
+    /// The probable meaning of a call by its method and path. `path` is below the base path.
     pub(super) fn seemingly(method: &Method, path: &str, is_filtered: bool) -> Self {
         let mut parts = path.trim_matches('/').split('/');
         let (endpoint, id) = (parts.next().unwrap_or_default(), parts.next());
@@ -78,12 +78,12 @@ fn of_user(operation: &UserOperation) -> Meaning {
     }
 }
 
-/// Providers that only replace deactivate by replacing.
+/// Whether a replacement deactivates a user. Some providers deactivate in no other way.
 fn active(user: &Attributes) -> Option<Meaning> {
     (user.get("active") == Some(&Value::Bool(false))).then_some(Meaning::Deactivate)
 }
 
-/// Whether the last operation on `active` switches it on or off.
+/// Whether the last operation on `active` activates or deactivates the user.
 fn switched(operations: &[Operation]) -> Option<Meaning> {
     let last = operations.iter().rev().find(|operation| operation.path.to_string() == "active")?;
     match last.value {
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_a_path_names_is_known() {
+    fn the_subject_of_a_path_is_known() {
         assert_eq!(Meant::seemingly(&Method::GET, &format!("/Users/{ID}"), false).subject_id, ID.parse().ok());
         assert_eq!(Meant::seemingly(&Method::GET, "/Users/.search", false).subject_id, None);
     }

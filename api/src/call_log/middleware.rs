@@ -1,4 +1,4 @@
-//! Looks at each call as it is answered.
+//! Records each call when it is answered.
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -20,21 +20,22 @@ use crate::metrics::Metrics;
 use crate::redact::redact_query;
 use crate::scim::BASE_PATH;
 
-/// How much of a path, a query or an error is kept, in characters.
+/// Maximum stored length of a path, a query or an error, in characters.
 const MAX_CHARS: usize = 500;
 
-/// Whose token a call came with, be it refused or not: what authentication leaves in each call of which that is known.
+/// The token of a call and its organization. Authentication adds this to each call with a known token,
+/// whether it refuses the call or not.
 #[derive(Debug, Clone)]
 pub(crate) struct Attributed {
     pub(crate) organization_id: OrganizationId,
     pub(crate) token_id: TokenId,
     pub(crate) label: String,
     pub(crate) address: Option<IpAddr>,
-    /// Whether the organization has bodies recorded.
+    /// Whether the organization records bodies.
     pub(crate) is_recorded: bool,
 }
 
-/// Middleware around authentication: has the recorder note what comes of each call.
+/// Middleware around authentication: records each call with its answer.
 pub(crate) async fn observe(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -59,7 +60,7 @@ pub(crate) async fn observe(
     Ok(response)
 }
 
-/// What a call and its answer held, as it is kept.
+/// The stored forms of the bodies of a call.
 #[derive(Default)]
 struct Bodies {
     request: Option<String>,
@@ -98,13 +99,13 @@ fn call<B>(response: &ServiceResponse<B>, by: Attributed, at: Timestamp, began: 
     }
 }
 
-/// A query string as a person would write it.
+/// A query string, decoded for people.
 fn readable(query: &str) -> String {
     let pairs = url::form_urlencoded::parse(query.as_bytes());
     pairs.map(|(name, value)| if value.is_empty() { name.into_owned() } else { format!("{name}={value}") }).collect::<Vec<_>>().join("&")
 }
 
-/// A text that can be kept: of bounded length, without what Postgres cannot store.
+/// A text that can be stored: shortened, and without characters that Postgres cannot store.
 fn bounded(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(MAX_CHARS).collect()
 }

@@ -1,4 +1,4 @@
-//! What is observed of calls, for administrators who wonder why provisioning does not work: see ARCHITECTURE.md, "Requests".
+//! The call log. It helps administrators find out why provisioning fails: see ARCHITECTURE.md, "Requests".
 
 mod body;
 mod meaning;

@@ -1,4 +1,5 @@
-//! Gathers what is observed and sends it off at intervals. It can neither slow nor fail a call: what comes too thick or cannot be sent is left out.
+//! Collects call records and publishes them at intervals. It never delays or fails a call: records that are
+//! too many or cannot be published are dropped.
 
 use rollcall_events::call_log::CallRecord;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,16 +7,17 @@ use std::time::Duration;
 
 use crate::submit::RequestClient;
 
-/// How often what was gathered is sent.
+/// Interval at which records are published.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// How many bytes of bodies are kept of an interval; a message is small, however large the bodies are.
+/// Maximum size of all bodies in an interval, in bytes. It keeps messages small, however large the bodies
+/// are.
 const MOST_BODY_BYTES: usize = 64 * 1024;
 
-/// The recorder.
+/// Collects call records.
 pub(crate) struct CallRecorder {
     gathered: Mutex<Gathered>,
-    /// How many calls of an interval are kept.
+    /// Maximum number of records in an interval.
     most: usize,
 }
 
@@ -27,12 +29,12 @@ struct Gathered {
 }
 
 impl CallRecorder {
-    /// One that keeps so many calls a second.
+    /// A recorder that keeps `calls_per_second` records per second.
     pub(crate) fn new(calls_per_second: u32) -> Self {
         Self { gathered: Mutex::default(), most: usize::try_from(calls_per_second).unwrap_or(usize::MAX) }
     }
 
-    /// Notes a call, which is only written down where there is room for it.
+    /// Records a call. `call` is only evaluated if the interval has room for the record.
     pub(super) fn note(&self, call: impl FnOnce() -> CallRecord) {
         let mut gathered = self.gathered();
         if gathered.calls.len() < self.most {
@@ -44,18 +46,18 @@ impl CallRecorder {
         }
     }
 
-    /// Whether what another call held would be kept.
+    /// Whether the bodies of another call would be kept.
     pub(super) fn has_room_for_bodies(&self) -> bool {
         let gathered = self.gathered();
         gathered.body_bytes < MOST_BODY_BYTES && gathered.calls.len() < self.most
     }
 
     fn gathered(&self) -> MutexGuard<'_, Gathered> {
-        // Nothing that holds the lock can leave it half-changed.
+        // No holder of the lock can panic and leave it half-changed.
         self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends what was gathered, for as long as the process lives.
+    /// Publishes the collected records at intervals, until the process ends.
     pub(crate) async fn keep_sending(&self, requests: &RequestClient) {
         loop {
             tokio::time::sleep(INTERVAL).await;
@@ -63,17 +65,21 @@ impl CallRecorder {
         }
     }
 
-    /// Sends what was gathered.
+    /// Publishes the collected records.
     pub(crate) async fn send(&self, requests: &RequestClient) {
         let Gathered { calls, left_out, .. } = std::mem::take(&mut *self.gathered());
         if left_out > 0 {
-            tracing::info!(left_out, kept = calls.len(), "more calls than observed_per_second: the page Requests does not show them all");
+            tracing::info!(
+                left_out,
+                kept = calls.len(),
+                "more calls than observed_per_second: the page Requests does not show all of them"
+            );
         }
         if calls.is_empty() {
             return;
         }
         if let Err(error) = requests.publisher().tell(&calls).await {
-            tracing::warn!(%error, calls = calls.len(), "observed calls are lost");
+            tracing::warn!(%error, calls = calls.len(), "call records are lost");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The flow: where the browser is sent, and who came back.
+//! The flow: sends the browser to the provider, and identifies the person who comes back.
 
 use moka::future::Cache;
 use openidconnect::core::{
@@ -26,10 +26,11 @@ use super::http::Http;
 use super::roles::roles;
 use crate::settings::OidcSettings;
 
-/// How long what the provider says of itself, its keys with it, is taken as said.
+/// How long the provider's metadata and keys are cached.
 const KEPT: Duration = Duration::from_mins(10);
 
-/// What an ID token may be signed with: whatever takes a key that the provider publishes, and never a secret that is shared with it.
+/// The allowed signature algorithms of an ID token: those with a public key of the provider. A secret that is
+/// shared with the provider is never used.
 const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
@@ -42,7 +43,7 @@ const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
     CoreJwsSigningAlgorithm::EdDsa,
 ];
 
-/// Claims of the provider's own.
+/// The provider's additional claims.
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(transparent)]
 struct Claims(Map<String, Value>);
@@ -71,42 +72,43 @@ type Relying = Client<
     EndpointMaybeSet,
 >;
 
-/// Why nobody is identified.
+/// Why nobody was identified.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotIdentified {
-    /// The provider is away, or is not what the settings say that it is.
+    /// The provider cannot be reached, or does not match the settings.
     #[error("the OpenID provider cannot be used: {0}")]
     Provider(String),
-    /// It does not vouch for whoever came.
-    #[error("the OpenID provider does not vouch for whoever came: {0}")]
+    /// The provider does not confirm the person's identity.
+    #[error("the OpenID provider does not confirm the identity: {0}")]
     Refused(String),
 }
 
-/// What the browser keeps of a flow until it comes back.
+/// The secrets of a flow. The browser keeps them until it comes back.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Flow {
-    /// What the provider is to bring back, so that only this browser can end what it began.
+    /// The `state` parameter. The provider returns it, so that only the browser that began a flow can end it.
     pub(crate) state: String,
-    /// What the ID token is to hold, so that it cannot be one from elsewhere.
+    /// The `nonce` claim. The ID token must contain it, so that a token of another flow is refused.
     pub(crate) nonce: String,
-    /// What shows that whoever hands the code in has begun the flow (RFC 7636 section 4.1).
+    /// The code verifier, which proves that the code is used by the one who began the flow (RFC 7636 section
+    /// 4.1).
     pub(crate) verifier: String,
 }
 
-/// Somebody for whom the provider vouches.
+/// A person whom the provider has identified.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Identity {
-    /// The provider.
+    /// The issuer: the provider's identifier.
     pub(crate) issuer: String,
-    /// Who it is there.
+    /// The person's identifier at the provider.
     pub(crate) subject: String,
-    /// What to call them.
+    /// The person's name.
     pub(crate) name: String,
-    /// Their roles here.
+    /// The person's roles, by organization.
     pub(crate) roles: BTreeMap<OrganizationId, Role>,
 }
 
-/// The provider.
+/// The OpenID provider.
 pub(crate) struct Provider {
     http: Http,
     issuer: IssuerUrl,
@@ -119,10 +121,11 @@ pub(crate) struct Provider {
 }
 
 impl Provider {
-    /// The provider that the settings name, which sends browsers back to `redirect`. It is first asked when somebody signs in.
+    /// Creates the provider of the settings, which sends browsers back to `redirect`. It is contacted only
+    /// when somebody signs in.
     ///
     /// # Errors
-    /// Where an address is none, or the system has no certificates to trust.
+    /// If a URL is malformed, or the system has no trusted certificates.
     pub(crate) fn new(settings: &OidcSettings, redirect: String) -> io::Result<Self> {
         let invalid = |error| io::Error::new(io::ErrorKind::InvalidInput, format!("{error}"));
         let secret = &settings.client_secret;
@@ -138,7 +141,7 @@ impl Provider {
         })
     }
 
-    /// Begins a flow; where the browser is to go.
+    /// Begins a flow. Returns the URL to which the browser must go.
     pub(crate) async fn begin(&self) -> Result<(String, Flow), NotIdentified> {
         let client = self.client().await?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
@@ -148,7 +151,7 @@ impl Provider {
         Ok((url.into(), flow))
     }
 
-    /// Ends a flow; who came back with the code.
+    /// Ends a flow. Returns the person who came back with the code.
     pub(crate) async fn finish(&self, code: String, flow: Flow) -> Result<Identity, NotIdentified> {
         let client = self.client().await?;
         let refused = |error: &dyn std::fmt::Display| NotIdentified::Refused(error.to_string());
@@ -162,7 +165,7 @@ impl Provider {
         let verifier = client.id_token_verifier().set_allowed_algs(ALGORITHMS);
         let claims = token.claims(&verifier, &Nonce::new(flow.nonce)).map_err(|error| refused(&error));
         if claims.is_err() {
-            // The provider may have changed its keys: the next one who comes finds out.
+            // The provider may have changed its keys. Discover it again at the next sign-in.
             self.found.invalidate(&()).await;
         }
         let claims = claims?;
@@ -178,7 +181,8 @@ impl Provider {
         Ok(Identity { issuer: self.issuer.to_string(), subject: claims.subject().to_string(), name: name(claims), roles: roles(&claim) })
     }
 
-    /// The claim that tells the roles: in the ID token, or else where the provider tells more (OpenID Connect Core 1.0 section 5.3).
+    /// The claim with the roles: from the ID token, or else from the userinfo endpoint (OpenID Connect Core
+    /// 1.0 section 5.3).
     async fn roles_claim(
         &self,
         client: &Relying,
@@ -190,11 +194,11 @@ impl Provider {
         }
         let subject: SubjectIdentifier = claims.subject().clone();
         let Ok(request) = client.user_info(access.clone(), Some(subject)) else { return Ok(Value::Null) };
-        let told: UserInfoClaims<Claims, CoreGenderClaim> = request
+        let info: UserInfoClaims<Claims, CoreGenderClaim> = request
             .request_async(&|request| self.http.send(request))
             .await
             .map_err(|error| NotIdentified::Provider(format!("its user info: {error}")))?;
-        Ok(told.additional_claims().0.get(&self.roles_claim).cloned().unwrap_or_default())
+        Ok(info.additional_claims().0.get(&self.roles_claim).cloned().unwrap_or_default())
     }
 
     async fn client(&self) -> Result<Arc<Relying>, NotIdentified> {
@@ -202,7 +206,7 @@ impl Provider {
         found.map_err(|error: Arc<String>| NotIdentified::Provider(error.to_string()))
     }
 
-    /// Asks the provider what it is (OpenID Connect Discovery 1.0).
+    /// Reads the provider's metadata (OpenID Connect Discovery 1.0).
     async fn discover(&self) -> Result<Arc<Relying>, String> {
         let send = |request| self.http.send(request);
         let metadata = CoreProviderMetadata::discover_async(self.issuer.clone(), &send).await.map_err(|error| root(&error))?;
@@ -211,7 +215,7 @@ impl Provider {
     }
 }
 
-/// What to call somebody: the name, or else what else the provider calls them.
+/// The person's name, or else another name that the provider has.
 fn name(claims: &IdTokenClaims<Claims, CoreGenderClaim>) -> String {
     let name = claims.name().and_then(|name| name.get(None)).map(|name| name.as_str());
     let user_name = claims.preferred_username().map(|name| name.as_str());

@@ -1,4 +1,4 @@
-//! How the provider is spoken to: over HTTP/1.1, through no proxy, following no redirect, and never for long.
+//! The HTTP client for the provider: HTTP/1.1, no proxy, no redirects, and a time limit.
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
@@ -12,9 +12,9 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
-/// How much of an answer is read, in bytes.
+/// Maximum number of bytes to read from an answer.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
-/// How long the provider may take for each answer.
+/// Maximum time for an answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why there is no answer.
@@ -28,19 +28,19 @@ pub(crate) enum HttpError {
     Unreadable(#[from] Box<dyn Error + Send + Sync>),
 }
 
-/// A client.
+/// The HTTP client.
 pub(super) struct Http(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
 
 impl Http {
     /// # Errors
-    /// Where the system has no certificates to trust.
+    /// If the system has no trusted certificates.
     pub(super) fn new() -> io::Result<Self> {
         let provider = rustls::crypto::ring::default_provider();
         let tls = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider)?;
         Ok(Self(Client::builder(TokioExecutor::new()).build(tls.https_or_http().enable_http1().build())))
     }
 
-    /// Sends a request; its answer.
+    /// Sends a request and returns the answer.
     pub(super) async fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, HttpError> {
         let sending = async {
             let (head, body) = self.0.request(request.map(|body| Full::new(Bytes::from(body)))).await?.into_parts();

@@ -1,5 +1,5 @@
-//! Signing in at an OpenID provider: the authorization code flow with PKCE (OpenID Connect Core 1.0 section 3.1, RFC 7636).
-//! Nothing of pages or sessions is known here.
+//! Sign-in with an OpenID provider: the authorization code flow with PKCE (OpenID Connect Core 1.0 section
+//! 3.1, RFC 7636). This module does not depend on pages or sessions.
 
 mod client;
 mod http;

@@ -1,12 +1,13 @@
-//! What a claim says of somebody's roles.
+//! Parses the claim with a person's roles.
 
 use rollcall_events::OrganizationId;
 use rollcall_events::session::Role;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The roles that a claim gives, by organization. It is an object from the organization's id to the role, or a list (or one text) of `ID:role`. Whatever else
-/// stands in a list is for other services and counts for nothing; of several roles in one organization the one counts that may do most.
+/// The roles in a claim, by organization. The claim is an object from the organization's id to the role, or a
+/// list (or a single text) of `ID:role`. Other elements of a list are for other services and are ignored. If
+/// there are several roles for an organization, the one with the most rights counts.
 pub(super) fn roles(claim: &Value) -> BTreeMap<OrganizationId, Role> {
     let mut roles = BTreeMap::<OrganizationId, Role>::new();
     let mut give = |organization: &str, role: &str| {

@@ -1,4 +1,5 @@
-//! Places in a list: where a page ends and the next one begins, by key, so that no resource that stays is missed while others come and go.
+//! Positions in a list. A page begins and ends at a key, so that no resource is missed while others are
+//! created and deleted.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -6,42 +7,42 @@ use rollcall_scim::{ScimError, ScimType};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// The place of one resource in a list.
+/// The position of a resource in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Place {
-    /// Which of the query's tables it is in.
+    /// The index of the resource's table in the query.
     pub(super) table: i32,
     pub(super) id: Uuid,
-    /// What it is sorted by, where that is not the id alone.
+    /// The value that the list is sorted by; `None` if it is sorted by id.
     pub(super) sort_key: Option<String>,
 }
 
-/// Which side of a place is meant.
+/// A side of a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum Side {
-    /// What comes after it.
+    /// The resources after the position.
     After,
-    /// What comes before it.
+    /// The resources before the position.
     Before,
 }
 
-/// A cursor (RFC 9865): a side of a place, and a hash of the query that it belongs to.
+/// A cursor (RFC 9865): a fingerprint of its query, a position, and a side of it.
 #[derive(Serialize, Deserialize)]
 struct Cursor(String, Side, Place);
 
-/// Writes a cursor.
+/// Encodes a cursor.
 ///
 /// # Errors
-/// Where it cannot be written as JSON; what is made of these types can.
+/// If it cannot be written as JSON. A cursor made of these types can.
 pub(super) fn write(query: &str, side: Side, place: Place) -> Result<String, serde_json::Error> {
     Ok(URL_SAFE_NO_PAD.encode(serde_json::to_vec(&Cursor(query.to_owned(), side, place))?))
 }
 
-/// Reads a cursor.
+/// Decodes a cursor.
 ///
 /// # Errors
-/// 400 `invalidCursor` where it is not one, or one of another query.
+/// 400 `invalidCursor` if the text is not a cursor, or belongs to another query.
 pub(super) fn read(query: &str, text: &str) -> Result<(Side, Place), ScimError> {
     let read = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| serde_json::from_slice::<Cursor>(&bytes).ok());
     match read {

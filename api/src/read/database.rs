@@ -1,8 +1,9 @@
-//! Connections to Postgres: pools by purpose, a fair share for each organization, and a bound for every wait.
+//! Connections to Postgres: pools by purpose, a fair share for each organization, and a limit on every wait.
 //!
-//! There is one pool for authentication, one for point reads and one for queries whose cost a caller chooses. So costly queries hold up neither
-//! authentication nor writes. In the last two, one organization uses at most so many connections at once: a caller that asks for more waits for its own
-//! queries, and then gets 429. Nobody else waits for them.
+//! There is one pool for authentication, one for point reads, and one for queries whose cost a caller
+//! chooses. So costly queries delay neither authentication nor writes. In the last two pools, an organization
+//! may use only some of the connections at once. A caller that needs more waits for its own queries and then
+//! gets 429. Other organizations do not wait for them.
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use rollcall_events::OrganizationId;
@@ -18,22 +19,24 @@ use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Row, Socke
 use super::ReadError;
 use super::share::{Permit, Shares};
 
-/// How long a connection may take to be made.
+/// Maximum time to open a connection.
 const CONNECT: Duration = Duration::from_secs(3);
-/// How long a call may wait for a connection of a pool, and before that for its organization's share.
+/// Maximum time to wait for a connection of a pool. The same limit applies to the wait for the organization's
+/// share before that.
 const WAIT: Duration = Duration::from_secs(2);
-/// How long Postgres may take for an answer: longer than any statement may run, so that only a server that hangs meets it.
+/// Maximum time for an answer from Postgres. It is longer than the statement timeout, so only a server that
+/// hangs reaches it.
 const ANSWER: Duration = Duration::from_secs(8);
-/// How long it may take to have a query ended that nobody waits for any more.
+/// Maximum time to cancel an abandoned query.
 const END: Duration = Duration::from_secs(3);
-/// No read may run longer.
+/// The session options. They limit the time of a statement.
 const SESSION: &str = "-c statement_timeout=5s -c jit=off -c enable_seqscan=off";
-/// After how many uses of a connection its plans are made anew at the latest.
+/// The plans of a connection are discarded after at most this number of uses.
 const PLANS_KEPT: usize = 4096;
-/// How many rows are fetched at once where a page ends by bytes: the most that is fetched in vain.
+/// How many rows are fetched at once if a page ends by bytes. At most this many are fetched in vain.
 const BATCH: i32 = 32;
 
-/// How many connections there may be for what.
+/// The sizes of the connection pools.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Connections {
     /// For authentication and sessions.
@@ -42,11 +45,11 @@ pub(crate) struct Connections {
     pub(crate) points: u16,
     /// For queries whose cost the caller chooses.
     pub(crate) queries: u16,
-    /// How many of the last two kinds, each, one organization uses at once.
+    /// How many connections of each of the last two pools an organization may use at once.
     pub(crate) per_organization: u16,
 }
 
-/// The database, by pools of connections with prepared statements.
+/// The database: pools of connections with prepared statements.
 #[derive(Clone)]
 pub(crate) struct Database {
     sessions: Pool,
@@ -56,30 +59,31 @@ pub(crate) struct Database {
     page_bytes: usize,
 }
 
-/// A pool, on the account of whoever uses it.
+/// A pool, used on behalf of an organization if it has shares.
 pub(crate) struct Reader<'a> {
     pool: &'a Pool,
     share: Option<(&'a Shares, OrganizationId)>,
 }
 
-/// A connection in use. One that is given up in the middle of a query, since the caller has gone or the time is over, counts as used until the query has
-/// ended: otherwise whoever hangs up could have any number of queries run.
+/// A connection in use. If a query is abandoned because the caller disconnected or its time ended, the
+/// connection counts as used until the query has ended. Otherwise a caller could start any number of queries
+/// by disconnecting.
 struct Lease {
     client: Option<Object>,
     permit: Option<Permit>,
     is_idle: bool,
 }
 
-/// How a connection that listens is tried, so that one that hangs is noticed.
+/// How often a listening connection is checked, so that a hanging one is noticed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pulse {
-    /// How long after the last answer.
+    /// The time from one check to the next.
     pub(crate) every: Duration,
-    /// How long the answer may take.
+    /// The maximum time for an answer.
     pub(crate) answer: Duration,
 }
 
-/// What Postgres answers within a time.
+/// Waits for an answer from Postgres for at most `limit`.
 async fn within<T, E>(limit: Duration, asking: impl Future<Output = Result<T, E>>) -> Result<T, ReadError>
 where
     ReadError: From<E>,
@@ -88,10 +92,11 @@ where
 }
 
 impl Database {
-    /// Sets the pools up; the first connection is made when it is needed. A page ends once it has `page_bytes`.
+    /// Creates the pools. They connect when a connection is first needed. A page ends once it has
+    /// `page_bytes`.
     ///
     /// # Errors
-    /// Where the address is malformed.
+    /// If the URL is malformed.
     pub(crate) fn new(url: &SecretString, connections: Connections, page_bytes: u32) -> Result<Self, String> {
         let mut config = Config::from_str(url.expose_secret()).map_err(|error| error.to_string())?;
         let options = config.get_options().map_or_else(String::new, |options| format!("{options} ")) + SESSION;
@@ -106,30 +111,32 @@ impl Database {
         })
     }
 
-    /// For authentication, sessions and the service's own probes. Whatever is read here costs little, whoever asks.
+    /// The pool for authentication, sessions and the service's own probes. Everything that is read here is
+    /// cheap.
     pub(crate) fn sessions(&self) -> Reader<'_> {
         Reader { pool: &self.sessions, share: None }
     }
 
-    /// For what is found by its key, on an organization's account.
+    /// The pool for look-ups by key, on behalf of an organization.
     pub(crate) fn points(&self, organization: OrganizationId) -> Reader<'_> {
         Reader { pool: &self.points.0, share: Some((&self.points.1, organization)) }
     }
 
-    /// For queries whose cost the caller chooses, on an organization's account.
+    /// The pool for queries whose cost the caller chooses, on behalf of an organization.
     pub(crate) fn queries(&self, organization: OrganizationId) -> Reader<'_> {
         Reader { pool: &self.queries.0, share: Some((&self.queries.1, organization)) }
     }
 
-    /// How many bytes are enough for a page.
+    /// The number of bytes at which a page ends.
     pub(crate) fn page_bytes(&self) -> usize {
         self.page_bytes
     }
 
-    /// Listens on channels over a connection of its own until that ends: `up` is called once it listens, `heard` with each payload.
+    /// Listens on channels over a connection of its own until that ends. Calls `up` once it listens, and
+    /// `heard` with each payload.
     ///
     /// # Errors
-    /// Why it ended.
+    /// The reason why the connection ended.
     pub(crate) async fn listen(
         &self,
         channels: &str,
@@ -148,8 +155,8 @@ impl Database {
         };
         let messages = async {
             while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
-                if let AsyncMessage::Notification(told) = message? {
-                    heard(told.payload());
+                if let AsyncMessage::Notification(notification) = message? {
+                    heard(notification.payload());
                 }
             }
             Ok(())
@@ -162,7 +169,7 @@ impl Database {
     }
 
     async fn connect(&self) -> Result<(Client, Connection<Socket, NoTlsStream>), ReadError> {
-        // The driver's own limit does not count what comes after the first packet.
+        // The driver's own limit covers only the time until the first packet.
         within(CONNECT, self.config.connect(NoTls)).await
     }
 }
@@ -182,7 +189,7 @@ impl Reader<'_> {
     /// Runs a prepared query.
     pub(crate) async fn query(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, ReadError> {
         let running = async |client: &mut Object| {
-            // A plan made while a table was empty, when all indexes cost the same, must not outlive that for long.
+            // A plan from a time when a table was empty, when all indexes cost the same, must not last long.
             let uses = Object::metrics(client).recycle_count;
             if uses.is_power_of_two() || uses.is_multiple_of(PLANS_KEPT) {
                 client.batch_execute("DISCARD PLANS").await?;
@@ -193,17 +200,18 @@ impl Reader<'_> {
         self.run(running).await
     }
 
-    /// Runs a prepared query that gives one row at the most.
+    /// Runs a prepared query that returns at most one row.
     pub(crate) async fn query_opt(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, ReadError> {
         Ok(self.query(sql, parameters).await?.into_iter().next())
     }
 
-    /// Runs a query that was made for one call, in one round trip.
+    /// Runs a query that is not prepared, in one round trip.
     pub(super) async fn query_typed(&self, sql: &str, parameters: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<Row>, ReadError> {
         self.run(async |client: &mut Object| Ok(client.query_typed(sql, parameters).await?)).await
     }
 
-    /// Runs a query and fetches its rows until they have enough bytes; whether it ended for that reason. There is always at least one row, if any matches.
+    /// Runs a query and fetches its rows until they have enough bytes. Returns whether it stopped for that
+    /// reason. It always returns at least one row if any matches.
     pub(super) async fn query_until(
         &self,
         sql: &str,
@@ -268,15 +276,16 @@ impl Drop for Lease {
     }
 }
 
-/// Has the query ended that runs on a connection, and closes it. It never goes back to the pool: Postgres takes a cancel request at any time later, and would end the query of
-/// the next caller.
+/// Cancels the running query of a connection and closes the connection. It never goes back to the pool:
+/// Postgres may handle the cancel request at any later time, and would then cancel the query of the next
+/// caller.
 async fn end(client: Object) {
     let ending = async {
         client.cancel_token().cancel_query(NoTls).await?;
         client.batch_execute("").await
     };
     if !matches!(tokio::time::timeout(END, ending).await, Ok(Ok(()))) {
-        tracing::warn!("a query that nobody waits for did not end in time; its connection is closed");
+        tracing::warn!("an abandoned query was not canceled in time; its connection is closed");
     }
     drop(Object::take(client));
 }

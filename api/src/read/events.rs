@@ -1,4 +1,4 @@
-//! What became of a request, by the log.
+//! Looks up the outcome of a request in the log.
 
 use rollcall_events::log::{EventType, SubjectType};
 use rollcall_events::{EventId, OrganizationId, Timestamp};
@@ -12,26 +12,27 @@ const FIND: &str = "
     SELECT type, subject_type, subject_id, recorded_at, error, payload ->> 'operation' AS operation, payload #>> '{resource,meta,version}' AS version
     FROM events WHERE organization_id = $1 AND event_id = $2";
 
-/// A message that cannot be read may not say whose it is. Those that are on their way back to their queue have no outcome yet.
+/// A dead letter that cannot be read may have no organization, and then belongs to the system organization. A
+/// dead letter that is being retried has no outcome yet.
 const GIVEN_UP: &str = "
     SELECT kept_at FROM dead_letters
     WHERE organization_id IN ($1, '00000000-0000-0000-0000-000000000000') AND message_id = $2::uuid::text AND retried_at IS NULL LIMIT 1";
 
-/// A request that is in the log.
+/// A request that the log has.
 pub(crate) struct LogEntry {
     pub(crate) event_type: EventType,
     pub(crate) subject_type: Option<SubjectType>,
     pub(crate) subject_id: Option<Uuid>,
     pub(crate) recorded_at: Timestamp,
-    /// Why it was refused, if it was.
+    /// Why it was rejected, if it was.
     pub(crate) error: Option<ScimError>,
-    /// What was asked for, unless it was erased.
+    /// The operation that was requested; `None` if it was erased.
     pub(crate) operation: Option<String>,
-    /// The entity tag of the resource that it left.
+    /// The entity tag of the resource after the request.
     pub(crate) version: Option<String>,
 }
 
-/// The log entry of a request, once there is one.
+/// The log entry of a request, if it is recorded yet.
 pub(crate) async fn find_event(database: &Database, organization: OrganizationId, id: EventId) -> Result<Option<LogEntry>, ReadError> {
     let Some(row) = database.points(organization).query_opt(FIND, &[&organization, &id]).await? else { return Ok(None) };
     let name: &str = row.try_get("type")?;
@@ -47,7 +48,7 @@ pub(crate) async fn find_event(database: &Database, organization: OrganizationId
     }))
 }
 
-/// Since when a request is a dead letter, if it is one.
+/// The time at which a request became a dead letter, if it is one.
 pub(crate) async fn find_dead_letter(
     database: &Database,
     organization: OrganizationId,

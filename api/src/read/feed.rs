@@ -1,4 +1,4 @@
-//! What event streams tell, from the log.
+//! Reads event streams and their events.
 
 use rollcall_events::feed::LoggedChange;
 use rollcall_events::{OrganizationId, StreamId};
@@ -11,14 +11,15 @@ use super::log::seq_column;
 use super::{Database, ReadError};
 use crate::offload::offload;
 
-/// A stream that is delivered by being asked for.
+/// A stream with poll delivery.
 pub(crate) async fn find_stream(database: &Database, organization: OrganizationId, id: StreamId) -> Result<Option<Stream>, ReadError> {
     let sql = format!("SELECT {STREAM_COLUMNS} WHERE s.organization_id = $1 AND s.id = $2 AND s.digest IS NOT NULL");
     let row = database.points(organization).query_opt(&sql, &[&organization, &id]).await?;
     Ok(row.as_ref().map(stream).transpose()?)
 }
 
-/// The changes in a stretch of a log, in their order, as far as they fit into a page, and how much of the stretch was looked through.
+/// The changes in a range of a log, in order, up to the size of a page. Returns the part of the range that
+/// was read too.
 pub(crate) async fn next_changes(
     database: &Database,
     stream: &Stream,

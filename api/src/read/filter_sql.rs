@@ -1,7 +1,8 @@
-//! Compiles a filter to SQL that means what `rollcall_scim::filter::matches` means: a test holds the two together.
+//! Compiles a filter to SQL with the same meaning as `rollcall_scim::filter::matches`. A test compares the
+//! two.
 //!
-//! Every part of it is true or false and never NULL, so that NOT means not. Values are bound, never written into the text; names of attributes
-//! come from the schemas. The organization is `$1`.
+//! Every part of the SQL is true or false and never NULL, so that NOT negates. Values are bound and never
+//! written into the text. The names of attributes come from the schemas. The organization is `$1`.
 
 use rollcall_events::Timestamp;
 use rollcall_scim::casefold::casefold;
@@ -17,29 +18,31 @@ use super::table::Table;
 /// A bound value with its type.
 pub(super) type Bound = (Box<dyn ToSql + Sync + Send>, Type);
 
-/// Collects the values that a statement binds.
+/// The values that a statement binds.
 #[derive(Default)]
 pub(super) struct Values(Vec<Bound>);
 
 impl Values {
-    /// Binds a value; answers its placeholder.
+    /// Binds a value and returns its placeholder.
     pub(super) fn bind(&mut self, value: impl ToSql + Sync + Send + 'static, of_type: Type) -> String {
         self.0.push((Box::new(value), of_type));
         format!("${}", self.0.len())
     }
 
-    /// What is bound, for the client.
+    /// The bound values, as the client takes them.
     pub(super) fn parameters(&self) -> Vec<(&(dyn ToSql + Sync), Type)> {
         self.0.iter().map(|(value, of_type)| (&**value as &(dyn ToSql + Sync), of_type.clone())).collect()
     }
 }
 
-/// The condition that a filter is for the rows of a table. An attribute that its resources do not know has no values.
+/// Compiles a filter to a condition on the rows of a table. An attribute that the resource type does not have
+/// has no values.
 pub(super) fn condition(filter: &Filter, table: &Table, values: &mut Values) -> String {
     Compiler { table, values, elements: 0 }.filter(filter, At { scope: Scope::Resource(table.resource_type), element: None })
 }
 
-/// The text that a table's rows are sorted by: the attribute's first value, or the primary one (RFC 7644 section 3.4.2.3).
+/// The expression by which a table's rows are sorted: the attribute's first value, or the primary one (RFC
+/// 7644 section 3.4.2.3).
 pub(super) fn sort_key(path: &AttributePath, table: &Table) -> Option<String> {
     let found = Scope::Resource(table.resource_type).resolve(path)?;
     if found.sub.is_none() && found.attribute.name == table.unique.0 && found.extension.is_none() {
@@ -59,7 +62,7 @@ pub(super) fn sort_key(path: &AttributePath, table: &Table) -> Option<String> {
     })
 }
 
-/// Where an attribute stands: among the keys, or in the resource where case counts.
+/// The JSON value that contains an attribute: the keys, or the resource if case matters.
 fn container(found: &Resolved<'_>) -> String {
     let is_common = found.extension.is_none() && find(&COMMON, &found.attribute.name).is_some();
     let column = if is_keyed(found.attribute) && !is_common { "r.keys" } else { "r.resource" };
@@ -73,11 +76,11 @@ fn quoted(name: &str) -> String {
     format!("'{}'", name.replace('\'', "''"))
 }
 
-/// What a filter is about: rows, or the values of one of their attributes.
+/// The subject of a filter: rows, or the values of one of their attributes.
 #[derive(Clone, Copy)]
 struct At<'a> {
     scope: Scope<'a>,
-    /// The number of the element, where it is about one.
+    /// The number of the element, if the filter is about an element.
     element: Option<usize>,
 }
 
@@ -123,7 +126,7 @@ impl Compiler<'_, '_> {
         self.any(path, at, true, |compiler, value| compiler.holds(compared, operator, value, wanted))
     }
 
-    /// Conditions that an index serves.
+    /// Compiles a comparison to a condition that an index serves, if there is one.
     fn shortcut(&mut self, found: &Resolved<'_>, operator: Comparison, wanted: &Value, at: At<'_>) -> Option<String> {
         if at.element.is_some() || found.extension.is_some() {
             return None;
@@ -161,7 +164,8 @@ impl Compiler<'_, '_> {
         }
     }
 
-    /// Compares times. The database knows microseconds and a filter may know less than one: what lies between two of them equals neither.
+    /// Compares times. The database has microseconds, and a filter may have smaller units. A time between two
+    /// microseconds equals neither of them.
     fn time(&mut self, column: &str, operator: Comparison, wanted: &str) -> String {
         let Ok(wanted) = wanted.parse::<jiff::Timestamp>() else { return "FALSE".to_owned() };
         let floor = wanted.as_nanosecond().div_euclid(1000);
@@ -195,7 +199,8 @@ impl Compiler<'_, '_> {
         format!("EXISTS (SELECT FROM ({source}) AS e{number} (v) WHERE {inside})")
     }
 
-    /// Whether any value that a path leads to fulfils a condition. A complex value counts by its `value` where `by_value`.
+    /// Whether any value of a path fulfills a condition. With `by_value`, a complex value is compared by its
+    /// `value`.
     fn any(&mut self, path: &AttributePath, at: At<'_>, by_value: bool, holds: impl FnOnce(&mut Self, &str) -> String) -> String {
         let Some(found) = at.scope.resolve(path) else { return "FALSE".to_owned() };
         let last = found.sub.unwrap_or(found.attribute);
@@ -220,7 +225,7 @@ impl Compiler<'_, '_> {
         format!("{}{condition}{}", wrap.concat(), ")".repeat(wrap.len()))
     }
 
-    /// Where the values of an attribute are.
+    /// The source of an attribute's values.
     fn source(&self, found: &Resolved<'_>, at: At<'_>) -> Source {
         let name = quoted(&found.attribute.name);
         let value = match at.element {
@@ -270,11 +275,11 @@ impl Compiler<'_, '_> {
     }
 }
 
-/// Where values are.
+/// The source of values.
 enum Source {
-    /// One, as an expression.
+    /// One value, as an expression.
     Value(String),
-    /// Several, as the rows of a query with one column.
+    /// Several values, as the rows of a query with one column.
     Values(String),
 }
 
@@ -294,7 +299,7 @@ fn sign(operator: Comparison) -> &'static str {
     }
 }
 
-/// A comparison with what has no values.
+/// The result of a comparison for an attribute without values.
 fn absent(operator: Comparison, wanted: &Value) -> &'static str {
     match (operator, wanted.is_null()) {
         (Comparison::Eq, true) | (Comparison::Ne, false) => "TRUE",
@@ -302,7 +307,7 @@ fn absent(operator: Comparison, wanted: &Value) -> &'static str {
     }
 }
 
-/// An id as it is written; another spelling of it is another text.
+/// Parses an id in canonical spelling. Another spelling is another text, and matches nothing.
 fn uuid(text: &str) -> Option<Uuid> {
     Uuid::try_parse(text).ok().filter(|id| id.to_string() == text)
 }

@@ -1,4 +1,4 @@
-//! One resource, by its id or its unique attribute.
+//! Finds one resource, by its id or its unique attribute.
 
 use rollcall_events::membership::show_names;
 use rollcall_events::{OrganizationId, UserId, WorkspaceId};
@@ -16,7 +16,7 @@ use super::version::Joined;
 use super::{Database, ReadError};
 use crate::offload::offload;
 
-/// The resource with that id.
+/// The resource with this id.
 pub(crate) async fn find_by_id(
     database: &Database,
     table: &'static Table,
@@ -27,7 +27,7 @@ pub(crate) async fn find_by_id(
     read_row(table, database.points(organization).query_opt(table.by_id(projection), &[&organization, &id]).await?).await
 }
 
-/// The resource whose unique attribute has that key.
+/// The resource whose unique attribute has this key.
 pub(crate) async fn find_by_key(
     database: &Database,
     table: &'static Table,
@@ -38,7 +38,7 @@ pub(crate) async fn find_by_key(
     read_row(table, database.points(organization).query_opt(table.by_key(projection), &[&organization, &key]).await?).await
 }
 
-/// The attributes of a user that a replacement in another dialect keeps.
+/// The attributes of a user that a PUT in another dialect keeps.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct UserSummary {
     pub(crate) user_name: String,
@@ -57,7 +57,7 @@ impl UserSummary {
 const USER_SUMMARIES: &str = "SELECT id, resource ->> 'userName' AS user_name, resource -> 'entitlements' AS entitlements
     FROM users WHERE organization_id = $1 AND id = ANY ($2)";
 
-/// The summaries of those of some users who are there.
+/// The summaries of users. Users who do not exist are missing.
 pub(crate) async fn user_summaries(
     database: &Database,
     organization: OrganizationId,
@@ -71,7 +71,7 @@ pub(crate) async fn user_summaries(
     rows.iter().map(summary).collect()
 }
 
-/// What of a resource is kept elsewhere and shown with it, put to what a change left of it.
+/// Adds to a changed resource the parts that are stored in other tables and returned with it.
 pub(crate) async fn complete(
     database: &Database,
     table: &'static Table,
@@ -98,7 +98,7 @@ pub(super) fn resource(table: &Table, row: &Row) -> Result<Attributes, ReadError
     Ok(resource)
 }
 
-/// Puts what is joined to a resource, and the tag that covers it.
+/// Adds the parts from other tables to a resource, and the entity tag that covers them.
 fn relate(table: &Table, row: &Row, resource: &mut Attributes) -> Result<(), ReadError> {
     let mut joined = Joined::default();
     if let Some(Json(names)) = row.try_get::<_, Option<Json<BTreeMap<WorkspaceId, String>>>>("names")? {

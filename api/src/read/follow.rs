@@ -1,4 +1,4 @@
-//! Hears how far the logs have come, over one connection for however many who follow them.
+//! Follows the growth of the logs. One connection serves all followers.
 
 use rollcall_events::OrganizationId;
 use rollcall_service::backoff::Backoff;
@@ -11,65 +11,66 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Database, Pulse, ReadError};
 
-/// The channels on which the worker tells whose log has grown, shortly after it has, and whose settings have changed, as they do.
+/// The worker notifies these channels: shortly after a log has grown, and when settings change.
 const LISTEN: &str = "LISTEN rollcall_log; LISTEN rollcall_settings";
-/// How the listening connection is tried.
+/// How often the listening connection is checked.
 const PULSE: Pulse = Pulse { every: Duration::from_secs(5), answer: Duration::from_secs(5) };
-/// How many growths may wait for a slow follower; one who misses some looks for itself.
+/// How many notifications a slow follower may miss. A follower that missed some reads the log.
 const BACKLOG: usize = 256;
-/// How many may follow at once.
+/// Maximum number of followers.
 const MOST: usize = 1000;
 
-/// Tells followers that a log has grown.
+/// Notifies followers that a log has grown.
 pub(crate) struct Growth {
-    /// Whose; `None` where any may have grown without being heard.
-    told: Sender<Option<OrganizationId>>,
+    /// The organization whose log has grown. `None` if notifications may have been lost, so that any log may
+    /// have grown.
+    notifications: Sender<Option<OrganizationId>>,
 }
 
-/// One who follows one log.
+/// A follower of one log.
 struct Follower {
     organization: OrganizationId,
-    told: Receiver<Option<OrganizationId>>,
+    notifications: Receiver<Option<OrganizationId>>,
 }
 
-/// Those who stay connected and are told, until the process stops.
+/// The long-lived connections that follow logs, until the process stops.
 pub(crate) struct Followers {
     growth: Arc<Growth>,
     places: Arc<Semaphore>,
     stop: CancellationToken,
 }
 
-/// The place of one of them.
+/// A follower and its slot.
 pub(crate) struct Following {
     follower: Follower,
     stop: CancellationToken,
     _place: OwnedSemaphorePermit,
 }
 
-/// What a follower hears.
+/// The result of a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogNotification {
     /// The log may have grown.
     Growth,
-    /// Nothing, for as long as was asked for.
+    /// The time is over.
     Nothing,
-    /// The process stops.
+    /// The process is shutting down.
     Stop,
 }
 
 impl Default for Growth {
     fn default() -> Self {
-        Self { told: channel(BACKLOG).0 }
+        Self { notifications: channel(BACKLOG).0 }
     }
 }
 
 impl Growth {
     /// Follows a log from now on.
     fn follow(&self, organization: OrganizationId) -> Follower {
-        Follower { organization, told: self.told.subscribe() }
+        Follower { organization, notifications: self.notifications.subscribe() }
     }
 
-    /// Listens for as long as the process lives.
+    /// Listens until the process ends.
     pub(crate) async fn keep_listening(&self, database: &Database) {
         let mut backoff = Backoff::default();
         loop {
@@ -77,7 +78,7 @@ impl Growth {
                 Ok(()) => "the connection ended".to_owned(),
                 Err(error) => error.to_string(),
             };
-            tracing::warn!(why, "nobody hears how the logs grow until that is mended");
+            tracing::warn!(why, "the api cannot listen for the growth of the logs and will retry");
             tokio::time::sleep(backoff.next_delay()).await;
         }
     }
@@ -85,26 +86,26 @@ impl Growth {
     async fn listen(&self, database: &Database, backoff: &mut Backoff) -> Result<(), ReadError> {
         let up = || {
             *backoff = Backoff::default();
-            self.tell(None);
+            self.notify(None);
         };
-        let heard = |told: &str| self.tell(told.split(' ').next().and_then(|id| id.parse().ok()));
+        let heard = |payload: &str| self.notify(payload.split(' ').next().and_then(|id| id.parse().ok()));
         database.listen(LISTEN, PULSE, up, heard).await
     }
 
-    fn tell(&self, organization: Option<OrganizationId>) {
-        // Nobody follows: nobody misses it.
-        let _ = self.told.send(organization);
+    fn notify(&self, organization: Option<OrganizationId>) {
+        // An error means that there are no followers.
+        let _ = self.notifications.send(organization);
     }
 }
 
 impl Follower {
-    /// Returns once the log may have grown since the last time.
+    /// Waits until the log may have grown since the last call.
     async fn grown(&mut self) {
         loop {
-            match self.told.recv().await {
+            match self.notifications.recv().await {
                 Ok(Some(organization)) if organization != self.organization => {}
                 Ok(_) | Err(RecvError::Lagged(_)) => return,
-                // The process ends.
+                // The process is ending.
                 Err(RecvError::Closed) => std::future::pending().await,
             }
         }
@@ -112,12 +113,12 @@ impl Follower {
 }
 
 impl Followers {
-    /// Followers of these logs, until the process is told to stop.
+    /// Creates the followers. `stop` ends all of them.
     pub(crate) fn new(growth: Arc<Growth>, stop: CancellationToken) -> Self {
         Self { growth, places: Arc::new(Semaphore::new(MOST)), stop }
     }
 
-    /// Follows a log from now on; `None` where too many do.
+    /// Follows a log from now on; `None` if there are too many followers.
     pub(crate) fn follow(&self, organization: OrganizationId) -> Option<Following> {
         let place = self.places.clone().try_acquire_owned().ok()?;
         Some(Following { follower: self.growth.follow(organization), stop: self.stop.clone(), _place: place })
@@ -125,7 +126,7 @@ impl Followers {
 }
 
 impl Following {
-    /// Waits until the log may have grown, for at most so long.
+    /// Waits until the log may have grown, for at most `at_most`.
     pub(crate) async fn hear(&mut self, at_most: Duration) -> LogNotification {
         tokio::select! {
             () = self.stop.cancelled() => LogNotification::Stop,

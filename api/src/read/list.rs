@@ -18,29 +18,30 @@ use super::table::Table;
 use super::{Database, ReadError};
 use crate::offload::offload;
 
-/// How many ends of pages are remembered, and for how long.
-const WALKS: u64 = 10_000;
-const WALK: Duration = Duration::from_mins(10);
+/// How many ends of pages are cached, and for how long.
+const CACHED_ENDS: u64 = 10_000;
+const CACHE_TIME: Duration = Duration::from_mins(10);
 
-/// What is asked for.
+/// A query for a page of a list.
 pub(crate) struct ListQuery<'a> {
     pub(crate) organization: OrganizationId,
     pub(crate) tables: &'a [&'static Table],
     pub(crate) filter: Option<&'a Filter>,
-    /// The attribute to sort by, and whether the greatest comes first; creation order where there is none.
+    /// The attribute to sort by, and whether the order is descending. Without it, the list is in the order of
+    /// creation.
     pub(crate) sort: Option<(&'a AttributePath, bool)>,
     pub(crate) page: &'a Page,
     pub(crate) projection: &'a Projection,
 }
 
-/// What was found.
+/// A page of a list.
 #[derive(Default)]
 pub(crate) struct Listed {
     pub(crate) total: u64,
     pub(crate) resources: Vec<(&'static str, Attributes)>,
     pub(crate) next_cursor: Option<String>,
     pub(crate) previous_cursor: Option<String>,
-    /// How many bytes they were read from.
+    /// The size of the rows that the resources were read from, in bytes.
     pub(crate) bytes: usize,
 }
 
@@ -48,21 +49,22 @@ pub(crate) struct Listed {
 #[derive(Default)]
 struct Rows {
     rows: Vec<Row>,
-    /// How many there were before the page ended by bytes: as many as were asked for, unless no more match.
+    /// How many rows there were before the page ended by bytes. This is the requested number unless fewer
+    /// match.
     chosen: u64,
 }
 
-/// Where the pages of index pages ended: the next page of a walk begins there, and costs the same at any depth.
+/// The ends of index pages. The next page of a listing begins there, and costs the same at any depth.
 #[derive(Clone)]
 pub(crate) struct PageCache(Cache<(OrganizationId, String, u64), Place>);
 
 impl Default for PageCache {
     fn default() -> Self {
-        Self(Cache::builder().max_capacity(WALKS).time_to_live(WALK).build())
+        Self(Cache::builder().max_capacity(CACHED_ENDS).time_to_live(CACHE_TIME).build())
     }
 }
 
-/// Why a list cannot be given.
+/// Why a page cannot be returned.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ListError {
     #[error(transparent)]
@@ -71,14 +73,14 @@ pub(crate) enum ListError {
     Read(#[from] ReadError),
 }
 
-/// Where a page begins.
+/// The start of a page.
 enum Start {
     Offset(i64),
     At(Side, Place),
 }
 
 impl ListQuery<'_> {
-    /// What tells one query from another: pages of the same query can follow each other.
+    /// Identifies the query. Pages of the same query can follow each other.
     fn fingerprint(&self) -> String {
         let tables: Vec<_> = self.tables.iter().map(|table| table.name).collect();
         let text =
@@ -87,10 +89,10 @@ impl ListQuery<'_> {
     }
 }
 
-/// One page of a list, and how many match in all.
+/// Reads one page of a list, and the number of all matches.
 ///
 /// # Errors
-/// 400 for a wrong cursor; else where Postgres fails.
+/// 400 for a wrong cursor. Otherwise if Postgres fails.
 pub(crate) async fn list(database: &Database, page_cache: &PageCache, query: &ListQuery<'_>) -> Result<Listed, ListError> {
     let fingerprint = query.fingerprint();
     match query.page {
@@ -115,7 +117,8 @@ async fn by_index(
     };
     let Rows { rows, chosen } = if count == 0 { Rows::default() } else { page(database, query, &start, count).await? };
     let shown = rows.len() as u64;
-    // A page that is not full tells the total by itself, unless it lies past the end or others were deleted on the way to it.
+    // A page that is not full shows the total, unless it is past the end or rows before it were deleted in
+    // the meantime.
     let total = if chosen < count && !is_known && (chosen > 0 || offset == 0) { offset + chosen } else { total(database, query).await? };
     if let (Some(last), true) = (rows.last(), chosen == count || shown < chosen) {
         page_cache.0.insert((query.organization, fingerprint, start_index + shown), place(last)?);
@@ -136,7 +139,7 @@ async fn by_cursor(database: &Database, query: &ListQuery<'_>, fingerprint: &str
     if count == 0 {
         return Ok(Listed { total, ..Listed::default() });
     }
-    // One more than asked for tells whether there is another page.
+    // Read one more than requested, to know whether there is another page.
     let Rows { mut rows, chosen } = page(database, query, &start, count + 1).await?;
     rows.truncate(usize::try_from(count).unwrap_or(usize::MAX));
     let goes_on = chosen > rows.len() as u64;
@@ -180,7 +183,7 @@ async fn total(database: &Database, query: &ListQuery<'_>) -> Result<u64, ReadEr
     let mut values = Values::default();
     let organization = values.bind(query.organization, Type::UUID);
     let counts = query.tables.iter().map(|table| match query.filter {
-        // The worker keeps count of all users and groups.
+        // The worker keeps the number of all users and groups.
         None if table.is_counted => format!("(SELECT {} FROM organizations WHERE id = {organization})", table.name),
         None => format!("(SELECT count(*) FROM {} r WHERE r.organization_id = {organization})", table.name),
         Some(filter) => {
@@ -193,8 +196,9 @@ async fn total(database: &Database, query: &ListQuery<'_>) -> Result<u64, ReadEr
     Ok(rows.first().map(|row| row.try_get::<_, i64>("total")).transpose()?.unwrap_or_default().unsigned_abs())
 }
 
-/// The rows of a page: chosen by their keys first, so that nothing is joined to rows that are passed over; then those of them that fit, by their sizes, which are
-/// known without what is joined to them. The first always fits.
+/// The rows of a page. Rows are first selected by their keys, so that nothing is joined to rows before the
+/// page. Then their sizes decide how many of them fit; these are known without the joins. The first row
+/// always fits.
 async fn page(database: &Database, query: &ListQuery<'_>, start: &Start, limit: u64) -> Result<Rows, ReadError> {
     let mut values = Values::default();
     values.bind(query.organization, Type::UUID);
@@ -204,7 +208,7 @@ async fn page(database: &Database, query: &ListQuery<'_>, start: &Start, limit: 
     let offset = values.bind(if let Start::Offset(offset) = start { *offset } else { 0 }, Type::INT8);
     let limit = values.bind(i64::try_from(limit).unwrap_or(i64::MAX), Type::INT8);
     let enough = values.bind(i64::try_from(database.page_bytes()).unwrap_or(i64::MAX), Type::INT8);
-    // One SELECT for each table of what is selected of its rows in the page.
+    // One SELECT for each table, with the given columns of its rows in the page.
     let of_each = |what: &dyn Fn(&Table) -> String, from: &str, fits: &str| {
         let selected = (0..).zip(query.tables).map(|(number, table): (i32, _)| {
             let (what, name) = (what(table), table.name);
@@ -228,7 +232,7 @@ async fn page(database: &Database, query: &ListQuery<'_>, start: &Start, limit: 
     Ok(Rows { rows, chosen: chosen.unwrap_or_default().unsigned_abs() })
 }
 
-/// The keys of a table's rows that match.
+/// Selects the keys of a table's rows that match.
 fn chosen(query: &ListQuery<'_>, number: i32, table: &Table, start: &Start, values: &mut Values) -> String {
     let sort = query.sort.map(|(path, _)| sort_key(path, table).unwrap_or_else(|| "NULL::text".to_owned()));
     let filter = query.filter.map_or_else(|| "TRUE".to_owned(), |filter| condition(filter, table, values));
@@ -243,7 +247,7 @@ fn chosen(query: &ListQuery<'_>, number: i32, table: &Table, start: &Start, valu
     )
 }
 
-/// The order of a list. What has nothing to be sorted by comes last where the least comes first (RFC 7644 section 3.4.2.3).
+/// The order of a list. In ascending order, resources without a value come last (RFC 7644 section 3.4.2.3).
 fn order(query: &ListQuery<'_>, backwards: bool) -> String {
     let ids = if backwards { "DESC" } else { "ASC" };
     let mut parts = Vec::new();
@@ -257,7 +261,7 @@ fn order(query: &ListQuery<'_>, backwards: bool) -> String {
     parts.join(", ")
 }
 
-/// Whether a row lies on that side of a place.
+/// The condition that a row is on a side of a position.
 fn seek(query: &ListQuery<'_>, number: i32, sort: Option<&str>, side: Side, place: &Place, values: &mut Values) -> String {
     let by_id = |values: &mut Values, sign: &str| match number.cmp(&place.table) {
         std::cmp::Ordering::Equal => format!("r.id {sign} {}", values.bind(place.id, Type::UUID)),
@@ -267,7 +271,7 @@ fn seek(query: &ListQuery<'_>, number: i32, sort: Option<&str>, side: Side, plac
     let (sign, is_after) = if side == Side::After { (">", true) } else { ("<", false) };
     let (Some(sort), Some((_, descending))) = (sort, query.sort) else { return by_id(values, sign) };
     let same = by_id(values, sign);
-    // Going towards the greater end, whichever that is.
+    // Whether the values grow in the direction of reading.
     let ascends = is_after != descending;
     match &place.sort_key {
         None if ascends => format!("({sort} IS NULL AND {same})"),
@@ -284,7 +288,7 @@ fn seek(query: &ListQuery<'_>, number: i32, sort: Option<&str>, side: Side, plac
     }
 }
 
-/// A page of what one key finds: at the most one resource.
+/// A page of a look-up by key: at most one resource.
 pub(crate) fn single(found: Option<Attributes>, table: &Table, page: &Page) -> Listed {
     let is_shown = page.count() > 0 && !matches!(page, Page::Index { start_index, .. } if *start_index > 1);
     let total = u64::from(found.is_some());

@@ -1,4 +1,4 @@
-//! The log as an auditor reads it: entries by what is asked for, in the order of the log, by key.
+//! The log as an auditor reads it: entries by conditions, in the order of the log, page by page.
 
 use ipnet::IpNet;
 use rollcall_events::log::{EventType, OutcomeKind};
@@ -17,7 +17,7 @@ use crate::offload::offload;
 
 const SIZE: &str = "SELECT size FROM log_heads WHERE organization_id = $1";
 
-/// Users who have a name, and whoever had it: by the name as it was written, or in lower case where it is in another.
+/// Users who have or had a name. The name is compared as it was written, or lower-cased if its case differs.
 const NAMED: &str = "
     SELECT id FROM users WHERE organization_id = $1 AND user_name_key = $2
     UNION
@@ -25,19 +25,20 @@ const NAMED: &str = "
     WHERE organization_id = $1 AND lower((payload #>> '{resource,userName}') COLLATE \"C\") = ANY ($3)
         AND (type = 'UserCreated' OR payload -> 'changed' ? 'userName') AND subject_id IS NOT NULL";
 
-/// Whoever has or had an externalId.
+/// Users and groups that have or had an `externalId`.
 const KNOWN_AS: &str = "
     SELECT subject_id AS id FROM events e
     WHERE organization_id = $1 AND payload #>> '{resource,externalId}' = $2 AND payload #>> '{resource,externalId}' IS NOT NULL
         AND (type IN ('UserCreated', 'GroupCreated') OR payload -> 'changed' ? 'externalId') AND subject_id IS NOT NULL";
 
-/// The places of what came from a network, where they are few.
+/// The seqs of entries from a network, up to a limit.
 const FROM_NETWORK: &str = "
     SELECT seq FROM events e WHERE organization_id = $1 AND (e.actor ->> 'address')::inet <<= $2::text::inet LIMIT $3";
-/// How many entries of a network are few: up to so many they are looked up by their places, beyond that they are met on the way through the log.
+/// How many entries from a network are few. Up to this number, they are looked up by seq. Beyond it, the log
+/// is scanned for them.
 const FEW: i64 = 10_000;
 
-/// What entries are asked for. All of several conditions must hold.
+/// A condition on entries. If there are several, all of them must hold.
 #[derive(Debug, Clone)]
 pub(crate) enum Condition {
     Types(Vec<EventType>),
@@ -51,11 +52,11 @@ pub(crate) enum Condition {
     Until(Timestamp),
     Event(EventId),
     Workspace(WorkspaceId),
-    /// Only what had an effect on users.
+    /// Only entries that changed users.
     AppliedToUsers,
 }
 
-/// In which order, and from where on: entries with this place and those on the near side of it are left out.
+/// The order, and the seq at which to start. The entry with this seq is excluded.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Order {
     OldestFirst { after: u64 },
@@ -98,21 +99,21 @@ impl Condition {
     }
 }
 
-/// How many entries an organization's log has.
+/// The number of entries in an organization's log.
 pub(crate) async fn log_size(database: &Database, organization: OrganizationId) -> Result<u64, ReadError> {
     let row = database.points(organization).query_opt(SIZE, &[&organization]).await?;
     Ok(row.map(|row| row.try_get::<_, i64>("size")).transpose()?.unwrap_or_default().unsigned_abs())
 }
 
-/// Some entries of a log.
+/// A page of entries.
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
     pub(crate) entries: Vec<StoredEntry>,
-    /// Whether there may be more behind them: as many were found as were asked for, or they had enough bytes.
+    /// Whether there may be more entries: the requested number was found, or the page ended by bytes.
     pub(crate) goes_on: bool,
 }
 
-/// Entries of an organization's log, at most so many, and no more than have enough bytes for a page.
+/// Reads entries of an organization's log, up to a number of entries and the size of a page.
 pub(crate) async fn log_entries(
     database: &Database,
     organization: OrganizationId,
@@ -148,7 +149,7 @@ async fn read_entries(
 ) -> Result<Entries, ReadError> {
     let reader = database.queries(organization);
     let (rows, is_cut) = match limit {
-        // One entry is read in one round trip.
+        // Read one entry in one round trip.
         1 => (reader.query_typed(sql, parameters).await?, false),
         _ => reader.query_until(sql, parameters, database.page_bytes()).await?,
     };
@@ -158,7 +159,8 @@ async fn read_entries(
     Ok(Entries { entries: entries?, goes_on })
 }
 
-/// The users as the log has them at a time, at most so many, by their ids from `after` on: the last entry of each.
+/// The users as they were at a time, as the last entry of each. They are in the order of their ids, start
+/// after `after`, and are limited in number.
 pub(crate) async fn last_entries_of_users(
     database: &Database,
     organization: OrganizationId,
@@ -177,19 +179,20 @@ pub(crate) async fn last_entries_of_users(
     read_entries(database, organization, &sql, &parameters, limit).await
 }
 
-/// The users that have or had a name.
+/// The ids of the users that have or had a name.
 pub(crate) async fn users_named(database: &Database, organization: OrganizationId, name: &str) -> Result<Vec<Uuid>, ReadError> {
     let folded = casefold(name);
     let spellings = [name.to_ascii_lowercase(), folded.to_ascii_lowercase()];
     ids(&database.queries(organization).query(NAMED, &[&organization, &folded, &spellings.as_slice()]).await?)
 }
 
-/// The users and groups that have or had an externalId.
+/// The ids of the users and groups that have or had an `externalId`.
 pub(crate) async fn known_as(database: &Database, organization: OrganizationId, external_id: &str) -> Result<Vec<Uuid>, ReadError> {
     ids(&database.queries(organization).query(KNOWN_AS, &[&organization, &external_id]).await?)
 }
 
-/// What came from a network: a condition that costs as little for a rare one as for the one that everything comes from.
+/// A condition for entries from a network. It costs as little for a rare network as for one that all calls
+/// come from.
 pub(crate) async fn from_network(database: &Database, organization: OrganizationId, network: IpNet) -> Result<Condition, ReadError> {
     if network.prefix_len() == network.max_prefix_len() {
         return Ok(Condition::Network(network));

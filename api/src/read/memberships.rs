@@ -1,10 +1,10 @@
-//! Where a user belongs, and why.
+//! The workspaces that a user belongs to, and why.
 
 use rollcall_events::{OrganizationId, UserId};
 
 use super::{Database, ReadError};
 
-/// The memberships that the user's own resource names, then those that its groups are mapped to.
+/// The memberships in the user's own resource, then those from the mappings of the user's groups.
 const OF_USER: &str = "
     SELECT w.name, m.permissions, NULL AS through
     FROM workspace_members m JOIN workspaces w ON w.organization_id = m.organization_id AND w.id = m.workspace_id
@@ -18,17 +18,17 @@ const OF_USER: &str = "
     WHERE gm.organization_id = $1 AND gm.user_id = $2
     LIMIT 500";
 
-/// A user's place in a workspace.
+/// A user's membership of a workspace.
 pub(crate) struct Belonging {
-    /// The workspace's name.
+    /// The name of the workspace.
     pub(crate) workspace: String,
-    /// What the user may do there.
+    /// The user's permissions in the workspace.
     pub(crate) permissions: Vec<String>,
-    /// The name of the group that brings it, if one does.
+    /// The name of the mapped group that the membership comes from, if it does.
     pub(crate) through: Option<String>,
 }
 
-/// The memberships of a user, up to five hundred.
+/// The memberships of a user, at most 500.
 pub(crate) async fn belongings(database: &Database, organization: OrganizationId, user: UserId) -> Result<Vec<Belonging>, ReadError> {
     let read = |row: &tokio_postgres::Row| {
         Ok(Belonging { workspace: row.try_get("name")?, permissions: row.try_get("permissions")?, through: row.try_get("through")? })

@@ -1,4 +1,4 @@
-//! Reads from Postgres, as a role that can do nothing else. Every query has the organization in it.
+//! Reads from Postgres, with a role that can only read. Every query is limited to an organization.
 
 mod cursor;
 mod database;
@@ -56,25 +56,25 @@ use tokio_postgres::error::SqlState;
 
 use crate::error::ApiError;
 
-/// Why something could not be read.
+/// Why a read failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadError {
-    /// Postgres refused or is away.
+    /// Postgres refused the query or cannot be reached.
     #[error("postgres: {0}")]
     Postgres(#[from] tokio_postgres::Error),
-    /// No connection could be had in time.
+    /// No connection was free in time.
     #[error("no connection to postgres: {0}")]
     Pool(#[from] PoolError),
     /// Postgres did not answer in time.
     #[error("postgres did not answer in time")]
     TimedOut,
     /// The organization's own queries use all connections that it may use at once.
-    #[error("an organization asks too much at once")]
+    #[error("an organization runs too many queries at once")]
     Crowded,
-    /// What another call that asked for the same was told.
+    /// The error of another call that shared this read.
     #[error("{0}")]
     Shared(String),
-    /// What is stored does not have the form that it needs.
+    /// A stored value is malformed.
     #[error("{0}")]
     Malformed(String),
 }
@@ -106,7 +106,7 @@ impl From<ReadError> for ApiError {
 }
 
 impl ReadError {
-    /// The error of a read that belongs to a change that is committed: nothing of it may sound as if the change was refused.
+    /// The error for a read after a committed change. It must not say that the change was refused.
     pub(crate) fn after_a_change(self) -> ApiError {
         match ApiError::from(self) {
             error @ ApiError::Internal(_) => error,

@@ -1,10 +1,11 @@
-//! How the service does for one organization, and what it could not do.
+//! The state of the service for one organization, and its dead letters.
 
 use rollcall_events::{DeadLetterId, OrganizationId, Timestamp, TokenId};
 
 use super::{Database, ReadError};
 
-/// How long entries took from request to record: those of the last hour, and of them the newest ten thousand. The last checkpoint, and how far the log has come.
+/// The times from request to record, for the entries of the last hour, up to the newest 10,000. Also the last
+/// checkpoint and the size of the log.
 const STANDING: &str = "
     SELECT h.size, c.size AS signed_size, c.signed_at, l.count, l.median, l.most, l.last
     FROM (SELECT COALESCE((SELECT size FROM log_heads WHERE organization_id = $1), 0) AS size) h
@@ -17,10 +18,11 @@ const STANDING: &str = "
         WHERE recorded_at > now() - interval '1 hour'
     ) l";
 
-/// Into how many parts of two minutes the last hour is divided.
+/// The number of two-minute intervals in the last hour.
 pub(crate) const LATENCY_BUCKETS: usize = 30;
 
-/// How long the same entries took, by the two minutes in which they were recorded: the newest are in the last of the hour's thirty.
+/// The times of the same entries, by the two-minute interval in which they were recorded. The last interval
+/// has the newest ones.
 const LATENCIES: &str = "
     SELECT 29 - GREATEST(floor(extract(epoch FROM now() - recorded_at) / 120)::integer, 0) AS bucket,
         percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM recorded_at - requested_at)::float8) AS median,
@@ -28,7 +30,7 @@ const LATENCIES: &str = "
     FROM (SELECT recorded_at, requested_at FROM events WHERE organization_id = $1 ORDER BY seq DESC LIMIT 10000) e
     WHERE recorded_at > now() - interval '1 hour' GROUP BY bucket ORDER BY bucket";
 
-/// Whoever replays holds a lock until it ends or breaks off.
+/// A replay holds a lock while it runs. If the lock is free, the replay has ended.
 const REPLAY: &str = "
     SELECT begun_at, told_at, entries, size, ended_at, different_rows, is_mended, EXISTS (
         SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()
@@ -37,7 +39,7 @@ const REPLAY: &str = "
     ) AS is_running
     FROM replays WHERE organization_id = $1";
 
-/// How much of a dead letter is shown: one that is longer is only measured.
+/// Maximum number of bytes of a dead letter that the page shows. Of a longer one, it shows only the size.
 pub(crate) const SHOWN_BYTES: i32 = 64 * 1024;
 
 const LETTERS: &str = "
@@ -50,69 +52,69 @@ const EXPIRING: &str = "
     SELECT organization_id, id, expires_at FROM scim_tokens
     WHERE revoked_at IS NULL AND expires_at > now() AND expires_at <= now() + interval '30 days' ORDER BY expires_at LIMIT 1000";
 
-/// How the service does.
+/// The state of the service for an organization.
 pub(crate) struct ServiceStatus {
-    /// How many entries the log has.
+    /// The number of entries in the log.
     pub(crate) size: u64,
-    /// How many of them the last checkpoint signs, and since when.
+    /// The size that the last checkpoint signs, and when it was signed.
     pub(crate) signed: Option<(u64, Timestamp)>,
-    /// How many entries there are of the last hour, up to ten thousand.
+    /// The number of entries in the last hour, up to 10,000.
     pub(crate) recent: u64,
-    /// How long half of them took at the most, and ninety-nine of a hundred, in seconds.
+    /// The median and the 99th percentile of their times, in seconds.
     pub(crate) took: Option<(f64, f64)>,
     /// When the last of them was recorded.
     pub(crate) last: Option<Timestamp>,
 }
 
-/// How long entries took from request to record in two minutes.
+/// The times from request to record in two minutes.
 pub(crate) struct Latency {
-    /// Which of the last hour's thirty.
+    /// The number of the interval, from 0 to 29.
     pub(crate) bucket: usize,
-    /// Half of them at the most, in seconds.
+    /// The median, in seconds.
     pub(crate) median: f64,
-    /// Ninety-nine of a hundred at the most.
+    /// The 99th percentile, in seconds.
     pub(crate) most: f64,
 }
 
 /// The last replay of an organization's log.
 pub(crate) struct Replayed {
     pub(crate) begun_at: Timestamp,
-    /// When it was heard of last.
+    /// When the replay last reported its progress.
     pub(crate) told_at: Timestamp,
-    /// How many entries were replayed, and of how many.
+    /// The number of replayed entries, and the total.
     pub(crate) entries: u64,
     pub(crate) size: u64,
     pub(crate) state: ReplayState,
 }
 
-/// What became of a replay.
+/// The state of a replay.
 pub(crate) enum ReplayState {
-    /// A replay goes on.
+    /// The replay is running.
     Running,
-    /// It ended without having compared anything; the next one goes on from where it was.
+    /// The replay ended before its comparison. The next one resumes it.
     BrokenOff,
-    /// It compared the projections with what the log adds up to.
+    /// The replay compared the projections with the log.
     Ended {
         at: Timestamp,
-        /// How many rows differed.
+        /// The number of differing rows.
         rows: u64,
-        /// Whether they were made alike.
+        /// Whether these rows were repaired.
         is_mended: bool,
     },
 }
 
-/// A request that could not be applied.
+/// A dead letter.
 pub(crate) struct DeadLetter {
     pub(crate) id: DeadLetterId,
     pub(crate) kept_at: Timestamp,
     pub(crate) message_id: Option<String>,
     pub(crate) type_name: Option<String>,
     pub(crate) reason: String,
-    /// The first bytes of it, and one more than is shown where it is longer.
+    /// The first bytes of the message: [`SHOWN_BYTES`], and one more if it is longer.
     pub(crate) body: Vec<u8>,
 }
 
-/// How the service does for an organization.
+/// Reads the state of the service for an organization.
 pub(crate) async fn standing(database: &Database, organization: OrganizationId) -> Result<ServiceStatus, ReadError> {
     let row = database
         .queries(organization)
@@ -129,7 +131,7 @@ pub(crate) async fn standing(database: &Database, organization: OrganizationId) 
     })
 }
 
-/// How long an organization's entries took in the last hour, where there are any.
+/// The latencies of an organization's entries in the last hour, by interval.
 pub(crate) async fn latencies(database: &Database, organization: OrganizationId) -> Result<Vec<Latency>, ReadError> {
     let rows = database.queries(organization).query(LATENCIES, &[&organization]).await?;
     let latency = |row: &tokio_postgres::Row| {
@@ -139,7 +141,7 @@ pub(crate) async fn latencies(database: &Database, organization: OrganizationId)
     rows.iter().map(latency).collect()
 }
 
-/// How far the last replay of an organization's log is, where there ever was one.
+/// The last replay of an organization's log, if there was one.
 pub(crate) async fn replayed(database: &Database, organization: OrganizationId) -> Result<Option<Replayed>, ReadError> {
     let Some(row) = database.queries(organization).query_opt(REPLAY, &[&organization]).await? else { return Ok(None) };
     let ended: Option<Timestamp> = row.try_get("ended_at")?;
@@ -158,7 +160,7 @@ pub(crate) async fn replayed(database: &Database, organization: OrganizationId) 
     }))
 }
 
-/// An organization's dead letters that nobody has decided about, the newest hundred.
+/// The newest 100 undecided dead letters of an organization.
 pub(crate) async fn dead_letters(database: &Database, organization: OrganizationId) -> Result<Vec<DeadLetter>, ReadError> {
     let rows = database.queries(organization).query(LETTERS, &[&organization, &(SHOWN_BYTES + 1)]).await?;
     let letter = |row: &tokio_postgres::Row| {
@@ -174,13 +176,13 @@ pub(crate) async fn dead_letters(database: &Database, organization: Organization
     rows.iter().map(letter).collect()
 }
 
-/// How many dead letters there are, of all organizations, that nobody has decided about.
+/// The number of undecided dead letters of all organizations.
 pub(crate) async fn dead_letter_count(database: &Database) -> Result<i64, ReadError> {
     let row = database.points(OrganizationId::SYSTEM).query_opt(LETTER_COUNT, &[]).await?;
     Ok(row.map(|row| row.try_get("count")).transpose()?.unwrap_or_default())
 }
 
-/// The tokens of all organizations that expire within 30 days, and when; the first thousand.
+/// The tokens of all organizations that expire within 30 days, with the time; at most 1,000.
 pub(crate) async fn expiring_tokens(database: &Database) -> Result<Vec<(OrganizationId, TokenId, Timestamp)>, ReadError> {
     let rows = database.points(OrganizationId::SYSTEM).query(EXPIRING, &[]).await?;
     rows.iter().map(|row| Ok((row.try_get("organization_id")?, row.try_get("id")?, row.try_get("expires_at")?))).collect()

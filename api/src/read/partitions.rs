@@ -1,76 +1,79 @@
-//! How partitions do: what their workers tell of what they have in hand.
+//! The state of partitions, as their workers report it.
 
 use std::collections::HashMap;
 
 use super::{Database, ReadError};
 
-/// For how long what a worker told counts as how it is now, in seconds.
+/// How long a report counts as current, in seconds.
 const FRESH: f64 = 5.0;
 
 const TOLD: &str = "
     SELECT partition, extract(epoch FROM now() - oldest_at)::float8 AS oldest, extract(epoch FROM now() - told_at)::float8 AS told, demand_loads
     FROM partitions";
 
-/// A worker that has stopped a partition reports it every second. A report that is older than a minute comes from a worker that has ended, and no longer counts.
+/// A worker that has stopped a partition reports this every second. A report older than a minute is from a
+/// worker that has ended, and does not count.
 const STOPPED: &str = "
     SELECT partition, stopped_reason FROM partitions
     WHERE stopped_at IS NOT NULL AND told_at > now() - interval '1 minute' ORDER BY partition";
 
-/// What a partition's worker told last.
+/// The last report about a partition.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PartitionStatus {
-    /// How long the oldest request waits that it has in hand, in seconds; `None` while it has none.
+    /// The age of the oldest in-flight request, in seconds; `None` if none is in flight.
     oldest: Option<f64>,
-    /// How long ago it told so, in seconds.
+    /// The age of the report, in seconds.
     ago: f64,
-    /// How many keys it has loaded only when a decision asked for them, since it started.
+    /// How many keys the worker has loaded on demand since it started.
     demand_loads: i64,
 }
 
-/// How long the oldest request of a partition waits, in seconds.
+/// The lag of a partition: how long its oldest request has waited, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum OldestRequest {
-    /// There is none.
+    /// No request waits.
     None,
-    /// So long.
+    /// The oldest request has waited for this time.
     For(f64),
-    /// No longer than that: the worker had nothing older in hand when it was heard of last.
+    /// The oldest request has waited for at most this time: the worker's last report had no older one in
+    /// flight.
     AtMost(f64),
-    /// No worker ever told of the partition.
+    /// No worker has ever reported the partition.
     Unknown,
 }
 
 impl PartitionStatus {
-    /// How many keys the worker has loaded only when a decision asked for them, since it started.
+    /// How many keys the worker has loaded on demand since it started.
     pub(crate) fn demand_loads(&self) -> i64 {
         self.demand_loads
     }
 
-    /// How long the oldest request waits where the queue holds so many.
-    pub(crate) fn oldest(told: Option<&Self>, waiting: u32) -> OldestRequest {
-        match told {
+    /// The lag, from the last report and the number of messages in the queue.
+    pub(crate) fn oldest(report: Option<&Self>, waiting: u32) -> OldestRequest {
+        match report {
             Some(Self { oldest: Some(oldest), ago, .. }) if *ago < FRESH => OldestRequest::For(*oldest),
             _ if waiting == 0 => OldestRequest::None,
-            // What a worker had in hand went back to the queue with its end, and is the oldest there.
+            // When a worker ends, its in-flight requests go back to the queue, and are the oldest there.
             Some(Self { oldest, ago, .. }) => OldestRequest::AtMost(oldest.unwrap_or(*ago)),
             None => OldestRequest::Unknown,
         }
     }
 }
 
-/// What was told of each partition.
+/// The last report about each partition.
 pub(crate) async fn partitions(database: &Database) -> Result<HashMap<u16, PartitionStatus>, ReadError> {
     let mut partitions = HashMap::new();
     for row in database.sessions().query(TOLD, &[]).await? {
         let partition: i32 = row.try_get("partition")?;
         let (oldest, ago, demand_loads) = (row.try_get("oldest")?, row.try_get("told")?, row.try_get("demand_loads")?);
-        let told = PartitionStatus { oldest, ago, demand_loads };
-        partitions.extend(u16::try_from(partition).map(|partition| (partition, told)));
+        let report = PartitionStatus { oldest, ago, demand_loads };
+        partitions.extend(u16::try_from(partition).map(|partition| (partition, report)));
     }
     Ok(partitions)
 }
 
-/// The partitions that a worker has stopped for an error that concerns all of their requests, each with the reason; it resumes them when that is mended.
+/// The partitions that a worker has stopped because of a fault that concerns all their requests, each with
+/// the reason. The worker resumes them once the fault is repaired.
 pub(crate) async fn stopped_partitions(database: &Database) -> Result<Vec<(u16, String)>, ReadError> {
     let mut stopped = Vec::new();
     for row in database.sessions().query(STOPPED, &[]).await? {
@@ -86,7 +89,7 @@ mod tests {
     use test_case::test_case;
 
     #[test_case(None, 0.5, 0 => OldestRequest::None; "idle")]
-    #[test_case(None, 0.5, 3 => OldestRequest::AtMost(0.5); "they have come since the worker told")]
+    #[test_case(None, 0.5, 3 => OldestRequest::AtMost(0.5); "they arrived after the last report")]
     #[test_case(Some(7.0), 0.5, 0 => OldestRequest::For(7.0); "all of them are in hand")]
     #[test_case(Some(7.0), 0.5, 3 => OldestRequest::For(7.0); "there are more")]
     #[test_case(Some(90.0), 80.0, 3 => OldestRequest::AtMost(90.0); "the worker is gone, and what it had in hand went back")]
@@ -97,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_that_nobody_has_told_of() {
+    fn a_partition_without_a_report() {
         assert_eq!(PartitionStatus::oldest(None, 0), OldestRequest::None);
         assert_eq!(PartitionStatus::oldest(None, 1), OldestRequest::Unknown);
     }

@@ -1,11 +1,11 @@
-//! Workspaces and groups, as the pages list them. Whatever could be large is counted and listed up to a bound.
+//! Workspaces and groups for the pages. Counts and lists have a limit.
 
 use rollcall_events::{GroupId, OrganizationId, UserId, WorkspaceId};
 use tokio_postgres::Row;
 
 use super::{Database, ReadError};
 
-/// The most that is counted.
+/// The limit of counts and lists.
 pub(crate) const COUNTED: i64 = 1000;
 
 const WORKSPACES: &str = "
@@ -43,21 +43,21 @@ const MAPPING: &str = "
     FROM groups g LEFT JOIN group_workspaces gw ON gw.organization_id = g.organization_id AND gw.group_id = g.id
     WHERE g.organization_id = $1 AND g.id = $2";
 
-/// A workspace, and how many are in it by their own resource.
+/// A workspace, and the number of users with a direct membership.
 pub(crate) struct ListedWorkspace {
     pub(crate) id: WorkspaceId,
     pub(crate) name: String,
     pub(crate) members: i64,
 }
 
-/// Somebody in a workspace, and the group that brings them, if one does.
+/// A member of a workspace, and the mapped group that the membership comes from, if it does.
 pub(crate) struct WorkspaceMember {
     pub(crate) id: UserId,
     pub(crate) name: String,
     pub(crate) through: Option<String>,
 }
 
-/// A group, how many are in it, and the workspaces that it is mapped to.
+/// A group, the number of its members, and the workspaces that it is mapped to.
 pub(crate) struct ListedGroup {
     pub(crate) id: GroupId,
     pub(crate) name: String,
@@ -65,19 +65,19 @@ pub(crate) struct ListedGroup {
     pub(crate) workspaces: Vec<String>,
 }
 
-/// What a group is mapped to: the workspaces, each with its permissions.
+/// The mapping of a group: the workspaces, each with its permissions.
 pub(crate) struct GroupMapping {
     pub(crate) name: String,
     pub(crate) workspaces: Vec<(WorkspaceId, Vec<String>)>,
 }
 
-/// An organization's workspaces, up to a thousand.
+/// An organization's workspaces, at most 1,000.
 pub(crate) async fn list_workspaces(database: &Database, organization: OrganizationId) -> Result<Vec<ListedWorkspace>, ReadError> {
     let read = |row: &Row| Ok(ListedWorkspace { id: row.try_get("id")?, name: row.try_get("name")?, members: row.try_get("members")? });
     database.queries(organization).query(WORKSPACES, &[&organization, &COUNTED]).await?.iter().map(read).collect()
 }
 
-/// Who is in a workspace, up to a thousand.
+/// The members of a workspace, at most 1,000.
 pub(crate) async fn workspace_members(
     database: &Database,
     organization: OrganizationId,
@@ -87,7 +87,7 @@ pub(crate) async fn workspace_members(
     database.queries(organization).query(MEMBERS, &[&organization, &workspace, &COUNTED]).await?.iter().map(read).collect()
 }
 
-/// An organization's groups, up to a thousand.
+/// An organization's groups, at most 1,000.
 pub(crate) async fn list_groups(database: &Database, organization: OrganizationId) -> Result<Vec<ListedGroup>, ReadError> {
     let read = |row: &Row| {
         Ok(ListedGroup {
@@ -100,7 +100,7 @@ pub(crate) async fn list_groups(database: &Database, organization: OrganizationI
     database.queries(organization).query(GROUPS, &[&organization, &COUNTED]).await?.iter().map(read).collect()
 }
 
-/// A group and what it is mapped to.
+/// A group and its mapping.
 pub(crate) async fn group_mapping(
     database: &Database,
     organization: OrganizationId,

@@ -1,4 +1,4 @@
-//! What was observed of calls.
+//! Reads the call log.
 
 use rollcall_events::call_log::Meaning;
 use rollcall_events::{EventId, OrganizationId, Timestamp};
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{Database, ReadError};
 
-/// Text is looked for among so many of the newest; a longer look would take longer than anybody waits.
+/// A text is searched in this number of the newest calls. Searching more would take too long.
 const LOOKED_THROUGH: i64 = 200_000;
 
 const FIND: &str = "
@@ -27,18 +27,18 @@ const CALL: &str = "
 
 const RECORDING: &str = "SELECT bodies_until FROM organizations WHERE id = $1 AND bodies_until > now()";
 
-/// What is looked for.
+/// The conditions of a search.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Wanted {
     pub(crate) before: Option<Uuid>,
     pub(crate) after: Option<Uuid>,
     pub(crate) meaning: Option<Meaning>,
-    /// Only those that failed, or only those that did not.
+    /// Whether to find only failed calls (`true`) or only successful ones (`false`).
     pub(crate) failed: Option<bool>,
     pub(crate) text: Option<String>,
 }
 
-/// A call.
+/// A call in the call log.
 pub(crate) struct FoundCall {
     pub(crate) id: Uuid,
     pub(crate) at: Timestamp,
@@ -58,27 +58,27 @@ pub(crate) struct FoundCall {
     pub(crate) user_agent: Option<String>,
 }
 
-/// A call with what it and its answer held, as far as that was recorded.
+/// A call with its bodies, if they were recorded.
 pub(crate) struct WholeCall {
     pub(crate) call: FoundCall,
     pub(crate) request_body: Option<String>,
     pub(crate) response_body: Option<String>,
 }
 
-/// A call of an organization's.
+/// Finds a call of an organization.
 pub(crate) async fn find_call(database: &Database, organization: OrganizationId, id: Uuid) -> Result<Option<WholeCall>, ReadError> {
     let Some(row) = database.points(organization).query_opt(CALL, &[&organization, &id]).await? else { return Ok(None) };
     let (request_body, response_body) = (row.try_get("request_body")?, row.try_get("response_body")?);
     Ok(Some(WholeCall { call: found(&row)?, request_body, response_body }))
 }
 
-/// Until when an organization has bodies recorded, where it has.
+/// The time until which an organization's bodies are recorded, if they are.
 pub(crate) async fn recording(database: &Database, organization: OrganizationId) -> Result<Option<Timestamp>, ReadError> {
     let row = database.points(organization).query_opt(RECORDING, &[&organization]).await?;
     Ok(row.map(|row| row.try_get("bodies_until")).transpose()?)
 }
 
-/// The newest calls that are wanted, newest first.
+/// The newest calls that match, newest first.
 pub(crate) async fn find_calls(
     database: &Database,
     organization: OrganizationId,

@@ -1,4 +1,4 @@
-//! Administrators' sessions, and the links that they begin with.
+//! Administrators' sessions, and their sign-in links.
 
 use rollcall_events::session::Role;
 use rollcall_events::token::TokenDigest;
@@ -18,7 +18,7 @@ const SESSION: &str = "
 const LASTS: &str = "
     SELECT ended_at IS NULL AND signed_in_at > now() - make_interval(secs => $3::float8) FROM admin_sessions WHERE organization_id = $1 AND id = $2";
 
-/// Who signs in, or has.
+/// The person of a session or a link.
 #[derive(Debug, Clone)]
 pub(crate) struct Who {
     pub(crate) organization_id: OrganizationId,
@@ -28,32 +28,32 @@ pub(crate) struct Who {
     pub(crate) role: Role,
 }
 
-/// A link.
+/// A sign-in link.
 pub(crate) struct FoundLink {
     pub(crate) who: Who,
     pub(crate) expires_at: Timestamp,
     pub(crate) is_used: bool,
 }
 
-/// A session that has not been ended.
+/// A session that was not signed out.
 pub(crate) struct FoundSession {
     pub(crate) who: Who,
     pub(crate) signed_in_at: Timestamp,
 }
 
-/// The link that holds a secret.
+/// The link with this secret's digest.
 pub(crate) async fn find_link(database: &Database, digest: &TokenDigest) -> Result<Option<FoundLink>, ReadError> {
     let Some(row) = database.sessions().query_opt(LINK, &[&digest.as_bytes()]).await? else { return Ok(None) };
     Ok(Some(FoundLink { who: who(&row)?, expires_at: row.try_get("link_expires_at")?, is_used: row.try_get("is_used")? }))
 }
 
-/// The session of whoever holds a secret.
+/// The session with this secret's digest.
 pub(crate) async fn find_session(database: &Database, digest: &TokenDigest) -> Result<Option<FoundSession>, ReadError> {
     let Some(row) = database.sessions().query_opt(SESSION, &[&digest.as_bytes()]).await? else { return Ok(None) };
     Ok(Some(FoundSession { who: who(&row)?, signed_in_at: row.try_get("signed_in_at")? }))
 }
 
-/// Whether a session that lasts so long goes on, for whoever stays connected.
+/// Whether a session is still valid. This is for connections that stay open.
 pub(crate) async fn session_lasts(
     database: &Database,
     organization: OrganizationId,

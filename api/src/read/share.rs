@@ -1,4 +1,4 @@
-//! Fair shares: how many connections of a pool one organization uses at once.
+//! Fair shares: how many connections of a pool an organization uses at once.
 
 use rollcall_events::OrganizationId;
 use std::collections::HashMap;
@@ -8,21 +8,22 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::ReadError;
 
-/// How many organizations are remembered before those that use nothing are forgotten.
+/// How many organizations are kept before those without connections are removed.
 const REMEMBERED: usize = 1024;
 
 /// The shares of all organizations in one pool.
 #[derive(Clone)]
 pub(super) struct Shares {
     used: Arc<Mutex<HashMap<OrganizationId, Arc<Semaphore>>>>,
-    /// How many connections one organization uses at once.
+    /// Maximum number of connections that an organization uses at once.
     most: usize,
-    /// How long a call waits for those of its own organization. Identity providers send several queries at once, and most take milliseconds: to wait
-    /// serves them. Whoever still waits after that is refused, for it is its own queries that it waits for.
+    /// How long a call waits for a connection of its organization's share. Identity providers send several
+    /// queries at once, and most take milliseconds, so a short wait serves them. A call that still waits
+    /// after that is refused. It waits only for queries of its own organization.
     wait: Duration,
 }
 
-/// A part of a share; given back when it is dropped.
+/// One connection of a share. It is returned when this is dropped.
 pub(super) struct Permit(#[expect(dead_code, reason = "it is held")] OwnedSemaphorePermit);
 
 impl Shares {
@@ -30,10 +31,10 @@ impl Shares {
         Self { used: Arc::default(), most: most.into(), wait }
     }
 
-    /// Takes one part of an organization's share.
+    /// Takes one connection of an organization's share.
     ///
     /// # Errors
-    /// Where its own queries use all of it, for as long as a call waits.
+    /// If the organization's own queries use the whole share for as long as a call may wait.
     pub(super) async fn take(&self, organization: OrganizationId) -> Result<Permit, ReadError> {
         let share = self.of(organization);
         match tokio::time::timeout(self.wait, share.acquire_owned()).await {
@@ -43,10 +44,10 @@ impl Shares {
     }
 
     fn of(&self, organization: OrganizationId) -> Arc<Semaphore> {
-        // Nothing that holds the lock can leave the map half-changed.
+        // No holder of the lock can panic and leave the map half-changed.
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         if used.len() >= REMEMBERED && !used.contains_key(&organization) {
-            // Whoever uses or waits for a part holds a reference besides this one.
+            // Each user of a share, and each waiting call, holds another reference.
             used.retain(|_, share| Arc::strong_count(share) > 1);
         }
         used.entry(organization).or_insert_with(|| Arc::new(Semaphore::new(self.most))).clone()

@@ -1,29 +1,31 @@
-//! The tables that resources are read from. Users and groups are read alike: what differs between them stands here.
+//! The tables that resources are read from. The code for users and groups is the same; the differences are
+//! defined here.
 
 use rollcall_scim::attributes::Projection;
 use rollcall_scim::schema::{Attribute, ENTITLEMENT, GROUP, ROLE, ResourceType, USER, WORKSPACE};
 use std::sync::LazyLock;
 
-/// Where the resources of a type are.
+/// The table of a resource type.
 #[derive(Debug)]
 pub(crate) struct Table {
-    /// What they are.
+    /// The resource type.
     pub(crate) resource_type: &'static ResourceType,
-    /// The table or view; every row is called `r` in a query.
+    /// The name of the table or view. Queries name its rows `r`.
     pub(super) name: &'static str,
-    /// Whether `organizations` has the number of its rows, in a column of the same name.
+    /// Whether `organizations` has the number of rows, in a column with the table's name.
     pub(super) is_counted: bool,
-    /// The attribute that is unique, whatever its case, and the column of its keys.
+    /// The attribute that is unique ignoring case, and the column with its keys.
     pub(super) unique: (&'static str, &'static str),
-    /// The attribute that is a relation, and not part of the stored resource.
+    /// The attribute that is stored as a relation and not in the resource.
     pub(super) relation: Option<Relation>,
-    /// What follows from the relation: an attribute of an extension that is returned on request only, and its values as rows, `v`.
+    /// An attribute of an extension that is derived from the relation and returned on request only: its name,
+    /// and a query for its values as rows `v`.
     pub(super) derived: Option<(&'static str, &'static str)>,
-    /// The statements that find one by its id, as much as is wanted of it.
+    /// The statements that find a resource by id, one for each [`Wanted`].
     by_id: [String; 3],
-    /// The statements that find one by its unique attribute.
+    /// The statements that find a resource by its unique attribute, one for each [`Wanted`].
     by_key: [String; 3],
-    /// What is selected to show a resource, as much as is wanted of it: nothing is joined that the caller does not want.
+    /// The selected columns, one for each [`Wanted`]. They join only what the caller wants.
     columns: [String; 3],
 }
 
@@ -31,24 +33,25 @@ pub(crate) struct Table {
 #[derive(Debug)]
 pub(super) struct Relation {
     pub(super) attribute: &'static str,
-    /// The values as they are shown, as one JSON array; NULL where there are none.
+    /// The values as they are returned, as one JSON array; NULL if there are none.
     shown: &'static str,
-    /// The values as they are searched: one row each, `v`, in the form of keys.
+    /// The values as filters search them: one row `v` each, in the form of keys.
     pub(super) searched: &'static str,
-    /// Whether the value with an id is among them; the id goes between the two.
+    /// A condition that a value with some id is among them. The id goes between the two parts.
     pub(super) holds: (&'static str, &'static str),
-    /// How many values there are, as far as it matters.
+    /// The number of values, as far as it matters.
     count: &'static str,
-    /// Whether there are few values by nature, so that all can be read to name the tag of a change.
+    /// Whether there are always few values, so that all of them can be read to compute the entity tag after a
+    /// change.
     is_small: bool,
 }
 
-/// How many bytes a value of a relation takes in an answer, about.
+/// Approximate size of a relation's value in an answer, in bytes.
 const RELATED_BYTES: u32 = 220;
 
 const NOTHING: &str = "NULL::jsonb";
 
-/// The workspaces that a user is in by way of groups.
+/// The workspaces that a user belongs to through groups.
 const GROUP_WORKSPACES: &str = "
     SELECT jsonb_build_object('value', w.workspace_id, 'group', w.group_id, 'permissions', w.permissions) AS v
     FROM group_members m JOIN group_workspaces w ON w.organization_id = m.organization_id AND w.group_id = m.group_id
@@ -60,7 +63,8 @@ const GROUPS_OF_USER: &str = "(
     WHERE m.organization_id = r.organization_id AND m.user_id = r.id
 )";
 
-/// The name of a user for people, from one of the columns `resource` and `keys`. A `userName` that is a UUID tells people nothing.
+/// The display name of a user, from the column `resource` or `keys`. A `userName` that is a UUID is not a
+/// name for people.
 macro_rules! name_of_user {
     ($column:literal) => {
         concat!(
@@ -77,7 +81,7 @@ macro_rules! name_of_user {
     };
 }
 
-/// A group without members shows that it has none: clients walk the list without asking whether it is there.
+/// A group without members has an empty list: clients read the list without checking that it exists.
 const MEMBERS_OF_GROUP: &str = concat!(
     "(
     SELECT COALESCE(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('value', u.id, 'display', ",
@@ -88,7 +92,7 @@ const MEMBERS_OF_GROUP: &str = concat!(
 )"
 );
 
-/// The members of a group in the form of keys.
+/// The members of a group, in the form of keys.
 const SEARCHED_MEMBERS: &str = concat!(
     "SELECT jsonb_build_object('value', u.id, 'display', ",
     name_of_user!("u.keys"),
@@ -97,14 +101,14 @@ const SEARCHED_MEMBERS: &str = concat!(
     WHERE m.organization_id = r.organization_id AND m.group_id = r.id"
 );
 
-/// The names of the workspaces that a user names, for `display`.
+/// The names of a user's workspaces, for `display`.
 const WORKSPACE_NAMES: &str = "(
     SELECT jsonb_object_agg(w.id, w.name)
     FROM workspace_members m JOIN workspaces w ON w.organization_id = m.organization_id AND w.id = m.workspace_id
     WHERE m.organization_id = r.organization_id AND m.user_id = r.id
 )";
 
-/// The users.
+/// The table of users.
 pub(crate) static USERS: LazyLock<Table> = LazyLock::new(|| {
     Table::new(
         &USER,
@@ -134,7 +138,7 @@ pub(crate) static USERS: LazyLock<Table> = LazyLock::new(|| {
     )
 });
 
-/// The groups.
+/// The table of groups.
 pub(crate) static GROUPS: LazyLock<Table> = LazyLock::new(|| {
     Table::new(
         &GROUP,
@@ -154,7 +158,7 @@ pub(crate) static GROUPS: LazyLock<Table> = LazyLock::new(|| {
                     SELECT FROM group_members m WHERE m.organization_id = r.organization_id AND m.group_id = r.id LIMIT 100000
                 ) AS counted
             )",
-            // A change of one member must not cost as much as there are members.
+            // A change of one member must not cost as much as the number of members.
             is_small: false,
         }),
         NOTHING,
@@ -162,21 +166,21 @@ pub(crate) static GROUPS: LazyLock<Table> = LazyLock::new(|| {
     )
 });
 
-/// The roles that administrators have defined.
+/// The table of roles that administrators have defined.
 pub(crate) static ROLES: LazyLock<Table> = LazyLock::new(|| Table::of_names(&ROLE, "role_resources"));
-/// The entitlements that administrators have defined.
+/// The table of entitlements that administrators have defined.
 pub(crate) static ENTITLEMENTS: LazyLock<Table> = LazyLock::new(|| Table::of_names(&ENTITLEMENT, "entitlement_resources"));
-/// The workspaces, as entitlements.
+/// The table of workspaces, as entitlements.
 pub(crate) static WORKSPACES: LazyLock<Table> = LazyLock::new(|| Table::of_names(&WORKSPACE, "workspace_resources"));
 
-/// How much of a resource is wanted.
+/// The parts of a resource that a caller wants.
 #[derive(Debug, Clone, Copy)]
 enum Wanted {
-    /// What is returned by default.
+    /// The parts that are returned by default.
     Default,
-    /// That and what is returned on request only.
+    /// Those, and the parts that are returned on request only.
     OnRequest,
-    /// What the row itself holds.
+    /// Only the parts in the row itself.
     Bare,
 }
 
@@ -203,17 +207,17 @@ impl Table {
         Self { resource_type, name, is_counted, unique, relation, derived, by_id, by_key, columns }
     }
 
-    /// Things that have a name and are not changed by callers.
+    /// A table of named things that callers cannot change.
     fn of_names(resource_type: &'static ResourceType, name: &'static str) -> Self {
         Self::new(resource_type, name, false, ("displayName", "r.name_key"), None, NOTHING, None)
     }
 
-    /// What callers provision, in the order in which a query across types goes through it.
+    /// The types that callers provision, in the order in which a query across types reads them.
     pub(crate) fn provisioned() -> [&'static Self; 2] {
         [&USERS, &GROUPS]
     }
 
-    /// What callers can only read.
+    /// The types that callers can only read.
     pub(crate) fn read_only() -> [&'static Self; 3] {
         [&ROLES, &ENTITLEMENTS, &WORKSPACES]
     }
@@ -229,22 +233,23 @@ impl Table {
         wanted as usize
     }
 
-    /// The statement that finds one by its id.
+    /// The statement that finds a resource by id.
     pub(super) fn by_id(&self, projection: &Projection) -> &str {
         &self.by_id[self.wanted(projection)]
     }
 
-    /// The statement that finds one by its unique attribute.
+    /// The statement that finds a resource by its unique attribute.
     pub(super) fn by_key(&self, projection: &Projection) -> &str {
         &self.by_key[self.wanted(projection)]
     }
 
-    /// What is selected to show a resource.
+    /// The columns to select for a resource.
     pub(super) fn columns(&self, projection: &Projection) -> &str {
         &self.columns[self.wanted(projection)]
     }
 
-    /// How many bytes a resource takes in an answer, about: as it is stored, and what is joined to it by the number of its values.
+    /// The approximate size of a resource in an answer, in bytes: its stored size, and a fixed size for each
+    /// value of its relation.
     pub(super) fn bytes(&self, projection: &Projection) -> String {
         let stored = "octet_length(r.resource::text)";
         match &self.relation {
@@ -255,22 +260,22 @@ impl Table {
         }
     }
 
-    /// Whether an attribute of the core schema is the one that is unique.
+    /// Whether a core attribute is the unique one.
     pub(crate) fn is_unique(&self, attribute: &Attribute) -> bool {
         attribute.name == self.unique.0
     }
 
-    /// Whether the relation has few values by nature.
+    /// Whether the relation always has few values.
     pub(crate) fn is_small(&self) -> bool {
         self.relation.as_ref().is_none_or(|relation| relation.is_small)
     }
 
-    /// Whether an attribute of the core schema is the relation.
+    /// Whether a core attribute is the relation.
     pub(crate) fn is_relation(&self, attribute: &Attribute) -> bool {
         self.relation_of(&attribute.name).is_some()
     }
 
-    /// The relation, if that is the name of its attribute.
+    /// The relation, if this is the name of its attribute.
     pub(super) fn relation_of(&self, name: &str) -> Option<&Relation> {
         self.relation.as_ref().filter(|relation| relation.attribute == name)
     }

@@ -1,4 +1,4 @@
-//! How much of what is in a log happened when.
+//! The number of log entries over time.
 
 use rollcall_events::{OrganizationId, Timestamp};
 use tokio_postgres::types::Type;
@@ -6,28 +6,28 @@ use tokio_postgres::types::Type;
 use super::filter_sql::Values;
 use super::{Condition, Database, ReadError};
 
-/// What entries are counted by: what they are about, and last those that tell of a refusal.
+/// The kinds of entries: by subject, and last the rejected ones.
 pub(crate) const KINDS: [&str; 4] = ["users", "groups", "settings", "refused"];
-/// How many parts the time of a timeline has.
+/// The number of intervals in a timeline.
 const BUCKETS: i32 = 48;
-/// How many of the newest entries a timeline tells of.
+/// How many of the newest entries a timeline covers.
 const COUNTED: i64 = 50_000;
 
-/// How many entries of each kind there are in a part of the time.
+/// The number of entries of each kind in an interval.
 pub(crate) struct Moment {
     pub(crate) bucket: usize,
     pub(crate) counts: [u64; 4],
 }
 
-/// How much happened when.
+/// The number of log entries over time.
 #[derive(Default)]
 pub(crate) struct Timeline {
-    /// The first and the last entry's time; `None` where there is none.
+    /// The times of the first and the last entry; `None` if there are no entries.
     pub(crate) range: Option<(Timestamp, Timestamp)>,
     pub(crate) moments: Vec<Moment>,
 }
 
-/// When the newest entries were recorded, up to fifty thousand, in 48 equal parts of the time.
+/// Counts the newest entries, up to 50,000, by the time of recording, in 48 equal intervals.
 pub(crate) async fn log_timeline(
     database: &Database,
     organization: OrganizationId,

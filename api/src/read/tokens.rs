@@ -1,4 +1,4 @@
-//! SCIM tokens, as the settings page lists them: never with anything of their secrets.
+//! SCIM tokens, as the settings page lists them. No part of a secret is read except its prefix.
 
 use rollcall_events::request::TokenSettings;
 use rollcall_events::{OrganizationId, Timestamp, TokenId};
@@ -7,7 +7,8 @@ use tokio_postgres::Row;
 use super::{Database, ReadError};
 use crate::auth::calls_per_second;
 
-/// Tokens with who made them, by the log, and when they were used last, by the log and by what was observed of calls, reads included.
+/// Tokens, with the creator from the log, and the last use from the log and the call log, so that reads count
+/// too.
 macro_rules! tokens {
     ($where:literal) => {
         concat!(
@@ -33,15 +34,15 @@ macro_rules! tokens {
     };
 }
 
-/// Those in force first, and the newest of them.
+/// Valid tokens first, then by age with the newest first.
 const LIST: &str = tokens!("ORDER BY t.revoked_at IS NOT NULL, t.created_at DESC, t.id LIMIT 500");
 const FIND: &str = tokens!("AND t.id = $2");
 
-/// A token.
+/// A SCIM token.
 #[derive(Debug, Clone)]
 pub(crate) struct ListedToken {
     pub(crate) id: TokenId,
-    /// How its secret begins, where that is known.
+    /// The first characters of its secret, if they are known.
     pub(crate) prefix: Option<String>,
     pub(crate) settings: TokenSettings,
     pub(crate) workspace: String,
@@ -52,12 +53,12 @@ pub(crate) struct ListedToken {
     pub(crate) used_from: Option<String>,
 }
 
-/// An organization's tokens, up to five hundred.
+/// An organization's tokens, at most 500.
 pub(crate) async fn list_tokens(database: &Database, organization: OrganizationId) -> Result<Vec<ListedToken>, ReadError> {
     database.queries(organization).query(LIST, &[&organization]).await?.iter().map(listed).collect()
 }
 
-/// One of them.
+/// One token of an organization.
 pub(crate) async fn find_token(database: &Database, organization: OrganizationId, id: TokenId) -> Result<Option<ListedToken>, ReadError> {
     database.points(organization).query_opt(FIND, &[&organization, &id]).await?.as_ref().map(listed).transpose()
 }

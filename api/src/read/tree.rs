@@ -1,4 +1,4 @@
-//! The Merkle tree of a log: the nodes that a proof takes, from a few rows.
+//! The Merkle tree of a log: reads the nodes of a proof, from a few rows.
 
 use rollcall_events::OrganizationId;
 use rollcall_events::log::Hash;
@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::{Database, ReadError};
 
-/// Tiles, and the leaves of a tile that is not full yet, which are in the log only.
+/// Tiles, and the leaves of a tile that is not full yet. The log is the only table with the latter.
 const TILES: &str = "
     SELECT t.level, t.tile, t.hashes
     FROM unnest($2::smallint[], $3::bigint[]) AS k (level, tile)
@@ -25,7 +25,7 @@ const TILES: &str = "
 const CHECKPOINT: &str = "
     SELECT size, note FROM checkpoints WHERE organization_id = $1 AND ($2::bigint IS NULL OR size = $2) ORDER BY size DESC LIMIT 1";
 
-/// The roots over ranges of leaves.
+/// The roots of ranges of leaves.
 pub(crate) async fn roots(database: &Database, organization: OrganizationId, ranges: &[Range<u64>]) -> Result<Vec<Hash>, ReadError> {
     let covers: Vec<Vec<Node>> = ranges.iter().map(cover).collect();
     let wanted: BTreeSet<Tile> = covers.iter().flatten().copied().map(Tile::of).collect();
@@ -44,7 +44,7 @@ pub(crate) async fn roots(database: &Database, organization: OrganizationId, ran
     roots.ok_or_else(|| ReadError::Malformed("the tree of a log has holes; `rollcall-worker verify` says where".to_owned()))
 }
 
-/// The newest checkpoint, or that of a size: the size, and the signed note.
+/// The checkpoint of a size, or the newest one: the size and the signed note.
 pub(crate) async fn checkpoint(
     database: &Database,
     organization: OrganizationId,

@@ -1,9 +1,10 @@
-//! The entity tag of a resource as it is shown (RFC 9110 section 8.8.3).
+//! The entity tag of a resource as it is returned (RFC 9110 section 8.8.3).
 //!
-//! A stored resource has a version, and its tag is `W/"<version>"`. Some of what is shown is joined from other tables when it is read: the groups of
-//! a user, the members of a group, the names of workspaces. These change without a new version of the resource. So where any of them is shown, the
-//! tag is `W/"<version>-<hash of what is joined>"`. `If-Match` compares the version alone: what is joined is not what a change of the resource
-//! changes.
+//! A stored resource has a version, and its tag is `W/"<version>"`. Some parts are joined from other tables
+//! when it is read: the groups of a user, the members of a group, the names of workspaces. These parts change
+//! without a new version of the resource. If an answer contains any of them, the tag is `W/"<version>-<hash
+//! of the joined parts>"`. `If-Match` compares the version alone, because a change of the resource does not
+//! change the joined parts.
 
 use rollcall_scim::resource::Attributes;
 use serde::Serialize;
@@ -16,19 +17,19 @@ const CONTEXT: &str = "rollcall 2026 entity tag";
 /// How many hexadecimal digits of the hash are in a tag.
 const DIGITS: usize = 16;
 
-/// What is joined to a resource.
+/// The parts that are joined to a resource.
 #[derive(Default)]
 pub(super) struct Joined(Option<blake3::Hasher>);
 
 impl Joined {
-    /// Takes in one part that is shown.
+    /// Adds a part that is returned.
     pub(super) fn add(&mut self, name: &str, part: &impl Serialize) -> Result<(), ReadError> {
         let hasher = self.0.get_or_insert_with(|| blake3::Hasher::new_derive_key(CONTEXT));
         let write = serde_json::to_writer(hasher, &(name, part));
         write.map_err(|error| ReadError::Malformed(format!("{name} cannot be written: {error}")))
     }
 
-    /// Puts the hash of all parts into `meta.version`; without any part the version stays as it is stored.
+    /// Adds the hash of all parts to `meta.version`. Without parts, the version stays as it is stored.
     pub(super) fn mark(self, resource: &mut Attributes) {
         let version = resource.get_mut("meta").and_then(|meta| meta.get_mut("version"));
         if let (Some(hasher), Some(Value::String(tag))) = (self.0, version)

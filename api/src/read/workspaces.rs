@@ -1,4 +1,4 @@
-//! Workspaces, and what else users can be entitled to.
+//! Workspaces, and the types of entitlements.
 
 use rollcall_events::{OrganizationId, WorkspaceId};
 
@@ -15,7 +15,7 @@ pub(crate) async fn defined_types(database: &Database, organization: Organizatio
     database.points(organization).query(TYPES, &[&organization]).await?.iter().map(|row| Ok(row.try_get("type")?)).collect()
 }
 
-/// The workspaces with those keys of names, by key.
+/// The workspaces with these casefolded names, by name.
 pub(crate) async fn workspaces_named(
     database: &Database,
     organization: OrganizationId,
@@ -30,7 +30,7 @@ pub(crate) async fn workspaces_named(
         .collect()
 }
 
-/// An organization's workspaces by their names, up to a thousand, to choose from.
+/// An organization's workspaces with their names, at most 1,000, for a list to choose from.
 pub(crate) async fn named_workspaces(database: &Database, organization: OrganizationId) -> Result<Vec<(WorkspaceId, String)>, ReadError> {
     database
         .points(organization)

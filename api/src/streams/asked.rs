@@ -1,37 +1,37 @@
-//! What a receiver asks for (RFC 8936 section 2.2).
+//! Parses a poll request of a receiver (RFC 8936 section 2.2).
 
 use rollcall_events::StreamId;
 use rollcall_events::stream::SetId;
 use rollcall_scim::ScimError;
 use serde_json::Value;
 
-/// How many events are given where the receiver does not say how many it would like.
+/// The number of events to return if the receiver does not choose it.
 const USUAL: usize = 100;
-/// How many are given at most.
+/// Maximum number of events to return.
 const MOST: usize = 1000;
-/// How many may be acknowledged at once.
+/// Maximum number of acknowledgements in one request.
 const MOST_ACKNOWLEDGED: usize = 10_000;
-/// How much is told of an error that a receiver reports.
-const MAX_TOLD_CHARS: usize = 200;
+/// Maximum length of a receiver's error that is logged, in characters.
+const MAX_ERROR_CHARS: usize = 200;
 
-/// A receiver's request.
+/// A poll request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Asked {
-    /// How many events it takes; none where it only acknowledges.
+    /// Maximum number of events to return; 0 if the receiver only acknowledges.
     pub(super) most: usize,
-    /// Whether it would rather have nothing than wait.
+    /// Whether to answer at once if there are no events.
     pub(super) return_immediately: bool,
-    /// The places in the log of the events that it is done with, for good or ill.
+    /// The seqs of the events that the receiver has acknowledged or reported as errors.
     pub(super) done: Vec<u64>,
-    /// What it says of those that it could not use.
+    /// The errors that the receiver reports.
     pub(super) errors: Vec<String>,
 }
 
 impl Asked {
-    /// Reads a request. What names no event of the stream is nothing to be done with.
+    /// Parses a poll request. A `jti` that is not an event of the stream is ignored.
     ///
     /// # Errors
-    /// 400 where it does not have the form of one.
+    /// 400 if the body is malformed.
     pub(super) fn read(body: &Value, stream_id: StreamId) -> Result<Self, ScimError> {
         let members = body.as_object().ok_or_else(|| ScimError::invalid_syntax("the body must be a JSON object"))?;
         let wrong = |name: &str, what: &str| ScimError::invalid_value(format!("{name} must be {what}"));
@@ -58,8 +58,9 @@ impl Asked {
         }
         let place = |jti: &str| jti.parse().ok().filter(|id: &SetId| id.stream_id == stream_id).map(|id| id.seq);
         let done = acknowledged.into_iter().chain(failed.iter().map(|(jti, _)| jti.as_str())).filter_map(place).collect();
-        let told = |jti: &str, error: &Value| format!("{jti}: {} {}", error["err"], error["description"]);
-        let errors = failed.iter().map(|(jti, error)| told(jti, error).chars().filter(|c| !c.is_control()).take(MAX_TOLD_CHARS).collect());
+        let reported = |jti: &str, error: &Value| format!("{jti}: {} {}", error["err"], error["description"]);
+        let errors =
+            failed.iter().map(|(jti, error)| reported(jti, error).chars().filter(|c| !c.is_control()).take(MAX_ERROR_CHARS).collect());
         Ok(Self { most: most.min(MOST), return_immediately, done, errors: errors.collect() })
     }
 }

@@ -1,4 +1,4 @@
-//! The receivers' endpoint: event streams that are delivered by being asked for (RFC 8936).
+//! The receivers' endpoint: event streams with poll delivery (RFC 8936).
 
 mod asked;
 mod poll;
@@ -18,14 +18,14 @@ use crate::submit::RequestClient;
 /// The path of every stream, below the public address.
 pub(crate) const BASE_PATH: &str = "/streams/v1";
 
-/// What it takes to serve a receiver.
+/// The state for serving receivers.
 pub(crate) struct Polling {
     pub(crate) database: Data<Database>,
     pub(crate) requests: Data<RequestClient>,
     pub(crate) base: Data<Base>,
     pub(crate) keys: Data<SetKeys>,
     pub(crate) followers: Data<Followers>,
-    /// How long a receiver waits where there are no events.
+    /// How long a poll waits for events.
     pub(crate) longest: Duration,
 }
 

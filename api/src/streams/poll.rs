@@ -1,4 +1,5 @@
-//! `/streams/v1/{id}/poll`: what has happened since, as signed Security Event Tokens, again and again until it is acknowledged (RFC 8936 section 2).
+//! `/streams/v1/{id}/poll`: new events as signed Security Event Tokens. Each is returned again until the
+//! receiver acknowledges it (RFC 8936 section 2).
 
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
@@ -22,21 +23,23 @@ use crate::read::{Database, LogNotification, find_stream, log_size, next_changes
 use crate::scim::{Base, Prefer, ScimBody};
 use crate::submit::RequestClient;
 
-/// A position that has moved on by so much is kept even where nothing was acknowledged, so that the same stretch is not looked through again and again.
+/// A position that moved by this number of entries is saved even without an acknowledgement, so that the same
+/// entries are not read again.
 const WORTH_KEEPING: u64 = 1000;
-/// How many stretches of the log one request looks through, and for how long it begins another. Whoever finds nothing there is told that there is more, with
-/// no events (RFC 8936 section 2.3), and asks again.
+/// Limits of the search in one request: the number of ranges of the log, and the time after which no further
+/// range is begun. If nothing was found by then, the answer has no events and says that there are more (RFC
+/// 8936 section 2.3), and the receiver polls again.
 const MOST_STRETCHES: usize = 5;
 const LONGEST_LOOK: Duration = Duration::from_secs(2);
 
-/// What waits to be acknowledged, and whether there is more.
+/// The unacknowledged events, and whether there are more.
 struct Found {
     sets: BTreeMap<u64, Value>,
     more: bool,
 }
 
 impl Found {
-    /// Whether the look ended before anything was found.
+    /// Whether the search ended at a limit before it found an event.
     fn is_unfinished(&self) -> bool {
         self.sets.is_empty() && self.more
     }
@@ -53,12 +56,12 @@ pub(super) async fn poll(receiver: Receiver, id: Path<String>, body: ScimBody, p
     }
     let asked = Asked::read(&body.json, receiver.stream_id)?;
     asked.errors.iter().for_each(|error| tracing::warn!(error, "a receiver cannot use an event"));
-    // First the follower, then the log: what is logged in between is heard of.
-    let mut following = followers.follow(receiver.organization_id).ok_or(ApiError::Unavailable("too many follow the logs"))?;
+    // Follow first, then read the log. Otherwise an entry in between would be missed.
+    let mut following = followers.follow(receiver.organization_id).ok_or(ApiError::Unavailable("too many connections follow the logs"))?;
     let mut stream = current(database, receiver).await?;
     let (from, deadline) = (stream.position.clone(), Instant::now() + *longest);
     if !asked.done.is_empty() {
-        // Nobody is done with what has not happened yet.
+        // An event that does not exist yet cannot be acknowledged.
         let size = log_size(database, receiver.organization_id).await?;
         asked.done.iter().filter(|seq| **seq <= size).for_each(|seq| stream.position.acknowledge(*seq));
     }
@@ -68,7 +71,7 @@ pub(super) async fn poll(receiver: Receiver, id: Path<String>, body: ScimBody, p
     }
     while found.sets.is_empty() && !found.more && asked.most > 0 && !asked.return_immediately {
         match following.hear(deadline.saturating_duration_since(Instant::now())).await {
-            // It may have ended meanwhile.
+            // The stream may have been deleted in the meantime.
             LogNotification::Growth => current(database, receiver).await.map(|_| ())?,
             LogNotification::Nothing | LogNotification::Stop => break,
         }
@@ -77,9 +80,9 @@ pub(super) async fn poll(receiver: Receiver, id: Path<String>, body: ScimBody, p
     let is_kept = !asked.done.is_empty() && !found.is_unfinished();
     let moved = stream.position.seq.saturating_sub(from.seq);
     if moved >= WORTH_KEEPING && !is_kept || moved > 0 && found.is_unfinished() {
-        // Nothing is lost without it but time.
+        // If this fails, the next poll only takes longer.
         if let Err(error) = keep(requests, receiver, &stream.position).await {
-            tracing::warn!(%error, stream = %receiver.stream_id, "how far a stream was looked through is not kept");
+            tracing::warn!(%error, stream = %receiver.stream_id, "the position of a stream was not saved");
         }
     }
     Ok(answer(&receiver, &found, keys))
@@ -90,7 +93,8 @@ async fn current(database: &Database, receiver: Receiver) -> Result<Stream, ApiE
     stream.ok_or(ApiError::Unauthenticated { presented: true })
 }
 
-/// Moves a stream's position up to what is not acknowledged, and finds what that is; or as far as one request looks.
+/// Moves a stream's position up to the first unacknowledged event, and finds the unacknowledged events,
+/// within the limits of one request.
 async fn look(database: &Database, base: &Base, stream: &mut Stream, most: usize) -> Result<Found, ApiError> {
     let size = log_size(database, stream.organization_id).await?;
     let begun = Instant::now();
@@ -112,7 +116,7 @@ async fn look(database: &Database, base: &Base, stream: &mut Stream, most: usize
     Ok(Found { sets: BTreeMap::new(), more: true })
 }
 
-/// Has the worker keep how far the receiver has come.
+/// Asks the worker to save the position of a receiver.
 async fn keep(requests: &RequestClient, receiver: Receiver, position: &Position) -> Result<(), ApiError> {
     let acknowledged = StreamAcknowledged { stream_id: receiver.stream_id, position: position.clone() };
     let request = Request {

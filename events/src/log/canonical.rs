@@ -1,19 +1,20 @@
-//! JSON in the one form that is hashed (RFC 8785).
+//! Canonical JSON (RFC 8785): the form that is hashed.
 
 use serde_json::Value;
 
-/// A value that has no canonical form: a number that is not finite, or a map whose keys are not texts.
+/// The value has no canonical form: a number is not finite, or a map has keys that are not strings.
 #[derive(Debug, thiserror::Error)]
 #[error("a value has no canonical JSON: {0}")]
 pub struct NotCanonical(#[from] serde_json::Error);
 
 /// The canonical bytes of a value.
 ///
-/// Most values have no number with a fraction, and names in ASCII that stand in their order already, as a [`Map`](serde_json::Map) keeps them unless somebody asks
-/// for the feature `preserve_order`; for them the plain form is the canonical one. All others go the way of the library.
+/// For most values the plain JSON is canonical already: they have no fractional numbers, and their names are
+/// ASCII and sorted. A [`Map`](serde_json::Map) sorts its names unless a crate enables the feature
+/// `preserve_order`. All other values go through the library.
 ///
 /// # Errors
-/// Where the value cannot be written as JSON at all.
+/// If the value cannot be written as JSON.
 pub fn canonical(value: &Value) -> Result<Vec<u8>, NotCanonical> {
     Ok(if is_plain(value) { serde_json::to_vec(value)? } else { serde_json_canonicalizer::to_vec(value)? })
 }
@@ -45,7 +46,7 @@ mod tests {
     }
 
     proptest! {
-        /// The short way gives what the library gives.
+        /// The fast path gives the same bytes as the library.
         #[test]
         fn the_short_way_is_the_long_way(texts in proptest::collection::vec("\\PC{0,6}|[\u{0}-\u{1f}\u{7f}\"\\\\/é😀]{0,6}", 4), names in proptest::collection::vec("[ -~]{0,4}|\\PC{0,3}", 4), number in -9_007_199_254_740_991_i64..=9_007_199_254_740_991) {
             let value = json!({&names[0]: texts, &names[1]: {&names[2]: number, &names[3]: [null, true, texts[0]]}});

@@ -1,4 +1,4 @@
-//! Checkpoints: signed statements of how far a log has come and what its root was then (C2SP `tlog-checkpoint`, Ed25519).
+//! Checkpoints: signed statements of the size and root of a log (C2SP `tlog-checkpoint`, Ed25519).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,43 +9,43 @@ use std::fmt;
 use super::Hash;
 use crate::OrganizationId;
 
-/// A statement about a log.
+/// The size and root of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// Which log: the name that the signer goes by, a slash, the organization.
+    /// The name of the log: the signer's name, a slash, and the organization's id.
     pub origin: String,
-    /// How many entries it had.
+    /// The number of entries.
     pub size: u64,
-    /// The root of its tree.
+    /// The root of the Merkle tree.
     pub root: Hash,
 }
 
-/// Why something is no checkpoint to rely on.
+/// Why a checkpoint cannot be trusted.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidCheckpoint {
-    /// It is not a checkpoint.
+    /// The text is not a checkpoint.
     #[error("this is not a checkpoint: {0}")]
     Malformed(&'static str),
-    /// Nobody signed it whose key is known, or a signature is wrong.
+    /// No known key has signed the checkpoint, or a signature is wrong.
     #[error("the checkpoint's signature: {0}")]
     Signature(#[from] signed_note::NoteError),
 }
 
-/// A key that is not one.
+/// The text is not a key.
 #[derive(Debug, thiserror::Error)]
 #[error("not a key: {0}")]
 pub struct InvalidKey(String);
 
-/// The keys that sign checkpoints: while one takes over from another, both do.
+/// The keys that sign checkpoints. During a key rotation, the old and the new key both sign.
 pub struct SigningKeys {
     keys: Vec<StandardSigner>,
 }
 
-/// The keys that checkpoints are checked with.
+/// The public keys that checkpoints are checked with.
 pub struct VerifyingKeys(VerifierList);
 
 impl Checkpoint {
-    /// A statement in the name of a signer.
+    /// A checkpoint in the name of a signer.
     pub fn new(signer: &str, organization: OrganizationId, size: u64, root: Hash) -> Self {
         Self { origin: format!("{signer}/{organization}"), size, root }
     }
@@ -55,10 +55,10 @@ impl Checkpoint {
         format!("{}\n{}\n{}\n", self.origin, self.size, root_line(self.root))
     }
 
-    /// Reads a signed checkpoint.
+    /// Parses a signed checkpoint and checks its signatures.
     ///
     /// # Errors
-    /// Where it is none, or none of the keys has signed it.
+    /// If the note is not a checkpoint, or none of the keys has signed it.
     pub fn open(note: &[u8], keys: &VerifyingKeys) -> Result<Self, InvalidCheckpoint> {
         let note = Note::from_bytes(note)?;
         note.verify(&keys.0)?;
@@ -69,7 +69,7 @@ impl Checkpoint {
         };
         let parsed: u64 = size.parse().map_err(|_| InvalidCheckpoint::Malformed("its size is not a number"))?;
         if origin.is_empty() || parsed.to_string() != size {
-            return Err(InvalidCheckpoint::Malformed("its origin or its size is not as it should be"));
+            return Err(InvalidCheckpoint::Malformed("its origin or its size is malformed"));
         }
         let root = STANDARD.decode(root).ok().and_then(|root| Hash::from_bytes(&root));
         let root = root.ok_or(InvalidCheckpoint::Malformed("its root is not a hash"))?;
@@ -78,16 +78,16 @@ impl Checkpoint {
 }
 
 impl SigningKeys {
-    /// Reads private keys; the first one's name is the signer's.
+    /// Reads private keys. The signer's name is the name of the first key.
     ///
     /// # Errors
-    /// Where one is not a key, without saying it.
+    /// If a text is not a private key. The error does not contain the text.
     pub fn read(keys: &[SecretString]) -> Result<Self, InvalidKey> {
         let read = |key: &SecretString| StandardSigner::new(key.expose_secret().trim()).map_err(|error| InvalidKey(error.to_string()));
         Ok(Self { keys: keys.iter().map(read).collect::<Result<_, _>>()? })
     }
 
-    /// The name that stands before the organization in an origin; `None` where there is no key.
+    /// The signer's name, which comes before the organization in an origin; `None` if there is no key.
     pub fn name(&self) -> Option<&str> {
         self.keys.first().map(Signer::name)
     }
@@ -95,7 +95,7 @@ impl SigningKeys {
     /// Signs a checkpoint with every key.
     ///
     /// # Errors
-    /// Where it cannot be signed.
+    /// If signing fails.
     pub fn sign(&self, checkpoint: &Checkpoint) -> Result<String, InvalidCheckpoint> {
         let mut note = Note::new(checkpoint.text().as_bytes(), &[])?;
         note.add_sigs(&self.keys.iter().map(|key| key as &dyn Signer).collect::<Vec<_>>())?;
@@ -110,10 +110,10 @@ impl fmt::Debug for SigningKeys {
 }
 
 impl VerifyingKeys {
-    /// Reads public keys, as `rollcall-worker key generate` printed them.
+    /// Reads public keys, as `rollcall-worker key generate` prints them.
     ///
     /// # Errors
-    /// Where one is not a key.
+    /// If a text is not a public key. The error names it.
     pub fn read<T: AsRef<str>>(keys: &[T]) -> Result<Self, InvalidKey> {
         let read = |key: &T| {
             let key = key.as_ref().trim();
@@ -123,15 +123,15 @@ impl VerifyingKeys {
     }
 }
 
-/// A root as the third line of a checkpoint has it.
+/// Writes a root as the third line of a checkpoint.
 pub fn root_line(root: Hash) -> String {
     STANDARD.encode(root.as_bytes())
 }
 
-/// A new pair of keys in the name of a signer: the private one and the public one.
+/// Generates a key pair in the name of a signer: the private key and the public key.
 ///
 /// # Errors
-/// Where the name cannot be a signer's: it has no spaces and no plus signs.
+/// If the name is not valid. A signer's name has no spaces and no plus signs.
 pub fn generate_key(name: &str) -> Result<(SecretString, String), InvalidKey> {
     if !signed_note::is_key_name_valid(name) {
         return Err(InvalidKey("a signer's name is like log.example.com, without spaces and plus signs".to_owned()));

@@ -1,42 +1,43 @@
-//! A log entry as it is exported: all that is needed to check it without the database that it came from.
+//! A log entry in the export. It contains everything to check it without the database.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Hash, Header, NotCanonical, Salt, canonical, commitment};
 
-/// An entry. Payload and salt are missing once the person that they are about was erased; the hashes hold all the same.
+/// A log entry. Payload and salt are missing if the person that they are about was erased. The hashes still
+/// verify.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry<P = Value> {
-    /// What is hashed into the leaf.
+    /// The header, which is hashed into the leaf.
     pub header: Header,
-    /// The leaf, as the log has it.
+    /// The leaf, as the log stores it.
     pub leaf: Hash,
-    /// The facts.
+    /// The facts; `None` if they were erased.
     pub payload: Option<P>,
-    /// What the payload's commitment is salted with.
+    /// The salt of the payload's commitment; `None` if it was erased.
     pub salt: Option<Salt>,
 }
 
-/// What of an entry does not hold.
+/// Why an entry does not verify.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Mismatch {
-    /// The payload is not the one that the header commits to.
+    /// The payload does not match the commitment in the header.
     #[error("the payload is not the one that was committed to")]
     Payload,
-    /// The leaf is not that of the header.
+    /// The leaf does not match the header.
     #[error("the header is not the one that was hashed into the leaf")]
     Leaf,
-    /// Only one of payload and salt is there.
+    /// The entry has a payload without a salt, or a salt without a payload.
     #[error("a payload without its salt, or a salt without its payload")]
     Half,
 }
 
 impl Entry {
-    /// Recomputes commitment and leaf; answers the leaf that the entry must have in the tree.
+    /// Recomputes commitment and leaf. Returns the leaf that the entry must have in the tree.
     ///
     /// # Errors
-    /// Where something cannot be hashed at all; `Ok(Err)` says what does not hold.
+    /// If the entry cannot be hashed at all. `Ok(Err(_))` says what does not match.
     pub fn check(&self) -> Result<Result<Hash, Mismatch>, NotCanonical> {
         match (&self.payload, self.salt) {
             (None, None) => {}

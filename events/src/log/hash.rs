@@ -1,62 +1,64 @@
-//! The hash, and the commitment that hides a payload behind a salt.
+//! Hashes, and the commitments that hide a payload behind a salt.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 const PAYLOAD_CONTEXT: &str = "rollcall 2026 payload";
 
-/// 32 bytes of BLAKE3; written in lower-case hexadecimal.
+/// A BLAKE3 hash of 32 bytes, written in lower-case hexadecimal.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Hash(pub(super) [u8; 32]);
 
-/// The random bytes that keep a commitment from being guessed; erased together with the payload. Written in lower-case hexadecimal.
+/// The 16 random bytes that keep a payload from being guessed from its commitment. They are erased together
+/// with the payload. Written in lower-case hexadecimal.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Salt([u8; 16]);
 
 impl Hash {
-    /// The bytes, as the database keeps them.
+    /// The bytes, as the database stores them.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// Reads the bytes back; `None` where there are not 32.
+    /// Reads the bytes back; `None` if there are not exactly 32.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().map(Self).ok()
     }
 }
 
 impl Salt {
-    /// New salts from the operating system's source of randomness, which is asked once for all of them.
+    /// Generates `count` salts from the operating system's randomness, in one call.
     ///
     /// # Errors
-    /// Where that source fails.
+    /// If the operating system's randomness fails.
     pub fn generate(count: usize) -> Result<Vec<Self>, getrandom::Error> {
         let mut salts = vec![[0; 16]; count];
         getrandom::fill(salts.as_flattened_mut())?;
         Ok(salts.into_iter().map(Self).collect())
     }
 
-    /// The bytes, as the database keeps them.
+    /// The bytes, as the database stores them.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// Reads the bytes back; `None` where there are not 16.
+    /// Reads the bytes back; `None` if there are not exactly 16.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().map(Self).ok()
     }
 }
 
-/// `H("rollcall 2026 payload", salt ‖ JCS(payload))`; the payload is given in its canonical form.
+/// The commitment to a payload: `H("rollcall 2026 payload", salt ‖ JCS(payload))`. The payload is given in
+/// canonical form (RFC 8785).
 pub fn commitment(salt: Salt, canonical_payload: &[u8]) -> Hash {
     let mut hasher = blake3::Hasher::new_derive_key(PAYLOAD_CONTEXT);
     hasher.update(&salt.0).update(canonical_payload);
     Hash(hasher.finalize().into())
 }
 
-/// A salt is as secret as the payload that it hides.
+/// Hides the salt, because it is as secret as the payload.
 impl fmt::Debug for Salt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Salt")

@@ -1,4 +1,5 @@
-//! The header of a log entry: every column but payload and salt. It is never erased, so nothing personal may stand in it.
+//! The header of a log entry: every column except payload and salt. It is never erased, so it must not
+//! contain personal data.
 
 use rollcall_scim::ScimError;
 use serde::{Deserialize, Serialize};
@@ -20,15 +21,15 @@ macro_rules! names {
         }
 
         impl $name {
-            /// Every one.
+            /// All values.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
-            /// The name as it stands in the log.
+            /// The name, as the log stores it.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),* }
             }
 
-            /// Reads the name back.
+            /// Reads the name back; `None` if it is unknown.
             pub fn from_name(name: &str) -> Option<Self> {
                 match name { $($text => Some(Self::$variant),)* _ => None }
             }
@@ -43,75 +44,75 @@ macro_rules! names {
 }
 
 names!(
-    /// What happened.
+    /// The type of a log entry: what happened.
     EventType {
-        /// A user came to be.
+        /// A user was created.
         UserCreated = "UserCreated",
-        /// A user was changed, or asked to be what it was.
+        /// A user was changed, or a change had no effect.
         UserUpdated = "UserUpdated",
-        /// A user's account may no longer be used.
+        /// A user's account was deactivated.
         UserDeactivated = "UserDeactivated",
-        /// A user's account may be used again.
+        /// A user's account was reactivated.
         UserReactivated = "UserReactivated",
         /// A user was deleted.
         UserDeleted = "UserDeleted",
         /// A deleted user's data was erased from the log.
         UserErased = "UserErased",
-        /// A group came to be.
+        /// A group was created.
         GroupCreated = "GroupCreated",
-        /// A group or its members were changed, or asked to be what they were.
+        /// A group or its members were changed, or a change had no effect.
         GroupUpdated = "GroupUpdated",
         /// A group was deleted.
         GroupDeleted = "GroupDeleted",
-        /// A group's members came to belong to a workspace, or no longer do.
+        /// A group's mapping to workspaces was changed or removed.
         GroupMapped = "GroupMapped",
-        /// An organization came to be.
+        /// An organization was created.
         OrganizationCreated = "OrganizationCreated",
-        /// What calls and their answers hold is recorded for a while, or no longer.
+        /// The recording of bodies in the call log was started or stopped.
         RecordingChanged = "RecordingChanged",
-        /// A workspace came to be.
+        /// A workspace was created.
         WorkspaceCreated = "WorkspaceCreated",
-        /// A role or an entitlement came to be that users can have.
+        /// A role or an entitlement was defined.
         EntitlementDefined = "EntitlementDefined",
-        /// A role or an entitlement can no longer be assigned.
+        /// A role or an entitlement was removed. It can no longer be assigned.
         EntitlementRemoved = "EntitlementRemoved",
         /// A SCIM token was issued.
         TokenIssued = "TokenIssued",
-        /// A token was issued that an auditor reads the log with.
+        /// An auditor's token was issued.
         AuditorTokenIssued = "AuditorTokenIssued",
         /// A token was revoked.
         TokenRevoked = "TokenRevoked",
-        /// A SCIM token may be used otherwise.
+        /// The settings of a SCIM token were changed.
         TokenChanged = "TokenChanged",
         /// A token is about to expire.
         TokenExpiring = "TokenExpiring",
-        /// A link was made by which somebody can sign in once.
+        /// A sign-in link was created. It can be used once.
         SignInLinkIssued = "SignInLinkIssued",
-        /// Somebody signed in to the pages.
+        /// An administrator signed in to the pages.
         SignedIn = "SignedIn",
-        /// Somebody signed out of them.
+        /// An administrator signed out of the pages.
         SignedOut = "SignedOut",
-        /// A request that could not be applied is tried again.
+        /// A dead letter was retried.
         DeadLetterRetried = "DeadLetterRetried",
-        /// A request that could not be applied never will be.
+        /// A dead letter was discarded.
         DeadLetterDiscarded = "DeadLetterDiscarded",
-        /// An event stream was made.
+        /// An event stream was created.
         StreamCreated = "StreamCreated",
-        /// An event stream delivers nothing until somebody has it go on.
+        /// An event stream was paused. It delivers nothing until it is resumed.
         StreamPaused = "StreamPaused",
-        /// An event stream goes on.
+        /// An event stream was resumed.
         StreamResumed = "StreamResumed",
-        /// An event stream ended.
+        /// An event stream was deleted.
         StreamDeleted = "StreamDeleted",
-        /// Calls were refused for want of authentication or from a wrong place.
+        /// Calls were denied by authentication.
         AccessDenied = "AccessDenied",
-        /// A request was refused for the state that it met.
+        /// A request was rejected because of the state.
         RequestRejected = "RequestRejected",
     }
 );
 
 names!(
-    /// What it happened to.
+    /// The kind of thing that an entry is about.
     SubjectType {
         /// A user.
         User = "User",
@@ -129,67 +130,67 @@ names!(
         Stream = "Stream",
         /// An administrator's session.
         Session = "Session",
-        /// A request that could not be applied.
+        /// A dead letter.
         DeadLetter = "DeadLetter",
     }
 );
 
 names!(
-    /// Whether the request had its effect.
+    /// Whether the request was applied.
     OutcomeKind {
-        /// It had.
+        /// It was applied.
         Applied = "applied",
-        /// It was refused.
+        /// It was rejected.
         Rejected = "rejected",
     }
 );
 
 impl EventType {
-    /// Whether it happened to a group.
+    /// Whether the entry is about a group.
     pub fn is_of_group(self) -> bool {
         matches!(self, Self::GroupCreated | Self::GroupUpdated | Self::GroupDeleted | Self::GroupMapped)
     }
 }
 
-/// The header of a log entry. The fields stand in the order of their names, here and in what is inside, so that the plain JSON of a header is its
-/// canonical form; a test holds that to the library's.
+/// The header of a log entry. The fields are in alphabetical order, here and in the types inside, so that the
+/// plain JSON of a header is its canonical form. A test compares it with the library's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
-    /// Who asked.
+    /// Who made the request.
     pub actor: Actor,
     /// The commitment to the payload.
     pub commitment: Hash,
-    /// Why it had no effect.
+    /// Why the request was rejected.
     pub error: Option<ScimError>,
-    /// The request that it answers.
+    /// The id of the request.
     pub event_id: EventId,
-    /// Whose log it is in.
+    /// The organization whose log has the entry.
     pub organization_id: OrganizationId,
-    /// Whether it had its effect.
+    /// Whether the request was applied.
     pub outcome: OutcomeKind,
     /// When it was recorded, by the worker's clock.
     pub recorded_at: Timestamp,
-    /// When it was asked for, by the api's clock.
+    /// When the request was made, by the api's clock.
     pub requested_at: Timestamp,
-    /// The version of the payload's form.
+    /// The version of the payload's format.
     pub schema_version: u16,
-    /// Its place in that log: 1, 2, 3 …
+    /// The place of the entry in its log: 1, 2, 3 …
     pub seq: u64,
-    /// Which of them.
+    /// The id of the thing that the entry is about.
     pub subject_id: Option<Uuid>,
-    /// What kind of thing it happened to.
+    /// The kind of thing that the entry is about.
     pub subject_type: Option<SubjectType>,
-    /// What happened.
+    /// The type of the entry.
     #[serde(rename = "type")]
     pub event_type: EventType,
 }
 
 impl Header {
-    /// `H("rollcall 2026 leaf", JCS(header))`.
+    /// The leaf of the entry: `H("rollcall 2026 leaf", JCS(header))`.
     ///
     /// # Errors
-    /// Where the header cannot be written as JSON; a header made of these types can.
+    /// If the header cannot be written as JSON. A header made of these types can.
     pub fn leaf(&self) -> Result<Hash, NotCanonical> {
         Ok(Hash(blake3::derive_key(LEAF_CONTEXT, &serde_json::to_vec(self)?)))
     }
@@ -223,7 +224,7 @@ mod tests {
         }
     }
 
-    /// If this fails, the format of the log has changed, and every log written before can no longer be verified.
+    /// If this fails, the format of the log has changed, and no log written before can be verified.
     #[test]
     fn the_format_of_the_log_does_not_change() {
         let actor = Actor { address: "203.0.113.7".parse().ok(), ..Actor::operator("test") };

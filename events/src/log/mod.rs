@@ -1,8 +1,8 @@
-//! The log's hashes: what is hashed, and how the hashes make a tree.
+//! The hashes of the log: what is hashed, and how the hashes form a tree.
 //!
-//! The format cannot change once there is data, so everything here is fixed by tests: canonical JSON (RFC 8785), a salted commitment
-//! to the payload, a leaf over the header, and a tree in the shape of RFC 9162. Each kind of hash has a BLAKE3 context of its own, so that
-//! no value can stand for another.
+//! The format cannot change once there is data, so tests fix all of it: canonical JSON (RFC 8785), a salted
+//! commitment to the payload, a leaf over the header, and a tree in the shape of RFC 9162. Each kind of hash
+//! has its own BLAKE3 context, so that a hash of one kind is never valid as another.
 
 mod canonical;
 pub mod checkpoint;

@@ -1,32 +1,32 @@
-//! Proofs that a log holds an entry, and that it was only ever appended to (RFC 9162 sections 2.1.3 and 2.1.4).
+//! Proofs that a log contains an entry, and that it was only appended to (RFC 9162 sections 2.1.3 and 2.1.4).
 //!
-//! A proof is a list of subtree roots. Which subtrees is a matter of numbers alone, so whoever serves a proof first asks which nodes it takes,
-//! reads those at once, and then puts the proof together.
+//! A proof is a list of subtree roots. Numbers alone decide which subtrees. To serve a proof, compute the
+//! nodes it needs, read all of them at once, and then assemble the proof.
 
 use std::ops::Range;
 
 use super::Hash;
 use super::tree::{empty_root, parent};
 
-/// A complete subtree: the `index`th, from the left, of those with `2^height` leaves.
+/// A complete subtree: number `index`, from the left and from 0, of those with `2^height` leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Node {
-    /// How many levels it has above its leaves.
+    /// The number of levels above the leaves.
     pub height: u32,
-    /// Its place among those of its height.
+    /// The number of the subtree among those of its height, from the left and from 0.
     pub index: u64,
 }
 
-/// Why a proof proves nothing.
+/// Why a proof is not valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidProof {
-    /// The numbers contradict each other.
+    /// The entry or the earlier size is 0 or larger than the size.
     #[error("a log of {size} entries has no such entry or earlier size")]
     OutOfRange {
-        /// The size.
+        /// The size of the log.
         size: u64,
     },
-    /// There are too few or too many hashes.
+    /// The proof has too few or too many hashes.
     #[error("the proof does not have the number of hashes that it must have")]
     WrongLength,
     /// The hashes lead to another root.
@@ -34,7 +34,8 @@ pub enum InvalidProof {
     WrongRoot,
 }
 
-/// The subtrees whose roots prove that entry `seq` is in a log of `size`, from the lowest; each is a range of leaves counted from 0.
+/// The subtrees whose roots prove that entry `seq` is in a log of `size` entries, from the lowest. Each is a
+/// range of leaves counted from 0.
 pub fn inclusion(seq: u64, size: u64) -> Result<Vec<Range<u64>>, InvalidProof> {
     if seq == 0 || seq > size {
         return Err(InvalidProof::OutOfRange { size });
@@ -55,7 +56,7 @@ pub fn inclusion(seq: u64, size: u64) -> Result<Vec<Range<u64>>, InvalidProof> {
     Ok(path)
 }
 
-/// The subtrees whose roots prove that a log of `size` begins with the log of `earlier` entries.
+/// The subtrees whose roots prove that a log of `size` entries begins with its first `earlier` entries.
 pub fn consistency(earlier: u64, size: u64) -> Result<Vec<Range<u64>>, InvalidProof> {
     if earlier == 0 || earlier > size {
         return Err(InvalidProof::OutOfRange { size });
@@ -72,7 +73,7 @@ pub fn consistency(earlier: u64, size: u64) -> Result<Vec<Range<u64>>, InvalidPr
             start = split;
         }
     }
-    // The earlier tree as a whole needs no proof: whoever checks has its root.
+    // The verifier has the root of the earlier tree, so a proof does not contain it.
     if start != 0 {
         path.push(start..end);
     }
@@ -80,7 +81,8 @@ pub fn consistency(earlier: u64, size: u64) -> Result<Vec<Range<u64>>, InvalidPr
     Ok(path)
 }
 
-/// The complete subtrees that a range of leaves is made of, from the left. The range is one that a proof asks for, or begins at 0.
+/// The complete subtrees that form a range of leaves, from the left. The range must come from a proof or
+/// begin at 0.
 pub fn cover(range: &Range<u64>) -> Vec<Node> {
     let (mut start, mut nodes) = (range.start, Vec::new());
     while start < range.end {
@@ -91,15 +93,15 @@ pub fn cover(range: &Range<u64>) -> Vec<Node> {
     nodes
 }
 
-/// The root over complete subtrees that stand side by side, from the left; of none, the hash of nothing.
+/// The root over adjacent complete subtrees, from the left. Without any, the root of the empty tree.
 pub fn root_of(nodes: impl DoubleEndedIterator<Item = Hash>) -> Hash {
     nodes.rev().reduce(|right, left| parent(left, right)).unwrap_or_else(empty_root)
 }
 
-/// Checks that `leaf` is entry `seq` of the log with that size and root.
+/// Checks that `leaf` is entry `seq` of the log with this size and root.
 ///
 /// # Errors
-/// Where the proof does not prove it.
+/// If the proof does not show it.
 pub fn verify_inclusion(leaf: Hash, seq: u64, size: u64, root: Hash, proof: &[Hash]) -> Result<(), InvalidProof> {
     let path = inclusion(seq, size)?;
     if path.len() != proof.len() {
@@ -110,16 +112,16 @@ pub fn verify_inclusion(leaf: Hash, seq: u64, size: u64, root: Hash, proof: &[Ha
     if found == root { Ok(()) } else { Err(InvalidProof::WrongRoot) }
 }
 
-/// Checks that the log with that size and root begins with the one with the earlier size and root.
+/// Checks that the log with the later size and root begins with the log with the earlier size and root.
 ///
 /// # Errors
-/// Where the proof does not prove it.
+/// If the proof does not show it.
 pub fn verify_consistency(earlier: (u64, Hash), later: (u64, Hash), proof: &[Hash]) -> Result<(), InvalidProof> {
     let path = consistency(earlier.0, later.0)?;
     if path.len() != proof.len() {
         return Err(InvalidProof::WrongLength);
     }
-    // What both trees have in common from the left, then what only the later one has.
+    // First the part that both trees share on the left, then the part that only the later tree has.
     let mut steps = path.iter().zip(proof.iter().copied()).peekable();
     let mut both = match steps.next_if(|(range, _)| range.end == earlier.0) {
         Some((_, hash)) => (hash, hash),

@@ -1,41 +1,42 @@
-//! Tiles: 256 hashes side by side, as the inner nodes of a log are stored (after C2SP `tlog-tiles`).
+//! Tiles: the stored form of a tree's inner nodes, 256 adjacent hashes each (after C2SP `tlog-tiles`).
 //!
-//! Tile `index` of `level` holds the subtrees of height `8 * level` from number `256 * index` on; level 0 holds leaves. Any complete subtree is
-//! recomputed from one tile, so that a proof takes a row or two for each factor of 256 in the size.
+//! Tile `index` of `level` holds the subtrees of height `8 * level`, from number `256 * index` on. Level 0
+//! holds leaves. Any complete subtree can be recomputed from one tile, so a proof reads one or two rows for
+//! each factor of 256 in the size.
 
 use std::collections::BTreeMap;
 
 use super::proof::{Node, root_of};
 use super::{CompactRange, Hash};
 
-/// How many levels of the tree one tile spans.
+/// The number of tree levels in a tile.
 const SPAN: u32 = 8;
-/// How many hashes a tile holds.
+/// The number of hashes in a full tile.
 pub const WIDTH: u64 = 1 << SPAN;
 const HASH_BYTES: usize = 32;
 
-/// Which tile.
+/// The coordinates of a tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tile {
-    /// The height of its hashes, in spans of eight.
+    /// The height of the tile's hashes, divided by 8.
     pub level: u32,
-    /// Its place among those of its level, from the left.
+    /// The number of the tile in its level, from the left and from 0.
     pub index: u64,
 }
 
 impl Tile {
-    /// The tile that a subtree is recomputed from.
+    /// The tile from which a subtree can be recomputed.
     pub fn of(node: Node) -> Self {
         Self { level: node.height / SPAN, index: (node.index << (node.height % SPAN)) / WIDTH }
     }
 
-    /// The leaves that a tile of level 0 holds when it is full, counted as places in the log.
+    /// The seqs of the leaves in a full tile of level 0.
     pub fn seqs(self) -> std::ops::RangeInclusive<u64> {
         self.index * WIDTH + 1..=(self.index + 1) * WIDTH
     }
 }
 
-/// A subtree's root, from the hashes of its tile; `None` where they do not reach so far.
+/// Computes a subtree's root from the hashes of its tile; `None` if the tile does not have all of them yet.
 pub fn node_in(hashes: &[u8], node: Node) -> Option<Hash> {
     let count = 1_usize << (node.height % SPAN);
     let first = usize::try_from((node.index << (node.height % SPAN)) % WIDTH).ok()?;
@@ -47,17 +48,17 @@ pub fn node_in(hashes: &[u8], node: Node) -> Option<Hash> {
     level.pop()
 }
 
-/// What appended leaves add to the tiles of a log.
+/// The additions that appended leaves make to the tiles of a log.
 #[derive(Debug, Default)]
 pub struct NewTiles {
-    /// The tiles of level 0 that became full: their leaves are in the log.
+    /// The tiles of level 0 that became full. Their leaves are in the log.
     pub full: Vec<u64>,
-    /// What is to be appended to tiles of higher levels.
+    /// The hashes to append to tiles of higher levels.
     pub more: BTreeMap<Tile, Vec<u8>>,
 }
 
 impl NewTiles {
-    /// Appends a leaf to a log, and notes what that adds to its tiles.
+    /// Appends a leaf to a log and records the additions to its tiles.
     pub fn append(&mut self, log: &mut CompactRange, leaf: Hash) {
         let size = log.size() + 1;
         log.append_and_tell(leaf, |height, root| {

@@ -1,7 +1,9 @@
-//! The Merkle tree over the leaves of a log, in the shape of RFC 9162 section 2.1: a left-complete binary tree.
+//! The Merkle tree over the leaves of a log, in the shape of RFC 9162 section 2.1: a left-complete binary
+//! tree.
 //!
-//! What is kept is the compact range: the roots of the complete subtrees, from the largest on the left to the smallest on the right, one for
-//! each bit that is set in the size. An append costs one hash on average, whatever the size.
+//! Only the compact range is stored: the roots of the complete subtrees, from the largest on the left to the
+//! smallest on the right, one for each bit that is set in the size. An append costs one hash on average,
+//! whatever the size.
 
 use super::Hash;
 use super::proof::root_of;
@@ -15,7 +17,7 @@ pub struct CompactRange {
     peaks: Vec<Hash>,
 }
 
-/// A number of peaks that does not fit the size.
+/// The number of peaks does not fit the size, or a peak does not have 32 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a log of {size} entries cannot have {peaks} peaks of 32 bytes")]
 pub struct InvalidRange {
@@ -24,10 +26,10 @@ pub struct InvalidRange {
 }
 
 impl CompactRange {
-    /// Reads a range back from what the database keeps.
+    /// Reads a range from its stored form.
     ///
     /// # Errors
-    /// Where the peaks do not fit the size.
+    /// If the peaks do not fit the size.
     pub fn from_parts(size: u64, peaks: &[impl AsRef<[u8]>]) -> Result<Self, InvalidRange> {
         let read: Option<Vec<_>> = peaks.iter().map(|peak| Hash::from_bytes(peak.as_ref())).collect();
         match read {
@@ -36,7 +38,7 @@ impl CompactRange {
         }
     }
 
-    /// How many leaves there are.
+    /// The number of leaves.
     pub fn size(&self) -> u64 {
         self.size
     }
@@ -51,7 +53,8 @@ impl CompactRange {
         self.append_and_tell(leaf, |_, _| ());
     }
 
-    /// Appends a leaf, and tells the height and the root of every subtree that is complete with it, the leaf itself apart.
+    /// Appends a leaf. Calls `complete` with the height and root of every subtree that the leaf completes,
+    /// except the leaf itself.
     pub fn append_and_tell(&mut self, leaf: Hash, mut complete: impl FnMut(u32, Hash)) {
         let merges = self.size.trailing_ones() as usize;
         let mut node = leaf;
@@ -63,7 +66,7 @@ impl CompactRange {
         self.size += 1;
     }
 
-    /// The root of the tree; of the empty tree, the hash of nothing.
+    /// The root of the tree. For the empty tree, the hash of no bytes.
     pub fn root(&self) -> Hash {
         root_of(self.peaks.iter().copied())
     }
@@ -90,8 +93,8 @@ mod tests {
         Hash(blake3::derive_key("rollcall 2026 test leaf", &n.to_be_bytes()))
     }
 
-    /// RFC 9162 section 2.1.1, word for word: split at the largest power of two below the length. Nothing is shared with the code above
-    /// but the hash function, and that through its one-shot face.
+    /// RFC 9162 section 2.1.1, word for word: splits at the largest power of two below the length. It shares
+    /// nothing with the code under test but the hash function, and uses that through its one-shot function.
     fn naive_root(leaves: &[Hash]) -> Hash {
         match leaves {
             [] => Hash(blake3::derive_key("rollcall 2026 node", &[])),

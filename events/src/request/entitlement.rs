@@ -1,4 +1,4 @@
-//! Roles and entitlements that users can have.
+//! Changes of roles and entitlements that users can have.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,28 +6,28 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum EntitlementChange {
-    /// Callers can read it and assign it to users.
+    /// Defines it. Callers can read it and assign it to users.
     Define(EntitlementSettings),
-    /// Callers can no longer assign it. Users who have it keep its id.
+    /// Removes it. Callers can no longer assign it, and users who have it keep its id.
     Remove(EntitlementKind),
 }
 
 /// A role or an entitlement, as an administrator defines it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EntitlementSettings {
-    /// Which of the two it is.
+    /// Whether this is a role or an entitlement.
     pub kind: EntitlementKind,
-    /// Its name, unique among those of its kind in the organization, whatever its case.
+    /// The name. It is unique among those of the same kind in the organization, ignoring case.
     pub name: String,
-    /// What kind of entitlement it is, as the `type` of a user's entitlements has it, such as `License`. For a role it is [`ROLE_TYPE`].
+    /// The `type` in a user's `entitlements`, such as `License`. For a role it is [`ROLE_TYPE`].
     #[serde(rename = "type")]
     pub type_name: String,
-    /// What it is for.
+    /// A description for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
 }
 
-/// Which attribute of a user it is assigned by.
+/// A role or an entitlement; it decides the user's attribute that holds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EntitlementKind {
@@ -38,10 +38,10 @@ pub enum EntitlementKind {
 }
 
 impl EntitlementKind {
-    /// Both.
+    /// Both kinds.
     pub const ALL: [Self; 2] = [Self::Role, Self::Entitlement];
 
-    /// The name, as it is stored.
+    /// The name of the kind, as it is stored.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Role => "role",
@@ -49,7 +49,7 @@ impl EntitlementKind {
         }
     }
 
-    /// The attribute of a user that has such values.
+    /// The name of the user's attribute that holds such values.
     pub fn attribute(self) -> &'static str {
         match self {
             Self::Role => "roles",
@@ -68,7 +68,7 @@ impl std::str::FromStr for EntitlementKind {
 
 /// The `type` of a role.
 pub const ROLE_TYPE: &str = "Role";
-/// The `type` of an entitlement that is no other.
+/// The `type` of an entitlement that has no other type.
 pub const ENTITLEMENT_TYPE: &str = "Entitlement";
-/// The `type` of an entitlement that is a workspace: who is entitled to it is a member.
+/// The `type` of an entitlement that is a workspace: a user who has it is a member of the workspace.
 pub const WORKSPACE_TYPE: &str = "Workspace";

@@ -1,4 +1,4 @@
-//! What is asked for: the events that the api and the commands publish and the worker decides.
+//! Requests: the events that the api and the commands publish and the worker decides.
 
 mod entitlement;
 mod settings;
@@ -20,24 +20,25 @@ use crate::members::MemberChange;
 use crate::stream::Position;
 use crate::{EventId, GroupId, OrganizationId, StreamId, Timestamp, UserId, WorkspaceId};
 
-/// One request. Everything that a decision needs besides the state is in it: ids, times and defaults.
+/// One request. It contains everything that a decision needs besides the state: ids, times and defaults.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// The event id, assigned by the api: the `txn` of the answer.
+    /// The event id, assigned by the api: the `txn` of the outcome.
     pub id: EventId,
-    /// Whose state is to change, and in whose log it is recorded.
+    /// The organization whose state changes and whose log records the request.
     pub organization_id: OrganizationId,
-    /// When it was asked for.
+    /// When the request was made, by the clock of the api.
     pub requested_at: Timestamp,
-    /// Who asked.
+    /// Who made the request.
     pub actor: Actor,
-    /// What an `Idempotency-Key` stands for: a hash of the method, path and body that first came with it.
+    /// A hash of the method, path and body of a call with an `Idempotency-Key`. It shows whether a repeated
+    /// key comes with the same call.
     pub fingerprint: Option<String>,
-    /// What is asked for.
+    /// The requested operation or change.
     pub body: RequestBody,
 }
 
-/// The kinds of requests; the tag is the event's `type`.
+/// The kinds of requests. The serde tag is the event's `type`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "type", content = "data")]
 pub enum RequestBody {
@@ -47,9 +48,9 @@ pub enum RequestBody {
     GroupRequested(GroupRequested),
     /// An administrator's change of settings.
     SettingsRequested(SettingsRequested),
-    /// Calls that were refused by authentication.
+    /// Calls that authentication denied.
     AccessDenied(AccessDenied),
-    /// What the receiver of an event stream has acknowledged.
+    /// An acknowledgement by the receiver of an event stream.
     StreamAcknowledged(StreamAcknowledged),
 }
 
@@ -67,10 +68,11 @@ impl RequestBody {
 }
 
 impl RequestBody {
-    /// Sets the size limit of the resource. The worker checks it for changes, because a resource that is too large already may stay so.
+    /// Sets the size limit of the resource. For a change, the worker checks the limit, because a resource
+    /// that is too large already may stay so.
     ///
     /// # Errors
-    /// 400 `invalidValue` if a resource to be created is larger.
+    /// 400 `invalidValue` if a resource to be created is larger than the limit.
     pub fn with_size_limit(mut self, limit: SizeLimit) -> Result<Self, ScimError> {
         match &mut self {
             Self::UserRequested(call) => {
@@ -94,31 +96,31 @@ impl RequestBody {
 /// A SCIM call about one user.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UserRequested {
-    /// The user; for a creation, the id that it is to have.
+    /// The user. For a creation, this is the id of the new user.
     pub user_id: UserId,
-    /// The workspace of a user that names none.
+    /// The workspace for a user that names none.
     pub default_workspace: WorkspaceId,
-    /// Which states of the user the call is meant for (RFC 9110 section 13.1.1).
+    /// The `If-Match` condition of the call, if it has one (RFC 9110 section 13.1.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_match: Option<IfMatch>,
-    /// How large the resource may be. The api says it, so that every worker decides alike.
+    /// The maximum size of the resource. It is part of the request, so that every worker decides the same.
     #[serde(default)]
     pub size_limit: SizeLimit,
-    /// What is to be done.
+    /// The operation on the user.
     pub operation: UserOperation,
 }
 
-/// What is to be done with a user. The attributes are validated, in canonical spelling.
+/// An operation on a user. The attributes are validated and in canonical spelling.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum UserOperation {
-    /// RFC 7644 section 3.3.
+    /// Creates the user (RFC 7644 section 3.3).
     Create(Attributes),
-    /// RFC 7644 section 3.5.1.
+    /// Replaces the user (RFC 7644 section 3.5.1).
     Replace(Attributes),
-    /// RFC 7644 section 3.5.2.
+    /// Changes the user (RFC 7644 section 3.5.2).
     Patch(Vec<Operation>),
-    /// RFC 7644 section 3.6.
+    /// Deletes the user (RFC 7644 section 3.6).
     Delete,
 }
 
@@ -137,29 +139,30 @@ impl UserOperation {
 /// A SCIM call about one group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GroupRequested {
-    /// The group; for a creation, the id that it is to have.
+    /// The group. For a creation, this is the id of the new group.
     pub group_id: GroupId,
-    /// Which states of the group the call is meant for (RFC 9110 section 13.1.1).
+    /// The `If-Match` condition of the call, if it has one (RFC 9110 section 13.1.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_match: Option<IfMatch>,
-    /// How large the resource may be. The api says it, so that every worker decides alike.
+    /// The maximum size of the resource. It is part of the request, so that every worker decides the same.
     #[serde(default)]
     pub size_limit: SizeLimit,
-    /// What is to be done.
+    /// The operation on the group.
     pub operation: GroupOperation,
 }
 
-/// What is to be done with a group. The attributes are validated, in canonical spelling, and without the members.
+/// An operation on a group. The attributes are validated and in canonical spelling. The members are separate
+/// from them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum GroupOperation {
-    /// RFC 7644 section 3.3.
+    /// Creates the group (RFC 7644 section 3.3).
     Create(Attributes, BTreeSet<UserId>),
-    /// RFC 7644 section 3.5.1.
+    /// Replaces the group (RFC 7644 section 3.5.1).
     Replace(Attributes, BTreeSet<UserId>),
-    /// RFC 7644 section 3.5.2.
+    /// Changes the group (RFC 7644 section 3.5.2).
     Patch(Vec<Operation>, Vec<MemberChange>),
-    /// RFC 7644 section 3.6.
+    /// Deletes the group (RFC 7644 section 3.6).
     Delete,
 }
 
@@ -174,7 +177,7 @@ impl GroupOperation {
         }
     }
 
-    /// What it does to the members, in its order.
+    /// The changes to the group's members, in order.
     pub fn member_changes(&self) -> Vec<MemberChange> {
         match self {
             Self::Create(_, members) | Self::Replace(_, members) => vec![MemberChange::Set(members.clone())],
@@ -194,49 +197,51 @@ pub enum IfMatch {
     Tags(Vec<String>),
 }
 
-/// How far the receiver of an event stream has come. The one request that leaves no entry in the log: it changes nothing that the organization has, and a
-/// log that told of its own readers would grow by being read.
+/// An acknowledgement by the receiver of an event stream. This is the only request without a log entry: it
+/// changes nothing that the organization has, and a log that recorded its own readers would grow by being
+/// read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamAcknowledged {
     /// The stream.
     pub stream_id: StreamId,
-    /// What is acknowledged, besides all that was before.
+    /// The position to add to what was acknowledged before.
     pub position: Position,
 }
 
-/// Calls that were refused by authentication, counted together so that a flood of them cannot fill the log.
+/// Denied calls. They are counted together, so that a flood of them cannot fill the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessDenied {
-    /// Why.
+    /// Why the calls were denied.
     pub reason: Denial,
-    /// How many.
+    /// The number of calls.
     pub count: u64,
-    /// The first of them.
+    /// When the first of them was denied.
     pub first_at: Timestamp,
-    /// The last of them.
+    /// When the last of them was denied.
     pub last_at: Timestamp,
 }
 
-/// Why a call was refused by authentication.
+/// Why authentication denied a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Denial {
-    /// No bearer token was given.
+    /// The call had no bearer token.
     MissingToken,
-    /// What was given is not a token of ours.
+    /// The text is not in the format of our tokens.
     MalformedToken,
-    /// No such token was issued.
+    /// No token with this secret was issued.
     UnknownToken,
     /// The token was revoked.
     RevokedToken,
     /// The token has expired.
     ExpiredToken,
-    /// The service origin is required and was not given.
+    /// The token requires a service origin, and the call named none.
     MissingOrigin,
-    /// The service origin is not the token's.
+    /// The call named another service origin than the token's.
     WrongOrigin,
-    /// An address that counts is not on the token's list, or could not be told.
+    /// The caller's address is not on the token's allowlist, or is unknown.
     WrongAddress,
-    /// An OpenID provider does not vouch for whoever wanted to sign in, or they have no role here.
+    /// The OpenID provider did not identify the person who wanted to sign in, or the person has no role in
+    /// this organization.
     UnknownAdministrator,
 }

@@ -1,4 +1,4 @@
-//! What administrators ask for.
+//! Requests that change settings.
 
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,112 +12,114 @@ use crate::stream::StreamSettings;
 use crate::token::TokenDigest;
 use crate::{DeadLetterId, EntitlementId, GroupId, OrganizationId, SessionId, StreamId, Timestamp, TokenId, UserId, WorkspaceId};
 
-/// An administrator's change.
+/// A change of settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum SettingsRequested {
-    /// A new customer company; asked for in the system organization.
+    /// Creates an organization. This request belongs to the system organization.
     CreateOrganization {
-        /// The id that it is to have.
+        /// The id of the new organization.
         organization_id: OrganizationId,
         /// Its name.
         name: String,
     },
-    /// A new workspace.
+    /// Creates a workspace.
     CreateWorkspace {
-        /// The id that it is to have.
+        /// The id of the new workspace.
         workspace_id: WorkspaceId,
         /// Its name, unique in the organization.
         name: String,
     },
-    /// The workspaces whose members a group's members are, and what they may do there. An empty list ends it.
+    /// Maps a group to workspaces: the group's members become members of them. An empty map removes the
+    /// mapping.
     MapGroup {
         /// The group.
         group_id: GroupId,
-        /// The workspaces, each with its permissions.
+        /// The workspaces, each with the permissions of the members.
         workspaces: BTreeMap<WorkspaceId, BTreeSet<String>>,
     },
-    /// Whether what calls and their answers hold is recorded for a while, for administrators who look for what goes wrong.
+    /// Starts or stops the recording of request and response bodies in the call log. Administrators use it to
+    /// find out why calls fail.
     ChangeRecording {
-        /// Until when; `None` for no longer.
+        /// When the recording ends; `None` to stop it now.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
     },
-    /// The end of all that the log holds about a deleted user.
+    /// Erases everything that the log holds about a deleted user.
     EraseUser {
-        /// Who.
+        /// The user.
         user_id: UserId,
     },
-    /// A new SCIM token.
+    /// Issues a SCIM token.
     IssueToken {
-        /// The id that it is to have.
+        /// The id of the new token.
         token_id: TokenId,
-        /// The digest of its secret.
+        /// The digest of the token's secret.
         digest: TokenDigest,
-        /// How its secret begins, to tell it from others.
+        /// The first characters of the secret, so that people can tell tokens apart.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         prefix: Option<String>,
-        /// What it may be used for.
+        /// The token's settings.
         settings: TokenSettings,
     },
-    /// A new auditor's token.
+    /// Issues an auditor's token.
     IssueAuditorToken {
-        /// The id that it is to have.
+        /// The id of the new token.
         token_id: TokenId,
-        /// The digest of its secret.
+        /// The digest of the token's secret.
         digest: TokenDigest,
-        /// Where and for how long it may be used.
+        /// The token's settings.
         settings: AuditorTokenSettings,
     },
-    /// The end of a token of either kind.
+    /// Revokes a SCIM token or an auditor's token.
     RevokeToken {
-        /// Which.
+        /// The token.
         token_id: TokenId,
     },
-    /// That a token of either kind is about to expire.
+    /// Announces that a SCIM token or an auditor's token is about to expire.
     AnnounceExpiry {
-        /// Which.
+        /// The token.
         token_id: TokenId,
-        /// Its name for people.
+        /// The token's label.
         label: String,
-        /// When it does.
+        /// When the token expires.
         expires_at: Timestamp,
-        /// In how many days at the most.
+        /// The maximum number of days until then.
         days: u32,
     },
-    /// Another use of a SCIM token, of the same secret.
+    /// Changes the settings of a SCIM token. The secret stays the same.
     ChangeToken {
-        /// Which.
+        /// The token.
         token_id: TokenId,
-        /// What it may be used for from now on.
+        /// The new settings.
         settings: TokenSettings,
     },
-    /// Something about somebody's session on the pages.
+    /// Changes an administrator's session on the pages.
     Session {
-        /// Which.
+        /// The session.
         session_id: SessionId,
-        /// What is to become of it.
+        /// The change of the session.
         change: SessionChange,
     },
-    /// Something about a request that could not be applied.
+    /// Decides about a dead letter.
     DeadLetter {
-        /// Which.
+        /// The dead letter.
         dead_letter_id: DeadLetterId,
-        /// What is to become of it.
+        /// The decision about the dead letter.
         change: DeadLetterChange,
     },
-    /// Something about a role or an entitlement that users can have.
+    /// Changes a role or an entitlement that users can have.
     Entitlement {
-        /// Which.
+        /// The role or entitlement.
         entitlement_id: EntitlementId,
-        /// What is to become of it.
+        /// The change of the role or entitlement.
         change: EntitlementChange,
     },
-    /// Something about an event stream.
+    /// Changes an event stream.
     Stream {
-        /// Which.
+        /// The stream.
         stream_id: StreamId,
-        /// What is to become of it.
+        /// The change of the stream.
         change: StreamChange,
     },
 }
@@ -144,138 +146,140 @@ impl SettingsRequested {
     }
 }
 
-/// What is to become of a session.
+/// A change of an administrator's session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum SessionChange {
-    /// A link by which it can begin, once.
+    /// Creates a sign-in link, which can be used once.
     Invite {
-        /// The digest of what the link holds.
+        /// The digest of the secret in the link.
         digest: TokenDigest,
-        /// Who is to sign in, for people.
+        /// The name of the person who may sign in.
         name: String,
-        /// What they may do.
+        /// The role of the person.
         role: Role,
-        /// Until when it can be used.
+        /// When the link expires.
         expires_at: Timestamp,
     },
-    /// The use of the link.
+    /// Uses the link to sign in.
     SignIn {
-        /// The digest of what the browser holds from then on.
+        /// The digest of the secret that the browser holds from then on.
         digest: TokenDigest,
     },
-    /// It begins at once, for somebody whom an OpenID provider has identified.
+    /// Starts a session at once, for a person whom an OpenID provider has identified.
     Begin(BegunSession),
-    /// Its end.
+    /// Ends the session.
     SignOut,
 }
 
-/// A session that an OpenID provider vouches for.
+/// A session of a person whom an OpenID provider has identified.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BegunSession {
-    /// The digest of what the browser holds.
+    /// The digest of the secret that the browser holds.
     pub digest: TokenDigest,
-    /// Who has signed in, for people.
+    /// The name of the person who signed in.
     pub name: String,
-    /// What they may do.
+    /// The role of the person.
     pub role: Role,
     /// The provider (OpenID Connect Core 1.0 section 2, `iss`).
     pub issuer: String,
-    /// Who they are there (`sub`).
+    /// The person's identifier at the provider (`sub`).
     pub subject: String,
 }
 
-/// What is to become of a request that could not be applied.
+/// A decision about a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum DeadLetterChange {
-    /// It is tried again, as it came.
+    /// Tries the request again, unchanged.
     Retry,
-    /// It is forgotten.
+    /// Discards the request.
     Discard {
-        /// Why.
+        /// Why the operator discards it.
         reason: String,
     },
 }
 
-/// What is to become of an event stream.
+/// A change of an event stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum StreamChange {
-    /// It begins.
+    /// Creates the stream.
     Create(StreamSettings),
-    /// Nothing more is delivered for as long as nobody has it go on: the receiver was not to be reached.
+    /// Pauses delivery until it is resumed, because the receiver could not be reached.
     Pause {
-        /// What went wrong last.
+        /// The last error.
         reason: String,
     },
-    /// Delivery goes on from where it was.
+    /// Resumes delivery at the stream's position.
     Resume,
-    /// It ends.
+    /// Deletes the stream.
     Delete,
 }
 
-/// For how long bodies can be recorded at the most, in seconds: a week.
+/// The longest time for which bodies can be recorded, in seconds: one week.
 pub const MAX_RECORDING_SECONDS: u32 = 7 * 24 * 60 * 60;
 
-/// The most calls a second that a token can be held to.
+/// The highest rate limit of a token, in calls per second.
 pub const MAX_CALLS_PER_SECOND: u32 = 1_000_000;
 
-/// What an administrator chooses for a SCIM token.
+/// The settings of a SCIM token, chosen by an administrator.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TokenSettings {
-    /// A name for people.
+    /// A label for people.
     pub label: String,
-    /// The workspace of users that name none.
+    /// The workspace for users that name none.
     pub default_workspace: WorkspaceId,
-    /// Where the caller's requests come from.
+    /// The host that the caller says its requests come from.
     pub service_origin: ServiceOrigin,
-    /// Whether every call must say so; false for callers that cannot send a header of their own.
+    /// Whether every call must name the service origin; false for callers that cannot send a custom header.
     pub origin_required: bool,
-    /// The addresses that it may be used from; `None` for any.
+    /// The addresses that the token may be used from; `None` for any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_list: Option<AllowList>,
-    /// The shape that the caller speaks.
+    /// The caller's dialect of SCIM.
     pub dialect: Dialect,
-    /// When it ends of itself.
+    /// When the token expires; `None` if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// How many calls a second it may make on average; `None` for as many as any other.
+    /// The token's rate limit, in calls per second on average; `None` for the default limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calls_per_second: Option<NonZeroU32>,
 }
 
-/// What an administrator chooses for an auditor's token. It reads the log of its organization and can do nothing else.
+/// The settings of an auditor's token, chosen by an administrator. The token reads the log of its
+/// organization and can do nothing else.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AuditorTokenSettings {
-    /// A name for people.
+    /// A label for people.
     pub label: String,
-    /// The addresses that it may be used from; `None` for any.
+    /// The addresses that the token may be used from; `None` for any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_list: Option<AllowList>,
-    /// When it ends of itself.
+    /// When the token expires; `None` if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
 }
 
-/// The shape that a token's caller speaks.
+/// The dialect of SCIM that a token's caller uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Dialect {
     /// RFC 7643 and RFC 7644.
     #[default]
     Standard,
-    /// What callers of Braze's SCIM API send.
+    /// The SCIM of Braze, for clients that were written for Braze's API.
     Braze,
-    /// The SCIM interoperability profile (draft-zollner-scim-interop-profile): one form for each change, and unknown attributes are refused.
+    /// The SCIM interoperability profile (draft-zollner-scim-interop-profile): one form for each change, and
+    /// unknown attributes are refused.
     Interop,
 }
 
 impl Dialect {
-    /// Every one, in the order in which they are offered.
+    /// All dialects, in the order in which the pages offer them.
     pub const ALL: [Self; 3] = [Self::Standard, Self::Interop, Self::Braze];
 
-    /// The name, as it is stored and typed.
+    /// The name, as it is stored and as commands accept it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Standard => "standard",

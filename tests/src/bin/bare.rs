@@ -1,9 +1,11 @@
-//! The ceiling: the same path without SCIM, authentication, a log that proves anything, or a look at the state.
+//! The baseline for benchmarks: the same path without SCIM, authentication, a verifiable log, or reading the
+//! state.
 //!
-//! A handler publishes to a quorum queue with a confirm; a batch worker inserts into three tables in one transaction and replies.
-//! `./dev bench` measures the service against it in the same run, so that the ratio is measured and not remembered.
+//! A handler publishes to a quorum queue with a confirm. A batch worker inserts into three tables in one
+//! transaction and replies. `./dev bench` measures the service and this baseline in the same run, so that the
+//! ratio does not depend on the machine.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a yardstick that breaks is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark panics at the first fault")]
 
 use actix_web::web::{Bytes, Data};
 use actix_web::{App, HttpResponse, HttpServer, web};
@@ -23,7 +25,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls, Statement};
 use uuid::Uuid;
 
-/// The same as the services have: allocation is not what is compared.
+/// The services' allocator, so that the comparison is not about allocation.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -43,9 +45,9 @@ const INSERTS: [&str; 3] = [
 
 #[derive(Debug, Parser)]
 enum Part {
-    /// The handler.
+    /// Runs the handler.
     Api { amqp_url: String, database_url: String, listen: String },
-    /// The batch worker.
+    /// Runs the batch worker.
     Worker { amqp_url: String, database_url: String },
 }
 
@@ -84,7 +86,7 @@ async fn api(amqp_url: &str, database_url: &str, listen: &str) {
     let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
     let consumer = channel.basic_consume(answers.clone(), "".into(), options, FieldTable::default()).await.unwrap();
     let waiting = Waiting::default();
-    tokio::spawn(hear(consumer, waiting.clone()));
+    tokio::spawn(consume(consumer, waiting.clone()));
     let desk = Data::new(Desk { channel, answers: answers.as_str().to_owned(), waiting });
     let (database, driver) = tokio_postgres::connect(database_url, NoTls).await.unwrap();
     tokio::spawn(driver);
@@ -100,7 +102,7 @@ async fn api(amqp_url: &str, database_url: &str, listen: &str) {
     HttpServer::new(app).bind(listen).unwrap().run().await.unwrap();
 }
 
-async fn hear(mut consumer: Consumer, waiting: Waiting) {
+async fn consume(mut consumer: Consumer, waiting: Waiting) {
     while let Some(Ok(delivery)) = consumer.next().await {
         for id in delivery.data.chunks_exact(16).map(|bytes| Uuid::from_slice(bytes).unwrap()) {
             if let Some(sender) = waiting.lock().unwrap().remove(&id) {
@@ -122,7 +124,7 @@ async fn create(desk: Data<Desk>, body: Bytes) -> HttpResponse {
     HttpResponse::Created().content_type("application/json").body(body)
 }
 
-/// A read without authentication or anything else: one prepared SELECT.
+/// Reads a user with one prepared SELECT, without authentication.
 async fn read(reader: Data<(Client, Statement)>, path: web::Path<(Uuid, Uuid)>) -> HttpResponse {
     let row = reader.0.query_one(&reader.1, &[&path.0, &path.1]).await.unwrap();
     HttpResponse::Ok().content_type("application/json").body(row.get::<_, String>(0))

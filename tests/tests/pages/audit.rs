@@ -1,4 +1,4 @@
-//! The log, watched; a person, forgotten.
+//! The log on the pages: watching it, checking proofs, and erasing a person.
 
 use crate::browser::Browser;
 use crate::{Bare, accessible, signed_in};
@@ -118,7 +118,7 @@ async fn an_auditor_checks_an_entry_in_the_browser_and_sees_who_was_who_at_a_dat
     let told = browser.text("#proof-steps").await;
     assert!(!told.contains('✗') && told.matches('✓').count() == 4, "{told}");
     accessible(&browser, "proof").await;
-    // Were the page to show another leaf than the one that is in the log, or another commitment, the browser would say so.
+    // The browser checks the proof. If the page showed another leaf or another commitment, it would say so.
     for (attribute, told) in [("leaf", "✗ The entry is the one"), ("commitment", "✗ The facts are those")] {
         let change = format!("document.getElementById('proof-steps').dataset.{attribute} = '{}'", "0".repeat(64));
         browser.driver.execute(change, Vec::new()).await.unwrap();

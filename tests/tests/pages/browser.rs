@@ -1,4 +1,4 @@
-//! A real browser: Chromium without a window, driven over `WebDriver`.
+//! A real browser: headless Chromium, driven over `WebDriver`.
 
 use serde_json::{Value, json};
 use std::mem::ManuallyDrop;
@@ -11,9 +11,9 @@ use thirtyfour::{ChromiumLikeCapabilities, DesiredCapabilities as Capabilities};
 use rollcall_tests::eventually;
 use rollcall_tests::service::free_port;
 
-/// A browser; closed when it is dropped.
+/// A browser. It is closed when it is dropped.
 pub(crate) struct Browser {
-    /// What drives it; it would wait for an answer of the browser where that is gone already.
+    /// The driver. Its own drop would wait for a browser that may be gone already.
     pub(crate) driver: ManuallyDrop<WebDriver>,
     process: Child,
 }
@@ -24,19 +24,19 @@ impl std::fmt::Debug for Browser {
     }
 }
 
-/// How a page is looked at.
+/// The screen and color scheme of a page.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Look {
-    /// On a desk by day.
+    /// A desktop screen, light.
     Light,
-    /// On a desk by night.
+    /// A desktop screen, dark.
     Dark,
-    /// On a phone.
+    /// A phone.
     Phone,
 }
 
 impl Browser {
-    /// Opens one whose user likes a language best.
+    /// Opens a browser with a preferred language.
     pub(crate) async fn open(language: &str) -> Self {
         let port = free_port();
         let process = Command::new("chromedriver")
@@ -44,7 +44,7 @@ impl Browser {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // A group of its own, which ends together.
+            // Use a process group, so that all of its processes end together.
             .process_group(0)
             .spawn()
             .expect("chromedriver: run ./dev test, which installs it");
@@ -59,22 +59,22 @@ impl Browser {
         Self { driver: ManuallyDrop::new(driver), process }
     }
 
-    /// Goes to a page.
+    /// Opens a page.
     pub(crate) async fn goto(&self, url: &str) {
         self.driver.goto(url).await.unwrap();
     }
 
-    /// What there is by a CSS selector, once it is there.
+    /// Waits for an element and returns it.
     pub(crate) async fn find(&self, selector: &str) -> WebElement {
         eventually(selector, async || self.driver.find(By::Css(selector)).await.ok()).await
     }
 
-    /// The text of what there is.
+    /// The text of an element.
     pub(crate) async fn text(&self, selector: &str) -> String {
         self.find(selector).await.text().await.unwrap()
     }
 
-    /// Waits until something has a text in it.
+    /// Waits until an element contains a text.
     pub(crate) async fn sees(&self, selector: &str, text: &str) {
         eventually(&format!("{text} in {selector}"), async || {
             let element = self.driver.find(By::Css(selector)).await.ok()?;
@@ -83,24 +83,24 @@ impl Browser {
         .await;
     }
 
-    /// Types into a field, in place of what is there.
+    /// Replaces the content of a field.
     pub(crate) async fn type_in(&self, selector: &str, text: &str) {
         let field = self.find(selector).await;
         field.clear().await.unwrap();
         field.send_keys(text).await.unwrap();
     }
 
-    /// Presses something.
+    /// Clicks an element.
     pub(crate) async fn press(&self, selector: &str) {
         self.find(selector).await.click().await.unwrap();
     }
 
-    /// Everything that the page shows and is made of.
+    /// The HTML of the page.
     pub(crate) async fn source(&self) -> String {
         self.driver.source().await.unwrap()
     }
 
-    /// Looks at the page as somebody would.
+    /// Switches to a screen and color scheme.
     pub(crate) async fn look(&self, look: Look) {
         let tools = self.driver.cdp();
         let scheme = if matches!(look, Look::Dark) { "dark" } else { "light" };
@@ -111,7 +111,7 @@ impl Browser {
         tools.send_raw("Emulation.setDeviceMetricsOverride", size).await.unwrap();
     }
 
-    /// Puts pictures of the whole page into `target/screenshots`: light, dark, and on a phone.
+    /// Saves screenshots of the whole page to `target/screenshots`: light, dark, and on a phone.
     pub(crate) async fn picture(&self, name: &str) {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("target/screenshots");
         std::fs::create_dir_all(&folder).unwrap();
@@ -123,7 +123,7 @@ impl Browser {
         }
     }
 
-    /// What axe finds wrong with the page for people who see, hear or move in other ways (WCAG 2.2 A and AA), in the light and in the dark and on a phone.
+    /// The accessibility faults that axe finds (WCAG 2.2 A and AA): light, dark, and on a phone.
     pub(crate) async fn barriers(&self) -> Vec<String> {
         let axe = std::fs::read_to_string(std::env::var("ROLLCALL_AXE").expect("axe: run ./dev test, which fetches it")).unwrap();
         let run = "const done = arguments[0]; axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']}).then(r => done(r.violations), e => done([{id: String(e), nodes: []}]));";
@@ -140,7 +140,7 @@ impl Browser {
         found
     }
 
-    /// How many bytes came over the network for the page, and from which hosts.
+    /// How many bytes the page loaded over the network, and from which hosts.
     pub(crate) async fn transfers(&self) -> (u64, Vec<String>) {
         let script = "return performance.getEntries().filter(e => e.transferSize !== undefined).map(e => [e.name, e.transferSize]);";
         let entries = self.driver.execute(script, Vec::new()).await.unwrap();
@@ -148,13 +148,13 @@ impl Browser {
         (entries.iter().map(|entry| entry.1).sum(), entries.into_iter().map(|entry| entry.0).collect())
     }
 
-    /// The cookies, as the browser keeps them.
+    /// The cookies of the browser.
     pub(crate) async fn cookies(&self) -> Vec<Value> {
         let tools = self.driver.cdp();
         tools.send_raw("Storage.getCookies", json!({})).await.unwrap()["cookies"].as_array().unwrap().clone()
     }
 
-    /// Closes it.
+    /// Closes the browser.
     pub(crate) async fn close(self) {
         let _ = WebDriver::clone(&self.driver).quit().await;
     }

@@ -1,4 +1,4 @@
-//! Languages, and what people type.
+//! Languages, and special characters in input.
 
 use crate::browser::Browser;
 use crate::{accessible, generate, signed_in};

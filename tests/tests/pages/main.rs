@@ -1,6 +1,6 @@
-//! What administrators are promised of the pages, in a real browser.
+//! The pages for administrators, in a real browser.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
 mod audit;
 mod browser;
@@ -19,7 +19,7 @@ use thirtyfour::prelude::By;
 
 use browser::Browser;
 
-/// A browser in which somebody is signed in, on the page of tokens.
+/// Opens a browser, signs an administrator in, and opens the page of tokens.
 async fn signed_in(stack: &Stack, organization: &Organization) -> Browser {
     let browser = Browser::open("en").await;
     browser.goto(&organization.sign_in_link("administrator")).await;
@@ -29,7 +29,7 @@ async fn signed_in(stack: &Stack, organization: &Organization) -> Browser {
     browser
 }
 
-/// Fills the form of a new token.
+/// Fills the form for a new token.
 async fn fill(browser: &Browser, label: &str, origin: &str) {
     browser.type_in("#label", label).await;
     browser.find("#workspace").await.find(By::XPath("option[text()='Marketing']")).await.unwrap().click().await.unwrap();
@@ -40,7 +40,7 @@ async fn is_ready(browser: &Browser) -> bool {
     browser.find("#generate").await.is_enabled().await.unwrap_or(false)
 }
 
-/// Generates a token; what the page shows.
+/// Generates a token. Returns it as the page shows it.
 async fn generate(browser: &Browser, label: &str) -> String {
     fill(browser, label, "hr.example.com").await;
     eventually("the button", async || is_ready(browser).await.then_some(())).await;
@@ -53,7 +53,7 @@ async fn accessible(browser: &Browser, name: &str) {
     assert_eq!(browser.barriers().await, [] as [String; 0], "barriers on {name}");
 }
 
-/// Somebody who is signed in, without a browser: cookie and headers as one likes.
+/// A signed-in administrator without a browser. The test chooses cookie and headers.
 struct Bare {
     http: reqwest::Client,
     url: String,

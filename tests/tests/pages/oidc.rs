@@ -1,4 +1,4 @@
-//! Signing in at an OpenID provider: a real one, of the tests' own.
+//! Sign-in with OpenID Connect, against a real provider that the tests start.
 
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use rollcall_tests::service::{Service, free_port, verified};
@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use crate::browser::Browser;
 use crate::{Bare, FORM, accessible, hidden};
 
-/// A provider and an api that sends administrators to it.
+/// A provider, and an api that uses it for sign-in.
 struct Provided {
     provider: Child,
     _api: Service,
@@ -19,7 +19,7 @@ struct Provided {
 }
 
 impl Provided {
-    /// `accounts` holds for each user name what the provider says of its roles.
+    /// Starts both. `accounts` has the roles that the provider returns for each user name.
     async fn start(stack: &Stack, accounts: &Value) -> Self {
         let port = free_port();
         let issuer = format!("http://127.0.0.1:{port}/o");
@@ -55,7 +55,7 @@ async fn api(stack: &Stack, issuer: &str) -> (Service, String) {
     Service::api(&stack.instance, &settings).await
 }
 
-/// Signs in as somebody does: from a page that one may not see yet, by way of the provider.
+/// Signs in as a person does: opens a page without a session and signs in at the provider.
 async fn sign_in(url: &str, account: &str) -> Browser {
     let browser = Browser::open("en").await;
     browser.goto(&format!("{url}/settings/scim")).await;
@@ -109,7 +109,7 @@ async fn an_administrator_signs_in_at_the_provider_with_the_role_that_it_tells()
     refused(&stack).await;
 }
 
-/// Waits until the log of the system tells of somebody for whom no provider vouches.
+/// Waits until the system organization's log records the denial of an unknown administrator.
 async fn refused(stack: &Stack) {
     let database = stack.database("rollcall_auditor").await;
     let sql = "SELECT 1 FROM events WHERE type = 'AccessDenied' AND payload::text LIKE '%unknownAdministrator%' LIMIT 1";
@@ -132,7 +132,7 @@ async fn whoever_has_several_organizations_chooses_one() {
     browser.sees(".who", "Auditor").await;
     browser.close().await;
 
-    // What the page holds is of use to the browser that it was made for, and for what it says only.
+    // The form on the page works only in the browser that it was made for, and only unchanged.
     let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let post = async |cookie: &str, body: String| {
         let request = http.post(format!("{}/sign-in/oidc", provided.url)).header(COOKIE, cookie).header("content-type", FORM);

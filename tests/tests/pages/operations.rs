@@ -1,4 +1,4 @@
-//! What could not be done, tried again or discarded.
+//! Operations: retrying and discarding dead letters, and replays.
 
 use reqwest::Method;
 use rollcall_events::envelope::{encode, properties};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{Bare, accessible, hidden, signed_in};
 
-/// A request to create a user, as no api sends it: in a version of its own.
+/// A request to create a user, in a version that no api sends.
 fn strange(organization: &Organization, name: &str) -> (Request, Vec<u8>) {
     let user = UserRequested {
         user_id: UserId::generate(),
@@ -50,7 +50,7 @@ async fn a_dead_letter_is_tried_again_once_nothing_is_in_its_way_and_another_is_
     let organization = stack.organization();
     let (ada, letter) = bury(&stack, &organization, "ada").await;
     let (_, other) = bury(&stack, &organization, "<b>mary</b>").await;
-    // What was in its way is mended: here, the letter itself, as a newer worker would read it.
+    // Repair the cause. Here it is the dead letter itself: give it a version that the worker reads.
     let mended = encode(&ada).unwrap();
     let database = stack.database("rollcall_worker").await;
     let sql = "UPDATE rollcall.dead_letters SET body = $2 WHERE id = $1::text::uuid";
@@ -161,7 +161,7 @@ async fn how_far_a_replay_is_and_what_it_found_is_seen() {
     organization.client().create(user("ada")).await.expect(201);
     let admin = Bare::sign_in(&stack, &organization, "administrator").await;
     assert!(!admin.get("/operations").await.1.contains("id=\"replay\""));
-    // A setting of the organization is a part of what the log adds up to.
+    // The recording setting of the organization comes from the log, so the replay covers it.
     let csrf = hidden(&admin.get("/requests").await.1, "csrf");
     assert_eq!(admin.post("/requests/recording", format!("csrf={csrf}&hours=1"), &[]).await.0, 303);
     let replay =
@@ -171,12 +171,12 @@ async fn how_far_a_replay_is_and_what_it_found_is_seen() {
     let database = stack.database("rollcall_worker").await;
     let spoil = "UPDATE rollcall.users SET active = false WHERE organization_id = $1::text::uuid";
     assert_eq!(database.execute(spoil, &[&organization.id]).await.unwrap(), 1);
-    // A row that differs is in one table as it is and in the other as it should be.
+    // A row that differs counts twice: as it is in one table, and as it should be in the other.
     assert!(!replay(&["--check"]).status.success());
     assert!(admin.get("/operations").await.1.contains("ended: 2 rows are different"));
     assert!(replay(&[]).status.success());
     assert!(admin.get("/operations").await.1.contains("ended: 2 rows were different and are mended"));
-    // One that was killed: the lock that tells of it is gone with its connection.
+    // A replay that was killed. Its lock is gone with its connection, so the page knows that it does not run.
     let (owner, ended) =
         (stack.database("postgres").await, "UPDATE rollcall.replays SET ended_at = NULL WHERE organization_id = $1::text::uuid");
     assert_eq!(owner.execute(ended, &[&organization.id]).await.unwrap(), 1);

@@ -1,4 +1,4 @@
-//! Users, workspaces and groups.
+//! The pages for users, workspaces and groups.
 
 use crate::{Bare, accessible, signed_in};
 use rollcall_tests::client::{user, user_with};

@@ -1,4 +1,4 @@
-//! What identity providers asked for.
+//! The pages for the call log.
 
 use reqwest::Method;
 use rollcall_tests::client::{user, user_with};
@@ -70,7 +70,7 @@ async fn requests_are_for_administrators_of_the_organization_and_end_with_whoeve
     assert!(!page.to_lowercase().contains("mary-") && !page.contains(&mary) && page.contains("percy"), "{page}");
 }
 
-/// The id that the page gives to the call with such a text.
+/// Waits for a call that the search finds by this text. Returns its id.
 async fn call_with(admin: &Bare, text: &str) -> String {
     eventually("the call", async || {
         let (_, page, _) = admin.get(&format!("/requests?q={text}")).await;
@@ -91,7 +91,7 @@ async fn what_calls_hold_is_recorded_for_a_while_without_secrets_where_an_admini
     browser.press("#recording button").await;
     browser.sees("#recording", "recorded until").await;
     accessible(&browser, "recording").await;
-    // The api hears of it within a second.
+    // The api learns of the setting within a second.
     let admin = Bare::sign_in(&stack, &organization, "owner").await;
     let mut tries = 0;
     let recorded = eventually("a body that is recorded", async || {
@@ -116,7 +116,7 @@ async fn what_calls_hold_is_recorded_for_a_while_without_secrets_where_an_admini
     let (_, page, _) = admin.get(&format!("/requests/{}", call_with(&admin, "invalidSyntax").await)).await;
     assert!(page.contains("22 bytes that are not JSON") && !page.contains("hunter2"), "{page}");
 
-    // Whoever lists somebody has their name in the answer: it goes with them, and the call stays.
+    // The answer to a list contains the names of its users. An erasure removes the body, and the call stays.
     let found = client.find(&format!("userName eq \"{recorded}\"")).await.expect(200);
     let id = found["Resources"][0]["id"].as_str().unwrap().to_owned();
     client.query("/Users", &[("count", "7")]).await.expect(200);
@@ -124,7 +124,7 @@ async fn what_calls_hold_is_recorded_for_a_while_without_secrets_where_an_admini
     assert!(admin.get(&list).await.1.contains(&recorded));
     client.delete(&id).await.expect(204);
     call_with(&admin, &format!("{id}&meaning=delete")).await;
-    // So does an answer that was shortened: it may break off within somebody.
+    // A shortened body is removed too, because it may break off inside a name.
     let (database, shortened) =
         (stack.database("postgres").await, "UPDATE rollcall.requests SET response_body = '[{\"emails\":…' WHERE id = $1::text::uuid");
     let first = format!("/requests/{}", call_with(&admin, "before").await);
@@ -178,7 +178,7 @@ async fn what_is_too_old_goes_and_what_calls_held_goes_before() {
     for days in [6, 8, 31] {
         database.execute(insert, &[&organization.id, &days]).await.unwrap();
     }
-    // A worker looks as it begins.
+    // A worker prunes when it starts.
     let _worker = service::Service::worker(&stack.instance);
     let left = "SELECT request_body FROM rollcall.requests WHERE organization_id = $1::text::uuid ORDER BY at";
     eventually("that what is too old is gone", async || {

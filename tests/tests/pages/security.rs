@@ -1,4 +1,4 @@
-//! What nobody may do.
+//! Attacks on the pages, which must fail.
 
 use crate::{Bare, hidden};
 use reqwest::Method;
@@ -59,7 +59,7 @@ async fn nobody_does_or_sees_what_is_not_theirs() {
     assert_eq!(stranger.post(&format!("/settings/scim/tokens/{token}/revoke"), format!("csrf={csrf}"), &[]).await.0, 404);
     assert_eq!(organization.client().get("/Users").await.status, 200);
 
-    // A session is what the service gave, and not what somebody makes of it.
+    // Only a session that the service issued is valid, not a forged one.
     let (name, value) = stranger.cookie.split_once('=').unwrap();
     let parts: Vec<_> = value.split('.').collect();
     for forged in [format!("{}.{}.{}", parts[0], parts[1].parse::<u64>().unwrap() + 1, parts[2]), parts[0].to_owned(), String::new()] {

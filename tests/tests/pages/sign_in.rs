@@ -29,7 +29,7 @@ async fn an_administrator_signs_in_by_a_link_that_works_once_and_signs_out() {
     other.goto(&format!("{}/settings/scim", stack.url)).await;
     other.sees("h1", "You are not signed in").await;
 
-    // The page that is left behind in another tab can do nothing any more.
+    // After the sign-out, a page that is still open in another tab cannot change anything.
     browser.press("form[action='/sign-out'] button").await;
     browser.sees("h1", "You are not signed in").await;
     browser.driver.back().await.unwrap();

@@ -39,7 +39,7 @@ async fn a_token_is_generated_shown_once_and_provisions() {
     Client::new(&stack.url, &token, None).get("/Users").await.expect_error(403, None);
 
     browser.driver.refresh().await.unwrap();
-    // The browser asks whether to send the form again; there may be nobody to ask.
+    // The browser asks before it sends the form again. If it does not ask, ignore the error.
     let _ = browser.driver.accept_alert().await;
     browser.sees("h1", "This token was generated already").await;
     assert!(!browser.source().await.contains(&token), "reloading does not show it again");
@@ -137,6 +137,6 @@ async fn a_token_that_is_about_to_expire_is_announced_once_and_a_read_counts_as_
     let [notice] = notices.as_slice() else { panic!("{notices:?}") };
     assert!(notice.contains("The token test is about to expire") && notice.contains(&format!("{id}/reset")), "{notice}");
     assert!(page.contains(&late), "it is there, and nothing is said of it");
-    // The worker has looked again by now: what it has told it does not tell again.
+    // The worker has checked again by now. It must not repeat its announcements.
     assert_eq!(announced().await.as_array().unwrap().len(), 2);
 }

@@ -1,4 +1,4 @@
-//! Decides the requests of a batch in their order, each on what those before it have left.
+//! Decides the requests of a batch in order. Each request sees the changes of those before it.
 
 use rollcall_events::log::{EventType, NotCanonical, SubjectType, canonical};
 use rollcall_events::request::{Request, RequestBody};
@@ -15,46 +15,46 @@ use super::keys::{Keys, NotLoaded};
 use super::state::State;
 use super::{Decision, Fact, MalformedFact, decide};
 
-/// What becomes of one request of a batch.
+/// The result for one request of a batch.
 #[derive(Debug)]
 pub(crate) enum Step {
-    /// It tells how far a receiver has come, and leaves no entry.
+    /// It is a receiver's acknowledgement, which leaves no log entry.
     Acknowledgement,
-    /// It was recorded by an earlier batch.
+    /// An earlier batch recorded it.
     Recorded,
-    /// It came before in this batch, at this place.
+    /// It repeats an earlier request of this batch, at this index.
     Repeat(usize),
-    /// It is decided.
+    /// It was decided.
     Decided(Box<Decided>),
 }
 
-/// A decision, as it is recorded and projected.
+/// A decision, ready to be recorded and projected.
 #[derive(Debug)]
 pub(crate) struct Decided {
     pub(crate) event_type: EventType,
     pub(crate) subject: Option<(SubjectType, Uuid)>,
-    /// Why it was refused, if it was.
+    /// Why it was rejected, if it was.
     pub(crate) error: Option<ScimError>,
     /// The facts, in canonical JSON (RFC 8785).
     pub(crate) payload: Vec<u8>,
-    /// The resource among them, if there is one.
+    /// The resource in the facts, if there is one.
     pub(crate) resource: Option<Arc<Attributes>>,
-    /// What it does to the projections.
+    /// The change to the projections, if there is one.
     pub(crate) change: Option<Change>,
-    /// The resource that the change meets.
+    /// The resource before the change.
     pub(crate) before: Option<Before>,
 }
 
 /// Why a batch could not be decided. The state is as it was loaded.
 #[derive(Debug)]
 pub(crate) enum Undecided {
-    /// These keys have to be loaded first.
+    /// These keys must be loaded first.
     NotLoaded(Box<Keys>),
     /// A decision panicked.
     Panicked,
     /// A fact cannot be hashed.
     NotCanonical(NotCanonical),
-    /// A fact does not have the form of its type.
+    /// The payload of a fact is malformed.
     Malformed(MalformedFact),
 }
 
@@ -66,11 +66,13 @@ impl From<NotLoaded> for Undecided {
     }
 }
 
-/// Decides a batch. `is_recorded` says whether a request is in the log already, `time` when the first entry of an organization is recorded. Each further one is recorded a
-/// microsecond later, so that no two entries of a log have the same time.
+/// Decides a batch. `is_recorded` says whether the log has a request already. `time` is the time at which the
+/// first entry of an organization is recorded. Each further entry is recorded one microsecond later, so that
+/// no two entries of a log have the same time.
 ///
 /// # Errors
-/// Where something is not loaded: the keys that this request and, as far as can be told, those after it look up. The batch can be decided again once they are loaded.
+/// If a key is not loaded. The error has the keys of this request and, as far as they can be predicted, of
+/// all later ones. Once they are loaded, the batch can be decided again.
 pub(crate) fn decide_batch(
     state: &mut State,
     requests: &[Request],
@@ -129,8 +131,8 @@ fn decide_next(state: &mut State, request: &Request, at: Timestamp) -> Result<De
     Ok(Decided { event_type, subject, error, payload: canonical, resource, change, before })
 }
 
-/// Collects what the requests after one that cannot be decided look up as far as can be told, so that all of it is loaded in one round trip. What would be decided is
-/// thrown away.
+/// Collects the keys that the requests after an undecided one look up, as far as they can be predicted, so
+/// that one round trip loads all of them. The decisions are discarded.
 fn look_ahead(
     state: &State,
     rest: &[Request],

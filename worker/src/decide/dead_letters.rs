@@ -1,4 +1,4 @@
-//! Dead letters: tried again, or discarded.
+//! Decisions about dead letters: retry or discard.
 
 use rollcall_events::DeadLetterId;
 use rollcall_events::log::EventType;
@@ -18,7 +18,8 @@ pub(super) fn operation(change: &DeadLetterChange) -> &'static str {
     }
 }
 
-/// Decides what becomes of a dead letter. It happens once: then there is none with this id any more.
+/// Decides whether a dead letter is retried or discarded. This happens once: afterwards, there is no dead
+/// letter with this id.
 pub(super) fn attempt(state: &State, request: &Request, id: DeadLetterId, change: &DeadLetterChange) -> Result<Fact, Interrupt> {
     if !state.has_dead_letter(request.organization_id, id)? {
         return Err(ScimError::new(404, "there is no such dead letter, or no longer").into());

@@ -1,4 +1,4 @@
-//! Roles and entitlements that users can have.
+//! Decisions about roles and entitlements that users can have.
 
 use rollcall_events::EntitlementId;
 use rollcall_events::log::EventType;
@@ -42,7 +42,8 @@ pub(super) fn attempt(state: &State, request: &Request, id: EntitlementId, chang
     }
 }
 
-/// A user's value is an id or a name, and the type says whether it is a workspace. So no name looks like an id, and the type of workspaces is theirs.
+/// Checks the name and the type. A user's value is an id or a name, so no name may look like an id. The type
+/// says whether it is a workspace, so no other entitlement may have that type.
 fn check(settings: &EntitlementSettings) -> Result<(), ScimError> {
     if settings.name.parse::<EntitlementId>().is_ok() {
         return Err(ScimError::invalid_value("name: a name cannot have the form of an id"));

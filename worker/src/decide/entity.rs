@@ -1,4 +1,4 @@
-//! What the state is made of, and how a fact can change it.
+//! The entities of the state, and the changes that a fact can make to it.
 
 use rollcall_events::request::{AuditorTokenSettings, BegunSession, EntitlementKind, EntitlementSettings, TokenSettings};
 use rollcall_events::session::Role;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// A resource as it is kept.
+/// A resource as it is stored.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Stored<Id> {
     pub(crate) id: Id,
@@ -23,10 +23,10 @@ pub(crate) struct Stored<Id> {
 pub(crate) type User = Stored<UserId>;
 /// A group, without its members.
 pub(crate) type Group = Stored<GroupId>;
-/// The workspaces that a group's members are in, and what they may do there.
+/// The workspaces that a group is mapped to, each with the permissions of the members.
 pub(crate) type Mapping = BTreeMap<WorkspaceId, BTreeSet<String>>;
 
-/// The resource that a change met.
+/// The resource before a change.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Before {
     User(User),
@@ -78,7 +78,7 @@ pub(crate) struct Stream {
     pub(crate) created_at: Timestamp,
 }
 
-/// A link by which somebody can sign in, and so the session that it begins.
+/// A sign-in link, and the session that it begins.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct SignInLink {
     pub(crate) id: SessionId,
@@ -98,10 +98,10 @@ pub(crate) struct Session {
     pub(crate) at: Timestamp,
 }
 
-/// How far a session has come.
+/// The state of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SessionState {
-    /// Its link can be used until then.
+    /// Its link can be used until this time.
     Invited(Timestamp),
     SignedIn,
     Ended,
@@ -114,7 +114,7 @@ pub(crate) enum TokenStatus {
     RevokedAt(Timestamp),
 }
 
-/// What a fact does to the projections.
+/// The change that a fact makes to the projections.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Change {
     PutUser(User),
@@ -162,7 +162,7 @@ pub(crate) enum Change {
         at: Timestamp,
     },
     PutStream(Stream),
-    /// `reason` is why it stops; `None` where it goes on.
+    /// `reason` says why the stream is paused; `None` if it is resumed.
     SwitchStream {
         id: StreamId,
         at: Timestamp,
@@ -182,7 +182,7 @@ impl Before {
 }
 
 impl Entitlement {
-    /// The key by which its name is unique.
+    /// The key by which the name is unique.
     pub(crate) fn name_key(&self, organization: OrganizationId) -> (OrganizationId, EntitlementKind, String) {
         (organization, self.settings.kind, casefold(&self.settings.name))
     }
@@ -207,28 +207,28 @@ impl<Id> Stored<Id> {
         self.resource.get("meta").and_then(|meta| meta[name].as_str()).unwrap_or_default()
     }
 
-    /// When it was created.
+    /// When the resource was created.
     pub(crate) fn created(&self) -> &str {
         self.meta("created")
     }
 
-    /// When it was last changed.
+    /// When the resource was last changed.
     pub(crate) fn last_modified(&self) -> &str {
         self.meta("lastModified")
     }
 
-    /// The entity tag of this state.
+    /// The entity tag of the resource.
     pub(crate) fn etag(&self) -> &str {
         self.meta("version")
     }
 
-    /// How many states it has had.
+    /// The version of the resource: 1, 2, 3 …
     pub(crate) fn version(&self) -> u64 {
         self.etag().trim_start_matches("W/").trim_matches('"').parse().unwrap_or(0)
     }
 }
 
-/// Whether an account may be used: it may unless it says that it may not.
+/// Whether an account is active. It is unless `active` is false.
 pub(crate) fn is_active(resource: &Attributes) -> bool {
     resource.get("active").and_then(Value::as_bool).unwrap_or(true)
 }

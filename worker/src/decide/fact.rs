@@ -1,4 +1,4 @@
-//! What a fact in the log does to the state: the live path and every rebuild go through here.
+//! Turns a fact of the log into a change of the state. The live path and a replay both use this.
 
 use rollcall_events::log::EventType;
 use rollcall_events::members::MEMBERS;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::entity::{Change, Group, User};
 
-/// A fact that does not have the form that its type has.
+/// The payload of a fact is malformed.
 #[derive(Debug, thiserror::Error)]
 #[error("the payload of {event_type} is malformed: {reason}")]
 pub(crate) struct MalformedFact {
@@ -19,17 +19,17 @@ pub(crate) struct MalformedFact {
     reason: String,
 }
 
-/// The member of a payload that holds the resource as it is after the change.
+/// The name of the member of a payload that holds the resource after the change.
 pub(crate) const RESOURCE: &str = "resource";
 
-/// Who joins and who leaves a group.
+/// The users who join and leave a group.
 #[derive(Deserialize)]
 struct Moves {
     added: Vec<UserId>,
     removed: Vec<UserId>,
 }
 
-/// Takes the resource out of a payload.
+/// Removes the resource from a payload and returns it.
 pub(crate) fn resource_of(payload: &mut Value) -> Option<Arc<Attributes>> {
     match payload.get_mut(RESOURCE).map(Value::take) {
         Some(Value::Object(resource)) => Some(Arc::new(resource)),
@@ -37,12 +37,12 @@ pub(crate) fn resource_of(payload: &mut Value) -> Option<Arc<Attributes>> {
     }
 }
 
-/// A fact, in the log or on its way there.
+/// A fact, recorded or about to be.
 pub(crate) struct Fact {
     event_type: EventType,
     subject_id: Option<Uuid>,
     payload: Value,
-    /// The resource that was in the payload.
+    /// The resource, which is no longer in `payload`.
     pub(crate) resource: Option<Arc<Attributes>>,
 }
 
@@ -52,11 +52,11 @@ impl Fact {
         Self { event_type, subject_id, payload, resource }
     }
 
-    /// What it does to the projections: the live path and every rebuild go through here.
+    /// The change to the projections; `None` if there is none. The live path and a replay both use this.
     pub(crate) fn into_change(self) -> Result<Option<Change>, MalformedFact> {
         let change = match self.event_type {
             EventType::UserCreated | EventType::UserUpdated | EventType::UserDeactivated | EventType::UserReactivated => {
-                // A request that changed nothing is recorded and leaves the user alone.
+                // A request that changed nothing is recorded, but changes no row.
                 if self.payload["changed"].as_array().is_none_or(Vec::is_empty) {
                     return Ok(None);
                 }
@@ -98,7 +98,7 @@ impl Fact {
             EventType::StreamResumed => Change::SwitchStream { id: StreamId(self.subject()?), at: self.read("at")?, reason: None },
             EventType::StreamDeleted => Change::DeleteStream(StreamId(self.subject()?)),
             EventType::AccessDenied | EventType::RequestRejected | EventType::UserErased | EventType::TokenExpiring
-            // What becomes of a dead letter is done once, where it is recorded, and never by a rebuild.
+            // A decision about a dead letter takes effect when it is recorded. A replay must not repeat it.
             | EventType::DeadLetterRetried | EventType::DeadLetterDiscarded => return Ok(None),
         };
         Ok(Some(change))

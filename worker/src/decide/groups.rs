@@ -1,4 +1,5 @@
-//! Groups: create, replace, patch, delete. The members are decided and recorded as what joins and what leaves.
+//! Decisions about groups: create, replace, patch, delete. Member changes are recorded as who joins and who
+//! leaves.
 
 use rollcall_events::log::{EventType, SubjectType};
 use rollcall_events::members::{CombinedChange, MEMBERS, combined, unknown_member};
@@ -66,7 +67,7 @@ fn patched(before: &Group, operations: &[patch::Operation]) -> Result<Attributes
     Ok(attributes)
 }
 
-/// Checks that the name is free and that who joins is there; returns who joins and who leaves.
+/// Checks that the name is free and that the joining users exist. Returns who joins and who leaves.
 fn checked(
     state: &State,
     request: &Request,
@@ -82,7 +83,7 @@ fn checked(
         return Err(missing.and(holder.err()).into());
     }
     match holder? {
-        // That the name is taken counts before anything that is wrong with the members.
+        // A taken name is reported before any fault of the members.
         Some(holder) if holder != call.group_id => Err(Interrupt::Refused(Refusal {
             error: ScimError::uniqueness("displayName is taken by another group"),
             about: Some(holder.0),
@@ -92,8 +93,9 @@ fn checked(
     }
 }
 
-/// Who joins and who leaves in the end, after all changes in their order: only those for whom that is a change. A change that sets all members makes those before it
-/// count for nothing but that the users they name must be there.
+/// The users who join (`true`) or leave (`false`), after all changes in order. Users whose membership stays
+/// the same are not included. A change that sets all members overrides the changes before it, but the users
+/// that those add must still exist.
 fn moves(state: &State, request: &Request, call: &GroupRequested, is_new: bool) -> Result<BTreeMap<UserId, bool>, Interrupt> {
     let organization = request.organization_id;
     let CombinedChange { replaces_all, mut after, joining } = combined(call.operation.member_changes());
@@ -112,7 +114,7 @@ fn moves(state: &State, request: &Request, call: &GroupRequested, is_new: bool) 
     Ok(after)
 }
 
-/// The members as they are: all of them where they are set, otherwise those among the ones that are moved.
+/// The current members: all of them if the call sets all members, otherwise those among the users it moves.
 fn current_members(
     state: &State,
     organization: OrganizationId,

@@ -1,25 +1,25 @@
-//! The keys by which a decision looks things up, and what a look-up says.
+//! The keys that a decision looks up, and the result of a look-up.
 
 use rollcall_events::request::EntitlementKind;
 use rollcall_events::{DeadLetterId, EntitlementId, GroupId, OrganizationId, SessionId, StreamId, TokenId, UserId, WorkspaceId};
 use std::collections::BTreeSet;
 
-/// What a look-up says: *present* (`Ok(Some)`), *absent* (`Ok(None)`) or *not loaded* (`Err`). A decision that meets the last cannot go on: it reports the key, the key is
-/// loaded, and the request is decided again.
+/// The result of a look-up: *present* (`Ok(Some)`), *absent* (`Ok(None)`) or *not loaded* (`Err`). If a key
+/// is not loaded, the decision stops and reports it. The key is loaded, and the request is decided again.
 pub(crate) type Lookup<T> = Result<Option<T>, NotLoaded>;
 
-/// What a decision needs to know and the state does not hold: neither its presence nor its absence may be assumed.
+/// Keys that a decision needs and the state does not hold. They may be neither present nor absent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NotLoaded(pub(crate) Vec<Key>);
 
-/// One thing that can be looked up.
+/// A key that can be looked up.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Key {
     User(OrganizationId, UserId),
     UserName(OrganizationId, String),
-    /// Whether there is such a user, without the resource.
+    /// Whether a user exists, without the resource.
     Presence(OrganizationId, UserId),
-    /// Whether the log says that a user was deleted.
+    /// Whether the log records the deletion of a user.
     Deletion(OrganizationId, UserId),
     Group(OrganizationId, GroupId),
     GroupName(OrganizationId, String),
@@ -31,7 +31,7 @@ pub(crate) enum Key {
     Workspace(OrganizationId, WorkspaceId),
     WorkspaceName(OrganizationId, String),
     Entitlement(OrganizationId, EntitlementId),
-    /// A role or an entitlement by the key of its name.
+    /// A role or an entitlement by its casefolded name.
     EntitlementName(OrganizationId, EntitlementKind, String),
     Token(OrganizationId, TokenId),
     Session(OrganizationId, SessionId),
@@ -39,7 +39,7 @@ pub(crate) enum Key {
     DeadLetter(OrganizationId, DeadLetterId),
 }
 
-/// Keys by their kind, each once.
+/// A set of keys, by kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Keys {
     pub(crate) users: BTreeSet<(OrganizationId, UserId)>,
@@ -67,14 +67,14 @@ impl NotLoaded {
         Self(vec![key])
     }
 
-    /// These keys and those of another look-up, if that has any.
+    /// These keys and those of another look-up, if it has any.
     pub(super) fn and(mut self, other: Option<Self>) -> Self {
         self.0.extend(other.into_iter().flat_map(|other| other.0));
         self
     }
 }
 
-/// Looks up each of several keys; where some are not loaded, reports all of them, so that they can be loaded together.
+/// Looks up several keys. If some are not loaded, reports all of them, so that they can be loaded together.
 pub(super) fn look_up_all<K, T>(
     keys: impl IntoIterator<Item = K>,
     look_up: impl Fn(&K) -> Lookup<T>,
@@ -89,7 +89,7 @@ pub(super) fn look_up_all<K, T>(
     if missing.is_empty() { Ok(found) } else { Err(NotLoaded(missing)) }
 }
 
-/// Two look-ups that do not depend on each other; reports what is not loaded of both.
+/// Combines two independent look-ups. If both are not loaded, reports the keys of both.
 pub(super) fn both<A, B>(one: Result<A, NotLoaded>, other: Result<B, NotLoaded>) -> Result<(A, B), NotLoaded> {
     match (one, other) {
         (Ok(one), Ok(other)) => Ok((one, other)),
@@ -122,7 +122,7 @@ impl Keys {
         };
     }
 
-    /// How many there are.
+    /// The number of keys.
     pub(crate) fn len(&self) -> usize {
         let of_users = self.users.len() + self.user_names.len() + self.presences.len() + self.deletions.len();
         let of_groups = self.groups.len() + self.group_names.len() + self.members.len() + self.members_of.len();
@@ -131,7 +131,7 @@ impl Keys {
         of_users + of_groups + of_settings + of_entitlements + self.sessions.len() + self.streams.len() + self.dead_letters.len()
     }
 
-    /// Keeps the keys that `choose` chooses.
+    /// Keeps the keys for which `choose` returns true.
     pub(crate) fn retain(&mut self, mut choose: impl FnMut() -> bool) {
         self.users.retain(|_| choose());
         self.user_names.retain(|_| choose());

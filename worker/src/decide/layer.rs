@@ -1,11 +1,12 @@
-//! What is known by key, in two layers: what was loaded, and what the batch has changed since. To decide a batch again is to drop the second layer.
+//! Values by key in two layers: the loaded ones, and those that the batch has changed. To decide a batch
+//! again, drop the second layer.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
 use super::keys::{Key, Lookup, NotLoaded};
 
-/// Values by key. Presence and absence are both knowledge: a key that is in neither layer was not loaded.
+/// Values by key. A loaded key is present or absent. A key in neither layer is not loaded.
 #[derive(Debug)]
 pub(super) struct Layers<K, V> {
     loaded: HashMap<K, Option<V>>,
@@ -19,7 +20,7 @@ impl<K, V> Default for Layers<K, V> {
 }
 
 impl<K: Eq + Hash, V> Layers<K, V> {
-    /// Looks a key up; `name` names it where it is not loaded.
+    /// Looks a key up. If it is not loaded, `name` gives the key to report.
     pub(super) fn get(&self, key: &K, name: impl FnOnce() -> Key) -> Lookup<&V> {
         let known = self.changed.get(key).or_else(|| self.loaded.get(key));
         known.map(Option::as_ref).ok_or_else(|| NotLoaded::one(name()))
@@ -30,12 +31,12 @@ impl<K: Eq + Hash, V> Layers<K, V> {
         self.changed.contains_key(key) || self.loaded.contains_key(key)
     }
 
-    /// Takes in what the database holds.
+    /// Sets a loaded value.
     pub(super) fn load(&mut self, key: K, value: Option<V>) {
         self.loaded.insert(key, value);
     }
 
-    /// Takes in that the database holds nothing, unless something was found.
+    /// Marks a key as absent in the database, unless it was found.
     pub(super) fn load_absence(&mut self, key: K) {
         self.loaded.entry(key).or_insert(None);
     }
@@ -45,7 +46,7 @@ impl<K: Eq + Hash, V> Layers<K, V> {
         self.changed.insert(key, value);
     }
 
-    /// Forgets every change.
+    /// Discards all changes.
     pub(super) fn revert(&mut self) {
         self.changed.clear();
     }

@@ -1,4 +1,4 @@
-//! Who is in which group, as far as it is known.
+//! The members of groups, as far as they are loaded.
 
 use rollcall_events::{GroupId, OrganizationId, UserId};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -8,7 +8,7 @@ use super::keys::{Key, NotLoaded};
 type GroupKey = (OrganizationId, GroupId);
 type UserKey = (OrganizationId, UserId);
 
-/// What was loaded of a group's members.
+/// The loaded members of a group.
 #[derive(Debug, Default)]
 struct Loaded {
     /// Whether all members are in `present`.
@@ -17,22 +17,22 @@ struct Loaded {
     absent: HashSet<UserId>,
 }
 
-/// What a batch has changed of a group's members since they were loaded.
+/// The members of a group that the batch has changed.
 #[derive(Debug, Default)]
 struct Changed {
-    /// Whether the group began or ended in the batch: then nothing that was loaded counts.
+    /// Whether the batch created or deleted the group. Then the loaded members do not count.
     is_afresh: bool,
     moved: HashMap<UserId, bool>,
 }
 
-/// The members of groups: what was loaded, and what the batch has changed since.
+/// The members of groups: the loaded ones, and the changes of the batch.
 #[derive(Debug, Default)]
 pub(super) struct Members {
     loaded: HashMap<GroupKey, Loaded>,
     changed: HashMap<GroupKey, Changed>,
-    /// In which groups a user was moved by the batch.
+    /// The groups into which, or out of which, the batch moved each user.
     moves: HashMap<UserKey, HashSet<GroupId>>,
-    /// Users who were deleted by the batch: they are in no group unless they were moved into one later.
+    /// Users whom the batch deleted. They are in no group unless they were moved into one later.
     gone: HashSet<UserKey>,
 }
 
@@ -72,7 +72,7 @@ impl Members {
         Ok(members)
     }
 
-    /// Takes in whether the database has a member.
+    /// Sets whether the database has a member.
     pub(super) fn load(&mut self, organization: OrganizationId, group: GroupId, user: UserId, is_in: bool) {
         let loaded = self.loaded.entry((organization, group)).or_default();
         if is_in {
@@ -83,23 +83,23 @@ impl Members {
         }
     }
 
-    /// Takes in that all members that the database has were loaded.
+    /// Marks all members in the database as loaded.
     pub(super) fn load_whole(&mut self, organization: OrganizationId, group: GroupId) {
         self.loaded.entry((organization, group)).or_default().is_whole = true;
     }
 
-    /// Moves a user into a group or out of it.
+    /// Adds a user to a group, or removes the user from it.
     pub(super) fn move_user(&mut self, organization: OrganizationId, group: GroupId, user: UserId, is_in: bool) {
         self.changed.entry((organization, group)).or_default().moved.insert(user, is_in);
         self.moves.entry((organization, user)).or_default().insert(group);
     }
 
-    /// A group begins or ends: it has no members.
+    /// Removes all members of a group that is created or deleted.
     pub(super) fn empty(&mut self, organization: OrganizationId, group: GroupId) {
         self.changed.insert((organization, group), Changed { is_afresh: true, moved: HashMap::new() });
     }
 
-    /// A user is deleted, and so is in no group.
+    /// Removes a deleted user from all groups.
     pub(super) fn remove_user(&mut self, organization: OrganizationId, user: UserId) {
         for group in self.moves.remove(&(organization, user)).unwrap_or_default() {
             if let Some(changed) = self.changed.get_mut(&(organization, group)) {
@@ -109,7 +109,7 @@ impl Members {
         self.gone.insert((organization, user));
     }
 
-    /// Forgets every change.
+    /// Discards all changes.
     pub(super) fn revert(&mut self) {
         self.changed.clear();
         self.moves.clear();

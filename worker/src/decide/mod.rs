@@ -1,7 +1,8 @@
-//! The core: decides what one request does to the state it meets.
+//! The core: decides a request on the state.
 //!
-//! Everything here is pure. Ids and defaults come in the request and the time of the record beside it, so that the same requests give the same log, anywhere. A decision
-//! never takes what it does not know for absent: it reports the key ([`NotLoaded`]), and is made again once that is loaded.
+//! Everything here is pure. Ids and defaults are part of the request, and the time is a parameter, so the
+//! same requests always give the same log. A decision never treats an unknown key as absent. It reports the
+//! key ([`NotLoaded`]), and the request is decided again once the key is loaded.
 
 mod assign;
 mod batch;
@@ -38,29 +39,30 @@ use rollcall_scim::ScimError;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// What was decided: the fact that goes into the log.
+/// A decision: the fact that goes into the log.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Decision {
-    /// What happened.
+    /// The type of the log entry.
     pub(crate) event_type: EventType,
-    /// What it happened to.
+    /// The thing that the entry is about.
     pub(crate) subject: Option<(SubjectType, Uuid)>,
-    /// Why it was refused, if it was. Without personal data: the header that it goes into is never erased.
+    /// Why the request was rejected, if it was. It must not contain personal data, because it is part of the
+    /// header, which is never erased.
     pub(crate) error: Option<ScimError>,
     /// The facts.
     pub(crate) payload: Value,
 }
 
-/// Why a decision ended before there was one.
+/// Why a decision stopped.
 #[derive(Debug)]
 enum Interrupt {
-    /// It needs to know something that is not loaded.
+    /// It needs keys that are not loaded.
     NotLoaded(NotLoaded),
-    /// The request is refused.
+    /// The request is rejected.
     Refused(Refusal),
 }
 
-/// Why a request is refused, and about whom: a name that is taken is somebody else's.
+/// Why a request is rejected. If a name is taken, `about` is the user or group that has it.
 #[derive(Debug)]
 struct Refusal {
     error: ScimError,
@@ -86,10 +88,10 @@ impl From<ScimError> for Interrupt {
     }
 }
 
-/// Decides one request; what it changes is recorded as of `at`.
+/// Decides one request. Its changes are recorded with the time `at`.
 ///
 /// # Errors
-/// Where the state does not hold something that the decision depends on: the keys of it.
+/// If the decision depends on keys that are not loaded.
 pub(crate) fn decide(state: &State, request: &Request, at: Timestamp) -> Result<Decision, NotLoaded> {
     let mut decision = match &request.body {
         RequestBody::UserRequested(user) => users::decide(state, request, user, at)?,
@@ -101,7 +103,7 @@ pub(crate) fn decide(state: &State, request: &Request, at: Timestamp) -> Result<
             error: None,
             payload: json!(denied),
         },
-        // It changes nothing that the organization has, and is not decided.
+        // It changes nothing that the organization has, so it is not decided.
         RequestBody::StreamAcknowledged(_) => rejected(ScimError::new(500, "an acknowledgement is not decided"), None, json!({})),
     };
     if let Some(fingerprint) = &request.fingerprint {
@@ -110,7 +112,8 @@ pub(crate) fn decide(state: &State, request: &Request, at: Timestamp) -> Result<
     Ok(decision)
 }
 
-/// A refusal, recorded as a fact of its own. `subject` is whoever the payload is about, so that erasing them reaches it.
+/// A rejection, which is recorded like a fact. `subject` is the person or thing that the payload is about, so
+/// that an erasure of that person finds it.
 fn rejected(error: ScimError, subject: Option<(SubjectType, Uuid)>, payload: Value) -> Decision {
     Decision { event_type: EventType::RequestRejected, subject, error: Some(error), payload }
 }

@@ -1,4 +1,5 @@
-//! What was prefetched costs time and changes no decision: random histories give the same log with everything, nothing and some of it loaded beforehand.
+//! Prefetching costs time and changes no decision. Random histories give the same log with all, none or some
+//! of the keys prefetched.
 
 use proptest::prelude::*;
 use rollcall_events::actor::Actor;
@@ -41,7 +42,8 @@ fn entitlement(n: u8) -> EntitlementId {
     EntitlementId(Uuid::from_u128(0x500 + u128::from(n)))
 }
 
-/// What callers do; the numbers name users, groups, workspaces, entitlements and tokens, which need not be there.
+/// Steps of callers. The numbers stand for users, groups, workspaces, entitlements and tokens, which need not
+/// exist.
 #[derive(Debug, Clone)]
 enum Act {
     Create(u8, u8, Option<u8>),
@@ -213,7 +215,7 @@ fn requests(acts: Vec<(Act, usize, u8)>) -> Vec<Request> {
     acts.into_iter().enumerate().map(request).collect()
 }
 
-/// Everything that there is, of which what nobody has told is absent.
+/// A database. A key that was never stored is absent.
 struct World(State);
 
 impl World {
@@ -311,10 +313,11 @@ impl World {
     }
 }
 
-/// An entry of a log, without what hashing puts to it.
+/// A log entry without its hashes.
 type Logged = (OrganizationId, EventType, Option<(SubjectType, Uuid)>, Option<ScimError>, String);
 
-/// The logs that requests leave, decided in batches of these sizes; `prefetch` chooses among all keys that there are. Also how many keys were loaded on demand.
+/// Decides requests in batches of the given sizes and returns the log. `prefetch` chooses among all existing
+/// keys. Also returns how many keys were loaded on demand.
 fn logs(requests: &[Request], sizes: &[usize], mut prefetch: impl FnMut() -> bool) -> (Vec<Logged>, usize) {
     let (mut world, mut logged, mut demand_loads) = (World::new(), Vec::<Logged>::new(), 0);
     let (mut rest, mut sizes) = (requests, sizes.iter().cycle());
@@ -349,7 +352,7 @@ fn logs(requests: &[Request], sizes: &[usize], mut prefetch: impl FnMut() -> boo
     (logged, demand_loads)
 }
 
-/// Everything that an act can look up.
+/// All keys that an act can look up.
 fn every_key() -> Keys {
     let mut keys = Keys::default();
     for of in ORGANIZATIONS {
@@ -361,7 +364,7 @@ fn every_key() -> Keys {
         for n in 0..5 {
             let name = format!("workspace {n}");
             keys.extend([Key::Workspace(of, workspace(n)), Key::WorkspaceName(of, name), Key::Token(of, token(n))]);
-            // An entitlement that a filter names can be a workspace.
+            // A filter can name an entitlement that is a workspace.
             keys.extend([Key::Entitlement(of, entitlement(n)), Key::WorkspaceName(of, format!("thing {n}"))]);
             keys.extend(EntitlementKind::ALL.map(|kind| Key::EntitlementName(of, kind, format!("thing {n}"))));
             keys.extend([Key::Group(of, group(n)), Key::GroupName(of, format!("group{n}")), Key::Members(of, group(n))]);

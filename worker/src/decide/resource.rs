@@ -1,4 +1,4 @@
-//! What users and groups have in common: versions.
+//! Versions of users and groups.
 
 use rollcall_events::Timestamp;
 use rollcall_events::request::IfMatch;
@@ -9,7 +9,7 @@ use std::fmt::Display;
 
 use super::entity::Stored;
 
-/// Checks that a call means the state that it meets.
+/// Checks the `If-Match` condition of a call (RFC 9110 section 13.1.1).
 pub(super) fn check_version(etag: &str, if_match: Option<&IfMatch>, what: &str) -> Result<(), ScimError> {
     match if_match {
         None | Some(IfMatch::Any) => Ok(()),
@@ -18,20 +18,21 @@ pub(super) fn check_version(etag: &str, if_match: Option<&IfMatch>, what: &str) 
     }
 }
 
-/// The version that an entity tag names: `W/"<version>"`, or `W/"<version>-<hash of what was shown with it>"`. Our tags are weak; what they promise is what
-/// `If-Match` asks for here (RFC 7644 section 3.14). What is joined to a resource when it is shown is not part of the state that a change meets.
+/// The version in an entity tag: `W/"<version>"`, or `W/"<version>-<hash of what was shown with it>"`. Our
+/// tags are weak, and `If-Match` accepts them here (RFC 7644 section 3.14). Data that is only joined to a
+/// resource in an answer is not part of the state, so its hash is ignored.
 fn version(tag: &str) -> &str {
     let opaque = tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"');
     opaque.split_once('-').map_or(opaque, |(version, _)| version)
 }
 
-/// A new resource.
+/// The first version of a resource.
 pub(super) fn first_state(resource_type: &ResourceType, attributes: Attributes, id: &str, at: Timestamp) -> Attributes {
     let now = at.to_string();
     stamp(resource_type, attributes, id, Meta { created: &now, last_modified: &now, version: 1 })
 }
 
-/// A changed resource.
+/// The next version of a resource.
 pub(super) fn next_state<Id: Display>(
     resource_type: &ResourceType,
     attributes: Attributes,

@@ -1,4 +1,4 @@
-//! Administrators' sessions.
+//! Decisions about administrators' sessions.
 
 use rollcall_events::SessionId;
 use rollcall_events::log::EventType;

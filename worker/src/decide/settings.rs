@@ -1,4 +1,4 @@
-//! Settings: organizations, workspaces, tokens.
+//! Decisions about settings: organizations, workspaces, tokens.
 
 use rollcall_events::log::{EventType, SubjectType};
 use rollcall_events::request::{MAX_RECORDING_SECONDS, Request, SettingsRequested};
@@ -13,10 +13,10 @@ use super::keys::{NotLoaded, both, look_up_all};
 use super::state::State;
 use super::{Decision, Interrupt, dead_letters, entitlements, rejected, sessions, streams};
 
-/// What happened, with its facts.
+/// The type of a log entry and its facts.
 pub(super) type Fact = (EventType, Value);
 
-/// Decides an administrator's change.
+/// Decides a change of settings.
 pub(super) fn decide(state: &State, request: &Request, settings: &SettingsRequested) -> Result<Decision, NotLoaded> {
     let (subject, operation) = subject(request, settings);
     match attempt(state, request, settings) {
@@ -121,7 +121,7 @@ fn attempt(state: &State, request: &Request, settings: &SettingsRequested) -> Re
         }
         SettingsRequested::RevokeToken { token_id } => match state.token(organization, *token_id)? {
             None => Err(ScimError::new(404, "there is no such token").into()),
-            // Revoking twice is revoking once: the first time counts.
+            // A token that is revoked again keeps the time of its first revocation.
             Some(TokenStatus::RevokedAt(revoked_at)) => Ok((EventType::TokenRevoked, json!({"revoked_at": revoked_at}))),
             Some(TokenStatus::Valid) => Ok((EventType::TokenRevoked, json!({"revoked_at": created_at}))),
         },
@@ -145,7 +145,7 @@ fn attempt(state: &State, request: &Request, settings: &SettingsRequested) -> Re
     }
 }
 
-/// The error for a workspace that a setting names and the organization does not have.
+/// The error for a workspace that a setting names and that does not exist in the organization.
 pub(super) fn no_workspace(id: WorkspaceId) -> ScimError {
     ScimError::invalid_value(format!("workspaces: there is no workspace {id} in the organization"))
 }

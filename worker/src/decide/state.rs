@@ -1,4 +1,5 @@
-//! The part of the state that a batch needs, and how a change changes it. It knows what it holds: see [`Lookup`].
+//! The part of the state that a batch needs, and how changes are applied to it. It knows which keys are
+//! loaded: see [`Lookup`].
 
 use rollcall_events::request::EntitlementKind;
 use rollcall_events::{DeadLetterId, EntitlementId, GroupId, OrganizationId, SessionId, StreamId, TokenId, UserId, WorkspaceId};
@@ -10,11 +11,11 @@ use super::keys::{Key, Keys, Lookup, NotLoaded};
 use super::layer::Layers;
 use super::members::Members;
 
-/// The state of the organizations in a batch, as far as it was loaded.
+/// The loaded part of the state of a batch's organizations.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     users: Layers<(OrganizationId, UserId), User>,
-    /// The ids of users who are to be created and are taken for new.
+    /// The ids of users to be created that are taken for new.
     presumed_new: HashSet<(OrganizationId, UserId)>,
     user_names: Layers<(OrganizationId, String), UserId>,
     presences: Layers<(OrganizationId, UserId), ()>,
@@ -30,7 +31,7 @@ pub(crate) struct State {
     tokens: Layers<(OrganizationId, TokenId), TokenStatus>,
     sessions: Layers<(OrganizationId, SessionId), SessionState>,
     dead_letters: Layers<(OrganizationId, DeadLetterId), ()>,
-    /// Whether each event stream is delivered.
+    /// Whether delivery of each event stream is enabled.
     streams: Layers<(OrganizationId, StreamId), bool>,
 }
 
@@ -39,8 +40,8 @@ impl State {
         self.users.get(&(organization, id), || Key::User(organization, id))
     }
 
-    /// Whether a user who is to be created is there already. An id that is presumed to be new counts here and nowhere else: the insert that follows refuses the batch if
-    /// the presumption is wrong.
+    /// Looks up a user to be created. An id that is presumed new is absent here, and only here. If the
+    /// presumption is wrong, the later insert makes Postgres refuse the batch.
     pub(crate) fn user_to_create(&self, organization: OrganizationId, id: UserId) -> Lookup<&User> {
         let key = (organization, id);
         if self.presumed_new.contains(&key) && !self.users.knows(&key) { Ok(None) } else { self.user(organization, id) }
@@ -51,13 +52,13 @@ impl State {
         Ok(self.user_names.get(&key, || Key::UserName(organization, key.1.clone()))?.copied())
     }
 
-    /// Whether there is such a user.
+    /// Whether a user exists.
     pub(crate) fn has_user(&self, organization: OrganizationId, id: UserId) -> Result<bool, NotLoaded> {
         let (key, name) = ((organization, id), || Key::Presence(organization, id));
         if self.users.knows(&key) { Ok(self.users.get(&key, name)?.is_some()) } else { Ok(self.presences.get(&key, name)?.is_some()) }
     }
 
-    /// Whether a user was there once and was deleted.
+    /// Whether a user existed and was deleted.
     pub(crate) fn was_deleted(&self, organization: OrganizationId, id: UserId) -> Result<bool, NotLoaded> {
         Ok(self.deletions.get(&(organization, id), || Key::Deletion(organization, id))?.is_some())
     }
@@ -97,7 +98,7 @@ impl State {
         self.entitlements.get(&(organization, id), || Key::Entitlement(organization, id))
     }
 
-    /// The role or the entitlement of that name.
+    /// The role or entitlement with this name.
     pub(crate) fn entitlement_named(&self, organization: OrganizationId, kind: EntitlementKind, name_key: String) -> Lookup<&Entitlement> {
         let key = (organization, kind, name_key);
         match self.entitlement_names.get(&key, || Key::EntitlementName(organization, kind, key.2.clone()))? {
@@ -110,7 +111,7 @@ impl State {
         Ok(self.tokens.get(&(organization, id), || Key::Token(organization, id))?.copied())
     }
 
-    /// Whether there is a dead letter that nobody has decided about.
+    /// Whether a dead letter exists and is undecided.
     pub(crate) fn has_dead_letter(&self, organization: OrganizationId, id: DeadLetterId) -> Result<bool, NotLoaded> {
         Ok(self.dead_letters.get(&(organization, id), || Key::DeadLetter(organization, id))?.is_some())
     }
@@ -119,15 +120,16 @@ impl State {
         Ok(self.sessions.get(&(organization, id), || Key::Session(organization, id))?.copied())
     }
 
-    /// Whether an event stream is delivered.
+    /// Whether delivery of an event stream is enabled.
     pub(crate) fn stream(&self, organization: OrganizationId, id: StreamId) -> Lookup<bool> {
         Ok(self.streams.get(&(organization, id), || Key::Stream(organization, id))?.copied())
     }
 
-    /// Takes a change into the state, so that the next request of the batch meets it; returns the resource as it was before.
+    /// Applies a change, so that the next request of the batch sees it. Returns the resource before the
+    /// change.
     ///
     /// # Errors
-    /// Where it is not loaded what the change replaces. Nothing is changed then.
+    /// If the thing that the change replaces is not loaded. Then nothing is changed.
     pub(crate) fn apply(&mut self, organization: OrganizationId, change: &Change) -> Lookup<Before> {
         match change {
             Change::PutUser(user) => return self.put_user(organization, user),
@@ -168,12 +170,12 @@ impl State {
         Ok(None)
     }
 
-    /// A dead letter was decided about: nobody can decide about it again.
+    /// Marks a dead letter as decided. It cannot be decided again.
     pub(crate) fn settle_dead_letter(&mut self, organization: OrganizationId, id: DeadLetterId) {
         self.dead_letters.change((organization, id), None);
     }
 
-    /// Forgets every change, so that the batch can be decided again on what was loaded.
+    /// Discards all changes, so that the batch can be decided again on the loaded state.
     pub(crate) fn revert(&mut self) {
         self.users.revert();
         self.user_names.revert();
@@ -245,14 +247,14 @@ impl State {
     }
 }
 
-/// What the database holds.
+/// Sets what the database holds.
 impl State {
     pub(crate) fn load_user(&mut self, organization: OrganizationId, user: User) {
         self.user_names.load((organization, user.name_key()), Some(user.id));
         self.users.load((organization, user.id), Some(user));
     }
 
-    /// A user who is to be created is taken for new, without a look: see [`State::user_to_create`].
+    /// Presumes a user to be created new, without a look-up: see [`State::user_to_create`].
     pub(crate) fn presume_new(&mut self, organization: OrganizationId, id: UserId) {
         self.presumed_new.insert((organization, id));
     }
@@ -304,7 +306,7 @@ impl State {
         self.streams.load((organization, id), Some(is_enabled));
     }
 
-    /// Takes in that these keys were looked for: what was not found of them is absent.
+    /// Marks keys as looked up. Those that were not found are absent.
     pub(crate) fn load_absences(&mut self, keys: Keys) {
         keys.users.into_iter().for_each(|key| self.users.load_absence(key));
         keys.user_names.into_iter().for_each(|key| self.user_names.load_absence(key));

@@ -1,4 +1,4 @@
-//! Event streams.
+//! Decisions about event streams.
 
 use rollcall_events::StreamId;
 use rollcall_events::log::EventType;

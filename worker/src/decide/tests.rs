@@ -15,7 +15,7 @@ const ACME: OrganizationId = OrganizationId(Uuid::from_u128(1));
 const MARKETING: WorkspaceId = WorkspaceId(Uuid::from_u128(2));
 const SALES: WorkspaceId = WorkspaceId(Uuid::from_u128(3));
 
-/// An organization with two workspaces, and whatever happens to it.
+/// An organization with two workspaces, and its history.
 struct Story {
     state: State,
     clock: u64,
@@ -55,7 +55,7 @@ impl Story {
         decision
     }
 
-    /// A decision about a world in which there is nothing but what the story has told.
+    /// Decides a request. Keys that the story never set are absent.
     fn decided(&mut self, request: &Request) -> Decision {
         loop {
             match decide(&self.state, request, request.requested_at) {
@@ -124,7 +124,7 @@ fn a_name_is_unique_whatever_its_case_until_its_holder_is_gone() {
     assert_eq!(status(&story.create(8, json!({"userName": "STRASSE"}))), 200);
 }
 
-/// No request reactivates anybody unless it says `true`, and no state of a user is without `active`.
+/// No request reactivates a user unless it says `true`, and a user always has `active`.
 #[test]
 fn unassigning_active_leaves_it_as_it_is() {
     let patches = [
@@ -196,7 +196,7 @@ fn a_change_that_changes_nothing_keeps_version_and_time() {
 }
 
 #[test]
-fn deactivation_and_reactivation_are_told_apart_from_other_changes() {
+fn deactivation_and_reactivation_differ_from_other_changes() {
     let mut story = Story::new();
     story.create(7, json!({"userName": "ada"}));
     assert_eq!(story.patch(7, json!([{"op": "replace", "value": {"active": "False"}}])).event_type, EventType::UserDeactivated);
@@ -233,7 +233,7 @@ fn repeated_patches_cannot_grow_a_list_without_bound() {
 }
 
 #[test]
-fn settings_need_an_organisation_and_free_names() {
+fn settings_need_an_organization_and_free_names() {
     let mut story = Story::new();
     let workspace = |name: &str| {
         RequestBody::SettingsRequested(SettingsRequested::CreateWorkspace { workspace_id: WorkspaceId::generate(), name: name.to_owned() })
@@ -245,7 +245,7 @@ fn settings_need_an_organisation_and_free_names() {
 }
 
 proptest! {
-    /// One operation that cannot be done undoes all before it: neither the user nor its version changes.
+    /// One failing operation undoes all operations before it: neither the user nor its version changes.
     #[test]
     fn a_patch_that_fails_changes_nothing(
         done in proptest::collection::vec(proptest::sample::select(vec![

@@ -1,4 +1,4 @@
-//! Users: create, replace, patch, delete.
+//! Decisions about users: create, replace, patch, delete.
 
 use rollcall_events::Timestamp;
 use rollcall_events::log::{EventType, SubjectType};
@@ -66,7 +66,7 @@ fn attempt(state: &State, request: &Request, call: &UserRequested, at: Timestamp
     change(state, request, call, before, attributes, at)
 }
 
-/// A new user is active and somewhere: a user that says nothing of it gets both here.
+/// Creates a user. If the request does not say so itself, the user is active and joins the default workspace.
 fn create(
     state: &State,
     request: &Request,
@@ -84,7 +84,8 @@ fn create(
     Ok(applied(call, EventType::UserCreated, &Attributes::new(), resource))
 }
 
-/// PUT clears what it does not carry (RFC 7644 section 3.5.1), except for what [`defaults`] keeps.
+/// Replaces a user. PUT clears the attributes that it does not carry (RFC 7644 section 3.5.1), except for
+/// those that [`defaults`] keeps.
 fn replaced(before: &User, mut attributes: Attributes) -> Attributes {
     defaults::keep_unnamed(&USER, &before.resource, &mut attributes);
     defaults::drop_unassigned(&USER, &mut attributes);
@@ -106,11 +107,12 @@ fn change(
     mut attributes: Attributes,
     at: Timestamp,
 ) -> Result<Decision, Interrupt> {
-    // After any change, so that no kind of request can reactivate anybody without saying so.
+    // Do this after any change, so that no request reactivates a user without saying so.
     defaults::keep(&USER, &before.resource, &mut attributes);
     let mut unchanged = without_stamp((*before.resource).clone());
     let is_same = attributes == unchanged;
-    // An older resource can be without an attribute that has a default. To have it is no growth.
+    // An older resource may lack an attribute that has a default. Adding the default does not count as
+    // growth.
     defaults::fill(&USER, &mut unchanged);
     call.size_limit.check_growth(&unchanged, &attributes)?;
     check(state, request, call, &attributes, Some(before))?;
@@ -126,7 +128,8 @@ fn change(
     Ok(applied(call, event_type, &before.resource, resource))
 }
 
-/// What every state of a user fulfills: workspaces that exist, and a name that is free. Only what the request adds is looked up: what the user had was looked up then.
+/// Checks that the user's workspaces exist and that the name is free. Only values that the request adds are
+/// looked up. The user's earlier values were checked when they were added.
 fn check(state: &State, request: &Request, call: &UserRequested, attributes: &Attributes, before: Option<&User>) -> Result<(), Interrupt> {
     let organization = request.organization_id;
     let had: HashSet<_> = match before {
@@ -137,7 +140,7 @@ fn check(state: &State, request: &Request, call: &UserRequested, attributes: &At
     let user_name = text(attributes, "userName").unwrap_or_default();
     let name_key = casefold(user_name);
     let is_named_anew = before.is_none_or(|before| before.name_key() != name_key);
-    // Both before either counts, so that what is missing of them is loaded together.
+    // Do both look-ups first, so that missing keys of both are loaded together.
     let workspaces = look_up_all(joined, |id| state.workspace(organization, *id));
     let holder = if is_named_anew { state.user_named(organization, name_key) } else { Ok(None) };
     let (workspaces, holder) = both(workspaces, holder)?;

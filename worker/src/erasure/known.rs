@@ -1,7 +1,8 @@
-//! Compares what records mention with what is known of erased persons.
+//! Compares records with what is known of erased persons.
 //!
-//! An id of an erased user counts at any time: ids are never used again. A name counts in a record from before the erasure; a later record means whoever has
-//! the name now. It does not count either if the record mentions a living user by id who has that name now.
+//! The id of an erased user counts at any time, because ids are never reused. A name counts only in a record
+//! from before the erasure. In a later record, it belongs to the person who has the name now. It does not
+//! count either if the record also contains the id of a living user with this name.
 
 use rollcall_events::{OrganizationId, Timestamp};
 use serde::Deserialize;
@@ -12,11 +13,11 @@ use super::Run;
 use super::mentions::{Mentions, NameHash, ids, name_hash};
 use crate::database::TaskError;
 
-/// Texts of calls are cut at so many characters when they are recorded.
+/// Texts of a call record are cut to this number of characters.
 pub(crate) const CUT_CHARS: usize = 500;
-/// What a body ends with that was cut.
+/// The end of a body that was cut.
 const CUT: char = '…';
-/// How many hashes are looked up at once.
+/// Maximum number of hashes in one query.
 const CHUNK: usize = 10_000;
 
 const NEWEST: &str = "
@@ -30,25 +31,26 @@ const NAMES: &str = "
     JOIN erased_names n ON n.organization_id = $1 AND n.name_hash = k.name_hash
     JOIN erased_users u ON u.organization_id = n.organization_id AND u.user_id = n.user_id";
 const LIVING: &str = "SELECT id, resource ->> 'userName' AS name FROM users WHERE organization_id = $1 AND id = ANY($2)";
-/// The organizations among some ids that have erased users, and those of the erased users among them.
+/// Of some ids: the organizations with erased users among them, and the organizations of the erased users
+/// among them.
 const ORGANIZATIONS: &str = "
     SELECT k.id FROM unnest($1::uuid[]) AS k (id) WHERE EXISTS (SELECT FROM erased_users u WHERE u.organization_id = k.id)
     UNION SELECT u.organization_id FROM unnest($1::uuid[]) AS k (id) JOIN erased_users u ON u.user_id = k.id";
 
-/// What a record mentions.
+/// The ids and possible names in a record.
 pub(crate) struct Reading {
-    /// When it was made; `None` if nothing says so, which counts as before any erasure.
+    /// When the record was made. `None` if unknown, which counts as before any erasure.
     at: Option<Timestamp>,
-    /// What is mentioned in the parts without which the record means nothing.
+    /// The mentions in the essential parts. Without these parts, the record has no use.
     head: Mentions,
-    /// What is mentioned in its bodies.
+    /// The mentions in the bodies.
     bodies: Mentions,
-    /// Whether a text was cut, so that a name may be broken off at its end.
+    /// Whether a text was cut. A name may be broken off at its end.
     has_cut_text: bool,
     has_cut_body: bool,
 }
 
-/// The texts of a call.
+/// The texts of a call record.
 pub(crate) struct CallTexts<'a> {
     pub(crate) organization: OrganizationId,
     pub(crate) at: Timestamp,
@@ -60,24 +62,25 @@ pub(crate) struct CallTexts<'a> {
     pub(crate) bodies: [Option<&'a str>; 2],
 }
 
-/// What is to become of a record.
+/// The decision about a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It names nobody who is erased.
+    /// It names no erased person.
     Keep,
-    /// Some parts name somebody, or may: they go, and the rest stays.
+    /// Some parts name an erased person, or may do so. Only these parts are removed.
     Redact {
-        /// The texts that were cut.
+        /// Remove the texts that were cut.
         cut_texts: bool,
-        /// Both bodies.
+        /// Remove both bodies.
         bodies: bool,
     },
-    /// It goes as a whole.
+    /// Its essential parts name an erased person. It is removed.
     Drop,
 }
 
 impl Reading {
-    /// Reads a call. `newest` is the newest erasure in its organization: names count up to then.
+    /// Reads a call record. `newest` is the time of the newest erasure in its organization. Later records can
+    /// contain no name that counts.
     pub(crate) fn call(texts: &CallTexts<'_>, newest: Timestamp) -> Self {
         let with_names = texts.at <= newest;
         let (mut head, mut bodies) = (Mentions::new(texts.organization, with_names), Mentions::new(texts.organization, with_names));
@@ -108,7 +111,7 @@ impl Reading {
     }
 }
 
-/// The newest erasure of each organization that has any.
+/// The time of the newest erasure in each organization that has one.
 pub(crate) async fn newest_erasures(
     database: &impl Run,
     organizations: &[OrganizationId],
@@ -117,17 +120,17 @@ pub(crate) async fn newest_erasures(
     rows.iter().map(|row| Ok((row.try_get("id")?, row.try_get("erased_at")?))).collect()
 }
 
-/// What is known of the erased persons whom some records may name.
+/// The erased persons whom some records may name.
 #[derive(Default)]
 struct Known {
     ids: HashSet<Uuid>,
-    /// The hashes of names, each with the newest erasure of somebody who had it.
+    /// The hashes of names, each with the newest erasure of a person with this name.
     names: HashMap<NameHash, Timestamp>,
-    /// Living users, each with the hash of the name.
+    /// Living users, each with the hash of the user's name.
     living: HashMap<Uuid, NameHash>,
 }
 
-/// Decides what is to become of records of an organization, in their order.
+/// Decides what to do with records of one organization. The verdicts are in the order of the records.
 ///
 /// # Errors
 /// If Postgres fails.
@@ -178,16 +181,18 @@ impl Known {
     }
 }
 
-/// When a dead letter's request was made, as far as that can be read.
+/// The time at which a dead letter's request was made, if it can be read.
 #[derive(Deserialize)]
 struct Dated {
     requested_at: Timestamp,
 }
 
-/// Whether a dead letter names somebody who is erased. One of which it cannot be told whose it is belongs to the system; it is compared with the organizations
-/// that it mentions, and with all ids. `sent` is the time that its message says.
+/// Whether a dead letter names an erased person. A dead letter whose organization is unknown belongs to the
+/// system organization. It is compared with all organizations that it mentions and with all erased ids.
+/// `sent` is the timestamp of its message.
 ///
 /// # Errors
+/// If Postgres fails.
 /// If Postgres fails.
 pub(crate) async fn is_letter_named(
     database: &impl Run,
@@ -207,7 +212,7 @@ pub(crate) async fn is_letter_named(
     let at = serde_json::from_slice::<Dated>(body).ok().map(|dated| dated.requested_at).or(sent);
     for organization in organizations {
         let texts = [text.clone(), reason.to_owned()];
-        // A body can be large, and reading it is work for a processor.
+        // A body can be large, and reading it is CPU work.
         let reading = tokio::task::spawn_blocking(move || Reading::letter(organization, at, &texts.each_ref().map(String::as_str)));
         if judge(database, organization, &[reading.await?]).await? == [Verdict::Drop] {
             return Ok(true);

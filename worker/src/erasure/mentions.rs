@@ -1,7 +1,9 @@
-//! What a text mentions: ids, and everything in it that could be the name of a user.
+//! Finds the ids in a text, and everything that could be a user's name.
 //!
-//! A name is looked for as the whole text, as a quoted string (JSON escapes undone), between two separators, and as up to six words in a row. Case, Unicode
-//! form, runs of white space and punctuation around it do not count. Parts of a name and names of more than six words inside longer text are not recognized.
+//! Possible names are: the whole text, each quoted string (with JSON escapes undone), each part between two
+//! separators, and each run of up to six words. Case, Unicode form, repeated white space and surrounding
+//! punctuation make no difference. Parts of a name, and names of more than six words inside longer text, are
+//! not found.
 
 use rollcall_events::OrganizationId;
 use rollcall_scim::casefold::casefold;
@@ -9,28 +11,29 @@ use serde_json::Value;
 use std::collections::{BTreeSet, HashSet};
 use uuid::Uuid;
 
-/// The `derive_key` context of a hash of a name.
+/// The BLAKE3 `derive_key` context for the hash of a name.
 const CONTEXT: &str = "rollcall 2026 erased user name";
-/// How many words in a row may be a name.
+/// Maximum number of words in a possible name.
 const MAX_WORDS: usize = 6;
-/// The longest text that may be a name, in bytes.
+/// Maximum length of a possible name, in bytes.
 const MAX_BYTES: usize = 2048;
-/// The length of an id with its hyphens, and without.
+/// The length of an id with and without hyphens.
 const ID_LENGTHS: [usize; 2] = [36, 32];
 
 /// The hash of a name in an organization.
 pub(crate) type NameHash = [u8; 32];
 
-/// What texts of an organization mention.
+/// The ids and possible names in texts of an organization.
 pub(crate) struct Mentions {
     organization: OrganizationId,
-    /// Whether names are looked for; ids always are.
+    /// Whether to look for names. Ids are always found.
     with_names: bool,
     pub(super) ids: BTreeSet<Uuid>,
     pub(super) names: HashSet<NameHash>,
 }
 
-/// The form of a name that is hashed: folded, single spaces, no punctuation around it. `None` if nothing is left.
+/// The canonical form of a casefolded name: single spaces, and no punctuation around it. `None` if nothing is
+/// left or the name is too long.
 fn canonical<'a>(words: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let mut joined = String::new();
     for word in words {
@@ -40,7 +43,7 @@ fn canonical<'a>(words: impl IntoIterator<Item = &'a str>) -> Option<String> {
         joined.push_str(word);
     }
     let trimmed = joined.trim_matches(|c: char| !c.is_alphanumeric());
-    // A name of nothing but punctuation stays as it is.
+    // Keep a name that consists only of punctuation.
     let name = if trimmed.is_empty() { joined } else { trimmed.to_owned() };
     (!name.is_empty() && name.len() <= MAX_BYTES).then_some(name)
 }
@@ -51,7 +54,7 @@ fn hash(organization: OrganizationId, canonical: &str) -> NameHash {
     hasher.finalize().into()
 }
 
-/// The hash by which a user's name is recognized; `None` for an empty one.
+/// The hash of a user's name; `None` for an empty name.
 pub(super) fn name_hash(organization: OrganizationId, name: &str) -> Option<NameHash> {
     canonical(casefold(name).split_whitespace()).map(|name| hash(organization, &name))
 }
@@ -61,17 +64,17 @@ fn is_separator(c: char) -> bool {
 }
 
 impl Mentions {
-    /// Nothing yet. `with_names` says whether names are looked for; ids always are.
+    /// Starts without mentions. `with_names` says whether to look for names. Ids are always found.
     pub(crate) fn new(organization: OrganizationId, with_names: bool) -> Self {
         Self { organization, with_names, ids: BTreeSet::new(), names: HashSet::new() }
     }
 
-    /// Takes in an id.
+    /// Adds an id.
     pub(crate) fn id(&mut self, id: Option<Uuid>) {
         self.ids.extend(id);
     }
 
-    /// Takes in a text.
+    /// Adds the mentions in a text.
     pub(crate) fn text(&mut self, text: &str) {
         self.ids.extend(ids(text));
         self.names_in(text);
@@ -80,7 +83,7 @@ impl Mentions {
         }
     }
 
-    /// Takes in a body: every string in it if it is JSON, and its text otherwise.
+    /// Adds the mentions in a body: those in all its strings if it is JSON, otherwise those in its text.
     pub(crate) fn body(&mut self, body: &str) {
         match serde_json::from_str(body) {
             Ok(value) => self.value(&value),
@@ -96,7 +99,7 @@ impl Mentions {
                 self.text(name);
                 self.value(value);
             }),
-            // An id or a name can be a number in a body that nobody has validated.
+            // Nobody has validated this body, so an id or a name can be a number.
             Value::Number(number) => self.names_in(&number.to_string()),
             Value::Null | Value::Bool(_) => {}
         }
@@ -112,7 +115,7 @@ impl Mentions {
         parts.filter(|part| part.len() < folded.len()).for_each(|part| self.phrases(part));
     }
 
-    /// Takes in a folded text as a whole, and every few words of it.
+    /// Adds a casefolded text as a whole, and each run of up to [`MAX_WORDS`] words in it.
     fn phrases(&mut self, text: &str) {
         let words: Vec<_> = text.split_whitespace().collect();
         let windows = (0..words.len()).flat_map(|first| (first + 1..=words.len().min(first + MAX_WORDS)).map(move |end| first..end));
@@ -125,7 +128,7 @@ impl Mentions {
     }
 }
 
-/// The ids in a text, wherever they stand.
+/// The ids in a text, at any position.
 pub(super) fn ids(text: &str) -> impl Iterator<Item = Uuid> + '_ {
     let runs = text.as_bytes().split(|byte| !byte.is_ascii_hexdigit() && *byte != b'-').filter(|run| run.len() >= 32);
     runs.flat_map(|run| ID_LENGTHS.into_iter().flat_map(move |length| run.windows(length))).filter_map(|window| {
@@ -134,7 +137,8 @@ pub(super) fn ids(text: &str) -> impl Iterator<Item = Uuid> + '_ {
     })
 }
 
-/// The strings between double quotes, with JSON escapes undone. A string that is not closed reaches to the end.
+/// The strings between double quotes, with JSON escapes undone. An unclosed string reaches to the end of the
+/// text.
 fn quoted(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut rest = text;
@@ -147,7 +151,7 @@ fn quoted(text: &str) -> Vec<String> {
     found
 }
 
-/// Splits a text at the first quote that is not escaped.
+/// Splits a text at the first unescaped quote.
 fn split_string(text: &str) -> (&str, &str) {
     let mut is_escaped = false;
     for (at, c) in text.char_indices() {
@@ -214,7 +218,7 @@ mod tests {
     }
 
     proptest! {
-        /// A name that a filter or a body quotes as JSON does is always recognized, in any case and Unicode form.
+        /// A name in a quoted JSON string is always found, in any case and Unicode form.
         #[test]
         fn a_quoted_name_is_always_recognized(name in "\\PC{1,24}") {
             prop_assume!(name_hash(OrganizationId::SYSTEM, &name).is_some());

@@ -1,10 +1,13 @@
-//! Recognizes what names an erased person in call logs and dead letters, whether it is kept already or arrives later.
+//! Finds records that name an erased person, in the call log and among the dead letters, both stored and new
+//! ones.
 //!
-//! The log forgets the names of an erased user in the transaction of the erasure (`erase_user`). They wait in `erased_users` until the worker has hashed
-//! them ([`settle`]), before the erasure is answered; from then on only keyed hashes of the folded names are kept (`erased_names`).
+//! The transaction of an erasure removes the names from the log (`erase_user`) and stores them in
+//! `erased_users`. The worker then hashes them ([`settle`]) before it answers the erasure. From then on, only
+//! keyed hashes of the casefolded names are stored (`erased_names`).
 //!
-//! No record slips through between an erasure and its hashes: records are checked and kept under a shared lock ([`BESIDE`]), and the hashes are written under
-//! the same lock, alone ([`ALONE`]). Records that were kept before are swept after it; records that come after it meet the hashes.
+//! No record escapes between an erasure and its hashes: a record is checked and stored under a shared lock
+//! ([`BESIDE`]), and the hashes are written under the exclusive lock ([`ALONE`]). Records that were stored
+//! before are swept afterwards. Records that are stored later are compared with the hashes.
 
 mod known;
 mod mentions;
@@ -19,12 +22,12 @@ use tokio_postgres::types::ToSql;
 use crate::database::{Database, TaskError};
 use crate::store::Store;
 
-/// Taken by whoever checks records and keeps them, until the end of the transaction.
+/// The shared lock for checking and storing records, until the end of the transaction.
 pub(crate) const BESIDE: &str = "SELECT pg_advisory_xact_lock_shared(hashtext('rollcall_dead'))";
-/// Taken by whoever writes the hashes of names, until the end of the transaction.
+/// The exclusive lock for writing the hashes of names, until the end of the transaction.
 const ALONE: &str = "SELECT pg_advisory_xact_lock(hashtext('rollcall_dead'))";
 
-/// A connection that runs statements: that of a partition, or that of a background task.
+/// A connection that runs statements: that of a partition or of a background task.
 pub(crate) trait Run: Sync {
     /// Runs a query.
     fn run(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> impl Future<Output = Result<Vec<Row>, TaskError>> + Send;

@@ -1,4 +1,5 @@
-//! Settles erasures: hashes the names of erased users, and removes what names them from the records that are kept already.
+//! Completes erasures: hashes the names of erased users, and removes the users from records that are stored
+//! already.
 
 use rollcall_events::{DeadLetterId, OrganizationId, Timestamp, UserId};
 use std::collections::BTreeMap;
@@ -16,9 +17,9 @@ use crate::keep::keep;
 use crate::settings::Settings;
 
 const APPLICATION: &str = "rollcall-worker erasures";
-/// How often unfinished erasures are looked for.
+/// Interval at which the background task looks for unfinished erasures.
 const LOOK: Duration = Duration::from_secs(30);
-/// How long the background task goes on with the erasures of one look.
+/// Maximum time that the background task spends on the erasures it found.
 const BUDGET: Duration = Duration::from_mins(10);
 
 const UNHASHED: &str = "SELECT organization_id, user_id, names FROM erased_users WHERE user_id = ANY($1) AND names IS NOT NULL FOR UPDATE";
@@ -28,7 +29,7 @@ const HASH: &str = "
 const HASHED: &str = "UPDATE erased_users SET names = NULL WHERE user_id = ANY($1) AND names IS NOT NULL";
 
 const UNSWEPT: &str = "SELECT organization_id, user_id, calls_after FROM erased_users WHERE user_id = ANY($1) AND calls_after IS NOT NULL";
-/// A user who is erased once more in between has names again, and begins anew.
+/// A user who was erased again in the meantime has names again, and must be swept from the start.
 const SWEPT: &str = "UPDATE erased_users SET calls_after = $3 WHERE organization_id = $1 AND user_id = ANY($2) AND names IS NULL";
 
 const UNFINISHED: &str =
@@ -41,7 +42,7 @@ const REMOVE_LETTERS: &str = "DELETE FROM dead_letters WHERE organization_id = $
 const CALLS: &str = "
     SELECT id, at, path, query, subject, subject_id, detail, request_body, response_body FROM requests
     WHERE organization_id = $1 AND id > $2 ORDER BY id LIMIT 500";
-/// Rows are locked in the order of their ids, so that two sweeps do not lock each other out.
+/// Locks the rows in the order of their ids, so that two sweeps cannot deadlock.
 const REMOVE_CALLS: &str = "
     DELETE FROM requests WHERE organization_id = $1 AND id IN (
         SELECT id FROM requests WHERE organization_id = $1 AND id = ANY($2) ORDER BY id FOR UPDATE
@@ -54,7 +55,7 @@ const CLEAR_CALLS: &str = "
     UPDATE requests SET request_body = NULL, response_body = NULL
     WHERE organization_id = $1 AND id IN (SELECT id FROM requests WHERE organization_id = $1 AND id = ANY($2) ORDER BY id FOR UPDATE)";
 
-/// Settles erasures that a partition did not finish, until `stop`.
+/// Completes erasures that a partition did not finish, until `stop`.
 pub(crate) async fn keep_settling(settings: Arc<Settings>, stop: CancellationToken) {
     keep("call logs and dead letters of erased users", &stop, async || run(&settings, &stop).await).await;
 }
@@ -78,15 +79,16 @@ async fn run(settings: &Settings, stop: &CancellationToken) -> Result<(), TaskEr
     }
 }
 
-/// Hashes the names of erased users, and removes what names them from dead letters and calls, as far as `budget` reaches. The background task goes on with the rest.
+/// Hashes the names of erased users, and removes the users from dead letters and call records, for at most
+/// `budget`. The background task does the rest.
 ///
 /// # Errors
-/// If Postgres fails; to do it again is right then.
+/// If Postgres fails. The call can be repeated.
 pub(crate) async fn settle(database: &impl Run, users: &[UserId], budget: Duration) -> Result<(), TaskError> {
     let deadline = Instant::now() + budget;
     database.command("BEGIN").await?;
     if let Err(error) = hash_names(database, users).await {
-        // The failure that led here is the one to report.
+        // Report the original error, not that of the rollback.
         let _ = database.command("ROLLBACK").await;
         return Err(error);
     }
@@ -110,7 +112,8 @@ pub(crate) async fn settle(database: &impl Run, users: &[UserId], budget: Durati
     Ok(())
 }
 
-/// Replaces the names of erased users by their hashes. Whoever keeps records waits for it, and knows the hashes afterwards.
+/// Replaces the names of erased users by their hashes. Transactions that store records wait for this, and see
+/// the hashes afterwards.
 async fn hash_names(database: &impl Run, users: &[UserId]) -> Result<(), TaskError> {
     database.run(ALONE, &[]).await?;
     let (mut organizations, mut hashes, mut of): (Vec<OrganizationId>, Vec<Vec<u8>>, Vec<UserId>) = Default::default();
@@ -126,7 +129,8 @@ async fn hash_names(database: &impl Run, users: &[UserId]) -> Result<(), TaskErr
     database.run(HASHED, &[&users]).await.map(|_| ())
 }
 
-/// Removes the dead letters of an organization that name somebody who is erased; whether that was done before the deadline.
+/// Removes the dead letters of an organization that name an erased person. Returns whether it finished before
+/// the deadline.
 async fn sweep_letters(database: &impl Run, organization: OrganizationId, deadline: Instant) -> Result<bool, TaskError> {
     let mut last = DeadLetterId(Uuid::nil());
     loop {
@@ -151,7 +155,8 @@ async fn sweep_letters(database: &impl Run, organization: OrganizationId, deadli
     }
 }
 
-/// Removes what calls of an organization hold about erased users, page by page; answers the last call that was looked at if the deadline came first.
+/// Removes erased users from the call records of an organization, page by page. Returns the last record it
+/// checked if the deadline came first.
 async fn sweep_calls(database: &impl Run, organization: OrganizationId, after: Uuid, deadline: Instant) -> Result<Option<Uuid>, TaskError> {
     let Some(&newest) = newest_erasures(database, &[organization]).await?.get(&organization) else { return Ok(None) };
     let mut last = after;
@@ -160,7 +165,7 @@ async fn sweep_calls(database: &impl Run, organization: OrganizationId, after: U
         let Some(end) = rows.last() else { return Ok(None) };
         last = end.try_get("id")?;
         let ids: Vec<Uuid> = rows.iter().map(|row| row.try_get("id")).collect::<Result<_, _>>()?;
-        // Reading them is work for a processor.
+        // Reading the records is CPU work.
         let reading =
             tokio::task::spawn_blocking(move || rows.iter().map(|row| read(organization, row, newest)).collect::<Result<Vec<_>, _>>());
         let verdicts = judge(database, organization, &reading.await??).await?;

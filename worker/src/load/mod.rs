@@ -1,7 +1,8 @@
-//! Reads what a batch needs to know: the log heads, what is recorded already, and the state that its requests look up.
+//! Reads everything that a batch needs: the log heads, the requests that are recorded already, and the state.
 //!
-//! Nothing is locked. The heads are read first, in the same snapshot as what nearly every batch looks up: whatever is read later is at least as new as they are, and a batch
-//! that was decided on something newer, or on something that has changed since, finds that its head has moved when it is written.
+//! Nothing is locked. The heads are read first, in the same snapshot as the keys that nearly every batch
+//! looks up. Everything that is read later is at least as new as the heads. If a batch was decided on newer
+//! state, or on state that has changed since, its head has moved by the time it is written.
 
 mod prefetch;
 mod statements;
@@ -25,68 +26,69 @@ use crate::store::{Store, StoreError};
 use prefetch::Expectation;
 use statements::{ENSURE_HEADS, fetch};
 
-/// A request that is in the log already.
+/// A request that the log has already.
 #[derive(Debug)]
 pub(crate) struct Recorded {
-    /// Why it was refused, if it was.
+    /// Why it was rejected, if it was.
     pub(crate) error: Option<ScimError>,
-    /// The resource as the request left it, unless it was erased.
+    /// The resource as the request left it; `None` if there is none or it was erased.
     pub(crate) resource: Option<Arc<Attributes>>,
-    /// What it came with, unless it was erased.
+    /// The fingerprint of the call; `None` if the request was erased.
     fingerprint: Option<Value>,
 }
 
 impl Recorded {
-    /// Whether what came with the same id is another request.
+    /// Whether a request with the same event id is a different one.
     pub(crate) fn is_other_than(&self, request: &Request) -> bool {
         self.fingerprint.as_ref().is_some_and(|fingerprint| fingerprint.as_str() != request.fingerprint.as_deref())
     }
 }
 
-/// The head of a log.
+/// The head of an organization's log.
 #[derive(Debug)]
 pub(crate) struct Head {
-    /// What there is of the log.
+    /// The size and the peaks of the log.
     pub(crate) log: CompactRange,
-    /// How often the head was advanced.
+    /// How often the head has been advanced.
     pub(crate) version: i64,
     /// When the newest entry was recorded.
     pub(crate) recorded_at: Option<Timestamp>,
 }
 
 impl Head {
-    /// When a batch records what comes next: now, and always later than everything that was recorded before, whatever the clocks say. So a reader who has seen a time
-    /// has seen everything up to it.
+    /// The time to record the next entry: now, but always later than the entry before, whatever the clocks
+    /// say. So a reader that has seen a time has seen all entries up to it.
     pub(crate) fn next_time(&self, now: Timestamp) -> Timestamp {
         self.recorded_at.map_or(now, |before| now.max(before.next()))
     }
 }
 
-/// What is expected of a batch.
+/// Whether a batch may contain repeated requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expected {
-    /// That it is new. Neither what is recorded under its ids nor whom it creates is looked for, unless the sender has chosen the ids: if something is there all the same,
-    /// Postgres refuses the batch ([`StoreError::AlreadyRecorded`]), and it is decided again as one with repeats.
+    /// All requests are taken for new. Recorded requests are looked for only if the sender chose the event
+    /// id, and users to be created are not looked for. If one exists anyway, Postgres refuses the batch
+    /// ([`StoreError::AlreadyRecorded`]), and it is decided again with [`Expected::Repeats`].
     New,
-    /// That some of it may have been applied before.
+    /// Some requests may have been applied before.
     Repeats,
 }
 
-/// What was loaded for a batch.
+/// The rows that were loaded for a batch.
 #[derive(Debug, Default)]
 pub(crate) struct Loaded {
-    /// The log heads.
+    /// The log heads of its organizations.
     pub(crate) heads: BTreeMap<OrganizationId, Head>,
-    /// What is recorded already.
+    /// The requests that are recorded already.
     pub(crate) recorded: HashMap<(OrganizationId, EventId), Recorded>,
     /// The state.
     pub(crate) state: State,
 }
 
-/// Reads the heads and what the requests are expected to look up.
+/// Reads the heads and the keys that the requests are expected to look up.
 ///
 /// # Errors
-/// Where Postgres fails or holds something that cannot be read.
+/// If Postgres fails or holds a value that cannot be read.
 pub(crate) async fn load(store: &Store, requests: &[Request], expected: Expected, prefetch: Prefetch) -> Result<Loaded, StoreError> {
     store.renew_plans().await?;
     let Expectation { organizations, events, new_users, keys } = Expectation::of(requests, expected);
@@ -94,7 +96,7 @@ pub(crate) async fn load(store: &Store, requests: &[Request], expected: Expected
     let mut loaded = Loaded::default();
     fetch(store, &organizations, &events, &keys, &mut loaded).await?;
     if loaded.heads.len() < organizations.len() {
-        // The first request of an organization: its log begins.
+        // For the first request of an organization, create the head of its log.
         store.query(ENSURE_HEADS, &[&organizations.iter().copied().collect::<Vec<_>>()]).await?;
         loaded = Loaded::default();
         fetch(store, &organizations, &events, &keys, &mut loaded).await?;
@@ -106,20 +108,21 @@ pub(crate) async fn load(store: &Store, requests: &[Request], expected: Expected
     Ok(loaded)
 }
 
-/// Reads keys that a decision has asked for. They are read later than the heads were: if they have changed in between, the head has moved.
+/// Reads keys that a decision has asked for. They are read later than the heads. If they changed in between,
+/// the head has moved.
 ///
 /// # Errors
-/// Where Postgres fails or holds something that cannot be read.
+/// If Postgres fails or holds a value that cannot be read.
 pub(crate) async fn load_more(store: &Store, keys: Keys, loaded: &mut Loaded) -> Result<(), StoreError> {
     fetch(store, &[].into(), &[].into(), &keys, loaded).await?;
     loaded.state.load_absences(keys);
     Ok(())
 }
 
-/// The users and groups of an organization with these ids, and nothing else.
+/// Reads users and groups by id, without the log heads.
 ///
 /// # Errors
-/// Where Postgres fails or holds something that cannot be read.
+/// If Postgres fails or holds a value that cannot be read.
 pub(crate) async fn load_subjects(store: &Store, keys: Keys) -> Result<State, StoreError> {
     let mut loaded = Loaded::default();
     load_more(store, keys, &mut loaded).await?;

@@ -1,4 +1,5 @@
-//! What the requests of a batch are expected to look up. A wrong expectation costs time and never changes a decision.
+//! Predicts which keys the requests of a batch look up. A wrong prediction costs time and changes no
+//! decision.
 
 use rollcall_events::members::MemberChange;
 use rollcall_events::request::{
@@ -18,33 +19,33 @@ use uuid::Uuid;
 use super::Expected;
 use crate::decide::{Key, Keys, assigned_keys};
 
-/// How much of what a batch is expected to look up is loaded before it is decided. Less costs time and changes no decision: the rest is loaded on demand. The last two
-/// are there to show that.
+/// How many of the expected keys are prefetched. The others are loaded on demand, so this setting changes the
+/// time but no decision. `None` and `Random` exist for tests of that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Prefetch {
-    /// Everything.
+    /// All keys.
     #[default]
     Full,
-    /// Nothing.
+    /// No keys.
     None,
-    /// Each key or not, by chance.
+    /// A random choice of the keys.
     Random,
 }
 
-/// What a batch is expected to look up.
+/// The keys that a batch is expected to look up.
 #[derive(Debug, Default)]
 pub(super) struct Expectation {
     pub(super) organizations: BTreeSet<OrganizationId>,
     /// Events that may be recorded already.
     pub(super) events: BTreeSet<(OrganizationId, EventId)>,
-    /// Users who are to be created and are taken for new.
+    /// Users to be created whose ids are taken for new.
     pub(super) new_users: Vec<(OrganizationId, UserId)>,
     pub(super) keys: Keys,
 }
 
 impl Prefetch {
-    /// The keys that are loaded beforehand.
+    /// Chooses the keys to prefetch.
     pub(super) fn choose(self, mut keys: Keys) -> Keys {
         match self {
             Self::Full => {}
@@ -52,7 +53,7 @@ impl Prefetch {
             Self::Random => {
                 let mut number = RandomState::new().build_hasher().finish() | 1;
                 keys.retain(|| {
-                    // Xorshift: chance enough for a test.
+                    // Xorshift is random enough for a test.
                     number ^= number << 13;
                     number ^= number >> 7;
                     number ^= number << 17;
@@ -65,7 +66,7 @@ impl Prefetch {
 }
 
 impl Expectation {
-    /// What these requests are expected to look up.
+    /// Predicts the look-ups of these requests.
     pub(super) fn of(requests: &[Request], expected: Expected) -> Self {
         let mut expectation = Self::default();
         for request in requests {
@@ -76,7 +77,7 @@ impl Expectation {
 
     fn request(&mut self, request: &Request, expected: Expected) {
         let organization = request.organization_id;
-        // A sender that chooses the key of a request may send it again.
+        // A sender that chooses the idempotency key may repeat the request.
         let may_be_recorded = expected == Expected::Repeats || request.fingerprint.is_some();
         match &request.body {
             RequestBody::UserRequested(call) => {
@@ -94,7 +95,7 @@ impl Expectation {
             RequestBody::GroupRequested(call) => self.group(organization, call),
             RequestBody::SettingsRequested(settings) => self.settings(organization, settings),
             RequestBody::AccessDenied(_) => {}
-            // It leaves no entry and needs no head.
+            // It leaves no log entry and needs no head.
             RequestBody::StreamAcknowledged(_) => return,
         }
         self.organizations.insert(organization);
@@ -118,7 +119,7 @@ impl Expectation {
         }
     }
 
-    /// A workspace can be named in a value or inside the brackets of a path.
+    /// Adds the workspaces of a PATCH operation. A value or a filter in the path can name them.
     fn patch_operation(&mut self, organization: OrganizationId, operation: &Operation) {
         let path = operation.path.to_string();
         let beginning = path.get(..ROLLCALL_SCHEMA.len());
@@ -151,7 +152,7 @@ impl Expectation {
                 self.keys.extend(change.users().iter().map(|user| Key::Presence(organization, *user)));
             }
             match change {
-                // A group that begins has no members.
+                // A new group has no members.
                 _ if is_creation => {}
                 MemberChange::Set(_) => self.keys.insert(Key::Members(organization, call.group_id)),
                 MemberChange::Add(users) | MemberChange::Remove(users) => {
@@ -204,7 +205,7 @@ impl Expectation {
     }
 }
 
-/// All texts in a value.
+/// All strings in a value.
 fn texts(value: &Value) -> Vec<&str> {
     match value {
         Value::String(text) => vec![text],

@@ -1,4 +1,4 @@
-//! The statements that load, each with what becomes of its rows.
+//! The statements that load a batch, each with the function that reads its rows.
 
 use rollcall_events::request::EntitlementSettings;
 use rollcall_events::{EventId, OrganizationId, Timestamp};
@@ -11,7 +11,7 @@ use super::{Loaded, head, recorded_request};
 use crate::decide::{Entitlement, Group, Keys, SessionState, TokenStatus, User, Workspace};
 use crate::store::{Parameter, Statement, Store, StoreError};
 
-/// Every statement, to be prepared.
+/// All statements of this module, to be prepared.
 pub(crate) fn statements() -> impl Iterator<Item = &'static str> {
     let of_resources = [ENSURE_HEADS, COMMON, COMMON_AND_RECORDED, PRESENCES, DELETIONS, GROUPS, MEMBERS];
     let of_settings = [ORGANIZATIONS, WORKSPACES_BY_NAME, ENTITLEMENTS, TOKENS, SESSIONS, STREAMS, DEAD_LETTERS];
@@ -20,8 +20,8 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static str> {
 
 pub(super) const ENSURE_HEADS: &str = "INSERT INTO log_heads (organization_id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING";
 
-/// What nearly every batch looks up, in one snapshot: users by id and by name, log heads, workspaces, and `$more`. It is one query since each costs a packet on its way
-/// back, and its reader a wake-up.
+/// Selects what nearly every batch looks up, in one snapshot: users by id and by name, log heads, workspaces,
+/// and `$more`. This is one query, because each query costs a response packet and a wake-up of the reader.
 macro_rules! common {
     ($more:literal) => {
         concat!(
@@ -45,10 +45,11 @@ macro_rules! common {
     };
 }
 
-/// For batches whose requests are taken for new.
+/// For batches whose requests are all taken for new.
 const COMMON: &str = common!("");
 
-/// For batches some of whose requests may be recorded already. Postgres prepares to look in every partition of the log.
+/// For batches that may contain recorded requests. For these, Postgres plans a look-up in every partition of
+/// the log.
 const COMMON_AND_RECORDED: &str = common!(
     "
             UNION ALL
@@ -65,7 +66,7 @@ const DELETIONS: &str = "
     SELECT e.organization_id, e.subject_id AS id FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
     JOIN events e ON e.organization_id = k.organization_id AND e.subject_id = k.id AND e.type = 'UserDeleted'";
 
-/// By id and by name.
+/// Groups by id and by name.
 const GROUPS: &str = "
     SELECT g.organization_id, g.id, g.resource FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
     JOIN groups g ON g.organization_id = k.organization_id AND g.id = k.id
@@ -73,7 +74,7 @@ const GROUPS: &str = "
     SELECT g.organization_id, g.id, g.resource FROM unnest($3::uuid[], $4::text[]) AS k (organization_id, display_name_key)
     JOIN groups g ON g.organization_id = k.organization_id AND g.display_name_key = k.display_name_key";
 
-/// Some members of groups, and all members of others.
+/// Single members of some groups, and all members of others.
 const MEMBERS: &str = "
     SELECT m.organization_id, m.group_id, m.user_id FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS k (organization_id, group_id, user_id)
     JOIN group_members m ON m.organization_id = k.organization_id AND m.group_id = k.group_id AND m.user_id = k.user_id
@@ -87,7 +88,7 @@ const WORKSPACES_BY_NAME: &str = "
     SELECT w.organization_id, w.id, w.name, w.created_at AS at FROM unnest($1::uuid[], $2::text[]) AS k (organization_id, name_key)
     JOIN workspaces w ON w.organization_id = k.organization_id AND w.name_key = k.name_key";
 
-/// By id and by name.
+/// Roles and entitlements by id and by name.
 const ENTITLEMENTS: &str = "
     SELECT e.organization_id, e.id, e.kind, e.name, e.type, e.description, e.created_at
     FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
@@ -124,10 +125,10 @@ fn pairs<T: Clone>(keys: &BTreeSet<(OrganizationId, T)>) -> Pairs<T> {
     keys.iter().cloned().unzip()
 }
 
-/// What becomes of a row.
+/// Reads a row.
 type Read = fn(&mut Loaded, &Row) -> Result<(), StoreError>;
 
-/// The statements that are to be run, in their order.
+/// The statements to run, in order.
 #[derive(Default)]
 struct Plan<'a> {
     statements: Vec<Statement<'a>>,
@@ -143,7 +144,7 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Reads heads, recorded requests and keys in one round trip, the heads first.
+/// Reads heads, recorded requests and keys in one round trip. The heads come first.
 pub(super) async fn fetch(
     store: &Store,
     heads: &BTreeSet<OrganizationId>,
@@ -197,7 +198,7 @@ pub(super) async fn fetch(
     Ok(())
 }
 
-/// A row of [`COMMON`] or [`COMMON_AND_RECORDED`].
+/// Reads a row of [`COMMON`] or [`COMMON_AND_RECORDED`].
 fn read_common(loaded: &mut Loaded, row: &Row) -> Result<(), StoreError> {
     match row.try_get("kind")? {
         "head" => {

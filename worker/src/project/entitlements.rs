@@ -1,4 +1,4 @@
-//! Roles and entitlements that users can have.
+//! Projects roles and entitlements that users can have.
 
 use rollcall_events::{EntitlementId, OrganizationId, Timestamp};
 use rollcall_scim::casefold::casefold;
@@ -9,7 +9,7 @@ use super::{Ids, Key, delete_by};
 use crate::decide::Entitlement;
 use crate::store::{StatementBatch, rows};
 
-/// Every statement, to be prepared.
+/// All statements of this module, to be prepared.
 pub(super) fn statements() -> impl Iterator<Item = &'static str> {
     [&DELETE, &INSERT].into_iter().map(|sql| sql.as_str())
 }
@@ -38,7 +38,7 @@ static INSERT: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// What a batch does to roles and entitlements.
+/// The changes of a batch to roles and entitlements.
 #[derive(Default)]
 pub(super) struct Entitlements {
     put: BTreeMap<Key<EntitlementId>, Entitlement>,
@@ -55,7 +55,7 @@ impl Entitlements {
         self.deleted.insert((organization, id));
     }
 
-    /// Whose were touched.
+    /// The organizations whose roles or entitlements change.
     pub(super) fn organizations(&self) -> impl Iterator<Item = OrganizationId> {
         self.put.keys().chain(&self.deleted).map(|key| key.0)
     }
@@ -78,7 +78,7 @@ impl Entitlements {
     }
 }
 
-/// The rows that a batch writes of roles and entitlements.
+/// The rows of roles and entitlements that a batch writes.
 #[derive(Default)]
 pub(super) struct EntitlementRows {
     deleted: Ids,
@@ -86,7 +86,7 @@ pub(super) struct EntitlementRows {
 }
 
 impl EntitlementRows {
-    /// What is removed goes first: its name may be given again in the same batch.
+    /// Adds the deletions first, because a name can be used again in the same batch.
     pub(super) fn add_to<'a>(&'a self, batch: &mut StatementBatch<'a>) {
         batch.add_if(!self.deleted.is_empty(), &DELETE, || self.deleted.parameters());
         batch.add_if(!self.defined.is_empty(), &INSERT, || self.defined.parameters());

@@ -1,4 +1,4 @@
-//! Groups, who is in them, and which workspaces that makes them members of.
+//! Projects groups, their members, and the workspaces that the groups are mapped to.
 
 use rollcall_events::{GroupId, OrganizationId, Timestamp, UserId, WorkspaceId};
 use rollcall_scim::resource::{Attributes, text};
@@ -13,7 +13,7 @@ use super::{Counts, Ids, Key, delete_by, timestamp};
 use crate::decide::{Group, Mapping};
 use crate::store::{Statement, StatementBatch, StoreError, array_text, rows, seq_column};
 
-/// Every statement, to be prepared.
+/// All statements of this module, to be prepared.
 pub(super) fn statements() -> impl Iterator<Item = &'static str> {
     let deletions = [&DELETE_GROUPS, &DELETE_MEMBERS_OF_GROUPS, &DELETE_MEMBERSHIPS_OF_USERS, &DELETE_MAPPINGS, &DELETE_MEMBERS];
     let writes = [&INSERT_GROUPS, &UPDATE_GROUPS, &INSERT_MEMBERS, &INSERT_MAPPINGS, &COUNT_GROUPS];
@@ -21,7 +21,7 @@ pub(super) fn statements() -> impl Iterator<Item = &'static str> {
 }
 
 rows! {
-    /// Groups; the resource of each stands in the log at its seq, as that of a user does.
+    /// Groups. The log has the resource of each at its seq, as for users.
     struct ResourceRows {
         organization_id: OrganizationId => "uuid",
         id: GroupId => "uuid",
@@ -81,7 +81,7 @@ static UPDATE_GROUPS: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// A user who left and came back within a batch is there already.
+/// A user who left and joined again within a batch is in the table already.
 static INSERT_MEMBERS: LazyLock<String> = LazyLock::new(|| {
     format!(
         "INSERT INTO group_members (organization_id, group_id, user_id) SELECT organization_id, group_id, user_id FROM {} ON CONFLICT DO NOTHING",
@@ -97,32 +97,32 @@ static INSERT_MAPPINGS: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// Keeps count of an organization's groups.
+/// Updates the number of groups in an organization.
 static COUNT_GROUPS: LazyLock<String> = LazyLock::new(|| {
     format!("UPDATE organizations o SET groups = o.groups + r.more FROM {} WHERE o.id = r.organization_id", Counts::source(1))
 });
 
-/// What a batch does to groups.
+/// The changes of a batch to groups.
 #[derive(Default)]
 pub(super) struct Groups {
-    /// Each with the seq at which its resource stands in the log.
+    /// The groups, each with the seq at which the log has its resource.
     put: BTreeMap<Key<GroupId>, (Group, u64)>,
-    /// Whether each group that the batch writes or deletes was in the table before it.
+    /// Whether each group that the batch writes or deletes was in the table before.
     stored: BTreeMap<Key<GroupId>, bool>,
-    /// Rows that are deleted first, as those of users are.
+    /// Rows to delete first, for the same reason as for users.
     removed: BTreeSet<Key<GroupId>>,
     gone: BTreeSet<Key<GroupId>>,
     gone_users: BTreeSet<Key<UserId>>,
-    /// Who is in which group in the end, and who is not.
+    /// For each group and user that the batch moves: whether the user is a member in the end.
     members: BTreeMap<(OrganizationId, GroupId, UserId), bool>,
-    /// In which groups each user was moved.
+    /// The groups in which the batch moves each user.
     moves: HashMap<Key<UserId>, HashSet<GroupId>>,
     mappings: BTreeMap<Key<GroupId>, Mapping>,
-    /// How many more groups there are; fewer where it is negative.
+    /// The change in the number of groups; negative if there are fewer.
     more: BTreeMap<OrganizationId, i64>,
 }
 
-/// The rows that a batch writes of groups.
+/// The rows of groups that a batch writes.
 pub(super) struct GroupRows {
     removed: Ids,
     gone: Ids,
@@ -176,7 +176,7 @@ impl Groups {
         self.gone.insert(key);
     }
 
-    /// A user is gone, and so is in no group.
+    /// Removes a deleted user from all groups.
     pub(super) fn forget_user(&mut self, organization: OrganizationId, id: UserId) {
         for group in self.moves.remove(&(organization, id)).unwrap_or_default() {
             self.members.remove(&(organization, group, id));

@@ -1,4 +1,5 @@
-//! Projects facts into the tables that applications and the api read: one statement a table, however many facts. The live path and every replay write them in the same way.
+//! Projects facts into the tables that applications and the api read. It uses one statement per table,
+//! however many facts there are. The live path and a replay use the same code.
 
 mod entitlements;
 mod groups;
@@ -20,7 +21,7 @@ use settings::{Settings, SettingsRows};
 use streams::{StreamRows, Streams};
 use users::{UserTables, Users};
 
-/// Every statement, to be prepared.
+/// All statements that project, to be prepared.
 pub(crate) fn statements() -> impl Iterator<Item = &'static str> {
     let of_resources = users::statements().chain(groups::statements());
     of_resources.chain(settings::statements()).chain(entitlements::statements()).chain(sessions::statements()).chain(streams::statements())
@@ -28,20 +29,20 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static str> {
 
 /// The channel that applications listen on.
 pub(crate) const APPLICATION_CHANNEL: &str = "rollcall_v1";
-/// The channel that tells how far each log has come: the organization, a space, the size.
+/// The channel with the size of each log. The payload is the organization, a space, and the size.
 pub(crate) const LOG_CHANNEL: &str = "rollcall_log";
-/// The channel that the api, and whoever pushes events, listens on.
+/// The channel for changed settings. The api and the worker that pushes events listen on it.
 pub(crate) const SETTINGS_CHANNEL: &str = "rollcall_settings";
 
 type Key<T> = (OrganizationId, T);
 
 rows! {
-    /// Rows that are known by an organization and an id.
+    /// Rows that are identified by an organization and an id.
     struct Ids { organization_id: OrganizationId => "uuid", id: Uuid => "uuid" }
 }
 
 rows! {
-    /// How many more of something an organization has; fewer where it is negative.
+    /// A change in a number of an organization; negative if it decreases.
     struct Counts { organization_id: OrganizationId => "uuid", more: i64 => "bigint" }
 }
 
@@ -64,7 +65,7 @@ fn delete_by(table: &str, column: &str) -> String {
     format!("DELETE FROM {table} t USING {} WHERE t.organization_id = r.organization_id AND t.{column} = r.id", Ids::source(1))
 }
 
-/// What a batch does to the projections, each row once however often it was changed.
+/// The changes of a batch to the projections. Each row occurs once, however often it was changed.
 #[derive(Default)]
 pub(crate) struct Projection {
     users: Users,
@@ -86,7 +87,7 @@ pub(crate) struct ProjectionRows {
 }
 
 impl Projection {
-    /// Takes in a change that the log has at `seq`; `before` is the resource that it meets.
+    /// Adds a change that the log has at `seq`. `before` is the resource before the change.
     pub(crate) fn take(&mut self, organization: OrganizationId, seq: u64, change: Change, before: Option<&Before>) {
         match change {
             Change::PutUser(user) => {
@@ -132,10 +133,10 @@ impl Projection {
         }
     }
 
-    /// The rows to be written.
+    /// The rows to write.
     ///
     /// # Errors
-    /// Where a resource does not have the form that its type has.
+    /// If a resource is malformed.
     pub(crate) fn rows(&self) -> Result<ProjectionRows, StoreError> {
         Ok(ProjectionRows {
             users: self.users.rows()?,
@@ -147,12 +148,14 @@ impl Projection {
         })
     }
 
-    /// Whose settings change: the apis, which keep tokens in memory, and whoever pushes events are told in the transaction itself.
+    /// The organizations whose settings change. The transaction itself notifies the apis, which cache tokens,
+    /// and the worker that pushes events.
     pub(crate) fn organizations_with_new_settings(&self) -> BTreeSet<OrganizationId> {
         self.settings.organizations_of_callers().chain(self.streams.organizations()).collect()
     }
 
-    /// Whose users, groups, workspaces, roles or entitlements change, which applications listen for.
+    /// The organizations whose users, groups, workspaces, roles or entitlements change. Applications listen
+    /// for these.
     pub(crate) fn organizations_with_new_members(&self) -> impl Iterator<Item = OrganizationId> {
         let of_settings = self.settings.workspaces.iter().map(|row| row.0).chain(self.entitlements.organizations());
         self.users.organizations().chain(self.groups.organizations()).chain(of_settings)
@@ -160,7 +163,8 @@ impl Projection {
 }
 
 impl ProjectionRows {
-    /// Lists what is to be written, in this order. The entries stand in the log by then: users and groups take their resources from there.
+    /// Adds the statements in the order in which they must run. The entries must be in the log before,
+    /// because users and groups take their resources from there.
     pub(crate) fn add_to<'a>(&'a self, batch: &mut StatementBatch<'a>) {
         self.settings.add_to(batch);
         self.entitlements.add_to(batch);

@@ -1,4 +1,4 @@
-//! Administrators' sessions.
+//! Projects administrators' sessions.
 
 use rollcall_events::token::TokenDigest;
 use rollcall_events::{OrganizationId, SessionId, Timestamp};
@@ -9,13 +9,13 @@ use super::Key;
 use crate::decide::{Session, SignInLink};
 use crate::store::{StatementBatch, rows};
 
-/// Every statement, to be prepared.
+/// All statements of this module, to be prepared.
 pub(super) fn statements() -> impl Iterator<Item = &'static str> {
     [&INSERT_LINKS, &INSERT_SESSIONS, &SIGN_IN, &SIGN_OUT].into_iter().map(|sql| sql.as_str())
 }
 
 rows! {
-    /// Links by which somebody can sign in.
+    /// Sign-in links.
     struct LinkRows {
         organization_id: OrganizationId => "uuid",
         id: SessionId => "uuid",
@@ -81,7 +81,7 @@ static SIGN_OUT: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// What a batch does to sessions.
+/// The changes of a batch to sessions.
 #[derive(Default)]
 pub(super) struct Sessions {
     pub(super) links: Vec<(OrganizationId, SignInLink)>,
@@ -90,7 +90,7 @@ pub(super) struct Sessions {
     pub(super) signed_out: BTreeMap<Key<SessionId>, Timestamp>,
 }
 
-/// The rows that a batch writes of sessions.
+/// The rows of sessions that a batch writes.
 #[derive(Default)]
 pub(super) struct SessionRows {
     links: LinkRows,

@@ -1,4 +1,4 @@
-//! Organizations, workspaces and tokens.
+//! Projects organizations, workspaces and tokens.
 
 use rollcall_events::request::{AuditorTokenSettings, TokenSettings};
 use rollcall_events::{OrganizationId, Timestamp, TokenId, WorkspaceId};
@@ -11,7 +11,7 @@ use super::Key;
 use crate::decide::{AuditorToken, Token, Workspace};
 use crate::store::{StatementBatch, rows};
 
-/// Every statement, to be prepared.
+/// All statements of this module, to be prepared.
 pub(super) fn statements() -> impl Iterator<Item = &'static str> {
     let of_organizations = [&INSERT_ORGANIZATIONS, &SET_RECORDING, &INSERT_WORKSPACES];
     let of_tokens = [&INSERT_TOKENS, &INSERT_AUDITOR_TOKENS, &CHANGE_TOKENS, &REVOKE_TOKENS];
@@ -24,7 +24,7 @@ rows! {
 }
 
 rows! {
-    /// Until when organizations have bodies recorded.
+    /// When the recording of bodies ends, by organization.
     struct RecordingRows { id: OrganizationId => "uuid", until: Option<Timestamp> => "timestamptz" }
 }
 
@@ -63,16 +63,16 @@ rows! {
 }
 
 rows! {
-    /// SCIM tokens with other settings.
+    /// SCIM tokens with new settings.
     struct ChangedRows { organization_id: OrganizationId => "uuid", id: TokenId => "uuid", settings: Json<TokenSettings> => "jsonb" }
 }
 
 rows! {
-    /// Tokens of either kind that are revoked.
+    /// Revoked SCIM tokens and auditors' tokens.
     struct RevokedRows { organization_id: OrganizationId => "uuid", id: TokenId => "uuid", revoked_at: Timestamp => "timestamptz" }
 }
 
-/// What a token's settings are as columns.
+/// The columns of a token's settings.
 const TOKEN_SETTINGS: &str = "jsonb_to_record(r.settings) AS s (
     label text, default_workspace uuid, service_origin text, origin_required boolean, allow_list text, dialect text, expires_at timestamptz, calls_per_second integer
 )";
@@ -124,7 +124,7 @@ static CHANGE_TOKENS: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// An id is that of one kind of token or of the other.
+/// A token id is in one of the two tables. Try both.
 static REVOKE_TOKENS: LazyLock<String> = LazyLock::new(|| {
     format!(
         "WITH r AS (SELECT * FROM {}),
@@ -136,7 +136,7 @@ static REVOKE_TOKENS: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// What a batch does to settings.
+/// The changes of a batch to settings.
 #[derive(Default)]
 pub(super) struct Settings {
     pub(super) organizations: Vec<(OrganizationId, String, Timestamp)>,
@@ -148,7 +148,7 @@ pub(super) struct Settings {
     pub(super) revoked: BTreeMap<Key<TokenId>, Timestamp>,
 }
 
-/// The rows that a batch writes of settings.
+/// The rows of settings that a batch writes.
 #[derive(Default)]
 pub(super) struct SettingsRows {
     organizations: OrganizationRows,
@@ -161,7 +161,7 @@ pub(super) struct SettingsRows {
 }
 
 impl Settings {
-    /// Whose changes callers of the api notice: apis keep tokens, and what goes with them, in memory.
+    /// The organizations whose changes matter to the apis. An api caches tokens and what belongs to them.
     pub(super) fn organizations_of_callers(&self) -> impl Iterator<Item = OrganizationId> {
         let workspaces = self.workspaces.iter().map(|row| row.0);
         let tokens = self.tokens.iter().map(|row| row.0).chain(self.revoked.keys().map(|key| key.0));

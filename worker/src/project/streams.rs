@@ -1,4 +1,4 @@
-//! Event streams.
+//! Projects event streams.
 
 use rollcall_events::stream::StreamSettings;
 use rollcall_events::{OrganizationId, StreamId, Timestamp};
@@ -10,13 +10,13 @@ use super::{Ids, Key, delete_by};
 use crate::decide::Stream;
 use crate::store::{StatementBatch, rows, seq_column};
 
-/// Every statement, to be prepared.
+/// All statements of this module, to be prepared.
 pub(super) fn statements() -> impl Iterator<Item = &'static str> {
     [&INSERT_STREAMS, &SWITCH_STREAMS, &DELETE_STREAMS].into_iter().map(|sql| sql.as_str())
 }
 
 rows! {
-    /// New event streams, each with its seq in the log.
+    /// New event streams, each with the seq of its creation.
     struct CreatedRows {
         organization_id: OrganizationId => "uuid",
         id: StreamId => "uuid",
@@ -27,7 +27,7 @@ rows! {
 }
 
 rows! {
-    /// Event streams that are switched off, for a reason, or on.
+    /// Event streams that are paused, with a reason, or resumed.
     struct SwitchedRows {
         organization_id: OrganizationId => "uuid",
         id: StreamId => "uuid",
@@ -62,12 +62,12 @@ static SWITCH_STREAMS: LazyLock<String> = LazyLock::new(|| {
 
 static DELETE_STREAMS: LazyLock<String> = LazyLock::new(|| delete_by("event_streams", "id"));
 
-/// What a batch does to event streams.
+/// The changes of a batch to event streams.
 #[derive(Default)]
 pub(super) struct Streams {
-    /// Each with its place in the log.
+    /// The new streams, each with the seq of its creation.
     put: BTreeMap<Key<StreamId>, (u64, Stream)>,
-    /// When each was switched last, and why off.
+    /// When each stream was last paused or resumed, and why it was paused.
     switched: BTreeMap<Key<StreamId>, (Timestamp, Option<String>)>,
     deleted: BTreeSet<Key<StreamId>>,
 }
@@ -85,7 +85,7 @@ impl Streams {
         self.deleted.insert((organization, id));
     }
 
-    /// Whose were touched.
+    /// The organizations whose streams change.
     pub(super) fn organizations(&self) -> impl Iterator<Item = OrganizationId> {
         self.put.keys().chain(self.switched.keys()).chain(&self.deleted).map(|key| key.0)
     }
@@ -109,7 +109,7 @@ impl Streams {
     }
 }
 
-/// The rows that a batch writes of event streams.
+/// The rows of event streams that a batch writes.
 #[derive(Default)]
 pub(super) struct StreamRows {
     created: CreatedRows,
@@ -118,7 +118,8 @@ pub(super) struct StreamRows {
 }
 
 impl StreamRows {
-    /// Lists what is to be written, in this order: a stream that was made and deleted in a batch is gone after it.
+    /// Adds the statements in the order in which they must run. The deletions are last, so that a stream that
+    /// is created and deleted in one batch is gone.
     pub(super) fn add_to<'a>(&'a self, batch: &mut StatementBatch<'a>) {
         batch.add_if(!self.created.is_empty(), &INSERT_STREAMS, || self.created.parameters());
         batch.add_if(!self.switched.is_empty(), &SWITCH_STREAMS, || self.switched.parameters());

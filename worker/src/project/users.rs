@@ -1,4 +1,4 @@
-//! Users and their direct memberships of workspaces.
+//! Projects users and their direct memberships of workspaces.
 
 use rollcall_events::membership::memberships;
 use rollcall_events::{OrganizationId, Timestamp, UserId, WorkspaceId};
@@ -14,13 +14,13 @@ use super::{Counts, Ids, Key, delete_by, timestamp};
 use crate::decide::{User, is_active};
 use crate::store::{Statement, StatementBatch, StoreError, array_text, rows, seq_column};
 
-/// Every statement, to be prepared.
+/// All statements of this module, to be prepared.
 pub(super) fn statements() -> impl Iterator<Item = &'static str> {
     [&DELETE_USERS, &DELETE_MEMBERS, &INSERT_USERS, &UPDATE_USERS, &INSERT_MEMBERS, &COUNT_USERS].into_iter().map(|sql| sql.as_str())
 }
 
 rows! {
-    /// Users; the resource of each stands in the log at its seq, and is copied from there inside Postgres.
+    /// Users. The log has the resource of each at its seq, and Postgres copies it from there.
     struct UserRows {
         organization_id: OrganizationId => "uuid",
         id: UserId => "uuid",
@@ -75,25 +75,26 @@ static INSERT_MEMBERS: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// Keeps count of an organization's users.
+/// Updates the number of users in an organization.
 static COUNT_USERS: LazyLock<String> = LazyLock::new(|| {
     format!("UPDATE organizations o SET users = o.users + r.more FROM {} WHERE o.id = r.organization_id", Counts::source(1))
 });
 
-/// What a batch does to users.
+/// The changes of a batch to users.
 #[derive(Default)]
 pub(super) struct Users {
-    /// Each with the seq at which its resource stands in the log.
+    /// The users, each with the seq at which the log has its resource.
     put: BTreeMap<Key<UserId>, (User, u64)>,
-    /// Whether each user that the batch touches was in the table before it.
+    /// Whether each user that the batch touches was in the table before.
     stored: BTreeMap<Key<UserId>, bool>,
-    /// Rows that are deleted first: of users who are gone, and of users whose name changed, so that a name can pass from one to another in a batch.
+    /// Rows to delete first: those of deleted users, and those of renamed users. Then a name can pass from
+    /// one user to another within a batch.
     removed: BTreeSet<Key<UserId>>,
-    /// How many more users there are; fewer where it is negative.
+    /// The change in the number of users; negative if there are fewer.
     more: BTreeMap<OrganizationId, i64>,
 }
 
-/// The rows that a batch writes of users.
+/// The rows of users that a batch writes.
 pub(super) struct UserTables {
     removed: Ids,
     without_memberships: Ids,
@@ -117,7 +118,7 @@ impl Users {
         self.put.insert(key, (user, seq));
     }
 
-    /// `before` is missing where a replay meets the deletion of a user who was erased since.
+    /// Deletes a user. `before` is `None` if a replay reads the deletion of a user who was erased later.
     pub(super) fn delete(&mut self, organization: OrganizationId, id: UserId, before: Option<&User>) {
         let key = (organization, id);
         self.stored.entry(key).or_insert(before.is_some());

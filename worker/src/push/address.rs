@@ -1,4 +1,5 @@
-//! Where events may be pushed to: an endpoint is chosen by a customer, and must not lead into the operator's own network.
+//! Checks the addresses that events are pushed to. A customer chooses the endpoint, and it must not lead into
+//! the operator's own network.
 
 use futures_util::future::BoxFuture;
 use hyper_util::client::legacy::connect::dns::Name;
@@ -10,7 +11,8 @@ use std::sync::LazyLock;
 use std::task::{Context, Poll};
 use tower_service::Service;
 
-/// Addresses that are not of the public network (the special-purpose registries of RFC 6890), and those that carry another address inside.
+/// Networks that are not public (the special-purpose registries of RFC 6890), and networks whose addresses
+/// contain another address.
 static SPECIAL: LazyLock<Vec<IpNet>> = LazyLock::new(|| SPECIAL_NETWORKS.iter().filter_map(|network| network.parse().ok()).collect());
 
 const SPECIAL_NETWORKS: [&str; 27] = [
@@ -52,10 +54,10 @@ pub(crate) enum RefusedEndpoint {
     Private,
 }
 
-/// Checks an endpoint as far as it can be told without looking its name up.
+/// Checks an endpoint without resolving its name.
 ///
 /// # Errors
-/// Where nothing may be pushed there.
+/// If nothing may be pushed to it.
 pub(crate) fn check_endpoint(endpoint: &Endpoint, private_allowed: bool) -> Result<(), RefusedEndpoint> {
     if private_allowed {
         return Ok(());
@@ -74,7 +76,8 @@ fn is_public(address: IpAddr) -> bool {
     !SPECIAL.iter().any(|network| network.contains(&address))
 }
 
-/// Looks names up, and gives only addresses that may be connected to: what is checked is what is used.
+/// Resolves names and returns only addresses that may be connected to. The checked address is the one that is
+/// used, so DNS cannot change between check and use.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Resolver {
     pub(super) private_allowed: bool,

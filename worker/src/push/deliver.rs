@@ -1,4 +1,4 @@
-//! Delivers one stream: its events in the order of the log, each once the one before was accepted.
+//! Delivers one stream: its events in the order of the log, each after the one before was accepted.
 
 use rollcall_events::Timestamp;
 use rollcall_events::feed::LoggedChange;
@@ -21,25 +21,26 @@ use crate::database::TaskError;
 use crate::positions::MERGE;
 use crate::store::{array_text, seq_column};
 
-/// The longest that a receiver is left alone after it has failed.
+/// Maximum delay after a receiver has failed.
 const LONGEST_DELAY: Duration = Duration::from_mins(5);
-/// How often a stream looks for itself, should it not have been told.
+/// Interval at which a stream checks for new entries, in case a notification was lost.
 const LOOK: Duration = Duration::from_mins(1);
-/// A position that has moved on by so much is kept even where nothing was delivered.
+/// A position that moved by this number of entries is saved, even if nothing was delivered.
 const WORTH_KEEPING: u64 = 1000;
-/// How many events are delivered before their position is kept: so many are delivered again at the most after a crash.
+/// The position is saved after this number of events, so a crash repeats at most as many deliveries.
 const KEPT_EACH: usize = 50;
 
 const SIZE: &str = "SELECT size FROM log_heads WHERE organization_id = $1";
 
-/// Remembers that a push failed; answers since when. One who is gone fails no more.
+/// Records that a push failed. Returns the time of the first failure. Returns no row if the stream was
+/// deleted.
 const FAILED: &str = "
     INSERT INTO stream_positions AS p (organization_id, stream_id, seq, beyond, failing_since, failure)
     SELECT s.organization_id, s.id, $3, '{}', $4, $5 FROM event_streams s WHERE s.organization_id = $1 AND s.id = $2
     ON CONFLICT (organization_id, stream_id) DO UPDATE SET failing_since = COALESCE(p.failing_since, excluded.failing_since), failure = excluded.failure
     RETURNING failing_since";
 
-/// A stream that is pushed.
+/// A stream with push delivery.
 pub(super) struct Pushed {
     pub(super) stream: Stream,
     pub(super) endpoint: Endpoint,
@@ -47,17 +48,17 @@ pub(super) struct Pushed {
     pub(super) enabled_at: Timestamp,
 }
 
-/// How far a look through the log has led.
+/// The result of delivering one range of the log.
 enum Progress {
-    /// There is more of it.
+    /// The log has more entries.
     More,
-    /// To its end.
+    /// The end of the log was reached.
     All,
-    /// To an event that the receiver did not take, or to an entry that cannot be read; with the reason.
+    /// The receiver did not accept an event, or an entry cannot be read. Holds the reason.
     Stuck(String),
 }
 
-/// Delivers until `stop`, or until the receiver was not to be reached for so long that the stream is paused.
+/// Delivers until `stop`, or until the receiver has failed for so long that the stream is paused.
 pub(super) async fn deliver(
     context: Arc<Context>,
     mut pushed: Pushed,
@@ -81,7 +82,7 @@ pub(super) async fn deliver(
         };
         tokio::select! {
             () = stop.cancelled() => {}
-            // While a receiver fails, that there is more for it is no reason to try sooner.
+            // While a receiver fails, new entries are no reason to try sooner.
             () = grown.notified(), if delay.is_none() => {}
             () = tokio::time::sleep(delay.unwrap_or(LOOK)) => {}
         }
@@ -89,7 +90,8 @@ pub(super) async fn deliver(
     Ok(())
 }
 
-/// The changes before the first entry that cannot be read; and the place of that entry, with the reason. Nothing is skipped.
+/// The changes before the first entry that cannot be read, and the seq of that entry with the error. Nothing
+/// is skipped.
 type Readable = (Vec<LoggedChange>, Option<(u64, MalformedEntry)>);
 
 fn readable(rows: &[Row]) -> Result<Readable, TaskError> {
@@ -104,7 +106,7 @@ fn readable(rows: &[Row]) -> Result<Readable, TaskError> {
 }
 
 impl Pushed {
-    /// Delivers what the next stretch of the log tells.
+    /// Delivers the events in the next range of the log.
     async fn go_on(&mut self, context: &Context, stop: &CancellationToken) -> Result<Progress, TaskError> {
         let (organization, from) = (self.stream.organization_id, self.stream.position.seq);
         let size = context.database.query_opt(SIZE, &[&organization]).await?;
@@ -120,11 +122,11 @@ impl Pushed {
             Some((seq, _)) => Stretch { until: seq.saturating_sub(1), ..stretch },
             None => stretch.seen(&changes),
         };
-        let told: BTreeMap<_, _> =
+        let events: BTreeMap<_, _> =
             changes.iter().filter_map(|change| Some((change.seq, self.stream.feed.claims(&context.issuer, change)?))).collect();
         let mut kept = from;
         let mut stuck = None;
-        for (count, (seq, claims)) in told.iter().enumerate() {
+        for (count, (seq, claims)) in events.iter().enumerate() {
             if stop.is_cancelled() {
                 break;
             }
@@ -137,8 +139,8 @@ impl Pushed {
                 kept = self.keep(context).await?;
             }
         }
-        self.stream.position.move_on(told.keys().copied(), seen.until);
-        if self.stream.position.seq > kept && (!told.is_empty() || self.stream.position.seq >= kept + WORTH_KEEPING) {
+        self.stream.position.move_on(events.keys().copied(), seen.until);
+        if self.stream.position.seq > kept && (!events.is_empty() || self.stream.position.seq >= kept + WORTH_KEEPING) {
             self.keep(context).await?;
         }
         let stuck = stuck.or_else(|| unreadable.map(|(seq, error)| format!("entry {seq} of the log cannot be read: {error}")));
@@ -149,7 +151,7 @@ impl Pushed {
         })
     }
 
-    /// Keeps how far the receiver has come; answers that.
+    /// Saves the position and returns its seq.
     async fn keep(&self, context: &Context) -> Result<u64, TaskError> {
         let (stream, position) = (&self.stream, &self.stream.position);
         let beyond = vec![array_text(position.beyond.iter().map(u64::to_string))];
@@ -158,7 +160,7 @@ impl Pushed {
         Ok(position.seq)
     }
 
-    /// Remembers why the stream does not go on; whether it has ended, or is paused for it.
+    /// Records why delivery failed. Returns true if the stream was deleted or is now paused.
     async fn failed(&self, context: &Context, failure: String) -> Result<bool, TaskError> {
         let (stream, now) = (&self.stream, Timestamp::now());
         let id = stream.feed.stream_id;
@@ -166,18 +168,18 @@ impl Pushed {
             context.database.query_opt(FAILED, &[&stream.organization_id, &id, &seq_column(stream.position.seq), &now, &failure]).await?;
         let Some(row) = row else { return Ok(true) };
         let since = row.try_get::<_, Timestamp>("failing_since")?.max(self.enabled_at);
-        tracing::warn!(stream = %id, organization = %stream.organization_id, %since, failure, "an event is not delivered, and tried again");
+        tracing::warn!(stream = %id, organization = %stream.organization_id, %since, failure, "an event was not delivered and will be retried");
         if now.seconds_since(since) < context.settings.push_dead_seconds {
             return Ok(false);
         }
         let pause = SettingsRequested::Stream { stream_id: id, change: StreamChange::Pause { reason: failure } };
         match ask(&context.settings, stream.organization_id, pause).await {
             Ok(()) => {
-                tracing::error!(stream = %id, "nothing more is pushed to it until `rollcall-worker stream resume`");
+                tracing::error!(stream = %id, "the stream is paused until `rollcall-worker stream resume`");
                 Ok(true)
             }
             Err(error) => {
-                tracing::warn!(stream = %id, %error, "the stream cannot be paused now");
+                tracing::warn!(stream = %id, %error, "the stream cannot be paused at the moment");
                 Ok(false)
             }
         }

@@ -1,4 +1,5 @@
-//! Pushes what event streams tell to their receivers (RFC 8935): one worker for all, and another takes over should it end.
+//! Pushes security events to their receivers (RFC 8935). One worker pushes for all streams; if it ends,
+//! another one takes over.
 
 mod address;
 mod deliver;
@@ -31,22 +32,22 @@ use deliver::{Pushed, deliver};
 use sender::Sender;
 
 const APPLICATION: &str = "rollcall-worker push";
-/// One worker pushes. The lock ends with its connection.
+/// The lock of the one worker that pushes. It ends with its connection.
 const LOCK: &str = "SELECT pg_try_advisory_lock(hashtext('rollcall_push')) AS is_locked";
-/// How often a worker that stands by tries to take the lock.
+/// Interval at which a standby worker tries to take the lock.
 const TRY: Duration = Duration::from_secs(1);
-/// How often the streams are looked up, in case a notification was lost.
+/// Interval at which the streams are read again, in case a notification was lost.
 const LOOK: Duration = Duration::from_mins(1);
-/// How many streams are read at once.
+/// The number of streams that one query reads.
 const PAGE: i64 = 500;
 
-/// What pushing needs of the settings, read before anything starts.
+/// The settings for pushing, read before anything starts.
 pub(crate) struct Pushing {
     keys: SetKeys,
     authorizations: HashMap<StreamId, SecretString>,
 }
 
-/// What every delivery needs.
+/// The parts that all deliveries share.
 struct Context {
     settings: Arc<Settings>,
     database: Database,
@@ -55,7 +56,7 @@ struct Context {
     issuer: String,
 }
 
-/// The deliveries that run.
+/// The running deliveries.
 #[derive(Default)]
 struct Deliveries {
     tasks: JoinSet<(StreamId, Result<(), TaskError>)>,
@@ -71,7 +72,7 @@ struct Running {
 }
 
 impl Pushing {
-    /// Reads the keys and what receivers expect.
+    /// Reads the signing keys and the receivers' `Authorization` values.
     pub(crate) fn read(settings: &Settings) -> Result<Self, SettingsError> {
         Ok(Self { keys: settings.event_keys()?, authorizations: settings.push_authorizations()? })
     }
@@ -95,7 +96,7 @@ async fn run(
     stop: &CancellationToken,
 ) -> Result<(), TaskError> {
     let opening = Listener::open(&settings.database_url, APPLICATION, LOG_CHANNEL);
-    let Listener { client, mut told } = within("a connection to postgres", OPEN, opening).await??;
+    let Listener { client, told: mut notifications } = within("a connection to postgres", OPEN, opening).await??;
     let lock = Database::bounded(client).await?;
     lock.batch(&format!("LISTEN {SETTINGS_CHANNEL}")).await?;
     while !is_locked(&lock).await? {
@@ -113,7 +114,7 @@ async fn run(
     });
     let mut deliveries = Deliveries::default();
     deliveries.look(&context, authorizations).await?;
-    let followed = deliveries.follow(&context, authorizations, &mut told, stop).await;
+    let followed = deliveries.follow(&context, authorizations, &mut notifications, stop).await;
     deliveries.end().await;
     followed
 }
@@ -124,23 +125,24 @@ async fn is_locked(database: &Database) -> Result<bool, TaskError> {
 }
 
 impl Deliveries {
-    /// Starts and stops deliveries as streams come and go, and tells each when its log has grown.
+    /// Starts and stops deliveries as streams are created and deleted, and wakes them when their log has
+    /// grown.
     async fn follow(
         &mut self,
         context: &Arc<Context>,
         authorizations: &HashMap<StreamId, SecretString>,
-        told: &mut tokio::sync::mpsc::Receiver<String>,
+        notifications: &mut tokio::sync::mpsc::Receiver<String>,
         stop: &CancellationToken,
     ) -> Result<(), TaskError> {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                told = told.recv() => {
-                    let told = told.ok_or(TaskError::Closed)?;
-                    match told.split_once(' ') {
-                        // Whose log has grown, and to what size.
+                notification = notifications.recv() => {
+                    let notification = notification.ok_or(TaskError::Closed)?;
+                    match notification.split_once(' ') {
+                        // A log has grown: the organization and the size.
                         Some((organization, _)) => self.wake(organization.parse().ok()),
-                        // Whose settings have changed.
+                        // Settings of an organization have changed.
                         None => self.look(context, authorizations).await?,
                     }
                 }
@@ -148,7 +150,7 @@ impl Deliveries {
                     let (id, result) = ended?;
                     self.running.remove(&id);
                     result?;
-                    // It may have been switched on again meanwhile.
+                    // The stream may have been resumed in the meantime.
                     self.look(context, authorizations).await?;
                 }
                 () = tokio::time::sleep(LOOK) => self.look(context, authorizations).await?,
@@ -160,7 +162,8 @@ impl Deliveries {
         self.running.values().filter(|running| Some(running.organization) == organization).for_each(|running| running.grown.notify_one());
     }
 
-    /// Looks up which streams there are, page by page. A stream that cannot be read is left out, and the others are delivered.
+    /// Reads all streams, page by page. A stream that cannot be read is skipped, and the others are
+    /// delivered.
     async fn look(&mut self, context: &Arc<Context>, authorizations: &HashMap<StreamId, SecretString>) -> Result<(), TaskError> {
         let sql = format!(
             "SELECT s.endpoint, s.enabled_at, {STREAM_COLUMNS} WHERE s.endpoint IS NOT NULL AND s.enabled
@@ -201,7 +204,7 @@ impl Deliveries {
             }
             Err(error) => {
                 if self.unreadable.insert(id) {
-                    tracing::error!(stream = %id, %organization, %error, "an event stream cannot be read, and is not pushed");
+                    tracing::error!(stream = %id, %organization, %error, "an event stream cannot be read and is not pushed");
                 }
                 None
             }
@@ -219,7 +222,7 @@ impl Deliveries {
         });
     }
 
-    /// Has every delivery end in order.
+    /// Stops all deliveries and waits for them.
     async fn end(mut self) {
         self.running.values().for_each(|running| running.stop.cancel());
         while let Some(ended) = self.tasks.join_next().await {
@@ -230,12 +233,12 @@ impl Deliveries {
     }
 }
 
-/// Keeps a delivery's failure from the other streams: it is logged, and the stream begins again after a rest. Only an outage ends the run, since all
-/// deliveries share its connection.
+/// Isolates a failed delivery from the other streams: it is logged, and restarts after a pause. Only an
+/// outage ends the run, because all deliveries share its connection.
 async fn isolated(id: StreamId, delivered: Result<(), TaskError>, stop: &CancellationToken) -> Result<(), TaskError> {
     match delivered {
         Err(error) if !error.is_outage() => {
-            tracing::error!(stream = %id, %error, "a delivery failed, and begins again");
+            tracing::error!(stream = %id, %error, "a delivery failed and will restart");
             rest(LOOK, stop).await;
             Ok(())
         }

@@ -18,10 +18,10 @@ use std::time::Duration;
 
 use super::address::{RefusedEndpoint, Resolver, check_endpoint};
 
-/// How much of an answer is read, in bytes.
+/// Maximum number of bytes to read from an answer.
 const MAX_ANSWER_BYTES: usize = 4096;
-/// How much of what a receiver says goes wrong is told, in characters.
-const MAX_TOLD_CHARS: usize = 200;
+/// Maximum number of characters to keep from a receiver's error.
+const MAX_ERROR_CHARS: usize = 200;
 
 /// Why a token was not delivered.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +40,8 @@ pub(super) enum SendError {
     Authorization,
 }
 
-/// Sends tokens: to public addresses over TLS, unless others are allowed; through no proxy, following no redirect.
+/// Sends tokens to public addresses over TLS, unless others are allowed. Uses no proxy and follows no
+/// redirect.
 pub(super) struct Sender {
     client: Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>,
     private_allowed: bool,
@@ -49,7 +50,7 @@ pub(super) struct Sender {
 
 impl Sender {
     /// # Errors
-    /// Where the system has no certificates to trust.
+    /// If the system has no trusted certificates.
     pub(super) fn new(private_allowed: bool, timeout: Duration) -> io::Result<Self> {
         let mut connector = HttpConnector::new_with_resolver(Resolver { private_allowed });
         connector.enforce_http(false);
@@ -60,10 +61,10 @@ impl Sender {
         Ok(Self { client, private_allowed, timeout })
     }
 
-    /// Sends a token; returns once the receiver has it.
+    /// Sends a token. Returns when the receiver has accepted it.
     ///
     /// # Errors
-    /// Where it is not certain that it has.
+    /// If the receiver may not have accepted it.
     pub(super) async fn send(&self, endpoint: &Endpoint, authorization: Option<&SecretString>, token: String) -> Result<(), SendError> {
         check_endpoint(endpoint, self.private_allowed)?;
         let mut request = Request::builder()
@@ -80,17 +81,17 @@ impl Sender {
         }
         let sending = async {
             let response = self.client.request(request).await?;
-            if response.status().is_success() { Ok(()) } else { Err(SendError::Answered(response.status(), told(response).await)) }
+            if response.status().is_success() { Ok(()) } else { Err(SendError::Answered(response.status(), reason(response).await)) }
         };
         tokio::time::timeout(self.timeout, sending).await.map_err(|_| SendError::TimedOut)?
     }
 }
 
-/// What a receiver says of what went wrong (RFC 8935 section 2.3), as far as it fits on a line.
-async fn told(response: Response<Incoming>) -> String {
+/// The reason in a receiver's error (RFC 8935 section 2.3), cut to fit on a line.
+async fn reason(response: Response<Incoming>) -> String {
     let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect().await;
     let error: Value = body.ok().and_then(|body| serde_json::from_slice(&body.to_bytes()).ok()).unwrap_or_default();
     let parts = [&error["err"], &error["description"]].into_iter().filter_map(Value::as_str);
-    let told = parts.fold(String::new(), |told, part| told + ": " + part);
-    told.chars().filter(|c| !c.is_control()).take(MAX_TOLD_CHARS).collect()
+    let reason = parts.fold(String::new(), |reason, part| reason + ": " + part);
+    reason.chars().filter(|c| !c.is_control()).take(MAX_ERROR_CHARS).collect()
 }

@@ -1,4 +1,4 @@
-//! Compares the projections with the shadow, row by row, and makes them alike.
+//! Compares the projections with the shadow, row by row, and repairs them.
 
 use rollcall_events::OrganizationId;
 use serde_json::Value;
@@ -7,38 +7,38 @@ use super::shadow::{TABLES, Table};
 use crate::project::{APPLICATION_CHANNEL, SETTINGS_CHANNEL};
 use crate::store::{Store, StoreError};
 
-/// How many differing rows of a table are told.
-const MAX_TOLD: usize = 100;
+/// Maximum number of differing rows that are reported per table.
+const MAX_REPORTED: usize = 100;
 
-/// A row that is in one of both only.
+/// A row that only the projection or only the shadow has.
 #[derive(Debug, serde::Serialize)]
 pub(crate) struct Difference {
-    /// The table.
+    /// The name of the table.
     pub(crate) table: &'static str,
-    /// The row as the table has it, where the log adds up to another or none.
+    /// The row as the projection has it, if the log gives another row or none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) is: Option<Value>,
-    /// The row that the log adds up to, where the table has another or none.
+    /// The row that the log gives, if the projection has another row or none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) should_be: Option<Value>,
 }
 
-/// What was found in all tables of an organization.
+/// The differences in all tables of an organization.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// Of each table as many as are told.
+    /// The reported rows, up to a maximum per table.
     pub(crate) told: Vec<Difference>,
-    /// How many rows differ.
+    /// The number of rows that differ.
     pub(crate) rows: u64,
 }
 
-/// What is in one schema and not in the other.
+/// Selects the rows that one schema has and the other one does not.
 fn only_in(table: &Table, schema: &str, other: &str) -> String {
     let Table { name, organization, .. } = table;
     format!("(SELECT * FROM {schema}.{name} WHERE {organization} = $1 EXCEPT ALL SELECT * FROM {other}.{name} WHERE {organization} = $1)")
 }
 
-/// The rows of an organization that differ.
+/// Finds the rows of an organization that differ.
 pub(super) async fn differences(store: &Store, organization: OrganizationId) -> Result<Found, StoreError> {
     let mut found = Found::default();
     store.plan_for_whole_tables().await?;
@@ -47,7 +47,7 @@ pub(super) async fn differences(store: &Store, organization: OrganizationId) -> 
         let sql = format!(
             "SELECT d.*, count(*) OVER () AS rows FROM (
                 SELECT true AS is_live, to_jsonb(d) AS row FROM {live} d UNION ALL SELECT false, to_jsonb(d) FROM {shadow} d
-            ) d LIMIT {MAX_TOLD}"
+            ) d LIMIT {MAX_REPORTED}"
         );
         let rows = store.query_once(&sql, &[&organization]).await?;
         found.rows += rows.first().map(|row| row.try_get::<_, i64>("rows")).transpose()?.unwrap_or_default().unsigned_abs();
@@ -60,7 +60,8 @@ pub(super) async fn differences(store: &Store, organization: OrganizationId) -> 
     Ok(found)
 }
 
-/// Makes the rows of an organization those of the shadow; rows that are alike are not touched. Whoever keeps some of them in memory is told.
+/// Replaces the differing rows of an organization by those of the shadow. Equal rows are not touched.
+/// Notifies the processes that cache some of the rows.
 pub(super) async fn mend(store: &Store, organization: OrganizationId) -> Result<(), StoreError> {
     for table in &TABLES {
         let (live, shadow) = (only_in(table, "rollcall", "rollcall_shadow"), only_in(table, "rollcall_shadow", "rollcall"));

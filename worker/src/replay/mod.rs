@@ -1,7 +1,7 @@
-//! Rebuilds the projections from the log, in a schema of their own, while the service runs.
+//! Rebuilds the projections from the log while the service runs, in a schema of their own (the shadow).
 //!
-//! The same `fold` and the same statements as on the live path do the work: the connection's search path makes them write to the shadow. What was
-//! rebuilt is remembered after each chunk, so that a replay that broke off goes on where it was.
+//! A replay uses the same code and statements as the live path. The search path of its connection makes them
+//! write to the shadow. It saves its progress after each chunk, so that an interrupted replay resumes.
 
 mod compare;
 mod shadow;
@@ -23,7 +23,7 @@ use crate::store::{StatementBatch, Store, StoreError, seq_column};
 use shadow::{BEGIN, END, FORGET, PROGRESS, REMEMBER, TELL};
 
 const APPLICATION: &str = "rollcall-worker replay";
-/// How many entries are replayed in one transaction.
+/// The number of entries that are replayed in one transaction.
 const CHUNK: u64 = 5000;
 
 /// Every organization that has a log or a row.
@@ -31,7 +31,7 @@ const ORGANIZATIONS: &str = "
     SELECT organization_id AS id FROM rollcall.log_heads WHERE organization_id <> '00000000-0000-0000-0000-000000000000'
     UNION SELECT id FROM rollcall.organizations ORDER BY id";
 
-/// How an organization came to be, which stands in the log of the system.
+/// The entry that created an organization. It is in the log of the system organization.
 const BIRTH: &str = "
     SELECT seq, type, subject_id, payload FROM rollcall.events
     WHERE organization_id = '00000000-0000-0000-0000-000000000000' AND type = 'OrganizationCreated' AND subject_id = $1";
@@ -41,49 +41,52 @@ const ENTRIES: &str = "
     WHERE organization_id = $1 AND seq > $2 AND seq <= $3 ORDER BY seq";
 
 const SIZE: &str = "SELECT size FROM rollcall.log_heads WHERE organization_id = $1";
-/// Advances the head without an entry: it is locked, and a batch that was decided before finds that it has moved.
+/// Advances the head without an entry. This locks the head, and a batch that was decided before finds that it
+/// has moved.
 const LOCK: &str = "UPDATE rollcall.log_heads SET version = version + 1 WHERE organization_id = $1 RETURNING size";
 
 /// The shadow, and the connection that rebuilds it.
 pub(crate) struct Replay {
     store: Store,
-    /// Keeps other replays away for as long as it is connected.
+    /// Holds the lock against other replays while it is connected.
     _lock: Client,
 }
 
 impl Replay {
-    /// Opens the shadow, and makes it where there is none; `afresh` forgets what an earlier replay has left.
+    /// Opens the shadow, and creates it if it does not exist. `afresh` discards what an earlier replay has
+    /// left.
     ///
     /// # Errors
-    /// Where Postgres refuses: a replay needs the owner of the database.
+    /// If Postgres refuses. A replay needs the owner of the database.
     pub(crate) async fn open(url: &SecretString, afresh: bool) -> Result<Self, StoreError> {
         let lock = shadow::prepare(url, APPLICATION, afresh).await?;
         Ok(Self { store: Store::connect(url, APPLICATION, "rollcall_shadow, rollcall", statements::of_batches()).await?, _lock: lock })
     }
 
-    /// Every organization.
+    /// Lists all organizations.
     pub(crate) async fn organizations(&self) -> Result<Vec<OrganizationId>, StoreError> {
         let rows = self.store.query(ORGANIZATIONS, &[]).await?;
         rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
     }
 
-    /// Replays what an organization's log has by now, chunk by chunk; `tell` hears after each how far it is, and of how much. Then compares, in one snapshot, the
-    /// projections with what the whole log adds up to.
-    pub(crate) async fn check(&self, organization: OrganizationId, tell: impl Fn(u64, u64)) -> Result<Found, StoreError> {
-        self.catch_up(organization, &tell).await?;
+    /// Replays the log of an organization chunk by chunk, and calls `report` after each chunk with the entries
+    /// done and the total. Then compares the projections with the whole log in one snapshot.
+    pub(crate) async fn check(&self, organization: OrganizationId, report: impl Fn(u64, u64)) -> Result<Found, StoreError> {
+        self.catch_up(organization, &report).await?;
         self.store.command("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
         let found = async {
             self.replay_rest(organization, SIZE).await?;
             compare::differences(&self.store, organization).await
         };
         let found = self.finish(found.await).await?;
-        self.tell_end(organization, &found, false).await?;
+        self.record_end(organization, &found, false).await?;
         Ok(found)
     }
 
-    /// The same, and makes the projections what the log adds up to; answers what was different. The organization's requests wait for as long as the comparison takes.
-    pub(crate) async fn mend(&self, organization: OrganizationId, tell: impl Fn(u64, u64)) -> Result<Found, StoreError> {
-        self.catch_up(organization, &tell).await?;
+    /// Like [`Replay::check`], but also repairs the projections. Returns the differences that it found. The
+    /// organization's requests wait during the comparison.
+    pub(crate) async fn mend(&self, organization: OrganizationId, report: impl Fn(u64, u64)) -> Result<Found, StoreError> {
+        self.catch_up(organization, &report).await?;
         self.store.command("BEGIN").await?;
         let found = async {
             self.replay_rest(organization, LOCK).await?;
@@ -94,11 +97,11 @@ impl Replay {
             Ok(found)
         };
         let found = self.finish(found.await).await?;
-        self.tell_end(organization, &found, found.rows > 0).await?;
+        self.record_end(organization, &found, found.rows > 0).await?;
         Ok(found)
     }
 
-    async fn tell_end(&self, organization: OrganizationId, found: &Found, is_mended: bool) -> Result<(), StoreError> {
+    async fn record_end(&self, organization: OrganizationId, found: &Found, is_mended: bool) -> Result<(), StoreError> {
         self.store.query(END, &[&organization, &seq_column(found.rows), &is_mended]).await.map(|_| ())
     }
 
@@ -111,14 +114,14 @@ impl Replay {
         match result {
             Ok(done) => self.store.command("COMMIT").await.map(|()| done),
             Err(error) => {
-                // The failure that led here is the one to report.
+                // Report the original error, not that of the rollback.
                 let _ = self.store.command("ROLLBACK").await;
                 Err(error)
             }
         }
     }
 
-    async fn catch_up(&self, organization: OrganizationId, tell: &impl Fn(u64, u64)) -> Result<(), StoreError> {
+    async fn catch_up(&self, organization: OrganizationId, report: &impl Fn(u64, u64)) -> Result<(), StoreError> {
         let size = self.size(organization, SIZE).await?;
         let mut done = self.progress(organization).await?;
         self.store.query(BEGIN, &[&organization, &seq_column(done.min(size)), &seq_column(size)]).await?;
@@ -127,8 +130,8 @@ impl Replay {
             self.store.command("BEGIN").await?;
             let chunk = self.replay(organization, done, next).await;
             self.finish(chunk).await?;
-            tell(next, size);
-            // An erasure in between makes an organization's replay begin again.
+            report(next, size);
+            // An erasure resets the organization's progress, so read it again.
             done = self.progress(organization).await?;
             if done >= size {
                 return Ok(());
@@ -136,7 +139,7 @@ impl Replay {
         }
     }
 
-    /// Replays, in the transaction that is open, what was logged since.
+    /// Replays the entries that were logged in the meantime, in the open transaction.
     async fn replay_rest(&self, organization: OrganizationId, size: &'static str) -> Result<(), StoreError> {
         let (size, done) = (self.size(organization, size).await?, self.progress(organization).await?);
         if done < size { self.replay(organization, done, size).await } else { Ok(()) }
@@ -193,7 +196,7 @@ impl Replay {
     }
 }
 
-/// In a replay nothing is taken for new by presumption.
+/// Turns the error for repeated requests into one about the log. A replay takes nothing for new.
 fn of_replay(error: StoreError) -> StoreError {
     match error {
         StoreError::AlreadyRecorded => StoreError::Unreadable("the log adds up to two rows with the same key".to_owned()),

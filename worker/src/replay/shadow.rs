@@ -1,11 +1,12 @@
-//! The shadow: a schema with the same tables as the projections, empty, and how far each organization was replayed into it.
+//! The shadow: a schema with empty copies of the projections' tables, and the progress of each organization's
+//! replay.
 
 use secrecy::SecretString;
 use tokio_postgres::Client;
 
 use crate::store::{Store, StoreError, connect};
 
-/// A projection: the table, the column of the organization, and what a row is known by.
+/// A projection: the name of the table, the column with the organization, and the primary key.
 pub(super) struct Table {
     pub(super) name: &'static str,
     pub(super) organization: &'static str,
@@ -16,7 +17,7 @@ const fn table(name: &'static str, key: &'static [&'static str]) -> Table {
     Table { name, organization: "organization_id", key }
 }
 
-/// Every projection.
+/// All projections.
 pub(super) const TABLES: [Table; 12] = [
     Table { name: "organizations", organization: "id", key: &["id"] },
     table("workspaces", &["organization_id", "id"]),
@@ -33,12 +34,12 @@ pub(super) const TABLES: [Table; 12] = [
 ];
 
 const LOCK: &str = "SELECT pg_try_advisory_lock(hashtext('rollcall_shadow'))";
-/// Without a notice for each table.
+/// Suppresses the notice for each table.
 const REMOVE: &str = "SET client_min_messages = warning; DROP SCHEMA IF EXISTS rollcall_shadow CASCADE";
 pub(super) const PROGRESS: &str = "SELECT seq FROM rollcall_shadow.replayed WHERE organization_id = $1";
 pub(super) const REMEMBER: &str = "
     INSERT INTO rollcall_shadow.replayed (organization_id, seq) VALUES ($1, $2) ON CONFLICT (organization_id) DO UPDATE SET seq = excluded.seq";
-/// What operators are told: that a replay begins, how far it is, how it ended.
+/// Rows for operators: that a replay has begun, how far it is, and how it ended.
 pub(super) const BEGIN: &str = "
     INSERT INTO rollcall.replays (organization_id, begun_at, told_at, entries, size) VALUES ($1, now(), now(), $2, $3)
     ON CONFLICT (organization_id) DO UPDATE SET begun_at = now(), told_at = now(), entries = excluded.entries, size = excluded.size,
@@ -47,10 +48,10 @@ pub(super) const TELL: &str =
     "UPDATE rollcall.replays SET told_at = now(), entries = $2, size = GREATEST(size, $2) WHERE organization_id = $1";
 pub(super) const END: &str = "
     UPDATE rollcall.replays SET told_at = now(), ended_at = now(), entries = size, different_rows = $2, is_mended = $3 WHERE organization_id = $1";
-/// The organization's own row may be there without any progress.
+/// Without any progress, the organization's own row may still exist.
 pub(super) const FORGET: &str = "DELETE FROM rollcall_shadow.organizations WHERE id = $1";
 
-/// Makes the shadow where there is none; answers the connection that keeps other replays away from it.
+/// Creates the shadow if it does not exist. Returns the connection that holds the lock against other replays.
 pub(super) async fn prepare(url: &SecretString, name: &str, afresh: bool) -> Result<Client, StoreError> {
     let client = connect(url, name).await?;
     if !client.query_one(LOCK, &[]).await?.try_get::<_, bool>(0)? {
@@ -70,7 +71,7 @@ pub(super) async fn prepare(url: &SecretString, name: &str, afresh: bool) -> Res
     Ok(client)
 }
 
-/// Removes it.
+/// Removes the shadow.
 pub(super) async fn remove(store: &Store) -> Result<(), StoreError> {
     store.command(REMOVE).await
 }

@@ -1,4 +1,4 @@
-//! Why the database did not do what it was asked to, and what follows from that.
+//! Database errors, and how the worker reacts to each.
 
 use rollcall_events::log::{InvalidRange, NotCanonical};
 use tokio_postgres::error::{DbError, SqlState};
@@ -6,53 +6,54 @@ use tokio_postgres::error::{DbError, SqlState};
 use crate::decide::MalformedFact;
 use crate::wait::TimedOut;
 
-/// Raised by `advance_heads` when a head is not at the version that was read (migration V20).
+/// The SQLSTATE that `advance_heads` raises if a head is not at the version that was read (migration V20).
 const HEAD_MOVED: &str = "RC001";
 
-/// What to do about an error. Each error says it itself, where it arises; nothing is guessed later.
+/// How to react to an error. Each error is classified where it arises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Remedy {
-    /// A server is away or overloaded: connect again and try the same again.
+    /// A server is down or overloaded. Reconnect and retry.
     Retry,
-    /// Somebody else was faster: read again and decide again, at once.
+    /// A log head has moved. Read and decide again at once.
     DecideAgain,
-    /// The request itself cannot be applied: it becomes a dead letter. Every error that nothing else is known of is of this kind.
+    /// The request itself cannot be applied and becomes a dead letter. This includes every unknown error.
     Poison,
-    /// Neither this request nor any other can be applied until an operator has mended the database or the program: the partition stops.
+    /// No request can be applied until an operator repairs the database or the program. The partition stops.
     Stop,
 }
 
-/// Why a batch could not be applied. Nothing of it was.
+/// Why a batch could not be applied. No part of it was applied.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StoreError {
-    /// Postgres refused or could not be reached.
+    /// Postgres refused a statement or could not be reached.
     #[error("postgres: {}", describe(.0))]
     Postgres(tokio_postgres::Error),
     /// Postgres did not answer in time.
     #[error(transparent)]
     TimedOut(#[from] TimedOut),
-    /// Somebody else has appended to a log since its head was read, or has mended what it adds up to.
+    /// Another process has appended to a log since its head was read, or has repaired its projections.
     #[error("the head of a log has moved since it was read")]
     HeadMoved,
-    /// An event or a resource that was taken for new is recorded already.
+    /// An event or a resource that was taken for new exists already.
     #[error("an event of the batch is recorded already")]
     AlreadyRecorded,
-    /// The log does not have an event or a resource that a table has.
+    /// A table has a row for an event or a resource that the log does not have.
     #[error("a table has a row that the log does not account for; `rollcall-worker replay --check` says which")]
     Contradiction,
     /// A log has an entry that its head does not count.
     #[error("a log has an entry that its head does not count; `rollcall-worker verify` says which")]
     HeadBehind,
-    /// The requests of a batch depend on each other in ways that nobody foresaw: fewer of them at once need less of it.
+    /// The requests of the batch depend on each other in unforeseen ways. Fewer requests at once need fewer
+    /// look-ups.
     #[error("the batch needs more again and again")]
     Scattered,
-    /// Somebody else was faster again and again.
+    /// The heads have moved at every attempt.
     #[error("the heads of the logs have moved again and again")]
     Contended,
-    /// An outcome cannot be written.
+    /// An outcome cannot be encoded.
     #[error("an outcome cannot be written: {0}")]
     Unwritable(#[from] serde_json::Error),
-    /// A log head does not make sense.
+    /// A log head in the database is invalid.
     #[error(transparent)]
     Head(#[from] InvalidRange),
     /// A fact cannot be hashed.
@@ -61,24 +62,24 @@ pub(crate) enum StoreError {
     /// A fact cannot be projected.
     #[error(transparent)]
     Malformed(#[from] MalformedFact),
-    /// There is no randomness for a salt.
+    /// The operating system's randomness failed.
     #[error("the operating system gives no random bytes: {0}")]
     NoRandomness(#[from] getrandom::Error),
     /// A stored value cannot be read.
     #[error("a stored value cannot be read: {0}")]
     Unreadable(String),
-    /// Somebody else replays.
+    /// Another replay holds the lock.
     #[error("another replay or verification is running")]
     Busy,
-    /// A statement of a batch that is not on the list of those that are prepared: a mistake of the program.
+    /// A statement of a batch is missing in the list of prepared statements. This is a bug.
     #[error("the statement is not prepared: {0}")]
     NotPrepared(&'static str),
-    /// The decision itself failed.
+    /// The decision panicked.
     #[error("the decision panicked")]
     Panicked,
 }
 
-/// A server's message without its detail, which can hold the values of a row.
+/// The server's message without its detail, because a detail can contain values of a row.
 pub(super) fn describe(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
         Some(refusal) => format!("{} ({})", refusal.message(), refusal.code().code()),
@@ -93,8 +94,9 @@ impl From<tokio_postgres::Error> for StoreError {
 }
 
 impl StoreError {
-    /// The same error of a statement that adds what was taken for new: that it is there already means that it was not new. That a seq is there already means something
-    /// else: the head, which was at the version that was read, does not fit its log.
+    /// Classifies this error for a statement that inserts rows taken for new. A duplicate key then means that
+    /// the row is not new. A duplicate seq means something else: the head had the version that was read, so
+    /// it does not fit its log.
     pub(crate) fn of_new_rows(self) -> Self {
         let Self::Postgres(error) = self else { return self };
         let violation = error.as_db_error().filter(|refusal| *refusal.code() == SqlState::UNIQUE_VIOLATION);
@@ -107,7 +109,7 @@ impl StoreError {
         }
     }
 
-    /// What to do about it.
+    /// How to react to this error.
     pub(crate) fn remedy(&self) -> Remedy {
         match self {
             Self::Postgres(error) => of_postgres(error),
@@ -128,12 +130,13 @@ impl StoreError {
         }
     }
 
-    /// Whether a statement took too long, or somebody has cancelled it.
+    /// Whether a statement took too long or was canceled.
     pub(crate) fn is_timeout(&self) -> bool {
         self.sql_state() == Some(SqlState::QUERY_CANCELED.code())
     }
 
-    /// Whether the value of a request made it fail, which says nothing about other requests (SQLSTATE class 22, or a value that has no form in the protocol).
+    /// Whether a value in a request caused the error. Then it says nothing about other requests. This is
+    /// SQLSTATE class 22, or a value that the protocol cannot encode.
     pub(crate) fn is_about_a_value(&self) -> bool {
         match self {
             Self::Postgres(error) => error.code().map_or_else(|| has_no_form(error), |code| code.code().starts_with("22")),
@@ -146,10 +149,10 @@ impl StoreError {
 fn of_postgres(error: &tokio_postgres::Error) -> Remedy {
     match error.code() {
         Some(code) => of_sql_state(code.code()),
-        // The connection broke, or never came about.
+        // The connection was lost or not established.
         None if error.is_closed() || is_of_the_network(error) => Remedy::Retry,
         None if has_no_form(error) => Remedy::Poison,
-        // A row that was read does not have the form that the program knows.
+        // A row does not have the types that the program expects.
         None if error.to_string().starts_with("error deserializing") => Remedy::Stop,
         None => Remedy::Poison,
     }
@@ -160,28 +163,29 @@ fn is_of_the_network(error: &tokio_postgres::Error) -> bool {
     cause.is_some_and(<dyn std::error::Error>::is::<std::io::Error>) || error.to_string().contains("timeout waiting for server")
 }
 
-/// Whether a parameter could not be written.
+/// Whether a parameter could not be encoded.
 fn has_no_form(error: &tokio_postgres::Error) -> bool {
     error.to_string().starts_with("error serializing parameter")
 }
 
-/// What a SQLSTATE means for a batch (`PostgreSQL`, appendix A).
+/// How to react to a SQLSTATE (`PostgreSQL`, appendix A).
 fn of_sql_state(code: &str) -> Remedy {
     match code {
-        // Serialization failure, deadlock; a lock or a server that somebody else holds at the moment.
+        // Serialization failure, deadlock; a lock or a server object that another session holds.
         "40001" | "40P01" | "55P03" | "55006"
-        // Too many connections, disk full, out of memory, and limits of the configuration that time can cure.
+        // Too many connections, disk full, out of memory, and configured limits that time can cure.
         | "53000" | "53100" | "53200" | "53300"
-        // Shutdown, crash, recovery; an idle session that was ended; a standby that takes no writes, as after a failover.
+        // Shutdown, crash, recovery; a terminated idle session; a read-only standby, as after a failover.
         | "57P01" | "57P02" | "57P03" | "57P05" | "25006"
-        // An input or output error of the operating system; a plan that was made before a migration.
+        // An I/O error of the operating system; a plan from before a migration.
         | "58030" | "0A000"
-        // A transaction that the server ended, or that is broken off: the connection is given up with it.
+        // A transaction that the server aborted or terminated. Its connection is given up.
         | "25P02" | "25P03" | "25P04" => Remedy::Retry,
-        // The connection.
+        // Connection errors.
         _ if code.starts_with("08") => Remedy::Retry,
         HEAD_MOVED => Remedy::DecideAgain,
-        // A missing table, column, function or privilege; a role, database or schema that is not there; a damaged row or index; a pooler that loses prepared statements.
+        // A missing table, column, function or privilege; a missing role, database or schema; a damaged row
+        // or index; a pooler that loses prepared statements.
         _ if ["42", "28", "3D", "3F", "XX", "58", "F0", "26", "57"].iter().any(|class| code.starts_with(class)) && code != "57014" => {
             Remedy::Stop
         }

@@ -1,4 +1,4 @@
-//! The worker's connection to Postgres: one per partition, with every statement prepared.
+//! The worker's connection to Postgres. Each partition has one, with every statement prepared.
 
 mod error;
 mod probe;
@@ -25,25 +25,27 @@ use tokio_postgres::{AsyncMessage, Client, NoTls, Row};
 use crate::wait::within;
 use error::describe;
 
-/// How long a round trip may take. The server gives a statement up earlier (`statement_timeout`), so this is for a server that does not answer at all.
+/// Maximum time of a round trip. The server cancels a statement earlier (`statement_timeout`), so this is for
+/// a server that does not answer at all.
 const ROUND_TRIP: Duration = Duration::from_secs(90);
 
-/// How long to try to reach the server before a connection attempt has failed.
+/// Maximum time of a connection attempt.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Key look-ups are all that the worker reads, and to plan every batch anew would cost more than to run it. A lock that somebody else holds for long, as a replay does,
-/// is waited for in short turns: the error says that it is a lock.
+/// The worker only looks up keys, and planning each batch again would cost more than running it. A lock that
+/// another session holds for long, as a replay does, is waited for in short turns, so that the error names
+/// the lock.
 const SESSION: &str = "SET statement_timeout = '60s'; SET lock_timeout = '10s'; SET jit = off; SET plan_cache_mode = force_generic_plan;
     SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off";
 
-/// How queries over many rows are planned until the end of a transaction.
+/// Lets queries read whole tables, until the end of the transaction.
 const WHOLE_TABLES: &str =
     "SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = on; SET LOCAL enable_bitmapscan = on; SET LOCAL enable_hashjoin = on;
     SET LOCAL enable_mergejoin = on";
-/// How many notifications may wait for whoever listens.
+/// Maximum number of notifications that wait for the listener.
 const BACKLOG: usize = 1024;
 
-/// What begins and ends a transaction, prepared like everything else.
+/// The statements that begin and end a transaction.
 const TRANSACTION: [&str; 3] = ["BEGIN", "COMMIT", "ROLLBACK"];
 
 /// A connection that is ready to apply batches.
@@ -51,11 +53,11 @@ pub(crate) struct Store {
     client: Client,
     statements: HashMap<&'static str, tokio_postgres::Statement>,
     batches: AtomicU64,
-    /// Whether a statement may take as long as it takes.
+    /// Whether statements run without a time limit.
     is_patient: AtomicBool,
 }
 
-/// A place in a log, or its size, as the database counts.
+/// A seq or a size as a Postgres `bigint`.
 pub(crate) fn seq_column(seq: u64) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
 }
@@ -70,10 +72,10 @@ fn config(url: &SecretString, name: &str) -> Result<tokio_postgres::Config, toki
     Ok(config)
 }
 
-/// Opens a connection and drives it in the background until either side closes it.
+/// Opens a connection. A background task drives it until either side closes it.
 ///
 /// # Errors
-/// Where the address is malformed or the server cannot be reached.
+/// If the URL is malformed or the server cannot be reached.
 pub(crate) async fn connect(url: &SecretString, name: &str) -> Result<Client, tokio_postgres::Error> {
     let (client, connection) = config(url, name)?.connect(NoTls).await?;
     tokio::spawn(async move {
@@ -84,27 +86,27 @@ pub(crate) async fn connect(url: &SecretString, name: &str) -> Result<Client, to
     Ok(client)
 }
 
-/// A connection that hears what is told on a channel.
+/// A connection that listens on a channel.
 pub(crate) struct Listener {
     /// The connection, for queries.
     pub(crate) client: Client,
-    /// What is told on the channel; ends with the connection.
+    /// The notifications of the channel. It ends with the connection.
     pub(crate) told: Receiver<String>,
 }
 
 impl Listener {
-    /// Connects and listens.
+    /// Connects and listens on a channel.
     ///
     /// # Errors
-    /// Where the server cannot be reached.
+    /// If the server cannot be reached.
     pub(crate) async fn open(url: &SecretString, name: &str, channel: &str) -> Result<Self, tokio_postgres::Error> {
         let (client, mut connection) = config(url, name)?.connect(NoTls).await?;
-        let (tell, told) = mpsc::channel(BACKLOG);
+        let (sender, told) = mpsc::channel(BACKLOG);
         tokio::spawn(async move {
             while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
                 if let AsyncMessage::Notification(notification) = message {
-                    // One that finds no room is lost: whoever listens looks for itself from time to time.
-                    let _ = tell.try_send(notification.payload().to_owned());
+                    // If the buffer is full, the notification is lost. Listeners also check at intervals.
+                    let _ = sender.try_send(notification.payload().to_owned());
                 }
             }
         });
@@ -114,10 +116,11 @@ impl Listener {
 }
 
 impl Store {
-    /// Connects and prepares statements, besides those that begin and end a transaction. Tables are looked for in the schemas of `search_path`, in their order.
+    /// Connects and prepares the given statements, and those that begin and end a transaction. Tables are
+    /// resolved in the schemas of `search_path`, in order.
     ///
     /// # Errors
-    /// Where the server cannot be reached, or a table or column that a statement names is not there.
+    /// If the server cannot be reached, or a statement names a missing table or column.
     pub(crate) async fn connect(
         url: &SecretString,
         name: &str,
@@ -133,16 +136,17 @@ impl Store {
         Ok(Self { client, statements: prepared, batches: AtomicU64::new(0), is_patient: AtomicBool::new(false) })
     }
 
-    /// Whether the connection is gone.
+    /// Whether the connection is closed.
     pub(crate) fn is_closed(&self) -> bool {
         self.client.is_closed()
     }
 
-    /// Has plans made anew now and then, at the beginning of a batch.
+    /// Discards the query plans from time to time. Call it at the beginning of each batch.
     ///
-    /// While a table is empty all its indexes cost the same, and a plan made then may look through one that has only the organization in
-    /// common with the look-up. So plans are made anew whenever the number of batches has doubled: since all events of an organization
-    /// come through one connection, no plan is older than half of what it looks through.
+    /// While a table is empty, all its indexes cost the same, and a plan may then use an index that shares
+    /// only the organization with the look-up. So plans are discarded whenever the number of batches has
+    /// doubled. All events of an organization come through one connection, so no plan is from a time when the
+    /// tables had less than half of today's rows.
     pub(crate) async fn renew_plans(&self) -> Result<(), StoreError> {
         let batches = self.batches.fetch_add(1, Ordering::Relaxed) + 1;
         if batches.is_power_of_two() { self.command("DISCARD PLANS").await } else { Ok(()) }
@@ -153,13 +157,13 @@ impl Store {
         self.bounded(self.client.batch_execute(sql)).await
     }
 
-    /// Has what follows in the transaction planned for whole tables, and takes as long as it takes.
+    /// Plans the rest of the transaction for whole tables, and lifts the time limits.
     pub(crate) async fn plan_for_whole_tables(&self) -> Result<(), StoreError> {
         self.is_patient.store(true, Ordering::Relaxed);
         self.command(WHOLE_TABLES).await
     }
 
-    /// Runs a query that was made for once.
+    /// Runs a query that is not prepared.
     pub(crate) async fn query_once(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, StoreError> {
         self.bounded(self.client.query(sql, parameters)).await
     }
@@ -172,7 +176,7 @@ impl Store {
         }
     }
 
-    /// Waits for an answer, but not without end: a server that hangs keeps its connections.
+    /// Waits for an answer for a limited time, because a server that hangs keeps its connections open.
     async fn bounded<T>(&self, coming: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, StoreError> {
         if self.is_patient.load(Ordering::Relaxed) {
             return Ok(coming.await?);
@@ -180,20 +184,20 @@ impl Store {
         Ok(within("an answer of postgres", ROUND_TRIP, coming).await??)
     }
 
-    /// Runs a prepared query in a batch. One that would have to be prepared first would lose its place.
+    /// Runs a prepared query in a pipeline. Preparing it here would break the order.
     async fn run_prepared(&self, sql: &'static str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, StoreError> {
         let statement = self.statements.get(sql).ok_or(StoreError::NotPrepared(sql))?;
         Ok(self.client.query(statement, parameters).await?)
     }
 }
 
-/// JSON that is written already, for a jsonb parameter.
+/// JSON text for a `jsonb` parameter.
 #[derive(Debug)]
 pub(crate) struct RawJson(pub(crate) Vec<u8>);
 
 impl ToSql for RawJson {
     fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
-        // The version of jsonb's binary form.
+        // The version of jsonb's binary format.
         out.put_u8(1);
         out.put_slice(&self.0);
         Ok(IsNull::No)
@@ -203,7 +207,8 @@ impl ToSql for RawJson {
     to_sql_checked!();
 }
 
-/// An array as Postgres writes one: `{"a","b"}`. An array of arrays cannot be unnested by one level, so arrays that belong to a row travel as text.
+/// An array as Postgres writes it: `{"a","b"}`. `unnest` flattens an array of arrays completely, so an array
+/// inside a row is sent as text.
 pub(crate) fn array_text(values: impl IntoIterator<Item = impl AsRef<str>>) -> String {
     let mut text = String::from("{");
     for value in values {

@@ -1,4 +1,5 @@
-//! Tries every statement without a row, so that a missing column or privilege is found before a message is taken from the queue.
+//! Runs every statement without rows, so that a missing column or privilege is found before a message is
+//! consumed.
 
 use std::error::Error;
 
@@ -7,14 +8,15 @@ use tokio_postgres::types::{IsNull, Kind, ToSql, Type, to_sql_checked};
 
 use super::{Store, StoreError};
 
-/// No rows: an empty array where a statement takes an array, otherwise NULL.
+/// No rows: an empty array if a statement takes an array, otherwise NULL.
 #[derive(Debug)]
 struct Nothing;
 
 impl ToSql for Nothing {
     fn to_sql(&self, of_type: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
         let Kind::Array(element) = of_type.kind() else { return Ok(IsNull::Yes) };
-        // The binary form of an array without dimensions: their number, whether there are NULLs, the type of the elements.
+        // The binary format of an array without dimensions: their number, whether there are NULLs, the
+        // element type.
         out.put_i32(0);
         out.put_i32(0);
         out.put_u32(element.oid());
@@ -29,15 +31,16 @@ impl ToSql for Nothing {
 }
 
 impl Store {
-    /// Runs every prepared statement without a row, in a transaction that is rolled back. Postgres checks columns and privileges all the same.
+    /// Runs every prepared statement without rows, in a transaction that is rolled back. Postgres still
+    /// checks columns and privileges.
     ///
     /// # Errors
-    /// The error of the first statement that could not be run.
+    /// The error of the first statement that fails.
     pub(crate) async fn probe(&self) -> Result<(), StoreError> {
         self.command("BEGIN").await?;
         let probed = self.run_without_rows().await;
         if !self.is_closed() {
-            // The failure that led here is the one to report.
+            // Report the original error, not that of the rollback.
             let _ = self.command("ROLLBACK").await;
         }
         probed

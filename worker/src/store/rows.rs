@@ -1,9 +1,12 @@
-//! Rows on their way to a statement: each column is named once, with its type, and both the SQL and the parameters come from that list.
+//! Rows as parameters of a statement. Each column is listed once, with its type, and both the SQL and the
+//! parameters come from that list.
 
 /// Defines rows that a statement takes as columns.
 ///
-/// `source(first)` is what the statement selects from: `unnest($1::uuid[], …) AS r (organization_id, …)`, with placeholders from `first` on. `parameters()` are the values
-/// of these placeholders, in the same order. An array inside a row travels as text ([`array_text`](super::array_text)), since `unnest` would flatten it.
+/// `source(first)` is the `FROM` item of the statement: `unnest($1::uuid[], …) AS r (organization_id, …)`,
+/// with placeholders from `first` on. `parameters()` returns the values of these placeholders, in the same
+/// order. An array inside a row is sent as text ([`array_text`](super::array_text)), because `unnest` would
+/// flatten it.
 macro_rules! rows {
     ($(#[$about:meta])* $visibility:vis struct $name:ident { $($column:ident: $value:ty => $sql:literal),+ $(,)? }) => {
         $(#[$about])*
@@ -14,7 +17,7 @@ macro_rules! rows {
         }
 
         impl $name {
-            /// What a statement selects from; the rows are called `r`.
+            /// The `FROM` item of a statement. The rows are named `r`.
             $visibility fn source(first: usize) -> String {
                 let types = [$($sql),+];
                 let placeholders: Vec<_> = (first..).zip(types).map(|(number, of_type)| format!("${number}::{of_type}[]")).collect();

@@ -10,24 +10,25 @@ use tokio_postgres::types::ToSql;
 use super::{ROUND_TRIP, Store, StoreError};
 use crate::wait::within;
 
-/// A parameter: most often a column of the rows that a statement takes.
+/// A parameter: usually a column of the rows that a statement takes.
 pub(crate) type Parameter<'a> = &'a (dyn ToSql + Sync);
 
-/// A statement to be run.
+/// A statement to run.
 pub(crate) struct Statement<'a> {
     pub(crate) sql: &'static str,
     pub(crate) parameters: Vec<Parameter<'a>>,
-    /// Whether it adds rows that are taken for new.
+    /// Whether it inserts rows that are taken for new.
     pub(crate) adds_new_rows: bool,
 }
 
 impl<'a> Statement<'a> {
-    /// A statement.
+    /// A statement with its parameters.
     pub(crate) fn new(sql: &'static str, parameters: Vec<Parameter<'a>>) -> Self {
         Self { sql, parameters, adds_new_rows: false }
     }
 
-    /// The same one, where it adds rows that are taken for new: that one of them is there already is no error of the request.
+    /// Marks the statement as one that inserts rows taken for new. A duplicate key is then no fault of the
+    /// request.
     pub(crate) fn of_new_rows(self) -> Self {
         Self { adds_new_rows: true, ..self }
     }
@@ -36,9 +37,9 @@ impl<'a> Statement<'a> {
 /// How a transaction ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// Its effects last.
+    /// Commit it.
     Commit,
-    /// It was a trial: it leaves no effect.
+    /// Roll it back, because it was only a trial.
     RollBack,
 }
 
@@ -51,7 +52,7 @@ impl Ending {
     }
 }
 
-/// Statements of one transaction, in the order in which they are to run.
+/// The statements of one transaction, in the order in which they run.
 #[derive(Default)]
 pub(crate) struct StatementBatch<'a>(Vec<Statement<'a>>);
 
@@ -61,35 +62,38 @@ impl<'a> StatementBatch<'a> {
         self.0.push(statement);
     }
 
-    /// Adds a statement at the end if there are rows for it.
+    /// Adds a statement at the end if it is needed.
     pub(crate) fn add_if(&mut self, needed: bool, sql: &'static str, parameters: impl FnOnce() -> Vec<Parameter<'a>>) {
         if needed {
             self.add(Statement::new(sql, parameters()));
         }
     }
 
-    /// Runs the statements in the transaction that is open, in one round trip.
+    /// Runs the statements in the open transaction, in one round trip.
     ///
     /// # Errors
-    /// The error of the first statement that fails. Postgres skips the ones after it.
+    /// The error of the first statement that fails. Postgres skips the statements after it.
     pub(crate) async fn run(&self, store: &Store) -> Result<(), StoreError> {
         store.run_in_order(&self.0).await.map(|_| ())
     }
 
-    /// Runs the statements in a transaction of their own, in one round trip: all of them take effect, or none does.
+    /// Runs the statements in a transaction of their own, in one round trip. Either all of them take effect,
+    /// or none does.
     ///
     /// # Errors
-    /// The error of the first statement that fails. After an error of the connection it is not known whether the transaction was committed.
+    /// The error of the first statement that fails. After a connection error, it is unknown whether the
+    /// transaction was committed.
     pub(crate) async fn run_in_transaction(self, store: &Store, ending: Ending) -> Result<(), StoreError> {
         if self.0.len() < 2 && ending == Ending::Commit {
-            // A statement alone is a transaction.
+            // A single statement is a transaction by itself.
             return self.run(store).await;
         }
         let (begin, end) = (Statement::new("BEGIN", Vec::new()), Statement::new(ending.command(), Vec::new()));
         let statements: Vec<_> = std::iter::once(begin).chain(self.0).chain([end]).collect();
         let ended = store.run_in_order(&statements).await;
         if ended.is_err() && !store.is_closed() {
-            // Ends a transaction whose last statement was not sent. The failure that led here is the one to report.
+            // End a transaction whose last statement was not sent. Report the original error, not that of the
+            // rollback.
             let _ = store.command("ROLLBACK").await;
         }
         ended.map(|_| ())
@@ -97,10 +101,11 @@ impl<'a> StatementBatch<'a> {
 }
 
 impl Store {
-    /// Runs statements in the order of the slice, in one round trip; returns the rows of each.
+    /// Runs statements in the order of the slice, in one round trip. Returns the rows of each.
     ///
-    /// The connection executes statements in the order in which they are first polled (tokio-postgres, "Pipelining"). The loop polls each once before it polls the
-    /// next, so the order is fixed here and not by a combinator.
+    /// The connection executes statements in the order in which they are first polled (tokio-postgres,
+    /// "Pipelining"). The loop polls each statement once before it polls the next, so the order does not
+    /// depend on a combinator.
     ///
     /// # Errors
     /// The error of the first statement that fails.
@@ -113,7 +118,7 @@ impl Store {
         for statement in statements {
             let mut running: Pin<Box<_>> = Box::pin(self.run_prepared(statement.sql, &statement.parameters));
             match poll!(&mut running) {
-                // Nothing was sent for it: nothing is to be sent after it.
+                // The statement was not sent, so nothing may be sent after it.
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Ready(Ok(rows)) => sent.push(Running::Done(rows)),
                 Poll::Pending => sent.push(Running::Sent(running, statement.adds_new_rows)),
@@ -131,7 +136,7 @@ impl Store {
     }
 }
 
-/// A statement that was sent.
+/// A statement in the pipeline: sent, or already done.
 enum Running<F> {
     Done(Vec<Row>),
     Sent(Pin<Box<F>>, bool),

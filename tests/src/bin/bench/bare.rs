@@ -1,4 +1,4 @@
-//! The yardstick's processes.
+//! The processes of the baseline.
 
 use rollcall_tests::{Stack, eventually};
 use std::process::{Child, Command, Stdio};
@@ -6,7 +6,7 @@ use tokio::net::TcpStream;
 
 use crate::calls::Target;
 
-/// The processes of the bare pipeline, killed at the end.
+/// The processes of the baseline. They are killed at the end.
 pub(crate) struct Processes(Vec<Child>);
 
 impl Drop for Processes {

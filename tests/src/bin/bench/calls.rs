@@ -1,4 +1,4 @@
-//! Calls from many connections at once, and how long each took.
+//! Sends calls from many connections at once and measures how long each takes.
 
 use hdrhistogram::Histogram;
 use http_body_util::{BodyExt, Full};
@@ -11,14 +11,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 
-/// One side of a comparison.
+/// A service to measure.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
     pub(crate) address: String,
     pub(crate) headers: Vec<(&'static str, String)>,
 }
 
-/// One call: method, path, body, and the status that it must have.
+/// One call: method, path, body, and the expected status.
 pub(crate) struct Call {
     pub(crate) method: &'static str,
     pub(crate) path: String,
@@ -26,7 +26,7 @@ pub(crate) struct Call {
     pub(crate) status: u16,
 }
 
-/// What was measured.
+/// The results of a measurement.
 #[derive(Clone)]
 pub(crate) struct Figures {
     pub(crate) per_second: f64,
@@ -39,7 +39,8 @@ pub(crate) fn median(mut figures: Vec<Figures>) -> Figures {
     figures[figures.len() / 2].clone()
 }
 
-/// Calls from so many connections for so long, after half a second to warm up; `call` makes the nth call of all.
+/// Sends calls from `callers` connections for `time`, after half a second of warm-up. `call` makes call
+/// number n.
 pub(crate) async fn measure<F>(target: &Target, callers: usize, time: Duration, call: F) -> Figures
 where
     F: Fn(u64) -> Call + Send + Sync + 'static,
@@ -74,7 +75,7 @@ where
     Figures { per_second, p50: at(0.5), p99: at(0.99) }
 }
 
-/// A connection.
+/// Opens a connection.
 pub(crate) async fn open(address: &str) -> SendRequest<Full<Bytes>> {
     let stream = TcpStream::connect(address).await.unwrap();
     stream.set_nodelay(true).unwrap();
@@ -83,7 +84,7 @@ pub(crate) async fn open(address: &str) -> SendRequest<Full<Bytes>> {
     sender
 }
 
-/// Makes a call; answers the body.
+/// Sends a call and returns the body of the answer.
 pub(crate) async fn send(connection: &mut SendRequest<Full<Bytes>>, target: &Target, call: Call) -> Bytes {
     let mut request = Request::builder().method(call.method).uri(call.path).header("host", target.address.as_str());
     request = request.header("content-type", "application/scim+json");

@@ -1,4 +1,4 @@
-//! Creates per second and their latencies, of the service and of the bare pipeline, in turns.
+//! Measures creates per second and their latencies, alternately for the service and the baseline.
 
 use rollcall_tests::Stack;
 use rollcall_tests::client::user;

@@ -1,4 +1,5 @@
-//! What calls cost in organizations of different sizes, and reads against a bare handler that runs one prepared SELECT.
+//! Measures calls in organizations of different sizes, and compares reads with the baseline's one prepared
+//! SELECT.
 
 use rollcall_tests::Stack;
 use rollcall_tests::client::{GROUP, PATCH, user};
@@ -10,7 +11,7 @@ use crate::calls::{Call, Target, measure, open, send};
 
 const TIME: Duration = Duration::from_secs(2);
 
-/// So many users as the worker would leave them, put into the tables at once.
+/// Inserts many users directly into the tables, as the worker would leave them.
 const FILL: &str = "
     WITH made AS (
         SELECT gen_random_uuid() AS id, 'user' || n || '@example.com' AS name FROM generate_series(1, $2::int) AS n
@@ -66,7 +67,7 @@ fn get(path: &str) -> Call {
     Call { method: "GET", path: format!("/scim/v2{path}"), body: String::new(), status: 200 }
 }
 
-/// Every figure for one organization, in milliseconds but for the ratios.
+/// All results for one organization, in milliseconds except the ratios.
 async fn rows(stack: &Stack, filled: &Filled, bare: &Target, size: u32) -> Vec<(&'static str, f64)> {
     let one = async |call: Box<dyn Fn(u64) -> Call + Send + Sync>| measure(&filled.target, 1, TIME, call).await.p50.as_secs_f64() * 1000.0;
     let (users, many) = (filled.users.clone(), filled.users.clone());
@@ -102,7 +103,8 @@ fn pick(users: &[String], n: u64) -> &str {
     &users[usize::try_from(n).unwrap() % users.len()]
 }
 
-/// The page at nine tenths of the way, after the one before it: only the first of a walk has to find its place.
+/// The page at 90 % of the list, after the page before it. Only the first page of a listing has to find its
+/// position.
 async fn deep_by_index(filled: &Filled, size: u32) -> f64 {
     let (mut connection, start) = (open(&filled.target.address).await, u64::from(size) / 10 * 9 + 1);
     send(&mut connection, &filled.target, get(&format!("/Users?count=100&startIndex={}", start - 100))).await;
@@ -132,7 +134,7 @@ pub(crate) fn middle(mut taken: Vec<f64>) -> f64 {
     taken[taken.len() / 2]
 }
 
-/// Adds users to a group one by one, and takes them out again.
+/// Adds users to a group one by one, and removes them again.
 async fn add_member(stack: &Stack, filled: &Filled, members: i64) -> f64 {
     let mut connection = open(&filled.target.address).await;
     let body = json!({"schemas": [GROUP], "displayName": format!("group {members}")}).to_string();

@@ -1,4 +1,4 @@
-//! What the log costs, and what auditors' questions cost in a long one.
+//! Measures the cost of the log, and of auditors' queries on a long log.
 
 use rollcall_events::log::checkpoint::{Checkpoint, SigningKeys, generate_key};
 use rollcall_events::log::tile::NewTiles;
@@ -15,9 +15,9 @@ use crate::calls::{Call, Target, measure, open, send};
 use crate::growth::middle;
 
 const TIME: Duration = Duration::from_secs(3);
-/// How many users one bulk request creates while a log is filled.
+/// How many users one bulk request creates to fill a log.
 const BULK: u64 = 1000;
-/// How many entries are taken to measure hashing and verification side by side.
+/// How many entries are used to compare hashing and verification.
 const SAMPLE: usize = 100_000;
 
 pub(crate) async fn run(stack: &Stack, events: u64) {
@@ -81,7 +81,7 @@ fn sample(file: &str) -> Vec<Entry> {
     std::fs::read_to_string(file).unwrap().lines().take(SAMPLE).map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Seconds for what an append hashes: the payload's canonical form and commitment, the leaf, the tree and its tiles.
+/// Seconds to hash an append: the payload's canonical form and commitment, the leaf, the tree and its tiles.
 fn hashing(entries: &[Entry]) -> f64 {
     let (mut tree, mut tiles) = (CompactRange::default(), NewTiles::default());
     let began = Instant::now();
@@ -94,7 +94,8 @@ fn hashing(entries: &[Entry]) -> f64 {
     began.elapsed().as_secs_f64() / f64::from(u32::try_from(entries.len()).unwrap())
 }
 
-/// Seconds for what an append stores of the tree: a tile each 256 entries, made of the leaves that are there. What is stored here is taken back.
+/// Seconds to store an append's part of the tree: one tile for each 256 entries, made of leaves that exist.
+/// The transaction is rolled back.
 async fn storing(stack: &Stack, organization: &Organization) -> f64 {
     let (owner, id) = (stack.database("postgres").await, organization.id.parse::<Uuid>().unwrap());
     owner.batch_execute("SET search_path = rollcall; BEGIN").await.unwrap();
@@ -119,7 +120,7 @@ async fn tree_bytes(stack: &Stack, organization: &Organization) -> f64 {
     stack.database("postgres").await.query_one(sql, &[&organization.id.parse::<Uuid>().unwrap()]).await.unwrap().get(0)
 }
 
-/// What an auditor asks, each by what has an index.
+/// An auditor's queries, one for each index.
 fn questions(organization: &Organization, token: &str, entries: &[Entry]) -> Vec<(&'static str, String)> {
     let middle = &entries[entries.len() / 2];
     let name = middle.payload.as_ref().unwrap()["resource"]["userName"].as_str().unwrap_or("none").to_owned();
@@ -153,7 +154,7 @@ async fn question(reader: &Target, query: &str) -> f64 {
     middle(taken)
 }
 
-/// Takes the whole log away; where it is, and how many entries a second.
+/// Exports the whole log. Returns the path of the file and the entries per second.
 async fn export(url: &str, organization: &Organization, format: &str) -> (String, f64) {
     let auditor = Client::auditor(url, &organization.issue_for_auditor(&[]).1);
     let path = organization.folder().join(format!("log.{format}"));
@@ -168,7 +169,7 @@ async fn export(url: &str, organization: &Organization, format: &str) -> (String
     (path.to_str().unwrap().to_owned(), last / taken)
 }
 
-/// Milliseconds from the answer to a create until the tail has it.
+/// Milliseconds from the answer to a create until the tail has its entry.
 async fn tail(stack: &Stack, organization: &Organization, writer: &Target) -> f64 {
     let auditor = Client::auditor(&stack.url, &organization.issue_for_auditor(&[]).1);
     let mut tail = auditor.call(reqwest::Method::GET, "/tail").open().await;
@@ -183,7 +184,7 @@ async fn tail(stack: &Stack, organization: &Organization, writer: &Target) -> f6
     middle(taken)
 }
 
-/// Entries a second of `rollcall-verify`, and that in parts of what hashing alone would take.
+/// Entries per second of `rollcall-verify`, and the ratio of its time to that of hashing alone.
 fn verified(organization: &Organization, entries: &[Entry], hashing: f64) -> (f64, f64) {
     let part = organization.folder().join("part.ndjson");
     let lines: String = entries.iter().map(|entry| serde_json::to_string(entry).unwrap() + "\n").collect();
@@ -197,9 +198,9 @@ fn verified(organization: &Organization, entries: &[Entry], hashing: f64) -> (f6
     let checkpoint = Checkpoint::new("bench.example", organization.id.parse().unwrap(), tree.size(), tree.root());
     std::fs::write(&note, SigningKeys::read(&[private]).unwrap().sign(&checkpoint).unwrap()).unwrap();
     let began = Instant::now();
-    let (code, told) = verify(&["log", part.to_str().unwrap(), "--checkpoint", note.to_str().unwrap(), "--key", &public]);
+    let (code, printed) = verify(&["log", part.to_str().unwrap(), "--checkpoint", note.to_str().unwrap(), "--key", &public]);
     let taken = began.elapsed().as_secs_f64();
-    assert_eq!(code, 0, "{told}");
+    assert_eq!(code, 0, "{printed}");
     let count = f64::from(u32::try_from(entries.len()).unwrap());
     (count / taken, hashing * count / taken)
 }
@@ -208,8 +209,8 @@ fn replayed(stack: &Stack, organization: &Organization, events: u64) -> f64 {
     let began = Instant::now();
     let output = owner_command(&stack.instance, &["replay", "--check", "--afresh", "--organization", &organization.id]);
     let taken = began.elapsed().as_secs_f64();
-    let told = String::from_utf8(output.stdout).unwrap();
-    let answer: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
-    assert!(output.status.success() && answer["different_rows"] == 0, "{told}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let answer: Value = serde_json::from_str(printed.lines().last().unwrap()).unwrap();
+    assert!(output.status.success() && answer["different_rows"] == 0, "{printed}");
     f64::from(u32::try_from(events).unwrap()) / taken
 }

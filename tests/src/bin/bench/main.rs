@@ -1,6 +1,7 @@
-//! `./dev bench`: what the service costs, measured in one run against a bare pipeline and a bare handler, and how that grows with the number of users.
+//! `./dev bench`: measures the service and a baseline in one run, and how the results grow with the number of
+//! users.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench that breaks is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark panics at the first fault")]
 
 mod bare;
 mod calls;
@@ -14,33 +15,33 @@ use std::time::Duration;
 
 #[derive(Debug, Parser)]
 struct Options {
-    /// What is measured; everything unless something is named.
+    /// The parts to measure; all by default.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "creates,growth,log")]
     what: Vec<What>,
-    /// How many callers at once, one after the other.
+    /// Numbers of concurrent callers, measured one after the other.
     #[arg(long, value_delimiter = ',', default_value = "1,16,64,256")]
     callers: Vec<usize>,
-    /// How long each measurement takes.
+    /// Seconds per measurement.
     #[arg(long, default_value = "4")]
     seconds: u64,
-    /// How often each is measured; the median counts.
+    /// How often each measurement is repeated. The median counts.
     #[arg(long, default_value = "3")]
     rounds: usize,
-    /// How many users the smaller and the larger organization have.
+    /// Numbers of users in the smaller and the larger organization.
     #[arg(long, value_delimiter = ',', default_value = "1000,1000000")]
     users: Vec<u32>,
-    /// How many entries the log has that auditors ask about.
+    /// Number of entries in the log that auditors query.
     #[arg(long, default_value = "1000000")]
     events: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum What {
-    /// Creates against the bare pipeline.
+    /// Creates, compared with the baseline.
     Creates,
     /// Reads and changes in organizations of different sizes.
     Growth,
-    /// The log: hashing, auditors' questions, export, verification, replay.
+    /// The log: hashing, auditors' queries, export, verification, replay.
     Log,
 }
 
