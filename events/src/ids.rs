@@ -173,7 +173,7 @@ mod tests {
         assert_ne!(EventId::from_client_key(organization, &format!("{txn}:3")), operation);
         assert_ne!(EventId::from_client_key(organization, &format!("expiring {token} {at} 7")), announcement);
         assert_ne!(operation, announcement);
-        // A client that knows how ids are derived can choose the very bytes that are hashed, as far as they are text.
+        // A client that knows how ids are derived can choose the hashed bytes, as far as they are text.
         let (text, index) = (EventId(Uuid::from_bytes(*b"0123456789abcdef")), usize::try_from(u64::from_be_bytes(*b"ghijklmn")).unwrap());
         assert_ne!(EventId::from_client_key(organization, "0123456789abcdefghijklmn"), text.of_operation(organization, index));
     }

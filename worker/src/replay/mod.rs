@@ -69,8 +69,8 @@ impl Replay {
         rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
     }
 
-    /// Replays the log of an organization chunk by chunk, and calls `report` after each chunk with the entries
-    /// done and the total. Then compares the projections with the whole log in one snapshot.
+    /// Replays the log of an organization chunk by chunk, and calls `report` after each chunk with the
+    /// entries done and the total. Then compares the projections with the whole log in one snapshot.
     pub(crate) async fn check(&self, organization: OrganizationId, report: impl Fn(u64, u64)) -> Result<Found, StoreError> {
         self.catch_up(organization, &report).await?;
         self.store.command("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
