@@ -18,7 +18,8 @@ fuzz_target!(|body: &[u8]| {
     let engines = json!({"schemas": [GROUP_SCHEMA], "displayName": "Engines"});
     for (resource_type, resource) in [(&*USER, ada), (&*GROUP, engines)] {
         patched(resource_type, resource.clone(), patch::parse(resource_type, body.clone()));
-        let strictly = patch::parse_translated(resource_type, body.clone(), nothing, |operation| strict::operation(resource_type, operation));
+        let strictly =
+            patch::parse_translated(resource_type, body.clone(), nothing, |operation| strict::operation(resource_type, operation));
         patched(resource_type, resource, strictly);
     }
 });
