@@ -101,9 +101,39 @@ pub fn join_default(user: &mut Attributes, workspace_id: WorkspaceId) {
 /// Merges values that name the same workspace, such as after a PATCH that adds a workspace again with other
 /// permissions. The last value wins for each sub-attribute that it has; the others stay.
 pub fn merge_repeated(user: &mut Attributes) {
-    let workspaces = user.get_mut(ROLLCALL_SCHEMA).and_then(|extension| extension.get_mut("workspaces"));
-    if let Some(workspaces) = workspaces.and_then(Value::as_array_mut) {
-        merge_by(workspaces, |workspace| workspace["value"].as_str().map(str::to_owned));
+    if let Some(workspaces) = list_mut(user.get_mut(ROLLCALL_SCHEMA), "workspaces") {
+        merge_by(workspaces, value);
+    }
+}
+
+/// Makes one value of those inside a user's workspaces that are the same: teams and permission sets with the same `value`, and equal permissions.
+pub fn merge_within(user: &mut Attributes) {
+    let mut extension = user.get_mut(ROLLCALL_SCHEMA);
+    drop_repeated(extension.as_deref_mut(), "companyPermissions");
+    for workspace in list_mut(extension, "workspaces").into_iter().flatten() {
+        drop_repeated(Some(&mut *workspace), "permissions");
+        for part in ["permissionSets", "teams"] {
+            let Some(values) = list_mut(Some(&mut *workspace), part) else { continue };
+            merge_by(values, value);
+            for value in values {
+                drop_repeated(Some(value), "permissions");
+            }
+        }
+    }
+}
+
+fn list_mut<'a>(object: Option<&'a mut Value>, name: &str) -> Option<&'a mut Vec<Value>> {
+    object.and_then(|object| object.get_mut(name)).and_then(Value::as_array_mut)
+}
+
+fn value(value: &Value) -> Option<String> {
+    value["value"].as_str().map(str::to_owned)
+}
+
+fn drop_repeated(object: Option<&mut Value>, name: &str) {
+    if let Some(texts) = list_mut(object, name) {
+        let mut seen = BTreeSet::new();
+        texts.retain(|text| text.as_str().is_none_or(|text| seen.insert(text.to_owned())));
     }
 }
 
@@ -171,6 +201,25 @@ mod tests {
         merge_repeated(&mut user);
         let expected = json!([{"value": one, "teams": teams, "permissions": ["read"]}, {"value": other}]);
         assert_eq!(user[ROLLCALL_SCHEMA]["workspaces"], expected);
+    }
+
+    #[test]
+    fn values_inside_a_workspace_are_there_once() {
+        let (one, other) = (WorkspaceId::generate(), WorkspaceId::generate());
+        let teams = json!([{"value": "EMEA", "display": "EMEA", "permissions": ["a"]}, {"value": "APAC"}, {"display": "nameless"}, {"display": "nameless"}, {"value": "EMEA", "permissions": ["b", "c", "b"]}]);
+        let sets = json!([{"value": "s"}, {"value": "S"}, {"value": "s", "display": "Editors"}]);
+        let mut user =
+            user(json!([{"value": one, "permissions": ["a", "b", "a"], "teams": teams}, {"value": other, "permissionSets": sets}]));
+        user[ROLLCALL_SCHEMA]["companyPermissions"] = json!(["x", "x", "y"]);
+        merge_within(&mut user);
+        let teams = json!([{"value": "EMEA", "display": "EMEA", "permissions": ["b", "c"]}, {"value": "APAC"}, {"display": "nameless"}, {"display": "nameless"}]);
+        let sets = json!([{"value": "s", "display": "Editors"}, {"value": "S"}]);
+        let workspaces = json!([{"value": one, "permissions": ["a", "b"], "teams": teams}, {"value": other, "permissionSets": sets}]);
+        assert_eq!(user[ROLLCALL_SCHEMA], json!({"workspaces": workspaces, "companyPermissions": ["x", "y"]}));
+        let before = user.clone();
+        merge_within(&mut user);
+        assert_eq!(user, before);
+        merge_within(&mut Attributes::new());
     }
 
     #[test]

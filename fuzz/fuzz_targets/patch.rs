@@ -3,6 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use rollcall_scim::reserved::nothing;
 use rollcall_scim::schema::{GROUP, GROUP_SCHEMA, ResourceType, USER, USER_SCHEMA};
 use rollcall_scim::work::Budget;
 use rollcall_scim::{ScimError, json, patch, strict, validate};
@@ -17,7 +18,8 @@ fuzz_target!(|body: &[u8]| {
     let engines = json!({"schemas": [GROUP_SCHEMA], "displayName": "Engines"});
     for (resource_type, resource) in [(&*USER, ada), (&*GROUP, engines)] {
         patched(resource_type, resource.clone(), patch::parse(resource_type, body.clone()));
-        let strictly = patch::parse_translated(resource_type, body.clone(), |operation| strict::operation(resource_type, operation));
+        let strictly =
+            patch::parse_translated(resource_type, body.clone(), nothing, |operation| strict::operation(resource_type, operation));
         patched(resource_type, resource, strictly);
     }
 });

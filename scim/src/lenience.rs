@@ -49,7 +49,7 @@ pub fn simple(attribute: &Attribute, value: Value) -> Value {
     }
 }
 
-/// Some send JSON inside a text where a complex value is expected: `"{\"value\": \"id\"}"`. A text that only looks like JSON is left as it is; see [`is_broken_json`].
+/// Some send JSON inside a text where a complex value is expected: `"{\"value\": \"id\"}"`. A text that only looks like JSON is left as it is; see [`looks_like_json`].
 pub fn embedded(attribute: &Attribute, value: Value) -> Value {
     match value {
         Value::String(text) if attribute.kind == Kind::Complex && looks_like_json(&text) => match json::parse(text.as_bytes()) {
@@ -60,12 +60,7 @@ pub fn embedded(attribute: &Attribute, value: Value) -> Value {
     }
 }
 
-/// Whether a text seems to be JSON that was cut off or written by hand. It is no address and no id, and is refused where a complex value is expected.
-pub fn is_broken_json(text: &str) -> bool {
-    looks_like_json(text) && json::parse(text.as_bytes()).is_err()
-}
-
-/// Whether a text begins like JSON: where a complex value is expected, it is JSON or nothing.
+/// Whether a text begins like JSON: where a complex value is expected, it is JSON or nothing. In the `value` of a complex value it is refused: it is no address and no id.
 pub fn looks_like_json(text: &str) -> bool {
     text.trim_start().starts_with(['{', '['])
 }

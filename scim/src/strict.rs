@@ -6,6 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::ScimError;
+use crate::patch::Translation;
 use crate::path::{AttributeTarget, Path, Target};
 use crate::schema::{Attribute, Kind, ResourceType, find};
 
@@ -33,7 +34,11 @@ pub fn check_resource(resource_type: &ResourceType, body: &Value) -> Result<(), 
 ///
 /// # Errors
 /// 400 `invalidSyntax` for an operation without a path and for an unknown attribute, 400 `invalidPath` for a path that chooses whole values to be set.
-pub fn operation(resource_type: &ResourceType, operation: Value) -> Result<Vec<Value>, ScimError> {
+pub fn operation(resource_type: &ResourceType, operation: Value) -> Result<Translation, ScimError> {
+    strictly(resource_type, operation).map(Translation::own)
+}
+
+fn strictly(resource_type: &ResourceType, operation: Value) -> Result<Vec<Value>, ScimError> {
     let Value::Object(members) = &operation else { return Ok(vec![operation]) };
     let Some(Value::String(text)) = member(members, "path") else {
         return Err(ScimError::invalid_syntax("path is missing: every operation names the attribute that it changes"));
@@ -75,10 +80,11 @@ fn check_schemas(resource_type: &ResourceType, schemas: &Value) -> Result<(), Sc
     }
 }
 
-/// Checks the values of a complex attribute: objects, in a list if there can be several.
+/// Checks the values of an attribute. Those of a complex one are objects, in a list if there can be several. Those of a simple one have no parts.
 fn check_value(attribute: &Attribute, value: &Value, path: &str) -> Result<(), ScimError> {
     match value {
-        _ if attribute.kind != Kind::Complex => Ok(()),
+        Value::Array(values) if attribute.kind != Kind::Complex => values.iter().try_for_each(|value| check_members(&[], value, path, '.')),
+        value if attribute.kind != Kind::Complex => check_members(&[], value, path, '.'),
         Value::Null => Ok(()),
         Value::Object(_) => check_members(&attribute.sub_attributes, value, path, '.'),
         Value::Array(values) if attribute.multi_valued => values.iter().try_for_each(|value| match value {
@@ -112,6 +118,7 @@ mod tests {
     use super::*;
     use crate::ScimType;
     use crate::patch::{Operation, PATCH_SCHEMA, apply, parse_translated};
+    use crate::reserved::nothing;
     use crate::schema::{ENTERPRISE_SCHEMA, GROUP, USER, USER_SCHEMA};
     use crate::work::Budget;
     use test_case::test_case;
@@ -129,6 +136,9 @@ mod tests {
     #[test_case(json!({"emails": ["{\"value\": \"a@x\"}"]}), "emails"; "JSON inside a text in a list")]
     #[test_case(json!({"name": [{"givenName": "Ada"}]}), "name"; "a single value in brackets")]
     #[test_case(json!({ENTERPRISE_SCHEMA: {"manager": "7"}}), "manager"; "a reference as a text")]
+    #[test_case(json!({"title": {"value": "x", "foo": null}}), "title.foo"; "an unknown part of a text")]
+    #[test_case(json!({"active": [{"value": false}]}), "active.value"; "a boolean as an object")]
+    #[test_case(json!({"emails": [{"value": {"value": "a@x"}}]}), "emails.value.value"; "a text as an object in a list")]
     fn an_unknown_name_is_refused(body: Value, name: &str) {
         let error = check_resource(&USER, &body).unwrap_err();
         assert_eq!(error.scim_type, Some(ScimType::InvalidSyntax));
@@ -145,7 +155,7 @@ mod tests {
 
     fn parsed(resource_type: &ResourceType, operation: Value) -> Result<Vec<Operation>, ScimError> {
         let body = json!({"schemas": [PATCH_SCHEMA], "Operations": [{"op": "remove", "path": "externalId"}, operation]});
-        parse_translated(resource_type, body, |operation| super::operation(resource_type, operation))
+        parse_translated(resource_type, body, nothing, |operation| super::operation(resource_type, operation))
     }
 
     #[test_case(json!({"op": "replace", "value": {"active": false}}), ScimType::InvalidSyntax, "path is missing"; "no path")]
@@ -157,6 +167,8 @@ mod tests {
     #[test_case(json!({"op": "replace", "path": "emails[type eq \"work\"]", "value": {"value": "a@x"}}), ScimType::InvalidPath, "whole values"; "whole values")]
     #[test_case(json!({"op": "replace", "path": "emails[size eq 1].value", "value": "a@x"}), ScimType::InvalidFilter, "size"; "an unknown attribute in a filter")]
     #[test_case(json!({"op": "replace", "path": "name", "value": [{"givenName": "Kim"}]}), ScimType::InvalidSyntax, "name"; "a single value in brackets")]
+    #[test_case(json!({"op": "add", "path": "title", "value": {"value": "x", "foo": null}}), ScimType::InvalidSyntax, "title.foo"; "an unknown part of a text")]
+    #[test_case(json!({"op": "add", "path": "name.givenName", "value": {"$ref": null, "value": "x"}}), ScimType::InvalidSyntax, "name.givenName.$ref"; "a part as an object")]
     #[test_case(json!({"op": "add", "path": "emails", "value": "{\"value\": \"a@x\"}"}), ScimType::InvalidSyntax, "emails"; "JSON inside a text")]
     #[test_case(json!({"op": "replace", "path": "emails[", "value": "a@x"}), ScimType::InvalidPath, "wrong"; "a malformed path")]
     fn a_patch_in_another_form_is_refused(operation: Value, scim_type: ScimType, why: &str) {

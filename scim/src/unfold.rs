@@ -1,156 +1,243 @@
-//! Keys of a resource that are paths: `name.givenName`, `urn:…:enterprise:2.0:User:department`, the URN of the core schema. Some clients send them in POST and PUT, as a
-//! PATCH without a path has them. A key that is understood must not be dropped.
+//! Keys of a resource that are paths: `name.givenName`, `urn:…:enterprise:2.0:User:department`, the URN of the core schema. POST, PUT and PATCH read keys here, so
+//! that a key means the same in all of them. A key that is understood must not be dropped.
 
 use serde_json::{Map, Value};
 
-use crate::ScimError;
-use crate::path::{Path, Target};
-use crate::schema::ResourceType;
+use crate::given::Given;
+use crate::patch::MAX_OPERATIONS;
+use crate::path::{AttributeTarget, Path, Target};
+use crate::reserved::{Reserved, check_key};
+use crate::schema::{Attribute, Kind, Mutability, ResourceType, Schema};
+use crate::{ScimError, validate};
 
-/// The body with each value where the schemas have it. Keys that are no paths stay as they are.
+/// The members of an object, each where the schemas have it.
+#[derive(Debug, Default)]
+pub(crate) struct Unfolded {
+    /// The attributes and extensions by their canonical names. Unknown and read-only ones are left out.
+    pub(crate) attributes: Map<String, Value>,
+    /// The keys that choose among the values of an attribute, such as `emails[type eq "work"].value`.
+    pub(crate) chosen: Vec<(Path, Value)>,
+    /// Whether any key is known.
+    pub(crate) is_known: bool,
+}
+
+/// Reads the keys of a whole resource, as POST and PUT carry it.
 ///
 /// # Errors
-/// 400 `invalidSyntax` if a value is given twice, or if a key leads into an attribute with several values: it does not say into which.
-pub(crate) fn unfold(resource_type: &ResourceType, body: Map<String, Value>) -> Result<Map<String, Value>, ScimError> {
-    let mut unfolded = Map::new();
-    let mut paths = Vec::new();
-    for (name, value) in body {
-        if name.eq_ignore_ascii_case(&resource_type.core.id) {
-            core(resource_type, value, &mut unfolded, &mut paths)?;
-        } else if let (Some(schema), Value::Object(members)) = (resource_type.extension(&name), &value) {
-            let inside = extension(resource_type, &schema.id, members.clone(), &mut paths)?;
-            sort(resource_type, name, Value::Object(inside), &mut unfolded, &mut paths)?;
-        } else {
-            sort(resource_type, name, value, &mut unfolded, &mut paths)?;
-        }
+/// As [`members`]; 400 `invalidSyntax` for a key that leads into one of several values: it does not say into which.
+pub fn resource(resource_type: &ResourceType, reserved: Reserved, body: Map<String, Value>) -> Result<Map<String, Value>, ScimError> {
+    let unfolded = members(resource_type, reserved, None, body)?;
+    match unfolded.chosen.first() {
+        Some((path, _)) => Err(ScimError::invalid_syntax(format!("{path} does not say which value of {} it is of", path.pieces().0.name))),
+        None => Ok(unfolded.attributes),
     }
-    for (keys, value) in paths {
-        put(&mut unfolded, &keys, value)?;
+}
+
+/// Whether a key of a resource means anything.
+pub fn knows(resource_type: &ResourceType, key: &str) -> bool {
+    let is_schema = key.eq_ignore_ascii_case(&resource_type.core.id) || resource_type.extension(key).is_some();
+    is_schema || matches!(path(resource_type, None, key), Ok(Some(_)))
+}
+
+/// Reads the keys of an object that stands for a resource, or for its part `within` an extension.
+///
+/// # Errors
+/// 400 `invalidSyntax` for a value that is given twice and for an unknown schema, 400 `invalidValue` for a reserved key and for a schema without any attribute.
+pub(crate) fn members(
+    resource_type: &ResourceType,
+    reserved: Reserved,
+    within: Option<&'static Schema>,
+    members: Map<String, Value>,
+) -> Result<Unfolded, ScimError> {
+    let mut unfolding = Unfolding { resource_type, reserved, given: Given::default(), parts: Vec::new(), unfolded: Unfolded::default() };
+    unfolding.unfolded.is_known = unfolding.members(within, members)?;
+    let Unfolding { parts, mut unfolded, .. } = unfolding;
+    for (place, value) in parts {
+        place.put(&mut unfolded.attributes, value);
     }
     Ok(unfolded)
 }
 
-/// The attributes under the URN of the core schema belong beside it.
-fn core(
-    resource_type: &ResourceType,
-    value: Value,
-    unfolded: &mut Map<String, Value>,
-    paths: &mut Vec<(Vec<String>, Value)>,
-) -> Result<(), ScimError> {
-    match value {
-        Value::Null => Ok(()),
-        Value::Object(members) => members.into_iter().try_for_each(|(name, value)| sort(resource_type, name, value, unfolded, paths)),
-        _ => Err(ScimError::invalid_syntax(format!("{} is not an object", resource_type.core.id))),
+/// Whether the server alone sets what a path leads to.
+pub(crate) fn is_read_only(target: &AttributeTarget<'_>) -> bool {
+    target.attribute.mutability == Mutability::ReadOnly || target.innermost().mutability == Mutability::ReadOnly
+}
+
+struct Unfolding<'a> {
+    resource_type: &'a ResourceType,
+    reserved: Reserved,
+    given: Given,
+    /// The parts of complex attributes. They are put in when the attributes themselves are there.
+    parts: Vec<(Place, Value)>,
+    unfolded: Unfolded,
+}
+
+/// A part of an attribute that has one value.
+struct Place {
+    extension: Option<&'static Schema>,
+    attribute: &'static Attribute,
+    part: &'static Attribute,
+}
+
+impl Place {
+    fn put(self, attributes: &mut Map<String, Value>, value: Value) {
+        let holder = holder(attributes, self.extension).and_then(|holder| object_in(holder, &self.attribute.name));
+        holder.map(|holder| holder.insert(self.part.name.clone(), value));
     }
 }
 
-/// The members of an extension that are no paths. Those that are, such as `manager.value`, go to the others.
-fn extension(
-    resource_type: &ResourceType,
-    urn: &str,
-    members: Map<String, Value>,
-    paths: &mut Vec<(Vec<String>, Value)>,
-) -> Result<Map<String, Value>, ScimError> {
-    let mut inside = Map::new();
-    for (name, value) in members {
-        let path = if name.contains(':') { name.clone() } else { format!("{urn}:{name}") };
-        match keys(resource_type, &path)?.filter(|_| name.contains(['.', ':'])) {
-            Some(keys) => paths.push((keys, value)),
+/// The object that holds the attributes of a schema. [`Given`] has seen to it that there is no other value in its place.
+fn holder<'a>(attributes: &'a mut Map<String, Value>, extension: Option<&Schema>) -> Option<&'a mut Map<String, Value>> {
+    match extension {
+        None => Some(attributes),
+        Some(schema) => object_in(attributes, &schema.id),
+    }
+}
+
+fn object_in<'a>(attributes: &'a mut Map<String, Value>, name: &str) -> Option<&'a mut Map<String, Value>> {
+    attributes.entry(name).or_insert_with(|| Value::Object(Map::new())).as_object_mut()
+}
+
+impl Unfolding<'_> {
+    /// Answers whether any key is known.
+    fn members(&mut self, within: Option<&'static Schema>, members: Map<String, Value>) -> Result<bool, ScimError> {
+        let mut is_known = false;
+        for (name, value) in members {
+            is_known |= self.member(within, &name, value)?;
+        }
+        Ok(is_known)
+    }
+
+    fn member(&mut self, within: Option<&'static Schema>, name: &str, value: Value) -> Result<bool, ScimError> {
+        if within.is_none() && name.eq_ignore_ascii_case(&self.resource_type.core.id) {
+            return self.schema(self.resource_type.core, None, value);
+        }
+        if let (None, Some(schema)) = (within, self.resource_type.extension(name)) {
+            check_key(self.reserved, &Target::Extension(schema), name)?;
+            if !value.is_null() {
+                return self.schema(schema, Some(schema), value);
+            }
+            self.given.add(&schema.id)?;
+            self.unfolded.attributes.insert(schema.id.clone(), Value::Null);
+            return Ok(true);
+        }
+        let Some(path) = path(self.resource_type, within, name)? else { return Ok(false) };
+        if let Target::Attribute(target) = path.target(self.resource_type)? {
+            check_key(self.reserved, &Target::Attribute(target), name)?;
+            self.attribute(&path, &target, value)?;
+        }
+        Ok(true)
+    }
+
+    /// The URN of a schema as a key: its attributes are the members.
+    fn schema(&mut self, schema: &Schema, within: Option<&'static Schema>, value: Value) -> Result<bool, ScimError> {
+        let Value::Object(members) = value else {
+            return Err(ScimError::invalid_value(format!("{} is not an object", schema.id)));
+        };
+        if self.members(within, members)? { Ok(true) } else { Err(validate::unreadable_extension(schema)) }
+    }
+
+    fn attribute(&mut self, path: &Path, target: &AttributeTarget<'_>, value: Value) -> Result<(), ScimError> {
+        if is_read_only(target) {
+            return Ok(());
+        }
+        for place in places(target, &value) {
+            self.given.add(&place)?;
+        }
+        match target.sub {
+            _ if target.filter.is_some() => self.choose(path, value)?,
+            Some(_) if target.attribute.multi_valued => self.choose(path, value)?,
+            Some(part) => self.parts.push((Place { extension: target.extension, attribute: target.attribute, part }, value)),
             None => {
-                inside.insert(name, value);
+                let holder = holder(&mut self.unfolded.attributes, target.extension);
+                holder.map(|holder| holder.insert(target.attribute.name.clone(), value));
             }
         }
+        Ok(())
     }
-    Ok(inside)
-}
 
-/// Puts a value among those that stay where they are, or among those that a path leads to.
-fn sort(
-    resource_type: &ResourceType,
-    name: String,
-    value: Value,
-    unfolded: &mut Map<String, Value>,
-    paths: &mut Vec<(Vec<String>, Value)>,
-) -> Result<(), ScimError> {
-    if let Some(keys) = keys(resource_type, &name)? {
-        paths.push((keys, value));
-    } else if unfolded.contains_key(&name) {
-        return Err(twice(&name));
-    } else {
-        unfolded.insert(name, value);
-    }
-    Ok(())
-}
-
-/// Where a key leads that is a path; `None` if it is the name of an attribute or of a schema, or unknown.
-fn keys(resource_type: &ResourceType, name: &str) -> Result<Option<Vec<String>>, ScimError> {
-    if !name.contains(['.', ':']) || resource_type.extension(name).is_some() {
-        return Ok(None);
-    }
-    let Ok(path) = name.parse::<Path>() else { return Ok(None) };
-    let Ok(Target::Attribute(target)) = path.target(resource_type) else { return Ok(None) };
-    if target.filter.is_some() || (target.attribute.multi_valued && target.sub.is_some()) {
-        return Err(ScimError::invalid_syntax(format!("{name} does not say which value of {} it is of", target.attribute.name)));
-    }
-    let extension = target.extension.map(|schema| schema.id.clone());
-    let sub = target.sub.map(|sub| sub.name.clone());
-    Ok(Some(extension.into_iter().chain([target.attribute.name.clone()]).chain(sub).collect()))
-}
-
-/// Puts a value where its keys lead, beside what is there already.
-fn put(object: &mut Map<String, Value>, keys: &[String], value: Value) -> Result<(), ScimError> {
-    let [key, rest @ ..] = keys else { return Ok(()) };
-    let present = object.keys().find(|present| present.eq_ignore_ascii_case(key)).cloned();
-    if rest.is_empty() {
-        if present.is_some() {
-            return Err(twice(key));
+    fn choose(&mut self, path: &Path, value: Value) -> Result<(), ScimError> {
+        if self.unfolded.chosen.len() == MAX_OPERATIONS {
+            return Err(ScimError::invalid_value(format!("the value has more than {MAX_OPERATIONS} changes")));
         }
-        object.insert(key.clone(), value);
-        return Ok(());
-    }
-    let inside = object.entry(present.unwrap_or_else(|| key.clone())).or_insert_with(|| Value::Object(Map::new()));
-    match inside {
-        Value::Object(inside) => put(inside, rest, value),
-        _ => Err(twice(key)),
+        self.unfolded.chosen.push((path.clone(), value));
+        Ok(())
     }
 }
 
-fn twice(name: &str) -> ScimError {
-    ScimError::invalid_syntax(format!("{name} is given twice"))
+/// The places that a value sets: the attribute, or each of its parts that the value has.
+fn places(target: &AttributeTarget<'_>, value: &Value) -> Vec<String> {
+    let attribute = match target.extension {
+        Some(schema) => format!("{}:{}", schema.id, target.attribute.name),
+        None => target.attribute.name.clone(),
+    };
+    let choice = target.filter.map(|filter| format!("[{filter}]")).unwrap_or_default();
+    let of_part = |part: &Attribute| format!("{attribute}.{}{choice}", part.name);
+    let is_one = target.attribute.kind == Kind::Complex && (target.filter.is_some() || !target.attribute.multi_valued);
+    match (target.sub, value) {
+        (Some(part), _) => vec![of_part(part)],
+        (None, Value::Object(members)) if is_one => members.keys().filter_map(|name| target.attribute.sub(name)).map(of_part).collect(),
+        (None, _) if target.filter.is_some() => target.attribute.sub_attributes.iter().map(of_part).collect(),
+        (None, _) => vec![attribute],
+    }
+}
+
+/// The path that a key is; `None` for an unknown attribute, which is ignored.
+fn path(resource_type: &ResourceType, within: Option<&'static Schema>, key: &str) -> Result<Option<Path>, ScimError> {
+    let error = match qualified(within, key).parse::<Path>().map(|path| path.fit(resource_type)) {
+        Ok(path) => match path.target(resource_type) {
+            Ok(Target::Attribute(target)) if within.is_none_or(|schema| target.extension.is_some_and(|of| of.id == schema.id)) => {
+                return Ok(Some(path));
+            }
+            Ok(_) => return Err(unknown_schema(resource_type, within, key)),
+            Err(error) => error,
+        },
+        Err(error) => error,
+    };
+    let before_choice = before_choice(key);
+    if is_schema(before_choice) && !has_known_schema(resource_type, within, before_choice) {
+        return Err(unknown_schema(resource_type, within, key));
+    }
+    // A choice among the values of a known attribute that cannot be read is no unknown attribute.
+    let is_known = || qualified(within, before_choice).parse::<Path>().is_ok_and(|path| path.target(resource_type).is_ok());
+    if before_choice.len() < key.len() && is_known() { Err(error) } else { Ok(None) }
+}
+
+/// A key inside an extension as a path. It may have the URN of the extension before it already.
+fn qualified(within: Option<&'static Schema>, key: &str) -> String {
+    match within {
+        Some(schema) if !before_choice(key).contains(':') => format!("{}:{key}", schema.id),
+        _ => key.to_owned(),
+    }
+}
+
+fn before_choice(key: &str) -> &str {
+    key.split('[').next().unwrap_or(key)
+}
+
+/// Whether a key begins with the URI of a schema.
+fn is_schema(key: &str) -> bool {
+    validate::is_urn(key) || key.contains("://")
+}
+
+/// Whether a key is the name of an attribute in one of the schemas that may stand there.
+fn has_known_schema(resource_type: &ResourceType, within: Option<&'static Schema>, key: &str) -> bool {
+    let path = key.parse::<Path>().ok();
+    let urn = path.as_ref().and_then(|path| path.pieces().0.urn.as_deref());
+    urn.is_some_and(|urn| match within {
+        Some(schema) => schema.id.eq_ignore_ascii_case(urn),
+        None => resource_type.core.id.eq_ignore_ascii_case(urn) || resource_type.extension(urn).is_some(),
+    })
+}
+
+fn unknown_schema(resource_type: &ResourceType, within: Option<&'static Schema>, key: &str) -> ScimError {
+    let shown: String = key.chars().take(128).collect();
+    match within {
+        Some(schema) => ScimError::invalid_syntax(format!("{shown} is not an attribute of {}", schema.id)),
+        None => validate::unknown_schema(resource_type, key),
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::schema::{ENTERPRISE_SCHEMA, USER, USER_SCHEMA};
-    use serde_json::json;
-    use test_case::test_case;
-
-    fn unfolded(body: Value) -> Result<Value, ScimError> {
-        unfold(&USER, body.as_object().cloned().unwrap()).map(Value::Object)
-    }
-
-    #[test_case(json!({"name.givenName": "Ada"}) => json!({"name": {"givenName": "Ada"}}); "a part")]
-    #[test_case(json!({"name.givenName": "Ada", "Name": {"familyName": "King"}}) => json!({"Name": {"familyName": "King", "givenName": "Ada"}}); "beside the attribute")]
-    #[test_case(json!({format!("{ENTERPRISE_SCHEMA}:department"): "E"}) => json!({ENTERPRISE_SCHEMA: {"department": "E"}}); "in an extension")]
-    #[test_case(json!({format!("{ENTERPRISE_SCHEMA}.manager.value"): "7"}) => json!({ENTERPRISE_SCHEMA: {"manager": {"value": "7"}}}); "with dots")]
-    #[test_case(json!({format!("{USER_SCHEMA}:userName"): "ada"}) => json!({"userName": "ada"}); "qualified")]
-    #[test_case(json!({USER_SCHEMA: {"userName": "ada", "name.givenName": "Ada"}}) => json!({"userName": "ada", "name": {"givenName": "Ada"}}); "the core schema")]
-    #[test_case(json!({ENTERPRISE_SCHEMA: {"manager.value": "7", "costCenter": "c"}}) => json!({ENTERPRISE_SCHEMA: {"costCenter": "c", "manager": {"value": "7"}}}); "inside an extension")]
-    #[test_case(json!({ENTERPRISE_SCHEMA: {format!("{ENTERPRISE_SCHEMA}:department"): "E"}}) => json!({ENTERPRISE_SCHEMA: {"department": "E"}}); "qualified inside an extension")]
-    #[test_case(json!({"shoe.size": 7, "urn:x:y": {}, "userName": "ada"}) => json!({"shoe.size": 7, "urn:x:y": {}, "userName": "ada"}); "unknown")]
-    fn understood(body: Value) -> Value {
-        unfolded(body).unwrap()
-    }
-
-    #[test_case(json!({"emails.value": "a@x"}), "emails.value"; "into several values")]
-    #[test_case(json!({"emails[type eq \"work\"].value": "a@x"}), "emails"; "with a filter")]
-    #[test_case(json!({"name.givenName": "Ada", "name": {"givenName": "Kim"}}), "givenName is given twice"; "twice")]
-    #[test_case(json!({"name.givenName": "Ada", "name": "Kim"}), "name is given twice"; "into a text")]
-    #[test_case(json!({USER_SCHEMA: {"userName": "ada"}, "userName": "kim"}), "userName is given twice"; "under the core schema too")]
-    #[test_case(json!({USER_SCHEMA: "ada"}), "is not an object"; "the core schema as a text")]
-    fn refused(body: Value, why: &str) {
-        let error = unfolded(body).unwrap_err();
-        assert!(error.detail.contains(why), "{}", error.detail);
-    }
-}
+#[path = "unfold_tests.rs"]
+mod tests;

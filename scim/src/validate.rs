@@ -9,10 +9,11 @@
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
+use crate::reserved::nothing;
 use crate::schema::{Attribute, Kind, Mutability, ResourceType, Schema, find};
-use crate::unfold::unfold;
-use crate::{ScimError, lenience, visible};
+use crate::{ScimError, lenience, unfold, visible};
 
 /// The most characters that a text may have, unless its schema says otherwise.
 pub const MAX_TEXT_CHARS: usize = 4096;
@@ -30,22 +31,16 @@ pub fn resource(resource_type: &ResourceType, body: Value) -> Result<Map<String,
         return Err(ScimError::invalid_syntax("the body is not a JSON object"));
     };
     check_schemas(resource_type, &body)?;
-    let body = unfold(resource_type, body)?;
     let mut resource = Map::new();
-    for (name, value) in body {
-        if name.eq_ignore_ascii_case("schemas") {
-            continue;
-        }
-        let (key, value) = if is_urn(&name) {
-            let schema = resource_type.extension(&name).ok_or_else(|| unknown_schema(resource_type, &name))?;
-            (schema.id.as_str(), extension(schema, value)?)
-        } else {
-            let Some(attribute) = resource_type.attribute(&name).filter(|attribute| is_writable(attribute)) else { continue };
-            (attribute.name.as_str(), value_of(attribute, value, &attribute.name)?)
+    for (name, value) in unfold::resource(resource_type, nothing, body)? {
+        let value = match resource_type.extension(&name) {
+            Some(schema) => extension(schema, value)?,
+            None => match resource_type.attribute(&name).filter(|attribute| is_writable(attribute)) {
+                Some(attribute) => value_of(attribute, value, &name)?,
+                None => None,
+            },
         };
-        if let Some(value) = value {
-            put_once(&mut resource, key, value)?;
-        }
+        value.map(|value| resource.insert(name, value));
     }
     check_required(&resource_type.core.attributes, &resource, "")?;
     Ok(resource)
@@ -139,21 +134,16 @@ fn is_base64(text: &str) -> bool {
 
 fn complex(attribute: &Attribute, value: Value, path: &str) -> Result<Option<Value>, ScimError> {
     let value = lenience::embedded(attribute, value);
-    if value.as_str().is_some_and(lenience::looks_like_json) {
-        return Err(ScimError::invalid_value(format!("{path} is a text that seems to hold JSON, and cannot be read")));
-    }
+    refuse_json(&value, path)?;
     let value = match lenience::complex(attribute, value) {
         Value::Object(value) => value,
         Value::Null => return Ok(None),
         _ => return Err(ScimError::invalid_value(format!("{path} is not an object"))),
     };
-    if value.get("value").and_then(Value::as_str).is_some_and(lenience::is_broken_json) {
-        return Err(ScimError::invalid_value(format!("{path} is a text that seems to hold JSON, and cannot be read")));
-    }
     if !value.keys().any(|name| attribute.sub(name).is_some_and(is_writable)) {
         return Err(unreadable(attribute, path));
     }
-    let object = members(&attribute.sub_attributes, value, path, Empty::IsAbsent)?;
+    let object = members(&attribute.sub_attributes, value, &format!("{path}."), Empty::IsAbsent)?;
     // Every member that it has is null: the caller says that it has no value.
     if object.is_empty() {
         return Ok(None);
@@ -189,11 +179,8 @@ fn extension(schema: &Schema, value: Value) -> Result<Option<Value>, ScimError> 
         Value::Object(value) => value,
         _ => return Err(ScimError::invalid_value(format!("{} is not an object", schema.id))),
     };
-    if !value.keys().any(|name| find(&schema.attributes, name).is_some()) {
-        return Err(unreadable_extension(schema));
-    }
     let empty = if schema.kept_by_put { Empty::IsKept } else { Empty::IsAbsent };
-    let value = members(&schema.attributes, value, &schema.id, empty)?;
+    let value = members(&schema.attributes, value, &format!("{}:", schema.id), empty)?;
     Ok((!value.is_empty()).then_some(Value::Object(value)))
 }
 
@@ -213,33 +200,44 @@ enum Empty {
     IsKept,
 }
 
-/// Reads the members of an object by the attributes that it may have.
-fn members(attributes: &[Attribute], object: Map<String, Value>, path: &str, empty: Empty) -> Result<Map<String, Value>, ScimError> {
-    let given = object;
-    let mut object = Map::new();
+/// Reads the members of an object by the attributes that it may have. `before` is what errors write before their names.
+fn members(attributes: &[Attribute], given: Map<String, Value>, before: &str, empty: Empty) -> Result<Map<String, Value>, ScimError> {
+    let (mut object, mut names) = (Map::new(), BTreeSet::new());
     for (name, value) in given {
         let Some(attribute) = find(attributes, &name).filter(|attribute| is_writable(attribute)) else { continue };
-        let separator = if is_urn(path) { ':' } else { '.' };
-        match value_of(attribute, value, &format!("{path}{separator}{}", attribute.name))? {
-            Some(value) => put_once(&mut object, &attribute.name, value)?,
-            None if attribute.multi_valued && empty == Empty::IsKept => put_once(&mut object, &attribute.name, Value::Array(Vec::new()))?,
-            None => {}
+        // `USERNAME` beside `userName` would make the outcome depend on the order of members.
+        if !names.insert(attribute.name.as_str()) {
+            return Err(ScimError::invalid_syntax(format!("{before}{} is given twice", attribute.name)));
+        }
+        let read = part(attribute, value, &format!("{before}{}", attribute.name))?;
+        let kept = (attribute.multi_valued && empty == Empty::IsKept).then(|| Value::Array(Vec::new()));
+        if let Some(value) = read.or(kept) {
+            object.insert(attribute.name.clone(), value);
         }
     }
     Ok(object)
 }
 
+/// Reads a part of a complex value. A `value` that looks like JSON is one that the client wrote as a text: it is no address and no id.
+pub(crate) fn part(attribute: &Attribute, value: Value, path: &str) -> Result<Option<Value>, ScimError> {
+    let read = value_of(attribute, value, path)?;
+    if attribute.name == "value" {
+        read.as_ref().map_or(Ok(()), |value| refuse_json(value, path))?;
+    }
+    Ok(read)
+}
+
+/// Refuses a text that looks like JSON, where a complex value is expected or as its `value`.
+pub(crate) fn refuse_json(value: &Value, path: &str) -> Result<(), ScimError> {
+    if value.as_str().is_some_and(lenience::looks_like_json) {
+        return Err(ScimError::invalid_value(format!("{path} is a text that seems to hold JSON, and cannot be read")));
+    }
+    Ok(())
+}
+
 /// What a caller may set and what is kept: `password` is neither refused nor stored, so whatever it holds is not read.
 fn is_writable(attribute: &Attribute) -> bool {
     matches!(attribute.mutability, Mutability::ReadWrite | Mutability::Immutable)
-}
-
-/// `USERNAME` beside `userName` would make the outcome depend on the order of members.
-fn put_once(object: &mut Map<String, Value>, name: &str, value: Value) -> Result<(), ScimError> {
-    if object.insert(name.to_owned(), value).is_some() {
-        return Err(ScimError::invalid_syntax(format!("{name} is given twice in different spellings")));
-    }
-    Ok(())
 }
 
 /// Checks that every required attribute of `attributes` is in `object`, except for those that have a default.
@@ -273,12 +271,12 @@ fn check_schemas(resource_type: &ResourceType, body: &Map<String, Value>) -> Res
     if has_core { Ok(()) } else { Err(ScimError::invalid_syntax(format!("schemas does not hold {core}"))) }
 }
 
-fn unknown_schema(resource_type: &ResourceType, urn: &str) -> ScimError {
+pub(crate) fn unknown_schema(resource_type: &ResourceType, urn: &str) -> ScimError {
     let shown: String = urn.chars().take(128).collect();
     ScimError::invalid_syntax(format!("the schema {shown} is not one of a {}", resource_type.name))
 }
 
-fn is_urn(name: &str) -> bool {
+pub(crate) fn is_urn(name: &str) -> bool {
     name.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("urn:"))
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use apply::apply;
-pub use parse::{parse, parse_translated};
+pub use parse::{Translation, parse, parse_translated};
 
 use crate::path::Path;
 

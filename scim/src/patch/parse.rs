@@ -6,33 +6,57 @@ use super::values::template;
 use super::{MAX_OPERATIONS, Op, Operation, PATCH_SCHEMA};
 use crate::ScimError;
 use crate::path::{AttributeTarget, Path, Target};
+use crate::reserved::{Reserved, check_path, nothing};
 use crate::schema::{Attribute, Mutability, ResourceType, Schema};
-use crate::{lenience, validate};
+use crate::unfold::is_read_only;
+use crate::{lenience, unfold, validate};
 
 /// Reads the operations of a PATCH body.
 ///
 /// # Errors
 /// 400 `invalidSyntax`, `invalidPath`, `invalidValue`, `noTarget` or `mutability`, naming the operation.
 pub fn parse(resource_type: &ResourceType, body: Value) -> Result<Vec<Operation>, ScimError> {
-    parse_translated(resource_type, body, |operation| Ok(vec![operation]))
+    parse_translated(resource_type, body, nothing, |operation| Ok(Translation::own(vec![operation])))
 }
 
-/// Reads the operations of a PATCH body after each was translated into the words of the schemas, as a dialect needs it.
+/// An operation as a dialect reads it.
+#[derive(Debug, Default)]
+pub struct Translation {
+    /// What the caller says in the words of the schemas. It comes first: with `null` for a whole extension, the dialect's part of that extension stays.
+    pub own: Vec<Value>,
+    /// What the caller says in the words of the dialect, translated.
+    pub translated: Vec<Value>,
+}
+
+impl Translation {
+    /// Operations in the words of the schemas only.
+    pub fn own(own: Vec<Value>) -> Self {
+        Self { own, translated: Vec::new() }
+    }
+}
+
+/// Reads the operations of a PATCH body after each was translated into the words of the schemas, as a dialect needs it. The caller's own words must not name what the
+/// dialect reserves.
 ///
 /// # Errors
 /// As [`parse`], and those of the translation. An error names the operation of the body.
 pub fn parse_translated(
     resource_type: &ResourceType,
     body: Value,
-    translate: impl Fn(Value) -> Result<Vec<Value>, ScimError>,
+    reserved: Reserved,
+    translate: impl Fn(Value) -> Result<Translation, ScimError>,
 ) -> Result<Vec<Operation>, ScimError> {
     let operations = operations(body)?;
     let mut parsed = Vec::with_capacity(operations.len());
     for (index, operation) in operations.into_iter().enumerate() {
-        let mut translated = translate(operation).map_err(|error| error.within(&format!("Operations[{index}]")))?.into_iter();
-        translated
-            .try_for_each(|operation| read(resource_type, operation, &mut parsed))
-            .map_err(|error| error.within(&format!("Operations[{index}]")))?;
+        let read = || {
+            let Translation { own, translated } = translate(operation)?;
+            let mut of_caller = Reader { resource_type, reserved, parsed: &mut parsed };
+            own.into_iter().try_for_each(|operation| of_caller.read(operation))?;
+            let mut of_dialect = Reader { resource_type, reserved: nothing, parsed: &mut parsed };
+            translated.into_iter().try_for_each(|operation| of_dialect.read(operation))
+        };
+        read().map_err(|error| error.within(&format!("Operations[{index}]")))?;
     }
     Ok(parsed)
 }
@@ -59,23 +83,103 @@ fn take(object: &mut Map<String, Value>, name: &str) -> Option<Value> {
     object.remove(&key)
 }
 
-fn read(resource_type: &ResourceType, operation: Value, parsed: &mut Vec<Operation>) -> Result<(), ScimError> {
-    let Value::Object(mut operation) = operation else {
-        return Err(ScimError::invalid_syntax("it is not an object"));
-    };
-    let op = op(take(&mut operation, "op").as_ref())?;
-    let value = take(&mut operation, "value");
-    match take(&mut operation, "path") {
-        Some(Value::String(path)) if path.eq_ignore_ascii_case(&resource_type.core.id) => {
-            core(resource_type, op, value, parsed).map(|_| ())
+/// Reads operations in the words of the schemas.
+struct Reader<'a> {
+    resource_type: &'a ResourceType,
+    reserved: Reserved,
+    parsed: &'a mut Vec<Operation>,
+}
+
+impl Reader<'_> {
+    fn read(&mut self, operation: Value) -> Result<(), ScimError> {
+        let Value::Object(mut operation) = operation else {
+            return Err(ScimError::invalid_syntax("it is not an object"));
+        };
+        let op = op(take(&mut operation, "op").as_ref())?;
+        let value = take(&mut operation, "value");
+        match take(&mut operation, "path") {
+            Some(Value::String(path)) if path.eq_ignore_ascii_case(&self.resource_type.core.id) => self.core(op, value),
+            Some(Value::String(path)) => self.push(op, path.parse::<Path>()?.fit(self.resource_type), value),
+            None | Some(Value::Null) if op == Op::Remove => Err(ScimError::no_target("remove needs a path")),
+            None | Some(Value::Null) => self.whole(op, value),
+            Some(_) => Err(ScimError::invalid_path("path is not a string")),
         }
-        Some(Value::String(path)) => {
-            let path = path.parse::<Path>()?.fit(resource_type);
-            push(resource_type, op, path, value, parsed)
+    }
+
+    /// A value without a path: each member's name is a path of its own. What is unknown or the server's own is ignored, as in a whole resource.
+    fn whole(&mut self, op: Op, value: Option<Value>) -> Result<(), ScimError> {
+        let Some(Value::Object(members)) = value else {
+            return Err(ScimError::invalid_value("value is missing or not an object, and there is no path to an attribute"));
+        };
+        self.members(op, None, members).map(|_| ())
+    }
+
+    /// The URN of the core schema as a path: its attributes are the members.
+    fn core(&mut self, op: Op, value: Option<Value>) -> Result<(), ScimError> {
+        let core = self.resource_type.core;
+        match value {
+            _ if op == Op::Remove => Err(ScimError::no_target("remove needs a path to an attribute")),
+            Some(Value::Object(members)) => self.attributes(op, core, None, members),
+            _ => Err(ScimError::invalid_value(format!("{} is not an object", core.id))),
         }
-        None | Some(Value::Null) if op == Op::Remove => Err(ScimError::no_target("remove needs a path")),
-        None | Some(Value::Null) => each_member(resource_type, op, value, parsed),
-        Some(_) => Err(ScimError::invalid_path("path is not a string")),
+    }
+
+    /// The attributes of a schema, of which at least one must be known.
+    fn attributes(
+        &mut self,
+        op: Op,
+        schema: &Schema,
+        within: Option<&'static Schema>,
+        members: Map<String, Value>,
+    ) -> Result<(), ScimError> {
+        if self.members(op, within, members)? { Ok(()) } else { Err(validate::unreadable_extension(schema)) }
+    }
+
+    /// The members of an object that stands for a resource, or for its part `within` an extension. Answers whether any of them is known.
+    fn members(&mut self, op: Op, within: Option<&'static Schema>, members: Map<String, Value>) -> Result<bool, ScimError> {
+        let unfolded = unfold::members(self.resource_type, self.reserved, within, members)?;
+        for (name, value) in unfolded.attributes {
+            match (self.resource_type.extension(&name), value) {
+                (Some(schema), Value::Object(attributes)) => {
+                    let mut attributes = attributes.into_iter();
+                    attributes.try_for_each(|(name, value)| self.push(op, format!("{}:{name}", schema.id).parse()?, Some(value)))?;
+                }
+                (_, value) => self.push(op, name.parse()?, Some(value))?,
+            }
+        }
+        unfolded.chosen.into_iter().try_for_each(|(path, value)| self.push(op, path, Some(value)))?;
+        Ok(unfolded.is_known)
+    }
+
+    fn push(&mut self, op: Op, path: Path, value: Option<Value>) -> Result<(), ScimError> {
+        // `null` is no value (RFC 7643 section 2.5).
+        let value = value.filter(|value| !value.is_null());
+        let target = path.target(self.resource_type)?;
+        check_path(self.reserved, &target, &path.to_string())?;
+        match target {
+            Target::Extension(schema) => self.extension(op, schema, path, value),
+            Target::Attribute(target) if is_read_only(&target) => Err(ScimError::mutability(format!("{path} is read-only"))),
+            Target::Attribute(target) if target.innermost().mutability == Mutability::WriteOnly => Ok(()),
+            Target::Attribute(target) => match (op, value) {
+                // Nothing to add.
+                (Op::Add, None) => Ok(()),
+                // To replace by nothing is to remove (RFC 7643 section 2.5).
+                (Op::Remove | Op::Replace, None) => push_removal(&target, path.clone(), self.parsed),
+                (Op::Remove, Some(value)) => remove_listed(&target, &path, value, self.parsed),
+                (op, Some(value)) => set(&target, op, &path, value, self.parsed),
+            },
+        }
+    }
+
+    /// A whole extension. The members of its value are paths of their own, whatever the operation.
+    fn extension(&mut self, op: Op, schema: &'static Schema, path: Path, value: Option<Value>) -> Result<(), ScimError> {
+        match (op, value) {
+            (Op::Add, None) => Ok(()),
+            (Op::Remove | Op::Replace, None) => push_one(Operation { op: Op::Remove, path, value: None }, self.parsed),
+            (Op::Remove, Some(value)) if is_empty_list(&value) => Ok(()),
+            (op, Some(Value::Object(members))) => self.attributes(op, schema, Some(schema), members),
+            _ => Err(ScimError::invalid_value(format!("{path} is not an object"))),
+        }
     }
 }
 
@@ -86,93 +190,6 @@ fn op(op: Option<&Value>) -> Result<Op, ScimError> {
         Some("remove") => Ok(Op::Remove),
         Some("replace") => Ok(Op::Replace),
         _ => Err(ScimError::invalid_syntax("op is not add, remove or replace")),
-    }
-}
-
-/// A value without a path: each member's name is a path of its own.
-fn each_member(resource_type: &ResourceType, op: Op, value: Option<Value>, parsed: &mut Vec<Operation>) -> Result<(), ScimError> {
-    let Some(Value::Object(members)) = value else {
-        return Err(ScimError::invalid_value("value is missing or not an object, and there is no path to an attribute"));
-    };
-    for (name, value) in members {
-        member(resource_type, op, &name, value, parsed)?;
-    }
-    Ok(())
-}
-
-/// The URN of the core schema as a path or as a key: its attributes are the members.
-fn core(resource_type: &ResourceType, op: Op, value: Option<Value>, parsed: &mut Vec<Operation>) -> Result<bool, ScimError> {
-    match value {
-        _ if op == Op::Remove => Err(ScimError::no_target("remove needs a path to an attribute")),
-        Some(Value::Object(members)) => {
-            let mut is_readable = false;
-            for (name, value) in members {
-                is_readable |= member(resource_type, op, &name, value, parsed)?;
-            }
-            if is_readable { Ok(true) } else { Err(validate::unreadable_extension(resource_type.core)) }
-        }
-        _ => Err(ScimError::invalid_value(format!("{} is not an object", resource_type.core.id))),
-    }
-}
-
-/// One member of such a value; answers whether its name is known. As in a whole resource, what is unknown or the server's own is ignored, and
-/// an unknown schema is refused.
-fn member(resource_type: &ResourceType, op: Op, name: &str, value: Value, parsed: &mut Vec<Operation>) -> Result<bool, ScimError> {
-    if name.eq_ignore_ascii_case(&resource_type.core.id) {
-        return core(resource_type, op, Some(value), parsed);
-    }
-    let Ok(path) = name.parse::<Path>().map(|path| path.fit(resource_type)) else { return Ok(false) };
-    match path.target(resource_type) {
-        Ok(Target::Attribute(target)) if is_read_only(&target) => Ok(true),
-        Ok(_) => push(resource_type, op, path, Some(value), parsed).map(|()| true),
-        Err(error) if value.is_object() && name.contains(':') => Err(error),
-        Err(_) => Ok(false),
-    }
-}
-
-fn push(resource_type: &ResourceType, op: Op, path: Path, value: Option<Value>, parsed: &mut Vec<Operation>) -> Result<(), ScimError> {
-    // `null` is no value (RFC 7643 section 2.5).
-    let value = value.filter(|value| !value.is_null());
-    match path.target(resource_type)? {
-        Target::Extension(schema) => push_extension(resource_type, op, schema, path, value, parsed),
-        Target::Attribute(target) => {
-            refuse_read_only(&path, &target)?;
-            if target.innermost().mutability == Mutability::WriteOnly {
-                return Ok(());
-            }
-            match (op, value) {
-                // Nothing to add.
-                (Op::Add, None) => Ok(()),
-                // To replace by nothing is to remove (RFC 7643 section 2.5).
-                (Op::Remove | Op::Replace, None) => push_removal(&target, path.clone(), parsed),
-                (Op::Remove, Some(value)) => remove_listed(&target, &path, value, parsed),
-                (op, Some(value)) => set(&target, op, &path, value, parsed),
-            }
-        }
-    }
-}
-
-/// A whole extension. The members of its value are paths of their own, whatever the operation.
-fn push_extension(
-    resource_type: &ResourceType,
-    op: Op,
-    schema: &Schema,
-    path: Path,
-    value: Option<Value>,
-    parsed: &mut Vec<Operation>,
-) -> Result<(), ScimError> {
-    match (op, value) {
-        (Op::Add, None) => Ok(()),
-        (Op::Remove | Op::Replace, None) => push_one(Operation { op: Op::Remove, path, value: None }, parsed),
-        (Op::Remove, Some(value)) if is_empty_list(&value) => Ok(()),
-        (op, Some(Value::Object(members))) => {
-            let mut is_readable = false;
-            for (name, value) in members {
-                is_readable |= member(resource_type, op, &format!("{}:{name}", schema.id), value, parsed)?;
-            }
-            if is_readable { Ok(()) } else { Err(validate::unreadable_extension(schema)) }
-        }
-        _ => Err(ScimError::invalid_value(format!("{path} is not an object"))),
     }
 }
 
@@ -206,6 +223,11 @@ fn set(target: &AttributeTarget<'_>, op: Op, path: &Path, value: Value, parsed: 
             (false, Op::Add) => Ok(()),
             (false, _) => push_removal(target, path.clone(), parsed),
         };
+    }
+    // A value that the filter describes comes to be if there is none.
+    let said = template(target.filter, target.attribute);
+    if let Some(value) = said.as_ref().and_then(|said| said.get("value")) {
+        validate::refuse_json(value, &format!("{path}: value"))?;
     }
     let nulls = if op == Op::Replace { null_parts(target, &value) } else { Vec::new() };
     match (op, typed(path, target, value)?) {
@@ -261,7 +283,11 @@ fn typed(path: &Path, target: &AttributeTarget<'_>, value: Value) -> Result<Opti
         let value = with_required(target, lenience::lone(value));
         return validate::element(target.attribute, value, &name).map(Some);
     }
-    validate::value_of(target.innermost(), lenience::wrapped(target.innermost(), value), &name)
+    let value = lenience::wrapped(target.innermost(), value);
+    match target.sub {
+        Some(part) => validate::part(part, value, &name),
+        None => validate::value_of(target.attribute, value, &name),
+    }
 }
 
 /// A chosen value, with the parts that it needs and that the filter says: `workspaces[value eq "id"]` is about the workspace `id`.
@@ -276,12 +302,4 @@ fn with_required(target: &AttributeTarget<'_>, value: Value) -> Value {
         }
     }
     Value::Object(given)
-}
-
-fn is_read_only(target: &AttributeTarget<'_>) -> bool {
-    target.attribute.mutability == Mutability::ReadOnly || target.innermost().mutability == Mutability::ReadOnly
-}
-
-fn refuse_read_only(path: &Path, target: &AttributeTarget<'_>) -> Result<(), ScimError> {
-    if is_read_only(target) { Err(ScimError::mutability(format!("{path} is read-only"))) } else { Ok(()) }
 }

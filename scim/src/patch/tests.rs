@@ -187,10 +187,16 @@ fn a_single_value_in_brackets(path: &str, value: Value) -> Value {
 #[test_case("displayName", json!({"value": "x", "display": "y"}); "an object that says more")]
 #[test_case("emails", json!("[{\"value\": \"a@x\""); "a text that is broken JSON")]
 #[test_case("emails", json!(["{\"value\": \"a@x\""]); "a text that is broken JSON in a list")]
+#[test_case("emails[type eq \"work\"].value", json!("{\"value\": \"a@x\"}"); "JSON as the address of a chosen value")]
+#[test_case("emails.value", json!(["[\"a@x\"]"]); "a list in a text as the address of all values")]
+#[test_case("emails", json!([{"value": "{\"value\": \"a@x\"}"}]); "JSON as an address in a list")]
+#[test_case("emails[type eq \"other\"]", json!({"value": "{}"}); "JSON as the address of a new value")]
+#[test_case("emails[value eq \"{}\"].type", json!("other"); "JSON as the address that a filter makes")]
 fn a_value_that_could_mean_something_else(path: &str, value: Value) {
+    let attribute = path.split(['.', '[']).next().unwrap();
     let error = patched(json!([{"op": "replace", "path": path, "value": value}])).unwrap_err();
     assert_eq!(error.scim_type, Some(ScimType::InvalidValue), "{}", error.detail);
-    assert!(error.detail.contains(path), "{}", error.detail);
+    assert!(error.detail.contains(attribute), "{}", error.detail);
 }
 
 #[test_case(json!("[{\"value\": \"j@x\", \"type\": \"work\"}]"); "a list in a text")]

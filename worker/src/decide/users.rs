@@ -2,7 +2,7 @@
 
 use rollcall_events::Timestamp;
 use rollcall_events::log::{EventType, SubjectType};
-use rollcall_events::membership::{WORKSPACES, join_default, memberships, merge_repeated, unknown_workspace};
+use rollcall_events::membership::{WORKSPACES, join_default, memberships, merge_repeated, merge_within, unknown_workspace};
 use rollcall_events::request::{Request, UserOperation, UserRequested};
 use rollcall_scim::casefold::casefold;
 use rollcall_scim::resource::{Attributes, changed_paths, text, without_stamp};
@@ -47,7 +47,7 @@ fn attempt(state: &State, request: &Request, call: &UserRequested, at: Timestamp
     check_version(before.etag(), call.if_match.as_ref(), "the user")?;
     let resolve =
         |before: &Before<'_>, attributes: &mut Attributes| assign::resolve(state, request.organization_id, Some(before), attributes);
-    let attributes = match &call.operation {
+    let mut attributes = match &call.operation {
         UserOperation::Replace(attributes) => {
             let asked = assign::keys(request.organization_id, attributes).filter(assign::is_name).collect();
             let mut attributes = replaced(before, attributes.clone());
@@ -63,6 +63,7 @@ fn attempt(state: &State, request: &Request, call: &UserRequested, at: Timestamp
         }
         UserOperation::Delete | UserOperation::Create(_) => return Ok(delete(before)),
     };
+    merge_within(&mut attributes);
     change(state, request, call, before, attributes, at)
 }
 
@@ -76,6 +77,7 @@ fn create(
 ) -> Result<Decision, Interrupt> {
     defaults::fill(&USER, &mut attributes);
     assign::resolve(state, request.organization_id, None, &mut attributes)?;
+    merge_within(&mut attributes);
     call.size_limit.check(&attributes)?;
     join_default(&mut attributes, call.default_workspace);
     defaults::drop_unassigned(&USER, &mut attributes);

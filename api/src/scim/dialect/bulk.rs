@@ -7,14 +7,15 @@ use rollcall_events::{UserId, WorkspaceId};
 use rollcall_scim::ScimError;
 use rollcall_scim::bulk::Operation;
 use rollcall_scim::schema::USER;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::HashMap;
 
 use super::braze;
 use super::changes::{keeping_the_name, name_the_user, operations};
 use super::parts::Vocabulary;
+use super::paths::local;
 use super::shape::to_standard;
-use super::spelling::given;
+use super::spelling::beside_the_core;
 use super::vocabulary::BrazeVocabulary;
 use crate::error::ApiError;
 use crate::read::{UserSummary, user_summaries};
@@ -68,11 +69,12 @@ impl Found {
 
 /// The user that an operation creates, if `planned` has its id.
 pub(in crate::scim) fn created(operation: &Operation, planned: &HashMap<String, String>) -> Option<(UserId, UserSummary)> {
-    let id = planned.get(operation.bulk_id.as_ref()?)?.parse().ok()?;
-    let data = operation.data.as_object()?;
-    let user_name = given(data, "userName")?.as_str()?.to_owned();
     (operation.method == "POST" && is_on_users(operation)).then_some(())?;
-    Some((id, UserSummary { user_name, entitlements: given(data, "entitlements").cloned() }))
+    let id = planned.get(operation.bulk_id.as_ref()?)?.parse().ok()?;
+    let data: Map<_, _> = beside_the_core(operation.data.as_object()?.clone()).into_iter().collect();
+    let part = |name: &str| data.iter().find(|(key, _)| local(key).eq_ignore_ascii_case(name)).map(|(_, value)| value);
+    let user_name = part("userName")?.as_str()?.to_owned();
+    Some((id, UserSummary { user_name, entitlements: part("entitlements").cloned() }))
 }
 
 /// The messages that callers of this dialect know, for an operation on users.

@@ -2,17 +2,18 @@
 //! model; all others are SCIM's own. Only what an operation gives is set, and `null` removes.
 
 use rollcall_scim::casefold::casefold;
-use rollcall_scim::patch::{Operation, PATCH_SCHEMA, parse_translated};
+use rollcall_scim::given::Given;
+use rollcall_scim::patch::{Operation, PATCH_SCHEMA, Translation, parse_translated};
 use rollcall_scim::path::Target;
-use rollcall_scim::schema::{ENTERPRISE_SCHEMA, USER};
+use rollcall_scim::schema::{ENTERPRISE_SCHEMA, USER, USER_SCHEMA};
 use rollcall_scim::{ScimError, lenience};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeSet;
 
 use super::parts::{Vocabulary, objects, permission_sets, roles};
-use super::paths::{TargetPath, after_permissions, local};
-use super::reserved::check_operation;
-use super::spelling::{SERVERS_OWN, given, given_twice, inside, member, members_of};
+use super::paths::{TargetPath, after, after_permissions, local};
+use super::reserved::word_for;
+use super::shape::given_permissions;
+use super::spelling::{SERVERS_OWN, beside_the_core, given, given_twice, inside, member, members_of};
 
 /// Reads a PATCH of a user. As in a whole user, `schemas` may be left out.
 ///
@@ -23,7 +24,7 @@ pub(super) fn operations(vocabulary: Vocabulary<'_>, mut body: Value) -> Result<
         body.retain(|name, _| !name.eq_ignore_ascii_case("schemas"));
         body.insert("schemas".to_owned(), json!([PATCH_SCHEMA]));
     }
-    parse_translated(&USER, body, |operation| translated(vocabulary, operation))
+    parse_translated(&USER, body, word_for, |operation| translated(vocabulary, operation))
 }
 
 /// Whether any operation sets the name of the user.
@@ -50,18 +51,31 @@ fn is_on_user_name(operation: &Operation) -> bool {
 }
 
 /// What an operation is in the model.
-fn translated(vocabulary: Vocabulary<'_>, operation: Value) -> Result<Vec<Value>, ScimError> {
-    let Value::Object(members) = &operation else { return Ok(vec![operation]) };
-    check_operation(members)?;
+fn translated(vocabulary: Vocabulary<'_>, mut operation: Value) -> Result<Translation, ScimError> {
+    let Value::Object(members) = &mut operation else { return Ok(Translation::own(vec![operation])) };
+    without_core_path(members);
     let part = |name: &str| given(members, name).unwrap_or(&Value::Null);
     let change = Change { vocabulary, op: part("op") };
-    let translated = match (part("path"), part("value")) {
-        (Value::String(path), _) if is_servers_own(local(path)) => return Err(ScimError::mutability(format!("{path} is read-only"))),
-        (Value::String(path), value) => change.at(path, value)?,
-        (Value::Null, Value::Object(members)) if !change.is("remove") => Some(change.each_member(members)?),
-        _ => None,
-    };
-    Ok(translated.unwrap_or_else(|| vec![operation]))
+    match (part("path"), part("value")) {
+        (Value::String(path), _) if is_servers_own(local(path)) => Err(ScimError::mutability(format!("{path} is read-only"))),
+        (Value::String(path), value) => match change.at(path, value)? {
+            Some(translated) => Ok(Translation { translated, ..Translation::default() }),
+            None => Ok(Translation::own(vec![operation])),
+        },
+        (Value::Null, Value::Object(members)) if !change.is("remove") => change.each_member(members),
+        _ => Ok(Translation::own(vec![operation])),
+    }
+}
+
+/// The URN of the core schema as a path says the same as that URN as the only key of a value without a path.
+fn without_core_path(operation: &mut Map<String, Value>) {
+    let removes = given(operation, "op").and_then(Value::as_str).is_some_and(|op| op.eq_ignore_ascii_case("remove"));
+    let is_core = given(operation, "path").and_then(Value::as_str).is_some_and(|path| path.eq_ignore_ascii_case(USER_SCHEMA));
+    if is_core && !removes {
+        let value = given(operation, "value").cloned().unwrap_or_default();
+        operation.retain(|name, _| name.eq_ignore_ascii_case("op"));
+        operation.insert("value".to_owned(), json!({USER_SCHEMA: value}));
+    }
 }
 
 fn is_servers_own(name: &str) -> bool {
@@ -85,22 +99,20 @@ impl Change<'_> {
 
     /// A value without a path: the name of each member is a path. The attributes that the dialect shares with
     /// SCIM become one operation, without a path as well.
-    fn each_member(&self, members: &Map<String, Value>) -> Result<Vec<Value>, ScimError> {
-        let (mut operations, mut own, mut seen) = (Vec::new(), Map::new(), BTreeSet::new());
-        for (name, value) in members.iter().filter(|(name, _)| !is_servers_own(local(name))) {
-            match self.at(name, value)? {
-                Some(translated) => operations.extend(translated),
-                None => drop(own.insert(name.clone(), value.clone())),
-            }
-            if let Some(twice) = attributes(local(name), value).into_iter().find(|attribute| !seen.insert(attribute.clone())) {
-                return Err(given_twice(&twice));
+    fn each_member(&self, members: &Map<String, Value>) -> Result<Translation, ScimError> {
+        let (mut translated, mut own, mut places) = (Vec::new(), Map::new(), Given::default());
+        for (name, value) in beside_the_core(members.clone()).into_iter().filter(|(name, _)| !is_servers_own(local(name))) {
+            attributes(local(&name), &value).iter().try_for_each(|attribute| places.add(attribute))?;
+            match self.at(&name, &value)? {
+                Some(operations) => translated.extend(operations),
+                None if own.contains_key(&name) => return Err(given_twice(&name)),
+                None => drop(own.insert(name, value)),
             }
         }
         // An operation that sets nothing must still be one.
-        if !own.is_empty() || operations.is_empty() {
-            operations.push(json!({"op": self.op, "value": own}));
-        }
-        Ok(operations)
+        let is_needed = !own.is_empty() || translated.is_empty();
+        let own = is_needed.then(|| json!({"op": self.op, "value": own})).into_iter().collect();
+        Ok(Translation { own, translated })
     }
 
     /// The change of what a path of the dialect leads to; `None` for a path of SCIM's own.
@@ -113,21 +125,25 @@ impl Change<'_> {
         match after_permissions(path) {
             None => Ok(None),
             Some("") => self.permissions(value).map(Some),
-            Some(rest) => self.set(&TargetPath::read(self.vocabulary, &rest[1..])?, value).map(Some),
+            Some(rest) => self.set(&TargetPath::read(self.vocabulary, rest)?, value).map(Some),
         }
     }
 
     /// The parts that a value of `permissions` gives; all of them for `null`.
     fn permissions(&self, value: &Value) -> Result<Vec<Value>, ScimError> {
-        let none = || super::shape::no_permissions();
-        let parts: Vec<_> = match inside("permissions", "permissions", lenience::lone(value.clone()))? {
-            Value::Null => members_of("permissions").iter().map(|(part, _)| ((*part).to_owned(), Value::Null)).collect(),
-            Value::Object(parts) if !parts.is_empty() => parts.into_iter().collect(),
-            _ => return Err(none()),
-        };
         let mut operations = Vec::new();
-        for (part, value) in &parts {
-            operations.extend(self.set(&TargetPath::whole(member("permissions", part).ok_or_else(none)?), value)?);
+        match inside("permissions", "permissions", lenience::lone(value.clone()))? {
+            Value::Null => {
+                for &part in members_of("permissions") {
+                    operations.extend(self.set(&TargetPath::whole(part), &Value::Null)?);
+                }
+            }
+            value => {
+                for (name, value) in given_permissions(value)? {
+                    let part = member("permissions", &name).map(TargetPath::whole);
+                    operations.extend(part.map(|part| self.set(&part, &value)).transpose()?.unwrap_or_default());
+                }
+            }
         }
         Ok(operations)
     }
@@ -178,12 +194,13 @@ impl Change<'_> {
 /// The attributes of the dialect that a member of a value without a path gives, to see that none is given
 /// twice.
 fn attributes(name: &str, value: &Value) -> Vec<String> {
-    let name = name.to_ascii_lowercase();
-    match value {
-        Value::Object(parts) if name == "permissions" => parts.keys().map(|part| format!("{name}.{}", part.to_ascii_lowercase())).collect(),
+    match (value, after("roles", name)) {
         // The roles of SCIM are those of the dialect.
-        _ if name == "roles" => vec!["permissions.roles".to_owned()],
-        _ if name == "department" || after_permissions(&name).is_some() => vec![name],
+        (_, Some(rest)) => vec![format!("permissions.roles{rest}")],
+        (Value::Object(parts), _) if name.eq_ignore_ascii_case("permissions") => {
+            parts.keys().map(|part| format!("permissions.{part}")).collect()
+        }
+        _ if name.eq_ignore_ascii_case("department") || after_permissions(name).is_some() => vec![name.to_owned()],
         _ => Vec::new(),
     }
 }

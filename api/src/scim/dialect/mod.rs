@@ -10,6 +10,8 @@ mod interop;
 mod parts;
 mod paths;
 mod reserved;
+#[cfg(test)]
+mod reserved_tests;
 mod shape;
 mod spelling;
 mod vocabulary;

@@ -27,10 +27,15 @@ pub(super) fn local(path: &str) -> &str {
     below.and_then(|rest| rest.strip_prefix([':', '.'])).unwrap_or(path)
 }
 
-/// What of a path follows `permissions`, with the dot before it; `None` for another path.
+/// What of a path follows `permissions`, with the dot or the bracket before it; `None` for another path.
 pub(super) fn after_permissions(path: &str) -> Option<&str> {
-    let (first, rest) = path.split_at_checked("permissions".len())?;
-    (first.eq_ignore_ascii_case("permissions") && (rest.is_empty() || rest.starts_with('.'))).then_some(rest)
+    after("permissions", path)
+}
+
+/// What of a path follows an attribute, with the dot or the bracket before it; `None` for another path.
+pub(super) fn after<'a>(attribute: &str, path: &'a str) -> Option<&'a str> {
+    let (first, rest) = path.split_at_checked(attribute.len())?;
+    (first.eq_ignore_ascii_case(attribute) && (rest.is_empty() || rest.starts_with(['.', '[']))).then_some(rest)
 }
 
 /// The keys of the names of workspaces that the filter of a path has.
@@ -72,7 +77,8 @@ impl TargetPath {
     /// # Errors
     /// 400 `invalidPath` or `invalidFilter` for a name that is not known, 400 `invalidValue` for an unknown
     /// workspace.
-    pub(super) fn read(vocabulary: Vocabulary<'_>, below: &str) -> Result<Self, ScimError> {
+    pub(super) fn read(vocabulary: Vocabulary<'_>, rest: &str) -> Result<Self, ScimError> {
+        let below = rest.strip_prefix('.').ok_or_else(|| ScimError::invalid_path("permissions has no values to choose from"))?;
         let path: Path = below.parse()?;
         let (attribute, filter, sub) = path.pieces();
         let unknown = |path: &str, holder, name| ScimError::invalid_path(not_known(path, holder, name));

@@ -3,77 +3,79 @@
 //! `department` is that of the enterprise extension; `permissions` holds the company's permissions, the
 //! roles, and for each workspace (`appGroup`) the permissions, permission sets and teams.
 
-use rollcall_scim::ScimError;
 use rollcall_scim::casefold::casefold;
 use rollcall_scim::resource::Attributes;
-use rollcall_scim::schema::{ENTERPRISE_SCHEMA, ROLLCALL_SCHEMA, USER_SCHEMA};
+use rollcall_scim::schema::{ENTERPRISE_SCHEMA, ROLLCALL_SCHEMA, USER, USER_SCHEMA};
+use rollcall_scim::{ScimError, lenience, unfold};
 use serde_json::{Map, Value, json};
 
 use super::parts::{Vocabulary, roles};
 use super::paths::local;
-use super::reserved::check_body;
-use super::spelling::{SERVERS_OWN, given_twice, members_of, spelt};
+use super::reserved::word_for;
+use super::spelling::{given_twice, members_of, spelt};
 use crate::read::UserSummary;
 
 /// The body of a standard call that asks for the same. `present` is the user that a replacement meets.
+///
+/// # Errors
+/// 400 as for a user of SCIM's own, and for what the dialect does not know or does not let callers name.
 pub(super) fn to_standard(vocabulary: Vocabulary<'_>, body: Value, present: Option<&UserSummary>) -> Result<Value, ScimError> {
-    check_body(&body)?;
-    let Value::Object(mut body) = spelt(body)? else { return Err(ScimError::invalid_syntax("the body is not a JSON object")) };
-    body.insert("schemas".to_owned(), json!([USER_SCHEMA]));
+    let Value::Object(body) = body else { return Err(ScimError::invalid_syntax("the body is not a JSON object")) };
+    let mut body = spelt(body)?;
     if let Some(present) = present {
         keep(present, &mut body)?;
     }
-    if let Some(department) = body.remove("department").filter(|department| !department.is_null()) {
-        set_department(&mut body, vocabulary.known.department(department)?)?;
+    let mut part = |name: &str| body.remove(name).filter(|part| !part.is_null());
+    let (department, permissions) = (part("department"), part("permissions"));
+    let gives_roles = has(&body, "roles");
+    // The caller's own words are read before those of the dialect are added: what is reserved has no way past this.
+    let mut standard = unfold::resource(&USER, word_for, body)?;
+    standard.insert("schemas".to_owned(), json!([USER_SCHEMA]));
+    if let Some(department) = department {
+        set_department(&mut standard, vocabulary.known.department(department)?);
     }
-    for name in SERVERS_OWN {
-        body.remove(name);
+    if let Some(permissions) = permissions {
+        set_permissions(vocabulary, &mut standard, permissions, gives_roles)?;
     }
-    if let Some(permissions) = body.remove("permissions").filter(|permissions| !permissions.is_null()) {
-        set_permissions(vocabulary, &mut body, permissions)?;
-    }
-    Ok(Value::Object(body))
+    Ok(Value::Object(standard))
 }
 
 /// A replacement keeps the name of the user, which callers of the dialect cannot change, and the
 /// entitlements, for which the dialect has no word.
 fn keep(present: &UserSummary, body: &mut Map<String, Value>) -> Result<(), ScimError> {
-    match body.get("userName").and_then(Value::as_str) {
-        Some(given) if casefold(given) != casefold(&present.user_name) => return Err(ScimError::mutability("userName cannot be changed")),
-        _ => body.insert("userName".to_owned(), json!(present.user_name)),
-    };
+    match body.remove("userName").map(lenience::lone).unwrap_or_default() {
+        Value::Null => {}
+        Value::String(given) if casefold(&given) == casefold(&present.user_name) => {}
+        _ => return Err(ScimError::mutability("userName cannot be changed")),
+    }
+    body.insert("userName".to_owned(), json!(present.user_name));
     if let Some(entitlements) = present.entitlements.as_ref().filter(|_| !has(body, "entitlements")) {
         body.insert("entitlements".to_owned(), entitlements.clone());
     }
     Ok(())
 }
 
-/// Whether a body has an attribute of the core schema, in any spelling.
+/// Whether a body has an attribute of the core schema, with or without its URN.
 fn has(body: &Map<String, Value>, attribute: &str) -> bool {
-    body.iter().any(|(key, value)| match value {
-        Value::Object(members) if key.eq_ignore_ascii_case(USER_SCHEMA) => has(members, attribute),
-        _ => local(key).eq_ignore_ascii_case(attribute),
-    })
+    body.keys().any(|key| local(key).eq_ignore_ascii_case(attribute))
 }
 
 /// Puts the department beside the other attributes of the enterprise extension.
-fn set_department(body: &mut Map<String, Value>, department: Value) -> Result<(), ScimError> {
-    let key = body.keys().find(|key| key.eq_ignore_ascii_case(ENTERPRISE_SCHEMA)).cloned();
-    let extension = body.entry(key.unwrap_or_else(|| ENTERPRISE_SCHEMA.to_owned())).or_insert(Value::Null);
-    match extension {
-        Value::Null => *extension = json!({"department": department}),
-        Value::Object(members) => drop(members.insert("department".to_owned(), department)),
-        _ => return Err(ScimError::invalid_value(format!("{ENTERPRISE_SCHEMA} is not an object"))),
+fn set_department(standard: &mut Map<String, Value>, department: Value) {
+    match standard.get_mut(ENTERPRISE_SCHEMA) {
+        Some(Value::Object(extension)) => drop(extension.insert("department".to_owned(), department)),
+        _ => drop(standard.insert(ENTERPRISE_SCHEMA.to_owned(), json!({"department": department}))),
     }
-    Ok(())
 }
 
-fn set_permissions(vocabulary: Vocabulary<'_>, body: &mut Map<String, Value>, permissions: Value) -> Result<(), ScimError> {
+fn set_permissions(
+    vocabulary: Vocabulary<'_>,
+    standard: &mut Map<String, Value>,
+    permissions: Value,
+    gives_roles: bool,
+) -> Result<(), ScimError> {
     // As in SCIM itself: what cannot be read must not be taken for "no permissions".
-    let Value::Object(mut permissions) = permissions else { return Err(no_permissions()) };
-    if permissions.is_empty() {
-        return Err(no_permissions());
-    }
+    let mut permissions = given_permissions(permissions)?;
     let mut part = |name: &str| permissions.remove(name).filter(|part| !part.is_null());
     let mut extension = Map::new();
     extension
@@ -84,18 +86,27 @@ fn set_permissions(vocabulary: Vocabulary<'_>, body: &mut Map<String, Value>, pe
         extension.insert("workspaces".to_owned(), vocabulary.workspaces(groups)?);
     }
     match part("roles") {
-        Some(_) if has(body, "roles") => return Err(given_twice("permissions.roles")),
-        None if has(body, "roles") => {}
-        given => drop(body.insert("roles".to_owned(), roles(given.unwrap_or_default())?)),
+        Some(_) if gives_roles => return Err(given_twice("permissions.roles")),
+        None if gives_roles => {}
+        given => drop(standard.insert("roles".to_owned(), roles(given.unwrap_or_default())?)),
     }
-    body.insert(ROLLCALL_SCHEMA.to_owned(), Value::Object(extension));
+    standard.insert(ROLLCALL_SCHEMA.to_owned(), Value::Object(extension));
     Ok(())
 }
 
-/// The error for a value of `permissions` that says nothing.
-pub(super) fn no_permissions() -> ScimError {
-    let known: Vec<_> = members_of("permissions").iter().map(|(name, _)| *name).collect();
-    ScimError::invalid_value(format!("permissions has none of {}", known.join(", ")))
+/// The parts that a value of `permissions` gives.
+///
+/// # Errors
+/// 400 `invalidValue` for a value that is no object or says nothing.
+pub(super) fn given_permissions(permissions: Value) -> Result<Map<String, Value>, ScimError> {
+    match permissions {
+        Value::Object(parts) if !parts.is_empty() => Ok(parts),
+        Value::Object(_) => {
+            let known: Vec<_> = members_of("permissions").iter().map(|(name, _)| *name).collect();
+            Err(ScimError::invalid_value(format!("permissions has none of {}", known.join(", "))))
+        }
+        _ => Err(ScimError::invalid_value("permissions is not an object")),
+    }
 }
 
 /// A user as callers of this dialect know it.
@@ -188,17 +199,25 @@ mod tests {
     fn a_department_goes_to_the_extension_in_any_case() {
         let key = ENTERPRISE_SCHEMA.to_uppercase();
         let body = standard(json!({"department": "bi", key.clone(): {"costCenter": "7"}}), &HashMap::new(), None).unwrap();
-        assert_eq!((&body[&key], body.get(ENTERPRISE_SCHEMA)), (&json!({"costCenter": "7", "department": "bi"}), None));
+        assert_eq!((body.get(&key), &body[ENTERPRISE_SCHEMA]), (None, &json!({"costCenter": "7", "department": "bi"})));
     }
 
     #[test]
     fn a_replacement_keeps_the_entitlements_that_it_does_not_give() {
         let kept = |body: Value| standard(body, &HashMap::new(), Some("ada")).unwrap();
         assert_eq!(kept(json!({"department": "bi"}))["entitlements"], json!([{"value": "e"}]));
-        assert_eq!(kept(json!({"Entitlements": []})).get("entitlements"), None);
-        assert_eq!(kept(json!({format!("{USER_SCHEMA}:entitlements"): null})).get("entitlements"), None);
-        assert_eq!(kept(json!({USER_SCHEMA: {"entitlements": ["x"]}})).get("entitlements"), None);
+        assert_eq!(kept(json!({"Entitlements": []}))["entitlements"], json!([]));
+        assert_eq!(kept(json!({format!("{USER_SCHEMA}:entitlements"): null}))["entitlements"], json!(null));
+        assert_eq!(kept(json!({USER_SCHEMA: {"entitlements": ["x"]}}))["entitlements"], json!(["x"]));
         assert_eq!(kept(json!({"entitlements": ["x"]}))["entitlements"], json!(["x"]));
+    }
+
+    #[test_case(json!({USER_SCHEMA: {"userName": "ADA", "department": "bi"}}); "below the core schema")]
+    #[test_case(json!({format!("{USER_SCHEMA}:userName"): "ada", format!("{USER_SCHEMA}.department"): "bi"}); "with the core schema before them")]
+    #[test_case(json!({"USERNAME": ["ada"], "Department": "bi"}); "in another case and in brackets")]
+    fn the_present_name_is_given_once_however_it_is_written(body: Value) {
+        let body = standard(body, &HashMap::new(), Some("ada")).unwrap();
+        assert_eq!((&body["userName"], &body[ENTERPRISE_SCHEMA]), (&json!("ada"), &json!({"department": "bi"})));
     }
 
     #[test]
@@ -210,8 +229,6 @@ mod tests {
     #[test_case(json!({"Roles": [], "permissions": {"roles": [{"roleId": "r"}]}}), "permissions.roles is given twice"; "roles twice")]
     #[test_case(json!({USER_SCHEMA: {"roles": []}, "permissions": {"roles": []}}), "permissions.roles is given twice"; "roles below the core schema")]
     #[test_case(json!({"department": "bi", ENTERPRISE_SCHEMA: "x"}), "is not an object"; "extension as a text")]
-    #[test_case(json!({ENTERPRISE_SCHEMA: {"department": "bi"}}), "use department instead"; "department of the model")]
-    #[test_case(json!({ROLLCALL_SCHEMA: {"workspaces": []}}), "use permissions instead"; "extension of the model")]
     #[test_case(json!({"department": "magic"}), "department"; "department")]
     #[test_case(json!({"permissions": {"companyPermissions": ["fly"]}}), "permissions.companyPermissions"; "company permission")]
     #[test_case(json!({"permissions": {"appGroup": [{"appGroupName": "Nowhere"}]}}), "no workspace of that name"; "workspace")]
@@ -220,7 +237,10 @@ mod tests {
     #[test_case(json!({"permissions": {"appGroup": [{"appGroupId": "w", "team": [{"teamId": "t", "teamPermissions": ["fly"]}]}]}}), "teamPermissions"; "team permission")]
     #[test_case(json!({"permissions": {}}), "permissions has none of"; "no permissions that are known")]
     #[test_case(json!({"permissions": {"roleList": ["r"]}}), "permissions has none of"; "an unknown kind of permissions")]
-    #[test_case(json!({"permissions": "admin"}), "permissions has none of"; "permissions as a text")]
+    #[test_case(json!({"permissions": "admin"}), "permissions is not an object"; "permissions as a text")]
+    #[test_case(json!({"permissions": [{"companyPermissions": ["admin"]}, {"roles": []}]}), "permissions is not an object"; "two permissions in brackets")]
+    #[test_case(json!({"userName": ["other"]}), "userName cannot be changed"; "renaming in brackets")]
+    #[test_case(json!({USER_SCHEMA: {"userName": "other"}}), "userName cannot be changed"; "renaming below the core schema")]
     #[test_case(json!({"permissions": {"appGroup": "w"}}), "not a list of objects"; "wrong type")]
     #[test_case(json!({"userName": "other"}), "userName cannot be changed"; "renaming")]
     fn refused(body: Value, why: &str) {

@@ -1,16 +1,21 @@
 //! Names of members as Braze's documentation spells them, whatever their case, and what the model calls them:
 //! `appGroupPermissionSetID` is `appGroupPermissionSetId`, and `value` in the model.
 
-use rollcall_scim::ScimError;
+use rollcall_scim::schema::{USER, USER_SCHEMA};
+use rollcall_scim::unfold::knows;
+use rollcall_scim::{ScimError, lenience};
 use serde_json::{Map, Value};
 
-use super::paths::local;
+use super::paths::{after_permissions, local};
 
-/// The members of a user that the server sets.
+/// The member of a user that holds what it may do.
+const PERMISSIONS: &str = "permissions";
+
+/// The members of a user that the server sets, and that SCIM does not know.
 pub(super) const SERVERS_OWN: [&str; 2] = ["lastSignInAt", "createdAt"];
 
-/// The members of a user that are not SCIM's own.
-const OF_USER: [&str; 5] = ["userName", "department", "permissions", "lastSignInAt", "createdAt"];
+/// The members of a user, beside `permissions`, that are not SCIM's own or need a look before SCIM reads them.
+const OF_USER: [&str; 4] = ["userName", "department", "lastSignInAt", "createdAt"];
 
 /// A member: its name in the dialect, and in the model.
 pub(super) type Name = (&'static str, &'static str);
@@ -50,21 +55,66 @@ pub(super) fn not_known(path: &str, holder: &str, name: &str) -> String {
     format!("{path} has none of {}: {shown} is not known", known.join(", "))
 }
 
-/// The body with every name as it is spelt. An id or a name that is `null` counts as absent.
+/// The members of a user with every name as it is spelt, each in its place: those under the URN of the core
+/// schema beside the others, those of keys such as `permissions.roles` inside `permissions`. An id or a name that
+/// is `null` counts as absent.
 ///
 /// # Errors
 /// 400 `invalidValue` for a member of `permissions` that nobody knows: what it asks for would be lost. 400
-/// `invalidSyntax` for a member that is given twice.
-pub(super) fn spelt(body: Value) -> Result<Value, ScimError> {
-    let Value::Object(body) = body else { return Ok(body) };
-    let mut spelt = Map::new();
-    for (name, value) in body {
-        let known = OF_USER.into_iter().find(|known| known.eq_ignore_ascii_case(local(&name)));
-        let name = known.map_or(name, str::to_owned);
-        let value = if name == "permissions" { inside(&name, "permissions", value)? } else { value };
-        put_once(&mut spelt, name, value)?;
+/// `invalidSyntax` for a member that is given twice, or for a key that leads into one of several values.
+pub(super) fn spelt(body: Map<String, Value>) -> Result<Map<String, Value>, ScimError> {
+    let (mut spelt, mut parts) = (Map::new(), Map::new());
+    for (name, value) in beside_the_core(body) {
+        match after_permissions(local(&name)) {
+            Some("") => put_once(&mut spelt, PERMISSIONS.to_owned(), inside(PERMISSIONS, PERMISSIONS, lenience::lone(value))?)?,
+            Some(rest) => {
+                let part = part_of_permissions(&name, rest)?;
+                put_once(&mut parts, part.to_owned(), inside(&format!("{PERMISSIONS}.{part}"), part, value)?)?;
+            }
+            None => {
+                let known = OF_USER.into_iter().find(|known| known.eq_ignore_ascii_case(local(&name)));
+                put_once(&mut spelt, known.map_or(name, str::to_owned), value)?;
+            }
+        }
     }
-    Ok(Value::Object(spelt))
+    if !parts.is_empty() {
+        let Value::Object(permissions) = spelt.entry(PERMISSIONS).or_insert_with(|| Value::Object(Map::new())) else {
+            return Err(given_twice(PERMISSIONS));
+        };
+        parts.into_iter().try_for_each(|(part, value)| put_once(permissions, part, value))?;
+    }
+    Ok(spelt)
+}
+
+/// The part of `permissions` that a key such as `permissions.roles` leads to.
+fn part_of_permissions(key: &str, rest: &str) -> Result<&'static str, ScimError> {
+    let shown = || key.chars().take(128).collect::<String>();
+    let (part, inside) = rest[1..].split_once(['.', '[']).map_or((&rest[1..], false), |(part, _)| (part, true));
+    match member(PERMISSIONS, part) {
+        Some((part, _)) if !inside => Ok(part),
+        Some((part, _)) => Err(ScimError::invalid_syntax(format!("{} does not say which value of permissions.{part} it is of", shown()))),
+        None => Err(ScimError::invalid_value(not_known(PERMISSIONS, PERMISSIONS, part))),
+    }
+}
+
+/// The members of a user, with those under the URN of the core schema beside the others. If none of these is
+/// known, the URN stays, for SCIM to refuse.
+pub(super) fn beside_the_core(members: Map<String, Value>) -> Vec<(String, Value)> {
+    let mut all = Vec::with_capacity(members.len());
+    for (name, value) in members {
+        match value {
+            Value::Object(inside) if name.eq_ignore_ascii_case(USER_SCHEMA) && inside.keys().any(|key| is_known(key)) => {
+                all.extend(beside_the_core(inside));
+            }
+            value => all.push((name, value)),
+        }
+    }
+    all
+}
+
+fn is_known(key: &str) -> bool {
+    let name = local(key);
+    OF_USER.into_iter().any(|known| known.eq_ignore_ascii_case(name)) || after_permissions(name).is_some() || knows(&USER, key)
 }
 
 /// The values of a member that holds objects, every name as it is spelt.
@@ -103,7 +153,7 @@ fn put_once(object: &mut Map<String, Value>, name: String, value: Value) -> Resu
 
 /// The error for an attribute that has two values.
 pub(super) fn given_twice(name: &str) -> ScimError {
-    ScimError::invalid_syntax(format!("{name} is given twice in different spellings"))
+    ScimError::invalid_syntax(format!("{name} is given twice"))
 }
 
 /// The value that an object gives a member, whose name counts in any case.
@@ -114,9 +164,12 @@ pub(super) fn given<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rollcall_scim::schema::USER_SCHEMA;
     use serde_json::json;
     use test_case::test_case;
+
+    fn read(body: Value) -> Result<Value, ScimError> {
+        spelt(body.as_object().cloned().unwrap()).map(Value::Object)
+    }
 
     #[test]
     fn names_are_found_in_any_case_and_null_ids_are_absent() {
@@ -134,16 +187,36 @@ mod tests {
                 "appGroupPermissionSets": [{"appGroupPermissionSetId": "s"}], "team": [{"teamId": "t"}],
             }]},
         });
-        assert_eq!(spelt(body), Ok(expected));
+        assert_eq!(read(body), Ok(expected));
     }
 
+    #[test_case(json!({"permissions.companyPermissions": ["admin"]}), json!({"permissions": {"companyPermissions": ["admin"]}}); "a path as a key")]
+    #[test_case(json!({"PERMISSIONS.APPGROUP": [{"APPGROUPID": "w"}]}), json!({"permissions": {"appGroup": [{"appGroupId": "w"}]}}); "a path in another case")]
+    #[test_case(json!({format!("{USER_SCHEMA}:permissions.roles"): [], "Permissions": {"companyPermissions": ["admin"]}}), json!({"permissions": {"companyPermissions": ["admin"], "roles": []}}); "a path beside the member")]
+    #[test_case(json!({USER_SCHEMA: {"department": "bi", "permissions.roles": []}}), json!({"department": "bi", "permissions": {"roles": []}}); "below the core schema")]
+    #[test_case(json!({USER_SCHEMA: {USER_SCHEMA: {"title": "t"}}, "userName": "ada"}), json!({"title": "t", "userName": "ada"}); "below the core schema in itself")]
+    #[test_case(json!({USER_SCHEMA: {"shoeSize": 7}}), json!({USER_SCHEMA: {"shoeSize": 7}}); "nothing known below the core schema")]
+    #[test_case(json!({"permissions": [{"companyPermissions": []}]}), json!({"permissions": {"companyPermissions": []}}); "in brackets")]
+    fn each_member_gets_to_its_place(body: Value, expected: Value) {
+        assert_eq!(read(body), Ok(expected));
+    }
+
+    #[test_case(json!({"permissions.roleList": []}), "roleList is not known"; "a kind of permissions as a path")]
+    #[test_case(json!({"permissions.": []}), "permissions has none of"; "half a path")]
+    #[test_case(json!({"permissions[roles pr]": []}), "permissions has none of"; "a choice of permissions")]
+    #[test_case(json!({"permissions.appGroup[appGroupName eq \"Sales\"].team": []}), "which value of permissions.appGroup"; "a choice of workspaces")]
+    #[test_case(json!({"permissions.appGroup.team": []}), "which value of permissions.appGroup"; "a part of workspaces")]
+    #[test_case(json!({"permissions.roles": [], "permissions": {"roles": []}}), "roles is given twice"; "twice, as a path")]
+    #[test_case(json!({"permissions.roles": [], "permissions": null}), "permissions is given twice"; "twice, with nothing")]
+    #[test_case(json!({USER_SCHEMA: {"department": "bi"}, "department": "pm"}), "department is given twice"; "below the core schema too")]
+    #[test_case(json!({USER_SCHEMA: {"title": "a"}, "title": "b"}), "title is given twice"; "an attribute of SCIM below the core schema too")]
     #[test_case(json!({"permissions": {"roleList": []}}), "roleList is not known"; "a kind of permissions")]
     #[test_case(json!({"permissions": {"appGroup": [{"appGroupName": "Sales", "permission": ["admin"]}]}}), "permission is not known"; "a member of a workspace")]
     #[test_case(json!({"permissions": {"appGroup": [{"team": [{"id": "t"}]}]}}), "permissions.appGroup.team has none of"; "a member of a team")]
     #[test_case(json!({"department": "bi", "DEPARTMENT": "pm"}), "department is given twice"; "twice")]
     #[test_case(json!({"department": "bi", format!("{USER_SCHEMA}:department"): "pm"}), "department is given twice"; "with the core schema before it")]
     fn refused(body: Value, why: &str) {
-        let error = spelt(body).unwrap_err();
+        let error = read(body).unwrap_err();
         assert!(error.detail.contains(why), "{}", error.detail);
     }
 }

@@ -1,0 +1,28 @@
+//! Attributes that a dialect has its own words for. Callers of the dialect may not name them as the schemas do, since the values would not be checked against the
+//! dialect's vocabulary. Names are refused where they are looked up in the schemas, so that no other spelling of one gets by.
+
+use crate::ScimError;
+use crate::path::Target;
+
+/// The dialect's word for what a name of the schemas leads to; `None` if callers may use that name.
+pub type Reserved = for<'a> fn(&Target<'a>) -> Option<&'static str>;
+
+/// What SCIM itself reserves: nothing.
+pub fn nothing(_: &Target<'_>) -> Option<&'static str> {
+    None
+}
+
+/// Refuses a reserved target that a path names.
+pub(crate) fn check_path(reserved: Reserved, target: &Target<'_>, path: &str) -> Result<(), ScimError> {
+    reserved(target).map_or(Ok(()), |word| Err(ScimError::invalid_path(use_instead(path, word))))
+}
+
+/// Refuses a reserved target that a key names.
+pub(crate) fn check_key(reserved: Reserved, target: &Target<'_>, key: &str) -> Result<(), ScimError> {
+    reserved(target).map_or(Ok(()), |word| Err(ScimError::invalid_value(use_instead(key, word))))
+}
+
+fn use_instead(name: &str, word: &str) -> String {
+    let shown: String = name.chars().take(128).collect();
+    format!("{shown} is not used in this dialect: use {word} instead")
+}
