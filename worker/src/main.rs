@@ -6,39 +6,19 @@ use clap::Parser;
 use std::process::ExitCode;
 use std::time::Duration;
 
-mod acks;
-mod append;
-mod apply;
-mod batch_run;
-mod call_log;
-mod checkpoints;
-mod commands;
-mod consume;
-mod database;
-mod dead_letters;
-mod decide;
+mod background;
+mod cli;
+mod db;
 mod erasure;
-mod expiring;
-mod in_flight;
-mod keep;
-mod load;
-mod notifications;
-mod positions;
-mod project;
-mod pruning;
-mod push;
+mod log;
+mod pipeline;
 mod replay;
-mod reply;
 mod settings;
-mod statements;
-mod store;
-mod suspicion;
-mod tiles;
-mod trial;
-mod verify;
+mod submit;
+mod supervise;
 mod wait;
 
-use commands::Cli;
+use cli::Cli;
 use rollcall_service::logging;
 use settings::Settings;
 
@@ -66,7 +46,7 @@ async fn run() -> ExitCode {
         Err(error) => return fail(&error),
     };
     logging::start(settings.log_format);
-    match commands::run(cli.command, settings).await {
+    match cli::run(cli.command, settings).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }

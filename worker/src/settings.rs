@@ -10,7 +10,7 @@ use serde::Deserialize;
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::load::Prefetch;
+use crate::pipeline::load::Prefetch;
 
 /// The worker's settings.
 #[derive(Debug, Deserialize)]

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::Run;
 use super::mentions::{Mentions, NameHash, ids, name_hash};
-use crate::database::TaskError;
+use crate::db::TaskError;
 
 /// Texts of a call record are cut to this number of characters.
 pub(crate) const CUT_CHARS: usize = 500;

@@ -9,18 +9,20 @@
 //! ([`BESIDE`]), and the hashes are written under the exclusive lock ([`ALONE`]). Records that were stored
 //! before are swept afterwards. Records that are stored later are compared with the hashes.
 
+mod forget;
 mod known;
 mod mentions;
 mod sweep;
 
+pub(crate) use forget::forget;
 pub(crate) use known::{CUT_CHARS, CallTexts, Reading, Verdict, is_letter_named, judge, newest_erasures};
-pub(crate) use sweep::{keep_settling, settle};
+pub(crate) use sweep::{finish_erasures, settle};
 
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use crate::database::{Database, TaskError};
-use crate::store::Store;
+use crate::db::Store;
+use crate::db::{Database, TaskError};
 
 /// The shared lock for checking and storing records, until the end of the transaction.
 pub(crate) const BESIDE: &str = "SELECT pg_advisory_xact_lock_shared(hashtext('rollcall_dead'))";

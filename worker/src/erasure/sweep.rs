@@ -12,9 +12,9 @@ use uuid::Uuid;
 use super::known::{CallTexts, Reading, Verdict, is_letter_named, judge, newest_erasures};
 use super::mentions::name_hash;
 use super::{ALONE, Run};
-use crate::database::{Database, TaskError};
-use crate::keep::keep;
+use crate::db::{Database, TaskError};
 use crate::settings::Settings;
+use crate::supervise::supervise;
 
 const APPLICATION: &str = "rollcall-worker erasures";
 /// Interval at which the background task looks for unfinished erasures.
@@ -56,8 +56,8 @@ const CLEAR_CALLS: &str = "
     WHERE organization_id = $1 AND id IN (SELECT id FROM requests WHERE organization_id = $1 AND id = ANY($2) ORDER BY id FOR UPDATE)";
 
 /// Completes erasures that a partition did not finish, until `stop`.
-pub(crate) async fn keep_settling(settings: Arc<Settings>, stop: CancellationToken) {
-    keep("call logs and dead letters of erased users", &stop, async || run(&settings, &stop).await).await;
+pub(crate) async fn finish_erasures(settings: Arc<Settings>, stop: CancellationToken) {
+    supervise("call logs and dead letters of erased users", &stop, async || run(&settings, &stop).await).await;
 }
 
 async fn run(settings: &Settings, stop: &CancellationToken) -> Result<(), TaskError> {

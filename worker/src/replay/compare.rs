@@ -4,8 +4,8 @@ use rollcall_events::OrganizationId;
 use serde_json::Value;
 
 use super::shadow::{TABLES, Table};
-use crate::project::{APPLICATION_CHANNEL, SETTINGS_CHANNEL};
-use crate::store::{Store, StoreError};
+use crate::db::{APPLICATION_CHANNEL, SETTINGS_CHANNEL};
+use crate::db::{Store, StoreError};
 
 /// Maximum number of differing rows that are reported per table.
 const MAX_REPORTED: usize = 100;

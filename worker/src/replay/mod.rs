@@ -15,11 +15,11 @@ use serde_json::Value;
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
-use crate::decide::{Fact, Key, Keys};
-use crate::load::load_subjects;
-use crate::project::Projection;
-use crate::statements;
-use crate::store::{StatementBatch, Store, StoreError, seq_column};
+use crate::db::{StatementBatch, Store, StoreError, seq_column};
+use crate::pipeline::decide::{Fact, Key, Keys};
+use crate::pipeline::load::load_subjects;
+use crate::pipeline::of_batches;
+use crate::pipeline::project::Projection;
 use shadow::{BEGIN, END, FORGET, PROGRESS, REMEMBER, TELL};
 
 const APPLICATION: &str = "rollcall-worker replay";
@@ -60,7 +60,7 @@ impl Replay {
     /// If Postgres refuses. A replay needs the owner of the database.
     pub(crate) async fn open(url: &SecretString, afresh: bool) -> Result<Self, StoreError> {
         let lock = shadow::prepare(url, APPLICATION, afresh).await?;
-        Ok(Self { store: Store::connect(url, APPLICATION, "rollcall_shadow, rollcall", statements::of_batches()).await?, _lock: lock })
+        Ok(Self { store: Store::connect(url, APPLICATION, "rollcall_shadow, rollcall", of_batches()).await?, _lock: lock })
     }
 
     /// Lists all organizations.

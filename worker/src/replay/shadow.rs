@@ -4,7 +4,7 @@
 use secrecy::SecretString;
 use tokio_postgres::Client;
 
-use crate::store::{Store, StoreError, connect};
+use crate::db::{Store, StoreError, connect};
 
 /// A projection: the name of the table, the column with the organization, and the primary key.
 pub(super) struct Table {

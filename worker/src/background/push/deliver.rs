@@ -1,0 +1,187 @@
+//! Delivers one stream: its events in the order of the log, each after the one before was accepted.
+
+use rollcall_events::Timestamp;
+use rollcall_events::feed::LoggedChange;
+use rollcall_events::request::{SettingsRequested, StreamChange};
+use rollcall_events::stream::Endpoint;
+use rollcall_service::backoff::Backoff;
+use rollcall_service::entries::MalformedEntry;
+use rollcall_service::feed::{CHANGES, Stream, Stretch, happened};
+use secrecy::SecretString;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio_postgres::Row;
+use tokio_util::sync::CancellationToken;
+
+use super::context::Context;
+use crate::db::TaskError;
+use crate::db::{array_text, seq_column};
+use crate::pipeline::positions::MERGE;
+use crate::submit::submit;
+
+/// Maximum delay after a receiver has failed.
+const LONGEST_DELAY: Duration = Duration::from_mins(5);
+/// Interval at which a stream checks for new entries, in case a notification was lost.
+const LOOK: Duration = Duration::from_mins(1);
+/// A position that moved by this number of entries is saved, even if nothing was delivered.
+const WORTH_KEEPING: u64 = 1000;
+/// The position is saved after this number of events, so a crash repeats at most as many deliveries.
+const KEPT_EACH: usize = 50;
+
+const SIZE: &str = "SELECT size FROM log_heads WHERE organization_id = $1";
+
+/// Records that a push failed. Returns the time of the first failure. Returns no row if the stream was
+/// deleted.
+const FAILED: &str = "
+    INSERT INTO stream_positions AS p (organization_id, stream_id, seq, beyond, failing_since, failure)
+    SELECT s.organization_id, s.id, $3, '{}', $4, $5 FROM event_streams s WHERE s.organization_id = $1 AND s.id = $2
+    ON CONFLICT (organization_id, stream_id) DO UPDATE SET failing_since = COALESCE(p.failing_since, excluded.failing_since), failure = excluded.failure
+    RETURNING failing_since";
+
+/// A stream with push delivery.
+pub(super) struct Pushed {
+    pub(super) stream: Stream,
+    pub(super) endpoint: Endpoint,
+    pub(super) authorization: Option<SecretString>,
+    pub(super) enabled_at: Timestamp,
+}
+
+/// The result of delivering one range of the log.
+enum Progress {
+    /// The log has more entries.
+    More,
+    /// The end of the log was reached.
+    All,
+    /// The receiver did not accept an event, or an entry cannot be read. Holds the reason.
+    Stuck(String),
+}
+
+/// Delivers until `stop`, or until the receiver has failed for so long that the stream is paused.
+pub(super) async fn deliver(
+    context: Arc<Context>,
+    mut pushed: Pushed,
+    grown: Arc<Notify>,
+    stop: CancellationToken,
+) -> Result<(), TaskError> {
+    let mut backoff = Backoff::up_to(LONGEST_DELAY);
+    while !stop.is_cancelled() {
+        let delay = match pushed.go_on(&context, &stop).await? {
+            Progress::More => continue,
+            Progress::All => {
+                backoff = Backoff::up_to(LONGEST_DELAY);
+                None
+            }
+            Progress::Stuck(reason) => {
+                if pushed.failed(&context, reason).await? {
+                    return Ok(());
+                }
+                Some(backoff.next_delay())
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            // While a receiver fails, new entries are no reason to try sooner.
+            () = grown.notified(), if delay.is_none() => {}
+            () = tokio::time::sleep(delay.unwrap_or(LOOK)) => {}
+        }
+    }
+    Ok(())
+}
+
+/// The changes before the first entry that cannot be read, and the seq of that entry with the error. Nothing
+/// is skipped.
+type Readable = (Vec<LoggedChange>, Option<(u64, MalformedEntry)>);
+
+fn readable(rows: &[Row]) -> Result<Readable, TaskError> {
+    let mut changes = Vec::with_capacity(rows.len());
+    for row in rows {
+        match happened(row) {
+            Ok(change) => changes.push(change),
+            Err(error) => return Ok((changes, Some((row.try_get::<_, i64>("seq")?.unsigned_abs(), error)))),
+        }
+    }
+    Ok((changes, None))
+}
+
+impl Pushed {
+    /// Delivers the events in the next range of the log.
+    async fn go_on(&mut self, context: &Context, stop: &CancellationToken) -> Result<Progress, TaskError> {
+        let (organization, from) = (self.stream.organization_id, self.stream.position.seq);
+        let size = context.database.query_opt(SIZE, &[&organization]).await?;
+        let size = size.map(|row| row.try_get::<_, i64>("size")).transpose()?.unwrap_or_default().unsigned_abs();
+        let stretch = Stretch::after(from, size);
+        let scoped = !self.stream.feed.workspaces.is_empty();
+        let rows = context
+            .database
+            .query(CHANGES, &[&organization, &seq_column(stretch.after), &seq_column(stretch.until), &seq_column(stretch.most()), &scoped])
+            .await?;
+        let (changes, unreadable) = readable(&rows)?;
+        let seen = match &unreadable {
+            Some((seq, _)) => Stretch { until: seq.saturating_sub(1), ..stretch },
+            None => stretch.seen(&changes),
+        };
+        let events: BTreeMap<_, _> =
+            changes.iter().filter_map(|change| Some((change.seq, self.stream.feed.claims(&context.issuer, change)?))).collect();
+        let mut kept = from;
+        let mut stuck = None;
+        for (count, (seq, claims)) in events.iter().enumerate() {
+            if stop.is_cancelled() {
+                break;
+            }
+            if let Err(error) = context.sender.send(&self.endpoint, self.authorization.as_ref(), context.keys.sign(claims)).await {
+                stuck = Some(error.to_string());
+                break;
+            }
+            self.stream.position.seq = *seq;
+            if (count + 1).is_multiple_of(KEPT_EACH) {
+                kept = self.keep(context).await?;
+            }
+        }
+        self.stream.position.move_on(events.keys().copied(), seen.until);
+        if self.stream.position.seq > kept && (!events.is_empty() || self.stream.position.seq >= kept + WORTH_KEEPING) {
+            self.keep(context).await?;
+        }
+        let stuck = stuck.or_else(|| unreadable.map(|(seq, error)| format!("entry {seq} of the log cannot be read: {error}")));
+        Ok(match stuck {
+            Some(reason) => Progress::Stuck(reason),
+            None if seen.until < size => Progress::More,
+            None => Progress::All,
+        })
+    }
+
+    /// Saves the position and returns its seq.
+    async fn keep(&self, context: &Context) -> Result<u64, TaskError> {
+        let (stream, position) = (&self.stream, &self.stream.position);
+        let beyond = vec![array_text(position.beyond.iter().map(u64::to_string))];
+        let keys = (vec![stream.organization_id], vec![stream.feed.stream_id], vec![seq_column(position.seq)]);
+        context.database.execute(MERGE.as_str(), &[&keys.0, &keys.1, &keys.2, &beyond]).await?;
+        Ok(position.seq)
+    }
+
+    /// Records why delivery failed. Returns true if the stream was deleted or is now paused.
+    async fn failed(&self, context: &Context, failure: String) -> Result<bool, TaskError> {
+        let (stream, now) = (&self.stream, Timestamp::now());
+        let id = stream.feed.stream_id;
+        let row =
+            context.database.query_opt(FAILED, &[&stream.organization_id, &id, &seq_column(stream.position.seq), &now, &failure]).await?;
+        let Some(row) = row else { return Ok(true) };
+        let since = row.try_get::<_, Timestamp>("failing_since")?.max(self.enabled_at);
+        tracing::warn!(stream = %id, organization = %stream.organization_id, %since, failure, "an event was not delivered and will be retried");
+        if now.seconds_since(since) < context.settings.push_dead_seconds {
+            return Ok(false);
+        }
+        let pause = SettingsRequested::Stream { stream_id: id, change: StreamChange::Pause { reason: failure } };
+        match submit(&context.settings, stream.organization_id, pause).await {
+            Ok(()) => {
+                tracing::error!(stream = %id, "the stream is paused until `rollcall-worker stream resume`");
+                Ok(true)
+            }
+            Err(error) => {
+                tracing::warn!(stream = %id, %error, "the stream cannot be paused at the moment");
+                Ok(false)
+            }
+        }
+    }
+}

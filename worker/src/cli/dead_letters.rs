@@ -1,0 +1,50 @@
+//! `dead-letter list|retry|discard`.
+
+use rollcall_events::request::{DeadLetterChange, SettingsRequested};
+use rollcall_events::{DeadLetterId, OrganizationId, Timestamp};
+use serde_json::json;
+
+use super::args::DeadLetterCommand;
+use super::error::CommandError;
+use super::list::print_rows;
+use super::print::print;
+
+use crate::settings::Settings;
+use crate::submit::submit;
+
+/// Never the body: personal data is in it.
+const LIST: &str = "
+    SELECT organization_id, id, kept_at, message_id, type, reason, octet_length(body) AS bytes FROM dead_letters
+    WHERE $1::uuid IS NULL OR organization_id = $1 ORDER BY kept_at, id";
+
+pub(super) async fn run(settings: &Settings, command: DeadLetterCommand) -> Result<(), CommandError> {
+    match command {
+        DeadLetterCommand::List { organization } => list(settings, organization).await,
+        DeadLetterCommand::Retry { organization, id } => {
+            submit(settings, organization, SettingsRequested::DeadLetter { dead_letter_id: id, change: DeadLetterChange::Retry }).await?;
+            print(&json!({"id": id, "retried": true}));
+            Ok(())
+        }
+        DeadLetterCommand::Discard { organization, id, reason } => {
+            let change = DeadLetterChange::Discard { reason };
+            submit(settings, organization, SettingsRequested::DeadLetter { dead_letter_id: id, change }).await?;
+            print(&json!({"id": id, "discarded": true}));
+            Ok(())
+        }
+    }
+}
+
+async fn list(settings: &Settings, organization: Option<OrganizationId>) -> Result<(), CommandError> {
+    print_rows(settings, LIST, &[&organization], |row| {
+        Ok(json!({
+            "id": row.try_get::<_, DeadLetterId>("id")?,
+            "organization": row.try_get::<_, OrganizationId>("organization_id")?,
+            "kept_at": row.try_get::<_, Timestamp>("kept_at")?,
+            "message_id": row.try_get::<_, Option<&str>>("message_id")?,
+            "type": row.try_get::<_, Option<&str>>("type")?,
+            "reason": row.try_get::<_, &str>("reason")?,
+            "bytes": row.try_get::<_, i32>("bytes")?,
+        }))
+    })
+    .await
+}

@@ -1,0 +1,37 @@
+//! Errors of commands.
+
+use rollcall_events::log::checkpoint::InvalidKey;
+use rollcall_service::settings::SettingsError;
+
+use crate::background::push::RefusedEndpoint;
+use crate::db::{StoreError, TaskError};
+use crate::submit::SubmitError;
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("postgres: {0}; is it running, and is database_url right?")]
+    Postgres(#[from] tokio_postgres::Error),
+    #[error("rabbitmq: {0}; is it running, and is amqp_url right?")]
+    Broker(#[from] lapin::Error),
+    #[error("the database cannot be migrated: {0}")]
+    Migration(#[from] refinery::Error),
+    #[error("{0}; are postgres and rabbitmq running, and are database_url and amqp_url right?")]
+    Server(#[from] TaskError),
+    #[error("the operating system gives no random bytes: {0}")]
+    NoRandomness(#[from] getrandom::Error),
+    #[error("the database is not what its log adds up to; see the lines above")]
+    Differs,
+    #[error(transparent)]
+    Endpoint(#[from] RefusedEndpoint),
+    #[error(transparent)]
+    Key(#[from] InvalidKey),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error("the operating system gives no signals: {0}")]
+    NoSignals(#[from] std::io::Error),
+}

@@ -1,0 +1,48 @@
+//! `migrate`: brings the database to the newest schema, as its owner, and sets the passwords of the services' roles.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::error::CommandError;
+use super::fill::{fill_keys, fill_tiles};
+use crate::db::TaskError;
+use crate::db::connect;
+use crate::settings::Migrate;
+use crate::wait::{OPEN, within};
+
+mod embedded {
+    refinery::embed_migrations!("../migrations");
+}
+
+/// Everything but the views lives in one schema, the record of migrations included.
+const PREPARE: &str = "SET client_min_messages = warning; CREATE SCHEMA IF NOT EXISTS rollcall; SET search_path = rollcall";
+
+pub(super) async fn migrate(settings: &Migrate) -> Result<(), CommandError> {
+    let connecting = connect(&settings.database_url, "rollcall-worker migrate");
+    let mut client = within("a connection to postgres", OPEN, connecting).await.map_err(TaskError::from)??;
+    client.batch_execute(PREPARE).await?;
+    let report = embedded::migrations::runner().run_async(&mut client).await?;
+    for migration in report.applied_migrations() {
+        tracing::info!("applied {migration}");
+    }
+    fill_keys(&client).await?;
+    fill_tiles(&mut client).await?;
+    let passwords = [
+        ("rollcall_api", &settings.api_password),
+        ("rollcall_worker", &settings.worker_password),
+        ("rollcall_auditor", &settings.auditor_password),
+        ("rollcall_app", &settings.app_password),
+    ];
+    for (role, password) in passwords {
+        set_password(&client, role, password).await?;
+    }
+    Ok(())
+}
+
+/// Sends a verifier, so that neither the server nor its log sees the password. A verifier has no quotes in it.
+async fn set_password(client: &tokio_postgres::Client, role: &str, password: &SecretString) -> Result<(), CommandError> {
+    if password.expose_secret().is_empty() {
+        return Ok(());
+    }
+    let verifier = postgres_protocol::password::scram_sha_256(password.expose_secret().as_bytes());
+    Ok(client.batch_execute(&format!("ALTER ROLE {role} PASSWORD '{verifier}'")).await?)
+}

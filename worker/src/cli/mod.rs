@@ -1,0 +1,104 @@
+//! The commands of `rollcall-worker`. Those that change something publish a `SettingsRequested` like everyone else and await its outcome;
+//! those that list read the database. Each answers one JSON object a line.
+
+mod args;
+mod dead_letters;
+mod entitlement;
+mod error;
+mod fill;
+mod issue_token;
+mod list;
+mod migrate;
+mod parse;
+mod print;
+mod replay;
+mod run;
+mod stream;
+
+use rollcall_events::log::checkpoint::generate_key;
+use rollcall_events::request::{AuditorTokenSettings, SessionChange, SettingsRequested};
+use rollcall_events::token::Token;
+use rollcall_events::{OrganizationId, SessionId, Timestamp, TokenId, WorkspaceId};
+use secrecy::ExposeSecret;
+
+use crate::settings::Settings;
+use crate::submit::submit;
+pub(crate) use args::Cli;
+use args::{
+    AdminCommand, AuditorTokenCommand, Command, GroupCommand, KeyCommand, OrganizationCommand, TokenCommand, UserCommand, WorkspaceCommand,
+};
+pub(crate) use error::CommandError;
+use print::print;
+
+/// Runs a command.
+///
+/// # Errors
+/// Where it could not be done; the message says what to do about it.
+pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), CommandError> {
+    match command {
+        Command::Run => Box::pin(run::run(settings)).await,
+        Command::Migrate => migrate::migrate(&settings.migrate).await,
+        Command::Replay(command) => replay::replay(&settings, &command).await,
+        Command::Verify { organization } => replay::verify(&settings, organization).await,
+        Command::Key(KeyCommand::Generate { name }) => {
+            let (private, public) = generate_key(&name)?;
+            print(&serde_json::json!({"private_key": private.expose_secret(), "public_key": public}));
+            Ok(())
+        }
+        Command::Organization(OrganizationCommand::Create { name }) => {
+            let organization_id = OrganizationId::generate();
+            submit(&settings, OrganizationId::SYSTEM, SettingsRequested::CreateOrganization { organization_id, name }).await?;
+            print(&serde_json::json!({"id": organization_id}));
+            Ok(())
+        }
+        Command::Organization(OrganizationCommand::List) => list::organizations(&settings).await,
+        Command::Workspace(WorkspaceCommand::Create { organization, name }) => {
+            let workspace_id = WorkspaceId::generate();
+            submit(&settings, organization, SettingsRequested::CreateWorkspace { workspace_id, name }).await?;
+            print(&serde_json::json!({"id": workspace_id}));
+            Ok(())
+        }
+        Command::Workspace(WorkspaceCommand::List { organization }) => list::workspaces(&settings, organization).await,
+        Command::User(UserCommand::Erase { organization, user }) => {
+            submit(&settings, organization, SettingsRequested::EraseUser { user_id: user }).await?;
+            print(&serde_json::json!({"id": user, "erased": true}));
+            Ok(())
+        }
+        Command::Group(GroupCommand::Map { organization, group, workspaces }) => {
+            let mapping = SettingsRequested::MapGroup { group_id: group, workspaces: workspaces.into_iter().collect() };
+            submit(&settings, organization, mapping).await?;
+            print(&serde_json::json!({"id": group, "mapped": true}));
+            Ok(())
+        }
+        Command::Token(TokenCommand::Issue(issue)) => issue_token::issue_token(&settings, *issue).await,
+        Command::Token(TokenCommand::List { organization }) => list::tokens(&settings, organization).await,
+        Command::AuditorToken(AuditorTokenCommand::Issue { organization, label, allow, expires }) => {
+            let (token, token_id) = (Token::generate()?, TokenId::generate());
+            let chosen = AuditorTokenSettings { label, allow_list: allow, expires_at: expires };
+            let request = SettingsRequested::IssueAuditorToken { token_id, digest: token.digest(), settings: chosen };
+            submit(&settings, organization, request).await?;
+            print(&serde_json::json!({"id": token_id, "token": token.reveal()}));
+            Ok(())
+        }
+        Command::Admin(AdminCommand::Link { organization, name, role, minutes }) => {
+            let (secret, session_id) = (Token::generate()?, SessionId::generate());
+            let expires_at = Timestamp::now().after_seconds(u32::from(minutes) * 60);
+            let change = SessionChange::Invite { digest: secret.digest(), name, role, expires_at };
+            submit(&settings, organization, SettingsRequested::Session { session_id, change }).await?;
+            let link = format!("{}/sign-in?link={}", settings.public_url, secret.reveal());
+            print(&serde_json::json!({"id": session_id, "link": link, "expires_at": expires_at}));
+            Ok(())
+        }
+        Command::Role(command) => entitlement::role(&settings, command).await,
+        Command::Entitlement(command) => entitlement::entitlement(&settings, command).await,
+        Command::DeadLetter(command) => dead_letters::run(&settings, command).await,
+        Command::Stream(command) => stream::run(&settings, command).await,
+        Command::AuditorToken(AuditorTokenCommand::List { organization }) => list::auditor_tokens(&settings, organization).await,
+        Command::Token(TokenCommand::Revoke { organization, token })
+        | Command::AuditorToken(AuditorTokenCommand::Revoke { organization, token }) => {
+            submit(&settings, organization, SettingsRequested::RevokeToken { token_id: token }).await?;
+            print(&serde_json::json!({"id": token, "revoked": true}));
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! What a batch appends to the logs: gives each decision its seq, its time and its hash, and lists the statements that write all of them.
+
+use rollcall_events::actor::Actor;
+use rollcall_events::log::tile::NewTiles;
+use rollcall_events::log::{EventType, Hash, Header, OutcomeKind, Salt, SubjectType, commitment};
+use rollcall_events::request::Request;
+use rollcall_events::{EventId, OrganizationId, Timestamp};
+use rollcall_scim::ScimError;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::LazyLock;
+use tokio_postgres::types::Json;
+use uuid::Uuid;
+
+use super::head::Head;
+use super::tiles::TileColumns;
+use crate::db::{RawJson, Statement, StatementBatch, StoreError, array_text, rows, seq_column};
+
+/// Every statement, to be prepared.
+pub(crate) fn statements() -> impl Iterator<Item = &'static str> {
+    [ADVANCE_HEADS, &*APPEND, ERASE, SETTLE].into_iter()
+}
+
+/// The version of the payloads' form.
+const SCHEMA_VERSION: i16 = 1;
+
+/// The first statement of every transaction that appends: it fails, and so does all that follows, if a head is not at the version that was read
+/// ([`StoreError::HeadMoved`]).
+const ADVANCE_HEADS: &str = "SELECT advance_heads($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::timestamptz[])";
+
+rows! {
+    /// Entries to be appended.
+    struct Entries {
+        organization_id: OrganizationId => "uuid",
+        seq: i64 => "bigint",
+        event_id: EventId => "uuid",
+        event_type: &'static str => "text",
+        schema_version: i16 => "smallint",
+        subject_type: Option<&'static str> => "text",
+        subject_id: Option<Uuid> => "uuid",
+        actor: Json<Actor> => "jsonb",
+        requested_at: Timestamp => "timestamptz",
+        recorded_at: Timestamp => "timestamptz",
+        outcome: &'static str => "text",
+        error: Option<Json<ScimError>> => "jsonb",
+        payload: RawJson => "jsonb",
+        salt: Vec<u8> => "bytea",
+        commitment: Vec<u8> => "bytea",
+        leaf: Vec<u8> => "bytea",
+    }
+}
+
+static APPEND: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "INSERT INTO events (
+            organization_id, seq, event_id, type, schema_version, subject_type, subject_id, actor, requested_at, recorded_at, outcome, error, payload, salt, commitment, leaf
+        )
+        SELECT
+            organization_id, seq, event_id, event_type, schema_version, subject_type, subject_id, actor, requested_at, recorded_at, outcome, error, payload, salt, commitment, leaf
+        FROM {}",
+        Entries::source(1)
+    )
+});
+
+/// Erases what the log holds about users; it refuses where the log does not say so.
+const ERASE: &str = "SELECT erase_user(k.organization_id, k.id) FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)";
+
+/// Has dead letters tried again, or forgets them. It is done here and not by a projection, since what becomes of them is no state that a log adds up to.
+const SETTLE: &str = "
+    WITH k AS (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::boolean[]) AS k (organization_id, id, is_retried)),
+    retried AS (
+        UPDATE dead_letters d SET retried_at = now() FROM k WHERE d.organization_id = k.organization_id AND d.id = k.id AND k.is_retried
+    )
+    DELETE FROM dead_letters d USING k WHERE d.organization_id = k.organization_id AND d.id = k.id AND NOT k.is_retried";
+
+/// The heads that are advanced, in the order of their organizations, in which they are locked.
+#[derive(Default)]
+struct Advances {
+    organizations: Vec<OrganizationId>,
+    versions: Vec<i64>,
+    sizes: Vec<i64>,
+    peaks: Vec<String>,
+    recorded_at: Vec<Timestamp>,
+}
+
+/// The parts of an entry that the decision on a request makes.
+pub(crate) struct NewEntry<'a> {
+    pub(crate) event_type: EventType,
+    /// The resource or setting that the entry is about.
+    pub(crate) subject: Option<(SubjectType, Uuid)>,
+    /// Why the request was rejected, if it was.
+    pub(crate) error: Option<&'a ScimError>,
+    /// The facts, as canonical JSON.
+    pub(crate) payload: &'a [u8],
+}
+
+/// The part of the logs that a batch appends.
+pub(crate) struct LogAppend {
+    heads: BTreeMap<OrganizationId, Head>,
+    /// When the batch is recorded, by this machine's clock.
+    now: Timestamp,
+    tiles: HashMap<OrganizationId, NewTiles>,
+    salts: Vec<Salt>,
+    entries: Entries,
+    /// Users whose data is to be erased.
+    erased: (Vec<OrganizationId>, Vec<Uuid>),
+    /// Dead letters, and whether each is to be tried again.
+    settled: (Vec<OrganizationId>, Vec<Uuid>, Vec<bool>),
+}
+
+/// The statements of a [`LogAppend`], in two parts: the projections are written in between.
+pub(crate) struct Columns {
+    advances: Advances,
+    tiles: TileColumns,
+}
+
+impl LogAppend {
+    /// Begins at the heads, with room for so many entries.
+    ///
+    /// # Errors
+    /// Where the system has no randomness to give.
+    pub(crate) fn at(heads: BTreeMap<OrganizationId, Head>, now: Timestamp, entries: usize) -> Result<Self, StoreError> {
+        Ok(Self {
+            heads,
+            now,
+            tiles: HashMap::new(),
+            salts: Salt::generate(entries)?,
+            entries: Entries::default(),
+            erased: Default::default(),
+            settled: Default::default(),
+        })
+    }
+
+    /// Appends an entry; returns its seq.
+    ///
+    /// # Errors
+    /// If the header cannot be hashed, or there are more entries than announced.
+    pub(crate) fn append(&mut self, request: &Request, entry: &NewEntry<'_>) -> Result<u64, StoreError> {
+        let head = self.heads.get_mut(&request.organization_id).ok_or(StoreError::HeadMoved)?;
+        let recorded_at = head.next_time(self.now);
+        head.recorded_at = Some(recorded_at);
+        let log = &mut head.log;
+        let salt = self.salts.pop().ok_or(getrandom::Error::UNEXPECTED)?;
+        let header = Header {
+            organization_id: request.organization_id,
+            seq: log.size() + 1,
+            event_id: request.id,
+            event_type: entry.event_type,
+            schema_version: SCHEMA_VERSION.unsigned_abs(),
+            subject_type: entry.subject.map(|(subject_type, _)| subject_type),
+            subject_id: entry.subject.map(|(_, id)| id),
+            actor: request.actor.clone(),
+            requested_at: request.requested_at,
+            recorded_at,
+            outcome: if entry.error.is_some() { OutcomeKind::Rejected } else { OutcomeKind::Applied },
+            error: entry.error.cloned(),
+            commitment: commitment(salt, entry.payload),
+        };
+        let leaf = header.leaf()?;
+        self.tiles.entry(request.organization_id).or_default().append(log, leaf);
+        let seq = header.seq;
+        self.follow_up(&header);
+        self.entries.push(header, RawJson(entry.payload.to_vec()), salt, leaf);
+        Ok(seq)
+    }
+
+    /// What an entry asks to be done besides being recorded.
+    fn follow_up(&mut self, header: &Header) {
+        let Some(subject) = header.subject_id else { return };
+        match header.event_type {
+            EventType::UserErased => {
+                self.erased.0.push(header.organization_id);
+                self.erased.1.push(subject);
+            }
+            EventType::DeadLetterRetried | EventType::DeadLetterDiscarded => {
+                self.settled.0.push(header.organization_id);
+                self.settled.1.push(subject);
+                self.settled.2.push(header.event_type == EventType::DeadLetterRetried);
+            }
+            _ => {}
+        }
+    }
+
+    /// How long a log is with what is appended.
+    pub(crate) fn size(&self, organization: OrganizationId) -> u64 {
+        self.heads.get(&organization).map_or(0, |head| head.log.size())
+    }
+
+    /// The organizations whose logs grow, and their new sizes.
+    pub(crate) fn sizes(&self) -> impl Iterator<Item = (OrganizationId, u64)> {
+        self.tiles.keys().filter_map(|id| Some((*id, self.heads.get(id)?.log.size())))
+    }
+
+    /// The columns that the statements take besides those of the entries.
+    pub(crate) fn columns(&self) -> Columns {
+        let (mut advances, mut tiles) = (Advances::default(), TileColumns::default());
+        for (organization, head) in self.heads.iter().filter(|(id, _)| self.tiles.contains_key(id)) {
+            advances.organizations.push(*organization);
+            advances.versions.push(head.version);
+            advances.sizes.push(seq_column(head.log.size()));
+            advances.peaks.push(array_text(head.log.peaks().iter().map(|peak| format!("\\x{peak}"))));
+            advances.recorded_at.push(head.recorded_at.unwrap_or(self.now));
+        }
+        self.tiles.iter().for_each(|(organization, new)| tiles.push(*organization, new));
+        Columns { advances, tiles }
+    }
+
+    /// Lists what is to be written: the heads first, then the entries, what became complete of the trees, and what entries ask to be done.
+    pub(crate) fn add_to<'a>(&'a self, columns: &'a Columns, batch: &mut StatementBatch<'a>) {
+        if self.entries.is_empty() {
+            return;
+        }
+        let Advances { organizations, versions, sizes, peaks, recorded_at } = &columns.advances;
+        batch.add(Statement::new(ADVANCE_HEADS, vec![organizations, versions, sizes, peaks, recorded_at]));
+        batch.add(Statement::new(&APPEND, self.entries.parameters()).of_new_rows());
+        columns.tiles.add_to(batch);
+        let (of, erased) = &self.erased;
+        batch.add_if(!erased.is_empty(), ERASE, || vec![of, erased]);
+        let (of, letters, retried) = &self.settled;
+        batch.add_if(!letters.is_empty(), SETTLE, || vec![of, letters, retried]);
+    }
+}
+
+impl Entries {
+    fn push(&mut self, header: Header, payload: RawJson, salt: Salt, leaf: Hash) {
+        self.organization_id.push(header.organization_id);
+        self.seq.push(seq_column(header.seq));
+        self.event_id.push(header.event_id);
+        self.event_type.push(header.event_type.as_str());
+        self.schema_version.push(SCHEMA_VERSION);
+        self.subject_type.push(header.subject_type.map(SubjectType::as_str));
+        self.subject_id.push(header.subject_id);
+        self.actor.push(Json(header.actor));
+        self.requested_at.push(header.requested_at);
+        self.recorded_at.push(header.recorded_at);
+        self.outcome.push(header.outcome.as_str());
+        self.error.push(header.error.map(Json));
+        self.payload.push(payload);
+        self.salt.push(salt.as_bytes().to_vec());
+        self.commitment.push(header.commitment.as_bytes().to_vec());
+        self.leaf.push(leaf.as_bytes().to_vec());
+    }
+}

@@ -1,0 +1,37 @@
+//! The head of a log: how far it has come.
+
+use rollcall_events::Timestamp;
+use rollcall_events::log::CompactRange;
+use tokio_postgres::Row;
+
+use crate::db::StoreError;
+
+/// The head of an organization's log.
+#[derive(Debug)]
+pub(crate) struct Head {
+    /// The size and the peaks of the log.
+    pub(crate) log: CompactRange,
+    /// How often the head has been advanced.
+    pub(crate) version: i64,
+    /// When the newest entry was recorded.
+    pub(crate) recorded_at: Option<Timestamp>,
+}
+
+impl Head {
+    /// The time to record the next entry: now, but always later than the entry before, whatever the clocks
+    /// say. So a reader that has seen a time has seen all entries up to it.
+    pub(crate) fn next_time(&self, now: Timestamp) -> Timestamp {
+        self.recorded_at.map_or(now, |before| now.max(before.next()))
+    }
+
+    /// Reads the head from a row.
+    ///
+    /// # Errors
+    /// If the row holds a value that cannot be read.
+    pub(crate) fn read(row: &Row) -> Result<Self, StoreError> {
+        let size: i64 = row.try_get("size")?;
+        let peaks: Vec<Vec<u8>> = row.try_get("peaks")?;
+        let log = CompactRange::from_parts(size.unsigned_abs(), &peaks)?;
+        Ok(Self { log, version: row.try_get("version")?, recorded_at: row.try_get("at")? })
+    }
+}

@@ -1,0 +1,9 @@
+//! The log of each organization: appending entries, the tiles of its tree, signed checkpoints, and verification.
+
+pub(crate) mod append;
+pub(crate) mod checkpoints;
+mod head;
+pub(crate) mod tiles;
+pub(crate) mod verify;
+
+pub(crate) use head::Head;

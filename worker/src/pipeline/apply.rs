@@ -1,0 +1,202 @@
+//! Applies a batch of requests: load, decide each in order, write, commit. A batch that looks up what was expected takes two round trips, whatever the number of requests.
+
+use rollcall_events::outcome::{Committed, Outcome};
+use rollcall_events::request::{Request, RequestBody, UserOperation};
+use rollcall_events::{OrganizationId, Timestamp};
+use rollcall_scim::ScimError;
+use rollcall_scim::resource::Attributes;
+
+use super::decide::{Decided, Keys, Step, Undecided, decide_batch};
+use super::load::{Expected, Loaded, Prefetch, Recorded, load, load_more};
+use super::notify::{Notifications, notify};
+use super::positions::{PositionRows, Positions};
+use super::project::{Projection, ProjectionRows};
+use crate::db::SETTINGS_CHANNEL;
+use crate::db::{Ending, StatementBatch, Store, StoreError};
+use crate::log::append::LogAppend;
+
+/// How often a batch is decided again because somebody else was faster, before that counts as an outage.
+const MAX_ATTEMPTS: usize = 100;
+/// How often what a batch needs may be loaded on demand before the batch is halved.
+const MAX_ROUNDS: usize = 8;
+
+/// Up to how many bytes of requests are decided on the thread that serves the connections as well.
+const LIGHT_BYTES: usize = 64 * 1024;
+
+/// Requests that are applied together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Batch<'a> {
+    pub(crate) requests: &'a [Request],
+    /// How large their messages are.
+    pub(crate) bytes: usize,
+    pub(crate) expected: Expected,
+    pub(crate) prefetch: Prefetch,
+    /// Whether it is applied, or only tried.
+    pub(crate) ending: Ending,
+}
+
+/// What became of a batch.
+pub(crate) struct Applied {
+    /// The outcome of each request, in their order.
+    pub(crate) outcomes: Vec<Outcome>,
+    /// What listeners are to be told of it.
+    pub(crate) notifications: Notifications,
+    /// How many keys had to be loaded on demand.
+    pub(crate) demand_loads: usize,
+}
+
+/// Applies requests, all of them or none. If somebody else was faster, they are decided again at once.
+///
+/// # Errors
+/// Where Postgres fails or a request cannot be processed at all. Nothing was applied then, unless the connection broke: then it may have been.
+pub(crate) async fn apply(store: &Store, mut batch: Batch<'_>) -> Result<Applied, StoreError> {
+    for _ in 0..MAX_ATTEMPTS {
+        match attempt(store, batch).await {
+            Err(StoreError::AlreadyRecorded) if batch.expected == Expected::Repeats => return Err(StoreError::Contradiction),
+            // What moved the head may have been these very requests.
+            Err(StoreError::AlreadyRecorded | StoreError::HeadMoved) => batch.expected = Expected::Repeats,
+            applied => return applied,
+        }
+    }
+    Err(StoreError::Contended)
+}
+
+async fn attempt(store: &Store, batch: Batch<'_>) -> Result<Applied, StoreError> {
+    let mut loaded = load(store, batch.requests, batch.expected, batch.prefetch).await?;
+    let now = Timestamp::now();
+    let (mut demand_loads, mut rounds) = (0, 0);
+    let prepared = loop {
+        match beside_the_connections(batch, || prepare(&mut loaded, batch.requests, now))? {
+            Ok(prepared) => break prepared,
+            Err(missing) => {
+                demand_loads += missing.len();
+                rounds += 1;
+                // Each round decides the batch once more: a batch that needs many is halved, and a request alone needs few.
+                if rounds > MAX_ROUNDS && batch.requests.len() > 1 {
+                    return Err(StoreError::Scattered);
+                }
+                load_more(store, missing, &mut loaded).await?;
+            }
+        }
+    };
+    let Prepared { append, rows, positions, settings, outcomes, notifications } = prepared;
+    write(store, &append, &rows, &positions, &settings, batch.ending).await?;
+    Ok(Applied { outcomes, notifications, demand_loads })
+}
+
+/// Runs work that may take long so that it holds up no connection of this process.
+fn beside_the_connections<T>(batch: Batch<'_>, work: impl FnOnce() -> T) -> T {
+    if is_light(batch) { work() } else { tokio::task::block_in_place(work) }
+}
+
+/// Whether a batch costs no more than its size says: nothing in it depends on how large the resources are that it meets.
+fn is_light(batch: Batch<'_>) -> bool {
+    let is_light = |request: &Request| match &request.body {
+        RequestBody::UserRequested(call) => matches!(call.operation, UserOperation::Create(_) | UserOperation::Delete),
+        RequestBody::GroupRequested(_) => false,
+        RequestBody::SettingsRequested(_) | RequestBody::AccessDenied(_) | RequestBody::StreamAcknowledged(_) => true,
+    };
+    batch.bytes <= LIGHT_BYTES && batch.requests.iter().all(is_light)
+}
+
+/// A batch that is decided, and what is to be written and told of it.
+struct Prepared {
+    append: LogAppend,
+    rows: ProjectionRows,
+    positions: PositionRows,
+    /// Whose settings change.
+    settings: Vec<OrganizationId>,
+    outcomes: Vec<Outcome>,
+    notifications: Notifications,
+}
+
+/// Decides a batch and prepares what is to be written; the keys that are missing where it cannot be decided on what is loaded.
+fn prepare(loaded: &mut Loaded, requests: &[Request], now: Timestamp) -> Result<Result<Prepared, Keys>, StoreError> {
+    let Loaded { heads, recorded, state } = loaded;
+    let time = |organization: OrganizationId| heads.get(&organization).map_or(now, |head| head.next_time(now));
+    let is_recorded = |request: &Request| recorded.contains_key(&(request.organization_id, request.id));
+    let steps = match decide_batch(state, requests, is_recorded, time) {
+        Ok(steps) => steps,
+        Err(Undecided::NotLoaded(missing)) => return Ok(Err(*missing)),
+        Err(Undecided::Panicked) => return Err(StoreError::Panicked),
+        Err(Undecided::NotCanonical(error)) => return Err(error.into()),
+        Err(Undecided::Malformed(error)) => return Err(error.into()),
+    };
+    let mut append = LogAppend::at(std::mem::take(heads), now, requests.len())?;
+    let (mut projection, mut positions, mut notifications) = (Projection::default(), Positions::default(), Notifications::default());
+    let mut outcomes: Vec<Outcome> = Vec::with_capacity(requests.len());
+    for (request, step) in requests.iter().zip(steps) {
+        let organization = request.organization_id;
+        let outcome = match step {
+            Step::Acknowledgement => {
+                if let RequestBody::StreamAcknowledged(acknowledged) = &request.body {
+                    positions.take(organization, acknowledged);
+                }
+                Outcome::Applied { resource: None }
+            }
+            Step::Recorded => {
+                // The worker that applied it may have ended before it told anybody.
+                notifications.log(organization, append.size(organization));
+                notifications.change(organization);
+                recorded_outcome(recorded.get(&(organization, request.id)), request)?
+            }
+            Step::Repeat(first) => repeated_outcome(&requests[first], &outcomes[first], request),
+            Step::Decided(decided) => {
+                let seq = append.append(request, &decided.entry())?;
+                let Decided { error, resource, change, before, .. } = *decided;
+                if let Some(change) = change {
+                    projection.take(organization, seq, change, before.as_ref());
+                }
+                outcome(error, resource.as_deref())?
+            }
+        };
+        outcomes.push(outcome);
+    }
+    append.sizes().for_each(|(organization, size)| notifications.log(organization, size));
+    projection.organizations_with_new_members().for_each(|organization| notifications.change(organization));
+    let settings = projection.organizations_with_new_settings().into_iter().collect();
+    Ok(Ok(Prepared { append, rows: projection.rows()?, positions: positions.rows(), settings, outcomes, notifications }))
+}
+
+/// Writes everything in one transaction. The heads come first: if one has moved, nothing else happens.
+async fn write(
+    store: &Store,
+    append: &LogAppend,
+    rows: &ProjectionRows,
+    positions: &PositionRows,
+    settings: &[OrganizationId],
+    ending: Ending,
+) -> Result<(), StoreError> {
+    let columns = append.columns();
+    let (channels, payloads) = (vec![SETTINGS_CHANNEL; settings.len()], settings.iter().map(OrganizationId::to_string).collect());
+    let mut batch = StatementBatch::default();
+    append.add_to(&columns, &mut batch);
+    rows.add_to(&mut batch);
+    positions.add_to(&mut batch);
+    notify(&mut batch, &channels, &payloads);
+    Box::pin(batch.run_in_transaction(store, ending)).await
+}
+
+fn outcome(error: Option<ScimError>, resource: Option<&Attributes>) -> Result<Outcome, StoreError> {
+    match error {
+        Some(error) => Ok(Outcome::Rejected(error)),
+        None => Ok(Outcome::Applied { resource: resource.map(Committed::write).transpose()? }),
+    }
+}
+
+/// The outcome of a request that an earlier batch recorded.
+fn recorded_outcome(recorded: Option<&Recorded>, request: &Request) -> Result<Outcome, StoreError> {
+    match recorded {
+        Some(recorded) if !recorded.is_other_than(request) => outcome(recorded.error.clone(), recorded.resource.as_deref()),
+        _ => Ok(Outcome::Rejected(other_request())),
+    }
+}
+
+/// The outcome of a request that came twice in one batch.
+fn repeated_outcome(first: &Request, outcome: &Outcome, request: &Request) -> Outcome {
+    if first.fingerprint == request.fingerprint { outcome.clone() } else { Outcome::Rejected(other_request()) }
+}
+
+fn other_request() -> ScimError {
+    ScimError::new(422, "this Idempotency-Key came with another request before; a new request needs a new key")
+}

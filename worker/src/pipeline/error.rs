@@ -1,0 +1,37 @@
+//! Why the run of a partition ends.
+
+use crate::db::{Remedy, StoreError};
+use crate::wait::TimedOut;
+
+/// Why a partition's run ended early.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunError {
+    #[error("rabbitmq: {0}")]
+    Broker(#[from] lapin::Error),
+    /// A server hangs.
+    #[error(transparent)]
+    TimedOut(#[from] TimedOut),
+    #[error("rabbitmq closed the queue's consumer")]
+    ConsumerClosed,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No request of the partition can be applied until an operator fixes the database or the program.
+    #[error("the partition has stopped: {0}")]
+    Stopped(StoreError),
+    /// A request took too long. It is retried once.
+    #[error(transparent)]
+    Slow(StoreError),
+    #[error("outcomes can no longer be sent")]
+    RepliesEnded,
+    #[error("rabbitmq did not confirm a dead letter")]
+    NotConfirmed,
+    #[error("an answer cannot be written: {0}")]
+    Unwritable(#[from] serde_json::Error),
+}
+
+impl RunError {
+    /// The error of a run for an error of Postgres.
+    pub(crate) fn of(error: StoreError) -> Self {
+        if error.remedy() == Remedy::Stop { Self::Stopped(error) } else { error.into() }
+    }
+}

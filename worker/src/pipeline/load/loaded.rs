@@ -1,0 +1,66 @@
+//! The rows that a batch loads.
+
+use rollcall_events::request::Request;
+use rollcall_events::{EventId, OrganizationId};
+use rollcall_scim::ScimError;
+use rollcall_scim::resource::Attributes;
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use tokio_postgres::Row;
+use tokio_postgres::types::Json;
+
+use crate::db::StoreError;
+use crate::log::Head;
+use crate::pipeline::decide::{State, resource_of};
+
+/// A request that the log has already.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    /// Why it was rejected, if it was.
+    pub(crate) error: Option<ScimError>,
+    /// The resource as the request left it; `None` if there is none or it was erased.
+    pub(crate) resource: Option<Arc<Attributes>>,
+    /// The fingerprint of the call; `None` if the request was erased.
+    fingerprint: Option<Value>,
+}
+
+impl Recorded {
+    /// Whether a request with the same event id is a different one.
+    pub(crate) fn is_other_than(&self, request: &Request) -> bool {
+        self.fingerprint.as_ref().is_some_and(|fingerprint| fingerprint.as_str() != request.fingerprint.as_deref())
+    }
+}
+
+/// Whether a batch may contain repeated requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// All requests are taken for new. Recorded requests are looked for only if the sender chose the event
+    /// id, and users to be created are not looked for. If one exists anyway, Postgres refuses the batch
+    /// ([`StoreError::AlreadyRecorded`]), and it is decided again with [`Expected::Repeats`].
+    New,
+    /// Some requests may have been applied before.
+    Repeats,
+}
+
+/// The rows that were loaded for a batch.
+#[derive(Debug, Default)]
+pub(crate) struct Loaded {
+    /// The log heads of its organizations.
+    pub(crate) heads: BTreeMap<OrganizationId, Head>,
+    /// The requests that are recorded already.
+    pub(crate) recorded: HashMap<(OrganizationId, EventId), Recorded>,
+    /// The state.
+    pub(crate) state: State,
+}
+
+/// Reads a recorded request from a row.
+pub(super) fn recorded_request(row: &Row) -> Result<Recorded, StoreError> {
+    let payload: Option<Value> = row.try_get("resource")?;
+    let fingerprint = payload.as_ref().map(|payload| payload["fingerprint"].clone());
+    Ok(Recorded {
+        error: row.try_get::<_, Option<Json<_>>>("error")?.map(|Json(error)| error),
+        resource: payload.and_then(|mut payload| resource_of(&mut payload)),
+        fingerprint,
+    })
+}

@@ -1,0 +1,15 @@
+//! Reads everything that a batch needs: the log heads, the requests that are recorded already, and the state.
+//!
+//! Nothing is locked. The heads are read first, in the same snapshot as the keys that nearly every batch
+//! looks up. Everything that is read later is at least as new as the heads. If a batch was decided on newer
+//! state, or on state that has changed since, its head has moved by the time it is written.
+
+mod batch;
+mod loaded;
+mod prefetch;
+mod statements;
+
+pub(crate) use batch::{load, load_more, load_subjects};
+pub(crate) use loaded::{Expected, Loaded, Recorded};
+pub(crate) use prefetch::Prefetch;
+pub(crate) use statements::statements;

@@ -1,0 +1,221 @@
+//! Predicts which keys the requests of a batch look up. A wrong prediction costs time and changes no
+//! decision.
+
+use rollcall_events::members::MemberChange;
+use rollcall_events::request::{
+    EntitlementChange, GroupOperation, GroupRequested, Request, RequestBody, SettingsRequested, StreamChange, UserOperation,
+};
+use rollcall_events::{EventId, OrganizationId, UserId, WorkspaceId};
+use rollcall_scim::casefold::casefold;
+use rollcall_scim::patch::Operation;
+use rollcall_scim::resource::text;
+use rollcall_scim::schema::ROLLCALL_SCHEMA;
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use uuid::Uuid;
+
+use super::Expected;
+use crate::pipeline::decide::{Key, Keys, assigned_keys};
+
+/// How many of the expected keys are prefetched. The others are loaded on demand, so this setting changes the
+/// time but no decision. `None` and `Random` exist for tests of that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Prefetch {
+    /// All keys.
+    #[default]
+    Full,
+    /// No keys.
+    None,
+    /// A random choice of the keys.
+    Random,
+}
+
+/// The keys that a batch is expected to look up.
+#[derive(Debug, Default)]
+pub(super) struct Expectation {
+    pub(super) organizations: BTreeSet<OrganizationId>,
+    /// Events that may be recorded already.
+    pub(super) events: BTreeSet<(OrganizationId, EventId)>,
+    /// Users to be created whose ids are taken for new.
+    pub(super) new_users: Vec<(OrganizationId, UserId)>,
+    pub(super) keys: Keys,
+}
+
+impl Prefetch {
+    /// Chooses the keys to prefetch.
+    pub(super) fn choose(self, mut keys: Keys) -> Keys {
+        match self {
+            Self::Full => {}
+            Self::None => keys = Keys::default(),
+            Self::Random => {
+                let mut number = RandomState::new().build_hasher().finish() | 1;
+                keys.retain(|| {
+                    // Xorshift is random enough for a test.
+                    number ^= number << 13;
+                    number ^= number >> 7;
+                    number ^= number << 17;
+                    number & 1 == 0
+                });
+            }
+        }
+        keys
+    }
+}
+
+impl Expectation {
+    /// Predicts the look-ups of these requests.
+    pub(super) fn of(requests: &[Request], expected: Expected) -> Self {
+        let mut expectation = Self::default();
+        for request in requests {
+            expectation.request(request, expected);
+        }
+        expectation
+    }
+
+    fn request(&mut self, request: &Request, expected: Expected) {
+        let organization = request.organization_id;
+        // A sender that chooses the idempotency key may repeat the request.
+        let may_be_recorded = expected == Expected::Repeats || request.fingerprint.is_some();
+        match &request.body {
+            RequestBody::UserRequested(call) => {
+                let is_creation = matches!(call.operation, UserOperation::Create(_));
+                if is_creation && !may_be_recorded {
+                    self.new_users.push((organization, call.user_id));
+                } else {
+                    self.keys.insert(Key::User(organization, call.user_id));
+                }
+                if is_creation {
+                    self.keys.insert(Key::Workspace(organization, call.default_workspace));
+                }
+                self.user_operation(organization, &call.operation);
+            }
+            RequestBody::GroupRequested(call) => self.group(organization, call),
+            RequestBody::SettingsRequested(settings) => self.settings(organization, settings),
+            RequestBody::AccessDenied(_) => {}
+            // It leaves no log entry and needs no head.
+            RequestBody::StreamAcknowledged(_) => return,
+        }
+        self.organizations.insert(organization);
+        if may_be_recorded {
+            self.events.insert((organization, request.id));
+        }
+    }
+
+    fn user_operation(&mut self, organization: OrganizationId, operation: &UserOperation) {
+        match operation {
+            UserOperation::Create(attributes) | UserOperation::Replace(attributes) => {
+                self.keys.extend(text(attributes, "userName").map(|name| Key::UserName(organization, casefold(name))));
+                self.keys.extend(assigned_keys(organization, attributes));
+            }
+            UserOperation::Patch(operations) => {
+                for operation in operations {
+                    self.patch_operation(organization, operation);
+                }
+            }
+            UserOperation::Delete => {}
+        }
+    }
+
+    /// Adds the workspaces of a PATCH operation. A value or a filter in the path can name them.
+    fn patch_operation(&mut self, organization: OrganizationId, operation: &Operation) {
+        let path = operation.path.to_string();
+        let beginning = path.get(..ROLLCALL_SCHEMA.len());
+        if beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(ROLLCALL_SCHEMA)) {
+            let ids = uuids(&path).chain(operation.value.iter().flat_map(texts).flat_map(uuids));
+            self.keys.extend(ids.map(|id| Key::Workspace(organization, WorkspaceId(id))));
+        } else if path.to_ascii_lowercase().ends_with("username") {
+            let names = operation.value.iter().flat_map(texts);
+            self.keys.extend(names.map(|name| Key::UserName(organization, casefold(name))));
+        }
+    }
+
+    fn group(&mut self, organization: OrganizationId, call: &GroupRequested) {
+        self.keys.insert(Key::Group(organization, call.group_id));
+        match &call.operation {
+            GroupOperation::Create(attributes, _) | GroupOperation::Replace(attributes, _) => {
+                self.keys.extend(text(attributes, "displayName").map(|name| Key::GroupName(organization, casefold(name))));
+            }
+            GroupOperation::Patch(operations, _) => {
+                let renames =
+                    operations.iter().filter(|operation| operation.path.to_string().to_ascii_lowercase().ends_with("displayname"));
+                let names = renames.flat_map(|operation| &operation.value).flat_map(texts);
+                self.keys.extend(names.map(|name| Key::GroupName(organization, casefold(name))));
+            }
+            GroupOperation::Delete => return,
+        }
+        let is_creation = matches!(call.operation, GroupOperation::Create(..));
+        for change in call.operation.member_changes() {
+            if !matches!(change, MemberChange::Remove(_)) {
+                self.keys.extend(change.users().iter().map(|user| Key::Presence(organization, *user)));
+            }
+            match change {
+                // A new group has no members.
+                _ if is_creation => {}
+                MemberChange::Set(_) => self.keys.insert(Key::Members(organization, call.group_id)),
+                MemberChange::Add(users) | MemberChange::Remove(users) => {
+                    self.keys.extend(users.into_iter().map(|user| Key::Member(organization, call.group_id, user)));
+                }
+            }
+        }
+    }
+
+    fn settings(&mut self, organization: OrganizationId, settings: &SettingsRequested) {
+        let keys = &mut self.keys;
+        keys.insert(Key::Organization(organization));
+        match settings {
+            SettingsRequested::ChangeRecording { .. } => {}
+            SettingsRequested::CreateOrganization { organization_id, .. } => keys.insert(Key::Organization(*organization_id)),
+            SettingsRequested::CreateWorkspace { workspace_id, name } => {
+                keys.insert(Key::Workspace(organization, *workspace_id));
+                keys.insert(Key::WorkspaceName(organization, casefold(name)));
+            }
+            SettingsRequested::MapGroup { group_id, workspaces } => {
+                keys.insert(Key::Group(organization, *group_id));
+                keys.extend(workspaces.keys().map(|id| Key::Workspace(organization, *id)));
+            }
+            SettingsRequested::EraseUser { user_id } => {
+                keys.insert(Key::Presence(organization, *user_id));
+                keys.insert(Key::Deletion(organization, *user_id));
+            }
+            SettingsRequested::DeadLetter { dead_letter_id, .. } => keys.insert(Key::DeadLetter(organization, *dead_letter_id)),
+            SettingsRequested::Session { session_id, .. } => keys.insert(Key::Session(organization, *session_id)),
+            SettingsRequested::IssueToken { token_id, settings, .. } | SettingsRequested::ChangeToken { token_id, settings } => {
+                keys.insert(Key::Token(organization, *token_id));
+                keys.insert(Key::Workspace(organization, settings.default_workspace));
+            }
+            SettingsRequested::IssueAuditorToken { token_id, .. }
+            | SettingsRequested::RevokeToken { token_id }
+            | SettingsRequested::AnnounceExpiry { token_id, .. } => keys.insert(Key::Token(organization, *token_id)),
+            SettingsRequested::Entitlement { entitlement_id, change } => {
+                keys.insert(Key::Entitlement(organization, *entitlement_id));
+                if let EntitlementChange::Define(settings) = change {
+                    keys.insert(Key::EntitlementName(organization, settings.kind, casefold(&settings.name)));
+                }
+            }
+            SettingsRequested::Stream { stream_id, change } => {
+                keys.insert(Key::Stream(organization, *stream_id));
+                if let StreamChange::Create(settings) = change {
+                    keys.extend(settings.workspaces.iter().map(|id| Key::Workspace(organization, *id)));
+                }
+            }
+        }
+    }
+}
+
+/// All strings in a value.
+fn texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) => vec![text],
+        Value::Array(values) => values.iter().flat_map(texts).collect(),
+        Value::Object(members) => members.values().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// All UUIDs in a text.
+fn uuids(text: &str) -> impl Iterator<Item = Uuid> {
+    text.split(|c: char| !(c.is_ascii_hexdigit() || c == '-')).filter_map(|part| Uuid::try_parse(part).ok())
+}

@@ -1,0 +1,44 @@
+//! Tries a batch that was given back to the broker, before the partition consumes again. The broker counts
+//! deliveries and dead-letters a message after too many (`events/src/topology.rs`). A long outage must not use
+//! up these deliveries.
+
+use rollcall_events::UserId;
+use rollcall_events::request::Request;
+
+use super::apply::{Batch, apply};
+use super::load::{Expected, Prefetch};
+use super::suspicion::Suspicions;
+use crate::db::{Ending, Remedy, Store, StoreError};
+use crate::erasure::forget;
+
+/// The requests and erasures of a batch whose messages were given back to the broker.
+pub(crate) struct Trial {
+    /// The requests that failed.
+    pub(crate) requests: Vec<Request>,
+    /// The size of their messages.
+    pub(crate) bytes: usize,
+    /// Users who were erased.
+    pub(crate) erased: Vec<UserId>,
+}
+
+impl Trial {
+    /// Applies the requests without committing, and continues the erasures.
+    ///
+    /// # Errors
+    /// If the batch still fails.
+    pub(crate) async fn run(&self, store: &Store, suspicions: &Suspicions, prefetch: Prefetch) -> Result<(), StoreError> {
+        let Self { requests, bytes, erased } = self;
+        if !requests.is_empty() {
+            let batch = Batch { requests, bytes: *bytes, expected: Expected::Repeats, prefetch, ending: Ending::RollBack };
+            match apply(store, batch).await {
+                // Only these requests fail. The run bisects them.
+                Err(error) if error.remedy() == Remedy::Poison && !requests.iter().any(|request| suspicions.suspects(request.id)) => {}
+                tried => tried.map(|_| ())?,
+            }
+        }
+        match forget(store, erased).await {
+            Err(error) if error.remedy() == Remedy::Poison => Ok(()),
+            finished => finished,
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Publishes a request like the api does, and awaits its outcome.
+
+use futures_util::StreamExt;
+use lapin::options::{BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
+use lapin::types::FieldTable;
+use lapin::{Confirmation, Consumer};
+use rollcall_events::actor::Actor;
+use rollcall_events::envelope::{ReplyTo, decode_outcomes, encode, properties};
+use rollcall_events::outcome::Outcome;
+use rollcall_events::request::{Request, RequestBody, SettingsRequested};
+use rollcall_events::topology::{REQUESTED_EXCHANGE, declare, partition, queue_name};
+use rollcall_events::{CorrelationId, EventId, OrganizationId, Timestamp};
+use std::time::Duration;
+
+use crate::db::{TaskError, answered, broker};
+use crate::settings::Settings;
+
+/// Why a request was not applied, or why that is unknown.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SubmitError {
+    #[error("rabbitmq: {0}; is it running, and is amqp_url right?")]
+    Broker(#[from] lapin::Error),
+    #[error("{0}; are postgres and rabbitmq running, and are database_url and amqp_url right?")]
+    Server(#[from] TaskError),
+    #[error("rabbitmq did not accept the request")]
+    NotConfirmed,
+    #[error("no outcome came within {seconds} s; the request {event_id} is queued and will be applied once a worker serves its partition")]
+    NoOutcome { event_id: EventId, seconds: u64 },
+    #[error("refused: {0}")]
+    Refused(rollcall_scim::ScimError),
+    #[error("the worker could not process the request {0}; see its log")]
+    Failed(EventId),
+    #[error("an outcome cannot be read: {0}; are all programs of the same version?")]
+    Unreadable(#[from] rollcall_events::envelope::DecodeError),
+    #[error("the request cannot be written: {0}")]
+    Unwritable(#[from] serde_json::Error),
+}
+
+impl SubmitError {
+    /// Whether the request was decided and refused.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused(_))
+    }
+}
+
+const APP_ID: &str = "rollcall-worker";
+
+/// Asks for a change of settings; returns once it is committed.
+pub(crate) async fn submit(settings: &Settings, organization_id: OrganizationId, change: SettingsRequested) -> Result<(), SubmitError> {
+    submit_as(settings, organization_id, EventId::generate(), change).await
+}
+
+/// The same under an id of one's own: however often it is asked for, it is recorded once.
+pub(crate) async fn submit_as(
+    settings: &Settings,
+    organization_id: OrganizationId,
+    id: EventId,
+    change: SettingsRequested,
+) -> Result<(), SubmitError> {
+    let request = Request {
+        id,
+        organization_id,
+        requested_at: Timestamp::now(),
+        actor: Actor::operator("rollcall-worker"),
+        fingerprint: None,
+        body: RequestBody::SettingsRequested(change),
+    };
+    let connection = broker(&settings.amqp_url, APP_ID).await?;
+    let channel = answered(connection.create_channel()).await?;
+    answered(channel.confirm_select(ConfirmSelectOptions::default())).await?;
+    answered(declare(&channel, settings.partitions)).await?;
+    let exclusive = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
+    let answers = answered(channel.queue_declare("".into(), exclusive, FieldTable::default())).await?;
+    let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
+    let consumer = answered(channel.basic_consume(answers.name().clone(), "answers".into(), options, FieldTable::default())).await?;
+    let key = queue_name(partition(organization_id, settings.partitions));
+    let reply = ReplyTo { queue: answers.name().as_str(), correlation_id: CorrelationId::generate() };
+    let properties = properties(&request, APP_ID, Some(reply));
+    let options = BasicPublishOptions { mandatory: true, ..Default::default() };
+    let body = encode(&request)?;
+    let confirm = answered(channel.basic_publish(REQUESTED_EXCHANGE.into(), key.as_str().into(), options, &body, properties)).await?;
+    if !matches!(answered(confirm).await?, Confirmation::Ack(None)) {
+        return Err(SubmitError::NotConfirmed);
+    }
+    let seconds = settings.command_timeout_seconds;
+    let outcome = tokio::time::timeout(Duration::from_secs(seconds), answer(consumer, reply.correlation_id)).await;
+    match outcome.map_err(|_| SubmitError::NoOutcome { event_id: request.id, seconds })?? {
+        Outcome::Applied { .. } => Ok(()),
+        Outcome::Rejected(error) => Err(SubmitError::Refused(error)),
+        Outcome::Failed => Err(SubmitError::Failed(request.id)),
+    }
+}
+
+async fn answer(mut consumer: Consumer, id: CorrelationId) -> Result<Outcome, SubmitError> {
+    while let Some(delivery) = consumer.next().await {
+        let outcomes = decode_outcomes(&delivery?.data)?.outcomes;
+        if let Some((_, outcome)) = outcomes.into_iter().find(|(answered, _)| *answered == id) {
+            return Ok(outcome);
+        }
+    }
+    Err(SubmitError::NotConfirmed)
+}
