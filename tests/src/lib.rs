@@ -9,6 +9,7 @@
 pub mod amqp;
 pub mod audit;
 pub mod client;
+pub mod imports;
 pub mod instance;
 pub mod receiver;
 pub mod requests;
