@@ -6,8 +6,8 @@
 use lapin::BasicProperties;
 use libfuzzer_sys::fuzz_target;
 use rollcall_events::EventId;
-use rollcall_events::envelope::{decode, decode_outcomes, encode, properties};
-use rollcall_events::framing::{BATCH_TYPE, Message, unpack};
+use rollcall_queue::envelope::{decode, decode_outcomes, encode, properties};
+use rollcall_queue::framing::{BATCH_TYPE, Message, unpack};
 use serde_json::Value;
 
 fuzz_target!(|body: &[u8]| {

@@ -7,11 +7,11 @@ use lapin::options::{
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
 use rollcall_events::call_log::CallRecord;
-use rollcall_events::envelope::{ReplyTo, decode_outcomes, encode, properties};
 use rollcall_events::outcome::Outcome;
 use rollcall_events::request::Request;
-use rollcall_events::topology::{DEAD, OBSERVED, REQUESTED_EXCHANGE, partition, queue_name};
 use rollcall_events::{CorrelationId, OrganizationId};
+use rollcall_queue::envelope::{ReplyTo, decode_outcomes, encode, properties};
+use rollcall_queue::topology::{DEAD, OBSERVED, REQUESTED_EXCHANGE, partition, queue_name};
 
 use crate::instance::Instance;
 use crate::wait::within;

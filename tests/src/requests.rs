@@ -2,9 +2,9 @@
 
 use rollcall_events::actor::Actor;
 use rollcall_events::call_log::{CallRecord, Meaning};
-use rollcall_events::framing::{Frame, Message, pack};
 use rollcall_events::request::{Request, RequestBody, UserOperation, UserRequested};
 use rollcall_events::{EventId, Timestamp, TokenId, UserId};
+use rollcall_queue::framing::{Frame, Message, pack};
 use rollcall_scim::resource::SizeLimit;
 use serde_json::Value;
 use uuid::Uuid;

@@ -5,11 +5,11 @@
 
 use lapin::BasicProperties;
 use reqwest::Method;
-use rollcall_events::envelope::{encode, properties};
-use rollcall_events::framing::Message;
 use rollcall_events::outcome::Outcome;
 use rollcall_events::request::{Request, RequestBody};
 use rollcall_events::{EventId, OrganizationId};
+use rollcall_queue::envelope::{encode, properties};
+use rollcall_queue::framing::Message;
 use rollcall_tests::amqp::Sender;
 use rollcall_tests::client::{user, user_with};
 use rollcall_tests::requests::{create, together};

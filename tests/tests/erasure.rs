@@ -3,11 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
 use rollcall_events::call_log::CallRecord;
-use rollcall_events::envelope::{encode, properties};
-use rollcall_events::framing::Message;
 use rollcall_events::outcome::Outcome;
 use rollcall_events::request::{Request, RequestBody, SettingsRequested, UserOperation};
 use rollcall_events::{Timestamp, UserId};
+use rollcall_queue::envelope::{encode, properties};
+use rollcall_queue::framing::Message;
 use rollcall_tests::amqp::Sender;
 use rollcall_tests::audit::id;
 use rollcall_tests::client::{user, user_with};

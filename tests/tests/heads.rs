@@ -3,13 +3,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
-use rollcall_events::envelope::{encode, properties};
-use rollcall_events::framing::Message;
 use rollcall_events::members::MemberChange;
 use rollcall_events::outcome::Outcome;
 use rollcall_events::request::{GroupOperation, GroupRequested, RequestBody, SettingsRequested, UserOperation, UserRequested};
-use rollcall_events::topology::partition;
 use rollcall_events::{GroupId, OrganizationId, UserId, WorkspaceId};
+use rollcall_queue::envelope::{encode, properties};
+use rollcall_queue::framing::Message;
+use rollcall_queue::topology::partition;
 use rollcall_scim::resource::SizeLimit;
 use rollcall_tests::amqp::{PARTITIONS, Sender};
 use rollcall_tests::client::{ROLLCALL, user};

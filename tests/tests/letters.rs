@@ -4,8 +4,8 @@
 
 use lapin::BasicProperties;
 use rollcall_events::call_log::CallRecord;
-use rollcall_events::topology::partition;
 use rollcall_events::{OrganizationId, Timestamp};
+use rollcall_queue::topology::partition;
 use rollcall_tests::amqp::{PARTITIONS, Sender};
 use rollcall_tests::requests::observed_call;
 use rollcall_tests::{Organization, Stack, eventually};

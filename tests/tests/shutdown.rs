@@ -26,8 +26,8 @@ async fn a_worker_ends_while_a_server_hangs_and_nothing_is_lost() {
             // The worker consumes these and then waits for Postgres.
             let sender = Sender::connect(&stack.instance).await;
             for (organization, request) in organizations.iter().zip(&waiting) {
-                let properties = rollcall_events::envelope::properties(request, "test", None);
-                let body = rollcall_events::envelope::encode(request).unwrap();
+                let properties = rollcall_queue::envelope::properties(request, "test", None);
+                let body = rollcall_queue::envelope::encode(request).unwrap();
                 sender.publish(organization.id.parse().unwrap(), properties, &body).await;
             }
         }

@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
 use reqwest::Method;
-use rollcall_events::topology::partition;
+use rollcall_queue::topology::partition;
 use rollcall_tests::amqp::PARTITIONS;
 use rollcall_tests::amqp::Sender;
 use rollcall_tests::client::user;

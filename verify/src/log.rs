@@ -2,9 +2,9 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
-use rollcall_events::OrganizationId;
-use rollcall_events::log::checkpoint::Checkpoint;
-use rollcall_events::log::{CompactRange, Entry, Hash};
+use rollcall_log::OrganizationId;
+use rollcall_log::checkpoint::Checkpoint;
+use rollcall_log::{CompactRange, Entry, Hash};
 use std::fs::File;
 use std::io::{BufRead, BufReader, stdin};
 use std::path::Path;

@@ -9,7 +9,7 @@ mod proof;
 mod read;
 
 use clap::{Args, Parser, Subcommand};
-use rollcall_events::log::checkpoint::{Checkpoint, VerifyingKeys};
+use rollcall_log::checkpoint::{Checkpoint, VerifyingKeys};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 

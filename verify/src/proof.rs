@@ -1,8 +1,8 @@
 //! Checks single proofs.
 
-use rollcall_events::log::checkpoint::Checkpoint;
-use rollcall_events::log::proof::{verify_consistency, verify_inclusion};
-use rollcall_events::log::{Entry, Hash};
+use rollcall_log::checkpoint::Checkpoint;
+use rollcall_log::proof::{verify_consistency, verify_inclusion};
+use rollcall_log::{Entry, Hash};
 use serde::Deserialize;
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! Reads the files to check.
 
-use rollcall_events::log::NotCanonical;
-use rollcall_events::log::checkpoint::InvalidKey;
+use rollcall_log::NotCanonical;
+use rollcall_log::checkpoint::InvalidKey;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 

@@ -1,19 +1,21 @@
 //! Publishes a request like the api does, and awaits its outcome.
 
 use futures_util::StreamExt;
-use lapin::options::{BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
+use lapin::Consumer;
+use lapin::options::{BasicConsumeOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
-use lapin::{Confirmation, Consumer};
 use rollcall_events::actor::Actor;
-use rollcall_events::envelope::{ReplyTo, decode_outcomes, encode, properties};
 use rollcall_events::outcome::Outcome;
 use rollcall_events::request::{Request, RequestBody, SettingsRequested};
-use rollcall_events::topology::{REQUESTED_EXCHANGE, declare, partition, queue_name};
 use rollcall_events::{CorrelationId, EventId, OrganizationId, Timestamp};
+use rollcall_queue::envelope::{ReplyTo, decode_outcomes, encode, properties};
+use rollcall_queue::publish::{PublishError, Publisher};
+use rollcall_queue::topology::{REQUESTED_EXCHANGE, declare, partition, queue_name};
 use std::time::Duration;
 
 use crate::db::{TaskError, answered, broker};
 use crate::settings::Settings;
+use crate::wait::ANSWER;
 
 /// Why a request was not applied, or why that is unknown.
 #[derive(Debug, thiserror::Error)]
@@ -22,8 +24,10 @@ pub(crate) enum SubmitError {
     Broker(#[from] lapin::Error),
     #[error("{0}; are postgres and rabbitmq running, and are database_url and amqp_url right?")]
     Server(#[from] TaskError),
-    #[error("rabbitmq did not accept the request")]
-    NotConfirmed,
+    #[error("the request is not confirmed: {0}")]
+    NotConfirmed(#[from] PublishError),
+    #[error("rabbitmq closed the reply queue; the request is queued and will be applied once a worker serves its partition")]
+    RepliesEnded,
     #[error("no outcome came within {seconds} s; the request {event_id} is queued and will be applied once a worker serves its partition")]
     NoOutcome { event_id: EventId, seconds: u64 },
     #[error("refused: {0}")]
@@ -31,7 +35,7 @@ pub(crate) enum SubmitError {
     #[error("the worker could not process the request {0}; see its log")]
     Failed(EventId),
     #[error("an outcome cannot be read: {0}; are all programs of the same version?")]
-    Unreadable(#[from] rollcall_events::envelope::DecodeError),
+    Unreadable(#[from] rollcall_queue::envelope::DecodeError),
     #[error("the request cannot be written: {0}")]
     Unwritable(#[from] serde_json::Error),
 }
@@ -45,12 +49,12 @@ impl SubmitError {
 
 const APP_ID: &str = "rollcall-worker";
 
-/// Asks for a change of settings; returns once it is committed.
+/// Requests a change of settings. Returns once it is committed.
 pub(crate) async fn submit(settings: &Settings, organization_id: OrganizationId, change: SettingsRequested) -> Result<(), SubmitError> {
     submit_as(settings, organization_id, EventId::generate(), change).await
 }
 
-/// The same under an id of one's own: however often it is asked for, it is recorded once.
+/// Requests a change of settings under a given event id. However often it is requested, it is applied once.
 pub(crate) async fn submit_as(
     settings: &Settings,
     organization_id: OrganizationId,
@@ -67,7 +71,6 @@ pub(crate) async fn submit_as(
     };
     let connection = broker(&settings.amqp_url, APP_ID).await?;
     let channel = answered(connection.create_channel()).await?;
-    answered(channel.confirm_select(ConfirmSelectOptions::default())).await?;
     answered(declare(&channel, settings.partitions)).await?;
     let exclusive = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
     let answers = answered(channel.queue_declare("".into(), exclusive, FieldTable::default())).await?;
@@ -76,12 +79,7 @@ pub(crate) async fn submit_as(
     let key = queue_name(partition(organization_id, settings.partitions));
     let reply = ReplyTo { queue: answers.name().as_str(), correlation_id: CorrelationId::generate() };
     let properties = properties(&request, APP_ID, Some(reply));
-    let options = BasicPublishOptions { mandatory: true, ..Default::default() };
-    let body = encode(&request)?;
-    let confirm = answered(channel.basic_publish(REQUESTED_EXCHANGE.into(), key.as_str().into(), options, &body, properties)).await?;
-    if !matches!(answered(confirm).await?, Confirmation::Ack(None)) {
-        return Err(SubmitError::NotConfirmed);
-    }
+    Publisher::open(channel, ANSWER).await?.publish(REQUESTED_EXCHANGE, &key, &encode(&request)?, properties).await?;
     let seconds = settings.command_timeout_seconds;
     let outcome = tokio::time::timeout(Duration::from_secs(seconds), answer(consumer, reply.correlation_id)).await;
     match outcome.map_err(|_| SubmitError::NoOutcome { event_id: request.id, seconds })?? {
@@ -98,5 +96,5 @@ async fn answer(mut consumer: Consumer, id: CorrelationId) -> Result<Outcome, Su
             return Ok(outcome);
         }
     }
-    Err(SubmitError::NotConfirmed)
+    Err(SubmitError::RepliesEnded)
 }

@@ -4,7 +4,7 @@
 use arc_swap::ArcSwapOption;
 use lapin::types::ShortString;
 use rollcall_events::CorrelationId;
-use rollcall_events::framing::{Frame, pack};
+use rollcall_queue::framing::{Frame, pack};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, Sender, channel, error::TrySendError};

@@ -1,9 +1,9 @@
 //! Operations: retrying and discarding dead letters, and replays.
 
 use reqwest::Method;
-use rollcall_events::envelope::{encode, properties};
 use rollcall_events::request::{Request, RequestBody, UserOperation, UserRequested};
 use rollcall_events::{EventId, Timestamp, UserId};
+use rollcall_queue::envelope::{encode, properties};
 use rollcall_scim::resource::SizeLimit;
 use rollcall_tests::amqp::Sender;
 use rollcall_tests::client::user;

@@ -7,7 +7,7 @@ use lapin::types::FieldTable;
 use lapin::{Channel, Consumer};
 use rollcall_events::OrganizationId;
 use rollcall_events::call_log::CallRecord;
-use rollcall_events::topology::{self, OBSERVED};
+use rollcall_queue::topology::{self, OBSERVED};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -2,13 +2,14 @@
 
 use futures_util::StreamExt;
 use lapin::message::Delivery;
-use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions};
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{FieldTable, ShortString};
-use lapin::{BasicProperties, Channel, Confirmation, Consumer};
-use rollcall_events::envelope::CONTENT_TYPE;
-use rollcall_events::framing::{Message, unpack};
-use rollcall_events::topology::{self, DEAD, REASON_HEADER, REQUESTED_EXCHANGE};
+use lapin::{BasicProperties, Channel, Consumer};
 use rollcall_events::{DeadLetterId, OrganizationId, Timestamp};
+use rollcall_queue::envelope::CONTENT_TYPE;
+use rollcall_queue::framing::{Message, unpack};
+use rollcall_queue::publish::Publisher;
+use rollcall_queue::topology::{self, DEAD, REASON_HEADER, REQUESTED_EXCHANGE};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::db::{Database, TaskError, answered, broker};
 use crate::erasure::{BESIDE, is_letter_named};
 use crate::settings::Settings;
 use crate::supervise::{close, supervise};
+use crate::wait::ANSWER;
 
 const NAME: &str = "rollcall-worker letters";
 /// How many are taken ahead: they can be as large as a body.
@@ -62,7 +64,7 @@ pub(crate) async fn store_dead_letters(settings: Arc<Settings>, stop: Cancellati
 /// What letters are worked on with.
 struct Deliveries {
     database: Database,
-    channel: Channel,
+    publisher: Publisher,
     partitions: u16,
     /// Messages that could not be kept; they are tried again, and meanwhile those behind them are kept.
     held: Vec<Delivery>,
@@ -74,9 +76,9 @@ async fn run(settings: &Settings, stop: &CancellationToken) -> Result<(), TaskEr
     let database = Database::open(&settings.database_url, NAME).await?;
     let connection = broker(&settings.amqp_url, NAME).await?;
     let channel = answered(connection.create_channel()).await?;
-    answered(channel.confirm_select(ConfirmSelectOptions::default())).await?;
     let mut consumer = answered(consume(&channel, settings.partitions)).await?;
-    let mut letters = Deliveries { database, channel, partitions: settings.partitions, held: Vec::new(), resting: HashMap::new() };
+    let publisher = Publisher::open(channel, ANSWER).await?;
+    let mut letters = Deliveries { database, publisher, partitions: settings.partitions, held: Vec::new(), resting: HashMap::new() };
     let (mut look, mut again) = (tokio::time::interval(LOOK), tokio::time::interval(REST));
     while !stop.is_cancelled() {
         tokio::select! {
@@ -157,13 +159,8 @@ impl Deliveries {
     async fn send(&self, row: &Row) -> Result<OrganizationId, TaskError> {
         let (organization, properties, body) = message(row)?;
         let key = topology::queue_name(topology::partition(organization, self.partitions));
-        let options = BasicPublishOptions { mandatory: true, ..Default::default() };
-        let publishing =
-            async { self.channel.basic_publish(REQUESTED_EXCHANGE.into(), key.into(), options, &body, properties).await?.await };
-        match answered(publishing).await? {
-            Confirmation::Ack(None) => Ok(organization),
-            _ => Err(TaskError::NotConfirmed),
-        }
+        self.publisher.publish(REQUESTED_EXCHANGE, &key, &body, properties).await?;
+        Ok(organization)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Tokens that are about to expire: told in the log 30, 7 and 1 days ahead, once each, however many workers look.
 
 use rollcall_events::request::SettingsRequested;
-use rollcall_events::topology::partition;
 use rollcall_events::{EventId, OrganizationId, Timestamp, TokenId};
+use rollcall_queue::topology::partition;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,6 +2,7 @@
 
 use lapin::{Connection, ConnectionProperties};
 use rollcall_events::log::checkpoint::InvalidCheckpoint;
+use rollcall_queue::publish::PublishError;
 use secrecy::{ExposeSecret, SecretString};
 use std::io;
 use tokio_postgres::error::SqlState;
@@ -35,9 +36,9 @@ pub(crate) enum TaskError {
     /// The connection that hears notifications ended.
     #[error("the connection to postgres ended")]
     Closed,
-    /// The broker did not take a message.
-    #[error("rabbitmq did not take the message")]
-    NotConfirmed,
+    /// The broker did not confirm a message.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
     /// A checkpoint cannot be signed.
     #[error(transparent)]
     Checkpoint(#[from] InvalidCheckpoint),
@@ -70,7 +71,9 @@ impl TaskError {
         match self {
             // Of a refusal: connection, resources, intervention, system, rollback and missing privileges or objects after a bad upgrade.
             Self::Postgres(error) => error.code().map_or(error.is_closed(), is_outage_code),
-            Self::Unreadable(_) | Self::Checkpoint(_) | Self::NotConfirmed | Self::BrokeOff(_) => false,
+            Self::Publish(PublishError::Refused | PublishError::Unroutable) => false,
+            Self::Unreadable(_) | Self::Checkpoint(_) | Self::BrokeOff(_) => false,
+            Self::Publish(PublishError::Broker(_) | PublishError::TimedOut(_)) => true,
             Self::Broker(_) | Self::TimedOut(_) | Self::ConsumerClosed | Self::Closed | Self::Certificates(_) | Self::Store(_) => true,
         }
     }

@@ -4,10 +4,10 @@
 use lapin::Acker;
 use lapin::message::Delivery;
 use rollcall_events::UserId;
-use rollcall_events::envelope::{DecodeError, decode, reply_to};
-use rollcall_events::framing::{Message, awaited, unpack};
 use rollcall_events::outcome::Outcome;
 use rollcall_events::request::{Request, RequestBody, SettingsRequested};
+use rollcall_queue::envelope::{DecodeError, decode, reply_to};
+use rollcall_queue::framing::{Message, awaited, unpack};
 use std::collections::HashSet;
 use std::ops::Range;
 use std::time::Instant;

@@ -1,5 +1,7 @@
 //! Why the run of a partition ends.
 
+use rollcall_queue::publish::PublishError;
+
 use crate::db::{Remedy, StoreError};
 use crate::wait::TimedOut;
 
@@ -23,8 +25,8 @@ pub(crate) enum RunError {
     Slow(StoreError),
     #[error("outcomes can no longer be sent")]
     RepliesEnded,
-    #[error("rabbitmq did not confirm a dead letter")]
-    NotConfirmed,
+    #[error("a dead letter is not confirmed: {0}")]
+    NotConfirmed(#[from] PublishError),
     #[error("an answer cannot be written: {0}")]
     Unwritable(#[from] serde_json::Error),
 }

@@ -3,8 +3,8 @@
 use lapin::options::BasicPublishOptions;
 use lapin::{BasicProperties, Channel, Connection};
 use rollcall_events::CorrelationId;
-use rollcall_events::envelope::{CONTENT_TYPE, OUTCOMES_TYPE, encode_outcomes};
 use rollcall_events::outcome::{Outcome, Outcomes};
+use rollcall_queue::envelope::{CONTENT_TYPE, OUTCOMES_TYPE, encode_outcomes};
 use std::collections::BTreeMap;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;

@@ -5,7 +5,7 @@ use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptio
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, ExchangeKind};
 
-use crate::OrganizationId;
+use rollcall_events::OrganizationId;
 
 /// The exchange that requests are published to.
 pub const REQUESTED_EXCHANGE: &str = "rollcall.requested";

@@ -141,7 +141,7 @@ fn largest_power_below(number: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::CompactRange;
+    use crate::CompactRange;
     use proptest::prelude::*;
 
     fn leaf(n: u64) -> Hash {

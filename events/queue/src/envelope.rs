@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
-use crate::actor::Actor;
-use crate::outcome::Outcomes;
-use crate::request::{Request, RequestBody};
-use crate::{CorrelationId, EventId, OrganizationId, Timestamp};
+use rollcall_events::actor::Actor;
+use rollcall_events::outcome::Outcomes;
+use rollcall_events::request::{Request, RequestBody};
+use rollcall_events::{CorrelationId, EventId, OrganizationId, Timestamp};
 
 /// The version of the message format. A worker reads this version only, so workers are upgraded before apis.
 pub const VERSION: u16 = 1;

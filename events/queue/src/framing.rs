@@ -13,8 +13,8 @@ use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::envelope::{CONTENT_TYPE, DecodeError, PERSISTENT, Preamble, ReplyTo, VERSION, Written, reply_to};
-use crate::request::Request;
-use crate::{CorrelationId, EventId};
+use rollcall_events::request::Request;
+use rollcall_events::{CorrelationId, EventId};
 
 /// The AMQP `type` property of a message with several requests.
 pub const BATCH_TYPE: &str = "Batch";

@@ -5,10 +5,10 @@ use rollcall_scim::schema::USER;
 use serde_json::{Value, json};
 
 use super::{DecodeError, ReplyTo, decode, encode, properties, reply_to};
-use crate::actor::Actor;
-use crate::request::{Dialect, IfMatch, Request, RequestBody, SettingsRequested, TokenSettings, UserOperation, UserRequested};
-use crate::token::Token;
-use crate::{CorrelationId, EventId, OrganizationId, Timestamp, TokenId, UserId, WorkspaceId};
+use rollcall_events::actor::Actor;
+use rollcall_events::request::{Dialect, IfMatch, Request, RequestBody, SettingsRequested, TokenSettings, UserOperation, UserRequested};
+use rollcall_events::token::Token;
+use rollcall_events::{CorrelationId, EventId, OrganizationId, Timestamp, TokenId, UserId, WorkspaceId};
 
 fn request(body: RequestBody) -> Request {
     Request {

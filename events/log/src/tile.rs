@@ -76,7 +76,7 @@ impl NewTiles {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::proof::cover;
+    use crate::proof::cover;
 
     fn leaf(n: u64) -> Hash {
         Hash(blake3::derive_key("rollcall 2026 test leaf", &n.to_be_bytes()))

@@ -1,10 +1,10 @@
 use serde_json::{Value, json};
 
 use super::{BATCH_TYPE, Frame, Message, pack, unpack};
-use crate::CorrelationId;
 use crate::envelope::tests::user;
 use crate::envelope::{DecodeError, ReplyTo, decode, encode, properties, reply_to};
-use crate::request::{Request, UserOperation};
+use rollcall_events::CorrelationId;
+use rollcall_events::request::{Request, UserOperation};
 
 fn request(name: &str) -> Request {
     user(UserOperation::Create(json!({"userName": name}).as_object().cloned().unwrap()))

@@ -1,6 +1,5 @@
 //! Identifiers. Each kind has its own type, so that the compiler finds mix-ups.
 
-use postgres_types::{FromSql, ToSql};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -11,9 +10,9 @@ use crate::Timestamp;
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSql, FromSql)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "postgres", derive(postgres_types::ToSql, postgres_types::FromSql), postgres(transparent))]
         #[serde(transparent)]
-        #[postgres(transparent)]
         pub struct $name(pub Uuid);
 
         impl $name {

@@ -9,7 +9,7 @@ use crate::TokenId;
 const MAX_USER_AGENT_CHARS: usize = 256;
 
 /// The caller of a request. A field is `None` if it is unknown. The fields are in alphabetical order, because
-/// [`Header`](crate::log::Header) needs that for its canonical form.
+/// [`Header`](crate::Header) needs that for its canonical form.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Actor {
