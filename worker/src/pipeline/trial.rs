@@ -1,5 +1,5 @@
 //! Tries a batch that was given back to the broker, before the partition consumes again. The broker counts
-//! deliveries and dead-letters a message after too many (`events/src/topology.rs`). A long outage must not use
+//! deliveries and dead-letters a message after too many (`events/queue/src/topology.rs`). A long outage must not use
 //! up these deliveries.
 
 use rollcall_events::UserId;
