@@ -7,8 +7,6 @@
 mod assign;
 mod batch;
 mod by_name;
-mod dead_letters;
-mod entitlements;
 mod entity;
 mod fact;
 mod groups;
@@ -16,11 +14,8 @@ mod keys;
 mod layer;
 mod members;
 mod resource;
-mod sessions;
-mod setting;
 mod settings;
 mod state;
-mod streams;
 mod users;
 
 pub(crate) use assign::keys as assigned_keys;

@@ -6,10 +6,10 @@ use rollcall_events::request::{Request, SessionChange};
 use rollcall_scim::ScimError;
 use serde_json::json;
 
-use super::Interrupt;
-use super::entity::{Session, SessionState, SignInLink};
-use super::setting::SettingFact;
-use super::state::State;
+use super::shared::SettingFact;
+use crate::pipeline::decide::Interrupt;
+use crate::pipeline::decide::entity::{Session, SessionState, SignInLink};
+use crate::pipeline::decide::state::State;
 
 /// The name of a change in the log.
 pub(super) fn operation(change: &SessionChange) -> &'static str {

@@ -7,11 +7,11 @@ use rollcall_scim::ScimError;
 use rollcall_scim::casefold::casefold;
 use serde_json::json;
 
-use super::Interrupt;
-use super::entity::Entitlement;
-use super::keys::both;
-use super::setting::SettingFact;
-use super::state::State;
+use super::shared::SettingFact;
+use crate::pipeline::decide::Interrupt;
+use crate::pipeline::decide::entity::Entitlement;
+use crate::pipeline::decide::keys::both;
+use crate::pipeline::decide::state::State;
 
 /// The name of a change in the log.
 pub(super) fn operation(change: &EntitlementChange) -> &'static str {

@@ -6,11 +6,11 @@ use rollcall_events::request::{Request, StreamChange};
 use rollcall_scim::ScimError;
 use serde_json::json;
 
-use super::Interrupt;
-use super::entity::Stream;
-use super::keys::look_up_all;
-use super::setting::{SettingFact, no_workspace};
-use super::state::State;
+use super::shared::{SettingFact, no_workspace};
+use crate::pipeline::decide::Interrupt;
+use crate::pipeline::decide::entity::Stream;
+use crate::pipeline::decide::keys::look_up_all;
+use crate::pipeline::decide::state::State;
 
 /// The name of a change in the log.
 pub(super) fn operation(change: &StreamChange) -> &'static str {

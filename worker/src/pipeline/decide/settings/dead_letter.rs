@@ -6,9 +6,9 @@ use rollcall_events::request::{DeadLetterChange, Request};
 use rollcall_scim::ScimError;
 use serde_json::json;
 
-use super::Interrupt;
-use super::setting::SettingFact;
-use super::state::State;
+use super::shared::SettingFact;
+use crate::pipeline::decide::Interrupt;
+use crate::pipeline::decide::state::State;
 
 /// The name of a change in the log.
 pub(super) fn operation(change: &DeadLetterChange) -> &'static str {
