@@ -53,8 +53,8 @@ async fn stopped(database: &Database) -> Result<Vec<(u16, String)>, ReadError> {
 
 /// The partitions that no worker serves; `None` where the broker does not tell, or lacks one of their queues.
 async fn unserved(requests: &RequestClient) -> Option<Vec<u16>> {
-    let queues = requests.publisher().queues().await.ok()?;
-    Some((0..).zip(queues).filter(|(_, (_, workers))| *workers == 0).map(|(partition, _)| partition).collect())
+    let queues = requests.publisher().queue_statuses().await.ok()?;
+    Some((0..).zip(queues).filter(|(_, queue)| queue.workers == 0).map(|(partition, _)| partition).collect())
 }
 
 impl Findings {

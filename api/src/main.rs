@@ -13,6 +13,7 @@ mod call_log;
 mod endpoints;
 mod error;
 mod health;
+mod media_type;
 mod metrics;
 mod offload;
 mod oidc;

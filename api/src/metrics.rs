@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use crate::publish::NotConfirmed;
+use crate::publish::{NotConfirmed, QueueStatus};
 use crate::read::{
     Database, OldestRequest, PartitionStatus, ReadError, dead_letter_count, expiring_tokens, partitions, stopped_partitions,
 };
@@ -106,7 +106,7 @@ impl Metrics {
     }
 
     async fn look(&self, database: &Database, requests: &RequestClient) {
-        self.waiting.set(whole(requests.waiting().len()));
+        self.waiting.set(whole(requests.pending().len()));
         let told = tokio::time::timeout(LIMIT, self.ask_database(database)).await.ok().and_then(Result::ok);
         self.tell_up("postgres", told.is_some());
         let waiting = tokio::time::timeout(LIMIT, self.ask_broker(requests)).await.ok().and_then(Result::ok);
@@ -150,12 +150,12 @@ impl Metrics {
     }
 
     async fn ask_broker(&self, requests: &RequestClient) -> Result<Vec<u32>, NotConfirmed> {
-        let queues = requests.publisher().queues().await?;
-        for (partition, &(messages, workers)) in (0..).zip(&queues) {
+        let queues = requests.publisher().queue_statuses().await?;
+        for (partition, &QueueStatus { messages, workers }) in (0..).zip(&queues) {
             self.messages.get_or_create(&Partition { partition }).set(messages.into());
             self.workers.get_or_create(&Partition { partition }).set(workers.into());
         }
-        Ok(queues.into_iter().map(|(messages, _)| messages).collect())
+        Ok(queues.into_iter().map(|queue| queue.messages).collect())
     }
 }
 

@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::scim::SCIM_JSON;
+use crate::media_type::SCIM_JSON;
 
 /// An empty answer is shorter than this: status line, `content-length`, `connection`, `date`.
 const MAX_EMPTY_ANSWER: usize = 160;

@@ -99,7 +99,7 @@ fn start_companions(
     let (recorder, sending) = (recorder.clone(), requests.clone());
     companions.spawn(async move { recorder.keep_sending(&sending).await });
     let (connected, amqp_url) = (requests.clone(), settings.amqp_url.clone());
-    companions.spawn(async move { connected.publisher().keep_connected(&amqp_url, connected.waiting()).await });
+    companions.spawn(async move { connected.publisher().keep_connected(&amqp_url, connected.pending()).await });
     companions.spawn(follow_changes(authentication.tokens.clone()));
     let limits = authentication.limits.clone();
     companions.spawn(async move { limits.keep_small().await });

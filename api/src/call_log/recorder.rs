@@ -78,7 +78,7 @@ impl CallRecorder {
         if calls.is_empty() {
             return;
         }
-        if let Err(error) = requests.publisher().tell(&calls).await {
+        if let Err(error) = requests.publisher().publish_calls(&calls).await {
             tracing::warn!(%error, calls = calls.len(), "call records are lost");
         }
     }

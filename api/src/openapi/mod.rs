@@ -8,7 +8,8 @@ use rollcall_scim::schema::ResourceType;
 use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
 
-use crate::scim::{BASE_PATH, SCIM_JSON};
+use crate::media_type::SCIM_JSON;
+use crate::scim::BASE_PATH;
 
 /// What any endpoint may answer besides what it is for.
 const ERRORS: [(&str, &str); 14] = [
