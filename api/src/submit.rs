@@ -46,8 +46,8 @@ impl RequestClient {
     /// Submits a request and waits for its outcome, for as long as the caller and the settings allow.
     ///
     /// # Errors
-    /// The SCIM error of a rejection. 503 if it is not certain that `RabbitMQ` has the request; it may be applied
-    /// nevertheless.
+    /// The SCIM error of a rejection. 503 if it is not certain that `RabbitMQ` has the request; it may be
+    /// applied nevertheless.
     pub(crate) async fn submit(&self, request: Request, prefer: &Prefer) -> Result<Answer, ApiError> {
         let deadline = self.deadline(prefer);
         if prefer.respond_async {
@@ -118,8 +118,8 @@ fn answer(id: EventId, outcome: Outcome) -> Result<Answer, ApiError> {
 impl From<NotConfirmed> for ApiError {
     fn from(error: NotConfirmed) -> Self {
         tracing::warn!(%error, "a request was not confirmed");
-        // This is the answer even if the request was certainly not sent. A caller that repeats it with the same
-        // Idempotency-Key is right in both cases.
+        // This is the answer even if the request was certainly not sent. A caller that repeats it with the
+        // same Idempotency-Key is right in both cases.
         Self::OutcomeUnknown("rabbitmq")
     }
 }

@@ -72,7 +72,7 @@ impl CallRecorder {
             tracing::info!(
                 left_out,
                 kept = calls.len(),
-                "more calls than observed_per_second: the page Requests does not show all of them"
+                "more calls than observed_per_second: the page Call log does not show all of them"
             );
         }
         if calls.is_empty() {

@@ -1,4 +1,5 @@
-//! The files that pages use. Their addresses contain a hash of all files, so that a browser can cache them forever.
+//! The files that pages use. Their addresses contain a hash of all files, so that a browser can cache them
+//! forever.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};

@@ -1,4 +1,5 @@
-//! The pages of the log: a table with live updates, each entry with its changes and its proof, erasure and export.
+//! The pages of the log: a table with live updates, each entry with its changes and its proof, erasure and
+//! export.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, LOCATION};
@@ -36,8 +37,8 @@ const CONDITIONS: [&str; 8] = ["txn", "type", "outcome", "userName", "subject", 
 
 /// `GET /audit`: the newest entries that match the conditions in the address, or those before a seq.
 pub(super) async fn list(admin: Administrator, parameters: Parameters, pages: Data<Pages>, t: Language) -> PageResult {
-    // Read the size before the entries. An entry that is recorded in between is on the page and in the live updates;
-    // the browser recognizes it by its seq. In the other order it would be missing.
+    // Read the size before the entries. An entry that is recorded in between is on the page and in the live
+    // updates; the browser recognizes it by its seq. In the other order it would be missing.
     let size = log_size(&pages.database, admin.person.organization_id).await?;
     let (Entries { entries, goes_on }, problem) = match find(&admin, &parameters, &pages).await {
         Ok(found) => (found, None),
@@ -143,8 +144,8 @@ pub(super) async fn erase(admin: Administrator, id: Path<String>, form: Form<Csr
     Ok(HttpResponse::SeeOther().insert_header(location).finish())
 }
 
-/// `POST /audit/v1/users/{id}/erase`: the same for programs of an administrator, with the cookie of a session. The
-/// content type must be JSON, because a form of another site cannot send that.
+/// `POST /audit/v1/users/{id}/erase`: the same for programs of an administrator, with the cookie of a
+/// session. The content type must be JSON, because a form of another site cannot send that.
 pub(super) async fn erase_by_api(
     admin: Result<Administrator, PageError>,
     http: HttpRequest,

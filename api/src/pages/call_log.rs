@@ -56,8 +56,8 @@ pub(super) async fn list(admin: Administrator, parameters: Parameters, pages: Da
     ))
 }
 
-/// `GET /requests/new`: newer calls, for the top of the table. This call does not renew the session, so an open page
-/// does not keep it alive.
+/// `GET /requests/new`: newer calls, for the top of the table. This call does not renew the session, so an
+/// open page does not keep it alive.
 pub(super) async fn new(http: HttpRequest, admin: Administrator, parameters: Parameters, pages: Data<Pages>, t: Language) -> PageResult {
     admin.must_administer()?;
     http.extensions_mut().remove::<Renewed>();
@@ -83,8 +83,8 @@ fn filter(parameters: &Parameters) -> Result<CallFilter, ApiError> {
     })
 }
 
-/// The first id of calls that may not be in the call log yet. Each api publishes its records once a second, so newer
-/// calls of one api may arrive before older calls of another.
+/// The first id of calls that may not be in the call log yet. Each api publishes its records once a second,
+/// so newer calls of one api may arrive before older calls of another.
 fn first_unpublished() -> Uuid {
     let millis = u64::try_from(Timestamp::now().as_second() - PUBLISHED_SECONDS).unwrap_or_default() * 1000;
     Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid()

@@ -36,8 +36,8 @@ pub(crate) struct Pages {
 }
 
 impl Pages {
-    /// The name of the session's cookie. Browsers accept a cookie with the prefix from this host only (RFC 6265bis
-    /// section 4.1.3).
+    /// The name of the session's cookie. Browsers accept a cookie with the prefix from this host only (RFC
+    /// 6265bis section 4.1.3).
     pub(super) fn cookie_name(&self) -> &'static str {
         if self.is_secure { "__Host-rollcall" } else { "rollcall" }
     }

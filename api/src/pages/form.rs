@@ -16,8 +16,8 @@ use crate::error::ApiError;
 /// Maximum size of a form, in bytes. An allowlist is the longest text that anybody types into one.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// The content of a form. Pages use no other extractor for a body: this one does not wait for a sender that stops in
-/// the middle.
+/// The content of a form. Pages use no other extractor for a body: this one does not wait for a sender that
+/// stops in the middle.
 #[derive(Debug)]
 pub(super) struct Form<T>(T);
 

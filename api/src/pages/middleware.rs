@@ -1,5 +1,5 @@
-//! The middleware of every page: the origin of forms, the language of errors, the renewed cookie, and the security
-//! headers.
+//! The middleware of every page: the origin of forms, the language of errors, the renewed cookie, and the
+//! security headers.
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
@@ -16,7 +16,8 @@ use super::error::PageError;
 use super::session::Renewed;
 use super::text::{COOKIE, Language};
 
-/// Security headers: only own resources and nothing inline, no framing, and no address in referrers to other sites.
+/// Security headers: only own resources and nothing inline, no framing, and no address in referrers to other
+/// sites.
 const HEADERS: [(&str, &str); 6] = [
     (
         "content-security-policy",

@@ -1,5 +1,5 @@
-//! The pages: the browser interface for administrators and auditors. They are rendered on the server, with a little
-//! htmx. A page changes nothing itself: it submits a request, like every other caller.
+//! The pages: the browser interface for administrators and auditors. They are rendered on the server, with a
+//! little htmx. A page changes nothing itself: it submits a request, like every other caller.
 
 mod assets;
 mod audit;
@@ -34,8 +34,8 @@ use actix_web::{HttpResponse, Route, guard};
 
 use crate::error::ApiError;
 
-/// The endpoints for administrators' programs. Their paths begin like the auditors' paths, so these routes must be
-/// registered first.
+/// The endpoints for administrators' programs. Their paths begin like the auditors' paths, so these routes
+/// must be registered first.
 pub(crate) fn api_routes(config: &mut ServiceConfig) {
     let only_post = || async { Err::<HttpResponse, _>(ApiError::MethodNotAllowed { allowed: "POST" }) };
     let erase = web::resource(format!("{}/users/{{id}}/erase", crate::audit::BASE_PATH));

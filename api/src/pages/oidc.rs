@@ -124,7 +124,8 @@ fn failed(pages: &Pages, address: Option<std::net::IpAddr>, error: &NotIdentifie
     }
 }
 
-/// The cookie of a flow. It is `Lax`, because the browser must send it when it comes back from the provider's site.
+/// The cookie of a flow. It is `Lax`, because the browser must send it when it comes back from the provider's
+/// site.
 fn flow_cookie(pages: &Pages, value: String) -> Cookie<'static> {
     Cookie::build("rollcall-oidc", value)
         .path(PATH)
@@ -145,7 +146,8 @@ fn is_same(left: &str, right: &str) -> bool {
     left.as_bytes().ct_eq(right.as_bytes()).into()
 }
 
-/// An identity that the provider confirmed, and the time until which it is accepted, as a Unix time in seconds.
+/// An identity that the provider confirmed, and the time until which it is accepted, as a Unix time in
+/// seconds.
 #[derive(Debug, Serialize, Deserialize)]
 struct ConfirmedIdentity {
     identity: Identity,

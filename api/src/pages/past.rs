@@ -21,7 +21,8 @@ const PATH: &str = "/audit/users";
 /// Number of users on a page.
 const COUNT: u32 = 50;
 
-/// The requested time. A browser's field gives it to the minute, in UTC. Without a parameter it is the current time.
+/// The requested time. A browser's field gives it to the minute, in UTC. Without a parameter it is the
+/// current time.
 fn at(parameters: &Parameters) -> Result<Timestamp, ApiError> {
     let Some(text) = parameters.get("at").filter(|text| !text.is_empty()) else { return Ok(Timestamp::now()) };
     let read = text.parse().or_else(|_| format!("{text}:00Z").parse());
@@ -56,7 +57,8 @@ pub(super) async fn show(admin: Administrator, id: Path<String>, parameters: Par
 /// Height of the chart, in the units of the picture.
 const HEIGHT: u64 = 100;
 
-/// `GET /audit/chart`: the number of entries over time, among the newest that match the conditions in the address.
+/// `GET /audit/chart`: the number of entries over time, among the newest that match the conditions in the
+/// address.
 pub(super) async fn chart(admin: Administrator, parameters: Parameters, pages: Data<Pages>, t: Language) -> PageResult {
     let organization = admin.person.organization_id;
     let wanted = conditions(&pages.database, organization, &parameters).await?;

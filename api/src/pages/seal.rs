@@ -8,8 +8,8 @@ const KEY_CONTEXT: &str = "rollcall 2026 session key";
 pub(crate) struct Seal([u8; 32]);
 
 impl Seal {
-    /// Derives the key from the setting `session_key`. If the setting is empty, the key is random and lasts as long
-    /// as the process.
+    /// Derives the key from the setting `session_key`. If the setting is empty, the key is random and lasts
+    /// as long as the process.
     ///
     /// # Errors
     /// If the system has no randomness.

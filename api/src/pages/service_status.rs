@@ -22,8 +22,8 @@ const HEIGHT: f64 = 100.0;
 /// Width of the chart, in the units of the picture.
 const WIDTH: usize = 480;
 
-/// `GET /operations/standing`: the state alone, to refresh the page. This call does not renew the session, so an open
-/// page does not keep it alive.
+/// `GET /operations/standing`: the state alone, to refresh the page. This call does not renew the session, so
+/// an open page does not keep it alive.
 pub(super) async fn show(http: HttpRequest, admin: Administrator, pages: Data<Pages>, t: Language) -> PageResult {
     admin.must_administer()?;
     http.extensions_mut().remove::<Renewed>();

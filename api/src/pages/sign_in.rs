@@ -27,8 +27,8 @@ pub(super) struct Link {
     link: String,
 }
 
-/// `GET /sign-in?link=`: asks whether to sign in. This does not use the link, because chats and mail scanners open
-/// every link.
+/// `GET /sign-in?link=`: asks whether to sign in. This does not use the link, because chats and mail scanners
+/// open every link.
 pub(super) async fn ask(link: Query<Link>, pages: Data<Pages>, t: Language) -> PageResult {
     let found = find(&pages, &link.link).await?;
     if found.is_used || found.expires_at <= Timestamp::now() {

@@ -16,7 +16,8 @@ const MAX_LABEL_CHARS: usize = 200;
 #[serde(default)]
 pub(super) struct TokenForm {
     pub(super) csrf: String,
-    /// The id of the new token. Because the page chooses it, a form that is sent again creates no second token.
+    /// The id of the new token. Because the page chooses it, a form that is sent again creates no second
+    /// token.
     pub(super) id: String,
     pub(super) label: String,
     pub(super) workspace: String,

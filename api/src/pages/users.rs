@@ -1,4 +1,5 @@
-//! The pages of users: a search by text or by a SCIM filter, and each user's attributes, memberships and history.
+//! The pages of users: a search by text or by a SCIM filter, and each user's attributes, memberships and
+//! history.
 
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};

@@ -1,6 +1,6 @@
-//! Publishes the requests of one partition in batches. Each message carries all requests that arrived while the
-//! message before it was being confirmed. So a busy broker gets few, full messages, and a single request waits for
-//! no other.
+//! Publishes the requests of one partition in batches. Each message carries all requests that arrived while
+//! the message before it was being confirmed. So a busy broker gets few, full messages, and a single request
+//! waits for no other.
 
 use arc_swap::ArcSwapOption;
 use lapin::types::ShortString;
@@ -79,7 +79,8 @@ impl BatchSender {
         }
     }
 
-    /// Sends the first waiting requests, as many as fit into one message, and reports the confirm to their callers.
+    /// Sends the first waiting requests, as many as fit into one message, and reports the confirm to their
+    /// callers.
     async fn send_first(&self, waiting: &mut Vec<Queued>) {
         // A caller that was answered 503 or has disconnected must not find the request applied later.
         waiting.retain(|queued| !queued.confirmation.is_closed());
@@ -98,8 +99,8 @@ impl BatchSender {
         }
     }
 
-    /// Sends requests as one message. Returns once the broker has it on a durable queue. A message that is not
-    /// confirmed in time does not delay the messages after it.
+    /// Sends requests as one message. Returns once the broker has it on a durable queue. A message that is
+    /// not confirmed in time does not delay the messages after it.
     async fn send(&self, requests: &[Frame]) -> Result<(), NotConfirmed> {
         let sending = async {
             let link = self.link.load_full().ok_or(NotConfirmed::NotConnected)?;

@@ -84,8 +84,8 @@ impl Link {
         confirmed(sent.await?)
     }
 
-    /// The states of queues, in the given order. It uses a channel of its own, because the broker closes a channel
-    /// that asks for a queue that does not exist.
+    /// The states of queues, in the given order. It uses a channel of its own, because the broker closes a
+    /// channel that asks for a queue that does not exist.
     ///
     /// # Errors
     /// If a queue or the exchange does not exist, or the broker does not answer.

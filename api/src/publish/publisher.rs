@@ -43,8 +43,8 @@ impl Publisher {
         Self { link, confirm_within, keys, publishers }
     }
 
-    /// Publishes a request after the earlier requests of its organization. If the broker does not confirm it, its
-    /// reply slot is canceled.
+    /// Publishes a request after the earlier requests of its organization. If the broker does not confirm it,
+    /// its reply slot is canceled.
     ///
     /// # Errors
     /// If the request was not sent at all.
@@ -55,8 +55,8 @@ impl Publisher {
         Ok(Publishing { confirmation, deadline: Instant::now() + self.confirm_within })
     }
 
-    /// Publishes requests of one organization in their order. Returns for each whether the broker has it on a durable
-    /// queue.
+    /// Publishes requests of one organization in their order. Returns for each whether the broker has it on a
+    /// durable queue.
     pub(crate) async fn publish_all(
         &self,
         requests: impl Iterator<Item = (&Request, Option<&ReplySlot>)>,
@@ -124,7 +124,8 @@ impl Publisher {
         u16::try_from(self.keys.len()).unwrap_or(u16::MAX)
     }
 
-    /// Connects and receives outcomes until the process ends. After each end of a connection it connects again.
+    /// Connects and receives outcomes until the process ends. After each end of a connection it connects
+    /// again.
     pub(crate) async fn keep_connected(&self, amqp_url: &SecretString, pending: &PendingReplies) {
         let mut backoff = Backoff::default();
         loop {
@@ -148,7 +149,8 @@ impl Publisher {
     }
 }
 
-/// A request on its way to the broker. If this is dropped before the request is sent, the request is not sent.
+/// A request on its way to the broker. If this is dropped before the request is sent, the request is not
+/// sent.
 pub(crate) struct Publishing {
     confirmation: oneshot::Receiver<Result<(), NotConfirmed>>,
     deadline: Instant,

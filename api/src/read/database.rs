@@ -132,8 +132,8 @@ impl Database {
         self.page_bytes
     }
 
-    /// Listens on channels over a connection of its own until that ends. Calls `on_listening` once it listens, and
-    /// `on_payload` with each payload.
+    /// Listens on channels over a connection of its own until that ends. Calls `on_listening` once it
+    /// listens, and `on_payload` with each payload.
     ///
     /// # Errors
     /// The reason why the connection ended.

@@ -1,5 +1,5 @@
-//! The SCIM endpoints (RFC 7644 section 3.2). A handler turns a call into a request or a query, and an outcome
-//! into an answer. Publishing and reading are done elsewhere.
+//! The SCIM endpoints (RFC 7644 section 3.2). A handler turns a call into a request or a query, and an
+//! outcome into an answer. Publishing and reading are done elsewhere.
 
 mod accept;
 mod answer;
@@ -34,8 +34,8 @@ use crate::error::{ApiError, ApiResult};
 /// The path of every SCIM endpoint, below the public address.
 pub(crate) const BASE_PATH: &str = rollcall_events::set::SCIM_PATH;
 
-/// The address of the endpoints, such as `https://id.example.com/scim/v2`. It comes from the settings and never
-/// from a `Host` header.
+/// The address of the endpoints, such as `https://id.example.com/scim/v2`. It comes from the settings and
+/// never from a `Host` header.
 #[derive(Debug, Clone)]
 pub(crate) struct Base(String);
 

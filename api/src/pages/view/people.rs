@@ -100,7 +100,8 @@ fn attribute(name: String, value: &Value) -> UserAttribute {
     UserAttribute { name, values }
 }
 
-/// A value as a text. Of a complex value, the sub-attribute `value` comes first and the others follow in parentheses.
+/// A value as a text. Of a complex value, the sub-attribute `value` comes first and the others follow in
+/// parentheses.
 fn value_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
