@@ -59,11 +59,11 @@ pub(super) struct AddressTest {
 }
 
 /// `POST /settings/scim/address`: whether the allowlist allows an address, and why.
-pub(super) async fn address(admin: Administrator, test: Form<AddressTest>, t: Language) -> PageResult {
+pub(super) async fn address(admin: Administrator, tested: Form<AddressTest>, t: Language) -> PageResult {
     admin.must_administer()?;
-    let list = TokenForm { allow: test.allow.clone(), ..TokenForm::default() }.read_allow(t);
-    let (is_good, text) = match (test.address.trim().parse::<IpAddr>(), list) {
-        (Err(_), _) => (false, t.with("address-malformed", "address", test.address.trim())),
+    let list = TokenForm { allow: tested.allow.clone(), ..TokenForm::default() }.read_allow(t);
+    let (is_good, text) = match (tested.address.trim().parse::<IpAddr>(), list) {
+        (Err(_), _) => (false, t.with("address-malformed", "address", tested.address.trim())),
         (Ok(_), Err(problem)) => (false, problem),
         (Ok(address), Ok(None)) => (true, t.with("address-any", "address", address)),
         (Ok(address), Ok(Some(list))) if list.contains(address) => (true, t.with("address-listed", "address", address)),

@@ -13,7 +13,7 @@ use super::error::{PageError, PageResult};
 use super::form::Form;
 use super::session::Administrator;
 use super::text::Language;
-use super::view::{self, Choice, Frame, Group, Workspace, Workspaces};
+use super::view::{self, Choice, Frame, Group, Workspace, WorkspaceList};
 use crate::read::{group_mapping, list_groups, list_workspaces, named_workspaces, workspace_members};
 
 /// The path of this page.
@@ -27,7 +27,7 @@ pub(super) async fn list(admin: Administrator, pages: Data<Pages>, t: Language) 
     let organization = admin.person.organization_id;
     let (workspaces, groups) = (list_workspaces(&pages.database, organization).await?, list_groups(&pages.database, organization).await?);
     let frame = Frame { admin, path: PATH.to_owned() };
-    Ok(view::page(StatusCode::OK, &Workspaces { t, frame, workspaces, groups }))
+    Ok(view::page(StatusCode::OK, &WorkspaceList { t, frame, workspaces, groups }))
 }
 
 /// `GET /workspaces/{id}`.

@@ -71,7 +71,7 @@ impl Link {
         let message = pack(requests, APP_ID, REPLY_QUEUE)?;
         let options = BasicPublishOptions { mandatory: true, ..Default::default() };
         let sent = self.channel.basic_publish(REQUESTED_EXCHANGE.into(), key, options, &message.body, message.properties).await?;
-        confirmed(sent.await?)
+        confirmed(&sent.await?)
     }
 
     /// Publishes call records in a message that need not survive a restart of the broker.
@@ -81,7 +81,7 @@ impl Link {
     pub(super) async fn publish_calls(&self, body: &[u8]) -> Result<(), NotConfirmed> {
         let properties = BasicProperties::default().with_type(OBSERVED_TYPE.into()).with_content_type(CONTENT_TYPE.into());
         let sent = self.channel.basic_publish("".into(), OBSERVED.into(), BasicPublishOptions::default(), body, properties).await?;
-        confirmed(sent.await?)
+        confirmed(&sent.await?)
     }
 
     /// The states of queues, in the given order. It uses a channel of its own, because the broker closes a
@@ -104,7 +104,7 @@ impl Link {
     }
 }
 
-fn confirmed(confirmation: Confirmation) -> Result<(), NotConfirmed> {
+fn confirmed(confirmation: &Confirmation) -> Result<(), NotConfirmed> {
     match confirmation {
         Confirmation::Ack(None) => Ok(()),
         Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_)) => Err(NotConfirmed::Unroutable),

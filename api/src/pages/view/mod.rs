@@ -28,4 +28,4 @@ pub(in crate::pages) use past::{Chart, Past, PastUser, Segment};
 pub(in crate::pages) use people::{User, UserAttribute, UserRow, Users, user_attributes};
 pub(in crate::pages) use scim::{Address, Check, Confirm, Edit, Generated, Guide, Scim, state};
 pub(in crate::pages) use sign_in::{Choose, SignIn};
-pub(in crate::pages) use workspaces::{Choice, Group, Workspace, Workspaces};
+pub(in crate::pages) use workspaces::{Choice, Group, Workspace, WorkspaceList};

@@ -10,7 +10,7 @@ use crate::read::{ListedGroup, ListedWorkspace, WorkspaceMember};
 /// The workspaces, and the groups that can be mapped to them.
 #[derive(Template)]
 #[template(path = "workspaces.html")]
-pub(in crate::pages) struct Workspaces {
+pub(in crate::pages) struct WorkspaceList {
     pub(in crate::pages) t: Language,
     pub(in crate::pages) frame: Frame,
     pub(in crate::pages) workspaces: Vec<ListedWorkspace>,
