@@ -1,4 +1,4 @@
-// Copies what a button names, and says so on the button for a while.
+// A button with `data-copy` copies the text of that element, and shows a confirmation for a moment.
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
@@ -11,26 +11,26 @@ document.addEventListener("click", (event) => {
   });
 });
 
-// A form that is checked while it is typed is sent like any other when its button is pressed.
+// htmx checks this form while a person types. Its button sends it as an ordinary form.
 document.addEventListener("submit", (event) => {
   if (event.target.matches("[data-plain-submit]")) event.stopImmediatePropagation();
 }, true);
 
-// A table that grows while it is watched: newer rows come on top, and those that fall off the end are left out.
-const MOST_ROWS = 500;
+// A table with live updates. New rows come first, and the oldest rows are removed.
+const MAX_ROWS = 500;
 document.addEventListener("DOMContentLoaded", () => {
   const rows = document.querySelector("[data-live]");
   if (!rows) return;
   const source = new EventSource(rows.dataset.live);
   source.onmessage = (event) => {
-    const coming = document.createElement("tbody");
-    coming.innerHTML = event.data;
-    for (const row of [...coming.children].reverse()) {
+    const received = document.createElement("tbody");
+    received.innerHTML = event.data;
+    for (const row of [...received.children].reverse()) {
       if (rows.querySelector(`[data-seq="${row.dataset.seq}"]`)) continue;
       row.classList.add("new");
       rows.prepend(row);
     }
-    while (rows.children.length > MOST_ROWS) rows.lastElementChild.remove();
+    while (rows.children.length > MAX_ROWS) rows.lastElementChild.remove();
   };
   addEventListener("pagehide", () => source.close());
 });

@@ -1,19 +1,19 @@
-// Checks an entry of the log in the browser: what the page shows is hashed here, and the hashes must lead to the root of the log.
-// docs/auditors.md says how; `rollcall-verify` does the same without a browser, and checks the signature as well.
+// Checks an entry of the log in the browser. It hashes the entry, and the hashes must lead to the root of the log.
+// docs/auditors.md explains the steps. `rollcall-verify` performs them without a browser, and also checks the signature.
 import { blake3 } from "./blake3.min.js";
 
 const utf8 = (text) => new TextEncoder().encode(text);
 const bytes = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 
-// Each kind of thing is hashed in a context of its own, so that none can pass for another.
+// Each kind of hash has its own BLAKE3 context, so that a hash of one kind is never valid as another.
 function hash(context, ...parts) {
   const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
   parts.reduce((at, part) => (whole.set(part, at), at + part.length), 0);
   return blake3(whole, { context: utf8(`rollcall 2026 ${context}`) });
 }
 
-// On which side of the path from a leaf to the root each subtree stands, from the lowest (RFC 9162 section 2.1.3).
+// The side of each subtree along the path from a leaf to the root, from the lowest (RFC 9162 section 2.1.3).
 function sides(seq, size) {
   const found = [];
   let [start, end] = [0, size];
@@ -55,7 +55,7 @@ function check(proof, shown) {
 const button = document.getElementById("check-proof");
 const list = document.getElementById("proof-steps");
 
-function tell(step, isGood) {
+function show(step, isGood) {
   const item = list.querySelector(`[data-step="${step}"]`);
   item.classList.toggle("good", isGood);
   item.classList.toggle("problem", !isGood);
@@ -69,11 +69,11 @@ button.addEventListener("click", async () => {
     const answer = await fetch(button.dataset.proof);
     if (!answer.ok) throw new Error(answer.statusText);
     const proof = await answer.json();
-    for (const [step, isGood] of check(proof, list.dataset)) tell(step, isGood);
+    for (const [step, isGood] of check(proof, list.dataset)) show(step, isGood);
     document.getElementById("proof-raw").textContent = JSON.stringify(proof, null, 2);
     document.getElementById("proof-details").hidden = false;
   } catch {
-    tell("unavailable", false);
+    show("unavailable", false);
   }
 });
 button.disabled = false;

@@ -1,4 +1,4 @@
-//! Whether the api is alive, and whether it can do its work.
+//! Liveness and readiness.
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
@@ -9,31 +9,31 @@ use tokio::sync::Mutex;
 use crate::read::{Database, ReadError, stopped_partitions};
 use crate::submit::RequestClient;
 
-/// How long an answer is good for: a probe that comes more often costs nothing.
+/// How long a result is reused. Further probes in this time cost nothing.
 const FRESH: Duration = Duration::from_millis(500);
-/// How long a check may take.
+/// Maximum time of a check.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// What an api reads first: that it can be read tells that the schema is there and may be looked into.
+/// The probe of Postgres. If it succeeds, the schema exists and the role can read it.
 const PROBE: &str = "SELECT FROM organizations LIMIT 1";
 
-/// What readiness depends on, as it was the last time. Probes that come during a check wait for it and share what it finds.
+/// The last check of readiness. Probes that arrive during a check wait for it and share its result.
 #[derive(Default)]
 pub(crate) struct Health {
     last: Mutex<Option<(Instant, Findings)>>,
 }
 
-/// What was found; `None` where a server does not tell.
+/// The result of a check. `None` if a server does not answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Findings {
-    /// The partitions that were stopped, each with its reason.
+    /// The stopped partitions, each with its reason.
     stopped: Option<Vec<(u16, String)>>,
-    /// The partitions that no worker serves now. Their queues take requests all the same.
+    /// The partitions without a worker. Their queues still accept requests.
     unserved: Option<Vec<u16>>,
 }
 
 impl Health {
-    async fn look(&self, database: &Database, requests: &RequestClient) -> Findings {
+    async fn check(&self, database: &Database, requests: &RequestClient) -> Findings {
         let mut last = self.last.lock().await;
         if let Some((_, findings)) = last.as_ref().filter(|(at, _)| at.elapsed() < FRESH) {
             return findings.clone();
@@ -51,15 +51,15 @@ async fn stopped(database: &Database) -> Result<Vec<(u16, String)>, ReadError> {
     stopped_partitions(database).await
 }
 
-/// The partitions that no worker serves; `None` where the broker does not tell, or lacks one of their queues.
+/// The partitions without a worker. `None` if the broker does not answer, or lacks a queue.
 async fn unserved(requests: &RequestClient) -> Option<Vec<u16>> {
-    let queues = requests.publisher().queues().await.ok()?;
-    Some((0..).zip(queues).filter(|(_, (_, workers))| *workers == 0).map(|(partition, _)| partition).collect())
+    let queues = requests.publisher().queue_statuses().await.ok()?;
+    Some((0..).zip(queues).filter(|(_, queue)| queue.workers == 0).map(|(partition, _)| partition).collect())
 }
 
 impl Findings {
-    /// Whether this api can do its work. A worker that is away is not needed for that: the queue absorbs what comes meanwhile. A partition that was
-    /// stopped is: nothing of it is worked on until somebody mends what stopped it.
+    /// Whether this api is ready. A missing worker does not matter, because the queue buffers requests in the
+    /// meantime. A stopped partition matters: its requests are not applied until somebody repairs the fault.
     fn is_ready(&self) -> bool {
         self.unserved.is_some() && self.stopped.as_ref().is_some_and(Vec::is_empty)
     }
@@ -76,14 +76,15 @@ impl Findings {
     }
 }
 
-/// `GET /healthz`: the process answers.
+/// `GET /healthz`: answers 200 while the process runs.
 pub(crate) async fn alive() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "alive"}))
 }
 
-/// `GET /readyz`: Postgres can be read, `RabbitMQ` has the queues, and no partition was stopped.
+/// `GET /readyz`: answers 200 if Postgres can be read, `RabbitMQ` has the queues, and no partition is
+/// stopped; otherwise 503. The body has the findings.
 pub(crate) async fn ready(health: Data<Health>, database: Data<Database>, requests: Data<RequestClient>) -> HttpResponse {
-    let findings = health.look(&database, &requests).await;
+    let findings = health.check(&database, &requests).await;
     let mut response = if findings.is_ready() { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
     response.json(findings.body())
 }
@@ -93,7 +94,7 @@ mod tests {
     use super::*;
     use test_case::test_case;
 
-    #[test_case(Some(vec![]), Some(vec![]) => true; "all is well")]
+    #[test_case(Some(vec![]), Some(vec![]) => true; "all servers answer")]
     #[test_case(Some(vec![]), Some(vec![0, 7]) => true; "workers restart")]
     #[test_case(None, Some(vec![]) => false; "no database")]
     #[test_case(Some(vec![]), None => false; "no broker")]
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_told_which_partition_was_stopped_and_why() {
+    fn the_body_names_the_stopped_partition_and_the_reason() {
         let findings = Findings { stopped: Some(vec![(3, "a column is missing".to_owned())]), unserved: Some(vec![5]) };
         let body = findings.body();
         assert_eq!(body["partitions_stopped"], json!([{"partition": 3, "reason": "a column is missing"}]));

@@ -1,4 +1,5 @@
-//! What a monitoring system is told (OpenMetrics 1.0), at an address of its own: who may call the service may not look into it.
+//! The metrics (OpenMetrics 1.0). They have an address of their own, because callers of the service must not
+//! see them.
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
@@ -13,18 +14,18 @@ use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use crate::publish::NotConfirmed;
+use crate::publish::{NotConfirmed, QueueStatus};
 use crate::read::{
     Database, OldestRequest, PartitionStatus, ReadError, dead_letter_count, expiring_tokens, partitions, stopped_partitions,
 };
 use crate::submit::RequestClient;
 
 const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-/// How long a server may take to tell.
+/// Maximum time to read the state of a server.
 const LIMIT: Duration = Duration::from_secs(2);
-/// The methods that calls are counted by.
+/// The methods that have a count of their own.
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
-/// Up to how long calls take, in seconds, from the fastest to the slowest.
+/// The upper limits of the histogram's buckets, in seconds.
 const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -49,7 +50,8 @@ struct Server {
     server: &'static str,
 }
 
-/// What is counted, and what is asked for when somebody looks.
+/// The metrics. Calls are counted as they are answered. The other values are read when the metrics are
+/// requested.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
     registry: Registry,
@@ -67,37 +69,33 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Everything at zero.
+    /// Creates all metrics, at zero.
     pub(crate) fn new() -> Self {
         let mut new = Self::default();
         let seconds = Histogram::new(BUCKETS);
         let registry = new.registry.sub_registry_with_prefix("rollcall");
         registry.register("calls", "SCIM calls that were answered", new.calls.clone());
-        registry.register_with_unit("call_duration", "How long SCIM calls took", Unit::Seconds, seconds.clone());
-        registry.register("calls_waiting", "Calls that wait for their outcomes", new.waiting.clone());
-        registry.register(
-            "queue_messages",
-            "Messages that wait in a partition, each with one request or with several",
-            new.messages.clone(),
-        );
+        registry.register_with_unit("call_duration", "Duration of SCIM calls", Unit::Seconds, seconds.clone());
+        registry.register("calls_waiting", "Calls that wait for an outcome", new.waiting.clone());
+        registry.register("queue_messages", "Waiting messages of a partition, each with one request or several", new.messages.clone());
         registry.register("queue_workers", "Workers that serve a partition or stand by", new.workers.clone());
-        let about = "For how long the oldest request of a partition waits, at the most";
+        let about = "Upper bound on the age of the oldest request of a partition";
         registry.register_with_unit("queue_oldest", about, Unit::Seconds, new.oldest.clone());
-        let about = "Whether a partition was stopped for an error that concerns all of its requests";
+        let about = "Whether a partition is stopped because of a fault that concerns all its requests";
         registry.register("partition_stopped", about, new.stopped.clone());
-        let about = "Keys that the worker of a partition has loaded only when a decision asked for them, since the worker started";
+        let about = "Keys that the worker of a partition has loaded on demand during decisions, since it started";
         registry.register("demand_loads", about, new.demand_loads.clone());
-        registry.register("dead_letters", "Requests that could not be applied and that nobody has decided about", new.letters.clone());
-        let about = "When a token expires that does within 30 days, as a Unix time";
+        registry.register("dead_letters", "Dead letters that are neither retried nor discarded", new.letters.clone());
+        let about = "Expiry of each token that expires within 30 days, as a Unix time";
         registry.register_with_unit("token_expiry", about, Unit::Seconds, new.expiring.clone());
         registry.register("server_up", "Whether a server answers", new.up.clone());
         new.seconds = Some(seconds);
         new
     }
 
-    /// Counts a call.
+    /// Counts an answered call.
     pub(crate) fn count(&self, method: &str, status: u16, took: Duration) {
-        // A method that nobody has heard of could be any text, and each would be kept.
+        // A caller can send any text as a method. Each distinct one would stay in memory.
         let method = METHODS.into_iter().find(|known| *known == method).unwrap_or("other");
         self.calls.get_or_create(&Answered { method, status }).inc();
         if let Some(seconds) = &self.seconds {
@@ -105,20 +103,20 @@ impl Metrics {
         }
     }
 
-    async fn look(&self, database: &Database, requests: &RequestClient) {
-        self.waiting.set(whole(requests.waiting().len()));
-        let told = tokio::time::timeout(LIMIT, self.ask_database(database)).await.ok().and_then(Result::ok);
-        self.tell_up("postgres", told.is_some());
-        let waiting = tokio::time::timeout(LIMIT, self.ask_broker(requests)).await.ok().and_then(Result::ok);
-        self.tell_up("rabbitmq", waiting.is_some());
-        self.tell_oldest(&told.unwrap_or_default(), &waiting.unwrap_or_default());
+    async fn refresh(&self, database: &Database, requests: &RequestClient) {
+        self.waiting.set(whole(requests.pending().len()));
+        let reports = tokio::time::timeout(LIMIT, self.read_database(database)).await.ok().and_then(Result::ok);
+        self.set_up("postgres", reports.is_some());
+        let waiting = tokio::time::timeout(LIMIT, self.read_broker(requests)).await.ok().and_then(Result::ok);
+        self.set_up("rabbitmq", waiting.is_some());
+        self.set_oldest(&reports.unwrap_or_default(), &waiting.unwrap_or_default());
     }
 
-    /// What is not known now is not told.
-    fn tell_oldest(&self, told: &HashMap<u16, PartitionStatus>, waiting: &[u32]) {
+    /// Sets the lag of each partition. A partition whose lag is not known now has no value.
+    fn set_oldest(&self, reports: &HashMap<u16, PartitionStatus>, waiting: &[u32]) {
         self.oldest.clear();
         for (partition, &waiting) in (0..).zip(waiting) {
-            let seconds = match PartitionStatus::oldest(told.get(&partition), waiting) {
+            let seconds = match PartitionStatus::oldest(reports.get(&partition), waiting) {
                 OldestRequest::None => 0.0,
                 OldestRequest::For(seconds) | OldestRequest::AtMost(seconds) => seconds,
                 OldestRequest::Unknown => continue,
@@ -127,35 +125,35 @@ impl Metrics {
         }
     }
 
-    fn tell_up(&self, server: &'static str, is_up: bool) {
+    fn set_up(&self, server: &'static str, is_up: bool) {
         self.up.get_or_create(&Server { server }).set(is_up.into());
     }
 
-    async fn ask_database(&self, database: &Database) -> Result<HashMap<u16, PartitionStatus>, ReadError> {
+    async fn read_database(&self, database: &Database) -> Result<HashMap<u16, PartitionStatus>, ReadError> {
         self.letters.set(dead_letter_count(database).await?);
         let expiring = expiring_tokens(database).await?;
-        // Those that were mended are not told of any more.
+        // A token that was renewed or revoked in the meantime has no value any more.
         self.expiring.clear();
         for (organization, token, at) in expiring {
             self.expiring.get_or_create(&Expiring { organization: organization.to_string(), token: token.to_string() }).set(at.as_second());
         }
-        let told = partitions(database).await?;
+        let reports = partitions(database).await?;
         let stopped = stopped_partitions(database).await?;
-        for (&partition, told) in &told {
+        for (&partition, report) in &reports {
             let is_stopped = stopped.iter().any(|(stopped, _)| *stopped == partition);
             self.stopped.get_or_create(&Partition { partition }).set(is_stopped.into());
-            self.demand_loads.get_or_create(&Partition { partition }).set(told.demand_loads());
+            self.demand_loads.get_or_create(&Partition { partition }).set(report.demand_loads());
         }
-        Ok(told)
+        Ok(reports)
     }
 
-    async fn ask_broker(&self, requests: &RequestClient) -> Result<Vec<u32>, NotConfirmed> {
-        let queues = requests.publisher().queues().await?;
-        for (partition, &(messages, workers)) in (0..).zip(&queues) {
+    async fn read_broker(&self, requests: &RequestClient) -> Result<Vec<u32>, NotConfirmed> {
+        let queues = requests.publisher().queue_statuses().await?;
+        for (partition, &QueueStatus { messages, workers }) in (0..).zip(&queues) {
             self.messages.get_or_create(&Partition { partition }).set(messages.into());
             self.workers.get_or_create(&Partition { partition }).set(workers.into());
         }
-        Ok(queues.into_iter().map(|(messages, _)| messages).collect())
+        Ok(queues.into_iter().map(|queue| queue.messages).collect())
     }
 }
 
@@ -165,12 +163,12 @@ fn whole(number: usize) -> i64 {
 
 /// `GET /metrics`.
 pub(crate) async fn metrics(metrics: Data<Metrics>, database: Data<Database>, requests: Data<RequestClient>) -> HttpResponse {
-    metrics.look(&database, &requests).await;
+    metrics.refresh(&database, &requests).await;
     let mut text = String::new();
     match encode(&mut text, &metrics.registry) {
         Ok(()) => HttpResponse::Ok().content_type(MEDIA_TYPE).body(text),
         Err(error) => {
-            tracing::error!(%error, "metrics cannot be written");
+            tracing::error!(%error, "metrics cannot be encoded");
             HttpResponse::InternalServerError().finish()
         }
     }
@@ -181,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn calls_are_counted_by_method_and_status_and_nobody_can_make_methods_up() {
+    fn calls_are_counted_by_method_and_status_and_unknown_methods_share_a_count() {
         let metrics = Metrics::new();
         for method in ["GET", "GET", "BREW", "SPILL"] {
             metrics.count(method, 200, Duration::from_millis(3));

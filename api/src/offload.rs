@@ -1,4 +1,4 @@
-//! Work whose size a caller chooses, away from the threads that serve every other call.
+//! Runs work whose size a caller chooses on other threads, so that it does not delay other calls.
 
 use std::sync::LazyLock;
 use std::thread::available_parallelism;
@@ -6,23 +6,24 @@ use tokio::sync::Semaphore;
 
 use crate::read::ReadError;
 
-/// Up to how many bytes are worked on where they are: to hand them over would take longer.
+/// Work on up to this number of bytes runs on the current thread. Another thread would cost more than the
+/// work.
 const SMALL: usize = 64 * 1024;
 
-/// So much goes on at once: as much as there are processors, so that what waits costs no thread.
-static AT_ONCE: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, usize::from)));
+/// As many pieces of work run at once as there are processors. Waiting work uses no thread.
+static SLOTS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, usize::from)));
 
-/// Does work on so many bytes: at once where they are few, and otherwise on a thread where it holds up no other call.
+/// Runs work on a number of bytes: on the current thread if they are few, otherwise on another thread.
 ///
 /// # Errors
-/// Where the work panicked.
+/// If the work panics.
 pub(crate) async fn offload<T: Send + 'static>(bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T, ReadError> {
     if bytes <= SMALL {
         return Ok(work());
     }
-    let lost = |error: &dyn std::fmt::Display| ReadError::Malformed(format!("work on {bytes} bytes broke off: {error}"));
-    let _turn = AT_ONCE.acquire().await.map_err(|error| lost(&error))?;
-    tokio::task::spawn_blocking(work).await.map_err(|error| lost(&error))
+    let failed = |error: &dyn std::fmt::Display| ReadError::Malformed(format!("work on {bytes} bytes failed: {error}"));
+    let _slot = SLOTS.acquire().await.map_err(|error| failed(&error))?;
+    tokio::task::spawn_blocking(work).await.map_err(|error| failed(&error))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The calls that wait for their outcomes.
+//! The pending replies: calls that wait for their outcomes.
 
 use rollcall_events::CorrelationId;
 use rollcall_events::outcome::Outcome;
@@ -9,28 +9,29 @@ use tokio::sync::oneshot::{Receiver, Sender, channel};
 
 type Calls = HashMap<CorrelationId, Sender<Outcome>>;
 
-/// The calls, by the numbers that their outcomes come with.
+/// The pending replies, by correlation id.
 #[derive(Clone)]
 pub(crate) struct PendingReplies {
     calls: Arc<Mutex<Calls>>,
+    /// Maximum number of pending replies.
     most: usize,
 }
 
-/// One call's place; given up when it is dropped.
+/// One pending reply. It is removed when this is dropped.
 pub(crate) struct ReplySlot {
     id: CorrelationId,
     outcome: Receiver<Outcome>,
-    waiting: PendingReplies,
+    pending: PendingReplies,
 }
 
 impl PendingReplies {
-    /// Room for so many calls.
+    /// Allows at most `most` pending replies.
     pub(crate) fn new(most: u32) -> Self {
         Self { calls: Arc::default(), most: usize::try_from(most).unwrap_or(usize::MAX) }
     }
 
-    /// A place for one call; `None` where there is no room.
-    pub(crate) fn enter(&self) -> Option<ReplySlot> {
+    /// Reserves a slot for one call. `None` if there are too many pending replies.
+    pub(crate) fn reserve(&self) -> Option<ReplySlot> {
         let (sender, outcome) = channel();
         let id = CorrelationId::generate();
         let mut calls = self.lock();
@@ -38,50 +39,50 @@ impl PendingReplies {
             return None;
         }
         calls.insert(id, sender);
-        Some(ReplySlot { id, outcome, waiting: self.clone() })
+        Some(ReplySlot { id, outcome, pending: self.clone() })
     }
 
-    /// How many there are.
+    /// The number of pending replies.
     pub(crate) fn len(&self) -> usize {
         self.lock().len()
     }
 
-    /// Hands a call its outcome. One that has left is not missed: its outcome is in the log.
+    /// Passes an outcome to its call. If the call no longer waits, the outcome is only in the log.
     pub(crate) fn resolve(&self, id: CorrelationId, outcome: Outcome) {
         if let Some(sender) = self.lock().remove(&id) {
-            // A call that leaves at this moment is not missed either.
+            // The call may stop waiting at this moment.
             let _ = sender.send(outcome);
         }
     }
 
-    /// Tells a call that its outcome will not come.
-    pub(crate) fn give_up_on(&self, id: CorrelationId) {
+    /// Ends the wait of one call without an outcome.
+    pub(crate) fn cancel(&self, id: CorrelationId) {
         self.lock().remove(&id);
     }
 
-    /// Tells every call that its outcome will not come here.
-    pub(crate) fn give_up(&self) {
+    /// Ends the wait of every call without an outcome.
+    pub(crate) fn cancel_all(&self) {
         self.lock().clear();
     }
 
     fn lock(&self) -> MutexGuard<'_, Calls> {
-        // Nothing that holds the lock can leave the map half-changed.
+        // No holder of the lock can panic and leave the map half-changed.
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl ReplySlot {
-    /// The number that the outcome comes with.
+    /// The correlation id of the reply.
     pub(crate) fn id(&self) -> CorrelationId {
         self.id
     }
 
-    /// Where the calls wait.
-    pub(crate) fn waiting(&self) -> PendingReplies {
-        self.waiting.clone()
+    /// The pending replies that this slot belongs to.
+    pub(crate) fn pending(&self) -> PendingReplies {
+        self.pending.clone()
     }
 
-    /// The outcome; `None` where it does not come until the deadline, or not at all.
+    /// Waits for the outcome. `None` if it does not arrive by the deadline, or if the wait was canceled.
     pub(crate) async fn outcome(mut self, deadline: Instant) -> Option<Outcome> {
         tokio::time::timeout_at(deadline.into(), &mut self.outcome).await.ok()?.ok()
     }
@@ -89,7 +90,7 @@ impl ReplySlot {
 
 impl Drop for ReplySlot {
     fn drop(&mut self) {
-        self.waiting.lock().remove(&self.id);
+        self.pending.lock().remove(&self.id);
     }
 }
 
@@ -104,24 +105,24 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_gets_its_own_outcome_and_leaves_nothing_behind() {
-        let waiting = PendingReplies::new(2);
-        let (one, other) = (waiting.enter().unwrap(), waiting.enter().unwrap());
-        assert!(waiting.enter().is_none(), "there is room for two");
-        waiting.resolve(other.id(), Outcome::Failed);
-        waiting.resolve(one.id(), Outcome::Applied { resource: None });
+        let pending = PendingReplies::new(2);
+        let (one, other) = (pending.reserve().unwrap(), pending.reserve().unwrap());
+        assert!(pending.reserve().is_none(), "two replies may be pending");
+        pending.resolve(other.id(), Outcome::Failed);
+        pending.resolve(one.id(), Outcome::Applied { resource: None });
         assert_eq!(one.outcome(soon()).await, Some(Outcome::Applied { resource: None }));
         assert_eq!(other.outcome(soon()).await, Some(Outcome::Failed));
-        drop(waiting.enter().unwrap());
-        assert!(waiting.lock().is_empty());
+        drop(pending.reserve().unwrap());
+        assert!(pending.lock().is_empty());
     }
 
     #[tokio::test]
-    async fn a_call_whose_answer_cannot_come_is_told_at_once() {
-        let waiting = PendingReplies::new(2);
-        let (one, other) = (waiting.enter().unwrap(), waiting.enter().unwrap());
-        waiting.give_up_on(one.id());
+    async fn a_call_whose_reply_cannot_arrive_stops_waiting_at_once() {
+        let pending = PendingReplies::new(2);
+        let (one, other) = (pending.reserve().unwrap(), pending.reserve().unwrap());
+        pending.cancel(one.id());
         assert_eq!(one.outcome(soon()).await, None);
-        waiting.give_up();
+        pending.cancel_all();
         assert_eq!(other.outcome(soon()).await, None);
     }
 }

@@ -1,12 +1,14 @@
-//! What of a message is shown to nobody, wherever it is kept or shown.
+//! Removes secrets from messages before they are stored or shown.
 
 use serde_json::Value;
 
-/// The members that hold secrets.
+/// The names of members with secrets, compared without regard to case.
 const SECRET: [&str; 4] = ["digest", "password", "secret", "token"];
+/// The replacement of a secret.
 const HIDDEN: &str = "•••";
 
-/// Hides every secret, however deep: members that are named like one, what a PATCH operation does to one, and filters that compare one.
+/// Hides every secret at any depth: members with such a name, the value of a PATCH operation on such an
+/// attribute, and filters on passwords.
 pub(crate) fn redact(value: &mut Value) {
     match value {
         Value::Object(members) => {
@@ -15,7 +17,7 @@ pub(crate) fn redact(value: &mut Value) {
             for (name, value) in members {
                 let is_hidden = is_secret(name) && !value.is_object()
                     || is_about_secret && name.eq_ignore_ascii_case("value")
-                    || name.eq_ignore_ascii_case("filter") && value.as_str().is_some_and(tells_secret);
+                    || name.eq_ignore_ascii_case("filter") && value.as_str().is_some_and(compares_password);
                 if is_hidden {
                     *value = HIDDEN.into();
                 } else {
@@ -28,18 +30,18 @@ pub(crate) fn redact(value: &mut Value) {
     }
 }
 
-/// A query string whose filter may hold a secret, without it.
+/// The query string, or the replacement if its filter may contain a password.
 pub(crate) fn redact_query(query: String) -> String {
-    if tells_secret(&query) { HIDDEN.to_owned() } else { query }
+    if compares_password(&query) { HIDDEN.to_owned() } else { query }
 }
 
-/// Whether an attribute holds a secret, also where its schema or what it is a part of is named.
+/// Whether a path names an attribute with a secret. The path may begin with a schema or a parent attribute.
 fn is_secret(path: &str) -> bool {
     let name = path.rsplit([':', '.']).next().unwrap_or_default();
     SECRET.iter().any(|secret| name.eq_ignore_ascii_case(secret))
 }
 
-fn tells_secret(filter: &str) -> bool {
+fn compares_password(filter: &str) -> bool {
     filter.to_ascii_lowercase().contains("password")
 }
 
@@ -50,18 +52,18 @@ mod tests {
     use test_case::test_case;
 
     #[test_case(json!({"issueToken": {"digest": "s"}, "token": {"digest": "s", "label": "HR"}}) => json!({"issueToken": {"digest": HIDDEN}, "token": {"digest": HIDDEN, "label": "HR"}}); "members")]
-    #[test_case(json!([{"Password": "s"}, {"urn:ietf:params:scim:schemas:core:2.0:User:password": ["s"]}]) => json!([{"Password": HIDDEN}, {"urn:ietf:params:scim:schemas:core:2.0:User:password": HIDDEN}]); "in any case and by any name")]
+    #[test_case(json!([{"Password": "s"}, {"urn:ietf:params:scim:schemas:core:2.0:User:password": ["s"]}]) => json!([{"Password": HIDDEN}, {"urn:ietf:params:scim:schemas:core:2.0:User:password": HIDDEN}]); "in any case, with a schema")]
     #[test_case(json!({"Operations": [{"op": "replace", "Path": "password", "Value": "s"}, {"path": "title", "value": "x"}]}) => json!({"Operations": [{"op": "replace", "Path": "password", "Value": HIDDEN}, {"path": "title", "value": "x"}]}); "a patch")]
     #[test_case(json!({"op": "add", "value": {"password": "s", "title": "x"}}) => json!({"op": "add", "value": {"password": HIDDEN, "title": "x"}}); "a patch without a path")]
     #[test_case(json!({"filter": "passWord eq \"s\""}) => json!({"filter": HIDDEN}); "a search")]
-    #[test_case(json!({"filter": "title eq \"token\"", "passwords": 1}) => json!({"filter": "title eq \"token\"", "passwords": 1}); "and nothing else")]
+    #[test_case(json!({"filter": "title eq \"token\"", "passwords": 1}) => json!({"filter": "title eq \"token\"", "passwords": 1}); "nothing else")]
     fn redacted(mut value: Value) -> Value {
         redact(&mut value);
         value
     }
 
     #[test]
-    fn a_query_that_asks_for_a_password_is_not_kept() {
+    fn a_query_with_a_password_is_hidden() {
         assert_eq!(redact_query("filter=password eq \"s\"".to_owned()), HIDDEN);
         assert_eq!(redact_query("filter=title eq \"s\"".to_owned()), "filter=title eq \"s\"");
     }

@@ -1,7 +1,10 @@
-//! SCIM errors for the requests that the HTTP parser refuses before any handler sees them (RFC 7644 section 3.12).
+//! SCIM errors for the requests that the HTTP parser refuses before any handler sees them (RFC 7644 section
+//! 3.12).
 //!
-//! Actix answers such a request with a status and an empty body, and closes the connection. [`Explaining`] is the stream below actix: it
-//! replaces that answer with a SCIM error. It inspects outgoing bytes only, so it cannot move the boundary between two requests. Percent-encoding the target of a request on its way in would need that boundary.
+//! Actix answers such a request with a status and an empty body, and closes the connection. [`Explaining`] is
+//! the stream below actix. It replaces that answer with a SCIM error. It inspects outgoing bytes only, so it
+//! cannot move the boundary between two requests. To percent-encode the target of an incoming request, it
+//! would need that boundary.
 
 use actix_web::rt::net::TcpStream;
 use rollcall_scim::{ScimError, ScimType};
@@ -10,19 +13,19 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::scim::SCIM_JSON;
+use crate::media_type::SCIM_JSON;
 
 /// An empty answer is shorter than this: status line, `content-length`, `connection`, `date`.
 const MAX_EMPTY_ANSWER: usize = 160;
 
-/// A connection whose empty refusals get a body.
+/// A connection that adds a body to empty refusals.
 #[derive(Debug)]
 pub(crate) struct Explaining<S = TcpStream> {
     stream: S,
     explanation: Option<Explanation>,
 }
 
-/// An answer on its way out in the place of an empty one.
+/// The answer that replaces an empty one, while it is written.
 #[derive(Debug)]
 struct Explanation {
     answer: Vec<u8>,
@@ -32,13 +35,13 @@ struct Explanation {
 }
 
 impl<S> Explaining<S> {
-    /// Wraps a connection that was just accepted.
+    /// Wraps an accepted connection.
     pub(crate) fn new(stream: S) -> Self {
         Self { stream, explanation: None }
     }
 }
 
-/// Where an empty refusal begins that `written` ends with, and the error that it stands for.
+/// The start of the empty refusal at the end of `written`, if there is one, and its SCIM error.
 fn empty_refusal(written: &[u8]) -> Option<(usize, ScimError)> {
     if !written.ends_with(b"\r\n\r\n") {
         return None;
@@ -52,13 +55,14 @@ fn empty_refusal(written: &[u8]) -> Option<(usize, ScimError)> {
     (lines.clone().any(is_empty) && lines.all(is_usual)).then_some((start, error))
 }
 
+/// The SCIM error for the status of a refusal.
 fn explained(status: &str) -> Option<ScimError> {
     let (status, scim_type, detail) = match status {
         "400" => (
             400,
             Some(ScimType::InvalidSyntax),
             "the request is not well-formed HTTP; in its address, spaces, quotes, <, > and all characters outside ASCII must be percent-encoded, \
-             such as filter=userName%20eq%20%22ada%22",
+             as in filter=userName%20eq%20%22ada%22",
         ),
         "408" => (408, None, "the request did not arrive in time"),
         "431" => (431, None, "the address and the headers of the request are too long, or there are too many headers"),
@@ -99,14 +103,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Explaining<S> {
                 Some((0, error)) => *explanation = Some(Explanation::of(&error, bytes)),
             }
         }
-        let Some(under_way) = explanation else { return Poll::Ready(Ok(0)) };
-        while under_way.written < under_way.answer.len() {
-            match ready!(Pin::new(&mut *stream).poll_write(context, &under_way.answer[under_way.written..]))? {
+        let Some(answering) = explanation else { return Poll::Ready(Ok(0)) };
+        while answering.written < answering.answer.len() {
+            match ready!(Pin::new(&mut *stream).poll_write(context, &answering.answer[answering.written..]))? {
                 0 => return Poll::Ready(Ok(0)),
-                written => under_way.written += written,
+                written => answering.written += written,
             }
         }
-        let replaces = under_way.replaces;
+        let replaces = answering.replaces;
         *explanation = None;
         Poll::Ready(Ok(replaces))
     }
@@ -128,7 +132,7 @@ mod tests {
 
     const EMPTY: &str = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\ndate: Thu, 26 Nov 2026 17:12:00 GMT\r\n\r\n";
 
-    /// Takes a few bytes at a time, and every second time none.
+    /// A stream that accepts a few bytes at a time, and none on every second call.
     #[derive(Default)]
     struct Slow {
         taken: Vec<u8>,
@@ -188,7 +192,7 @@ mod tests {
     #[test_case("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"; "another error")]
     #[test_case("0\r\n\r\n"; "the end of a chunked body")]
     #[test_case("<p>HTTP/1.1 400 é</p>\r\n\r\n"; "a text")]
-    fn all_else_is_sent_as_it_is(written: &str) {
+    fn everything_else_is_sent_unchanged(written: &str) {
         assert_eq!(sent(written, 5), written);
     }
 }

@@ -1,4 +1,4 @@
-//! Puts everything together, serves until told to stop, and ends in order.
+//! Wires everything together, serves until a signal, and shuts down in order.
 
 use actix_http::body::MessageBody;
 use actix_http::error::DispatchError;
@@ -38,21 +38,25 @@ use crate::streams::{self, Polling};
 use crate::submit::RequestClient;
 use crate::trace::CallSpan;
 
-/// How long a connection that is being closed may take.
+/// Maximum time to close a connection.
 const DISCONNECT: Duration = Duration::from_secs(1);
 
-/// Why the api could not serve.
+/// Why the api cannot serve.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServeError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    #[error("cannot listen on {address}: {error}; is the port taken, or listen wrong?")]
+    #[error("cannot listen on {address}: {error}; is the port in use, or is the setting wrong?")]
     Listen { address: std::net::SocketAddr, error: std::io::Error },
-    #[error("the server broke off: {0}")]
+    #[error("the server failed: {0}")]
     Server(#[from] std::io::Error),
 }
 
-/// Serves until the first signal to stop; then accepts nothing more, finishes what it has accepted, and returns.
+/// Serves until the first signal to stop. Then it accepts no more calls, finishes the accepted ones, and
+/// returns.
+///
+/// # Errors
+/// If a setting is wrong, or an address cannot be listened on.
 pub(crate) async fn serve(settings: Settings) -> Result<(), ServeError> {
     let database = Database::new(&settings.database_url, settings.connections(), settings.page_bytes)
         .map_err(|error| SettingsError::malformed("database_url", error))?;
@@ -67,45 +71,45 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), ServeError> {
     };
     let denials = authentication.denials.clone();
     let recorder = Arc::new(CallRecorder::new(settings.observed_per_second));
-    let mut companions = start_companions(&settings, &requests, &authentication, &recorder);
+    let mut background = start_background(&settings, &requests, &authentication, &recorder);
     let (stop, growth) = (shutdown::on_signal()?, Arc::new(Growth::default()));
     let (listening, logs) = (growth.clone(), database.clone());
-    companions.spawn(async move { listening.keep_listening(&logs).await });
+    background.spawn(async move { listening.keep_listening(&logs).await });
     http(&settings, database, requests.clone(), authentication, recorder.clone(), Followers::new(growth, stop.clone()), async move {
         stop.cancelled().await;
     })?
     .await?;
-    let last_words = async {
+    let flushing = async {
         denials.flush(&requests).await;
         recorder.send(&requests).await;
     };
-    if tokio::time::timeout(Duration::from_secs(settings.shutdown_seconds), last_words).await.is_err() {
-        tracing::warn!("some refused and observed calls could not be told of");
+    if tokio::time::timeout(Duration::from_secs(settings.shutdown_seconds), flushing).await.is_err() {
+        tracing::warn!("some denials and call records were not published before the shutdown");
     }
-    // Whatever they wait for, they end here: the calls that needed them are answered.
-    companions.shutdown().await;
-    tracing::info!("everything that was accepted is finished");
+    // All calls are answered, so nothing needs these tasks any more.
+    background.shutdown().await;
+    tracing::info!("all accepted calls are finished");
     Ok(())
 }
 
-/// The tasks that live until the last call is answered.
-fn start_companions(
+/// Starts the tasks that run until the last call is answered.
+fn start_background(
     settings: &Settings,
     requests: &Arc<RequestClient>,
     authentication: &Authentication,
     recorder: &Arc<CallRecorder>,
 ) -> JoinSet<()> {
-    let mut companions = JoinSet::new();
+    let mut background = JoinSet::new();
     let (recorder, sending) = (recorder.clone(), requests.clone());
-    companions.spawn(async move { recorder.keep_sending(&sending).await });
+    background.spawn(async move { recorder.keep_sending(&sending).await });
     let (connected, amqp_url) = (requests.clone(), settings.amqp_url.clone());
-    companions.spawn(async move { connected.publisher().keep_connected(&amqp_url, connected.waiting()).await });
-    companions.spawn(follow_changes(authentication.tokens.clone()));
+    background.spawn(async move { connected.publisher().keep_connected(&amqp_url, connected.pending()).await });
+    background.spawn(follow_changes(authentication.tokens.clone()));
     let limits = authentication.limits.clone();
-    companions.spawn(async move { limits.keep_small().await });
+    background.spawn(async move { limits.keep_small().await });
     let (denials, requests, interval) = (authentication.denials.clone(), requests.clone(), Duration::from_secs(settings.denied_seconds));
-    companions.spawn(async move { denials.keep_flushing(&requests, interval).await });
-    companions
+    background.spawn(async move { denials.keep_flushing(&requests, interval).await });
+    background
 }
 
 fn http(
@@ -129,7 +133,7 @@ fn http(
     let (requests, authentication, database, recorder) =
         (Data::from(requests), Data::new(authentication), Data::new(database), Data::from(recorder));
     let openapi = openapi::document(&settings.public_url).map_err(|error| SettingsError::malformed("public_url", error))?;
-    let known =
+    let vocabulary =
         Data::new(BrazeVocabulary::read(&settings.braze_strings).map_err(|error| SettingsError::malformed("braze_strings", error))?);
     let keys = Data::new(settings.event_keys()?);
     let (page_cache, followers) = (Data::new(PageCache::default()), Data::new(followers));
@@ -143,7 +147,7 @@ fn http(
         followers: followers.clone(),
         longest: Duration::from_secs(settings.poll_seconds),
     });
-    let provider = settings.oidc.is_there().then(|| Provider::new(&settings.oidc, format!("{}{OIDC_CALLBACK}", settings.public_url)));
+    let provider = settings.oidc.is_configured().then(|| Provider::new(&settings.oidc, format!("{}{OIDC_CALLBACK}", settings.public_url)));
     let pages = Data::new(Pages {
         database: database.clone(),
         requests: requests.clone(),
@@ -158,7 +162,7 @@ fn http(
         receive,
     });
     let counted = Data::new(Metrics::new());
-    tell(settings, &counted, &database, &requests)?;
+    serve_metrics(settings, &counted, &database, &requests)?;
     let app = move || {
         App::new()
             .app_data(requests.clone())
@@ -173,12 +177,12 @@ fn http(
             .app_data(followers.clone())
             .app_data(polling.clone())
             .app_data(pages.clone())
-            .app_data(known.clone())
+            .app_data(vocabulary.clone())
             .app_data(bounds.clone())
             .wrap(from_fn(endpoints::in_any_case))
             .wrap(NormalizePath::new(TrailingSlash::Trim))
             .wrap(TracingLogger::<CallSpan>::new())
-            // What is called most is looked for first.
+            // Routes are tried in order, so the most frequent ones come first.
             .service(
                 web::scope(BASE_PATH)
                     .wrap(from_fn(gate))
@@ -210,7 +214,8 @@ fn http(
     Ok(server.run())
 }
 
-/// Serves each connection as actix's own server does, on a stream that explains the refusals of the HTTP parser (see [`Explaining`]).
+/// Serves each connection as actix's own server does, on a stream that adds a body to the refusals of the
+/// HTTP parser (see [`Explaining`]).
 fn connections<F, B>(
     app: impl IntoServiceFactory<F, Request>,
     receive: Duration,
@@ -237,8 +242,13 @@ where
     .and_then(http)
 }
 
-/// Tells a monitoring system, where the settings say so, for as long as the process lives.
-fn tell(settings: &Settings, counted: &Data<Metrics>, database: &Data<Database>, requests: &Data<RequestClient>) -> Result<(), ServeError> {
+/// Serves the metrics at their own address, if the settings enable it, until the process ends.
+fn serve_metrics(
+    settings: &Settings,
+    counted: &Data<Metrics>,
+    database: &Data<Database>,
+    requests: &Data<RequestClient>,
+) -> Result<(), ServeError> {
     let Some(address) = settings.metrics_listen()? else { return Ok(()) };
     let (counted, database, requests) = (counted.clone(), database.clone(), requests.clone());
     let app = move || {

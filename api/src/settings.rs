@@ -1,4 +1,5 @@
-//! The api's settings: what each means, and its default, stands in `default.toml`. Checked before anything starts.
+//! The api's settings. `default.toml` documents each one and has its default. They are checked before
+//! anything starts.
 
 use rollcall_events::address::AllowList;
 use rollcall_events::set::SetKeys;
@@ -72,7 +73,10 @@ struct ProxySettings {
 }
 
 impl Settings {
-    /// Reads and checks the settings.
+    /// Reads and checks the settings: the defaults, then the file, then the environment.
+    ///
+    /// # Errors
+    /// If a setting is missing, unknown, malformed or out of range.
     pub(crate) fn read(file: Option<&Path>) -> Result<Self, SettingsError> {
         let mut settings: Self = read("ROLLCALL_API", include_str!("../default.toml"), file)?;
         settings.public_url = public_url("public_url", &settings.public_url)?;
@@ -82,7 +86,7 @@ impl Settings {
         settings.oidc.check()?;
         let key = settings.session_key.expose_secret().len();
         if (1..32).contains(&key) {
-            return Err(SettingsError::malformed("session_key", "it needs at least 32 characters, from a source of randomness"));
+            return Err(SettingsError::malformed("session_key", "it must have at least 32 characters, from a source of randomness"));
         }
         settings.check_connections()?;
         in_range("page_bytes", settings.page_bytes, 64 * 1024, 256 * 1024 * 1024)?;
@@ -107,16 +111,17 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Several connections of a kind are never all one organization's.
+    /// Checks the sizes of the pools. If a pool has several connections, one organization must not be able to
+    /// use all of them.
     fn check_connections(&self) -> Result<(), SettingsError> {
         in_range("database_connections", self.database_connections, 1, 1000)?;
         in_range("session_connections", self.session_connections, 1, 1000)?;
         in_range("query_connections", self.query_connections, 1, 1000)?;
-        let least = self.database_connections.min(self.query_connections);
-        in_range("connections_per_organization", self.connections_per_organization, 1, (least - 1).max(1).into())
+        let smallest = self.database_connections.min(self.query_connections);
+        in_range("connections_per_organization", self.connections_per_organization, 1, (smallest - 1).max(1).into())
     }
 
-    /// How many connections to Postgres there may be for what.
+    /// The sizes of the connection pools.
     pub(crate) fn connections(&self) -> Connections {
         Connections {
             sessions: self.session_connections,
@@ -131,14 +136,14 @@ impl Settings {
         event_keys(&self.event_keys, &self.event_key_file)
     }
 
-    /// Where a monitoring system is told, if anywhere.
+    /// The address of the metrics endpoint, if it is enabled.
     pub(crate) fn metrics_listen(&self) -> Result<Option<SocketAddr>, SettingsError> {
         let address = self.metrics_listen.trim();
         let read = |address: &str| address.parse().map_err(|error| SettingsError::malformed("metrics_listen", error));
         (!address.is_empty()).then(|| read(address)).transpose()
     }
 
-    /// The reverse proxies that are trusted, if any.
+    /// The trusted reverse proxies, if there are any.
     pub(crate) fn proxies(&self) -> Result<Proxies, SettingsError> {
         let list = self.proxies.trusted.trim();
         let trusted = if list.is_empty() { None } else { Some(list.parse::<AllowList>()) };
@@ -148,19 +153,19 @@ impl Settings {
 }
 
 impl OidcSettings {
-    /// Whether there is a provider.
-    pub(crate) fn is_there(&self) -> bool {
+    /// Whether a provider is configured.
+    pub(crate) fn is_configured(&self) -> bool {
         !self.issuer.is_empty()
     }
 
     fn check(&self) -> Result<(), SettingsError> {
-        if !self.is_there() {
+        if !self.is_configured() {
             return Ok(());
         }
         public_url("oidc.issuer", &self.issuer)?;
         for (name, value) in [("oidc.client_id", &self.client_id), ("oidc.roles_claim", &self.roles_claim)] {
             if value.trim().is_empty() {
-                return Err(SettingsError::malformed(name, "it must not be empty where oidc.issuer is given"));
+                return Err(SettingsError::malformed(name, "it must not be empty if oidc.issuer is set"));
             }
         }
         Ok(())
@@ -172,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_are_acceptable() {
+    fn the_defaults_are_valid() {
         assert_eq!(Settings::read(None).unwrap().public_url, "http://localhost:8080");
     }
 
@@ -186,7 +191,7 @@ mod tests {
         assert_eq!(with(8, 8, 7), Ok(()));
         assert!(with(8, 4, 4).unwrap_err().contains("connections_per_organization is 4; it must be from 1 to 3"));
         assert!(with(4, 8, 4).is_err());
-        assert_eq!(with(1, 1, 1), Ok(()), "a service that small has one for all");
+        assert_eq!(with(1, 1, 1), Ok(()), "a pool of one connection is shared by all");
         assert!(with(1, 0, 1).is_err());
     }
 }

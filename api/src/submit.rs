@@ -1,4 +1,4 @@
-//! The request client: submits a request and awaits what becomes of it.
+//! The request client: publishes requests and waits for their outcomes.
 
 use rollcall_events::EventId;
 use rollcall_events::outcome::Outcome;
@@ -11,51 +11,52 @@ use crate::pending::PendingReplies;
 use crate::publish::{NotConfirmed, Publisher};
 use crate::scim::Prefer;
 
-/// Submits requests.
+/// Publishes requests and waits for their outcomes.
 pub(crate) struct RequestClient {
     publisher: Publisher,
-    waiting: PendingReplies,
+    pending: PendingReplies,
     wait: Duration,
 }
 
-/// What is known of a request when its caller is answered.
+/// The result of a submitted request.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Answer {
-    /// It is committed; the resource as it is now, as far as there is one.
+    /// The request was applied and committed. With the resource after the change, if there is one.
     Applied(Option<Attributes>),
-    /// It is on a durable queue and will be decided.
+    /// The request is on a durable queue. Its outcome is not known yet.
     Accepted(EventId),
 }
 
 impl RequestClient {
-    /// A client where calls wait for at most `wait`.
-    pub(crate) fn new(publisher: Publisher, waiting: PendingReplies, wait: Duration) -> Self {
-        Self { publisher, waiting, wait }
+    /// A client whose calls wait for at most `wait`.
+    pub(crate) fn new(publisher: Publisher, pending: PendingReplies, wait: Duration) -> Self {
+        Self { publisher, pending, wait }
     }
 
-    /// `RabbitMQ`, as the request client sees it.
+    /// The publisher of this client.
     pub(crate) fn publisher(&self) -> &Publisher {
         &self.publisher
     }
 
-    /// The calls that wait.
-    pub(crate) fn waiting(&self) -> &PendingReplies {
-        &self.waiting
+    /// The pending replies of this client.
+    pub(crate) fn pending(&self) -> &PendingReplies {
+        &self.pending
     }
 
-    /// Submits a request and waits for its outcome for as long as the caller and the settings allow.
+    /// Submits a request and waits for its outcome, for as long as the caller and the settings allow.
     ///
     /// # Errors
-    /// The refusal where it was refused; 503 where it is not certain that `RabbitMQ` has it: then it may be applied all the same.
+    /// The SCIM error of a rejection. 503 if it is not certain that `RabbitMQ` has the request; it may be
+    /// applied nevertheless.
     pub(crate) async fn submit(&self, request: Request, prefer: &Prefer) -> Result<Answer, ApiError> {
         let deadline = self.deadline(prefer);
         if prefer.respond_async {
             self.publish(&request).await?;
             return Ok(Answer::Accepted(request.id));
         }
-        let slot = self.waiting.enter().ok_or(ApiError::Unavailable("too many calls wait for their outcomes"))?;
+        let slot = self.pending.reserve().ok_or(ApiError::Unavailable("too many calls wait for their outcomes"))?;
         let publishing = self.publisher.publish(&request, Some(&slot))?;
-        // What has an outcome is committed, and needs no confirm besides.
+        // An outcome means that the request is committed. The confirm does not matter then.
         let Some(outcome) = slot.outcome(deadline).await else {
             publishing.confirmed().await?;
             return Ok(Answer::Accepted(request.id));
@@ -63,17 +64,17 @@ impl RequestClient {
         answer(request.id, outcome)
     }
 
-    /// Until when an outcome is awaited: as long as the caller and the settings allow.
+    /// The time until which an outcome is awaited. The caller can shorten the wait of the settings.
     pub(crate) fn deadline(&self, prefer: &Prefer) -> Instant {
         Instant::now() + prefer.wait.unwrap_or(self.wait).min(self.wait)
     }
 
-    /// Submits requests of one organization in their order, and waits for the outcome of each.
+    /// Submits requests of one organization in their order, and waits for their outcomes until `deadline`.
     pub(crate) async fn submit_all(&self, requests: &[Request], deadline: Instant) -> Vec<Result<Answer, ApiError>> {
-        let tickets: Vec<_> = requests.iter().map_while(|_| self.waiting.enter()).collect();
-        let confirms = self.publisher.publish_all(requests.iter().zip(&tickets).map(|(request, slot)| (request, Some(slot)))).await;
+        let slots: Vec<_> = requests.iter().map_while(|_| self.pending.reserve()).collect();
+        let confirms = self.publisher.publish_all(requests.iter().zip(&slots).map(|(request, slot)| (request, Some(slot)))).await;
         let mut answers = Vec::with_capacity(requests.len());
-        for ((request, slot), confirm) in requests.iter().zip(tickets).zip(confirms) {
+        for ((request, slot), confirm) in requests.iter().zip(slots).zip(confirms) {
             answers.push(match confirm {
                 Ok(()) => slot.outcome(deadline).await.map_or(Ok(Answer::Accepted(request.id)), |outcome| answer(request.id, outcome)),
                 Err(error) => Err(error.into()),
@@ -83,19 +84,19 @@ impl RequestClient {
         answers
     }
 
-    /// Publishes requests of one organization in their order, whose outcomes nobody awaits.
+    /// Publishes requests of one organization in their order, without waiting for their outcomes.
     ///
     /// # Errors
-    /// Where it is not certain that `RabbitMQ` has all of them.
+    /// If it is not certain that `RabbitMQ` has all of them.
     pub(crate) async fn publish_all(&self, requests: &[Request]) -> Result<(), ApiError> {
         let confirms = self.publisher.publish_all(requests.iter().map(|request| (request, None))).await;
         confirms.into_iter().collect::<Result<(), _>>().map_err(ApiError::from)
     }
 
-    /// Publishes a request whose outcome nobody awaits.
+    /// Publishes a request without waiting for its outcome.
     ///
     /// # Errors
-    /// Where it is not certain that `RabbitMQ` has it.
+    /// If it is not certain that `RabbitMQ` has it.
     pub(crate) async fn publish(&self, request: &Request) -> Result<(), NotConfirmed> {
         self.publisher.publish(request, None)?.confirmed().await
     }
@@ -104,19 +105,21 @@ impl RequestClient {
 fn answer(id: EventId, outcome: Outcome) -> Result<Answer, ApiError> {
     match outcome {
         Outcome::Applied { resource } => {
-            let unreadable =
-                |error| ApiError::Internal(format!("the outcome of {id} cannot be read: {error}; are api and worker of the same version?"));
+            let unreadable = |error| {
+                ApiError::Internal(format!("the outcome of {id} cannot be read: {error}; do the api and the worker have the same version?"))
+            };
             Ok(Answer::Applied(resource.map(|committed| committed.read()).transpose().map_err(unreadable)?))
         }
         Outcome::Rejected(error) => Err(error.into()),
-        Outcome::Failed => Err(ApiError::Internal(format!("the request {id} is a dead letter"))),
+        Outcome::Failed => Err(ApiError::Internal(format!("the request {id} became a dead letter"))),
     }
 }
 
 impl From<NotConfirmed> for ApiError {
     fn from(error: NotConfirmed) -> Self {
-        tracing::warn!(%error, "a request is not confirmed");
-        // Even one that was not sent for sure is told of in this way: a caller that repeats it with its key is right in every case.
-        Self::Unsettled("rabbitmq")
+        tracing::warn!(%error, "a request was not confirmed");
+        // This is the answer even if the request was certainly not sent. A caller that repeats it with the
+        // same Idempotency-Key is right in both cases.
+        Self::OutcomeUnknown("rabbitmq")
     }
 }

@@ -1,4 +1,4 @@
-//! What is traced of every call: its method and path, never its query string or body, which hold personal data.
+//! Traces calls by method and path. Query strings and bodies contain personal data and are never traced.
 
 use actix_web::Error;
 use actix_web::body::MessageBody;
@@ -7,7 +7,8 @@ use tracing::Span;
 use tracing::field::Empty;
 use tracing_actix_web::RootSpanBuilder;
 
-/// Builds the span of a call, where somebody wants to see every one of them, and says how it ended. A call that the service itself fails is told of in any case.
+/// Builds the span of a call at level `debug`, and records its status. An answer of 500 or more is logged at
+/// level `warn`.
 pub(crate) struct CallSpan;
 
 impl RootSpanBuilder for CallSpan {

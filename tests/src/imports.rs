@@ -83,14 +83,12 @@ fn read_items(file: &Path, children: &Path, name: &Name, items: &[Item], modules
 fn read_module(file: &Path, children: &Path, name: &Name, child: &ItemMod, modules: &mut BTreeMap<Name, Module>) {
     let ident = child.ident.to_string();
     let (child_name, folder) = (joined(name, &ident), children.join(&ident));
-    match &child.content {
-        Some((_, items)) => read_items(file, &folder, &child_name, items, modules),
-        None => {
-            let flat = children.join(format!("{ident}.rs"));
-            let child_file = if flat.exists() { flat } else { folder.join("mod.rs") };
-            read_file(&child_file, &folder, &child_name, modules);
-        }
+    if let Some((_, items)) = &child.content {
+        return read_items(file, &folder, &child_name, items, modules);
     }
+    let flat = children.join(format!("{ident}.rs"));
+    let child_file = if flat.exists() { flat } else { folder.join("mod.rs") };
+    read_file(&child_file, &folder, &child_name, modules);
 }
 
 fn read_use(import: &ItemUse, name: &Name, own: &BTreeSet<String>, module: &mut Module) {

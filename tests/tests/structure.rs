@@ -8,6 +8,8 @@ use test_case::test_case;
 
 #[test_case("api/src/main.rs")]
 #[test_case("events/src/lib.rs")]
+#[test_case("events/log/src/lib.rs")]
+#[test_case("events/queue/src/lib.rs")]
 #[test_case("scim/src/lib.rs")]
 #[test_case("service/src/lib.rs")]
 #[test_case("verify/src/main.rs")]

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use crate::error::ApiError;
-use crate::read::{Condition, Database, from_network, known_as, users_named};
+use crate::read::{Condition, Database, from_network, users_named, with_external_id};
 use crate::scim::Parameters;
 
 /// The number of entries on a page if the caller does not choose it.
@@ -58,7 +58,7 @@ pub(crate) async fn conditions(
         conditions.push(Condition::Subjects(users_named(database, organization, name).await?));
     }
     if let Some(external_id) = parameters.get("externalId") {
-        conditions.push(Condition::Subjects(known_as(database, organization, external_id).await?));
+        conditions.push(Condition::Subjects(with_external_id(database, organization, external_id).await?));
     }
     Ok(conditions)
 }

@@ -56,9 +56,9 @@ impl Watch {
             }
             // Entries that match no condition need not be read again.
             self.after = self.after.max(size);
-            match self.following.hear(KEEP_ALIVE).await {
+            match self.following.wait(KEEP_ALIVE).await {
                 LogNotification::Growth => {}
-                LogNotification::Nothing => return Ok(Some(Bytes::from_static(STILL_HERE))),
+                LogNotification::Timeout => return Ok(Some(Bytes::from_static(STILL_HERE))),
                 LogNotification::Stop => return Ok(None),
             }
         }

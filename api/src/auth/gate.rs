@@ -90,7 +90,7 @@ impl Authentication {
 /// The answer to a denied call. Which check failed is recorded in the log only.
 pub(super) fn refusal(reason: Denial) -> ApiError {
     match reason {
-        Denial::MissingOrigin | Denial::WrongOrigin | Denial::WrongAddress => ApiError::WrongPlace,
+        Denial::MissingOrigin | Denial::WrongOrigin | Denial::WrongAddress => ApiError::SourceNotAllowed,
         reason => ApiError::Unauthenticated { presented: reason != Denial::MissingToken },
     }
 }

@@ -1,4 +1,5 @@
-//! The call log. It helps administrators find out why provisioning fails: see ARCHITECTURE.md, "Requests".
+//! The call log. It helps administrators find out why provisioning fails. See
+//! docs/architecture/operations.md, "The call log".
 
 mod body;
 mod meaning;

@@ -72,13 +72,13 @@ impl CallRecorder {
             tracing::info!(
                 left_out,
                 kept = calls.len(),
-                "more calls than observed_per_second: the page Requests does not show all of them"
+                "more calls than observed_per_second: the page Call log does not show all of them"
             );
         }
         if calls.is_empty() {
             return;
         }
-        if let Err(error) = requests.publisher().tell(&calls).await {
+        if let Err(error) = requests.publisher().publish_calls(&calls).await {
             tracing::warn!(%error, calls = calls.len(), "call records are lost");
         }
     }

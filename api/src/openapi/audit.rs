@@ -1,11 +1,11 @@
-//! The auditors' endpoints.
+//! Describes the auditors' endpoints.
 
 use serde_json::{Map, Value, json};
 
 use super::{operation, path_id, query, with_answer, with_parameters};
 use crate::audit::BASE_PATH;
 
-/// Their paths.
+/// The paths of the auditors' endpoints.
 pub(super) fn paths() -> Map<String, Value> {
     let list = with_parameters(get("auditEvents", "Entries of the log", "application/json"), conditions());
     let at = query("at", "The time; now where it is missing", "string");

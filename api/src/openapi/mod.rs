@@ -1,4 +1,5 @@
-//! The description of every endpoint (`OpenAPI` 3.1), made of the schemas that drive everything else, at `/openapi.json`; a page to read it at `/docs`.
+//! The `OpenAPI` 3.1 description of every endpoint, at `/openapi.json`, with a page at `/docs`. It is built
+//! from the same schemas as the endpoints.
 
 mod audit;
 mod schemas;
@@ -8,9 +9,10 @@ use rollcall_scim::schema::ResourceType;
 use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
 
-use crate::scim::{BASE_PATH, SCIM_JSON};
+use crate::media_type::SCIM_JSON;
+use crate::scim::BASE_PATH;
 
-/// What any endpoint may answer besides what it is for.
+/// The errors that any endpoint may answer.
 const ERRORS: [(&str, &str); 14] = [
     ("400", "The call is wrong; the detail names the attribute."),
     ("401", "No valid token."),
@@ -28,10 +30,10 @@ const ERRORS: [(&str, &str); 14] = [
     ("503", "A server that the call needs is away; a change may have been applied, so repeat it with the same Idempotency-Key."),
 ];
 
-/// The description; `server` is the address that callers reach the service by.
+/// The description. `server` is the address at which callers reach the service.
 ///
 /// # Errors
-/// Where it is not one that `OpenAPI` allows; a test makes sure that it is.
+/// If the description is not valid `OpenAPI`. A test checks that it is valid.
 pub(crate) fn document(server: &str) -> Result<OpenApi, serde_json::Error> {
     serde_json::from_value(json!({
         "openapi": "3.1.0",
@@ -143,7 +145,7 @@ fn path_id() -> Value {
     json!({"name": "id", "in": "path", "required": true, "schema": {"type": "string"}})
 }
 
-/// An endpoint whose answer can be narrowed to some attributes.
+/// Adds the parameters that select attributes of the answer (RFC 7644 section 3.9).
 fn shown(operation: Value) -> Value {
     let parameters = [
         query("attributes", "Only these, separated by commas", "string"),
@@ -152,7 +154,7 @@ fn shown(operation: Value) -> Value {
     with_parameters(operation, parameters.to_vec())
 }
 
-/// An endpoint that may answer before the outcome is known.
+/// Adds the answer 202, which comes before the outcome is known.
 fn accepted(operation: Value) -> Value {
     with_answer(operation, "202", json!({"description": "On a durable queue; Location says where the outcome will be."}))
 }
@@ -193,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_description_is_one_and_names_every_attribute() {
+    fn the_description_is_valid_and_names_every_attribute() {
         let document = serde_json::to_value(document("https://id.example.com").unwrap()).unwrap();
         let user = &document["components"]["schemas"]["User"]["properties"];
         assert_eq!(user["emails"]["items"]["properties"]["value"]["type"], "string");

@@ -1,4 +1,4 @@
-//! The bodies of calls and answers, as JSON Schema.
+//! The bodies of calls and answers as JSON Schema.
 
 use rollcall_scim::bulk::{BULK_REQUEST_SCHEMA, BULK_RESPONSE_SCHEMA};
 use rollcall_scim::error::ERROR_SCHEMA;
@@ -7,7 +7,7 @@ use rollcall_scim::patch::PATCH_SCHEMA;
 use rollcall_scim::schema::{Attribute, COMMON, Kind, Mutability, ResourceType, Returned};
 use serde_json::{Map, Value, json};
 
-/// All of them, by name.
+/// All schemas, by name.
 pub(super) fn schemas() -> Value {
     let text = || json!({"type": "string"});
     let texts = || json!({"type": "array", "items": {"type": "string"}});
@@ -40,7 +40,7 @@ pub(super) fn schemas() -> Value {
     Value::Object(schemas)
 }
 
-/// A resource, as it is sent or as it is shown.
+/// The schema of a resource in calls (`is_sent`) or in answers.
 fn resource(resource_type: &ResourceType, is_sent: bool) -> Value {
     let is_part = |attribute: &&Attribute| {
         if is_sent { attribute.mutability != Mutability::ReadOnly } else { attribute.returned != Returned::Never }

@@ -1,11 +1,11 @@
-//! The receivers' endpoint.
+//! Describes the receivers' endpoint.
 
 use serde_json::{Map, Value, json};
 
 use super::{operation, path_id, with_parameters};
 use crate::streams::BASE_PATH;
 
-/// Its path.
+/// The path of the receivers' endpoint.
 pub(super) fn paths() -> Map<String, Value> {
     let answer = json!({
         "type": "object", "required": ["sets", "moreAvailable"],

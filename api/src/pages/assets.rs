@@ -1,10 +1,12 @@
-//! The files that pages refer to. Their addresses hold a hash of all of them, so that a browser may keep them for ever.
+//! The files that pages use. Their addresses contain a hash of all files, so that a browser can cache them
+//! forever.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use actix_web::web::Path;
 use std::sync::LazyLock;
 
+/// Name, media type and content of each file.
 const FILES: [(&str, &str, &str); 5] = [
     ("pages.css", "text/css; charset=utf-8", include_str!("../../assets/pages.css")),
     ("pages.js", "text/javascript; charset=utf-8", include_str!("../../assets/pages.js")),
@@ -13,6 +15,7 @@ const FILES: [(&str, &str, &str); 5] = [
     ("htmx.min.js", "text/javascript; charset=utf-8", include_str!("../../assets/htmx.min.js")),
 ];
 
+/// The hash of all files, as it is in their addresses.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     let all: String = FILES.iter().map(|(_, _, content)| *content).collect();
     blake3::hash(all.as_bytes()).to_hex().as_str().get(..16).unwrap_or_default().to_owned()

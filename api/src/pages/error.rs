@@ -1,4 +1,4 @@
-//! The one place where errors of pages become answers.
+//! The errors of pages, and their answers. No other file builds an answer for an error of a page.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
@@ -9,34 +9,37 @@ use super::view::{self, Failed};
 use crate::error::ApiError;
 use crate::read::ReadError;
 
-/// What can go wrong with a page.
+/// Why a page cannot be shown.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PageError {
-    /// Nobody is signed in, or no longer.
-    #[error("nobody is signed in")]
+    /// There is no session, or it has ended.
+    #[error("there is no session")]
     SignedOut,
-    /// The role does not allow it.
-    #[error("the role does not allow it")]
+    /// The person's role does not allow the action.
+    #[error("the role does not allow this")]
     Forbidden,
-    /// There is no such page, or what it would show.
+    /// The page or its subject does not exist.
     #[error("there is no such page")]
     NotFound,
-    /// The form does not come from a page of ours that is still good.
-    #[error("the form is not one of ours, or too old")]
+    /// The form does not come from a page of this session, or is too old.
+    #[error("the form does not come from a page of this session, or is too old")]
     Stale,
-    /// The link cannot be used.
+    /// The sign-in link is malformed, used, or expired.
     #[error("the link cannot be used")]
     BadLink,
-    /// The OpenID provider does not vouch for whoever came, or they have no role here.
-    #[error("nobody vouches for whoever came")]
-    NotVouchedFor,
-    /// A token with that id was made before: its page was sent again.
-    #[error("the token was generated before")]
+    /// The OpenID provider did not sign the person in, or the person has no role in any organization.
+    #[error("the OpenID provider did not identify a person with a role")]
+    NotIdentified,
+    /// A token with this id exists: the form was sent again.
+    #[error("the token was generated already")]
     Repeated,
-    /// What the service says of a call.
+    /// An error of the service.
     #[error(transparent)]
     Api(#[from] ApiError),
 }
+
+/// An answer with a page, or an error that becomes one.
+pub(super) type PageResult = Result<HttpResponse, PageError>;
 
 impl From<ReadError> for PageError {
     fn from(error: ReadError) -> Self {
@@ -45,40 +48,40 @@ impl From<ReadError> for PageError {
 }
 
 impl PageError {
-    /// The same for a program.
+    /// The same error for a program.
     pub(super) fn into_api(self) -> ApiError {
         match self {
             Self::Api(error) => error,
             Self::SignedOut => ApiError::Unauthenticated { presented: false },
-            Self::NotFound => ScimError::new(404, "there is no such thing").into(),
-            Self::Forbidden | Self::Stale | Self::BadLink | Self::NotVouchedFor | Self::Repeated => {
-                ScimError::new(403, "the role does not allow it").into()
+            Self::NotFound => ScimError::new(404, "there is no such resource").into(),
+            Self::Forbidden | Self::Stale | Self::BadLink | Self::NotIdentified | Self::Repeated => {
+                ScimError::new(403, "the role does not allow this").into()
             }
         }
     }
 
-    /// Whether signing in is what to do about it.
-    fn is_of_sign_in(&self) -> bool {
-        matches!(self, Self::SignedOut | Self::BadLink | Self::NotVouchedFor)
+    /// Whether the page should offer the sign-in.
+    fn is_about_sign_in(&self) -> bool {
+        matches!(self, Self::SignedOut | Self::BadLink | Self::NotIdentified)
     }
 
-    /// What the page says.
-    fn told(&self) -> (&'static str, &'static str) {
+    /// The ids of the page's title and text.
+    fn texts(&self) -> (&'static str, &'static str) {
         match self {
             Self::SignedOut => ("signed-out-title", "signed-out"),
             Self::Forbidden => ("forbidden-title", "forbidden"),
             Self::NotFound => ("not-found-title", "not-found"),
             Self::Stale => ("stale-title", "stale"),
             Self::BadLink => ("bad-link-title", "bad-link"),
-            Self::NotVouchedFor => ("not-vouched-title", "not-vouched"),
+            Self::NotIdentified => ("not-vouched-title", "not-vouched"),
             Self::Repeated => ("repeated-title", "repeated"),
             Self::Api(_) => ("failed-title", "failed"),
         }
     }
 
-    /// The page; `has_provider` says whether one can sign in at an OpenID provider.
+    /// The error page. `has_provider` says whether there is an OpenID provider to sign in at.
     pub(super) fn page(&self, language: Language, has_provider: bool) -> HttpResponse {
-        let (title, text) = self.told();
+        let (title, text) = self.texts();
         let detail = match self {
             Self::Api(ApiError::Scim(error)) => error.detail.clone(),
             _ => String::new(),
@@ -90,7 +93,7 @@ impl PageError {
                 title: language.get(title),
                 text: language.get(text),
                 detail,
-                can_sign_in: has_provider && self.is_of_sign_in(),
+                can_sign_in: has_provider && self.is_about_sign_in(),
             },
         )
     }
@@ -100,7 +103,7 @@ impl ResponseError for PageError {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::SignedOut => StatusCode::UNAUTHORIZED,
-            Self::Forbidden | Self::Stale | Self::BadLink | Self::NotVouchedFor => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::Stale | Self::BadLink | Self::NotIdentified => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Repeated => StatusCode::CONFLICT,
             Self::Api(error) => error.status_code(),
@@ -109,7 +112,7 @@ impl ResponseError for PageError {
 
     fn error_response(&self) -> HttpResponse {
         if let Self::Api(error) = self {
-            tracing::warn!(%error, "a page could not be served");
+            tracing::warn!(%error, "a page failed");
         }
         self.page(Language::default(), false)
     }
@@ -121,18 +124,18 @@ mod tests {
 
     #[test]
     fn every_error_has_a_text_in_every_language() {
-        let api = PageError::Api(ApiError::WrongPlace);
+        let api = PageError::Api(ApiError::SourceNotAllowed);
         for error in [
             PageError::SignedOut,
             PageError::Forbidden,
             PageError::NotFound,
             PageError::Stale,
             PageError::BadLink,
-            PageError::NotVouchedFor,
+            PageError::NotIdentified,
             PageError::Repeated,
             api,
         ] {
-            let (title, text) = error.told();
+            let (title, text) = error.texts();
             for language in Language::ALL {
                 assert!(language.get(title) != title && language.get(text) != text, "{error:?}");
             }

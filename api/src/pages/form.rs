@@ -1,189 +1,65 @@
-//! The form of a SCIM token: what an administrator types, read into settings, and what is wrong with it in plain words.
+//! Forms that browsers send. Their size and the time to receive them are limited, as for every other body.
 
-use rollcall_events::address::{AllowList, InvalidAllowList};
-use rollcall_events::request::{MAX_CALLS_PER_SECOND, TokenSettings};
-use rollcall_events::{Timestamp, TokenId, WorkspaceId};
+use actix_web::dev::Payload;
+use actix_web::web::{self, FormConfig};
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::future::LocalBoxFuture;
+use rollcall_scim::ScimError;
 use serde::Deserialize;
-use std::num::NonZeroU32;
+use serde::de::DeserializeOwned;
+use std::ops::Deref;
 
-use super::text::Language;
+use super::context::Pages;
+use super::error::PageError;
+use crate::error::ApiError;
 
-/// The most characters of a label.
-const MAX_LABEL_CHARS: usize = 200;
+/// Maximum size of a form, in bytes. An allowlist is the longest text that anybody types into one.
+const MAX_BYTES: usize = 64 * 1024;
 
-/// What was typed.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct TokenForm {
+/// The content of a form. Pages use no other extractor for a body: this one does not wait for a sender that
+/// stops in the middle.
+#[derive(Debug)]
+pub(super) struct Form<T>(T);
+
+/// A form with a button and no fields.
+#[derive(Debug, Deserialize)]
+pub(super) struct CsrfForm {
+    /// The token of the session's forms.
     pub(super) csrf: String,
-    /// The id that the token is to have: a page that is sent again makes no second one.
-    pub(super) id: String,
-    pub(super) label: String,
-    pub(super) workspace: String,
-    pub(super) origin: String,
-    /// `on` where a call need not name the origin.
-    pub(super) origin_not_required: String,
-    pub(super) allow: String,
-    pub(super) dialect: String,
-    /// A date, such as 2027-01-31: the token ends when it does, in UTC.
-    pub(super) expires: String,
-    /// How many calls a second it may make.
-    pub(super) rate: String,
 }
 
-/// What is wrong, each with the field that it is about.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Problems(Vec<(&'static str, String)>);
-
-impl Problems {
-    /// What is wrong with a field, if anything.
-    pub(super) fn of(&self, field: &str) -> Option<&str> {
-        self.0.iter().find(|(about, _)| *about == field).map(|(_, text)| text.as_str())
-    }
-
-    fn take<T>(&mut self, field: &'static str, read: Result<T, String>) -> Option<T> {
-        read.map_err(|text| self.0.push((field, text))).ok()
+impl<T> Form<T> {
+    /// The content itself.
+    pub(super) fn into_inner(self) -> T {
+        self.0
     }
 }
 
-impl TokenForm {
-    /// The form that changes a token.
-    pub(super) fn of(settings: &TokenSettings) -> Self {
-        Self {
-            label: settings.label.clone(),
-            workspace: settings.default_workspace.to_string(),
-            origin: settings.service_origin.to_string(),
-            origin_not_required: if settings.origin_required { "" } else { "on" }.to_owned(),
-            allow: settings.allow_list.as_ref().map(ToString::to_string).unwrap_or_default(),
-            dialect: settings.dialect.as_str().to_owned(),
-            // The day that ends at that moment.
-            expires: settings.expires_at.map(|at| at.to_string().get(..10).unwrap_or_default().to_owned()).unwrap_or_default(),
-            rate: settings.calls_per_second.map(|rate| rate.to_string()).unwrap_or_default(),
-            ..Self::default()
-        }
-    }
+impl<T> Deref for Form<T> {
+    type Target = T;
 
-    /// The id of the token that is to be made.
-    pub(super) fn token_id(&self) -> Option<TokenId> {
-        self.id.parse().ok()
-    }
-
-    /// Reads what was typed.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub(super) fn read(&self, workspaces: &[(WorkspaceId, String)], now: Timestamp, t: Language) -> Result<TokenSettings, Problems> {
-        let mut problems = Problems::default();
-        let label = problems.take("label", self.read_label(t));
-        let workspace = self.workspace.parse().ok().filter(|id| workspaces.iter().any(|(known, _)| known == id));
-        let workspace = problems.take("workspace", workspace.ok_or_else(|| t.get("problem-workspace")));
-        let origin = problems.take("origin", self.origin.parse().map_err(|_| t.get("problem-origin")));
-        let allow = problems.take("allow", self.read_allow(t));
-        let dialect = problems.take("dialect", self.dialect.parse().map_err(|_| t.get("problem-dialect")));
-        let expires = problems.take("expires", self.read_expires(now, t));
-        let rate = problems.take("rate", self.read_rate(t));
-        let (Some(label), Some(default_workspace), Some(service_origin), Some(allow_list), Some(dialect), Some(expires_at), Some(rate)) =
-            (label, workspace, origin, allow, dialect, expires, rate)
-        else {
-            return Err(problems);
-        };
-        let origin_required = self.origin_not_required.is_empty();
-        let calls_per_second = rate;
-        Ok(TokenSettings { label, default_workspace, service_origin, origin_required, allow_list, dialect, expires_at, calls_per_second })
-    }
-
-    fn read_label(&self, t: Language) -> Result<String, String> {
-        let label = self.label.trim();
-        let fits = !label.is_empty() && label.chars().count() <= MAX_LABEL_CHARS && !label.chars().any(char::is_control);
-        if fits { Ok(label.to_owned()) } else { Err(t.with("problem-label", "most", MAX_LABEL_CHARS)) }
-    }
-
-    /// The list; nothing typed means any address.
-    pub(super) fn read_allow(&self, t: Language) -> Result<Option<AllowList>, String> {
-        match self.allow.parse() {
-            Ok(list) => Ok(Some(list)),
-            Err(InvalidAllowList::Empty) if self.allow.trim().is_empty() => Ok(None),
-            Err(InvalidAllowList::Empty) => Err(t.get("problem-allow-empty")),
-            Err(InvalidAllowList::TooLong) => Err(t.get("problem-allow-long")),
-            Err(InvalidAllowList::Entry(entry)) => Err(t.with("problem-allow", "entry", entry)),
-        }
-    }
-
-    fn read_rate(&self, t: Language) -> Result<Option<NonZeroU32>, String> {
-        match self.rate.trim() {
-            "" => Ok(None),
-            rate => rate
-                .parse()
-                .ok()
-                .filter(|rate: &NonZeroU32| rate.get() <= MAX_CALLS_PER_SECOND)
-                .map(Some)
-                .ok_or_else(|| t.with("problem-rate", "most", MAX_CALLS_PER_SECOND)),
-        }
-    }
-
-    fn read_expires(&self, now: Timestamp, t: Language) -> Result<Option<Timestamp>, String> {
-        if self.expires.is_empty() {
-            return Ok(None);
-        }
-        let end = format!("{}T23:59:59.999999Z", self.expires).parse().ok().filter(|end| *end > now);
-        end.map(Some).ok_or_else(|| t.get("problem-expires"))
+    fn deref(&self) -> &T {
+        &self.0
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use uuid::Uuid;
+impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
+    type Error = actix_web::Error;
+    type Future = LocalBoxFuture<'static, Result<Self, actix_web::Error>>;
 
-    const T: Language = Language::English;
-
-    fn workspace() -> WorkspaceId {
-        WorkspaceId(Uuid::from_u128(1))
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let limit = request.app_data::<web::Data<Pages>>().map(|pages| pages.receive);
+        let receiving = web::Form::<T>::from_request(request, payload);
+        Box::pin(async move {
+            let limit = limit.ok_or_else(|| PageError::from(ApiError::Internal("the pages are not set up".to_owned())))?;
+            let received = tokio::time::timeout(limit, receiving).await;
+            let received = received.map_err(|_| PageError::from(ApiError::from(ScimError::new(408, "the form did not arrive in time"))))?;
+            Ok(Self(received?.into_inner()))
+        })
     }
+}
 
-    fn now() -> Timestamp {
-        "2026-06-01T12:00:00Z".parse().unwrap()
-    }
-
-    fn form() -> TokenForm {
-        TokenForm {
-            label: " HR ".to_owned(),
-            workspace: workspace().to_string(),
-            origin: "https://HR.example.com/".to_owned(),
-            dialect: "standard".to_owned(),
-            ..TokenForm::default()
-        }
-    }
-
-    fn problems(form: &TokenForm) -> Vec<(&'static str, String)> {
-        form.read(&[(workspace(), "Main".to_owned())], now(), T).unwrap_err().0
-    }
-
-    #[test]
-    fn what_was_typed_is_read_into_settings_and_back() {
-        let form = TokenForm {
-            allow: "203.0.113.0/24, 198.51.100.7".to_owned(),
-            expires: "2026-06-01".to_owned(),
-            rate: "25".to_owned(),
-            ..form()
-        };
-        let settings = form.read(&[(workspace(), "Main".to_owned())], now(), T).unwrap();
-        assert_eq!((settings.label.as_str(), settings.origin_required), ("HR", true));
-        assert_eq!(settings.service_origin.to_string(), "hr.example.com");
-        assert_eq!(settings.expires_at.unwrap().to_string(), "2026-06-01T23:59:59.999999Z");
-        let again = TokenForm::of(&settings).read(&[(workspace(), "Main".to_owned())], now(), T).unwrap();
-        assert_eq!(again, settings);
-    }
-
-    #[test]
-    fn what_is_wrong_is_told_with_its_field() {
-        let fields: Vec<_> = problems(&TokenForm::default()).into_iter().map(|(field, _)| field).collect();
-        assert_eq!(fields, ["label", "workspace", "origin", "dialect"]);
-        let allow = TokenForm { allow: "203.0.113.0/24, 10.0.0".to_owned(), ..form() };
-        assert_eq!(problems(&allow), [("allow", T.with("problem-allow", "entry", "10.0.0"))]);
-        assert!(T.with("problem-allow", "entry", "10.0.0").contains("10.0.0"));
-        assert_eq!(problems(&TokenForm { expires: "2026-05-31".to_owned(), ..form() })[0].0, "expires", "it is over");
-        assert_eq!(problems(&TokenForm { rate: "0".to_owned(), ..form() })[0].0, "rate");
-        assert_eq!(problems(&TokenForm { workspace: Uuid::from_u128(2).to_string(), ..form() })[0].0, "workspace", "of somebody else");
-    }
+/// The limit of a form's size.
+pub(super) fn limits() -> FormConfig {
+    FormConfig::default().limit(MAX_BYTES)
 }

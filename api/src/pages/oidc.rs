@@ -1,4 +1,4 @@
-//! Signing in at an OpenID provider.
+//! Sign-in at an OpenID provider.
 
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
@@ -16,33 +16,31 @@ use rollcall_events::{OrganizationId, SessionId, Timestamp, TokenId};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-use super::error::PageError;
-use super::posted::Form;
-use super::session::{cookie, request, role_text};
+use super::context::Pages;
+use super::error::{PageError, PageResult};
+use super::form::Form;
+use super::session::{cookie, settings_request};
 use super::text::Language;
-use super::view::{self, Choose};
-use super::{PageResult, Pages};
+use super::view::{self, Choose, role_text};
 use crate::error::ApiError;
 use crate::oidc::{Flow, Identity, NotIdentified, Provider};
 use crate::read::organization_names;
-use crate::scim::Prefer;
-use crate::submit::Answer;
 
-/// Where the provider sends browsers back to.
+/// The path to which the provider sends the browser back.
 pub(crate) const CALLBACK: &str = "/sign-in/oidc/callback";
-/// Where a flow begins; its cookie goes nowhere else.
+/// The path at which a flow begins. The flow's cookie is limited to it.
 const PATH: &str = "/sign-in/oidc";
-/// How long somebody may take to sign in at the provider, and then to choose an organization, in seconds.
+/// Maximum time to sign in at the provider, and again to choose an organization, in seconds.
 const FLOW_SECONDS: u32 = 600;
 
-/// `GET /sign-in/oidc`: sends the browser to the provider.
+/// `GET /sign-in/oidc`: redirects the browser to the provider.
 pub(super) async fn begin(pages: Data<Pages>) -> PageResult {
     let (url, flow) = provider(&pages)?.begin().await.map_err(|error| failed(&pages, None, &error))?;
     let value = format!("{}.{}.{}", flow.state, flow.nonce, flow.verifier);
     Ok(HttpResponse::SeeOther().cookie(flow_cookie(&pages, value)).insert_header((LOCATION, url)).finish())
 }
 
-/// What the provider sends the browser back with (RFC 6749 section 4.1.2).
+/// The parameters with which the provider sends the browser back (RFC 6749 section 4.1.2).
 #[derive(Debug, Deserialize)]
 pub(super) struct Back {
     state: Option<String>,
@@ -50,7 +48,7 @@ pub(super) struct Back {
     error: Option<String>,
 }
 
-/// `GET /sign-in/oidc/callback`: begins the session of whoever came back, or asks for which of their organizations.
+/// `GET /sign-in/oidc/callback`: begins a session. A person with several organizations chooses one first.
 pub(super) async fn callback(http: HttpRequest, back: Query<Back>, pages: Data<Pages>, t: Language) -> PageResult {
     let (address, _) = pages.caller(&http);
     let back = back.into_inner();
@@ -58,7 +56,7 @@ pub(super) async fn callback(http: HttpRequest, back: Query<Back>, pages: Data<P
     let state = flow.state.clone();
     let identified = match back.code {
         Some(code) => provider(&pages)?.finish(code, flow).await,
-        None => Err(NotIdentified::Refused(back.error.unwrap_or_else(|| "it gave no code".to_owned()))),
+        None => Err(NotIdentified::Refused(back.error.unwrap_or_else(|| "the provider sent no code".to_owned()))),
     };
     let identity = identified.map_err(|error| failed(&pages, address, &error))?;
     let organizations = organization_names(&pages.database, &identity.roles.keys().copied().collect::<Vec<_>>()).await?;
@@ -68,23 +66,24 @@ pub(super) async fn callback(http: HttpRequest, back: Query<Back>, pages: Data<P
         _ => {
             let choices =
                 organizations.into_iter().filter_map(|(id, name)| Some((id, name, role_text(*identity.roles.get(&id)?)))).collect();
-            let known = sealed(&pages, &state, identity)?;
-            Ok(view::page(StatusCode::OK, &Choose { t, choices, known }))
+            let identity = sealed(&pages, &state, identity)?;
+            Ok(view::page(StatusCode::OK, &Choose { t, choices, identity }))
         }
     }
 }
 
-/// The organization that somebody chose, and who they are, as it was sealed.
+/// The chosen organization, and the person's sealed identity.
 #[derive(Debug, Deserialize)]
 pub(super) struct Chosen {
     organization: OrganizationId,
-    known: String,
+    #[serde(rename = "known")]
+    identity: String,
 }
 
-/// `POST /sign-in/oidc`: begins the session in the organization that was chosen.
+/// `POST /sign-in/oidc`: begins a session in the chosen organization.
 pub(super) async fn choose(http: HttpRequest, chosen: Form<Chosen>, pages: Data<Pages>) -> PageResult {
     let flow = flow(&http).ok_or(PageError::Stale)?;
-    let identity = unsealed(&pages, &flow.state, &chosen.known).ok_or(PageError::Stale)?;
+    let identity = unsealed(&pages, &flow.state, &chosen.identity).ok_or(PageError::Stale)?;
     session(&http, &pages, &identity, chosen.organization).await
 }
 
@@ -103,10 +102,7 @@ async fn session(http: &HttpRequest, pages: &Pages, identity: &Identity, organiz
         subject: identity.subject.clone(),
     };
     let change = SettingsRequested::Session { session_id, change: SessionChange::Begin(begun) };
-    match pages.requests.submit(request(organization, actor, change), &Prefer::default()).await? {
-        Answer::Applied(_) => {}
-        Answer::Accepted(_) => return Err(ApiError::Unsettled("the outcome of a sign-in").into()),
-    }
+    pages.apply(settings_request(organization, actor, change)).await?;
     let (cookie, mut ended) = (cookie(pages, secret.reveal(), session_id, Timestamp::now()), flow_cookie(pages, String::new()));
     ended.make_removal();
     Ok(HttpResponse::SeeOther().cookie(cookie).cookie(ended).insert_header((LOCATION, pages.address("/"))).finish())
@@ -116,19 +112,20 @@ fn provider(pages: &Pages) -> Result<&Provider, PageError> {
     pages.provider.as_ref().ok_or(PageError::NotFound)
 }
 
-/// What whoever cannot be signed in is told; why is for the log of the process, and that it happened for the log of events.
+/// The error page of a failed sign-in. The process's log has the reason, and the event log counts the denial.
 fn failed(pages: &Pages, address: Option<std::net::IpAddr>, error: &NotIdentified) -> PageError {
-    tracing::warn!(%error, "nobody is signed in");
+    tracing::warn!(%error, "a sign-in at the OpenID provider failed");
     match error {
         NotIdentified::Provider(_) => ApiError::Unavailable("the OpenID provider").into(),
         NotIdentified::Refused(_) => {
             pages.authentication.refuse(Denial::UnknownAdministrator, address);
-            PageError::NotVouchedFor
+            PageError::NotIdentified
         }
     }
 }
 
-/// The cookie of a flow. It has to come along when the provider sends the browser back, which is from elsewhere.
+/// The cookie of a flow. It is `Lax`, because the browser must send it when it comes back from the provider's
+/// site.
 fn flow_cookie(pages: &Pages, value: String) -> Cookie<'static> {
     Cookie::build("rollcall-oidc", value)
         .path(PATH)
@@ -149,26 +146,27 @@ fn is_same(left: &str, right: &str) -> bool {
     left.as_bytes().ct_eq(right.as_bytes()).into()
 }
 
-/// Whom the provider has vouched for, until when that counts.
+/// An identity that the provider confirmed, and the time until which it is accepted, as a Unix time in
+/// seconds.
 #[derive(Debug, Serialize, Deserialize)]
-struct Known {
+struct ConfirmedIdentity {
     identity: Identity,
     until: i64,
 }
 
-/// Somebody's identity as a page can hold it, for the browser of one flow.
+/// A sealed identity, for a form. It is valid only in the browser of one flow.
 fn sealed(pages: &Pages, state: &str, identity: Identity) -> Result<String, PageError> {
-    let known = Known { identity, until: Timestamp::now().as_second() + i64::from(FLOW_SECONDS) };
-    let text = serde_json::to_vec(&known).map_err(|error| ApiError::Internal(format!("an identity cannot be written: {error}")))?;
+    let confirmed = ConfirmedIdentity { identity, until: Timestamp::now().as_second() + i64::from(FLOW_SECONDS) };
+    let text = serde_json::to_vec(&confirmed).map_err(|error| ApiError::Internal(format!("an identity cannot be written: {error}")))?;
     let text = BASE64_URL_SAFE_NO_PAD.encode(text);
     Ok(format!("{text}.{}", pages.seal.on("identity", &format!("{state} {text}"))))
 }
 
-fn unsealed(pages: &Pages, state: &str, known: &str) -> Option<Identity> {
-    let (text, seal) = known.split_once('.')?;
+fn unsealed(pages: &Pages, state: &str, sealed: &str) -> Option<Identity> {
+    let (text, seal) = sealed.split_once('.')?;
     if !is_same(&pages.seal.on("identity", &format!("{state} {text}")), seal) {
         return None;
     }
-    let known: Known = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
-    (Timestamp::now().as_second() <= known.until).then_some(known.identity)
+    let confirmed: ConfirmedIdentity = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+    (Timestamp::now().as_second() <= confirmed.until).then_some(confirmed.identity)
 }

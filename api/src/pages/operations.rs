@@ -1,4 +1,4 @@
-//! How the service does for the organization (see `standing.rs`), and what it could not do: dead letters are tried again or discarded here.
+//! The operations page: the state of the service, and the dead letters, which can be retried or discarded.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -9,44 +9,43 @@ use rollcall_events::{DeadLetterId, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::error::PageError;
-use super::posted::Form;
+use super::context::Pages;
+use super::error::{PageError, PageResult};
+use super::form::{CsrfForm, Form};
+use super::service_status;
 use super::session::Administrator;
-use super::sign_in::Bare;
-use super::standing;
 use super::text::Language;
-use super::view::{self, Frame, LetterRow, Operations, minute};
-use super::{PageResult, Pages};
+use super::view::{self, DeadLetterRow, Frame, Operations, minute};
 use crate::read::{DeadLetter, SHOWN_BYTES, dead_letters};
 use crate::redact::redact;
 
 /// The path of this page.
 const PATH: &str = "/operations";
-/// The most characters of a reason.
+/// Maximum length of a reason, in characters.
 const MAX_REASON_CHARS: usize = 500;
 
 /// `GET /operations`.
 pub(super) async fn show(admin: Administrator, pages: Data<Pages>, t: Language) -> PageResult {
     admin.must_administer()?;
-    let organization = admin.who.organization_id;
-    let standing = standing::look(&pages, organization, t).await?;
+    let organization = admin.person.organization_id;
+    let status = service_status::read(&pages, organization, t).await?;
     let letters = dead_letters(&pages.database, organization).await?.into_iter().map(row).collect();
     let since = Timestamp::now().before_seconds(60 * 60).to_string();
-    let view = Operations { t, frame: Frame { admin, path: PATH.to_owned() }, standing, since, letters };
+    let view = Operations { t, frame: Frame { admin, path: PATH.to_owned() }, status, since, letters };
     Ok(view::page(StatusCode::OK, &view))
 }
 
-fn row(letter: DeadLetter) -> LetterRow {
-    LetterRow {
+fn row(letter: DeadLetter) -> DeadLetterRow {
+    DeadLetterRow {
         id: letter.id,
-        kept: minute(&letter.kept_at),
+        stored: minute(&letter.kept_at),
         what: letter.type_name.or(letter.message_id).unwrap_or_default(),
         reason: letter.reason,
         body: shown(&letter.body),
     }
 }
 
-/// What a message holds, as far as it may be seen.
+/// The body of a message without secrets. A long or unreadable body is replaced by its size.
 fn shown(body: &[u8]) -> String {
     if i32::try_from(body.len()).is_ok_and(|bytes| bytes > SHOWN_BYTES) {
         return format!("more than {SHOWN_BYTES} bytes");
@@ -60,32 +59,33 @@ fn shown(body: &[u8]) -> String {
     }
 }
 
-/// `POST /operations/letters/{id}/retry`: has a request tried again, as it came.
-pub(super) async fn retry(admin: Administrator, id: Path<String>, form: Form<Bare>, pages: Data<Pages>) -> PageResult {
-    settle(&admin, &id, &form.csrf, DeadLetterChange::Retry, &pages).await
+/// `POST /operations/letters/{id}/retry`: retries a request, unchanged.
+pub(super) async fn retry(admin: Administrator, id: Path<String>, form: Form<CsrfForm>, pages: Data<Pages>) -> PageResult {
+    decide(&admin, &id, &form.csrf, DeadLetterChange::Retry, &pages).await
 }
 
-/// Why a request is discarded.
+/// The form that discards a request.
 #[derive(Debug, Deserialize)]
 pub(super) struct Discarded {
     csrf: String,
     reason: String,
 }
 
-/// `POST /operations/letters/{id}/discard`: has a request forgotten; why is kept in the log.
+/// `POST /operations/letters/{id}/discard`: discards a request. The reason goes into the log.
 pub(super) async fn discard(admin: Administrator, id: Path<String>, form: Form<Discarded>, pages: Data<Pages>) -> PageResult {
     let reason: String = form.reason.trim().chars().filter(|c| !c.is_control()).take(MAX_REASON_CHARS).collect();
     if reason.is_empty() {
         return Ok(back(&pages));
     }
-    settle(&admin, &id, &form.csrf, DeadLetterChange::Discard { reason }, &pages).await
+    decide(&admin, &id, &form.csrf, DeadLetterChange::Discard { reason }, &pages).await
 }
 
-async fn settle(admin: &Administrator, id: &str, csrf: &str, change: DeadLetterChange, pages: &Pages) -> PageResult {
+/// Submits the administrator's decision about a dead letter.
+async fn decide(admin: &Administrator, id: &str, csrf: &str, change: DeadLetterChange, pages: &Pages) -> PageResult {
     admin.must_administer()?;
     admin.check(csrf)?;
     let dead_letter_id: DeadLetterId = id.parse().map_err(|_| PageError::NotFound)?;
-    pages.ask(admin, SettingsRequested::DeadLetter { dead_letter_id, change }).await?;
+    admin.apply(pages, SettingsRequested::DeadLetter { dead_letter_id, change }).await?;
     Ok(back(pages))
 }
 
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_shown_of_a_message() {
+    fn a_body_is_shown_without_secrets() {
         assert_eq!(shown(b"{\"password\": \"x\"}"), "{\n  \"password\": \"•••\"\n}");
         assert_eq!(shown(b"{"), "1 bytes that are not JSON");
         assert_eq!(shown(&vec![b' '; 65_537]), "more than 65536 bytes");

@@ -1,4 +1,4 @@
-//! What the log says that users were at a date, and how much of what happened when.
+//! The users at a time, from the log; and the chart of the number of log entries over time.
 
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
@@ -6,91 +6,84 @@ use rollcall_events::{Timestamp, UserId};
 use rollcall_scim::ScimError;
 use serde_json::Value;
 
-use super::error::PageError;
+use super::context::Pages;
+use super::error::{PageError, PageResult};
 use super::session::Administrator;
 use super::text::Language;
-use super::users::{facts, shown};
-use super::view::{self, Chart, Frame, Past, PastUser, kind_text, minute};
-use super::{PageResult, Pages};
+use super::view::{self, Chart, Frame, Past, PastUser, Segment, UserRow, kind_text, minute, user_attributes};
 use crate::audit::{by_now, conditions, parameter, user_at, users_at};
 use crate::error::ApiError;
-use crate::read::{KINDS, Moment, log_timeline};
+use crate::read::{KINDS, TimelineBucket, log_timeline};
 use crate::scim::Parameters;
 
 /// The path of this page.
 const PATH: &str = "/audit/users";
-/// How many users a page shows.
+/// Number of users on a page.
 const COUNT: u32 = 50;
 
-/// When is asked for: a time, or one as a browser's field gives it, to the minute and in UTC; nothing is now.
+/// The requested time. A browser's field gives it to the minute, in UTC. Without a parameter it is the
+/// current time.
 fn at(parameters: &Parameters) -> Result<Timestamp, ApiError> {
     let Some(text) = parameters.get("at").filter(|text| !text.is_empty()) else { return Ok(Timestamp::now()) };
     let read = text.parse().or_else(|_| format!("{text}:00Z").parse());
     read.map_err(|_| ScimError::invalid_value(format!("at: {text} is not a time such as 2026-01-31T00:00:00Z")).into())
 }
 
-/// A time as a browser's field takes it.
+/// A time as a browser's input field takes it.
 fn field(time: Timestamp) -> String {
     time.to_string().get(..16).unwrap_or_default().to_owned()
 }
 
-/// `GET /audit/users?at=`: the users as they were.
+/// `GET /audit/users?at=`: the users at a time.
 pub(super) async fn list(admin: Administrator, parameters: Parameters, pages: Data<Pages>, t: Language) -> PageResult {
     let (at, after) = (at(&parameters)?, parameter(&parameters, "cursor", "a cursor").map_err(ApiError::from)?);
-    let (users, next) = users_at(&pages.database, admin.who.organization_id, at, after, COUNT).await?;
+    let (users, next) = users_at(&pages.database, admin.person.organization_id, at, after, COUNT).await?;
     let next = next.map(|next| format!("{PATH}?at={at}&cursor={next}"));
-    let users = users.iter().filter_map(Value::as_object).map(shown).collect();
+    let users = users.iter().filter_map(Value::as_object).map(UserRow::new).collect();
     let frame = Frame { admin, path: PATH.to_owned() };
     Ok(view::page(StatusCode::OK, &Past { t, frame, at: at.to_string(), field: field(at), shown: minute(&at), users, next }))
 }
 
-/// `GET /audit/users/{id}?at=`: one user as it was.
+/// `GET /audit/users/{id}?at=`: one user at a time.
 pub(super) async fn show(admin: Administrator, id: Path<String>, parameters: Parameters, pages: Data<Pages>, t: Language) -> PageResult {
     let (at, id) = (at(&parameters)?, id.parse::<UserId>().map_err(|_| PageError::NotFound)?);
-    let found = user_at(&pages.database, admin.who.organization_id, id.0, at).await?;
+    let found = user_at(&pages.database, admin.person.organization_id, id.0, at).await?;
     let user = found.as_ref().and_then(Value::as_object);
-    let (name, facts) = (user.map(|user| shown(user).user_name), user.map(facts).unwrap_or_default());
+    let (name, attributes) = (user.map(|user| UserRow::new(user).user_name), user.map(user_attributes).unwrap_or_default());
     let frame = Frame { admin, path: format!("{PATH}/{id}") };
-    Ok(view::page(StatusCode::OK, &PastUser { t, frame, id, field: field(at), shown: minute(&at), name, facts }))
+    Ok(view::page(StatusCode::OK, &PastUser { t, frame, id, field: field(at), shown: minute(&at), name, attributes }))
 }
 
-/// How high the chart is, in the units of its picture.
+/// Height of the chart, in the units of the picture.
 const HEIGHT: u64 = 100;
 
-/// A part of a bar.
-pub(super) struct Part {
-    pub(super) kind: &'static str,
-    pub(super) x: usize,
-    pub(super) y: u64,
-    pub(super) height: u64,
-}
-
-/// `GET /audit/chart`: how much of what happened when, among the newest entries that the conditions in the address leave.
+/// `GET /audit/chart`: the number of entries over time, among the newest that match the conditions in the
+/// address.
 pub(super) async fn chart(admin: Administrator, parameters: Parameters, pages: Data<Pages>, t: Language) -> PageResult {
-    let organization = admin.who.organization_id;
+    let organization = admin.person.organization_id;
     let wanted = conditions(&pages.database, organization, &parameters).await?;
     let wanted = by_now(&pages.database, organization, wanted).await?;
     let timeline = log_timeline(&pages.database, organization, &wanted).await?;
-    let total = |kind: usize| timeline.moments.iter().map(|moment| moment.counts[kind]).sum();
+    let total = |kind: usize| timeline.buckets.iter().map(|bucket| bucket.counts[kind]).sum();
     let totals = KINDS.iter().enumerate().map(|(index, kind)| (*kind, kind_text(kind), total(index))).collect();
     let range = timeline.range.map(|(from, until)| (minute(&from), minute(&until)));
-    Ok(view::page(StatusCode::OK, &Chart { t, range, totals, parts: parts(&timeline.moments) }))
+    Ok(view::page(StatusCode::OK, &Chart { t, range, totals, segments: segments(&timeline.buckets) }))
 }
 
-/// The bars, each of its parts upon the one before.
-fn parts(moments: &[Moment]) -> Vec<Part> {
-    let most = moments.iter().map(|moment| moment.counts.iter().sum::<u64>()).max().unwrap_or_default().max(1);
-    let mut parts = Vec::new();
-    for moment in moments {
+/// The segments of the bars, stacked from the bottom.
+fn segments(buckets: &[TimelineBucket]) -> Vec<Segment> {
+    let most = buckets.iter().map(|bucket| bucket.counts.iter().sum::<u64>()).max().unwrap_or_default().max(1);
+    let mut segments = Vec::new();
+    for bucket in buckets {
         let mut sum = 0;
-        for (kind, count) in KINDS.iter().zip(moment.counts).filter(|(_, count)| *count > 0) {
-            // What is there at all can be seen.
+        for (kind, count) in KINDS.iter().zip(bucket.counts).filter(|(_, count)| *count > 0) {
+            // A small count still gets a visible segment.
             let (below, above) = (sum * HEIGHT / most, ((sum + count) * HEIGHT / most).max(sum * HEIGHT / most + 1));
-            parts.push(Part { kind, x: moment.bucket * 10, y: HEIGHT.saturating_sub(above), height: above - below });
+            segments.push(Segment { kind, x: bucket.bucket * 10, y: HEIGHT.saturating_sub(above), height: above - below });
             sum += count;
         }
     }
-    parts
+    segments
 }
 
 #[cfg(test)]
@@ -98,14 +91,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_parts_of_a_bar_stand_on_each_other_and_the_highest_fills_the_picture() {
-        let moments = [
-            Moment { bucket: 0, counts: [1, 0, 0, 3] },
-            Moment { bucket: 7, counts: [1000, 0, 0, 0] },
-            Moment { bucket: 9, counts: [0; 4] },
+    fn segments_are_stacked_and_the_highest_bar_fills_the_picture() {
+        let buckets = [
+            TimelineBucket { bucket: 0, counts: [1, 0, 0, 3] },
+            TimelineBucket { bucket: 7, counts: [1000, 0, 0, 0] },
+            TimelineBucket { bucket: 9, counts: [0; 4] },
         ];
-        let told: Vec<_> = parts(&moments).iter().map(|part| (part.kind, part.x, part.y, part.height)).collect();
-        assert_eq!(told, [("users", 0, 99, 1), ("refused", 0, 99, 1), ("users", 70, 0, 100)]);
+        let drawn: Vec<_> = segments(&buckets).iter().map(|segment| (segment.kind, segment.x, segment.y, segment.height)).collect();
+        assert_eq!(drawn, [("users", 0, 99, 1), ("refused", 0, 99, 1), ("users", 70, 0, 100)]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What the pages say, in the languages that there are: one file each in `api/texts`.
+//! The texts of the pages. Each language has one file in `api/texts`.
 
 use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderMap};
 use fluent_bundle::concurrent::FluentBundle;
@@ -6,7 +6,7 @@ use fluent_bundle::{FluentArgs, FluentResource};
 use std::sync::LazyLock;
 use unic_langid::LanguageIdentifier;
 
-/// The name of the cookie that holds which language was chosen.
+/// The name of the cookie with the chosen language.
 pub(super) const COOKIE: &str = "language";
 
 /// A language.
@@ -27,16 +27,16 @@ fn bundle(language: Language, source: &str) -> FluentBundle<FluentResource> {
     let locale: LanguageIdentifier = language.code().parse().unwrap_or_default();
     let mut bundle = FluentBundle::new_concurrent(vec![locale]);
     bundle.set_use_isolating(false);
-    // What of a file does not read is left out; a test makes sure that all of it reads.
+    // Malformed entries of a file are left out. A test checks that there are none.
     bundle.add_resource_overriding(FluentResource::try_new(source.to_owned()).unwrap_or_else(|(read, _)| read));
     bundle
 }
 
 impl Language {
-    /// Every one.
+    /// All languages.
     pub(super) const ALL: [Self; 2] = [Self::English, Self::Spanish];
 
-    /// Its code (RFC 5646).
+    /// The language's code (RFC 5646).
     pub(super) fn code(self) -> &'static str {
         match self {
             Self::English => "en",
@@ -44,7 +44,7 @@ impl Language {
         }
     }
 
-    /// Its name, in itself.
+    /// The language's name, in the language.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::English => "English",
@@ -52,26 +52,26 @@ impl Language {
         }
     }
 
-    /// The language with that code.
+    /// The language with a code.
     pub(super) fn from_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|language| language.code() == code)
     }
 
-    /// The one that was chosen, or else the one that the browser likes best.
+    /// The chosen language, or else the one that the browser prefers.
     pub(super) fn choose(chosen: Option<&str>, headers: &HeaderMap) -> Self {
-        let liked = || {
+        let preferred = || {
             let header = headers.get(ACCEPT_LANGUAGE)?.to_str().ok()?;
             accept_language::parse(header).iter().find_map(|code| Self::from_code(code.split('-').next()?))
         };
-        chosen.and_then(Self::from_code).or_else(liked).unwrap_or_default()
+        chosen.and_then(Self::from_code).or_else(preferred).unwrap_or_default()
     }
 
-    /// A text.
+    /// The text with an id. If there is none, the id.
     pub(super) fn get(self, id: &str) -> String {
         self.format(id, None)
     }
 
-    /// A text with something in it.
+    /// The text with an id, with a value for its variable.
     pub(super) fn with(self, id: &str, name: &'static str, value: impl std::fmt::Display) -> String {
         let mut arguments = FluentArgs::new();
         arguments.set(name, value.to_string());
@@ -96,7 +96,7 @@ mod tests {
         source.lines().filter_map(|line| line.split_once(" =")).map(|(id, _)| id).filter(|id| !id.starts_with([' ', '#'])).collect()
     }
 
-    /// Every template, and the code.
+    /// The content of every template and source file of the pages.
     fn files() -> Vec<String> {
         let folder = |path: &str| std::fs::read_dir(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
         ["templates", "src/pages", "src/pages/view"]
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn no_text_is_missing_in_any_language_and_none_is_left_over() {
+    fn no_text_is_missing_in_any_language_and_none_is_unused() {
         assert!([ENGLISH, SPANISH].into_iter().all(|source| FluentResource::try_new(source.to_owned()).is_ok()));
         assert_eq!(ids(ENGLISH), ids(SPANISH));
         let (files, ids) = (files(), ids(ENGLISH));
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_language_is_the_chosen_one_or_the_one_that_the_browser_likes() {
+    fn the_language_is_the_chosen_one_or_the_one_that_the_browser_prefers() {
         let mut headers = HeaderMap::new();
         assert_eq!(Language::choose(None, &headers), Language::English);
         headers.insert(ACCEPT_LANGUAGE, "de, es-MX;q=0.8, en;q=0.5".parse().unwrap());

@@ -1,4 +1,4 @@
-//! Workspaces and who is in them; groups and the workspaces that they are mapped to.
+//! The pages of workspaces with their members, and of groups with their mappings.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -8,32 +8,32 @@ use rollcall_events::request::SettingsRequested;
 use rollcall_events::{GroupId, WorkspaceId};
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::error::PageError;
-use super::posted::Form;
+use super::context::Pages;
+use super::error::{PageError, PageResult};
+use super::form::Form;
 use super::session::Administrator;
 use super::text::Language;
-use super::view::{self, Choice, Frame, Group, Workspace, Workspaces};
-use super::{PageResult, Pages};
+use super::view::{self, Choice, Frame, Group, Workspace, WorkspaceList};
 use crate::read::{group_mapping, list_groups, list_workspaces, named_workspaces, workspace_members};
 
 /// The path of this page.
 pub(super) const PATH: &str = "/workspaces";
-/// The most characters of a permission.
+/// Maximum length of a permission, in characters.
 const MAX_PERMISSION_CHARS: usize = 200;
 
 /// `GET /workspaces`.
 pub(super) async fn list(admin: Administrator, pages: Data<Pages>, t: Language) -> PageResult {
     admin.must_administer()?;
-    let organization = admin.who.organization_id;
+    let organization = admin.person.organization_id;
     let (workspaces, groups) = (list_workspaces(&pages.database, organization).await?, list_groups(&pages.database, organization).await?);
     let frame = Frame { admin, path: PATH.to_owned() };
-    Ok(view::page(StatusCode::OK, &Workspaces { t, frame, places: workspaces, groups }))
+    Ok(view::page(StatusCode::OK, &WorkspaceList { t, frame, workspaces, groups }))
 }
 
 /// `GET /workspaces/{id}`.
 pub(super) async fn show(admin: Administrator, id: Path<String>, pages: Data<Pages>, t: Language) -> PageResult {
     admin.must_administer()?;
-    let (organization, id) = (admin.who.organization_id, id.parse::<WorkspaceId>().map_err(|_| PageError::NotFound)?);
+    let (organization, id) = (admin.person.organization_id, id.parse::<WorkspaceId>().map_err(|_| PageError::NotFound)?);
     let known = named_workspaces(&pages.database, organization).await?;
     let (_, name) = known.into_iter().find(|(known, _)| *known == id).ok_or(PageError::NotFound)?;
     let members = workspace_members(&pages.database, organization, id).await?;
@@ -41,10 +41,10 @@ pub(super) async fn show(admin: Administrator, id: Path<String>, pages: Data<Pag
     Ok(view::page(StatusCode::OK, &Workspace { t, frame, name, members }))
 }
 
-/// `GET /groups/{id}`: what a group is mapped to, to be changed.
+/// `GET /groups/{id}`: the form of a group's mapping.
 pub(super) async fn group(admin: Administrator, id: Path<String>, pages: Data<Pages>, t: Language) -> PageResult {
     admin.must_administer()?;
-    let (organization, id) = (admin.who.organization_id, group_id(&id)?);
+    let (organization, id) = (admin.person.organization_id, group_id(&id)?);
     let mapping = group_mapping(&pages.database, organization, id).await?.ok_or(PageError::NotFound)?;
     let choices = named_workspaces(&pages.database, organization).await?.into_iter().map(|(workspace, name)| {
         let mapped = mapping.workspaces.iter().find(|(mapped, _)| *mapped == workspace);
@@ -55,7 +55,7 @@ pub(super) async fn group(admin: Administrator, id: Path<String>, pages: Data<Pa
     Ok(view::page(StatusCode::OK, &Group { t, frame, id, name: mapping.name, choices }))
 }
 
-/// `POST /groups/{id}`: maps it to what is chosen.
+/// `POST /groups/{id}`: maps the group to the chosen workspaces.
 pub(super) async fn map(admin: Administrator, id: Path<String>, form: Form<Vec<(String, String)>>, pages: Data<Pages>) -> PageResult {
     admin.must_administer()?;
     let of = |name: &str| form.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str()).unwrap_or_default();
@@ -66,7 +66,7 @@ pub(super) async fn map(admin: Administrator, id: Path<String>, form: Form<Vec<(
         let workspace: WorkspaceId = chosen.parse().map_err(|_| PageError::Stale)?;
         workspaces.insert(workspace, permissions(of(&format!("permissions-{workspace}"))));
     }
-    pages.ask(&admin, SettingsRequested::MapGroup { group_id, workspaces }).await?;
+    admin.apply(&pages, SettingsRequested::MapGroup { group_id, workspaces }).await?;
     Ok(HttpResponse::SeeOther().insert_header((LOCATION, pages.address(PATH))).finish())
 }
 
@@ -74,7 +74,7 @@ fn group_id(text: &str) -> Result<GroupId, PageError> {
     text.parse().map_err(|_| PageError::NotFound)
 }
 
-/// Permissions, separated by commas.
+/// Reads permissions that are separated by commas. Empty or malformed ones are left out.
 fn permissions(text: &str) -> BTreeSet<String> {
     let fits = |text: &&str| !text.is_empty() && text.chars().count() <= MAX_PERMISSION_CHARS && !text.chars().any(char::is_control);
     text.split(',').map(str::trim).filter(fits).map(str::to_owned).collect()

@@ -1,118 +1,121 @@
-//! A partition's requests on their way to `RabbitMQ`: one message after the other, each with all that came while the one before was being confirmed. A busy broker so gets
-//! few, full messages; a lone request waits for nothing.
+//! Publishes the requests of one partition in batches. Each message carries all requests that arrived while
+//! the message before it was being confirmed. So a busy broker gets few, full messages, and a single request
+//! waits for no other.
 
 use arc_swap::ArcSwapOption;
 use lapin::types::ShortString;
 use rollcall_events::CorrelationId;
-use rollcall_queue::framing::{Frame, pack};
+use rollcall_queue::framing::Frame;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, Sender, channel, error::TrySendError};
 use tokio::sync::oneshot;
 
-use super::{APP_ID, Link, NotConfirmed, REPLY_QUEUE, confirmed};
+use super::error::NotConfirmed;
+use super::link::Link;
 use crate::pending::{PendingReplies, ReplySlot};
 
-/// How many requests may wait for the message before theirs.
+/// Maximum number of requests that wait to be sent.
 const BACKLOG: usize = 10_000;
-/// How many requests travel in one message at most.
-const MOST: usize = 64;
-/// How many bytes are enough for one message.
-const ENOUGH: usize = 128 * 1024;
+/// Maximum number of requests in one message.
+const MAX_REQUESTS: usize = 64;
+/// A message with this number of bytes takes no further request.
+const FULL_BYTES: usize = 128 * 1024;
 
-/// The way to one partition.
+/// Publishes to one partition.
 pub(super) struct BatchingPublisher(Sender<Queued>);
 
 /// A request that waits to be sent.
-pub(super) struct Queued {
+struct Queued {
     request: Frame,
-    /// Where its outcome is awaited, if it is.
-    awaited: Option<(PendingReplies, CorrelationId)>,
-    /// Who wants to know whether it was taken; nobody does any more where the caller has gone.
-    taken: oneshot::Sender<Result<(), NotConfirmed>>,
+    /// The pending reply of the request, if a caller waits for its outcome.
+    reply: Option<(PendingReplies, CorrelationId)>,
+    /// Receives the confirm. It is closed once the caller no longer waits.
+    confirmation: oneshot::Sender<Result<(), NotConfirmed>>,
 }
 
 impl BatchingPublisher {
-    /// A publisher to a partition, over whatever link there is at the time; it is served for as long as it is there.
+    /// Starts a publisher to a partition, over the current link. It ends when this is dropped.
     pub(super) fn open(key: ShortString, link: Arc<ArcSwapOption<Link>>, confirm_within: Duration) -> Self {
-        let (publisher, posted) = channel(BACKLOG);
-        let broker = Broker { key, link, confirm_within };
-        tokio::spawn(async move { broker.send_all(posted).await });
+        let (publisher, queue) = channel(BACKLOG);
+        let sender = BatchSender { key, link, confirm_within };
+        tokio::spawn(async move { sender.send_all(queue).await });
         Self(publisher)
     }
 
-    /// Puts a request behind those that wait; answers where it will be told whether it was taken.
+    /// Queues a request behind the waiting ones. Returns the receiver of its confirm.
     ///
     /// # Errors
-    /// Where too many wait already.
-    pub(super) fn post(
+    /// If too many requests wait already.
+    pub(super) fn enqueue(
         &self,
         request: Frame,
         slot: Option<&ReplySlot>,
     ) -> Result<oneshot::Receiver<Result<(), NotConfirmed>>, NotConfirmed> {
-        let (taken, told) = oneshot::channel();
-        let awaited = slot.map(|slot| (slot.waiting(), slot.id()));
-        self.0.try_send(Queued { request, awaited, taken }).map_err(|error| match error {
+        let (confirmation, receiver) = oneshot::channel();
+        let reply = slot.map(|slot| (slot.pending(), slot.id()));
+        self.0.try_send(Queued { request, reply, confirmation }).map_err(|error| match error {
             TrySendError::Full(_) => NotConfirmed::Blocked,
-            TrySendError::Closed(_) => NotConfirmed::BrokeOff,
+            TrySendError::Closed(_) => NotConfirmed::TaskEnded,
         })?;
-        Ok(told)
+        Ok(receiver)
     }
 }
 
-/// What is at the end of a publisher.
-struct Broker {
+/// Sends the queued requests of one partition.
+struct BatchSender {
     key: ShortString,
     link: Arc<ArcSwapOption<Link>>,
     confirm_within: Duration,
 }
 
-impl Broker {
-    async fn send_all(&self, mut posted: Receiver<Queued>) {
-        let mut waiting = Vec::with_capacity(MOST);
-        while posted.recv_many(&mut waiting, MOST).await > 0 {
+impl BatchSender {
+    async fn send_all(&self, mut queue: Receiver<Queued>) {
+        let mut waiting = Vec::with_capacity(MAX_REQUESTS);
+        while queue.recv_many(&mut waiting, MAX_REQUESTS).await > 0 {
             while !waiting.is_empty() {
                 self.send_first(&mut waiting).await;
             }
         }
     }
 
-    /// Sends the first of those that wait, as many as fit, and tells their callers.
+    /// Sends the first waiting requests, as many as fit into one message, and reports the confirm to their
+    /// callers.
     async fn send_first(&self, waiting: &mut Vec<Queued>) {
-        // Whoever was told that it took too long, or has hung up, is not to be surprised by it later.
-        waiting.retain(|posted| !posted.taken.is_closed());
+        // A caller that was answered 503 or has disconnected must not find the request applied later.
+        waiting.retain(|queued| !queued.confirmation.is_closed());
         let first = waiting.drain(..fitting(waiting));
-        let (requests, callers): (Vec<_>, Vec<_>) = first.map(|posted| (posted.request, (posted.awaited, posted.taken))).unzip();
+        let (requests, callers): (Vec<_>, Vec<_>) = first.map(|queued| (queued.request, (queued.reply, queued.confirmation))).unzip();
         if requests.is_empty() {
             return;
         }
         let result = self.send(&requests).await;
-        for (awaited, taken) in callers {
-            if let (Err(_), Some((waiting, id))) = (&result, awaited) {
-                waiting.give_up_on(id);
+        for (reply, confirmation) in callers {
+            if let (Err(_), Some((pending, id))) = (&result, reply) {
+                pending.cancel(id);
             }
-            // Most callers have their outcome by now.
-            let _ = taken.send(result.clone());
+            // Most callers have their outcome by now and no longer wait for the confirm.
+            let _ = confirmation.send(result.clone());
         }
     }
 
-    /// Sends requests as one message; returns once `RabbitMQ` has it on a durable queue. What is not confirmed in time holds up nothing behind it.
+    /// Sends requests as one message. Returns once the broker has it on a durable queue. A message that is
+    /// not confirmed in time does not delay the messages after it.
     async fn send(&self, requests: &[Frame]) -> Result<(), NotConfirmed> {
         let sending = async {
             let link = self.link.load_full().ok_or(NotConfirmed::NotConnected)?;
-            let message = pack(requests, APP_ID, REPLY_QUEUE)?;
-            confirmed(link.send(self.key.clone(), message).await?.await)
+            link.publish(&self.key, requests).await
         };
         tokio::time::timeout(self.confirm_within, sending).await.map_err(|_| NotConfirmed::TimedOut)?
     }
 }
 
-/// How many of the first travel in one message.
+/// How many of the first requests fit into one message.
 fn fitting(waiting: &[Queued]) -> usize {
     let mut bytes = 0;
-    let more = waiting.iter().take_while(|posted| {
-        let fits = bytes < ENOUGH;
-        bytes += posted.request.size();
+    let more = waiting.iter().take_while(|queued| {
+        let fits = bytes < FULL_BYTES;
+        bytes += queued.request.size();
         fits
     });
     more.count()
@@ -125,7 +128,7 @@ mod tests {
     use rollcall_events::request::{Request, RequestBody, SettingsRequested};
     use rollcall_events::{EventId, OrganizationId, Timestamp, WorkspaceId};
 
-    fn posted(bytes: usize) -> Queued {
+    fn queued(bytes: usize) -> Queued {
         let organization_id = OrganizationId::generate();
         let create = SettingsRequested::CreateWorkspace { workspace_id: WorkspaceId::generate(), name: "x".repeat(bytes) };
         let request = Request {
@@ -136,26 +139,30 @@ mod tests {
             fingerprint: None,
             body: RequestBody::SettingsRequested(create),
         };
-        Queued { request: Frame::new(&request, None).unwrap(), awaited: None, taken: oneshot::channel().0 }
+        Queued { request: Frame::new(&request, None).unwrap(), reply: None, confirmation: oneshot::channel().0 }
     }
 
     #[test]
-    fn a_message_has_enough_and_not_much_more() {
-        let small: Vec<_> = (0..MOST).map(|_| posted(500)).collect();
-        assert_eq!(fitting(&small), MOST);
-        let large: Vec<_> = [500, ENOUGH, 500, ENOUGH].map(posted).into();
-        assert_eq!((fitting(&large), fitting(&large[1..]), fitting(&large[2..])), (2, 1, 2), "the one that makes it enough is the last");
+    fn a_message_is_full_after_the_request_that_reaches_the_limit() {
+        let small: Vec<_> = (0..MAX_REQUESTS).map(|_| queued(500)).collect();
+        assert_eq!(fitting(&small), MAX_REQUESTS);
+        let large: Vec<_> = [500, FULL_BYTES, 500, FULL_BYTES].map(queued).into();
+        assert_eq!(
+            (fitting(&large), fitting(&large[1..]), fitting(&large[2..])),
+            (2, 1, 2),
+            "the request that reaches the limit is the last one"
+        );
     }
 
     #[tokio::test]
-    async fn where_there_is_no_connection_everybody_is_told() {
+    async fn every_caller_gets_the_error_if_there_is_no_connection() {
         let publisher = BatchingPublisher::open("q".into(), Arc::new(ArcSwapOption::empty()), Duration::from_mins(1));
-        let waiting = PendingReplies::new(1);
-        let slot = waiting.enter().unwrap();
-        let told: Vec<_> = (0..3).map(|n| publisher.post(posted(n).request, (n == 1).then_some(&slot)).unwrap()).collect();
-        for told in told {
-            assert!(matches!(told.await, Ok(Err(NotConfirmed::NotConnected))));
+        let pending = PendingReplies::new(1);
+        let slot = pending.reserve().unwrap();
+        let confirms: Vec<_> = (0..3).map(|n| publisher.enqueue(queued(n).request, (n == 1).then_some(&slot)).unwrap()).collect();
+        for confirm in confirms {
+            assert!(matches!(confirm.await, Ok(Err(NotConfirmed::NotConnected))));
         }
-        assert_eq!(waiting.len(), 0, "an outcome that cannot come is not awaited");
+        assert_eq!(pending.len(), 0, "a reply that cannot arrive is not pending");
     }
 }

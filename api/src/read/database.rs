@@ -132,8 +132,8 @@ impl Database {
         self.page_bytes
     }
 
-    /// Listens on channels over a connection of its own until that ends. Calls `up` once it listens, and
-    /// `heard` with each payload.
+    /// Listens on channels over a connection of its own until that ends. Calls `on_listening` once it
+    /// listens, and `on_payload` with each payload.
     ///
     /// # Errors
     /// The reason why the connection ended.
@@ -141,13 +141,13 @@ impl Database {
         &self,
         channels: &str,
         pulse: Pulse,
-        mut up: impl FnMut(),
-        mut heard: impl FnMut(&str),
+        mut on_listening: impl FnMut(),
+        mut on_payload: impl FnMut(&str),
     ) -> Result<(), ReadError> {
         let (client, mut connection) = self.connect().await?;
         let listening = async {
             within(CONNECT, client.batch_execute(channels)).await?;
-            up();
+            on_listening();
             loop {
                 tokio::time::sleep(pulse.every).await;
                 within(pulse.answer, client.batch_execute("")).await?;
@@ -156,7 +156,7 @@ impl Database {
         let messages = async {
             while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
                 if let AsyncMessage::Notification(notification) = message? {
-                    heard(notification.payload());
+                    on_payload(notification.payload());
                 }
             }
             Ok(())

@@ -14,7 +14,7 @@ const FIND: &str = "
 
 /// A dead letter that cannot be read may have no organization, and then belongs to the system organization. A
 /// dead letter that is being retried has no outcome yet.
-const GIVEN_UP: &str = "
+const DEAD_LETTER: &str = "
     SELECT kept_at FROM dead_letters
     WHERE organization_id IN ($1, '00000000-0000-0000-0000-000000000000') AND message_id = $2::uuid::text AND retried_at IS NULL LIMIT 1";
 
@@ -54,6 +54,6 @@ pub(crate) async fn find_dead_letter(
     organization: OrganizationId,
     id: EventId,
 ) -> Result<Option<Timestamp>, ReadError> {
-    let row = database.points(organization).query_opt(GIVEN_UP, &[&organization, &id]).await?;
+    let row = database.points(organization).query_opt(DEAD_LETTER, &[&organization, &id]).await?;
     Ok(row.map(|row| row.try_get("kept_at")).transpose()?)
 }

@@ -36,7 +36,7 @@ struct Follower {
 /// The long-lived connections that follow logs, until the process stops.
 pub(crate) struct Followers {
     growth: Arc<Growth>,
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     stop: CancellationToken,
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct Followers {
 pub(crate) struct Following {
     follower: Follower,
     stop: CancellationToken,
-    _place: OwnedSemaphorePermit,
+    _slot: OwnedSemaphorePermit,
 }
 
 /// The result of a wait.
@@ -53,7 +53,7 @@ pub(crate) enum LogNotification {
     /// The log may have grown.
     Growth,
     /// The time is over.
-    Nothing,
+    Timeout,
     /// The process is shutting down.
     Stop,
 }
@@ -84,12 +84,12 @@ impl Growth {
     }
 
     async fn listen(&self, database: &Database, backoff: &mut Backoff) -> Result<(), ReadError> {
-        let up = || {
+        let on_listening = || {
             *backoff = Backoff::default();
             self.notify(None);
         };
-        let heard = |payload: &str| self.notify(payload.split(' ').next().and_then(|id| id.parse().ok()));
-        database.listen(LISTEN, PULSE, up, heard).await
+        let on_payload = |payload: &str| self.notify(payload.split(' ').next().and_then(|id| id.parse().ok()));
+        database.listen(LISTEN, PULSE, on_listening, on_payload).await
     }
 
     fn notify(&self, organization: Option<OrganizationId>) {
@@ -115,23 +115,23 @@ impl Follower {
 impl Followers {
     /// Creates the followers. `stop` ends all of them.
     pub(crate) fn new(growth: Arc<Growth>, stop: CancellationToken) -> Self {
-        Self { growth, places: Arc::new(Semaphore::new(MOST)), stop }
+        Self { growth, slots: Arc::new(Semaphore::new(MOST)), stop }
     }
 
     /// Follows a log from now on; `None` if there are too many followers.
     pub(crate) fn follow(&self, organization: OrganizationId) -> Option<Following> {
-        let place = self.places.clone().try_acquire_owned().ok()?;
-        Some(Following { follower: self.growth.follow(organization), stop: self.stop.clone(), _place: place })
+        let slot = self.slots.clone().try_acquire_owned().ok()?;
+        Some(Following { follower: self.growth.follow(organization), stop: self.stop.clone(), _slot: slot })
     }
 }
 
 impl Following {
     /// Waits until the log may have grown, for at most `at_most`.
-    pub(crate) async fn hear(&mut self, at_most: Duration) -> LogNotification {
+    pub(crate) async fn wait(&mut self, at_most: Duration) -> LogNotification {
         tokio::select! {
             () = self.stop.cancelled() => LogNotification::Stop,
             () = self.follower.grown() => LogNotification::Growth,
-            () = tokio::time::sleep(at_most) => LogNotification::Nothing,
+            () = tokio::time::sleep(at_most) => LogNotification::Timeout,
         }
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use super::cursor::{self, Place, Side};
+use super::cursor::{self, Position, Side};
 use super::filter_sql::{Values, condition, sort_key};
 use super::find::resource;
 use super::table::Table;
@@ -56,7 +56,7 @@ struct Rows {
 
 /// The ends of index pages. The next page of a listing begins there, and costs the same at any depth.
 #[derive(Clone)]
-pub(crate) struct PageCache(Cache<(OrganizationId, String, u64), Place>);
+pub(crate) struct PageCache(Cache<(OrganizationId, String, u64), Position>);
 
 impl Default for PageCache {
     fn default() -> Self {
@@ -76,7 +76,7 @@ pub(crate) enum ListError {
 /// The start of a page.
 enum Start {
     Offset(i64),
-    At(Side, Place),
+    At(Side, Position),
 }
 
 impl ListQuery<'_> {
@@ -112,7 +112,7 @@ async fn by_index(
     let offset = start_index - 1;
     let known = page_cache.0.get(&(query.organization, fingerprint.clone(), start_index));
     let (is_known, start) = match known {
-        Some(place) => (true, Start::At(Side::After, place)),
+        Some(position) => (true, Start::At(Side::After, position)),
         None => (false, Start::Offset(i64::try_from(offset).unwrap_or(i64::MAX))),
     };
     let Rows { rows, chosen } = if count == 0 { Rows::default() } else { page(database, query, &start, count).await? };
@@ -121,7 +121,7 @@ async fn by_index(
     // the meantime.
     let total = if chosen < count && !is_known && (chosen > 0 || offset == 0) { offset + chosen } else { total(database, query).await? };
     if let (Some(last), true) = (rows.last(), chosen == count || shown < chosen) {
-        page_cache.0.insert((query.organization, fingerprint, start_index + shown), place(last)?);
+        page_cache.0.insert((query.organization, fingerprint, start_index + shown), position(last)?);
     }
     let bytes = size(&rows);
     Ok(Listed { total, resources: resources(query, rows).await?, bytes, ..Listed::default() })
@@ -131,8 +131,8 @@ async fn by_cursor(database: &Database, query: &ListQuery<'_>, fingerprint: &str
     let start = match cursor {
         "" => Start::Offset(0),
         cursor => {
-            let (side, place) = cursor::read(fingerprint, cursor)?;
-            Start::At(side, place)
+            let (side, position) = cursor::read(fingerprint, cursor)?;
+            Start::At(side, position)
         }
     };
     let total = total(database, query).await?;
@@ -152,7 +152,7 @@ async fn by_cursor(database: &Database, query: &ListQuery<'_>, fingerprint: &str
         rows.reverse();
     }
     let end = |row: Option<&Row>, side, wanted: bool| match row.filter(|_| wanted) {
-        Some(row) => cursor::write(fingerprint, side, place(row)?).map(Some).map_err(|error| ReadError::Malformed(error.to_string())),
+        Some(row) => cursor::write(fingerprint, side, position(row)?).map(Some).map_err(|error| ReadError::Malformed(error.to_string())),
         None => Ok(None),
     };
     let next_cursor = end(rows.last(), Side::After, has_more)?;
@@ -165,8 +165,8 @@ fn size(rows: &[Row]) -> usize {
     rows.iter().map(Row::raw_size_bytes).sum()
 }
 
-fn place(row: &Row) -> Result<Place, ReadError> {
-    Ok(Place { table: row.try_get("n")?, id: row.try_get("id")?, sort_key: row.try_get("sort_key")? })
+fn position(row: &Row) -> Result<Position, ReadError> {
+    Ok(Position { table: row.try_get("n")?, id: row.try_get("id")?, sort_key: row.try_get("sort_key")? })
 }
 
 async fn resources(query: &ListQuery<'_>, rows: Vec<Row>) -> Result<Vec<(&'static str, Attributes)>, ReadError> {
@@ -238,7 +238,7 @@ fn chosen(query: &ListQuery<'_>, number: i32, table: &Table, start: &Start, valu
     let filter = query.filter.map_or_else(|| "TRUE".to_owned(), |filter| condition(filter, table, values));
     let seek = match start {
         Start::Offset(_) => "TRUE".to_owned(),
-        Start::At(side, place) => seek(query, number, sort.as_deref(), *side, place, values),
+        Start::At(side, position) => seek(query, number, sort.as_deref(), *side, position, values),
     };
     let key = sort.as_deref().unwrap_or("NULL::text");
     format!(
@@ -262,9 +262,9 @@ fn order(query: &ListQuery<'_>, backwards: bool) -> String {
 }
 
 /// The condition that a row is on a side of a position.
-fn seek(query: &ListQuery<'_>, number: i32, sort: Option<&str>, side: Side, place: &Place, values: &mut Values) -> String {
-    let by_id = |values: &mut Values, sign: &str| match number.cmp(&place.table) {
-        std::cmp::Ordering::Equal => format!("r.id {sign} {}", values.bind(place.id, Type::UUID)),
+fn seek(query: &ListQuery<'_>, number: i32, sort: Option<&str>, side: Side, position: &Position, values: &mut Values) -> String {
+    let by_id = |values: &mut Values, sign: &str| match number.cmp(&position.table) {
+        std::cmp::Ordering::Equal => format!("r.id {sign} {}", values.bind(position.id, Type::UUID)),
         std::cmp::Ordering::Greater => (sign == ">").to_string(),
         std::cmp::Ordering::Less => (sign == "<").to_string(),
     };
@@ -273,7 +273,7 @@ fn seek(query: &ListQuery<'_>, number: i32, sort: Option<&str>, side: Side, plac
     let same = by_id(values, sign);
     // Whether the values grow in the direction of reading.
     let ascends = is_after != descending;
-    match &place.sort_key {
+    match &position.sort_key {
         None if ascends => format!("({sort} IS NULL AND {same})"),
         None => format!("({sort} IS NOT NULL OR {same})"),
         Some(key) => {

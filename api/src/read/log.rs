@@ -26,7 +26,7 @@ const NAMED: &str = "
         AND (type = 'UserCreated' OR payload -> 'changed' ? 'userName') AND subject_id IS NOT NULL";
 
 /// Users and groups that have or had an `externalId`.
-const KNOWN_AS: &str = "
+const WITH_EXTERNAL_ID: &str = "
     SELECT subject_id AS id FROM events e
     WHERE organization_id = $1 AND payload #>> '{resource,externalId}' = $2 AND payload #>> '{resource,externalId}' IS NOT NULL
         AND (type IN ('UserCreated', 'GroupCreated') OR payload -> 'changed' ? 'externalId') AND subject_id IS NOT NULL";
@@ -47,7 +47,7 @@ pub(crate) enum Condition {
     Token(TokenId),
     Origin(String),
     Network(IpNet),
-    Places(Vec<i64>),
+    Seqs(Vec<i64>),
     Since(Timestamp),
     Until(Timestamp),
     Event(EventId),
@@ -85,7 +85,7 @@ impl Condition {
                 let network = values.bind(network.to_string(), Type::TEXT);
                 format!("(e.actor ->> 'address')::inet {operator} {network}::inet")
             }
-            Self::Places(seqs) => format!("e.seq = ANY ({})", values.bind(seqs.clone(), Type::INT8_ARRAY)),
+            Self::Seqs(seqs) => format!("e.seq = ANY ({})", values.bind(seqs.clone(), Type::INT8_ARRAY)),
             Self::Since(time) => format!("e.recorded_at >= {}", values.bind(*time, Type::TIMESTAMPTZ)),
             Self::Until(time) => format!("e.recorded_at <= {}", values.bind(*time, Type::TIMESTAMPTZ)),
             Self::Event(id) => format!("e.event_id = {}", values.bind(*id, Type::UUID)),
@@ -187,8 +187,8 @@ pub(crate) async fn users_named(database: &Database, organization: OrganizationI
 }
 
 /// The ids of the users and groups that have or had an `externalId`.
-pub(crate) async fn known_as(database: &Database, organization: OrganizationId, external_id: &str) -> Result<Vec<Uuid>, ReadError> {
-    ids(&database.queries(organization).query(KNOWN_AS, &[&organization, &external_id]).await?)
+pub(crate) async fn with_external_id(database: &Database, organization: OrganizationId, external_id: &str) -> Result<Vec<Uuid>, ReadError> {
+    ids(&database.queries(organization).query(WITH_EXTERNAL_ID, &[&organization, &external_id]).await?)
 }
 
 /// A condition for entries from a network. It costs as little for a rare network as for one that all calls
@@ -203,7 +203,7 @@ pub(crate) async fn from_network(database: &Database, organization: Organization
     if rows.len() > usize::try_from(FEW).unwrap_or(usize::MAX) {
         return Ok(Condition::Network(network));
     }
-    Ok(Condition::Places(rows.iter().map(|row| row.try_get("seq")).collect::<Result<_, _>>()?))
+    Ok(Condition::Seqs(rows.iter().map(|row| row.try_get("seq")).collect::<Result<_, _>>()?))
 }
 
 fn ids(rows: &[Row]) -> Result<Vec<Uuid>, ReadError> {

@@ -19,7 +19,7 @@ const OF_USER: &str = "
     LIMIT 500";
 
 /// A user's membership of a workspace.
-pub(crate) struct Belonging {
+pub(crate) struct Membership {
     /// The name of the workspace.
     pub(crate) workspace: String,
     /// The user's permissions in the workspace.
@@ -29,9 +29,9 @@ pub(crate) struct Belonging {
 }
 
 /// The memberships of a user, at most 500.
-pub(crate) async fn belongings(database: &Database, organization: OrganizationId, user: UserId) -> Result<Vec<Belonging>, ReadError> {
+pub(crate) async fn memberships(database: &Database, organization: OrganizationId, user: UserId) -> Result<Vec<Membership>, ReadError> {
     let read = |row: &tokio_postgres::Row| {
-        Ok(Belonging { workspace: row.try_get("name")?, permissions: row.try_get("permissions")?, through: row.try_get("through")? })
+        Ok(Membership { workspace: row.try_get("name")?, permissions: row.try_get("permissions")?, through: row.try_get("through")? })
     };
     database.queries(organization).query(OF_USER, &[&organization, &user]).await?.iter().map(read).collect()
 }

@@ -1,7 +1,9 @@
 //! Reads from Postgres, with a role that can only read. Every query is limited to an organization.
 
+mod calls;
 mod cursor;
 mod database;
+mod directory;
 mod events;
 mod feed;
 mod filter_sql;
@@ -13,8 +15,6 @@ mod memberships;
 mod operations;
 mod organizations;
 mod partitions;
-mod places;
-mod requests;
 mod sessions;
 mod share;
 mod table;
@@ -24,27 +24,29 @@ mod tree;
 mod version;
 mod workspaces;
 
+pub(crate) use calls::{CallFilter, FoundCall, find_call, find_calls, recording};
 pub(crate) use database::{Connections, Database, Pulse};
+pub(crate) use directory::{
+    COUNT_LIMIT, ListedGroup, ListedWorkspace, WorkspaceMember, group_mapping, list_groups, list_workspaces, workspace_members,
+};
 pub(crate) use events::{LogEntry, find_dead_letter, find_event};
 pub(crate) use feed::{find_stream, next_changes};
 pub(crate) use find::{UserSummary, complete, find_by_id, find_by_key, user_summaries};
 pub(crate) use follow::{Followers, Following, Growth, LogNotification};
 pub(crate) use list::{ListError, ListQuery, Listed, PageCache, list, single};
-pub(crate) use log::{Condition, Entries, Order, from_network, known_as, last_entries_of_users, log_entries, log_size, users_named};
-pub(crate) use memberships::{Belonging, belongings};
+pub(crate) use log::{
+    Condition, Entries, Order, from_network, last_entries_of_users, log_entries, log_size, users_named, with_external_id,
+};
+pub(crate) use memberships::{Membership, memberships};
 pub(crate) use operations::{
-    DeadLetter, LATENCY_BUCKETS, Latency, ReplayState, Replayed, SHOWN_BYTES, ServiceStatus, dead_letter_count, dead_letters,
-    expiring_tokens, latencies, replayed, standing,
+    DeadLetter, LATENCY_BUCKETS, LastReplay, Latency, ReplayState, SHOWN_BYTES, ServiceStatus, dead_letter_count, dead_letters,
+    expiring_tokens, last_replay, latencies, service_status,
 };
 pub(crate) use organizations::organization_names;
 pub(crate) use partitions::{OldestRequest, PartitionStatus, partitions, stopped_partitions};
-pub(crate) use places::{
-    COUNTED, ListedGroup, ListedWorkspace, WorkspaceMember, group_mapping, list_groups, list_workspaces, workspace_members,
-};
-pub(crate) use requests::{FoundCall, Wanted, find_call, find_calls, recording};
-pub(crate) use sessions::{FoundLink, Who, find_link, find_session, session_lasts};
+pub(crate) use sessions::{FoundLink, Person, find_link, find_session, session_lasts};
 pub(crate) use table::{GROUPS, Table, USERS};
-pub(crate) use timeline::{KINDS, Moment, log_timeline};
+pub(crate) use timeline::{KINDS, TimelineBucket, log_timeline};
 pub(crate) use tokens::{ListedToken, find_token, list_tokens};
 pub(crate) use tree::{checkpoint, roots};
 pub(crate) use workspaces::{defined_types, named_workspaces, workspaces_named};
@@ -110,7 +112,7 @@ impl ReadError {
     pub(crate) fn after_a_change(self) -> ApiError {
         match ApiError::from(self) {
             error @ ApiError::Internal(_) => error,
-            _ => ApiError::Unsettled("postgres"),
+            _ => ApiError::OutcomeUnknown("postgres"),
         }
     }
 }

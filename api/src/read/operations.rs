@@ -6,7 +6,7 @@ use super::{Database, ReadError};
 
 /// The times from request to record, for the entries of the last hour, up to the newest 10,000. Also the last
 /// checkpoint and the size of the log.
-const STANDING: &str = "
+const STATUS: &str = "
     SELECT h.size, c.size AS signed_size, c.signed_at, l.count, l.median, l.most, l.last
     FROM (SELECT COALESCE((SELECT size FROM log_heads WHERE organization_id = $1), 0) AS size) h
     LEFT JOIN LATERAL (SELECT size, signed_at FROM checkpoints WHERE organization_id = $1 ORDER BY size DESC LIMIT 1) c ON true
@@ -42,11 +42,11 @@ const REPLAY: &str = "
 /// Maximum number of bytes of a dead letter that the page shows. Of a longer one, it shows only the size.
 pub(crate) const SHOWN_BYTES: i32 = 64 * 1024;
 
-const LETTERS: &str = "
+const DEAD_LETTERS: &str = "
     SELECT id, kept_at, message_id, type, reason, substring(body FROM 1 FOR $2) AS body FROM dead_letters
     WHERE organization_id = $1 AND retried_at IS NULL ORDER BY kept_at DESC, id LIMIT 100";
 
-const LETTER_COUNT: &str = "SELECT count(*) AS count FROM dead_letters WHERE retried_at IS NULL";
+const DEAD_LETTER_COUNT: &str = "SELECT count(*) AS count FROM dead_letters WHERE retried_at IS NULL";
 
 const EXPIRING: &str = "
     SELECT organization_id, id, expires_at FROM scim_tokens
@@ -77,10 +77,10 @@ pub(crate) struct Latency {
 }
 
 /// The last replay of an organization's log.
-pub(crate) struct Replayed {
+pub(crate) struct LastReplay {
     pub(crate) begun_at: Timestamp,
     /// When the replay last reported its progress.
-    pub(crate) told_at: Timestamp,
+    pub(crate) reported_at: Timestamp,
     /// The number of replayed entries, and the total.
     pub(crate) entries: u64,
     pub(crate) size: u64,
@@ -92,14 +92,14 @@ pub(crate) enum ReplayState {
     /// The replay is running.
     Running,
     /// The replay ended before its comparison. The next one resumes it.
-    BrokenOff,
+    Interrupted,
     /// The replay compared the projections with the log.
     Ended {
         at: Timestamp,
         /// The number of differing rows.
         rows: u64,
         /// Whether these rows were repaired.
-        is_mended: bool,
+        is_repaired: bool,
     },
 }
 
@@ -115,12 +115,12 @@ pub(crate) struct DeadLetter {
 }
 
 /// Reads the state of the service for an organization.
-pub(crate) async fn standing(database: &Database, organization: OrganizationId) -> Result<ServiceStatus, ReadError> {
+pub(crate) async fn service_status(database: &Database, organization: OrganizationId) -> Result<ServiceStatus, ReadError> {
     let row = database
         .queries(organization)
-        .query_opt(STANDING, &[&organization])
+        .query_opt(STATUS, &[&organization])
         .await?
-        .ok_or_else(|| ReadError::Malformed("no standing".to_owned()))?;
+        .ok_or_else(|| ReadError::Malformed("no service status".to_owned()))?;
     let count = |name: &str| row.try_get::<_, Option<i64>>(name).map(|count| count.map(i64::unsigned_abs));
     Ok(ServiceStatus {
         size: count("size")?.unwrap_or_default(),
@@ -142,18 +142,18 @@ pub(crate) async fn latencies(database: &Database, organization: OrganizationId)
 }
 
 /// The last replay of an organization's log, if there was one.
-pub(crate) async fn replayed(database: &Database, organization: OrganizationId) -> Result<Option<Replayed>, ReadError> {
+pub(crate) async fn last_replay(database: &Database, organization: OrganizationId) -> Result<Option<LastReplay>, ReadError> {
     let Some(row) = database.queries(organization).query_opt(REPLAY, &[&organization]).await? else { return Ok(None) };
     let ended: Option<Timestamp> = row.try_get("ended_at")?;
-    let (rows, is_mended): (Option<i64>, Option<bool>) = (row.try_get("different_rows")?, row.try_get("is_mended")?);
+    let (rows, is_repaired): (Option<i64>, Option<bool>) = (row.try_get("different_rows")?, row.try_get("is_mended")?);
     let state = match ended {
-        Some(at) => ReplayState::Ended { at, rows: rows.unwrap_or_default().unsigned_abs(), is_mended: is_mended.unwrap_or_default() },
+        Some(at) => ReplayState::Ended { at, rows: rows.unwrap_or_default().unsigned_abs(), is_repaired: is_repaired.unwrap_or_default() },
         None if row.try_get("is_running")? => ReplayState::Running,
-        None => ReplayState::BrokenOff,
+        None => ReplayState::Interrupted,
     };
-    Ok(Some(Replayed {
+    Ok(Some(LastReplay {
         begun_at: row.try_get("begun_at")?,
-        told_at: row.try_get("told_at")?,
+        reported_at: row.try_get("told_at")?,
         entries: row.try_get::<_, i64>("entries")?.unsigned_abs(),
         size: row.try_get::<_, i64>("size")?.unsigned_abs(),
         state,
@@ -162,7 +162,7 @@ pub(crate) async fn replayed(database: &Database, organization: OrganizationId) 
 
 /// The newest 100 undecided dead letters of an organization.
 pub(crate) async fn dead_letters(database: &Database, organization: OrganizationId) -> Result<Vec<DeadLetter>, ReadError> {
-    let rows = database.queries(organization).query(LETTERS, &[&organization, &(SHOWN_BYTES + 1)]).await?;
+    let rows = database.queries(organization).query(DEAD_LETTERS, &[&organization, &(SHOWN_BYTES + 1)]).await?;
     let letter = |row: &tokio_postgres::Row| {
         Ok(DeadLetter {
             id: row.try_get("id")?,
@@ -178,7 +178,7 @@ pub(crate) async fn dead_letters(database: &Database, organization: Organization
 
 /// The number of undecided dead letters of all organizations.
 pub(crate) async fn dead_letter_count(database: &Database) -> Result<i64, ReadError> {
-    let row = database.points(OrganizationId::SYSTEM).query_opt(LETTER_COUNT, &[]).await?;
+    let row = database.points(OrganizationId::SYSTEM).query_opt(DEAD_LETTER_COUNT, &[]).await?;
     Ok(row.map(|row| row.try_get("count")).transpose()?.unwrap_or_default())
 }
 

@@ -7,7 +7,7 @@ use super::{Database, ReadError};
 /// How long a report counts as current, in seconds.
 const FRESH: f64 = 5.0;
 
-const TOLD: &str = "
+const REPORTS: &str = "
     SELECT partition, extract(epoch FROM now() - oldest_at)::float8 AS oldest, extract(epoch FROM now() - told_at)::float8 AS told, demand_loads
     FROM partitions";
 
@@ -63,7 +63,7 @@ impl PartitionStatus {
 /// The last report about each partition.
 pub(crate) async fn partitions(database: &Database) -> Result<HashMap<u16, PartitionStatus>, ReadError> {
     let mut partitions = HashMap::new();
-    for row in database.sessions().query(TOLD, &[]).await? {
+    for row in database.sessions().query(REPORTS, &[]).await? {
         let partition: i32 = row.try_get("partition")?;
         let (oldest, ago, demand_loads) = (row.try_get("oldest")?, row.try_get("told")?, row.try_get("demand_loads")?);
         let report = PartitionStatus { oldest, ago, demand_loads };
@@ -90,11 +90,11 @@ mod tests {
 
     #[test_case(None, 0.5, 0 => OldestRequest::None; "idle")]
     #[test_case(None, 0.5, 3 => OldestRequest::AtMost(0.5); "they arrived after the last report")]
-    #[test_case(Some(7.0), 0.5, 0 => OldestRequest::For(7.0); "all of them are in hand")]
+    #[test_case(Some(7.0), 0.5, 0 => OldestRequest::For(7.0); "all of them are in flight")]
     #[test_case(Some(7.0), 0.5, 3 => OldestRequest::For(7.0); "there are more")]
-    #[test_case(Some(90.0), 80.0, 3 => OldestRequest::AtMost(90.0); "the worker is gone, and what it had in hand went back")]
-    #[test_case(None, 80.0, 3 => OldestRequest::AtMost(80.0); "the worker is gone, and had nothing in hand")]
-    #[test_case(Some(90.0), 80.0, 0 => OldestRequest::None; "the worker finished before it went")]
+    #[test_case(Some(90.0), 80.0, 3 => OldestRequest::AtMost(90.0); "the worker is gone, and its requests went back to the queue")]
+    #[test_case(None, 80.0, 3 => OldestRequest::AtMost(80.0); "the worker is gone, and had none in flight")]
+    #[test_case(Some(90.0), 80.0, 0 => OldestRequest::None; "the worker finished before it ended")]
     fn how_long_the_oldest_request_waits(oldest: Option<f64>, ago: f64, waiting: u32) -> OldestRequest {
         PartitionStatus::oldest(Some(&PartitionStatus { oldest, ago, demand_loads: 0 }), waiting)
     }

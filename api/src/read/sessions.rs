@@ -20,7 +20,7 @@ const LASTS: &str = "
 
 /// The person of a session or a link.
 #[derive(Debug, Clone)]
-pub(crate) struct Who {
+pub(crate) struct Person {
     pub(crate) organization_id: OrganizationId,
     pub(crate) organization: String,
     pub(crate) session_id: SessionId,
@@ -30,27 +30,27 @@ pub(crate) struct Who {
 
 /// A sign-in link.
 pub(crate) struct FoundLink {
-    pub(crate) who: Who,
+    pub(crate) person: Person,
     pub(crate) expires_at: Timestamp,
     pub(crate) is_used: bool,
 }
 
 /// A session that was not signed out.
 pub(crate) struct FoundSession {
-    pub(crate) who: Who,
+    pub(crate) person: Person,
     pub(crate) signed_in_at: Timestamp,
 }
 
 /// The link with this secret's digest.
 pub(crate) async fn find_link(database: &Database, digest: &TokenDigest) -> Result<Option<FoundLink>, ReadError> {
     let Some(row) = database.sessions().query_opt(LINK, &[&digest.as_bytes()]).await? else { return Ok(None) };
-    Ok(Some(FoundLink { who: who(&row)?, expires_at: row.try_get("link_expires_at")?, is_used: row.try_get("is_used")? }))
+    Ok(Some(FoundLink { person: person(&row)?, expires_at: row.try_get("link_expires_at")?, is_used: row.try_get("is_used")? }))
 }
 
 /// The session with this secret's digest.
 pub(crate) async fn find_session(database: &Database, digest: &TokenDigest) -> Result<Option<FoundSession>, ReadError> {
     let Some(row) = database.sessions().query_opt(SESSION, &[&digest.as_bytes()]).await? else { return Ok(None) };
-    Ok(Some(FoundSession { who: who(&row)?, signed_in_at: row.try_get("signed_in_at")? }))
+    Ok(Some(FoundSession { person: person(&row)?, signed_in_at: row.try_get("signed_in_at")? }))
 }
 
 /// Whether a session is still valid. This is for connections that stay open.
@@ -64,9 +64,9 @@ pub(crate) async fn session_lasts(
     Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(false))
 }
 
-fn who(row: &Row) -> Result<Who, ReadError> {
+fn person(row: &Row) -> Result<Person, ReadError> {
     let role: &str = row.try_get("role")?;
-    Ok(Who {
+    Ok(Person {
         organization_id: row.try_get("organization_id")?,
         organization: row.try_get("organization")?,
         session_id: row.try_get("id")?,

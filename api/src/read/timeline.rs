@@ -11,10 +11,10 @@ pub(crate) const KINDS: [&str; 4] = ["users", "groups", "settings", "refused"];
 /// The number of intervals in a timeline.
 const BUCKETS: i32 = 48;
 /// How many of the newest entries a timeline covers.
-const COUNTED: i64 = 50_000;
+const COVERED: i64 = 50_000;
 
 /// The number of entries of each kind in an interval.
-pub(crate) struct Moment {
+pub(crate) struct TimelineBucket {
     pub(crate) bucket: usize,
     pub(crate) counts: [u64; 4],
 }
@@ -24,7 +24,7 @@ pub(crate) struct Moment {
 pub(crate) struct Timeline {
     /// The times of the first and the last entry; `None` if there are no entries.
     pub(crate) range: Option<(Timestamp, Timestamp)>,
-    pub(crate) moments: Vec<Moment>,
+    pub(crate) buckets: Vec<TimelineBucket>,
 }
 
 /// Counts the newest entries, up to 50,000, by the time of recording, in 48 equal intervals.
@@ -36,7 +36,7 @@ pub(crate) async fn log_timeline(
     let mut values = Values::default();
     let mut wanted = vec![format!("e.organization_id = {}", values.bind(organization, Type::UUID))];
     wanted.extend(conditions.iter().map(|condition| condition.sql(&mut values)));
-    let (limit, buckets) = (values.bind(COUNTED, Type::INT8), values.bind(BUCKETS, Type::INT4));
+    let (limit, buckets) = (values.bind(COVERED, Type::INT8), values.bind(BUCKETS, Type::INT4));
     let wanted = wanted.join(" AND ");
     let sql = format!(
         "WITH n AS MATERIALIZED (
@@ -53,10 +53,10 @@ pub(crate) async fn log_timeline(
         let (bucket, kind): (i32, i32) = (row.try_get("bucket")?, row.try_get("kind")?);
         let bucket = usize::try_from(bucket - 1).unwrap_or_default();
         timeline.range = Some((row.try_get("first")?, row.try_get("last")?));
-        if timeline.moments.last().is_none_or(|last| last.bucket != bucket) {
-            timeline.moments.push(Moment { bucket, counts: [0; 4] });
+        if timeline.buckets.last().is_none_or(|last| last.bucket != bucket) {
+            timeline.buckets.push(TimelineBucket { bucket, counts: [0; 4] });
         }
-        let counts = timeline.moments.last_mut().map(|last| &mut last.counts);
+        let counts = timeline.buckets.last_mut().map(|last| &mut last.counts);
         if let Some(count) = counts.and_then(|counts| counts.get_mut(usize::try_from(kind - 1).ok()?)) {
             *count = row.try_get::<_, i64>("count")?.unsigned_abs();
         }

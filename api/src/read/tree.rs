@@ -1,9 +1,9 @@
 //! The Merkle tree of a log: reads the nodes of a proof, from a few rows.
 
 use rollcall_events::OrganizationId;
-use rollcall_events::log::Hash;
-use rollcall_events::log::proof::{Node, cover, root_of};
+use rollcall_events::log::proof::{Node, cover};
 use rollcall_events::log::tile::{Tile, node_in};
+use rollcall_events::log::{Hash, root_of};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 

@@ -5,7 +5,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, Quality, QualityItem};
 use actix_web::middleware::Next;
 
-use super::answer::SCIM_JSON;
+use crate::media_type::SCIM_JSON;
 
 /// Plain JSON.
 const JSON: HeaderValue = HeaderValue::from_static("application/json");

@@ -1,4 +1,4 @@
-//! How a resource is shown to a caller.
+//! Answers with resources: their locations, entity tags and bodies.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -13,11 +13,9 @@ use serde_json::Value;
 use super::Base;
 use super::headers::{PREFERENCE_APPLIED, Prefer, SET_TXN, entity_tags};
 use crate::error::{ApiError, ApiResult};
+use crate::media_type::SCIM_JSON;
 
-/// The media type of every answer (RFC 7644 section 3.1).
-pub(crate) const SCIM_JSON: &str = "application/scim+json";
-
-/// A resource that a caller may see, complete with its location.
+/// A resource as a caller gets it, with its location and entity tag.
 pub(super) struct Shown<'a> {
     resource_type: &'a ResourceType,
     resource: Attributes,
@@ -26,7 +24,7 @@ pub(super) struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    /// Puts the location to a resource as it is kept.
+    /// Adds the location to a stored resource, and the locations of the resources that it refers to.
     pub(super) fn new(resource_type: &'a ResourceType, base: &Base, mut resource: Attributes) -> Self {
         let location = base.location(resource_type, resource.get("id").and_then(Value::as_str).unwrap_or_default());
         let mut etag = String::new();
@@ -34,28 +32,28 @@ impl<'a> Shown<'a> {
             meta.insert("location".to_owned(), Value::from(location.as_str()));
             meta.get("version").and_then(Value::as_str).unwrap_or_default().clone_into(&mut etag);
         }
-        refer(resource_type, base, &mut resource);
+        add_references(resource_type, base, &mut resource);
         Self { resource_type, resource, location, etag }
     }
 
-    /// The part of it that the caller asked for.
+    /// The attributes that the caller requested (RFC 7644 section 3.9).
     pub(super) fn projected(self, projection: &Projection) -> Attributes {
         projection.apply(self.resource_type, self.resource)
     }
 
-    /// With a body.
+    /// An answer with the resource as its body.
     pub(super) fn with_body(self, status: StatusCode, projection: &Projection) -> ApiResult {
         let mut response = HttpResponse::build(status);
         response.insert_header((LOCATION, self.location.as_str())).insert_header((ETAG, self.etag.as_str()));
         body(&mut response, &self.projected(projection))
     }
 
-    /// 204, with the new entity tag.
+    /// 204 with the new entity tag.
     pub(super) fn without_body(self) -> HttpResponse {
         HttpResponse::NoContent().insert_header((ETAG, self.etag)).finish()
     }
 
-    /// With a body, or 304 where the caller has this version already (RFC 9110 section 13.1.2).
+    /// An answer with the resource, or 304 if the caller already has this version (RFC 9110 section 13.1.2).
     pub(super) fn unless_known(self, headers: &HeaderMap, projection: &Projection) -> ApiResult {
         let weak = |tag: &str| tag.trim_start_matches("W/").to_owned();
         let known =
@@ -68,8 +66,8 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// Writes the addresses of what a resource is related to, where the service knows them: `members.$ref`, `groups.$ref`.
-fn refer(resource_type: &ResourceType, base: &Base, resource: &mut Attributes) {
+/// Adds the locations of the resources that a resource refers to: `members.$ref`, `groups.$ref`.
+fn add_references(resource_type: &ResourceType, base: &Base, resource: &mut Attributes) {
     for (attribute, target) in resource_type.references() {
         let values = resource.get_mut(&attribute.name).and_then(Value::as_array_mut);
         for value in values.into_iter().flatten().filter_map(Value::as_object_mut) {
@@ -81,7 +79,7 @@ fn refer(resource_type: &ResourceType, base: &Base, resource: &mut Attributes) {
     }
 }
 
-/// An answer with a body.
+/// An answer in JSON.
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> ApiResult {
     body(&mut HttpResponse::build(status), value)
 }
@@ -91,7 +89,7 @@ fn body(response: &mut actix_web::HttpResponseBuilder, value: &impl Serialize) -
     Ok(response.content_type(SCIM_JSON).body(text))
 }
 
-/// 202: the request is on a durable queue; where its outcome will be found (RFC 9967 section 2.5.1).
+/// 202: the request is on a durable queue. `Location` is the address of its outcome (RFC 9967 section 2.5.1).
 pub(super) fn accepted(base: &Base, txn: EventId, prefer: &Prefer) -> HttpResponse {
     let mut response = HttpResponse::Accepted();
     response.insert_header((SET_TXN, txn.to_string())).insert_header((LOCATION, format!("{}/Events/{txn}", base.as_str())));

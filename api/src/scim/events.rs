@@ -13,9 +13,9 @@ use rollcall_scim::schema::{GROUP, ResourceType, USER};
 use serde_json::{Value, json};
 
 use super::Base;
-use super::answer::SCIM_JSON;
 use crate::auth::Caller;
 use crate::error::ApiResult;
+use crate::media_type::SCIM_JSON;
 use crate::read::{Database, LogEntry, ReadError, find_dead_letter, find_event};
 
 /// `GET /Events/{txn}`: the completion Security Event Token, or 404 with `Retry-After` for as long as there is none. A request that became a dead letter is

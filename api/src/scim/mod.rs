@@ -1,4 +1,5 @@
-//! The SCIM endpoints (RFC 7644 section 3.2): what each call means, and nothing of how it travels.
+//! The SCIM endpoints (RFC 7644 section 3.2). A handler turns a call into a request or a query, and an
+//! outcome into an answer. Publishing and reading are done elsewhere.
 
 mod accept;
 mod answer;
@@ -16,7 +17,6 @@ mod search;
 mod users;
 
 pub(crate) use accept::as_accepted;
-pub(crate) use answer::SCIM_JSON;
 pub(crate) use body::ScimBody;
 pub(crate) use dialect::BrazeVocabulary;
 pub(crate) use events::jwks;
@@ -34,7 +34,8 @@ use crate::error::{ApiError, ApiResult};
 /// The path of every SCIM endpoint, below the public address.
 pub(crate) const BASE_PATH: &str = rollcall_events::set::SCIM_PATH;
 
-/// Where callers reach the endpoints, from the settings and never from a `Host` header: `https://id.example.com/scim/v2`.
+/// The address of the endpoints, such as `https://id.example.com/scim/v2`. It comes from the settings and
+/// never from a `Host` header.
 #[derive(Debug, Clone)]
 pub(crate) struct Base(String);
 
@@ -55,24 +56,27 @@ impl Base {
     }
 }
 
-/// Bounds that calls must keep.
+/// The limits of calls.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
-    /// The largest body, in bytes.
+    /// Maximum size of a body, in bytes.
     pub(crate) max_body_bytes: usize,
-    /// The largest resource.
+    /// Maximum size of a resource.
     pub(crate) max_resource_bytes: SizeLimit,
-    /// How long the body may take to arrive.
+    /// Maximum time for the body to arrive.
     pub(crate) receive: std::time::Duration,
-    /// The most operations in a bulk request.
+    /// Maximum number of operations in a bulk request.
     pub(crate) max_operations: usize,
-    /// How long the operations of a bulk request may take that are done one after the other.
+    /// Maximum time for the operations of a bulk request that are applied one after the other.
     pub(crate) bulk_wait: std::time::Duration,
-    /// The most resources in a page.
+    /// Maximum number of resources in a page.
     pub(crate) max_page: u64,
 }
 
-/// What the server has set up for its handlers.
+/// The data that the server has set up for its handlers under this type.
+///
+/// # Errors
+/// If the server has set up no such data; `what` names it.
 fn set_up<T: 'static>(request: &HttpRequest, what: &str) -> Result<Data<T>, ApiError> {
     request.app_data().cloned().ok_or_else(|| ApiError::Internal(format!("{what} is not set up")))
 }
@@ -145,7 +149,7 @@ async fn not_implemented(request: HttpRequest) -> ApiResult {
     Err(ScimError::new(501, format!("{endpoint} is not supported")).into())
 }
 
-/// What no route matches.
+/// The answer to a call that no route matches.
 pub(crate) async fn no_endpoint() -> ApiResult {
     Err(ScimError::new(404, "there is no such endpoint").into())
 }

@@ -12,12 +12,13 @@ use rollcall_scim::resource::Attributes;
 use rollcall_scim::schema::{ResourceType, USER};
 use serde_json::Value;
 
-use super::answer::{SCIM_JSON, Shown};
+use super::answer::Shown;
 use super::body::ScimBody;
 use super::query::Parameters;
 use super::{Base, Bounds, dialect, set_up};
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
+use crate::media_type::SCIM_JSON;
 use crate::offload::offload;
 use crate::read::{Database, GROUPS, ListError, ListQuery, PageCache, Table, USERS, find_by_key, list, single};
 

@@ -70,10 +70,10 @@ pub(super) async fn poll(receiver: Receiver, id: Path<String>, body: ScimBody, p
         keep(requests, receiver, &stream.position).await?;
     }
     while found.sets.is_empty() && !found.more && asked.most > 0 && !asked.return_immediately {
-        match following.hear(deadline.saturating_duration_since(Instant::now())).await {
+        match following.wait(deadline.saturating_duration_since(Instant::now())).await {
             // The stream may have been deleted in the meantime.
             LogNotification::Growth => current(database, receiver).await.map(|_| ())?,
-            LogNotification::Nothing | LogNotification::Stop => break,
+            LogNotification::Timeout | LogNotification::Stop => break,
         }
         found = look(database, base, &mut stream, asked.most).await?;
     }

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::Hash;
-use super::tree::{empty_root, parent};
+use super::node_hash::parent;
 
 /// A complete subtree: number `index`, from the left and from 0, of those with `2^height` leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,11 +93,6 @@ pub fn cover(range: &Range<u64>) -> Vec<Node> {
     nodes
 }
 
-/// The root over adjacent complete subtrees, from the left. Without any, the root of the empty tree.
-pub fn root_of(nodes: impl DoubleEndedIterator<Item = Hash>) -> Hash {
-    nodes.rev().reduce(|right, left| parent(left, right)).unwrap_or_else(empty_root)
-}
-
 /// Checks that `leaf` is entry `seq` of the log with this size and root.
 ///
 /// # Errors
@@ -141,7 +136,7 @@ fn largest_power_below(number: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::CompactRange;
+    use crate::{CompactRange, root_of};
     use proptest::prelude::*;
 
     fn leaf(n: u64) -> Hash {

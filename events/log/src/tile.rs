@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use super::proof::{Node, root_of};
+use super::node_hash::root_of;
+use super::proof::Node;
 use super::{CompactRange, Hash};
 
 /// The number of tree levels in a tile.
@@ -61,7 +62,7 @@ impl NewTiles {
     /// Appends a leaf to a log and records the additions to its tiles.
     pub fn append(&mut self, log: &mut CompactRange, leaf: Hash) {
         let size = log.size() + 1;
-        log.append_and_tell(leaf, |height, root| {
+        log.append_with(leaf, |height, root| {
             if height.is_multiple_of(SPAN) {
                 let node = Node { height, index: (size >> height) - 1 };
                 self.more.entry(Tile::of(node)).or_default().extend(root.as_bytes());

@@ -6,9 +6,7 @@
 //! whatever the size.
 
 use super::Hash;
-use super::proof::root_of;
-
-const NODE_CONTEXT: &str = "rollcall 2026 node";
+use super::node_hash::{parent, root_of};
 
 /// The compact range of a log.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -50,17 +48,17 @@ impl CompactRange {
 
     /// Appends a leaf.
     pub fn append(&mut self, leaf: Hash) {
-        self.append_and_tell(leaf, |_, _| ());
+        self.append_with(leaf, |_, _| ());
     }
 
-    /// Appends a leaf. Calls `complete` with the height and root of every subtree that the leaf completes,
+    /// Appends a leaf. Calls `on_complete` with the height and root of every subtree that the leaf completes,
     /// except the leaf itself.
-    pub fn append_and_tell(&mut self, leaf: Hash, mut complete: impl FnMut(u32, Hash)) {
+    pub fn append_with(&mut self, leaf: Hash, mut on_complete: impl FnMut(u32, Hash)) {
         let merges = self.size.trailing_ones() as usize;
         let mut node = leaf;
         for (height, left) in (1..).zip(self.peaks.drain(self.peaks.len() - merges..).rev()) {
             node = parent(left, node);
-            complete(height, node);
+            on_complete(height, node);
         }
         self.peaks.push(node);
         self.size += 1;
@@ -70,18 +68,6 @@ impl CompactRange {
     pub fn root(&self) -> Hash {
         root_of(self.peaks.iter().copied())
     }
-}
-
-/// The root of the empty tree.
-pub(super) fn empty_root() -> Hash {
-    Hash(blake3::derive_key(NODE_CONTEXT, &[]))
-}
-
-/// The node above two others.
-pub(super) fn parent(left: Hash, right: Hash) -> Hash {
-    let mut hasher = blake3::Hasher::new_derive_key(NODE_CONTEXT);
-    hasher.update(&left.0).update(&right.0);
-    Hash(hasher.finalize().into())
 }
 
 #[cfg(test)]

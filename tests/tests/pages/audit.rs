@@ -112,14 +112,14 @@ async fn an_auditor_checks_an_entry_in_the_browser_and_sees_who_was_who_at_a_dat
     browser.goto(&format!("{}/audit?subject={ada}&type=UserUpdated", stack.url)).await;
     browser.press("#rows a").await;
     browser.press("#check-proof").await;
-    for step in ["The facts are those", "hashed into this leaf", "lead to the root", "signed checkpoint below"] {
+    for step in ["The content matches", "hash of the entry is this leaf", "leads to the root", "signed checkpoint below"] {
         browser.sees("#proof-steps", step).await;
     }
     let told = browser.text("#proof-steps").await;
     assert!(!told.contains('✗') && told.matches('✓').count() == 4, "{told}");
     accessible(&browser, "proof").await;
     // The browser checks the proof. If the page showed another leaf or another commitment, it would say so.
-    for (attribute, told) in [("leaf", "✗ The entry is the one"), ("commitment", "✗ The facts are those")] {
+    for (attribute, told) in [("leaf", "✗ The hash of the entry"), ("commitment", "✗ The content matches")] {
         let change = format!("document.getElementById('proof-steps').dataset.{attribute} = '{}'", "0".repeat(64));
         browser.driver.execute(change, Vec::new()).await.unwrap();
         browser.press("#check-proof").await;
@@ -132,9 +132,9 @@ async fn an_auditor_checks_an_entry_in_the_browser_and_sees_who_was_who_at_a_dat
     browser.sees("h1", "ada").await;
     assert!(!browser.text("main").await.contains("Countess"), "that came later");
     browser.goto(&format!("{}/audit/users/{ada}", stack.url)).await;
-    browser.sees("h1", "There was no such user then").await;
+    browser.sees("h1", "There was no such user at that time").await;
     browser.goto(&format!("{}/audit/users", stack.url)).await;
-    browser.sees("main", "There were no users then").await;
+    browser.sees("main", "There were no users at that time").await;
     let updated = auditor.query("/events", &[("type", "UserUpdated")]).await.expect(200);
     let at = updated["entries"][0]["header"]["recorded_at"].as_str().unwrap();
     browser.goto(&format!("{}/audit/users?at={at}", stack.url)).await;

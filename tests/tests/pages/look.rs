@@ -14,7 +14,7 @@ async fn the_pages_speak_the_language_that_is_liked_or_chosen() {
     browser.press("#sign-in").await;
     browser.sees("h1", "Aprovisionamiento SCIM").await;
     browser.type_in("#origin", "?").await;
-    browser.sees("#problem-origin", "Hace falta un nombre de host").await;
+    browser.sees("#problem-origin", "Introduce un nombre de host").await;
     accessible(&browser, "scim-es").await;
     browser.press("button[lang=en]").await;
     browser.sees("h1", "SCIM provisioning").await;

@@ -68,7 +68,7 @@ async fn a_dead_letter_is_tried_again_once_nothing_is_in_its_way_and_another_is_
 
     browser.type_in(&format!("[data-letter='{other}'] input[name=reason]"), "a mistake of ours").await;
     browser.press(&format!("[data-letter='{other}'] button.danger")).await;
-    browser.sees("main", "There are none.").await;
+    browser.sees("main", "There are no dead letters.").await;
     let log = organization
         .auditor()
         .query("/events", &[("type", "DeadLetterRetried,DeadLetterDiscarded"), ("order", "oldest")])
@@ -139,7 +139,7 @@ async fn requests_that_no_worker_takes_are_seen_to_wait_and_for_how_long() {
     let later = client.call(Method::POST, "/Users").header("prefer", "respond-async").json(&user("mary"));
     assert_eq!(later.send().await.status, 202);
     let page = eventually("the request that waits", async || Some(standing().await).filter(|page| page.contains("id=\"oldest\""))).await;
-    assert!(page.contains("the oldest waits for") && page.contains("at the most"), "{page}");
+    assert!(page.contains("the oldest has waited for at most"), "{page}");
     eventually("that nobody serves it", async || standing().await.contains("no worker serves it").then_some(())).await;
     let oldest = async || {
         let told = reqwest::get(format!("http://{listen}/metrics")).await.unwrap().text().await.unwrap();
@@ -167,20 +167,20 @@ async fn how_far_a_replay_is_and_what_it_found_is_seen() {
     let replay =
         |arguments: &[&str]| owner_command(&stack.instance, &[&["replay", "--organization", &organization.id], arguments].concat());
     assert!(replay(&["--check"]).status.success());
-    assert!(admin.get("/operations").await.1.contains("ended: nothing was different"));
+    assert!(admin.get("/operations").await.1.contains("finished: no differences"));
     let database = stack.database("rollcall_worker").await;
     let spoil = "UPDATE rollcall.users SET active = false WHERE organization_id = $1::text::uuid";
     assert_eq!(database.execute(spoil, &[&organization.id]).await.unwrap(), 1);
     // A row that differs counts twice: as it is in one table, and as it should be in the other.
     assert!(!replay(&["--check"]).status.success());
-    assert!(admin.get("/operations").await.1.contains("ended: 2 rows are different"));
+    assert!(admin.get("/operations").await.1.contains("finished: 2 rows differ"));
     assert!(replay(&[]).status.success());
-    assert!(admin.get("/operations").await.1.contains("ended: 2 rows were different and are mended"));
+    assert!(admin.get("/operations").await.1.contains("finished: 2 rows differed and were repaired"));
     // A replay that was killed. Its lock is gone with its connection, so the page knows that it does not run.
     let (owner, ended) =
         (stack.database("postgres").await, "UPDATE rollcall.replays SET ended_at = NULL WHERE organization_id = $1::text::uuid");
     assert_eq!(owner.execute(ended, &[&organization.id]).await.unwrap(), 1);
-    assert!(admin.get("/operations").await.1.contains("broken off"));
+    assert!(admin.get("/operations").await.1.contains("interrupted"));
     owner.execute("SELECT pg_advisory_lock(hashtext('rollcall_shadow'))", &[]).await.unwrap();
     assert!(admin.get("/operations").await.1.contains("running since"));
     drop(owner);

@@ -30,10 +30,7 @@ async fn an_administrator_finds_users_and_sees_where_they_belong_and_why() {
     browser.press("#users a").await;
     browser.sees("h1", "ada<i>").await;
     let belongings = browser.text("#belongings").await;
-    assert!(
-        belongings.contains("Marketing by the account itself") && belongings.contains("Sales by the group Authors & co publish"),
-        "{belongings}"
-    );
+    assert!(belongings.contains("Marketing direct") && belongings.contains("Sales through the group Authors & co publish"), "{belongings}");
     browser.sees("#rows", "User created").await;
     accessible(&browser, "user").await;
     browser.close().await;
@@ -63,7 +60,7 @@ async fn a_group_is_mapped_to_a_workspace_and_its_members_are_in_it() {
     browser.press("main button.primary").await;
     browser.sees("#groups", "Sales").await;
     browser.goto(&format!("{}/workspaces/{}", stack.url, organization.sales)).await;
-    browser.sees("#members", "ada by the group Authors").await;
+    browser.sees("#members", "ada through the group Authors").await;
     accessible(&browser, "workspace").await;
     let log = organization.auditor().query("/events", &[("type", "GroupMapped")]).await.expect(200);
     assert_eq!(log["entries"][0]["payload"]["workspaces"], json!({&organization.sales: ["edit", "publish"]}));

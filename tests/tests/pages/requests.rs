@@ -13,7 +13,7 @@ async fn an_administrator_sees_each_request_what_it_meant_and_how_it_was_answere
     let organization = stack.organization();
     let browser = signed_in(&stack, &organization).await;
     browser.goto(&format!("{}/requests", stack.url)).await;
-    browser.sees("main", "No requests yet").await;
+    browser.sees("main", "There are no calls yet").await;
     let client = organization.client();
     let mary = client.create(user("Mary")).await.id();
     browser.sees("#calls", "Create Mary").await;
@@ -58,7 +58,7 @@ async fn requests_are_for_administrators_of_the_organization_and_end_with_whoeve
     assert_eq!(auditor.get("/requests").await.0, 403);
     assert_eq!(auditor.get("/requests/new").await.0, 403);
     let (status, page, _) = stranger.get("/requests").await;
-    assert!(status == 200 && page.contains("No requests yet"));
+    assert!(status == 200 && page.contains("There are no calls yet"));
     let (status, _, headers) = admin.get("/requests/new?after=00000000-0000-0000-0000-000000000000").await;
     assert!(status == 200 && !headers.contains_key("set-cookie"), "an open page does not keep a session alive");
     let (status, page, _) = admin.get("/requests?meaning=x").await;
@@ -89,7 +89,7 @@ async fn what_calls_hold_is_recorded_for_a_while_without_secrets_where_an_admini
     let browser = signed_in(&stack, &organization).await;
     browser.goto(&format!("{}/requests", stack.url)).await;
     browser.press("#recording button").await;
-    browser.sees("#recording", "recorded until").await;
+    browser.sees("#recording", "recording until").await;
     accessible(&browser, "recording").await;
     // The api learns of the setting within a second.
     let admin = Bare::sign_in(&stack, &organization, "owner").await;
@@ -139,7 +139,7 @@ async fn what_calls_hold_is_recorded_for_a_while_without_secrets_where_an_admini
 
     browser.goto(&format!("{}/requests", stack.url)).await;
     browser.press("#recording button").await;
-    browser.sees("#recording", "For how long").await;
+    browser.sees("#recording", "Duration").await;
     let log = organization.auditor().query("/events", &[("type", "RecordingChanged"), ("order", "oldest")]).await.expect(200);
     let entries = log["entries"].as_array().unwrap();
     assert!(entries.len() == 2 && entries[0]["payload"]["until"].is_string() && entries[1]["payload"]["until"].is_null(), "{log}");
@@ -161,7 +161,7 @@ async fn what_calls_hold_is_for_administrators_of_the_organization_alone() {
     assert_eq!(record(&auditor, &csrf, "1").await, 403);
     assert_eq!(record(&admin, "", "1").await, 403);
     assert_eq!(record(&admin, &csrf, "9999").await, 303);
-    let is_recorded = async || admin.get("/requests").await.1.contains("recorded until");
+    let is_recorded = async || admin.get("/requests").await.1.contains("recording until");
     assert!(!is_recorded().await, "not for longer than the page offers");
     assert_eq!(record(&admin, &csrf, "168").await, 303);
     assert!(is_recorded().await);

@@ -22,7 +22,7 @@ async fn a_token_is_generated_shown_once_and_provisions() {
     browser.type_in("#allow", "127.0.0.0/8, 10.0.0.1").await;
     eventually("the button", async || is_ready(&browser).await.then_some(())).await;
     browser.press("details summary").await;
-    for (address, answer) in [("203.0.113.7", "would be refused"), ("10.0.0.1", "would be let in"), ("here", "is not an address")] {
+    for (address, answer) in [("203.0.113.7", "is refused"), ("10.0.0.1", "is allowed"), ("here", "is not an address")] {
         browser.type_in("#address", address).await;
         browser.press(".inline button").await;
         browser.sees("#address-answer", &format!("{address}{}", if address == "here" { "” is not an address" } else { "" })).await;
@@ -70,7 +70,7 @@ async fn a_token_is_reset_with_an_overlap_changed_and_revoked() {
     accessible(&browser, "reset").await;
     browser.press("button.primary").await;
     let new = browser.text("#token").await;
-    browser.sees(".card", "The old token works as well until").await;
+    browser.sees(".card", "The old token stays valid until").await;
     let with = |token: &str| Client::new(&stack.url, token, Some("hr.example.com"));
     with(&old).get("/Users").await.expect(200);
     with(&new).get("/Users").await.expect(200);
@@ -90,7 +90,7 @@ async fn a_token_is_reset_with_an_overlap_changed_and_revoked() {
     accessible(&browser, "edit").await;
     browser.type_in("#origin", "not a host").await;
     browser.press("button.primary").await;
-    browser.sees("#problem-origin", "A host name such as hr.example.com is needed.").await;
+    browser.sees("#problem-origin", "Enter a host name such as hr.example.com.").await;
     browser.type_in("#origin", "pay.example.com").await;
     browser.type_in("#rate", "2").await;
     browser.press("button.primary").await;

@@ -71,9 +71,8 @@ impl TaskError {
         match self {
             // Of a refusal: connection, resources, intervention, system, rollback and missing privileges or objects after a bad upgrade.
             Self::Postgres(error) => error.code().map_or(error.is_closed(), is_outage_code),
-            Self::Publish(PublishError::Refused | PublishError::Unroutable) => false,
+            Self::Publish(error) => matches!(error, PublishError::Broker(_) | PublishError::TimedOut(_)),
             Self::Unreadable(_) | Self::Checkpoint(_) | Self::BrokeOff(_) => false,
-            Self::Publish(PublishError::Broker(_) | PublishError::TimedOut(_)) => true,
             Self::Broker(_) | Self::TimedOut(_) | Self::ConsumerClosed | Self::Closed | Self::Certificates(_) | Self::Store(_) => true,
         }
     }

@@ -1,13 +1,14 @@
-//! Users, and where they belong.
+//! The pages of users.
 
 use askama::Template;
-use rollcall_events::{GroupId, WorkspaceId};
+use rollcall_scim::resource::{Attributes, text};
+use serde_json::Value;
 
-use super::{Frame, Row};
+use super::{Frame, LogRow};
 use crate::pages::text::Language;
-use crate::read::{Belonging, ListedGroup, ListedWorkspace, WorkspaceMember};
+use crate::read::Membership;
 
-/// A user, on a line.
+/// A user in a table.
 pub(in crate::pages) struct UserRow {
     pub(in crate::pages) id: String,
     pub(in crate::pages) user_name: String,
@@ -16,22 +17,26 @@ pub(in crate::pages) struct UserRow {
     pub(in crate::pages) is_active: bool,
 }
 
-/// Users that were looked for.
+/// The result of a search for users.
 #[derive(Template)]
 #[template(path = "users.html")]
 pub(in crate::pages) struct Users {
     pub(in crate::pages) t: Language,
     pub(in crate::pages) frame: Frame,
+    /// The search text.
     pub(in crate::pages) asked: String,
+    /// Why the search text is wrong, if it is.
     pub(in crate::pages) problem: Option<String>,
     pub(in crate::pages) total: u64,
     pub(in crate::pages) found: Vec<UserRow>,
+    /// The address of the previous page.
     pub(in crate::pages) newer: Option<String>,
+    /// The address of the next page.
     pub(in crate::pages) older: Option<String>,
 }
 
-/// An attribute of a user.
-pub(in crate::pages) struct Fact {
+/// An attribute of a user, with its values as texts.
+pub(in crate::pages) struct UserAttribute {
     pub(in crate::pages) name: String,
     pub(in crate::pages) values: Vec<String>,
 }
@@ -43,47 +48,97 @@ pub(in crate::pages) struct User {
     pub(in crate::pages) t: Language,
     pub(in crate::pages) frame: Frame,
     pub(in crate::pages) shown: UserRow,
-    pub(in crate::pages) facts: Vec<Fact>,
+    pub(in crate::pages) attributes: Vec<UserAttribute>,
     pub(in crate::pages) groups: Vec<String>,
-    pub(in crate::pages) belongings: Vec<Belonging>,
-    pub(in crate::pages) rows: Vec<Row>,
+    pub(in crate::pages) memberships: Vec<Membership>,
+    /// The newest entries of the log about the user.
+    pub(in crate::pages) rows: Vec<LogRow>,
 }
 
-/// Workspaces, and the groups that can be mapped to them.
-#[derive(Template)]
-#[template(path = "workspaces.html")]
-pub(in crate::pages) struct Workspaces {
-    pub(in crate::pages) t: Language,
-    pub(in crate::pages) frame: Frame,
-    pub(in crate::pages) places: Vec<ListedWorkspace>,
-    pub(in crate::pages) groups: Vec<ListedGroup>,
+impl UserRow {
+    /// The row of a user.
+    pub(in crate::pages) fn new(resource: &Attributes) -> Self {
+        let of = |name: &str| text(resource, name).unwrap_or_default().to_owned();
+        let emails = resource.get("emails").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let email = emails.iter().find(|email| email["primary"] == true).or(emails.first());
+        Self {
+            id: of("id"),
+            user_name: of("userName"),
+            display_name: of("displayName"),
+            email: email.and_then(|email| email["value"].as_str()).unwrap_or_default().to_owned(),
+            is_active: resource.get("active").and_then(Value::as_bool).unwrap_or(true),
+        }
+    }
 }
 
-/// A workspace.
-#[derive(Template)]
-#[template(path = "workspace.html")]
-pub(in crate::pages) struct Workspace {
-    pub(in crate::pages) t: Language,
-    pub(in crate::pages) frame: Frame,
-    pub(in crate::pages) name: String,
-    pub(in crate::pages) members: Vec<WorkspaceMember>,
+/// The attributes of a user, without those that the page shows elsewhere.
+pub(in crate::pages) fn user_attributes(resource: &Attributes) -> Vec<UserAttribute> {
+    let mut attributes = Vec::new();
+    for (name, value) in resource {
+        match value {
+            _ if ["schemas", "groups"].contains(&name.as_str()) => {}
+            Value::Object(parts) if name == "meta" => {
+                let shown = ["created", "lastModified", "version"];
+                attributes.extend(shown.iter().filter_map(|part| Some(attribute(format!("meta.{part}"), parts.get(*part)?))));
+            }
+            Value::Object(parts) => {
+                let separator = if name.contains(':') { ":" } else { "." };
+                attributes.extend(parts.iter().map(|(part, value)| attribute(format!("{name}{separator}{part}"), value)));
+            }
+            value => attributes.push(attribute(name.clone(), value)),
+        }
+    }
+    attributes.retain(|attribute| !attribute.name.ends_with(":workspaces"));
+    attributes
 }
 
-/// A workspace that a group can be mapped to, and what its members may do there.
-pub(in crate::pages) struct Choice {
-    pub(in crate::pages) id: WorkspaceId,
-    pub(in crate::pages) name: String,
-    pub(in crate::pages) is_chosen: bool,
-    pub(in crate::pages) permissions: String,
+fn attribute(name: String, value: &Value) -> UserAttribute {
+    let values = match value {
+        Value::Array(values) => values.iter().map(value_text).collect(),
+        value => vec![value_text(value)],
+    };
+    UserAttribute { name, values }
 }
 
-/// What a group is mapped to.
-#[derive(Template)]
-#[template(path = "group.html")]
-pub(in crate::pages) struct Group {
-    pub(in crate::pages) t: Language,
-    pub(in crate::pages) frame: Frame,
-    pub(in crate::pages) id: GroupId,
-    pub(in crate::pages) name: String,
-    pub(in crate::pages) choices: Vec<Choice>,
+/// A value as a text. Of a complex value, the sub-attribute `value` comes first and the others follow in
+/// parentheses.
+fn value_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Object(parts) => {
+            let others = parts.iter().filter(|(name, _)| name.as_str() != "value").map(|(name, value)| match value {
+                Value::String(text) => format!("{name} {text}"),
+                value => format!("{name} {value}"),
+            });
+            let others = others.collect::<Vec<_>>().join(", ");
+            let value = parts.get("value").and_then(Value::as_str).unwrap_or_default();
+            if others.is_empty() { value.to_owned() } else { format!("{value} ({others})") }
+        }
+        value => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_user_is_shown_attribute_by_attribute() {
+        let resource = json!({
+            "schemas": ["x"], "userName": "ada", "name": {"familyName": "Lovelace"}, "meta": {"version": "W/\"1\"", "location": "x"},
+            "emails": [{"value": "ada@example.com", "type": "work"}], "urn:x:User": {"department": "Engines", "workspaces": []},
+        });
+        let attributes = user_attributes(resource.as_object().unwrap());
+        let shown: std::collections::BTreeSet<_> =
+            attributes.iter().map(|attribute| format!("{} {}", attribute.name, attribute.values.join("|"))).collect();
+        let expected = [
+            "emails ada@example.com (type work)",
+            "meta.version W/\"1\"",
+            "name.familyName Lovelace",
+            "urn:x:User:department Engines",
+            "userName ada",
+        ];
+        assert_eq!(shown, expected.map(str::to_owned).into());
+    }
 }

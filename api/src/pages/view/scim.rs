@@ -1,14 +1,14 @@
-//! Settings > SCIM provisioning.
+//! The pages under Settings > SCIM provisioning.
 
 use askama::Template;
 use rollcall_events::{Timestamp, TokenId, WorkspaceId};
 
 use super::Frame;
-use crate::pages::form::{Problems, TokenForm};
 use crate::pages::text::Language;
+use crate::pages::token_form::{Problems, TokenForm};
 use crate::read::ListedToken;
 
-/// Settings > SCIM provisioning.
+/// The page Settings > SCIM provisioning.
 #[derive(Template)]
 #[template(path = "scim.html")]
 pub(in crate::pages) struct Scim {
@@ -22,18 +22,18 @@ pub(in crate::pages) struct Scim {
     pub(in crate::pages) now: Timestamp,
 }
 
-/// What is wrong with the form, and the button, as it is typed.
+/// The problems of the form and the state of its button, while a person types.
 #[derive(Template)]
 #[template(path = "check.html")]
 pub(in crate::pages) struct Check {
     pub(in crate::pages) t: Language,
     pub(in crate::pages) problems: Problems,
-    /// Fields that somebody has been in.
+    /// The names of the fields that are not empty.
     pub(in crate::pages) touched: Vec<&'static str>,
     pub(in crate::pages) is_good: bool,
 }
 
-/// Whether an address would be let in.
+/// Whether the allowlist allows an address.
 #[derive(Template)]
 #[template(path = "address.html")]
 pub(in crate::pages) struct Address {
@@ -41,7 +41,7 @@ pub(in crate::pages) struct Address {
     pub(in crate::pages) text: String,
 }
 
-/// A token, shown this once.
+/// A new token. No other page shows its secret.
 #[derive(Template)]
 #[template(path = "token.html")]
 pub(in crate::pages) struct Generated {
@@ -51,11 +51,11 @@ pub(in crate::pages) struct Generated {
     pub(in crate::pages) token: String,
     pub(in crate::pages) label: String,
     pub(in crate::pages) origin: Option<String>,
-    /// What became of the token that it replaces, if it replaces one.
+    /// The state of the replaced token, if there is one.
     pub(in crate::pages) about_old: Option<String>,
 }
 
-/// A form that changes a token.
+/// The form that changes a token.
 #[derive(Template)]
 #[template(path = "edit.html")]
 pub(in crate::pages) struct Edit {
@@ -67,18 +67,18 @@ pub(in crate::pages) struct Edit {
     pub(in crate::pages) problems: Problems,
 }
 
-/// A question before something that cannot be taken back.
+/// The confirmation page before a token is revoked or reset.
 #[derive(Template)]
 #[template(path = "confirm.html")]
 pub(in crate::pages) struct Confirm {
     pub(in crate::pages) t: Language,
     pub(in crate::pages) frame: Frame,
     pub(in crate::pages) token: ListedToken,
-    /// The id of the token that takes its place, where it is to be reset.
+    /// The id of the new token; `None` if the token is to be revoked.
     pub(in crate::pages) reset: Option<TokenId>,
 }
 
-/// How to set up an identity provider.
+/// The steps to set up an identity provider.
 #[derive(Template)]
 #[template(path = "guide.html")]
 pub(in crate::pages) struct Guide {
@@ -88,7 +88,7 @@ pub(in crate::pages) struct Guide {
     pub(in crate::pages) endpoint: String,
 }
 
-/// The state of a token, as a text of the pages and a class of the stylesheet.
+/// The state of a token: the id of its text, and a class of the stylesheet.
 pub(in crate::pages) fn state(token: &ListedToken, now: Timestamp) -> (&'static str, &'static str) {
     match (token.revoked_at, token.settings.expires_at) {
         (Some(_), _) => ("state-revoked", "off"),

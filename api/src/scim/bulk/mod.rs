@@ -263,7 +263,7 @@ impl<'a> Job<'a> {
 fn known(answer: &Result<Answer, ApiError>) -> Progress {
     match answer {
         Ok(Answer::Applied(_)) => Progress::Done,
-        Ok(Answer::Accepted(_)) | Err(ApiError::Unsettled(_)) => Progress::Nothing,
+        Ok(Answer::Accepted(_)) | Err(ApiError::OutcomeUnknown(_)) => Progress::Nothing,
         Err(_) => Progress::Failed,
     }
 }
@@ -296,7 +296,7 @@ mod tests {
     fn an_outcome_that_is_not_known_is_neither_done_nor_failed() {
         assert_eq!(known(&Ok(Answer::Applied(None))), Progress::Done);
         assert_eq!(known(&Ok(Answer::Accepted(EventId::generate()))), Progress::Nothing);
-        assert_eq!(known(&Err(ApiError::Unsettled("rabbitmq"))), Progress::Nothing);
+        assert_eq!(known(&Err(ApiError::OutcomeUnknown("rabbitmq"))), Progress::Nothing);
         assert_eq!(known(&Err(ScimError::new(409, "taken").into())), Progress::Failed);
         assert_eq!(known(&Err(ApiError::Unavailable("too many calls wait"))), Progress::Failed, "it was never sent");
     }

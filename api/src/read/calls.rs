@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{Database, ReadError};
 
 /// A text is searched in this number of the newest calls. Searching more would take too long.
-const LOOKED_THROUGH: i64 = 200_000;
+const SEARCHED_CALLS: i64 = 200_000;
 
 const FIND: &str = "
     SELECT * FROM (
@@ -29,7 +29,7 @@ const RECORDING: &str = "SELECT bodies_until FROM organizations WHERE id = $1 AN
 
 /// The conditions of a search.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Wanted {
+pub(crate) struct CallFilter {
     pub(crate) before: Option<Uuid>,
     pub(crate) after: Option<Uuid>,
     pub(crate) meaning: Option<Meaning>,
@@ -59,17 +59,17 @@ pub(crate) struct FoundCall {
 }
 
 /// A call with its bodies, if they were recorded.
-pub(crate) struct WholeCall {
+pub(crate) struct CallWithBodies {
     pub(crate) call: FoundCall,
     pub(crate) request_body: Option<String>,
     pub(crate) response_body: Option<String>,
 }
 
 /// Finds a call of an organization.
-pub(crate) async fn find_call(database: &Database, organization: OrganizationId, id: Uuid) -> Result<Option<WholeCall>, ReadError> {
+pub(crate) async fn find_call(database: &Database, organization: OrganizationId, id: Uuid) -> Result<Option<CallWithBodies>, ReadError> {
     let Some(row) = database.points(organization).query_opt(CALL, &[&organization, &id]).await? else { return Ok(None) };
     let (request_body, response_body) = (row.try_get("request_body")?, row.try_get("response_body")?);
-    Ok(Some(WholeCall { call: found(&row)?, request_body, response_body }))
+    Ok(Some(CallWithBodies { call: found(&row)?, request_body, response_body }))
 }
 
 /// The time until which an organization's bodies are recorded, if they are.
@@ -82,20 +82,20 @@ pub(crate) async fn recording(database: &Database, organization: OrganizationId)
 pub(crate) async fn find_calls(
     database: &Database,
     organization: OrganizationId,
-    wanted: &Wanted,
+    filter: &CallFilter,
     count: u32,
 ) -> Result<Vec<FoundCall>, ReadError> {
-    let (least, most): (i16, i16) = match wanted.failed {
+    let (least, most): (i16, i16) = match filter.failed {
         None => (0, i16::MAX),
         Some(false) => (0, 399),
         Some(true) => (400, i16::MAX),
     };
-    let meaning = wanted.meaning.map(Meaning::as_str);
+    let meaning = filter.meaning.map(Meaning::as_str);
     let rows = database
         .queries(organization)
         .query(
             FIND,
-            &[&organization, &wanted.before, &wanted.after, &meaning, &least, &most, &wanted.text, &LOOKED_THROUGH, &i64::from(count)],
+            &[&organization, &filter.before, &filter.after, &meaning, &least, &most, &filter.text, &SEARCHED_CALLS, &i64::from(count)],
         )
         .await?;
     rows.iter().map(found).collect()

@@ -1,4 +1,5 @@
-//! What is around every page: where a form may come from, which language is spoken, what a browser may do with the answer.
+//! The middleware of every page: the origin of forms, the language of errors, the renewed cookie, and the
+//! security headers.
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
@@ -10,12 +11,13 @@ use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 
-use super::Pages;
+use super::context::Pages;
 use super::error::PageError;
 use super::session::Renewed;
 use super::text::{COOKIE, Language};
 
-/// Everything from here and nothing inline; no page is framed, and secrets are in no cache and no referrer.
+/// Security headers: only own resources and nothing inline, no framing, and no address in referrers to other
+/// sites.
 const HEADERS: [(&str, &str); 6] = [
     (
         "content-security-policy",
@@ -28,30 +30,30 @@ const HEADERS: [(&str, &str); 6] = [
     ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
 ];
 
-/// Middleware around every page.
-pub(super) async fn frame(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
-    let response = if comes_from_here(request.request()) {
+/// Refuses forms of other sites and completes each answer.
+pub(super) async fn wrap(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
+    let response = if is_same_origin(request.request()) {
         next.call(request).await?.map_into_boxed_body()
     } else {
         request.into_response(PageError::Stale.page(Language::default(), false))
     };
-    Ok(dressed(response))
+    Ok(completed(response))
 }
 
-/// Whether a request that changes something was made by a page of ours.
-pub(super) fn comes_from_here(request: &HttpRequest) -> bool {
+/// Whether a call that changes something was made by one of our pages. Calls that only read always pass.
+pub(super) fn is_same_origin(request: &HttpRequest) -> bool {
     if [Method::GET, Method::HEAD].contains(request.method()) {
         return true;
     }
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     let origin =
         request.app_data::<Data<Pages>>().and_then(|pages| Some(url::Url::parse(&pages.public_url).ok()?.origin().ascii_serialization()));
-    let is_ours = header(ORIGIN.as_str()).is_none_or(|given| Some(given) == origin.as_deref());
-    is_ours && header("sec-fetch-site").is_none_or(|site| site == "same-origin")
+    let is_own_origin = header(ORIGIN.as_str()).is_none_or(|given| Some(given) == origin.as_deref());
+    is_own_origin && header("sec-fetch-site").is_none_or(|site| site == "same-origin")
 }
 
-/// Errors in the language of whoever asked, the cookie renewed, the headers set.
-fn dressed(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+/// Renders an error in the caller's language, renews the session's cookie, and sets the security headers.
+fn completed(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     let (request, mut response) = response.into_parts();
     let failed = response.error().and_then(|error| error.as_error::<PageError>());
     if let Some(error) = failed {
@@ -62,15 +64,15 @@ fn dressed(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     if let Some(renewed) = request.extensions().get::<Renewed>()
         && !response.headers().contains_key("set-cookie")
     {
-        // What the browser held before is as good until it has this.
+        // If this fails, the browser keeps its earlier cookie, which is still valid.
         let _ = response.add_cookie(&renewed.0);
     }
     let is_secure = request.app_data::<Data<Pages>>().is_some_and(|pages| pages.is_secure);
-    dress(response.headers_mut(), is_secure);
+    set_headers(response.headers_mut(), is_secure);
     ServiceResponse::new(request, response)
 }
 
-fn dress(headers: &mut HeaderMap, is_secure: bool) {
+fn set_headers(headers: &mut HeaderMap, is_secure: bool) {
     for (name, value) in HEADERS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }

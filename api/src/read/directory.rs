@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use super::{Database, ReadError};
 
 /// The limit of counts and lists.
-pub(crate) const COUNTED: i64 = 1000;
+pub(crate) const COUNT_LIMIT: i64 = 1000;
 
 const WORKSPACES: &str = "
     SELECT w.id, w.name, (
@@ -74,7 +74,7 @@ pub(crate) struct GroupMapping {
 /// An organization's workspaces, at most 1,000.
 pub(crate) async fn list_workspaces(database: &Database, organization: OrganizationId) -> Result<Vec<ListedWorkspace>, ReadError> {
     let read = |row: &Row| Ok(ListedWorkspace { id: row.try_get("id")?, name: row.try_get("name")?, members: row.try_get("members")? });
-    database.queries(organization).query(WORKSPACES, &[&organization, &COUNTED]).await?.iter().map(read).collect()
+    database.queries(organization).query(WORKSPACES, &[&organization, &COUNT_LIMIT]).await?.iter().map(read).collect()
 }
 
 /// The members of a workspace, at most 1,000.
@@ -84,7 +84,7 @@ pub(crate) async fn workspace_members(
     workspace: WorkspaceId,
 ) -> Result<Vec<WorkspaceMember>, ReadError> {
     let read = |row: &Row| Ok(WorkspaceMember { id: row.try_get("id")?, name: row.try_get("name")?, through: row.try_get("through")? });
-    database.queries(organization).query(MEMBERS, &[&organization, &workspace, &COUNTED]).await?.iter().map(read).collect()
+    database.queries(organization).query(MEMBERS, &[&organization, &workspace, &COUNT_LIMIT]).await?.iter().map(read).collect()
 }
 
 /// An organization's groups, at most 1,000.
@@ -97,7 +97,7 @@ pub(crate) async fn list_groups(database: &Database, organization: OrganizationI
             workspaces: row.try_get("workspaces")?,
         })
     };
-    database.queries(organization).query(GROUPS, &[&organization, &COUNTED]).await?.iter().map(read).collect()
+    database.queries(organization).query(GROUPS, &[&organization, &COUNT_LIMIT]).await?.iter().map(read).collect()
 }
 
 /// A group and its mapping.
