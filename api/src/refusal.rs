@@ -61,8 +61,8 @@ fn explained(status: &str) -> Option<ScimError> {
         "400" => (
             400,
             Some(ScimType::InvalidSyntax),
-            "the request is not well-formed HTTP; in its address, spaces, quotes, <, > and all characters outside ASCII must be percent-encoded, \
-             as in filter=userName%20eq%20%22ada%22",
+            "the request is not well-formed HTTP; in its address, spaces, quotes, <, > and all characters outside \
+             ASCII must be percent-encoded, as in filter=userName%20eq%20%22ada%22",
         ),
         "408" => (408, None, "the request did not arrive in time"),
         "431" => (431, None, "the address and the headers of the request are too long, or there are too many headers"),

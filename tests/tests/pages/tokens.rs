@@ -97,7 +97,7 @@ async fn a_token_is_reset_with_an_overlap_changed_and_revoked() {
     browser.sees("tbody", "pay.example.com").await;
     eventually("the new origin to count", async || (with(&new).get("/Users").await.status == 403).then_some(())).await;
     Client::new(&stack.url, &new, Some("pay.example.com")).get("/Users").await.expect(200);
-    browser.sees("tbody", "2 requests a second").await;
+    browser.sees("tbody", "2 calls per second").await;
     let hasty = Client::new(&stack.url, &new, Some("pay.example.com"));
     eventually("the token's own rate to count", async || (hasty.get("/Users").await.status == 429).then_some(())).await;
     let log = organization.auditor().query("/events", &[("type", "TokenIssued,TokenChanged,TokenRevoked"), ("order", "oldest")]).await;
@@ -135,7 +135,7 @@ async fn a_token_that_is_about_to_expire_is_announced_once_and_a_read_counts_as_
     .await;
     let notices: Vec<_> = page.split("class=\"notice\"").skip(1).map(|rest| rest.split("</p>").next().unwrap()).collect();
     let [notice] = notices.as_slice() else { panic!("{notices:?}") };
-    assert!(notice.contains("The token test is about to expire") && notice.contains(&format!("{id}/reset")), "{notice}");
+    assert!(notice.contains("The token test expires soon") && notice.contains(&format!("{id}/reset")), "{notice}");
     assert!(page.contains(&late), "it is there, and nothing is said of it");
     // The worker has checked again by now. It must not repeat its announcements.
     assert_eq!(announced().await.as_array().unwrap().len(), 2);
