@@ -1,4 +1,4 @@
-//! How a resource is shown to a caller.
+//! Resources as answers: their location, entity tag and references.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -17,7 +17,7 @@ use crate::error::{ApiError, ApiResult};
 /// The media type of every answer (RFC 7644 section 3.1).
 pub(crate) const SCIM_JSON: &str = "application/scim+json";
 
-/// A resource that a caller may see, complete with its location.
+/// A resource that a caller may see, with its location.
 pub(super) struct Shown<'a> {
     resource_type: &'a ResourceType,
     resource: Attributes,
@@ -26,7 +26,7 @@ pub(super) struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    /// Puts the location to a resource as it is kept.
+    /// Adds the location and the references to a stored resource.
     pub(super) fn new(resource_type: &'a ResourceType, base: &Base, mut resource: Attributes) -> Self {
         let location = base.location(resource_type, resource.get("id").and_then(Value::as_str).unwrap_or_default());
         let mut etag = String::new();
@@ -38,24 +38,34 @@ impl<'a> Shown<'a> {
         Self { resource_type, resource, location, etag }
     }
 
-    /// The part of it that the caller asked for.
+    /// Whether the resource is of that type.
+    pub(super) fn is_a(&self, resource_type: &ResourceType) -> bool {
+        self.resource_type.name == resource_type.name
+    }
+
+    /// All attributes.
+    pub(super) fn attributes(&self) -> &Attributes {
+        &self.resource
+    }
+
+    /// The attributes that the caller asked for.
     pub(super) fn projected(self, projection: &Projection) -> Attributes {
         projection.apply(self.resource_type, self.resource)
     }
 
-    /// With a body.
+    /// The answer with a body, a location and an entity tag.
     pub(super) fn with_body(self, status: StatusCode, projection: &Projection) -> ApiResult {
         let mut response = HttpResponse::build(status);
         response.insert_header((LOCATION, self.location.as_str())).insert_header((ETAG, self.etag.as_str()));
         body(&mut response, &self.projected(projection))
     }
 
-    /// 204, with the new entity tag.
+    /// The answer 204, with the new entity tag.
     pub(super) fn without_body(self) -> HttpResponse {
         HttpResponse::NoContent().insert_header((ETAG, self.etag)).finish()
     }
 
-    /// With a body, or 304 where the caller has this version already (RFC 9110 section 13.1.2).
+    /// The answer with a body, or 304 if the caller has this version already (RFC 9110 section 13.1.2).
     pub(super) fn unless_known(self, headers: &HeaderMap, projection: &Projection) -> ApiResult {
         let weak = |tag: &str| tag.trim_start_matches("W/").to_owned();
         let known =
@@ -68,7 +78,7 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// Writes the addresses of what a resource is related to, where the service knows them: `members.$ref`, `groups.$ref`.
+/// Adds the addresses of related resources that the service knows: `members.$ref`, `groups.$ref`.
 fn refer(resource_type: &ResourceType, base: &Base, resource: &mut Attributes) {
     for (attribute, target) in resource_type.references() {
         let values = resource.get_mut(&attribute.name).and_then(Value::as_array_mut);
@@ -91,7 +101,8 @@ fn body(response: &mut actix_web::HttpResponseBuilder, value: &impl Serialize) -
     Ok(response.content_type(SCIM_JSON).body(text))
 }
 
-/// 202: the request is on a durable queue; where its outcome will be found (RFC 9967 section 2.5.1).
+/// The answer 202: the request is on a durable queue. `Location` says where its outcome will be (RFC 9967
+/// section 2.5.1).
 pub(super) fn accepted(base: &Base, txn: EventId, prefer: &Prefer) -> HttpResponse {
     let mut response = HttpResponse::Accepted();
     response.insert_header((SET_TXN, txn.to_string())).insert_header((LOCATION, format!("{}/Events/{txn}", base.as_str())));

@@ -1,4 +1,4 @@
-//! The SCIM endpoints (RFC 7644 section 3.2): what each call means, and nothing of how it travels.
+//! The SCIM endpoints (RFC 7644 section 3.2): the meaning of each call. Transport is elsewhere.
 
 mod accept;
 mod answer;
@@ -18,7 +18,7 @@ mod users;
 pub(crate) use accept::as_accepted;
 pub(crate) use answer::SCIM_JSON;
 pub(crate) use body::ScimBody;
-pub(crate) use dialect::BrazeVocabulary;
+pub(crate) use dialect::Dialects;
 pub(crate) use events::jwks;
 pub(crate) use headers::Prefer;
 pub(crate) use query::Parameters;
@@ -34,7 +34,8 @@ use crate::error::{ApiError, ApiResult};
 /// The path of every SCIM endpoint, below the public address.
 pub(crate) const BASE_PATH: &str = rollcall_events::set::SCIM_PATH;
 
-/// Where callers reach the endpoints, from the settings and never from a `Host` header: `https://id.example.com/scim/v2`.
+/// The public address of the endpoints: `https://id.example.com/scim/v2`. It comes from the settings, never
+/// from a `Host` header.
 #[derive(Debug, Clone)]
 pub(crate) struct Base(String);
 
@@ -55,24 +56,24 @@ impl Base {
     }
 }
 
-/// Bounds that calls must keep.
+/// The bounds on what a call may ask for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
     /// The largest body, in bytes.
     pub(crate) max_body_bytes: usize,
     /// The largest resource.
     pub(crate) max_resource_bytes: SizeLimit,
-    /// How long the body may take to arrive.
+    /// The time in which the body must arrive.
     pub(crate) receive: std::time::Duration,
     /// The most operations in a bulk request.
     pub(crate) max_operations: usize,
-    /// How long the operations of a bulk request may take that are done one after the other.
+    /// The time that a bulk request may take if its operations run one after the other.
     pub(crate) bulk_wait: std::time::Duration,
     /// The most resources in a page.
     pub(crate) max_page: u64,
 }
 
-/// What the server has set up for its handlers.
+/// A value that the server sets up for its handlers.
 fn set_up<T: 'static>(request: &HttpRequest, what: &str) -> Result<Data<T>, ApiError> {
     request.app_data().cloned().ok_or_else(|| ApiError::Internal(format!("{what} is not set up")))
 }
@@ -145,7 +146,7 @@ async fn not_implemented(request: HttpRequest) -> ApiResult {
     Err(ScimError::new(501, format!("{endpoint} is not supported")).into())
 }
 
-/// What no route matches.
+/// Answers a call that no route matches.
 pub(crate) async fn no_endpoint() -> ApiResult {
     Err(ScimError::new(404, "there is no such endpoint").into())
 }
