@@ -32,7 +32,7 @@ use crate::pending::PendingReplies;
 use crate::publish::Publisher;
 use crate::read::{Database, Followers, Growth, PageCache};
 use crate::refusal::Explaining;
-use crate::scim::{self, BASE_PATH, Base, Bounds, BrazeVocabulary};
+use crate::scim::{self, BASE_PATH, Base, Bounds, Dialects};
 use crate::settings::Settings;
 use crate::streams::{self, Polling};
 use crate::submit::RequestClient;
@@ -133,8 +133,7 @@ fn http(
     let (requests, authentication, database, recorder) =
         (Data::from(requests), Data::new(authentication), Data::new(database), Data::from(recorder));
     let openapi = openapi::document(&settings.public_url).map_err(|error| SettingsError::malformed("public_url", error))?;
-    let vocabulary =
-        Data::new(BrazeVocabulary::read(&settings.braze_strings).map_err(|error| SettingsError::malformed("braze_strings", error))?);
+    let dialects = Data::new(Dialects::read(&settings.braze_strings).map_err(|error| SettingsError::malformed("braze_strings", error))?);
     let keys = Data::new(settings.event_keys()?);
     let (page_cache, followers) = (Data::new(PageCache::default()), Data::new(followers));
 
@@ -177,7 +176,7 @@ fn http(
             .app_data(followers.clone())
             .app_data(polling.clone())
             .app_data(pages.clone())
-            .app_data(vocabulary.clone())
+            .app_data(dialects.clone())
             .app_data(bounds.clone())
             .wrap(from_fn(endpoints::in_any_case))
             .wrap(NormalizePath::new(TrailingSlash::Trim))

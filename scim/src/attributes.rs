@@ -1,4 +1,4 @@
-//! Which attributes of a resource are returned (RFC 7644 section 3.9): `attributes` and `excludedAttributes`.
+//! The choice of attributes that are returned (RFC 7644 section 3.9): `attributes` and `excludedAttributes`.
 
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -13,14 +13,14 @@ const MAX_NAMES: usize = 100;
 /// The caller's choice of attributes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Projection {
-    /// What is returned by default.
+    /// The attributes that are returned by default.
     #[default]
     Default,
-    /// Only these, and what is always returned.
+    /// Only these attributes, and those that are always returned.
     Only(Vec<AttributePath>),
-    /// All but these.
+    /// All attributes except these.
     Without(Vec<AttributePath>),
-    /// Everything there is, as a dialect needs it to make its own shape of.
+    /// All attributes. A dialect needs them for a shape of its own.
     Everything,
 }
 
@@ -28,7 +28,7 @@ impl Projection {
     /// Reads the two query parameters.
     ///
     /// # Errors
-    /// 400 `invalidValue` where both are given or a name is malformed.
+    /// 400 `invalidValue` if both are given or a name is malformed.
     pub fn parse(attributes: Option<&str>, excluded: Option<&str>) -> Result<Self, ScimError> {
         match (attributes, excluded) {
             (None, None) => Ok(Self::Default),
@@ -68,7 +68,7 @@ impl Projection {
         resource.into_iter().filter_map(|(name, value)| Some((name.clone(), self.member(resource_type, &name, value)?))).collect()
     }
 
-    /// Whether any of an attribute of the core schema is to be returned.
+    /// Whether an attribute of the core schema is returned, whole or in part.
     pub fn wants(&self, name: &str) -> bool {
         let names = |path: &AttributePath| path.name.eq_ignore_ascii_case(name);
         match self {
@@ -78,12 +78,12 @@ impl Projection {
         }
     }
 
-    /// Whether the caller names anything that is returned on request only.
+    /// Whether the caller names any attribute that is returned on request only.
     pub fn asks_on_request(&self, resource_type: &ResourceType) -> bool {
         resource_type.on_request().iter().any(|(schema, attribute, part)| self.asks_for(schema, attribute, *part))
     }
 
-    /// Whether the caller names something that is returned on request only.
+    /// Whether the caller names this attribute or part, which is returned on request only.
     fn asks_for(&self, schema: &Schema, attribute: &Attribute, part: Option<&Attribute>) -> bool {
         let Self::Only(paths) = self else { return *self == Self::Everything };
         let same = |given: Option<&str>, name: &str| given.is_some_and(|given| given.eq_ignore_ascii_case(name));
@@ -138,7 +138,7 @@ impl Projection {
         if named.iter().any(|path| path.sub.is_none()) {
             return keep.then_some(value);
         }
-        // Each part once, however often it is named: there can be many values.
+        // Each part is listed once, even if the caller names it again: there can be many values.
         let subs: BTreeSet<&str> = named.iter().filter_map(|path| Some(attribute.sub(path.sub.as_deref()?)?.name.as_str())).collect();
         parts(value, &|name| subs.contains(name) == keep)
     }
@@ -148,10 +148,10 @@ fn object(value: Option<&mut Value>) -> Option<&mut Map<String, Value>> {
     value.and_then(Value::as_object_mut)
 }
 
-/// The parts of a complex value, or of each of several, that are kept.
+/// Keeps some parts of a complex value, or of each value in a list.
 fn parts(value: Value, keep: &dyn Fn(&str) -> bool) -> Option<Value> {
     match value {
-        // An empty list has no parts that could be left out.
+        // An empty list has no parts to leave out.
         Value::Array(values) if values.is_empty() => Some(Value::Array(values)),
         Value::Array(values) => {
             let values: Vec<_> = values.into_iter().filter_map(|value| parts(value, keep)).collect();

@@ -1,21 +1,23 @@
-//! Comparison without regard to case: the one definition that api, worker and database share.
+//! Comparison without regard to case. The api, the worker and the database share this definition.
 //!
-//! A folded text is in Unicode normalization form C, then full case folding (the Unicode Standard, section 5.18, toCasefold),
-//! then form C again, so that folding twice changes nothing. Attributes that are not `caseExact` (RFC 7643 section 2.2) compare
-//! by it. The database stores what this gives and never folds by itself. The tables come with the crates, not with the
-//! operating system; a new Unicode version leaves the folding of assigned characters as it is (Unicode stability policy).
+//! The casefold of a text is Unicode normalization form C, then full case folding (the Unicode Standard,
+//! section 5.18, toCasefold), then form C again. Folding twice changes nothing. Attributes that are not
+//! `caseExact` (RFC 7643 section 2.2) are compared by it. The database stores the result and never folds by
+//! itself. The tables come with the crates, not with the operating system. A new Unicode version does not
+//! change the folding of assigned characters (Unicode stability policy).
 
 use icu_casemap::CaseMapper;
 use icu_normalizer::ComposingNormalizer;
 
-/// The key by which `text` compares where case does not count.
+/// The form of a text for comparisons in which case does not count.
 pub fn casefold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
     let composed = ComposingNormalizer::new_nfc();
     let mut key = text.to_owned();
-    // Folding can bring a sequence that composes into a character which folds again (U+0345 after a vowel): a second turn settles it.
+    // Folding can yield a sequence that composes into a character that folds again (U+0345 after a vowel). A
+    // second round settles it.
     for _ in 0..2 {
         let folded = CaseMapper::new().fold_string(&composed.normalize(&key)).into_owned();
         key = composed.normalize(&folded).into_owned();
@@ -23,7 +25,7 @@ pub fn casefold(text: &str) -> String {
     key
 }
 
-/// Whether two texts are the same where case does not count.
+/// Whether two texts are equal if case does not count.
 pub fn same(left: &str, right: &str) -> bool {
     if left.is_ascii() && right.is_ascii() {
         return left.eq_ignore_ascii_case(right);

@@ -1,4 +1,5 @@
-//! What an attribute is if nobody says: the one place that knows which attributes have a default, and which ones a PUT leaves alone.
+//! Values of attributes that a request does not name. Only this module knows which attributes have a default,
+//! and which ones a PUT keeps.
 //!
 //! | attribute | not named by a POST | not named by a PUT | unassigned (`remove`, `null`, no value) |
 //! |---|---|---|---|
@@ -7,7 +8,8 @@
 //! | in an extension that is `keptByPut` | absent | stays if the PUT does not have the extension, else goes | goes |
 //! | any other | absent | goes | goes |
 //!
-//! So a request that does not say `true` never activates an account, and a client that knows nothing of workspaces throws nobody out.
+//! So a request without `true` never activates an account, and a client that knows no workspaces removes
+//! nobody from one.
 
 use serde_json::{Value, json};
 
@@ -19,7 +21,7 @@ pub fn fill(resource_type: &ResourceType, resource: &mut Attributes) {
     keep(resource_type, &Attributes::new(), resource);
 }
 
-/// After any change: an attribute with a default that the change left without a value has the value that it had before.
+/// Restores the previous value of each attribute with a default that a change left without a value.
 pub fn keep(resource_type: &ResourceType, before: &Attributes, after: &mut Attributes) {
     for (extension, attribute) in attributes(resource_type) {
         let Some(default) = &attribute.default else { continue };
@@ -28,8 +30,9 @@ pub fn keep(resource_type: &ResourceType, before: &Attributes, after: &mut Attri
     }
 }
 
-/// What PUT does not carry is cleared (RFC 7644 section 3.5.1), except for what is kept by a PUT that does not name it. An attribute that is
-/// named with `[]` is in `after` as `[]`, so it is cleared.
+/// Keeps the attributes that a PUT does not name and does not clear. All other attributes that it does not
+/// name are cleared (RFC 7644 section 3.5.1). An attribute that is named with `[]` is in `after` as `[]`, so
+/// it is cleared.
 pub fn keep_unnamed(resource_type: &ResourceType, before: &Attributes, after: &mut Attributes) {
     for schema in resource_type.extensions.iter().filter(|schema| schema.kept_by_put) {
         if let (Some(kept), false) = (before.get(&schema.id), after.contains_key(&schema.id)) {
@@ -43,7 +46,7 @@ pub fn keep_unnamed(resource_type: &ResourceType, before: &Attributes, after: &m
     }
 }
 
-/// Takes out what is unassigned: empty lists, and extensions without attributes (RFC 7643 section 2.5).
+/// Removes unassigned attributes: empty lists, and extensions without attributes (RFC 7643 section 2.5).
 pub fn drop_unassigned(resource_type: &ResourceType, resource: &mut Attributes) {
     let is_empty = |value: &Value| value.as_array().is_some_and(Vec::is_empty);
     for schema in &resource_type.extensions {
@@ -57,7 +60,7 @@ pub fn drop_unassigned(resource_type: &ResourceType, resource: &mut Attributes) 
     resource.retain(|_, value| !is_empty(value));
 }
 
-/// Every attribute, with the extension that it stands in; `None` for the core schema.
+/// Every attribute with its extension; `None` for the core schema.
 fn attributes(resource_type: &ResourceType) -> impl Iterator<Item = (Option<&'static Schema>, &'static Attribute)> {
     let core = resource_type.core.attributes.iter().map(|attribute| (None, attribute));
     core.chain(resource_type.extensions.iter().flat_map(|&schema| schema.attributes.iter().map(move |attribute| (Some(schema), attribute))))

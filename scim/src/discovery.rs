@@ -1,4 +1,5 @@
-//! What the discovery endpoints answer (RFC 7644 section 4): rendered from the schemas that drive everything else.
+//! The answers of the discovery endpoints (RFC 7644 section 4), made from the schemas that the code itself
+//! uses.
 
 use serde_json::{Map, Value, json};
 
@@ -12,7 +13,7 @@ pub const RESOURCE_TYPE_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Re
 /// The schema of a schema (RFC 7643 section 7).
 pub const SCHEMA_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
 
-/// The limits that the configuration tells.
+/// The limits that the configuration states.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// The most resources in one page.
@@ -23,7 +24,7 @@ pub struct Limits {
     pub max_payload_bytes: usize,
 }
 
-/// `/ServiceProviderConfig`: true to what the service does.
+/// `/ServiceProviderConfig`.
 pub fn service_provider_config(base: &str, limits: Limits) -> Value {
     json!({
         "schemas": [CONFIG_SCHEMA],
@@ -44,8 +45,9 @@ pub fn service_provider_config(base: &str, limits: Limits) -> Value {
     })
 }
 
-/// What the configuration says of pages (RFC 9865 section 4): returned only if `attributes` names it. Clients that know the attributes of RFC 7643 alone, such as those made
-/// with older SDKs of Ping's, refuse a configuration with more.
+/// The `pagination` of the configuration (RFC 9865 section 4). It is returned only if `attributes` names it:
+/// clients that know the attributes of RFC 7643 alone, such as those made with older SDKs of Ping's, refuse a
+/// configuration with more.
 pub fn pagination(limits: Limits) -> Value {
     json!({
         "cursor": true, "index": true, "defaultPaginationMethod": "index",
@@ -53,7 +55,8 @@ pub fn pagination(limits: Limits) -> Value {
     })
 }
 
-/// What the configuration says of security events (RFC 9967): returned only if `attributes` names it, as [`pagination`] is.
+/// The `securityEvents` of the configuration (RFC 9967). It is returned only if `attributes` names it, like
+/// [`pagination`].
 pub fn security_events() -> Value {
     let uris = Event::ALL.iter().map(|event| event.uri()).chain([ASYNC_RESPONSE]);
     json!({"asyncRequest": "long", "eventUris": uris.collect::<Vec<_>>()})
@@ -87,7 +90,7 @@ pub fn schema(base: &str, schema: &Schema) -> Value {
     shown
 }
 
-/// Tells which values a part of an attribute can have, where that depends on who asks: its `canonicalValues` (RFC 7643 section 7).
+/// Sets the `canonicalValues` (RFC 7643 section 7) of a part of an attribute, if they depend on the caller.
 pub fn suggest(schema: &mut Value, attribute: &str, part: &str, values: &[String]) {
     let parts = named(schema.get_mut("attributes"), attribute).and_then(|attribute| attribute.get_mut("subAttributes"));
     if let Some(part) = named(parts, part) {
@@ -99,7 +102,8 @@ fn named<'a>(attributes: Option<&'a mut Value>, name: &str) -> Option<&'a mut Va
     attributes?.as_array_mut()?.iter_mut().find(|attribute| attribute["name"] == name)
 }
 
-/// Leaves out what says nothing about an attribute of its type: only texts have a case, and only simple ones are unique.
+/// Removes the characteristics that an attribute of its type does not have: only texts have a case, and only
+/// simple attributes are unique.
 fn without_noise(attribute: Value) -> Value {
     let Value::Object(mut attribute) = attribute else { return attribute };
     let kind = attribute.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();

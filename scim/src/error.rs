@@ -1,4 +1,4 @@
-//! The one error that a SCIM caller ever sees (RFC 7644 section 3.12).
+//! The error that a SCIM caller gets (RFC 7644 section 3.12).
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -22,27 +22,27 @@ pub enum ScimType {
     InvalidSyntax,
     /// A PATCH path is malformed.
     InvalidPath,
-    /// A PATCH path yields nothing that could be operated on.
+    /// A PATCH path leads to no value that the operation could change.
     NoTarget,
     /// A required value is missing, or a value is not compatible with the attribute.
     InvalidValue,
     /// The protocol version is not supported.
     InvalidVers,
-    /// The cursor is none of this query's (RFC 9865 section 2.1).
+    /// The cursor does not belong to this query (RFC 9865 section 2.1).
     InvalidCursor,
     /// The cursor has expired (RFC 9865 section 2.1).
     ExpiredCursor,
-    /// The count is none that a page with a cursor can have (RFC 9865 section 2.1).
+    /// The count is not possible for a page with a cursor (RFC 9865 section 2.1).
     InvalidCount,
     /// The request cannot be completed because sensitive information was in the URI.
     Sensitive,
 }
 
-/// What is told to a caller whose request was refused: an HTTP status, a keyword where table 9 has one, and a sentence.
+/// The answer to a refused request: an HTTP status, a keyword if table 9 has one, and a sentence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{status} {detail}")]
 pub struct ScimError {
-    /// What was wrong, in words that name the attribute.
+    /// The fault, in words that name the attribute.
     pub detail: String,
     /// The keyword of table 9; only with status 400 and 409.
     #[serde(rename = "scimType", default, skip_serializing_if = "Option::is_none")]
@@ -97,19 +97,19 @@ impl ScimError {
         Self { status: 409, scim_type: Some(ScimType::Uniqueness), detail: detail.into() }
     }
 
-    /// The same error, with the place that it is about before the detail.
+    /// The same error, with its place before the detail.
     #[must_use]
     pub fn within(mut self, place: &str) -> Self {
         self.detail = format!("{place}: {}", self.detail);
         self
     }
 
-    /// Whether it is 400 `invalidPath`.
+    /// Whether the error is 400 `invalidPath`.
     pub fn is_invalid_path(&self) -> bool {
         self.scim_type == Some(ScimType::InvalidPath)
     }
 
-    /// The body of the answer: the status is a string there.
+    /// The body of the answer. It has the status as a string.
     pub fn to_body(&self) -> Value {
         let mut body = json!({
             "schemas": [ERROR_SCHEMA],

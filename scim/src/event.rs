@@ -1,17 +1,17 @@
-//! The security events of SCIM (RFC 9967 sections 2.3 to 2.5), as far as they are told to those who follow.
+//! The security events of SCIM (RFC 9967 sections 2.3 to 2.5) that receivers get.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// The event that says how an asynchronous request ended (RFC 9967 section 2.5.1).
+/// The event with the outcome of an asynchronous request (RFC 9967 section 2.5.1).
 pub const ASYNC_RESPONSE: &str = "urn:ietf:params:scim:event:misc:asyncresp";
 
 const PREFIX: &str = "urn:ietf:params:scim:event:";
 
 macro_rules! events {
     ($($(#[$doc:meta])* $variant:ident = $name:literal),* $(,)?) => {
-        /// What is told of a resource. The order is that in which several are told of one change.
+        /// An event about a resource. If one change has several events, they are sent in this order.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(into = "String", try_from = "String")]
         pub enum Event {
@@ -19,10 +19,10 @@ macro_rules! events {
         }
 
         impl Event {
-            /// Every one.
+            /// All events.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
-            /// Its URI.
+            /// The URI of the event.
             pub fn uri(self) -> &'static str {
                 match self { $(Self::$variant => concat!("urn:ietf:params:scim:event:", $name)),* }
             }
@@ -31,19 +31,19 @@ macro_rules! events {
 }
 
 events!(
-    /// A resource is one of those that are told of from now on (section 2.3.1).
+    /// A resource is added to the feed (section 2.3.1).
     FeedAdd = "feed:add",
-    /// A resource is no longer one of them (section 2.3.2).
+    /// A resource is removed from the feed (section 2.3.2).
     FeedRemove = "feed:remove",
-    /// A resource came to be: which attributes it has (section 2.4.1).
+    /// A resource was created: the names of its attributes (section 2.4.1).
     CreateNotice = "prov:create:notice",
-    /// A resource came to be: the resource (section 2.4.1).
+    /// A resource was created: the resource (section 2.4.1).
     CreateFull = "prov:create:full",
-    /// A resource was modified: which attributes (section 2.4.2).
+    /// A resource was modified: the names of the modified attributes (section 2.4.2).
     PatchNotice = "prov:patch:notice",
     /// A resource was modified: the modifications (section 2.4.2).
     PatchFull = "prov:patch:full",
-    /// A resource was replaced: which attributes changed (section 2.4.3).
+    /// A resource was replaced: the names of the changed attributes (section 2.4.3).
     PutNotice = "prov:put:notice",
     /// A resource was replaced: the resource (section 2.4.3).
     PutFull = "prov:put:full",
@@ -55,7 +55,7 @@ events!(
     Deactivate = "prov:deactivate",
 );
 
-/// A text that is not the URI of an event.
+/// The error for a text that is not the URI of an event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not an event of RFC 9967 such as prov:create:full or urn:ietf:params:scim:event:prov:create:full")]
 pub struct UnknownEvent(String);
@@ -63,7 +63,7 @@ pub struct UnknownEvent(String);
 impl FromStr for Event {
     type Err = UnknownEvent;
 
-    /// Reads a URI, or what of it stands after `urn:ietf:params:scim:event:`.
+    /// Reads a URI, or the part of it after `urn:ietf:params:scim:event:`.
     fn from_str(text: &str) -> Result<Self, UnknownEvent> {
         let name = text.strip_prefix(PREFIX).unwrap_or(text);
         let is_named = |event: &&Self| event.uri().strip_prefix(PREFIX) == Some(name);

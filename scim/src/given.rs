@@ -1,15 +1,17 @@
-//! The places that a request gives values for. An object has no order, so two values for one place leave open which of them counts.
+//! The places that a request gives values for. Members of an object have no order, so two values for one
+//! place are ambiguous.
 
 use std::collections::BTreeSet;
 
 use crate::ScimError;
 
-/// The places that were given so far, in any case.
+/// The places that were given so far. Case does not count.
 #[derive(Debug, Default)]
 pub struct Given(BTreeSet<String>);
 
 impl Given {
-    /// Adds a place, such as `title`, `name.givenName` or `emails.value[type eq "work"]`. What follows a colon, a dot or a bracket is inside the place before it.
+    /// Adds a place, such as `title`, `name.givenName` or `emails.value[type eq "work"]`. The part after a
+    /// colon, a dot or a bracket is inside the place before it.
     ///
     /// # Errors
     /// 400 `invalidSyntax` if the place, one inside it, or one around it is given already.

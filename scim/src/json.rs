@@ -1,7 +1,8 @@
-//! Reads JSON from outside into a value that means the same everywhere (I-JSON, RFC 7493).
+//! Reads JSON of callers into a value that every reader understands alike (I-JSON, RFC 7493).
 //!
-//! Refused here, so that nothing behind needs to check again: duplicate member names, U+0000 (which Postgres cannot store), integers
-//! beyond 2^53 - 1 (which not every reader keeps), and nesting deeper than [`MAX_DEPTH`].
+//! This module refuses duplicate member names, U+0000 (Postgres cannot store it), integers beyond 2^53 - 1
+//! (some readers lose digits), and nesting deeper than [`MAX_DEPTH`]. The code behind it does not check
+//! again.
 
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
@@ -9,7 +10,7 @@ use std::fmt;
 
 use crate::ScimError;
 
-/// How deep arrays and objects may be nested; a SCIM resource needs fewer than ten levels.
+/// The deepest nesting of arrays and objects. A SCIM resource needs fewer than ten levels.
 pub const MAX_DEPTH: usize = 32;
 
 /// The largest magnitude that an integer may have (RFC 7493 section 2.2).
@@ -18,7 +19,7 @@ pub const MAX_INTEGER: u64 = (1 << 53) - 1;
 /// Parses a whole body.
 ///
 /// # Errors
-/// 400 `invalidSyntax` that says what was wrong and where, never what the body held.
+/// 400 `invalidSyntax` with the fault and its place, never with content of the body.
 pub fn parse(body: &[u8]) -> Result<Value, ScimError> {
     let text = std::str::from_utf8(body)
         .map_err(|error| ScimError::invalid_syntax(format!("the body is not UTF-8: byte {} is invalid", error.valid_up_to())))?;
@@ -37,7 +38,7 @@ pub fn is_storable(text: &str) -> bool {
     !text.contains('\0')
 }
 
-/// Deserializes one value and knows how deep it stands.
+/// Deserializes one value at a known depth.
 #[derive(Clone, Copy)]
 struct Strict {
     depth: usize,
@@ -98,7 +99,7 @@ impl<'de> Visitor<'de> for Strict {
         if value.abs() > MAX_INTEGER as f64 {
             return Err(E::custom("a number is beyond 2^53 - 1"));
         }
-        // Minus zero is not kept by every store; it means zero.
+        // Minus zero means zero. Some stores do not keep the sign.
         let value = if value == 0.0 { 0.0 } else { value };
         Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number is not finite"))
     }

@@ -1,5 +1,6 @@
-//! What real identity providers send that is not quite SCIM, and is understood all the same: one function each, used wherever it applies, whoever
-//! the caller is. `docs/clients.md` lists them. Nothing here guesses where data could be lost.
+//! Lenience: deviations from SCIM that identity providers send and that have one sure meaning. Each has one
+//! function, which applies to all callers. `docs/clients.md` lists them. No function guesses if data could be
+//! lost.
 
 use serde_json::{Map, Value};
 
@@ -15,7 +16,8 @@ pub fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// Several send a lone value of a list without its brackets, a lone operation of a PATCH as well. `null` is no value.
+/// Several clients send the only value of a list without brackets, and the only operation of a PATCH too.
+/// `null` is no value.
 pub fn list(value: Value) -> Vec<Value> {
     match value {
         Value::Array(values) => values,
@@ -24,7 +26,8 @@ pub fn list(value: Value) -> Vec<Value> {
     }
 }
 
-/// Entra ID puts a single value into brackets: the one that a filter chooses, and that of an attribute that has one value only.
+/// Entra ID puts a single value into brackets: the value that a filter chooses, and the value of a
+/// single-valued attribute.
 pub fn lone(value: Value) -> Value {
     match value {
         Value::Array(mut values) if values.len() == 1 => values.remove(0),
@@ -32,7 +35,8 @@ pub fn lone(value: Value) -> Value {
     }
 }
 
-/// Some write a simple value as if it were complex: `{"$ref": null, "value": "New name"}` for `"New name"`. Members beside `value` say nothing if they are `null`.
+/// Some clients write a simple value as if it were complex: `{"$ref": null, "value": "New name"}` for `"New
+/// name"`. Members beside `value` say nothing if they are `null`.
 pub fn simple(attribute: &Attribute, value: Value) -> Value {
     match value {
         Value::Object(mut object) if attribute.kind != Kind::Complex => {
@@ -49,7 +53,8 @@ pub fn simple(attribute: &Attribute, value: Value) -> Value {
     }
 }
 
-/// Some send JSON inside a text where a complex value is expected: `"{\"value\": \"id\"}"`. A text that only looks like JSON is left as it is; see [`looks_like_json`].
+/// Some clients send JSON inside a text instead of a complex value: `"{\"value\": \"id\"}"`. A text that only
+/// looks like JSON is left as it is; see [`looks_like_json`].
 pub fn embedded(attribute: &Attribute, value: Value) -> Value {
     match value {
         Value::String(text) if attribute.kind == Kind::Complex && looks_like_json(&text) => match json::parse(text.as_bytes()) {
@@ -60,13 +65,14 @@ pub fn embedded(attribute: &Attribute, value: Value) -> Value {
     }
 }
 
-/// Whether a text begins like JSON: where a complex value is expected, it is JSON or nothing. In the `value` of a complex value it is refused: it is no address and no id.
+/// Whether a text begins like JSON. Such a text must be JSON if a complex value is expected. It is refused as
+/// the `value` of a complex value: it is no address and no id.
 pub fn looks_like_json(text: &str) -> bool {
     text.trim_start().starts_with(['{', '['])
 }
 
-/// The value of a term of a filter, in the form of the attribute that it is compared with: `"True"` for a boolean (Entra ID), `-5` or `true` without quotes for a
-/// text, `1e5` for a number.
+/// The value of a term of a filter in the form of the attribute: `"True"` as a boolean (Entra ID), `-5` or
+/// `true` without quotes as a text, `1e5` as a number.
 pub fn literal(attribute: &Attribute, value: Value) -> Value {
     match (attribute.kind, value) {
         (Kind::Boolean, Value::String(text)) => boolean(&text).map_or(Value::String(text), Value::Bool),
@@ -76,19 +82,21 @@ pub fn literal(attribute: &Attribute, value: Value) -> Value {
     }
 }
 
-/// The number that a text is in JSON.
+/// The number that a text stands for in JSON.
 pub fn number(text: &str) -> Option<Value> {
     json::parse(text.as_bytes()).ok().filter(Value::is_number)
 }
 
-/// A word in a filter that is neither in quotes nor a literal is a text: `userName sw O`, `meta.created gt 2015-10-10T14:38:21.8-07:00`. Single quotes are none of
-/// SCIM's; they are meant as quotes, so such a word is not the text that it seems to be. A control character ends no word and belongs to none.
+/// A word in a filter that is neither in quotes nor a literal is a text: `userName sw O`, `meta.created gt
+/// 2015-10-10T14:38:21.8-07:00`. A word in single quotes is refused: SCIM does not have them, and the client
+/// does not mean them as part of the text. A control character is refused as well.
 pub fn unquoted(word: &str) -> Option<Value> {
     (!word.starts_with('\'') && !word.contains(char::is_control)).then(|| Value::from(word))
 }
 
-/// Some write a dot between a schema's URN and the attribute: `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.department`. The URN of a schema ends with a
-/// version and a name, which begins with a letter: otherwise a name could be read as another version.
+/// Some clients write a dot between a schema's URN and the attribute:
+/// `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.department`. The URN of a schema must end with
+/// a version and a name that begins with a letter. Otherwise the name could be part of the version.
 pub fn urn_before_a_dot(text: &str) -> Option<(Option<&str>, &str)> {
     let (before, local) = text.rsplit_once(':')?;
     let version = before.rsplit_once(':')?.1;
@@ -98,7 +106,8 @@ pub fn urn_before_a_dot(text: &str) -> Option<(Option<&str>, &str)> {
     Some((Some(&text[..before.len() + 1 + name.len()]), rest))
 }
 
-/// Some ask for `attributes=emails[type eq "work"]`. The attribute is returned as it is: a list of names chooses no values.
+/// Some clients ask for `attributes=emails[type eq "work"]`. The attribute is returned with all its values: a
+/// list of names chooses no values.
 pub fn without_choices(names: &str) -> String {
     let (mut outside, mut is_inside, mut is_quoted, mut is_escaped) = (String::with_capacity(names.len()), false, false, false);
     for character in names.chars() {
@@ -111,17 +120,18 @@ pub fn without_choices(names: &str) -> String {
         }
         is_escaped = character == '\\' && !is_escaped;
     }
-    // A bracket that is not closed stays wrong.
+    // A bracket that is not closed stays, and is refused later.
     if is_inside { names.to_owned() } else { outside }
 }
 
-/// Entra ID clears the manager by an empty text. It is the one attribute that refers to a single resource; where there can be several
-/// values, an empty text could as well be one of them that got lost, and nobody may leave a group for that.
+/// Entra ID clears the manager by an empty text. The manager is the only attribute that refers to a single
+/// resource. In a list of references an empty text may be a value that got lost, and nobody may leave a group
+/// for that.
 pub fn is_no_reference(attribute: &Attribute, value: &Value) -> bool {
     !attribute.multi_valued && attribute.sub("value").is_some() && value.as_str().is_some_and(str::is_empty)
 }
 
-/// `manager`, `roles` and `members` come as the plain value: `"id"` for `{"value": "id"}`.
+/// Some clients send `manager`, `roles` and `members` as a plain value: `"id"` for `{"value": "id"}`.
 pub fn complex(attribute: &Attribute, value: Value) -> Value {
     match value {
         value if is_no_reference(attribute, &value) => Value::Null,
@@ -132,13 +142,14 @@ pub fn complex(attribute: &Attribute, value: Value) -> Value {
     }
 }
 
-/// Salesforce repeats the attribute's name inside the value of a path: `{"path": "members", "value": {"members": [{"value": "id"}]}}`. An
-/// object that has this one member, and an attribute that can have several values and has no part of that name, leave nothing else to mean.
+/// Salesforce repeats the attribute's name inside the value of a path: `{"path": "members", "value":
+/// {"members": [{"value": "id"}]}}`. The meaning is sure if the object has only this member, and the
+/// attribute is multi-valued and has no part of that name.
 pub fn wrapped(attribute: &Attribute, value: Value) -> Value {
     match value {
         Value::Object(mut wrapper) if attribute.multi_valued && attribute.sub(&attribute.name).is_none() && wrapper.len() == 1 => {
             let name = wrapper.keys().find(|name| name.eq_ignore_ascii_case(&attribute.name)).cloned();
-            // `null` in a wrapper is no list: a remove of it must not mean everybody.
+            // `null` in a wrapper is no list: its removal must not remove all members.
             match name.filter(|name| !wrapper[name].is_null()).and_then(|name| wrapper.remove(&name)) {
                 Some(inside) => inside,
                 None => Value::Object(wrapper),
@@ -148,14 +159,15 @@ pub fn wrapped(attribute: &Attribute, value: Value) -> Value {
     }
 }
 
-/// Entra ID names a schema of Microsoft's own for groups, an address that is no URN, and sends nothing under it. `body` is that of the resource.
+/// Entra ID lists a schema of Microsoft's for groups, an address that is no URN, and sends nothing under it.
+/// `body` is the body of the resource.
 pub fn names_without_using(body: &Map<String, Value>, schema: &str) -> bool {
     let is_urn = schema.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("urn:"));
     !is_urn && schema.contains("://") && !body.contains_key(schema)
 }
 
-/// Okta deactivates by a PATCH whose value is a piece of the resource, without a path, and expects to see the resource: RFC 7644 section 3.5.2 allows
-/// the answer 200 for any PATCH. `body` is that of the PATCH.
+/// Okta deactivates a user by a PATCH without a path and expects the resource in the answer. RFC 7644 section
+/// 3.5.2 allows the answer 200 for any PATCH. `body` is the body of the PATCH.
 pub fn expects_the_resource(body: &Value) -> bool {
     let Some(operations) = body.as_object().and_then(|body| body.iter().find(|(name, _)| name.eq_ignore_ascii_case("Operations"))) else {
         return false;

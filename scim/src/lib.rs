@@ -1,7 +1,7 @@
-//! SCIM 2.0 as pure functions: what a resource is, what a filter means, what a PATCH does.
+//! SCIM 2.0 as pure functions: resources, filters, PATCH, bulk requests and discovery.
 //!
-//! Both the api and the worker build on this crate. Nothing here knows a queue, a database or an HTTP framework,
-//! and nothing here reads a clock: the same input gives the same output, anywhere.
+//! The api and the worker build on this crate. It knows no queue, no database and no HTTP framework, and it
+//! reads no clock. The same input gives the same output in every process.
 
 #![cfg_attr(test, allow(clippy::needless_pass_by_value, reason = "tests hand literals over"))]
 

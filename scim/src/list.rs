@@ -1,4 +1,4 @@
-//! The `ListResponse` (RFC 7644 section 3.4.2) and the paging that asks for one.
+//! The `ListResponse` (RFC 7644 section 3.4.2), and the parameters for paging.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -12,28 +12,28 @@ pub const LIST_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:ListRespons
 #[derive(Debug, Serialize)]
 pub struct ListResponse {
     schemas: [&'static str; 1],
-    /// How many resources match in all.
+    /// The number of resources that match.
     #[serde(rename = "totalResults")]
     pub total_results: u64,
-    /// How many are in this page.
+    /// The number of resources in this page.
     #[serde(rename = "itemsPerPage")]
     pub items_per_page: usize,
-    /// The 1-based index of this page's first resource, where pages go by index.
+    /// The 1-based index of the first resource in this page, if pages go by index.
     #[serde(rename = "startIndex", skip_serializing_if = "Option::is_none")]
     pub start_index: Option<u64>,
-    /// Where the next page begins (RFC 9865 section 2).
+    /// The cursor of the next page (RFC 9865 section 2).
     #[serde(rename = "nextCursor", skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
-    /// Where the page before ends (RFC 9865 section 2).
+    /// The cursor of the previous page (RFC 9865 section 2).
     #[serde(rename = "previousCursor", skip_serializing_if = "Option::is_none")]
     pub previous_cursor: Option<String>,
-    /// The resources themselves.
+    /// The resources.
     #[serde(rename = "Resources")]
     pub resources: Vec<Value>,
 }
 
 impl ListResponse {
-    /// A page of `total_results` matches; where it stands among them is for the caller to say.
+    /// A page of `total_results` matches. The caller adds its index or its cursors.
     pub fn of(total_results: u64, resources: Vec<Value>) -> Self {
         Self {
             schemas: [LIST_SCHEMA],
@@ -46,36 +46,38 @@ impl ListResponse {
         }
     }
 
-    /// All there is, as the discovery endpoints answer.
+    /// A list with all resources, as the discovery endpoints return it.
     pub fn whole(resources: Vec<Value>) -> Self {
         Self { start_index: Some(1), ..Self::of(resources.len() as u64, resources) }
     }
 }
 
-/// Which page of a query is asked for.
+/// The page of a query that a caller asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Page {
     /// By index (RFC 7644 section 3.4.2.4).
     Index {
-        /// 1-based index of the first resource.
+        /// The 1-based index of the first resource.
         start_index: u64,
-        /// At most so many resources; 0 asks for the total only.
+        /// The most resources in the page; 0 asks for the total only.
         count: u64,
     },
-    /// By cursor (RFC 9865); an empty one asks for the first page.
+    /// By cursor (RFC 9865). An empty cursor asks for the first page.
     Cursor {
-        /// Where the page begins, as an earlier page said.
+        /// The cursor, as an earlier page gave it.
         cursor: String,
-        /// At most so many resources.
+        /// The most resources in the page.
         count: u64,
     },
 }
 
 impl Page {
-    /// Reads the parameters as given: a start below 1 means 1, a negative count means 0, and `max_count` bounds a page.
+    /// Reads the parameters. A start below 1 means 1, a negative count means 0, and `max_count` bounds a
+    /// page.
     ///
     /// # Errors
-    /// 400 `invalidValue` where a parameter is not an integer, 400 `invalidCount` where a count cannot be one of a page with a cursor.
+    /// 400 `invalidValue` if a parameter is not an integer, 400 `invalidCount` if a page with a cursor cannot
+    /// have that count.
     pub fn parse(start_index: Option<&str>, count: Option<&str>, cursor: Option<&str>, max_count: u64) -> Result<Self, ScimError> {
         let bounded = |count: i64| u64::try_from(count).unwrap_or(0).min(max_count);
         if let Some(cursor) = cursor {
@@ -91,7 +93,7 @@ impl Page {
         Ok(Self::Index { start_index: u64::try_from(start_index).unwrap_or(1).max(1), count })
     }
 
-    /// At most so many resources.
+    /// The most resources in the page.
     pub fn count(&self) -> u64 {
         match self {
             Self::Index { count, .. } | Self::Cursor { count, .. } => *count,

@@ -1,4 +1,5 @@
-//! PATCH paths (RFC 7644 figure 7): `name.givenName`, `emails[type eq "work"].value`, `urn:…:User:department`, `urn:…:User`.
+//! PATCH paths (RFC 7644 figure 7): `name.givenName`, `emails[type eq "work"].value`,
+//! `urn:…:User:department`, `urn:…:User`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -11,7 +12,7 @@ use crate::ScimError;
 use crate::filter::{AttributePath, Comparison, Filter, Scope, attribute_path, bracketed, check, fit, whole};
 use crate::schema::{Attribute, Kind, ResourceType, Schema};
 
-/// A path as it was written, well-formed but not yet looked up in a schema.
+/// A well-formed path. It is not looked up in a schema yet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Path {
@@ -57,30 +58,30 @@ impl TryFrom<String> for Path {
     }
 }
 
-/// What a path leads to in the resources of one type.
+/// The target of a path in resources of one type.
 #[derive(Debug, Clone, Copy)]
 pub enum Target<'a> {
     /// A whole extension.
     Extension(&'static Schema),
-    /// An attribute or what is inside it.
+    /// An attribute or a part of it.
     Attribute(AttributeTarget<'a>),
 }
 
-/// An attribute, perhaps narrowed to some of its values and to one of their parts.
+/// An attribute, perhaps with a choice of its values and one of their parts.
 #[derive(Debug, Clone, Copy)]
 pub struct AttributeTarget<'a> {
-    /// The extension that the attribute stands in; `None` for the core schema.
+    /// The extension of the attribute; `None` for the core schema.
     pub extension: Option<&'static Schema>,
     /// The attribute.
     pub attribute: &'static Attribute,
-    /// Which of its values.
+    /// The choice of its values.
     pub filter: Option<&'a Filter>,
-    /// Which of their parts.
+    /// The part of these values.
     pub sub: Option<&'static Attribute>,
 }
 
 impl AttributeTarget<'_> {
-    /// The attribute whose value is set: the part where there is one.
+    /// The attribute whose value is set: the part, if there is one.
     pub fn innermost(&self) -> &'static Attribute {
         self.sub.unwrap_or(self.attribute)
     }
@@ -92,7 +93,8 @@ impl AttributeTarget<'_> {
 }
 
 impl Path {
-    /// What the path is made of: the attribute, the choice of its values, and the part that is named after that choice.
+    /// The pieces of the path: the attribute, the choice of its values, and the part that is named after that
+    /// choice.
     pub fn pieces(&self) -> (&AttributePath, Option<&Filter>, Option<&str>) {
         (&self.attribute, self.filter.as_ref(), self.sub.as_deref())
     }
@@ -108,7 +110,7 @@ impl Path {
         Self { sub: None, filter: self.filter.clone(), attribute: AttributePath { sub: None, ..self.attribute.clone() } }
     }
 
-    /// The same path, its filter as the attribute understands it.
+    /// The same path, with the values of its filter in the form of the attribute.
     #[must_use]
     pub fn fit(mut self, resource_type: &ResourceType) -> Self {
         if let Some(attribute) = resource_type.lookup(self.attribute.urn.as_deref(), &self.attribute.name) {
@@ -117,7 +119,7 @@ impl Path {
         self
     }
 
-    /// The comparisons of the filter whose value is a text.
+    /// The comparisons of the filter with a text.
     pub fn text_terms(&self) -> Vec<TextTerm<'_>> {
         let mut terms = Vec::new();
         if let Some(filter) = &self.filter {
@@ -126,12 +128,13 @@ impl Path {
         terms
     }
 
-    /// The text that a part has in every value that the filter chooses, as far as `eq` and `and` say it.
+    /// The text that a part has in every value that the filter chooses, if `eq` and `and` determine it.
     pub fn said(&self, part: &str) -> Option<&str> {
         self.filter.as_ref().and_then(|filter| said(filter, part))
     }
 
-    /// The same path, with what `rewrite` makes of each comparison with a text; `None` leaves it as it is.
+    /// The same path, with each comparison with a text replaced by the result of `rewrite`; `None` keeps the
+    /// comparison.
     #[must_use]
     pub fn rewritten(mut self, rewrite: &impl Fn(&TextTerm<'_>) -> Option<Filter>) -> Self {
         self.filter = self.filter.map(|filter| rewritten(filter, rewrite));
@@ -141,7 +144,8 @@ impl Path {
     /// Looks the path up in the schemas of a resource type.
     ///
     /// # Errors
-    /// 400 `invalidPath` for an unknown attribute, 400 `invalidFilter` for a wrong one inside the brackets.
+    /// 400 `invalidPath` for an unknown attribute, 400 `invalidFilter` for a wrong attribute inside the
+    /// brackets.
     pub fn target(&self, resource_type: &ResourceType) -> Result<Target<'_>, ScimError> {
         if self.filter.is_none()
             && let Some(schema) = resource_type.extension(&self.attribute.to_string())
@@ -171,14 +175,14 @@ impl Path {
 pub struct TextTerm<'a> {
     /// The part.
     pub part: &'a AttributePath,
-    /// How it is compared.
+    /// The operator.
     pub operator: Comparison,
-    /// What it is compared with.
+    /// The text.
     pub text: &'a str,
 }
 
 impl TextTerm<'_> {
-    /// Whether it is about the part of that name.
+    /// Whether the comparison is about the part of that name.
     pub fn is_about(&self, part: &str) -> bool {
         self.part.urn.is_none() && self.part.sub.is_none() && self.part.name.eq_ignore_ascii_case(part)
     }

@@ -1,13 +1,14 @@
-//! Attributes that a dialect has its own words for. Callers of the dialect may not name them as the schemas do, since the values would not be checked against the
-//! dialect's vocabulary. Names are refused where they are looked up in the schemas, so that no other spelling of one gets by.
+//! Attributes that a dialect has its own words for. Callers of the dialect may not use the names in the
+//! schemas: the values would not be checked against the dialect's vocabulary. Names are refused when they are
+//! looked up in the schemas, so no other spelling gets past.
 
 use crate::ScimError;
 use crate::path::Target;
 
-/// The dialect's word for what a name of the schemas leads to; `None` if callers may use that name.
+/// The dialect's word for a target in the schemas; `None` if callers may use the name in the schemas.
 pub type Reserved = for<'a> fn(&Target<'a>) -> Option<&'static str>;
 
-/// What SCIM itself reserves: nothing.
+/// The reservation of SCIM itself: nothing.
 pub fn nothing(_: &Target<'_>) -> Option<&'static str> {
     None
 }

@@ -1,4 +1,5 @@
-//! A resource as it is kept: attributes in canonical spelling, `schemas`, `id` and `meta` made by the server.
+//! Resources as they are stored: attributes in canonical spelling; `schemas`, `id` and `meta` from the
+//! server.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -9,21 +10,22 @@ use crate::ScimError;
 use crate::schema::ResourceType;
 use crate::validate::schemas_of;
 
-/// The attributes of a resource by their canonical names; an extension's stand under its URN.
+/// The attributes of a resource by their canonical names. The attributes of an extension are under its URN.
 pub type Attributes = Map<String, Value>;
 
-/// The server's part of `meta` (RFC 7643 section 3.1), the location apart: that depends on where the resource is read.
+/// The server's part of `meta` (RFC 7643 section 3.1) without the location, which depends on the public
+/// address of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Meta<'a> {
     /// When the resource was created, as a dateTime.
     pub created: &'a str,
-    /// When it was last changed, as a dateTime.
+    /// When the resource was last changed, as a dateTime.
     pub last_modified: &'a str,
-    /// How many states it has had, this one included.
+    /// The number of states of the resource, including this one.
     pub version: u64,
 }
 
-/// Puts `schemas`, `id` and `meta` to a caller's attributes.
+/// Adds `schemas`, `id` and `meta` to a caller's attributes.
 pub fn stamp(resource_type: &ResourceType, mut attributes: Attributes, id: &str, meta: Meta<'_>) -> Attributes {
     attributes.insert("schemas".to_owned(), schemas_of(resource_type, &attributes));
     attributes.insert("id".to_owned(), Value::from(id));
@@ -44,7 +46,7 @@ pub fn etag(version: u64) -> String {
     format!("W/\"{version}\"")
 }
 
-/// The caller's part of a kept resource.
+/// The caller's part of a stored resource.
 pub fn without_stamp(mut resource: Attributes) -> Attributes {
     for name in ["schemas", "id", "meta"] {
         resource.remove(name);
@@ -57,7 +59,8 @@ pub fn text<'a>(resource: &'a Attributes, name: &str) -> Option<&'a str> {
     resource.get(name).and_then(Value::as_str)
 }
 
-/// The attributes in which two states of a resource differ, in order of their names; those of an extension as `urn:name`.
+/// The attributes in which two states of a resource differ, in order of their names. An attribute of an
+/// extension is given as `urn:name`.
 pub fn changed_paths(before: &Attributes, after: &Attributes) -> Vec<String> {
     let empty = Attributes::new();
     let mut changed = Vec::new();
@@ -77,8 +80,9 @@ fn differing<'a>(before: &'a Attributes, after: &'a Attributes) -> BTreeSet<&'a 
     before.keys().chain(after.keys()).filter(|name| before.get(*name) != after.get(*name)).collect()
 }
 
-/// The most bytes that a resource may have ([`size`]), without what [`stamp`] adds and without the members of a group. Every state of a resource goes into the log as a
-/// whole, so its size is what each change costs. The default is 256 KiB.
+/// The most bytes that a resource may have ([`size`]), not counting the attributes that [`stamp`] adds and
+/// the members of a group. The log has every state of a resource as a whole, so each change costs as much as
+/// the resource is large. The default is 256 KiB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SizeLimit(pub u32);
@@ -89,7 +93,8 @@ impl Default for SizeLimit {
     }
 }
 
-/// The bytes of a resource as compact JSON. `true` counts as much as `false`, so that a user who is deactivated does not grow.
+/// The bytes of a resource as compact JSON. `true` counts as many as `false`, so that a deactivation does not
+/// make a user larger.
 pub fn size(attributes: &Attributes) -> usize {
     let members = attributes.iter().map(|(name, value)| text_size(name) + 1 + value_size(value)).sum::<usize>();
     members + 2 + attributes.len().saturating_sub(1)
@@ -99,10 +104,10 @@ fn value_size(value: &Value) -> usize {
     match value {
         Value::Null => 4,
         Value::Bool(_) => 5,
-        // A number takes at most 24 characters; it is measured, not printed.
+        // A number takes at most 24 characters. It is measured, not printed.
         Value::Number(number) => {
             let mut counter = Counter(0);
-            // To count cannot fail.
+            // Counting cannot fail.
             let _ = write!(counter, "{number}");
             counter.0
         }
@@ -112,7 +117,7 @@ fn value_size(value: &Value) -> usize {
     }
 }
 
-/// The bytes of a text in quotes, with what JSON has to escape (RFC 8259 section 7).
+/// The bytes of a text in quotes, with the escapes that JSON needs (RFC 8259 section 7).
 fn text_size(text: &str) -> usize {
     let escaped = |byte: u8| match byte {
         b'"' | b'\\' | 0x08 | 0x09 | 0x0a | 0x0c | 0x0d => 2,
@@ -122,7 +127,7 @@ fn text_size(text: &str) -> usize {
     text.bytes().map(escaped).sum::<usize>() + 2
 }
 
-/// Counts what is written.
+/// A writer that counts bytes.
 struct Counter(usize);
 
 impl std::fmt::Write for Counter {
@@ -138,11 +143,11 @@ impl SizeLimit {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }
 
-    /// Checks that a resource is not larger.
+    /// Checks that a resource does not exceed the limit.
     ///
     /// # Errors
-    /// 400 `invalidValue` that names the largest attribute. It is not `tooMany`: RFC 7644 table 9 has that for work that is too much, and this is a value that the resource
-    /// cannot hold, like a text that is too long.
+    /// 400 `invalidValue` that names the largest attribute. It is not `tooMany`: RFC 7644 table 9 has that
+    /// for too much work. This is a value that the resource cannot hold, like a text that is too long.
     pub fn check(self, attributes: &Attributes) -> Result<(), ScimError> {
         let (bytes, limit) = (size(attributes), self.bytes());
         if bytes <= limit {
@@ -152,8 +157,8 @@ impl SizeLimit {
         Err(ScimError::invalid_value(format!("the resource has {bytes} bytes, more than {limit}; its largest attribute is {largest}")))
     }
 
-    /// Checks the size of a changed resource. One that was too large before, as older ones can be, may stay so, but not grow: it can still shrink, be deactivated and be
-    /// deleted.
+    /// Checks the size of a changed resource. An older resource may have been too large before. It may not
+    /// grow, but it can still shrink, be deactivated and be deleted.
     ///
     /// # Errors
     /// As [`Self::check`].
@@ -165,7 +170,7 @@ impl SizeLimit {
     }
 }
 
-/// The name of the largest attribute; one of an extension as `urn:name`.
+/// The name of the largest attribute. An attribute of an extension is given as `urn:name`.
 fn largest(attributes: &Attributes) -> String {
     let Some((name, value)) = attributes.iter().max_by_key(|(_, value)| value_size(value)) else { return String::new() };
     match value {

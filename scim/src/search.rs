@@ -1,4 +1,5 @@
-//! What a resource is searched by: its texts as they compare where case does not count, stored beside it so that a database need not fold.
+//! The search keys of a resource: its texts as casefolds if case does not count. They are stored beside the
+//! resource, so that the database need not fold.
 
 use serde_json::{Map, Value};
 
@@ -6,17 +7,18 @@ use crate::casefold::casefold;
 use crate::resource::Attributes;
 use crate::schema::{Attribute, Kind, ResourceType, find};
 
-/// Whether an attribute is searched by its keys; all others are compared as they stand in the resource.
+/// Whether an attribute is searched by its keys. All other attributes are compared as the resource has them.
 pub fn is_keyed(attribute: &Attribute) -> bool {
     attribute.kind == Kind::Complex || is_folded(attribute)
 }
 
-/// Whether case does not count in an attribute's values.
+/// Whether an attribute's values are compared without regard to case.
 pub fn is_folded(attribute: &Attribute) -> bool {
     matches!(attribute.kind, Kind::String | Kind::Reference) && !attribute.case_exact
 }
 
-/// The keys of a resource: every attribute that [`is_keyed`], in the form of the resource, texts folded. `meta` is not among them.
+/// The keys of a resource: every attribute that [`is_keyed`], in the shape of the resource, with folded
+/// texts. `meta` has no keys.
 pub fn keys(resource_type: &ResourceType, resource: &Attributes) -> Attributes {
     let mut keys = members(&resource_type.core.attributes, resource);
     for schema in &resource_type.extensions {
@@ -35,7 +37,7 @@ fn members(attributes: &[Attribute], object: &Attributes) -> Attributes {
     keyed.map(|(name, value, attribute)| (name.clone(), key(attribute, value))).collect()
 }
 
-/// A value in the form in which it compares: its texts folded where case does not count.
+/// A value as it is compared: texts are folded if case does not count.
 pub(crate) fn key(attribute: &Attribute, value: &Value) -> Value {
     match value {
         Value::Array(values) => values.iter().map(|value| key(attribute, value)).collect(),

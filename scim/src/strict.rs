@@ -1,7 +1,9 @@
-//! The strict reading of requests that the SCIM interoperability profile asks for (draft-zollner-scim-interop-profile-01, sections 5.3 and 6.5).
+//! The strict reading of requests that the SCIM interoperability profile asks for
+//! (draft-zollner-scim-interop-profile-01, sections 5.3 and 6.5).
 //!
-//! [`crate::validate`] and [`crate::patch`] ignore unknown attributes and accept many forms, since most clients need that. The profile has one
-//! form for each change and refuses unknown attributes. The checks here come first; what passes them is then read like any other request.
+//! [`crate::validate`] and [`crate::patch`] ignore unknown attributes and accept many forms, because most
+//! clients need that. The profile has one form for each change and refuses unknown attributes. These checks
+//! come first. A request that passes them is read like any other.
 
 use serde_json::{Map, Value, json};
 
@@ -29,11 +31,13 @@ pub fn check_resource(resource_type: &ResourceType, body: &Value) -> Result<(), 
     Ok(())
 }
 
-/// Checks one operation of a PATCH, and gives what it stands for: itself, or a removal and an addition. A `replace` of a whole complex attribute replaces all of
-/// it: section 6.5.2.1 has the parts removed that the new value does not have, where RFC 7644 section 3.5.2.3 keeps them.
+/// Checks one operation of a PATCH, and gives the operations that it stands for: itself, or a removal and an
+/// addition. A `replace` of a whole complex attribute replaces all of it. Section 6.5.2.1 removes the parts
+/// that the new value does not have; RFC 7644 section 3.5.2.3 keeps them.
 ///
 /// # Errors
-/// 400 `invalidSyntax` for an operation without a path and for an unknown attribute, 400 `invalidPath` for a path that chooses whole values to be set.
+/// 400 `invalidSyntax` for an operation without a path and for an unknown attribute, 400 `invalidPath` for a
+/// path that chooses whole values to be set.
 pub fn operation(resource_type: &ResourceType, operation: Value) -> Result<Translation, ScimError> {
     strictly(resource_type, operation).map(Translation::own)
 }
@@ -46,7 +50,7 @@ fn strictly(resource_type: &ResourceType, operation: Value) -> Result<Vec<Value>
     let path = text.parse::<Path>()?.fit(resource_type);
     let value = member(members, "value").unwrap_or(&Value::Null);
     let op = member(members, "op").and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
-    // An attribute that is not defined is `invalidSyntax` wherever it stands (section 5.3).
+    // An undefined attribute is `invalidSyntax` in paths as well (section 5.3).
     match path.target(resource_type).map_err(|error| if error.is_invalid_path() { unknown(text) } else { error })? {
         Target::Extension(schema) => check_members(&schema.attributes, value, &schema.id, ':')?,
         Target::Attribute(target) if target.is_chosen_value() && op != "remove" => {
@@ -62,7 +66,7 @@ fn strictly(resource_type: &ResourceType, operation: Value) -> Result<Vec<Value>
     Ok(vec![operation])
 }
 
-/// Whether a path leads to a complex attribute as a whole, of which there is one value.
+/// Whether a path leads to a whole single-valued complex attribute.
 fn is_whole(target: &AttributeTarget<'_>) -> bool {
     target.attribute.kind == Kind::Complex && !target.attribute.multi_valued && target.sub.is_none() && target.filter.is_none()
 }
@@ -80,7 +84,8 @@ fn check_schemas(resource_type: &ResourceType, schemas: &Value) -> Result<(), Sc
     }
 }
 
-/// Checks the values of an attribute. Those of a complex one are objects, in a list if there can be several. Those of a simple one have no parts.
+/// Checks the values of an attribute. Values of a complex attribute are objects, in a list if there can be
+/// several. Values of a simple attribute have no parts.
 fn check_value(attribute: &Attribute, value: &Value, path: &str) -> Result<(), ScimError> {
     match value {
         Value::Array(values) if attribute.kind != Kind::Complex => values.iter().try_for_each(|value| check_members(&[], value, path, '.')),

@@ -1,16 +1,17 @@
-//! Keys of a resource that are paths: `name.givenName`, `urn:…:enterprise:2.0:User:department`, the URN of the core schema. POST, PUT and PATCH read keys here, so
-//! that a key means the same in all of them. A key that is understood must not be dropped.
+//! Keys of a resource that are paths: `name.givenName`, `urn:…:enterprise:2.0:User:department`, the URN of
+//! the core schema. POST, PUT and PATCH read keys here, so a key means the same in all of them. A known key
+//! must not be dropped.
 
 use serde_json::{Map, Value};
 
+use crate::ScimError;
 use crate::given::Given;
 use crate::patch::MAX_OPERATIONS;
 use crate::path::{AttributeTarget, Path, Target};
 use crate::reserved::{Reserved, check_key};
 use crate::schema::{Attribute, Kind, Mutability, ResourceType, Schema};
-use crate::{ScimError, validate};
 
-/// The members of an object, each where the schemas have it.
+/// The members of an object, each in its place in the schemas.
 #[derive(Debug, Default)]
 pub(crate) struct Unfolded {
     /// The attributes and extensions by their canonical names. Unknown and read-only ones are left out.
@@ -24,7 +25,8 @@ pub(crate) struct Unfolded {
 /// Reads the keys of a whole resource, as POST and PUT carry it.
 ///
 /// # Errors
-/// As [`members`]; 400 `invalidSyntax` for a key that leads into one of several values: it does not say into which.
+/// As [`members`]; 400 `invalidSyntax` for a key that leads into one of several values, because it does not
+/// say into which.
 pub fn resource(resource_type: &ResourceType, reserved: Reserved, body: Map<String, Value>) -> Result<Map<String, Value>, ScimError> {
     let unfolded = members(resource_type, reserved, None, body)?;
     match unfolded.chosen.first() {
@@ -33,7 +35,7 @@ pub fn resource(resource_type: &ResourceType, reserved: Reserved, body: Map<Stri
     }
 }
 
-/// Whether a key of a resource means anything.
+/// Whether a key of a resource is known.
 pub fn knows(resource_type: &ResourceType, key: &str) -> bool {
     let is_schema = key.eq_ignore_ascii_case(&resource_type.core.id) || resource_type.extension(key).is_some();
     is_schema || matches!(path(resource_type, None, key), Ok(Some(_)))
@@ -42,7 +44,8 @@ pub fn knows(resource_type: &ResourceType, key: &str) -> bool {
 /// Reads the keys of an object that stands for a resource, or for its part `within` an extension.
 ///
 /// # Errors
-/// 400 `invalidSyntax` for a value that is given twice and for an unknown schema, 400 `invalidValue` for a reserved key and for a schema without any attribute.
+/// 400 `invalidSyntax` for a value that is given twice and for an unknown schema, 400 `invalidValue` for a
+/// reserved key and for a schema without any attribute.
 pub(crate) fn members(
     resource_type: &ResourceType,
     reserved: Reserved,
@@ -58,7 +61,7 @@ pub(crate) fn members(
     Ok(unfolded)
 }
 
-/// Whether the server alone sets what a path leads to.
+/// Whether the server alone sets the target of a path.
 pub(crate) fn is_read_only(target: &AttributeTarget<'_>) -> bool {
     target.attribute.mutability == Mutability::ReadOnly || target.innermost().mutability == Mutability::ReadOnly
 }
@@ -67,12 +70,12 @@ struct Unfolding<'a> {
     resource_type: &'a ResourceType,
     reserved: Reserved,
     given: Given,
-    /// The parts of complex attributes. They are put in when the attributes themselves are there.
+    /// The parts of complex attributes. They are inserted after the attributes themselves.
     parts: Vec<(Place, Value)>,
     unfolded: Unfolded,
 }
 
-/// A part of an attribute that has one value.
+/// A part of a single-valued attribute.
 struct Place {
     extension: Option<&'static Schema>,
     attribute: &'static Attribute,
@@ -86,7 +89,8 @@ impl Place {
     }
 }
 
-/// The object that holds the attributes of a schema. [`Given`] has seen to it that there is no other value in its place.
+/// The object that holds the attributes of a schema. [`Given`] ensures that there is no other value in its
+/// place.
 fn holder<'a>(attributes: &'a mut Map<String, Value>, extension: Option<&Schema>) -> Option<&'a mut Map<String, Value>> {
     match extension {
         None => Some(attributes),
@@ -99,7 +103,7 @@ fn object_in<'a>(attributes: &'a mut Map<String, Value>, name: &str) -> Option<&
 }
 
 impl Unfolding<'_> {
-    /// Answers whether any key is known.
+    /// Reads the members, and returns whether any key is known.
     fn members(&mut self, within: Option<&'static Schema>, members: Map<String, Value>) -> Result<bool, ScimError> {
         let mut is_known = false;
         for (name, value) in members {
@@ -134,7 +138,7 @@ impl Unfolding<'_> {
         let Value::Object(members) = value else {
             return Err(ScimError::invalid_value(format!("{} is not an object", schema.id)));
         };
-        if self.members(within, members)? { Ok(true) } else { Err(validate::unreadable_extension(schema)) }
+        if self.members(within, members)? { Ok(true) } else { Err(unreadable_extension(schema)) }
     }
 
     fn attribute(&mut self, path: &Path, target: &AttributeTarget<'_>, value: Value) -> Result<(), ScimError> {
@@ -182,23 +186,24 @@ fn places(target: &AttributeTarget<'_>, value: &Value) -> Vec<String> {
     }
 }
 
-/// The path that a key is; `None` for an unknown attribute, which is ignored.
+/// Reads a key as a path; `None` for an unknown attribute, which is ignored.
 fn path(resource_type: &ResourceType, within: Option<&'static Schema>, key: &str) -> Result<Option<Path>, ScimError> {
     let error = match qualified(within, key).parse::<Path>().map(|path| path.fit(resource_type)) {
         Ok(path) => match path.target(resource_type) {
             Ok(Target::Attribute(target)) if within.is_none_or(|schema| target.extension.is_some_and(|of| of.id == schema.id)) => {
                 return Ok(Some(path));
             }
-            Ok(_) => return Err(unknown_schema(resource_type, within, key)),
+            Ok(_) => return Err(unknown_key(resource_type, within, key)),
             Err(error) => error,
         },
         Err(error) => error,
     };
     let before_choice = before_choice(key);
     if is_schema(before_choice) && !has_known_schema(resource_type, within, before_choice) {
-        return Err(unknown_schema(resource_type, within, key));
+        return Err(unknown_key(resource_type, within, key));
     }
-    // A choice among the values of a known attribute that cannot be read is no unknown attribute.
+    // An unreadable choice among the values of a known attribute is an error. Only unknown attributes are
+    // ignored.
     let is_known = || qualified(within, before_choice).parse::<Path>().is_ok_and(|path| path.target(resource_type).is_ok());
     if before_choice.len() < key.len() && is_known() { Err(error) } else { Ok(None) }
 }
@@ -217,10 +222,10 @@ fn before_choice(key: &str) -> &str {
 
 /// Whether a key begins with the URI of a schema.
 fn is_schema(key: &str) -> bool {
-    validate::is_urn(key) || key.contains("://")
+    is_urn(key) || key.contains("://")
 }
 
-/// Whether a key is the name of an attribute in one of the schemas that may stand there.
+/// Whether a key is an attribute of a schema that is allowed in this place.
 fn has_known_schema(resource_type: &ResourceType, within: Option<&'static Schema>, key: &str) -> bool {
     let path = key.parse::<Path>().ok();
     let urn = path.as_ref().and_then(|path| path.pieces().0.urn.as_deref());
@@ -230,12 +235,27 @@ fn has_known_schema(resource_type: &ResourceType, within: Option<&'static Schema
     })
 }
 
-fn unknown_schema(resource_type: &ResourceType, within: Option<&'static Schema>, key: &str) -> ScimError {
+fn unknown_key(resource_type: &ResourceType, within: Option<&'static Schema>, key: &str) -> ScimError {
     let shown: String = key.chars().take(128).collect();
     match within {
         Some(schema) => ScimError::invalid_syntax(format!("{shown} is not an attribute of {}", schema.id)),
-        None => validate::unknown_schema(resource_type, key),
+        None => unknown_schema(resource_type, key),
     }
+}
+
+/// The error for a schema that resources of a type do not have.
+pub(crate) fn unknown_schema(resource_type: &ResourceType, urn: &str) -> ScimError {
+    let shown: String = urn.chars().take(128).collect();
+    ScimError::invalid_syntax(format!("the schema {shown} is not one of a {}", resource_type.name))
+}
+
+/// The error for an object of an extension that has none of the extension's attributes.
+pub(crate) fn unreadable_extension(schema: &Schema) -> ScimError {
+    ScimError::invalid_value(format!("{} has none of its attributes", schema.id))
+}
+
+fn is_urn(name: &str) -> bool {
+    name.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("urn:"))
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
-//! Reads what a caller sent into a resource as the schemas know it.
+//! Reads a caller's resource by the schemas.
 //!
-//! Names get their canonical spelling, what is read-only or unknown is left out, values get the types that the schema gives them,
-//! and what is unassigned (`null`, `[]`; RFC 7643 section 2.5) is absent. What comes out of here is not checked again.
+//! Names get their canonical spelling, and values get the types of the schema. Read-only, unknown and
+//! unassigned attributes (`null`, `[]`; RFC 7643 section 2.5) are left out. The result is not checked again.
 //!
-//! A value that is present must say something that its attribute can hold. If it does not (`{}`, `[null]`, an object with unknown
-//! members only), it is refused by name: it must never be mistaken for "no value", which would empty the attribute.
+//! A present value must say something that its attribute can hold. Otherwise it is refused by name: `{}`,
+//! `[null]`, an object with unknown members only. It must never be mistaken for "no value", which would empty
+//! the attribute.
 
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -25,7 +26,8 @@ pub const MAX_VALUES: usize = 1000;
 /// Reads a whole resource, as POST and PUT carry it.
 ///
 /// # Errors
-/// 400 `invalidSyntax` for a wrong shape or schema, 400 `invalidValue` for a value that does not fit; each names the attribute.
+/// 400 `invalidSyntax` for a wrong shape or schema, 400 `invalidValue` for a value that does not fit. Each
+/// names the attribute.
 pub fn resource(resource_type: &ResourceType, body: Value) -> Result<Map<String, Value>, ScimError> {
     let Value::Object(body) = body else {
         return Err(ScimError::invalid_syntax("the body is not a JSON object"));
@@ -46,19 +48,19 @@ pub fn resource(resource_type: &ResourceType, body: Value) -> Result<Map<String,
     Ok(resource)
 }
 
-/// The `schemas` that a resource uses: the core schema and every extension it has attributes of (RFC 7643 section 3).
+/// The `schemas` of a resource: the core schema and every extension with attributes (RFC 7643 section 3).
 pub fn schemas_of(resource_type: &ResourceType, resource: &Map<String, Value>) -> Value {
     let extensions = resource_type.extensions.iter().filter(|schema| resource.contains_key(&schema.id));
     std::iter::once(&resource_type.core).chain(extensions).map(|schema| Value::from(schema.id.as_str())).collect()
 }
 
-/// Reads one value of an attribute; `None` where it means "unassigned". `path` is how errors name the place.
+/// Reads the value of an attribute; `None` if it means "unassigned". Errors name the place by `path`.
 pub fn value_of(attribute: &Attribute, value: Value, path: &str) -> Result<Option<Value>, ScimError> {
     let value = lenience::embedded(attribute, value);
     if !attribute.multi_valued {
         let is_list = value.is_array();
         let read = single(attribute, lenience::lone(value), path)?;
-        // Brackets are there for a value, which an empty text is not.
+        // Brackets must contain a value, and an empty text is none.
         let is_empty = read.as_ref().is_none_or(|value| value.as_str().is_some_and(str::is_empty));
         return if is_list && is_empty { Err(unreadable(attribute, path)) } else { Ok(read) };
     }
@@ -74,8 +76,8 @@ pub fn value_of(attribute: &Attribute, value: Value, path: &str) -> Result<Optio
     Ok((!values.is_empty()).then_some(Value::Array(values)))
 }
 
-/// Reads one value of a multi-valued attribute. An element that is there has content: `null`, `""` and an object whose members are all
-/// `null` have none.
+/// Reads one value of a multi-valued attribute. An element must have content: `null`, `""` and an object
+/// whose members are all `null` have none.
 ///
 /// # Errors
 /// 400 `invalidValue` that names the attribute.
@@ -86,7 +88,7 @@ pub fn element(attribute: &Attribute, value: Value, path: &str) -> Result<Value,
     single(attribute, value, path)?.ok_or_else(|| unreadable(attribute, path))
 }
 
-/// Reads a value that is no list; `None` where it means "unassigned".
+/// Reads a value that is no list; `None` if it means "unassigned".
 fn single(attribute: &Attribute, value: Value, path: &str) -> Result<Option<Value>, ScimError> {
     let wrong = |expected: &str| Err(ScimError::invalid_value(format!("{path} is not {expected}")));
     let value = match (attribute.kind, lenience::simple(attribute, value)) {
@@ -144,11 +146,11 @@ fn complex(attribute: &Attribute, value: Value, path: &str) -> Result<Option<Val
         return Err(unreadable(attribute, path));
     }
     let object = members(&attribute.sub_attributes, value, &format!("{path}."), Empty::IsAbsent)?;
-    // Every member that it has is null: the caller says that it has no value.
+    // If every member is null, the caller says that there is no value.
     if object.is_empty() {
         return Ok(None);
     }
-    // Empty texts are no content of a value in a list, and the reference to nobody.
+    // Empty texts are no content of a value in a list. For a lone reference they mean no reference.
     let is_empty = |part: &Value| part.as_str().is_some_and(str::is_empty);
     if object.values().all(is_empty) && (attribute.multi_valued || attribute.sub("value").is_some()) {
         return if attribute.multi_valued { Err(unreadable(attribute, path)) } else { Ok(None) };
@@ -157,7 +159,7 @@ fn complex(attribute: &Attribute, value: Value, path: &str) -> Result<Option<Val
     Ok(Some(Value::Object(object)))
 }
 
-/// The error for a value that is present and says nothing that its attribute can hold.
+/// The error for a present value that says nothing that its attribute can hold.
 fn unreadable(attribute: &Attribute, path: &str) -> ScimError {
     let parts: Vec<_> = attribute.sub_attributes.iter().filter(|sub| is_writable(sub)).map(|sub| sub.name.as_str()).collect();
     match parts.as_slice() {
@@ -166,13 +168,8 @@ fn unreadable(attribute: &Attribute, path: &str) -> ScimError {
     }
 }
 
-/// The error for an object of an extension that has none of the extension's attributes.
-pub(crate) fn unreadable_extension(schema: &Schema) -> ScimError {
-    ScimError::invalid_value(format!("{} has none of its attributes", schema.id))
-}
-
-/// Reads an extension's part of a resource; `None` where it has no values. Its attributes are as those of the core schema: unknown ones are
-/// left out. An object that has none of the known ones is not what the caller meant, and clearing the extension must not follow from it.
+/// Reads an extension's part of a resource; `None` if it has no values. Unknown attributes are left out, as
+/// in the core schema. An object without any known attribute is refused: it must not clear the extension.
 fn extension(schema: &Schema, value: Value) -> Result<Option<Value>, ScimError> {
     let value = match value {
         Value::Null => return Ok(unassigned(schema)),
@@ -184,23 +181,25 @@ fn extension(schema: &Schema, value: Value) -> Result<Option<Value>, ScimError> 
     Ok((!value.is_empty()).then_some(Value::Object(value)))
 }
 
-/// An extension that is `null`. A PUT keeps attributes of some extensions that it does not name; here all of them are named, and none has a value.
+/// An extension that is `null`. A PUT keeps some extensions that it does not name. This one is named, and its
+/// attributes have no values.
 fn unassigned(schema: &Schema) -> Option<Value> {
     let lists = schema.attributes.iter().filter(|attribute| attribute.multi_valued && is_writable(attribute));
     let empty = lists.map(|attribute| (attribute.name.clone(), Value::Array(Vec::new()))).collect();
     schema.kept_by_put.then_some(Value::Object(empty))
 }
 
-/// What becomes of a multi-valued attribute without values.
+/// The result for a multi-valued attribute without values.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Empty {
-    /// It is left out.
+    /// The attribute is left out.
     IsAbsent,
-    /// It stays as `[]`: PUT keeps what is not named, and this is named.
+    /// The attribute stays as `[]`. A PUT keeps the attributes that are not named, and this one is named.
     IsKept,
 }
 
-/// Reads the members of an object by the attributes that it may have. `before` is what errors write before their names.
+/// Reads the members of an object by the attributes that it may have. Errors put `before` in front of the
+/// names.
 fn members(attributes: &[Attribute], given: Map<String, Value>, before: &str, empty: Empty) -> Result<Map<String, Value>, ScimError> {
     let (mut object, mut names) = (Map::new(), BTreeSet::new());
     for (name, value) in given {
@@ -218,7 +217,7 @@ fn members(attributes: &[Attribute], given: Map<String, Value>, before: &str, em
     Ok(object)
 }
 
-/// Reads a part of a complex value. A `value` that looks like JSON is one that the client wrote as a text: it is no address and no id.
+/// Reads a part of a complex value. A `value` that looks like JSON is refused: it is no address and no id.
 pub(crate) fn part(attribute: &Attribute, value: Value, path: &str) -> Result<Option<Value>, ScimError> {
     let read = value_of(attribute, value, path)?;
     if attribute.name == "value" {
@@ -227,7 +226,7 @@ pub(crate) fn part(attribute: &Attribute, value: Value, path: &str) -> Result<Op
     Ok(read)
 }
 
-/// Refuses a text that looks like JSON, where a complex value is expected or as its `value`.
+/// Refuses a text that looks like JSON instead of a complex value or as its `value`.
 pub(crate) fn refuse_json(value: &Value, path: &str) -> Result<(), ScimError> {
     if value.as_str().is_some_and(lenience::looks_like_json) {
         return Err(ScimError::invalid_value(format!("{path} is a text that seems to hold JSON, and cannot be read")));
@@ -235,7 +234,8 @@ pub(crate) fn refuse_json(value: &Value, path: &str) -> Result<(), ScimError> {
     Ok(())
 }
 
-/// What a caller may set and what is kept: `password` is neither refused nor stored, so whatever it holds is not read.
+/// Whether callers may set an attribute that is stored. `password` is accepted and not stored, so its value
+/// is not read.
 fn is_writable(attribute: &Attribute) -> bool {
     matches!(attribute.mutability, Mutability::ReadWrite | Mutability::Immutable)
 }
@@ -265,19 +265,10 @@ fn check_schemas(resource_type: &ResourceType, body: &Map<String, Value>) -> Res
         if urn.eq_ignore_ascii_case(core) {
             has_core = true;
         } else if resource_type.extension(urn).is_none() && !lenience::names_without_using(body, urn) {
-            return Err(unknown_schema(resource_type, urn));
+            return Err(unfold::unknown_schema(resource_type, urn));
         }
     }
     if has_core { Ok(()) } else { Err(ScimError::invalid_syntax(format!("schemas does not hold {core}"))) }
-}
-
-pub(crate) fn unknown_schema(resource_type: &ResourceType, urn: &str) -> ScimError {
-    let shown: String = urn.chars().take(128).collect();
-    ScimError::invalid_syntax(format!("the schema {shown} is not one of a {}", resource_type.name))
-}
-
-pub(crate) fn is_urn(name: &str) -> bool {
-    name.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("urn:"))
 }
 
 #[cfg(test)]

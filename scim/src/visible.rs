@@ -1,9 +1,9 @@
-//! Characters that nobody sees. Two names that look the same must be the same name.
+//! Invisible characters. Two names that look the same must be the same name.
 
 use crate::ScimError;
 
-/// Characters without a shape of their own, and those that change the direction of the text around them (Unicode's categories Cc, Zl and Zp, and of Cf what people cannot
-/// see).
+/// Characters without a shape of their own, and characters that change the direction of the text around them:
+/// Unicode's categories Cc, Zl and Zp, and the invisible characters of Cf.
 fn is_invisible(character: char) -> bool {
     character.is_control()
         || matches!(character,
@@ -11,7 +11,7 @@ fn is_invisible(character: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Checks that a text can be told from others by sight.
+/// Checks that a text has no invisible characters.
 ///
 /// # Errors
 /// 400 `invalidValue` that names the attribute and the character.

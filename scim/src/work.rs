@@ -1,23 +1,26 @@
-//! How much work one request may cause: a budget in steps, so that no caller can stop the others.
+//! The work budget of a request, in steps: no caller can stop the others.
 //!
-//! Every function whose cost can exceed the size of its input (a PATCH applies many operations to one resource, a filter compares many terms
-//! with many values) spends steps *before* it works. The steps of a request depend on the request and the state alone, never on a clock, so
-//! every process that handles the request comes to the same end.
+//! Every function whose cost can exceed the size of its input spends steps *before* it works: a PATCH applies
+//! many operations to one resource, a filter compares many terms with many values. The steps of a request
+//! depend on the request and the state alone, never on a clock. So every process that handles the request
+//! comes to the same result.
 
 use serde_json::Value;
 
 use crate::{ScimError, ScimType};
 
-/// The steps that one request may take. A step is about the visit of one JSON value; reading [`BYTES_PER_STEP`] bytes of text is one, too.
+/// The steps that one request may take. A step is about one visit of a JSON value, or [`BYTES_PER_STEP`]
+/// bytes of text.
 ///
-/// Measured in a release build: a million steps take 5 to 40 ms of processor time, whatever they are spent on. A PATCH of 1,000 operations
-/// on a user of usual size takes a few thousand steps; one that adds 1,000 values to a list one by one takes 750,000.
+/// Measured in a release build: a million steps take 5 to 40 ms of processor time for any kind of work. A
+/// PATCH of 1,000 operations on a user of usual size takes a few thousand steps. A PATCH that adds 1,000
+/// values to a list one by one takes 750,000.
 pub const MAX_STEPS: usize = 1_000_000;
 
 /// The bytes of text that are copied, hashed or compared in one step.
 pub const BYTES_PER_STEP: usize = 64;
 
-/// What is left of a request's budget.
+/// The remaining budget of a request.
 #[derive(Debug)]
 pub struct Budget {
     steps: usize,
@@ -32,22 +35,23 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// A budget of so many steps.
+    /// A budget of that many steps.
     pub fn new(steps: usize) -> Self {
         Self { steps, left: steps }
     }
 
-    /// Takes steps for the work that is about to be done; `what` names its cause.
+    /// Takes steps for the work that comes next. `what` names its cause.
     ///
     /// # Errors
-    /// 400 `tooMany` that names the cause, if there are not enough steps left. Nothing can be spent after that.
+    /// 400 `tooMany` that names the cause, if there are not enough steps left. Nothing can be spent after
+    /// that.
     pub fn spend(&mut self, steps: usize, what: &str) -> Result<(), ScimError> {
         if let Some(left) = self.left.checked_sub(steps) {
             self.left = left;
             return Ok(());
         }
         self.left = 0;
-        // A path can be long; what it begins with names it.
+        // A path can be long. Its beginning is enough to recognize it.
         let shown: String = what.chars().take(128).collect();
         Err(ScimError::bad_request(
             ScimType::TooMany,
@@ -55,7 +59,7 @@ impl Budget {
         ))
     }
 
-    /// The steps that were taken.
+    /// The steps that were taken so far.
     pub fn spent(&self) -> usize {
         self.steps - self.left
     }

@@ -1,4 +1,5 @@
-//! A value that cannot be understood is refused by name and changes nothing: every attribute of every schema, in every form that can carry it.
+//! A value that cannot be understood is refused by name and changes nothing: every attribute of every schema,
+//! in every form that can carry it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
 
@@ -327,7 +328,8 @@ fn json_values() -> impl Strategy<Value = Value> {
     })
 }
 
-/// What means "unassigned": `null`, `[]` for a list, `""` for the manager, and an object whose known members are all `null` (or, for the manager, `""`).
+/// What means "unassigned": `null`, `[]` for a list, `""` for the manager, and an object whose known members
+/// are all `null` (or, for the manager, `""`).
 fn unassigns(place: &Place, value: &Value) -> bool {
     let known = |object: &Map<String, Value>| -> Vec<Value> {
         object.iter().filter(|(name, _)| place.attribute.sub(name).is_some_and(is_writable)).map(|(_, value)| value.clone()).collect()

@@ -1,4 +1,5 @@
-//! No request costs more than its budget: what it does is counted in steps, and refused where they are too many.
+//! No request costs more than its budget: what it does is counted in steps, and refused where they are too
+//! many.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
 

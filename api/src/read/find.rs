@@ -3,7 +3,7 @@
 use rollcall_events::membership::show_names;
 use rollcall_events::{OrganizationId, UserId, WorkspaceId};
 use rollcall_scim::attributes::Projection;
-use rollcall_scim::resource::{Attributes, text};
+use rollcall_scim::resource::Attributes;
 use rollcall_scim::schema::ROLLCALL_SCHEMA;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -44,14 +44,6 @@ pub(crate) struct UserSummary {
     pub(crate) user_name: String,
     /// The value of `entitlements`, if there is one.
     pub(crate) entitlements: Option<Value>,
-}
-
-impl UserSummary {
-    /// The summary of a user that was read already.
-    pub(crate) fn of(user: &Attributes) -> Self {
-        let user_name = text(user, "userName").unwrap_or_default().to_owned();
-        Self { user_name, entitlements: user.get("entitlements").cloned() }
-    }
 }
 
 const USER_SUMMARIES: &str = "SELECT id, resource ->> 'userName' AS user_name, resource -> 'entitlements' AS entitlements

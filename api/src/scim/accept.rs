@@ -10,7 +10,7 @@ use crate::media_type::SCIM_JSON;
 /// Plain JSON.
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// Answers a caller who accepts plain JSON and does not name SCIM's own media type in that type. The content is the same.
+/// Answers in plain JSON if the caller prefers it to SCIM's own media type. The content is the same.
 pub(crate) async fn as_accepted<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, actix_web::Error> {
     let wants_json = wants_json(request.headers());
     let mut response = next.call(request).await?;
@@ -21,7 +21,8 @@ pub(crate) async fn as_accepted<B: MessageBody>(request: ServiceRequest, next: N
     Ok(response)
 }
 
-/// Whether plain JSON is named with a greater weight than SCIM's media type. A type that is not named has no weight here: a range such as `*/*` leaves the choice to us.
+/// Whether the caller names plain JSON with a greater weight than SCIM's media type. A type that is not named
+/// has no weight: a range such as `*/*` leaves the choice to the service.
 fn wants_json(headers: &HeaderMap) -> bool {
     let ranges = || headers.get_all(ACCEPT).filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
     let weight = |media_type: &str| {

@@ -36,6 +36,16 @@ impl<'a> Shown<'a> {
         Self { resource_type, resource, location, etag }
     }
 
+    /// Whether the resource is of that type.
+    pub(super) fn is_a(&self, resource_type: &ResourceType) -> bool {
+        self.resource_type.name == resource_type.name
+    }
+
+    /// All attributes.
+    pub(super) fn attributes(&self) -> &Attributes {
+        &self.resource
+    }
+
     /// The attributes that the caller requested (RFC 7644 section 3.9).
     pub(super) fn projected(self, projection: &Projection) -> Attributes {
         projection.apply(self.resource_type, self.resource)

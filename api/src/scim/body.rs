@@ -14,14 +14,15 @@ use crate::call_log::{Attributed, RequestBody};
 use crate::error::ApiError;
 use crate::offload::offload;
 
-/// A body, as it came and as it reads.
+/// A body: its bytes and its JSON.
 pub(crate) struct ScimBody {
     pub(crate) bytes: Bytes,
     pub(crate) json: Value,
 }
 
 impl ScimBody {
-    /// Reads what the body asks for: if it is large, where that holds up no other call. The bytes stay, the JSON is used up.
+    /// Reads the meaning of the body. A large body is read away from the threads that serve other calls. This
+    /// takes the JSON and leaves the bytes.
     pub(crate) async fn read<T: Send + 'static>(
         &mut self,
         read: impl FnOnce(Value) -> Result<T, ScimError> + Send + 'static,
@@ -53,7 +54,8 @@ impl FromRequest for ScimBody {
     }
 }
 
-/// SCIM's own media type or plain JSON, whatever the parameters (RFC 7644 section 3.1); without a header, JSON is meant.
+/// Accepts SCIM's own media type and plain JSON, with any parameters (RFC 7644 section 3.1). A body without
+/// the header is taken for JSON.
 fn check_media_type(request: &HttpRequest) -> Result<(), ScimError> {
     let Some(value) = request.headers().get(CONTENT_TYPE) else { return Ok(()) };
     let media_type = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -63,7 +65,7 @@ fn check_media_type(request: &HttpRequest) -> Result<(), ScimError> {
     }
 }
 
-/// A body as it is: the bound on its size would say little about what a compressed one becomes.
+/// Refuses compressed bodies: the bound on the size would say little about the size after decompression.
 fn check_coding(request: &HttpRequest) -> Result<(), ScimError> {
     match request.headers().get(CONTENT_ENCODING).map(|coding| coding.to_str().unwrap_or("something unreadable").trim()) {
         None | Some("") => Ok(()),
@@ -75,7 +77,8 @@ fn check_coding(request: &HttpRequest) -> Result<(), ScimError> {
     }
 }
 
-/// Reads a body to its end; one that is too large is refused, and read on for a while, so that its sender can hear why.
+/// Reads a body to its end. A body that is too large is refused, but read on for a while: otherwise its
+/// sender would not get the answer.
 async fn receive(mut payload: Payload, max_bytes: usize) -> Result<Bytes, ApiError> {
     let mut received = Vec::new();
     let mut total = 0;

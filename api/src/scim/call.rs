@@ -1,4 +1,5 @@
-//! What every call that changes something has in common: who makes it, under which conditions, what it would like in return, and how it is answered.
+//! A SCIM call: its caller, conditions and preferences. [`Writing`] submits the changes that calls ask for,
+//! and shows the result.
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
@@ -11,21 +12,24 @@ use rollcall_scim::ScimError;
 use rollcall_scim::attributes::Projection;
 use rollcall_scim::resource::{Attributes, text};
 use std::future::{Ready, ready};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::answer::Shown;
+use super::dialect::{CallerDialect, Dialect};
 use super::headers::{IDEMPOTENCY_KEY, Prefer, identity, if_match};
 use super::query::Parameters;
-use super::{Base, Bounds, BrazeVocabulary, set_up};
+use super::{Base, Bounds, set_up};
 use crate::auth::Caller;
 use crate::call_log::Meant;
 use crate::error::{ApiError, ApiResult};
 use crate::read::{Database, ReadError, Table, complete};
 use crate::submit::{Answer, RequestClient};
 
-/// A call, its body apart.
+/// A call without its body.
 pub(super) struct Call {
     pub(super) caller: Caller,
+    pub(super) dialect: Arc<dyn Dialect>,
     pub(super) prefer: Prefer,
     pub(super) projection: Projection,
     http: HttpRequest,
@@ -36,12 +40,12 @@ impl Call {
         self.http.headers()
     }
 
-    /// The states of the resource that the call is meant for.
+    /// The versions of the resource that the call may change.
     pub(super) fn if_match(&self) -> Result<Option<IfMatch>, ScimError> {
         if_match(self.headers())
     }
 
-    /// The event id of the call, and what its `Idempotency-Key` stands for.
+    /// The event id of the call, and the fingerprint that its `Idempotency-Key` stands for.
     pub(super) fn identity(&self, body: &[u8]) -> Result<(EventId, Option<String>), ScimError> {
         identity(&self.http, self.caller.organization_id(), body)
     }
@@ -51,7 +55,17 @@ impl Call {
         self.headers().contains_key(&IDEMPOTENCY_KEY)
     }
 
-    /// The event that asks for what the call asks for.
+    /// The answer that shows a resource.
+    pub(super) fn answer(&self, status: StatusCode, resource: Shown<'_>) -> ApiResult {
+        self.dialect.answer(status, resource, &self.projection)
+    }
+
+    /// The answer that shows a resource, unless the caller has this version already.
+    pub(super) fn answer_to_read(&self, resource: Shown<'_>) -> ApiResult {
+        self.dialect.answer_to_read(self.headers(), resource, &self.projection)
+    }
+
+    /// The request that goes on the queue.
     fn request(&self, content: RequestBody, body: &[u8]) -> Result<Request, ScimError> {
         let organization_id = self.caller.organization_id();
         let (id, fingerprint) = self.identity(body)?;
@@ -60,8 +74,9 @@ impl Call {
 
     fn read(http: &HttpRequest, payload: &mut Payload) -> Result<Self, ApiError> {
         let caller = Caller::from_request(http, payload).into_inner()?;
-        let projection = Parameters::read(http.query_string())?.projection(&caller)?;
-        Ok(Self { caller, prefer: Prefer::read(http.headers()), projection, http: http.clone() })
+        let dialect = CallerDialect::of(&caller, http)?;
+        let projection = dialect.projection(&Parameters::read(http.query_string())?)?;
+        Ok(Self { caller, dialect, prefer: Prefer::read(http.headers()), projection, http: http.clone() })
     }
 }
 
@@ -74,62 +89,55 @@ impl FromRequest for Call {
     }
 }
 
-/// What a call that changes something needs besides itself.
+/// Everything that a call needs to change something.
 pub(super) struct Writing {
     requests: Data<RequestClient>,
     pub(super) database: Data<Database>,
-    pub(super) known: Data<BrazeVocabulary>,
     pub(super) base: Data<Base>,
     bounds: Data<Bounds>,
 }
 
 impl Writing {
-    /// Submits what a call asks for, and waits for what becomes of it.
+    /// Submits the request of a call, and waits for its outcome.
     pub(super) async fn submit(&self, call: &Call, content: RequestBody, body: &[u8]) -> Result<Answer, ApiError> {
         let request = call.request(self.bounded(content)?, body)?;
         call.http.extensions_mut().insert(Meant::by(&request));
         self.requests.submit(request, &call.prefer).await
     }
 
-    /// What a call asks for, with the bounds that the worker keeps it in.
+    /// The content of a request, with the size limit that the worker enforces.
     pub(super) fn bounded(&self, content: RequestBody) -> Result<RequestBody, ScimError> {
         content.with_size_limit(self.bounds.max_resource_bytes)
     }
 
-    /// Until when the outcome of a call is awaited.
+    /// The time until which the outcome of a call is awaited.
     pub(super) fn deadline(&self, call: &Call) -> Instant {
         self.requests.deadline(&call.prefer)
     }
 
-    /// Submits several requests in their order, and waits for what becomes of each.
+    /// Submits several requests in their order, and waits for the outcome of each.
     pub(super) async fn submit_all(&self, requests: &[Request], deadline: Instant) -> Vec<Result<Answer, ApiError>> {
         self.requests.submit_all(requests, deadline).await
     }
 
-    /// Publishes several requests in their order, whose outcomes nobody awaits.
+    /// Publishes several requests in their order, and waits for no outcome.
     pub(super) async fn publish_all(&self, requests: &[Request]) -> Result<(), ApiError> {
         self.requests.publish_all(requests).await
     }
 
-    /// What a change left, as it is.
+    /// The resource after a change, without the parts that are stored in other tables.
     pub(super) fn plain(&self, table: &'static Table, left: Option<Attributes>) -> Result<Shown<'static>, ApiError> {
-        let left = left.ok_or_else(|| ApiError::Internal("a change was answered without the resource".to_owned()))?;
-        Ok(Shown::new(table.resource_type, &self.base, left))
+        Ok(Shown::new(table.resource_type, &self.base, present(left)?))
     }
 
-    /// What a change left, with what of it is kept elsewhere, as far as the caller wants it.
-    pub(super) async fn shown(&self, call: &Call, table: &'static Table, left: Option<Attributes>) -> Result<Shown<'static>, ApiError> {
-        Ok(Shown::new(table.resource_type, &self.base, self.completed(call, table, left).await?))
-    }
-
-    /// The same, as it is kept.
+    /// The resource after a change, with the parts from other tables that the caller wants.
     ///
     /// # Errors
-    /// 503 where it cannot be read now: the change itself is committed.
-    pub(super) async fn completed(&self, call: &Call, table: &'static Table, left: Option<Attributes>) -> Result<Attributes, ApiError> {
-        let mut left = left.ok_or_else(|| ApiError::Internal("a change was answered without the resource".to_owned()))?;
+    /// 503 if these parts cannot be read now: the change itself is committed.
+    pub(super) async fn shown(&self, call: &Call, table: &'static Table, left: Option<Attributes>) -> Result<Shown<'static>, ApiError> {
+        let mut left = present(left)?;
         self.complete(call, table, &mut left).await.map_err(ReadError::after_a_change)?;
-        Ok(left)
+        Ok(Shown::new(table.resource_type, &self.base, left))
     }
 
     async fn complete(&self, call: &Call, table: &'static Table, left: &mut Attributes) -> Result<(), ReadError> {
@@ -139,13 +147,14 @@ impl Writing {
         }
     }
 
-    /// The answer to a PATCH: 204, or 200 with the body where the caller shows that it wants one (RFC 7644 section 3.5.2).
+    /// The answer to a PATCH: 204, or 200 with the body if the caller asks for one (RFC 7644 section 3.5.2).
     pub(super) async fn patched(&self, call: &Call, table: &'static Table, left: Option<Attributes>) -> ApiResult {
         if call.prefer.representation || !call.projection.is_default() {
-            return self.shown(call, table, left).await?.with_body(StatusCode::OK, &call.projection);
+            return call.answer(StatusCode::OK, self.shown(call, table, left).await?);
         }
-        let mut left = left.ok_or_else(|| ApiError::Internal("a change was answered without the resource".to_owned()))?;
-        // The tag is that of what a read shows. Where it cannot be read, the version alone is as good for If-Match, and the change is done.
+        let mut left = present(left)?;
+        // The entity tag is that of a read. If the joined values cannot be read, the tag has the version
+        // alone: that is as good for If-Match, and the change is committed.
         if table.is_small()
             && let Err(error) = self.complete(call, table, &mut left).await
         {
@@ -153,6 +162,11 @@ impl Writing {
         }
         Ok(Shown::new(table.resource_type, &self.base, left).without_body())
     }
+}
+
+/// The resource that a change leaves. Only a deletion leaves none.
+fn present(left: Option<Attributes>) -> Result<Attributes, ApiError> {
+    left.ok_or_else(|| ApiError::Internal("a change was answered without the resource".to_owned()))
 }
 
 impl FromRequest for Writing {
@@ -164,7 +178,6 @@ impl FromRequest for Writing {
             Ok(Self {
                 requests: set_up(http, "the request client")?,
                 database: set_up(http, "the database")?,
-                known: set_up(http, "what dialects know")?,
                 base: set_up(http, "the base")?,
                 bounds: set_up(http, "the bounds")?,
             })

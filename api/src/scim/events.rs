@@ -1,4 +1,4 @@
-//! `/Events/{txn}`: what became of a request that was answered 202 (RFC 9967 section 2.5.1).
+//! `/Events/{txn}`: the outcome of a request that was answered 202 (RFC 9967 section 2.5.1).
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -18,8 +18,8 @@ use crate::error::ApiResult;
 use crate::media_type::SCIM_JSON;
 use crate::read::{Database, LogEntry, ReadError, find_dead_letter, find_event};
 
-/// `GET /Events/{txn}`: the completion Security Event Token, or 404 with `Retry-After` for as long as there is none. A request that became a dead letter is
-/// complete too: it failed.
+/// `GET /Events/{txn}`: the completion as a Security Event Token, or 404 with `Retry-After` until there is
+/// one. A request that became a dead letter is complete too: it failed.
 pub(super) async fn read(caller: Caller, txn: Path<String>, database: Data<Database>, base: Data<Base>, keys: Data<SetKeys>) -> ApiResult {
     let claims = match event_id(&caller, &txn) {
         Some(id) => completion(&database, &base, caller.organization_id(), id).await?,
@@ -32,7 +32,7 @@ pub(super) async fn read(caller: Caller, txn: Path<String>, database: Data<Datab
     Ok(HttpResponse::build(StatusCode::OK).content_type(MEDIA_TYPE).body(keys.sign(&claims)))
 }
 
-/// What the completion of a request says, once it is complete.
+/// The claims of the completion of a request; `None` before it is complete.
 async fn completion(database: &Database, base: &Base, organization: OrganizationId, id: EventId) -> Result<Option<Value>, ReadError> {
     if let Some(entry) = find_event(database, organization, id).await? {
         return Ok(Some(claims(base, id, &entry)));
@@ -46,7 +46,7 @@ fn failure(base: &Base, txn: EventId, since: Timestamp) -> Value {
     json!({"iss": base.as_str(), "iat": since.as_second(), "jti": txn, "txn": txn, "events": {ASYNC_RESPONSE: response}})
 }
 
-/// A transaction, or one operation of a bulk request: `txn:index`.
+/// Reads the id of a request, or of one operation of a bulk request: `txn:index`.
 fn event_id(caller: &Caller, txn: &str) -> Option<EventId> {
     match txn.split_once(':') {
         None => txn.parse().ok(),
@@ -94,7 +94,7 @@ fn method(operation: &str) -> Option<&'static str> {
     }
 }
 
-/// `GET /.well-known/jwks.json`: what event tokens are checked with.
+/// `GET /.well-known/jwks.json`: the public keys that event tokens are checked with.
 pub(crate) async fn jwks(keys: Data<SetKeys>) -> HttpResponse {
     HttpResponse::Ok().content_type("application/jwk-set+json").body(keys.to_jwks().to_string())
 }

@@ -7,9 +7,9 @@ use rollcall_events::{EventId, OrganizationId};
 use rollcall_scim::ScimError;
 use std::time::Duration;
 
-/// The header that carries a request's transaction (RFC 9967 section 2.5.1).
+/// The header with the transaction of a request (RFC 9967 section 2.5.1).
 pub(super) const SET_TXN: HeaderName = HeaderName::from_static("set-txn");
-/// The header that tells which preferences were followed (RFC 7240 section 3).
+/// The header with the preferences that were followed (RFC 7240 section 3).
 pub(super) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -18,12 +18,12 @@ const MAX_KEY_CHARS: usize = 255;
 /// The most entity tags in one condition.
 const MAX_TAGS: usize = 64;
 
-/// What a caller would like (RFC 7240). What is not understood is ignored, as the RFC wants it.
+/// The caller's preferences (RFC 7240). Unknown preferences are ignored, as the RFC requires.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Prefer {
-    /// Answer as soon as the request is safe, not when it is done.
+    /// Answer when the broker has confirmed the request. Do not wait for the outcome.
     pub(crate) respond_async: bool,
-    /// Wait for the outcome at most so long.
+    /// The longest time to wait for the outcome.
     pub(crate) wait: Option<Duration>,
     /// Answer a PATCH with the resource.
     pub(crate) representation: bool,
@@ -47,7 +47,7 @@ impl Prefer {
     }
 }
 
-/// The entity tags of a condition, `*` among them; `None` where the header is absent (RFC 9110 section 8.8.3).
+/// The entity tags of a condition, including `*`; `None` if the header is absent (RFC 9110 section 8.8.3).
 pub(super) fn entity_tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Vec<String>>, ScimError> {
     if !headers.contains_key(name) {
         return Ok(None);
@@ -73,7 +73,8 @@ pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<IfMatch>, ScimError
     Ok(tags.map(|tags| if tags.iter().any(|tag| tag == "*") { IfMatch::Any } else { IfMatch::Tags(tags) }))
 }
 
-/// The event id of a call, and what its key stands for: with an `Idempotency-Key`, the same call gets the same id however often it is made.
+/// The event id of a call, and the fingerprint of the call if it has an `Idempotency-Key`. A repeated call
+/// with the same key gets the same id.
 pub(super) fn identity(request: &HttpRequest, organization: OrganizationId, body: &[u8]) -> Result<(EventId, Option<String>), ScimError> {
     let Some(key) = request.headers().get(IDEMPOTENCY_KEY) else { return Ok((EventId::generate(), None)) };
     let key = key.to_str().unwrap_or_default().trim().trim_matches('"');

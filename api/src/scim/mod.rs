@@ -18,7 +18,7 @@ mod users;
 
 pub(crate) use accept::as_accepted;
 pub(crate) use body::ScimBody;
-pub(crate) use dialect::BrazeVocabulary;
+pub(crate) use dialect::Dialects;
 pub(crate) use events::jwks;
 pub(crate) use headers::Prefer;
 pub(crate) use query::Parameters;

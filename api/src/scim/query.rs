@@ -3,20 +3,18 @@
 use actix_web::dev::Payload;
 use actix_web::web::Query;
 use actix_web::{FromRequest, HttpRequest};
-use rollcall_events::request::Dialect;
 use rollcall_scim::attributes::Projection;
 use rollcall_scim::{ScimError, json, lenience};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::future::{Ready, ready};
 
-use crate::auth::Caller;
 use crate::error::ApiError;
 
 /// The schema of a search.
 const SEARCH_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 
-/// The parameters, by their names in lower case: some identity providers spell them in a case of their own.
+/// The parameters, by their names in lower case: identity providers differ in the case of names.
 pub(crate) struct Parameters(HashMap<String, String>);
 
 impl Parameters {
@@ -36,7 +34,7 @@ impl Parameters {
         Ok(Self(parameters))
     }
 
-    /// Reads the body of a search (RFC 7644 section 3.4.3), which says the same as a query string.
+    /// Reads the body of a search (RFC 7644 section 3.4.3). It has the parameters of a query string.
     pub(super) fn of_search(body: Value) -> Result<Self, ScimError> {
         let Value::Object(body) = body else { return Err(ScimError::invalid_syntax("the body is not a JSON object")) };
         let mut parameters = HashMap::new();
@@ -67,29 +65,26 @@ impl Parameters {
         Ok(Self(parameters))
     }
 
-    /// One parameter, if it was given.
+    /// The value of a parameter, if it was given.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(&name.to_ascii_lowercase()).map(String::as_str)
     }
 
-    /// Those of some names that were given, to be put behind an address that has parameters already.
+    /// The given parameters among `names`, as a text that is appended to an address with other parameters.
     pub(crate) fn kept(&self, names: &[&str]) -> String {
         let given = names.iter().filter_map(|name| Some((*name, self.get(name)?)));
         let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(given).finish();
         if query.is_empty() { query } else { format!("&{query}") }
     }
 
-    /// Which attributes are asked for (RFC 7644 section 3.9).
-    pub(super) fn projection(&self, caller: &Caller) -> Result<Projection, ScimError> {
-        if caller.dialect() == Dialect::Braze {
-            return Ok(Projection::Everything);
-        }
+    /// The caller's choice of attributes (RFC 7644 section 3.9).
+    pub(super) fn projection(&self) -> Result<Projection, ScimError> {
         Projection::parse(self.get("attributes"), self.get("excludedAttributes"))
     }
 }
 
-/// A parameter without a value counts as absent, as forms and some clients send fields that nobody has filled in. An empty `cursor` asks for the first page (RFC 9865
-/// section 2.1).
+/// Whether a parameter has a value. Forms and some clients send fields that nobody has filled in; these count
+/// as absent. An empty `cursor` asks for the first page (RFC 9865 section 2.1).
 fn says_something(name: &str, value: &str) -> bool {
     name.eq_ignore_ascii_case("cursor") || !value.trim().is_empty()
 }

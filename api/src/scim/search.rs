@@ -1,21 +1,19 @@
-//! Queries (RFC 7644 section 3.4.2) by GET and by POST to `/.search`, on one type of resources and across all of them.
+//! Queries (RFC 7644 section 3.4.2) by GET and by POST to `/.search`, on one type of resources or on all.
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use rollcall_events::request::Dialect;
 use rollcall_scim::ScimError;
-use rollcall_scim::attributes::Projection;
 use rollcall_scim::casefold::casefold;
 use rollcall_scim::filter::{self, AttributePath, Comparison, Filter, Scope, check, fit};
 use rollcall_scim::list::{ListResponse, Page};
-use rollcall_scim::resource::Attributes;
-use rollcall_scim::schema::{ResourceType, USER};
 use serde_json::Value;
+use std::sync::Arc;
 
 use super::answer::Shown;
 use super::body::ScimBody;
+use super::dialect::{CallerDialect, Dialect};
 use super::query::Parameters;
-use super::{Base, Bounds, dialect, set_up};
+use super::{Base, Bounds, set_up};
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
 use crate::media_type::SCIM_JSON;
@@ -23,37 +21,39 @@ use crate::offload::offload;
 use crate::read::{Database, GROUPS, ListError, ListQuery, PageCache, Table, USERS, find_by_key, list, single};
 
 /// `GET /Users`.
-pub(super) async fn users(caller: Caller, parameters: Parameters, reading: Reading) -> ApiResult {
-    reading.answer(&caller, &[&USERS], &parameters).await
+pub(super) async fn users(parameters: Parameters, reading: Reading) -> ApiResult {
+    reading.answer(&[&USERS], &parameters).await
 }
 
 /// `GET /Groups`.
-pub(super) async fn groups(caller: Caller, parameters: Parameters, reading: Reading) -> ApiResult {
-    reading.answer(&caller, &[&GROUPS], &parameters).await
+pub(super) async fn groups(parameters: Parameters, reading: Reading) -> ApiResult {
+    reading.answer(&[&GROUPS], &parameters).await
 }
 
 /// `GET /`.
-pub(super) async fn everything(caller: Caller, parameters: Parameters, reading: Reading) -> ApiResult {
-    reading.answer(&caller, &Table::provisioned(), &parameters).await
+pub(super) async fn everything(parameters: Parameters, reading: Reading) -> ApiResult {
+    reading.answer(&Table::provisioned(), &parameters).await
 }
 
 /// `POST /Users/.search` (RFC 7644 section 3.4.3).
-pub(super) async fn search_users(caller: Caller, body: ScimBody, reading: Reading) -> ApiResult {
-    reading.answer(&caller, &[&USERS], &Parameters::of_search(body.json)?).await
+pub(super) async fn search_users(body: ScimBody, reading: Reading) -> ApiResult {
+    reading.answer(&[&USERS], &Parameters::of_search(body.json)?).await
 }
 
 /// `POST /Groups/.search`.
-pub(super) async fn search_groups(caller: Caller, body: ScimBody, reading: Reading) -> ApiResult {
-    reading.answer(&caller, &[&GROUPS], &Parameters::of_search(body.json)?).await
+pub(super) async fn search_groups(body: ScimBody, reading: Reading) -> ApiResult {
+    reading.answer(&[&GROUPS], &Parameters::of_search(body.json)?).await
 }
 
 /// `POST /.search`.
-pub(super) async fn search_everything(caller: Caller, body: ScimBody, reading: Reading) -> ApiResult {
-    reading.answer(&caller, &Table::provisioned(), &Parameters::of_search(body.json)?).await
+pub(super) async fn search_everything(body: ScimBody, reading: Reading) -> ApiResult {
+    reading.answer(&Table::provisioned(), &Parameters::of_search(body.json)?).await
 }
 
-/// What a query needs besides its parameters.
+/// Everything that a query needs besides its parameters.
 pub(super) struct Reading {
+    caller: Caller,
+    dialect: Arc<dyn Dialect>,
     database: Data<Database>,
     page_cache: Data<PageCache>,
     base: Data<Base>,
@@ -62,13 +62,13 @@ pub(super) struct Reading {
 
 impl Reading {
     /// Answers a query.
-    pub(super) async fn answer(&self, caller: &Caller, tables: &[&'static Table], parameters: &Parameters) -> ApiResult {
-        let projection = parameters.projection(caller)?;
+    pub(super) async fn answer(&self, tables: &[&'static Table], parameters: &Parameters) -> ApiResult {
+        let projection = self.dialect.projection(parameters)?;
         let page = Page::parse(parameters.get("startIndex"), parameters.get("count"), parameters.get("cursor"), self.bounds.max_page)?;
         let filter = parameters.get("filter").map(|text| checked(text, tables)).transpose()?;
         let sort = parameters.get("sortBy").map(|text| sort(text, parameters.get("sortOrder"), tables)).transpose()?;
         let query = ListQuery {
-            organization: caller.organization_id(),
+            organization: self.caller.organization_id(),
             tables,
             filter: filter.as_ref(),
             sort: sort.as_ref().map(|(path, descending)| (path, *descending)),
@@ -79,12 +79,12 @@ impl Reading {
             Some((table, key)) => single(find_by_key(&self.database, table, query.organization, &key, &projection).await?, table, &page),
             None => list(&self.database, &self.page_cache, &query).await?,
         };
-        let (base, dialect) = (self.base.clone(), caller.dialect());
+        let (base, dialect) = (self.base.clone(), self.dialect.clone());
         let types: Vec<_> = tables.iter().map(|table| table.resource_type).collect();
         let writing = move || {
             let shown = listed.resources.into_iter().filter_map(|(name, resource)| {
                 let resource_type = types.iter().find(|known| known.name == name)?;
-                Some(shown(resource_type, resource, &base, dialect, &projection))
+                Some(dialect.shown(Shown::new(resource_type, &base, resource), &projection))
             });
             let mut response = ListResponse::of(listed.total, shown.collect());
             match page {
@@ -98,19 +98,12 @@ impl Reading {
     }
 }
 
-/// A resource of a list, as its caller knows it.
-fn shown(resource_type: &ResourceType, resource: Attributes, base: &Base, dialect: Dialect, projection: &Projection) -> Value {
-    if resource_type.name == USER.name && dialect == Dialect::Braze {
-        return dialect::shown(&resource);
-    }
-    Value::Object(Shown::new(resource_type, base, resource).projected(projection))
-}
-
 fn listing(text: String) -> HttpResponse {
     HttpResponse::Ok().content_type(SCIM_JSON).body(text)
 }
 
-/// What identity providers ask before every create: whether somebody has that name. One prepared statement answers it.
+/// The key that a query looks for, if it is a unique attribute. Identity providers ask before every create
+/// whether the name is taken; one prepared statement answers that.
 fn by_key(query: &ListQuery<'_>) -> Option<(&'static Table, String)> {
     let ([table], Some(Filter::Compare(path, Comparison::Eq, Value::String(value))), None) = (query.tables, query.filter, query.sort)
     else {
@@ -120,7 +113,7 @@ fn by_key(query: &ListQuery<'_>) -> Option<(&'static Table, String)> {
     (found.sub.is_none() && found.extension.is_none() && table.is_unique(found.attribute)).then(|| (*table, casefold(value)))
 }
 
-/// A filter whose every term some type of the resources knows.
+/// A filter that at least one type of the resources knows.
 fn checked(text: &str, tables: &[&'static Table]) -> Result<Filter, ScimError> {
     let filter = tables.iter().fold(filter::parse(text)?, |filter, table| fit(filter, Scope::Resource(table.resource_type)));
     let mut wrong = None;
@@ -133,7 +126,7 @@ fn checked(text: &str, tables: &[&'static Table]) -> Result<Filter, ScimError> {
     wrong.map_or(Ok(filter), Err)
 }
 
-/// The attribute to sort by, and whether the greatest comes first (RFC 7644 section 3.4.2.3).
+/// The attribute to sort by, and whether the order is descending (RFC 7644 section 3.4.2.3).
 fn sort(text: &str, order: Option<&str>, tables: &[&'static Table]) -> Result<(AttributePath, bool), ScimError> {
     let path = filter::parse_name(text).map_err(|why| ScimError::invalid_value(format!("sortBy is wrong {why}")))?;
     if !tables.iter().any(|table| is_sortable(&path, table)) {
@@ -148,7 +141,7 @@ fn sort(text: &str, order: Option<&str>, tables: &[&'static Table]) -> Result<(A
 }
 
 fn is_sortable(path: &AttributePath, table: &Table) -> bool {
-    // What may be asked for by a filter may be sorted by, but for what is a relation.
+    // Every attribute that a filter may name can be sorted by, except for relations.
     let asked = Filter::Present(path.clone());
     check(&asked, Scope::Resource(table.resource_type)).is_ok()
         && Scope::Resource(table.resource_type).resolve(path).is_some_and(|found| !table.is_relation(found.attribute))
@@ -158,16 +151,18 @@ impl actix_web::FromRequest for Reading {
     type Error = ApiError;
     type Future = std::future::Ready<Result<Self, ApiError>>;
 
-    fn from_request(request: &actix_web::HttpRequest, _: &mut actix_web::dev::Payload) -> Self::Future {
-        let read = || {
+    fn from_request(request: &actix_web::HttpRequest, payload: &mut actix_web::dev::Payload) -> Self::Future {
+        let caller = Caller::from_request(request, payload).into_inner();
+        std::future::ready(caller.and_then(|caller| {
             Ok(Self {
+                dialect: CallerDialect::of(&caller, request)?,
+                caller,
                 database: set_up(request, "the database")?,
                 page_cache: set_up(request, "the page cache")?,
                 base: set_up(request, "the base")?,
                 bounds: set_up(request, "the bounds")?,
             })
-        };
-        std::future::ready(read())
+        }))
     }
 }
 

@@ -1,4 +1,5 @@
-//! Bulk requests (RFC 7644 section 3.7): several operations in one call, which may refer to what others of them create.
+//! Bulk requests (RFC 7644 section 3.7): several operations in one call. An operation may refer to a resource
+//! that another one creates.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -12,9 +13,9 @@ use crate::{ScimError, ScimType, lenience};
 
 /// The schema of a bulk request.
 pub const BULK_REQUEST_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
-/// The schema of its answer.
+/// The schema of the answer to a bulk request.
 pub const BULK_RESPONSE_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:BulkResponse";
-/// How a reference to what another operation creates begins.
+/// The prefix of a reference to a resource that another operation creates.
 const REFERENCE: &str = "bulkId:";
 /// The longest `bulkId`, in bytes.
 const MAX_BULK_ID: usize = 256;
@@ -22,9 +23,9 @@ const MAX_BULK_ID: usize = 256;
 /// A bulk request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BulkRequest {
-    /// After so many errors nothing more is done; `None` where all is tried.
+    /// The number of errors after which no operation runs; `None` if all run.
     pub fail_on_errors: Option<u64>,
-    /// The operations. One that is malformed is an error of its own.
+    /// The operations, in their order.
     pub operations: Vec<Operation>,
 }
 
@@ -35,7 +36,7 @@ pub struct Operation {
     pub method: String,
     /// The path below the base.
     pub path: String,
-    /// What others of the request call the resource that this one creates.
+    /// The name of the created resource in other operations of the request.
     pub bulk_id: Option<String>,
     /// The version that the resource must have.
     pub version: Option<String>,
@@ -46,7 +47,7 @@ pub struct Operation {
 /// Reads a bulk request.
 ///
 /// # Errors
-/// 400 `invalidSyntax` where it is not one; 413 `tooMany` where it has more than `max_operations`.
+/// 400 `invalidSyntax` if the body is no bulk request; 413 `tooMany` if it has more than `max_operations`.
 pub fn parse(body: Value, max_operations: usize) -> Result<BulkRequest, ScimError> {
     let Value::Object(mut body) = body else { return Err(ScimError::invalid_syntax("the body is not a JSON object")) };
     let is_bulk = |urn: &Value| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(BULK_REQUEST_SCHEMA));
@@ -55,7 +56,7 @@ pub fn parse(body: Value, max_operations: usize) -> Result<BulkRequest, ScimErro
     }
     let fail_on_errors = match take(&mut body, "failOnErrors") {
         None | Some(Value::Null) => None,
-        // Some send 0 or -1 for "no limit".
+        // Some clients send 0 or -1 for "no limit".
         Some(value) => match (value.as_u64(), value.as_i64()) {
             (Some(0), _) | (None, Some(_)) => None,
             (Some(errors), _) => Some(errors),
@@ -106,7 +107,7 @@ fn operation(index: usize, operation: Value) -> Result<Operation, ScimError> {
 }
 
 impl Operation {
-    /// The `bulkId`s of what the operation refers to.
+    /// The `bulkId`s that the operation refers to.
     pub fn references(&self) -> BTreeSet<&str> {
         let mut found = BTreeSet::new();
         found.extend(self.path.split('/').filter_map(|part| part.strip_prefix(REFERENCE)));
@@ -114,7 +115,7 @@ impl Operation {
         found
     }
 
-    /// Puts the ids of what was created in the place of references to it.
+    /// Replaces references by the ids of the created resources.
     pub fn resolve(&mut self, ids: &HashMap<String, String>) {
         let of = |text: &str| text.strip_prefix(REFERENCE).and_then(|id| ids.get(id)).cloned();
         self.path = self.path.split('/').map(|part| of(part).unwrap_or_else(|| part.to_owned())).collect::<Vec<_>>().join("/");
@@ -144,30 +145,30 @@ fn replace(value: &mut Value, of: &impl Fn(&str) -> Option<String>) {
     }
 }
 
-/// What became of one operation.
+/// The outcome of one operation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome {
     /// The method.
     pub method: String,
-    /// What the request called it.
+    /// The `bulkId` of the operation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bulk_id: Option<String>,
-    /// The version of what it left.
+    /// The version of the resource after the operation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// Where the resource is.
+    /// The address of the resource.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
     /// The HTTP status, as a string.
     pub status: String,
-    /// The error, where it failed.
+    /// The error, if the operation failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub response: Option<Value>,
 }
 
 impl Outcome {
-    /// An operation that failed.
+    /// The outcome of a failed operation.
     pub fn failed(operation: &Operation, error: &ScimError) -> Self {
         Self {
             method: operation.method.clone(),
@@ -179,7 +180,7 @@ impl Outcome {
         }
     }
 
-    /// Whether it failed.
+    /// Whether the operation failed.
     pub fn is_error(&self) -> bool {
         self.response.is_some()
     }

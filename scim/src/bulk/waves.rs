@@ -1,13 +1,15 @@
-//! The order in which the operations of a bulk request are done.
+//! The order in which the operations of a bulk request run.
 
 use std::collections::{BTreeSet, HashMap};
 
 use super::Operation;
 
-/// The order in which the operations can be done, as waves. The operations of one wave do not need each other's outcomes.
+/// The order in which the operations can run, as waves. The operations of one wave do not need each other's
+/// outcomes.
 ///
-/// Operations keep their order, but for those that refer to what a later one creates: they wait for it. Where operations refer to each other in a
-/// circle, one of them has to go before what it refers to is there.
+/// Operations keep their order, except that an operation waits for a later one that creates a resource it
+/// refers to. If operations refer to each other in a circle, one of them has to run before the resource that
+/// it refers to exists.
 pub fn waves(operations: &[Operation]) -> Vec<Vec<usize>> {
     let mut plan = Plan::new(operations);
     let mut waves = Vec::new();
@@ -17,19 +19,20 @@ pub fn waves(operations: &[Operation]) -> Vec<Vec<usize>> {
     waves
 }
 
-/// The operations that are in no wave yet. Each one is visited once, and once more for each operation that it needs.
+/// The operations that are in no wave yet. Each is visited once, and once more for each operation that it
+/// needs.
 struct Plan {
-    /// By operation: those that need it.
+    /// By operation: the operations that need it.
     needed_by: Vec<Vec<usize>>,
-    /// By operation: how many of those that it needs are not done.
+    /// By operation: the number of operations that it needs and that have not run.
     open: Vec<usize>,
-    /// By operation: how many of these come before it.
+    /// By operation: the number of those that come before it.
     open_before: Vec<usize>,
-    /// The first operation whose turn has not come.
+    /// The first operation that has not had its turn.
     next: usize,
     /// Operations before `next` that wait for later ones.
     waiting: BTreeSet<usize>,
-    /// Operations before `next` that wait for nothing any more.
+    /// Operations before `next` that no longer wait.
     ready: BTreeSet<usize>,
 }
 
@@ -49,10 +52,11 @@ impl Plan {
         Self { needed_by, open, open_before, next: 0, waiting: BTreeSet::new(), ready: BTreeSet::new() }
     }
 
-    /// What can be done now; `None` where all is done.
+    /// The operations that can run now; `None` if all have run.
     fn next_wave(&mut self) -> Option<Vec<usize>> {
         let mut wave: Vec<usize> = std::mem::take(&mut self.ready).into_iter().collect();
-        // What refers to an operation before it, and all behind it, wait for the next wave.
+        // An operation that refers to an earlier one waits for the next wave, and so do all operations after
+        // it.
         while self.next < self.open.len() && self.open_before[self.next] == 0 {
             if self.open[self.next] == 0 {
                 wave.push(self.next);
@@ -108,7 +112,7 @@ mod tests {
         waves(&parse(json!({"schemas": [BULK_REQUEST_SCHEMA], "Operations": operations}), 5).unwrap().operations)
     }
 
-    /// The order as it is defined, in words that cost the square of the operations.
+    /// The definition of the order. It costs the square of the number of operations.
     fn by_definition(operations: &[Operation]) -> Vec<Vec<usize>> {
         let place = |id: &str| operations.iter().position(|operation| operation.bulk_id.as_deref() == Some(id));
         let needs = |index: usize| -> Vec<usize> {

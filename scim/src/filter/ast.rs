@@ -1,13 +1,13 @@
-//! What a filter is.
+//! The syntax tree of a filter.
 
 use serde_json::Value;
 
 use crate::schema::{Attribute, ResourceType, Schema};
 
-/// The name of an attribute, perhaps with its schema's URN before it and a sub-attribute after it.
+/// The name of an attribute, perhaps with the URN of its schema and a sub-attribute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttributePath {
-    /// The schema's URN, where it was given.
+    /// The schema's URN, if it was given.
     pub urn: Option<String>,
     /// The attribute's name.
     pub name: String,
@@ -49,26 +49,26 @@ pub enum Filter {
     Not(Box<Filter>),
     /// The attribute has a value.
     Present(AttributePath),
-    /// The attribute has a value that compares so; the value is a string, number, boolean or null.
+    /// The attribute has a value that fulfils the comparison with a string, number, boolean or null.
     Compare(AttributePath, Comparison, Value),
-    /// One value of the multi-valued attribute fulfils all of the inside.
+    /// One value of the multi-valued attribute fulfils the whole inside.
     ValuePath(AttributePath, Box<Filter>),
 }
 
-/// What a path leads to.
+/// The target of a path.
 #[derive(Debug, Clone, Copy)]
 pub struct Resolved<'a> {
-    /// The extension that the attribute stands in; `None` for the core schema and what all resources have.
+    /// The extension of the attribute; `None` for the core schema and for common attributes.
     pub extension: Option<&'static Schema>,
     /// The attribute.
     pub attribute: &'a Attribute,
     /// The part of it.
     pub sub: Option<&'a Attribute>,
-    /// Whether the attribute is the element of the scope itself: a value of a simple multi-valued attribute.
+    /// Whether the path names the element of the scope itself: a value of a simple multi-valued attribute.
     pub is_element: bool,
 }
 
-/// What the names in a filter refer to.
+/// The scope in which the names in a filter are looked up.
 #[derive(Debug, Clone, Copy)]
 pub enum Scope<'a> {
     /// A resource's attributes.
@@ -78,7 +78,7 @@ pub enum Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    /// What a path leads to; `None` where a name is unknown.
+    /// Looks up a path; `None` if a name is unknown.
     pub fn resolve(self, path: &AttributePath) -> Option<Resolved<'a>> {
         let attribute = self.attribute(path)?;
         let sub = match &path.sub {

@@ -1,4 +1,4 @@
-//! Checks that a filter speaks of attributes that exist, in ways that their types allow.
+//! Checks that the attributes in a filter exist, and that their types allow the comparisons.
 
 use serde_json::Value;
 
@@ -34,11 +34,11 @@ pub(super) fn resolve<'a>(path: &AttributePath, scope: Scope<'a>) -> Result<&'a 
         Some(sub) => attribute.sub(sub).ok_or_else(unknown)?,
         None => attribute,
     };
-    // A secret must not be guessed by asking about it.
+    // A filter must not help to guess a secret.
     if attribute.returned == Returned::Never { Err(unknown()) } else { Ok(attribute) }
 }
 
-/// A complex attribute compares by its `value` (RFC 7644 section 3.4.2.2).
+/// A complex attribute is compared by its `value` (RFC 7644 section 3.4.2.2).
 pub(super) fn compared(attribute: &Attribute) -> &Attribute {
     if attribute.kind == Kind::Complex { attribute.sub("value").unwrap_or(attribute) } else { attribute }
 }

@@ -1,4 +1,4 @@
-//! Comparison of two values that are ready for it.
+//! Comparison of two prepared values.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -7,24 +7,24 @@ use jiff::Timestamp;
 
 use super::Comparison;
 
-/// A value as it compares.
+/// A value prepared for comparison.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Present<'v> {
-    /// A text; folded where case does not count.
+    /// A text, folded if case does not count.
     Text(Cow<'v, str>),
     /// A dateTime.
     Time(Timestamp),
-    /// A text that should be a dateTime and is none: it compares with nothing.
+    /// A text that should be a dateTime and is none. It is not compared.
     UnreadableTime,
     /// A number.
     Number(f64),
     /// True or false.
     Bool(bool),
-    /// What cannot be compared.
+    /// A value that cannot be compared.
     Other,
 }
 
-/// What a term compares with.
+/// The operand of a term.
 #[derive(Debug)]
 pub(super) enum Wanted<'f> {
     /// No value.
@@ -34,7 +34,7 @@ pub(super) enum Wanted<'f> {
 }
 
 impl Present<'_> {
-    /// The bytes of a text; 0 for what is no text.
+    /// The bytes of a text; 0 for any other value.
     pub(super) fn len(&self) -> usize {
         if let Self::Text(text) = self { text.len() } else { 0 }
     }
@@ -50,7 +50,7 @@ impl Wanted<'_> {
     }
 }
 
-/// Whether a present value fulfils a term. Values of different types are different, and in no order.
+/// Whether a present value fulfils a term. Values of different types are unequal and have no order.
 pub(super) fn holds(operator: Comparison, present: &Present<'_>, wanted: &Wanted<'_>) -> bool {
     let Wanted::Value(wanted) = wanted else { return false };
     match (present, wanted) {

@@ -1,4 +1,4 @@
-//! Evaluates a checked filter once, outside of any request's budget.
+//! Evaluates a checked filter once, outside of the work budget of a request.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use crate::work::Budget;
 
 /// Whether `subject` fulfils `filter`. A name that [`super::check`] would refuse has no values.
 ///
-/// For what a request can repeat, make a [`Matcher`] and give it the request's budget.
+/// If a request can repeat the evaluation, make a [`Matcher`] and give it the request's budget.
 pub fn matches(filter: &Filter, scope: Scope<'_>, subject: &Value) -> bool {
     Matcher::new(filter, scope).matches(subject, &mut Budget::new(usize::MAX), "a filter").unwrap_or(false)
 }

@@ -4,8 +4,8 @@ use super::check::{compared, resolve};
 use super::{Filter, Scope};
 use crate::lenience;
 
-/// The filter as its scope understands it. A value that a client wrote in another form than its attribute has is read in that form, where it can mean nothing else
-/// ([`lenience::literal`]). What does not fit stays, and is refused by [`super::check`].
+/// Converts the values of a filter to the types of their attributes, if they have one sure meaning
+/// ([`lenience::literal`]). A value that does not fit stays, and [`super::check`] refuses it.
 #[must_use]
 pub fn fit(filter: Filter, scope: Scope<'_>) -> Filter {
     let boxed = |filter: Box<Filter>| Box::new(fit(*filter, scope));

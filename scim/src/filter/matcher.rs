@@ -1,7 +1,8 @@
-//! A filter made ready to be compared with many values.
+//! A filter prepared for comparison with many values.
 //!
-//! Names are looked up once, wanted texts are folded and times parsed once. What a subject has under a name is read once for each subject,
-//! however many terms ask for it: folding and parsing cost what the subject is long, and each comparison no more than the two texts.
+//! Names are looked up once. The operands are folded or parsed once. The values of a subject under a name are
+//! read once, even if many terms ask for them. So folding and parsing cost as much as the subject is long,
+//! and each comparison no more than its two texts.
 
 use std::borrow::Cow;
 
@@ -17,12 +18,12 @@ use crate::schema::{Attribute, Kind};
 use crate::search::is_folded;
 use crate::work::{BYTES_PER_STEP, Budget, text_weight};
 
-/// How many times as much it takes to fold a text that is not ASCII as to compare it.
+/// The cost of folding a text that is not ASCII, as a multiple of comparing it.
 const FOLDING: usize = 128;
-/// The steps that it takes to make a subject ready, and again for each name in the filter.
+/// The steps to prepare a subject, and again for each name in the filter.
 const PREPARING: usize = 4;
 
-/// A filter that is ready to be evaluated.
+/// A filter that is ready for evaluation.
 #[derive(Debug)]
 pub struct Matcher<'f> {
     root: Node<'f>,
@@ -37,22 +38,22 @@ enum Node<'f> {
     Present(usize),
     Compare(usize, Comparison, Wanted<'f>),
     ValuePath(usize, Box<Matcher<'f>>),
-    /// A name that `check` would refuse has no values and compares with nothing.
+    /// A name that `check` would refuse. It has no values.
     Unknown,
 }
 
-/// A name that terms ask for.
+/// A name in the terms of a filter.
 #[derive(Debug)]
 struct Column<'f> {
     path: &'f AttributePath,
     scope: Scope<'f>,
     attribute: &'f Attribute,
     sub: Option<&'f Attribute>,
-    /// What values are compared as; `None` where they are asked for without a comparison.
+    /// The type in which the values are compared; `None` if no term compares them.
     compared: Option<&'f Attribute>,
 }
 
-/// What a subject has under the names that were asked for so far.
+/// The values of a subject under the names that were asked for so far.
 struct Subject<'v> {
     value: &'v Value,
     found: Vec<Option<Vec<&'v Value>>>,
@@ -60,7 +61,7 @@ struct Subject<'v> {
 }
 
 impl<'f> Matcher<'f> {
-    /// Makes a filter ready.
+    /// Prepares a filter.
     pub fn new(filter: &'f Filter, scope: Scope<'f>) -> Self {
         let mut columns = Vec::new();
         let root = node(filter, scope, &mut columns);
@@ -70,7 +71,7 @@ impl<'f> Matcher<'f> {
     /// Whether `subject` fulfils the filter.
     ///
     /// # Errors
-    /// 400 `tooMany` where the budget is spent; `what` names what is done.
+    /// 400 `tooMany` if the budget is spent. `what` names the work.
     pub fn matches(&self, subject: &Value, budget: &mut Budget, what: &str) -> Result<bool, ScimError> {
         let mut subject = Subject { value: subject, found: vec![None; self.columns.len()], read: vec![None; self.columns.len()] };
         budget.spend((self.columns.len() + 1) * PREPARING, what)?;
@@ -78,7 +79,7 @@ impl<'f> Matcher<'f> {
     }
 
     fn holds<'v>(&self, node: &Node<'f>, subject: &mut Subject<'v>, budget: &mut Budget, what: &str) -> Result<bool, ScimError> {
-        // Every term, whether it finds something to compare or not.
+        // Every term costs a step, even without a value to compare.
         budget.spend(1, what)?;
         match node {
             Node::Or(left, right) => Ok(self.holds(left, subject, budget, what)? || self.holds(right, subject, budget, what)?),
@@ -130,7 +131,7 @@ impl<'f> Matcher<'f> {
         Ok(slot.get_or_insert_default())
     }
 
-    /// The values under a name, as they compare.
+    /// The values under a name, prepared for comparison.
     fn read<'s, 'v>(
         &self,
         column: usize,
@@ -172,7 +173,8 @@ fn node<'f>(filter: &'f Filter, scope: Scope<'f>, columns: &mut Vec<Column<'f>>)
     }
 }
 
-/// The column of a name: that of an earlier term that has the same name, or a new one. A filter has few terms (`MAX_TERMS`).
+/// The column of a name: the column of an earlier term with the same name, or a new one. A filter has few
+/// terms (`MAX_TERMS`).
 fn column<'f>(path: &'f AttributePath, scope: Scope<'f>, compared: Option<&'f Attribute>, columns: &mut Vec<Column<'f>>) -> Option<usize> {
     let attribute = scope.attribute(path)?;
     let sub = match &path.sub {
@@ -193,7 +195,7 @@ fn column<'f>(path: &'f AttributePath, scope: Scope<'f>, compared: Option<&'f At
     }))
 }
 
-/// The values that a column has: of each element where the attribute is multi-valued.
+/// The values of a column. A multi-valued attribute has one of each element.
 fn values<'v>(column: &Column<'_>, subject: &'v Value) -> Vec<&'v Value> {
     let container = match (column.scope, &column.path.urn) {
         (Scope::Resource(resource_type), Some(urn)) => resource_type.extension(urn).map_or(Some(subject), |schema| subject.get(&schema.id)),
@@ -217,7 +219,7 @@ fn elements(value: &Value) -> &[Value] {
     }
 }
 
-/// The steps that it takes to read a value.
+/// The steps to read a value.
 fn reading(attribute: &Attribute, value: &Value) -> usize {
     match value {
         Value::String(text) if is_folded(attribute) && !text.is_ascii() => 1 + text.len() * FOLDING / BYTES_PER_STEP,
@@ -233,7 +235,7 @@ fn wanted<'f>(attribute: &Attribute, value: &'f Value) -> Wanted<'f> {
     }
 }
 
-/// A value as it compares where it stands for this attribute.
+/// A value of this attribute, prepared for comparison.
 fn present<'v>(attribute: &Attribute, value: &'v Value) -> Present<'v> {
     match value {
         Value::String(text) if attribute.kind == Kind::DateTime => text.parse::<Timestamp>().map_or(Present::UnreadableTime, Present::Time),

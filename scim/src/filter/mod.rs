@@ -17,10 +17,10 @@ pub use matcher::Matcher;
 pub use parse::{MAX_DEPTH, MAX_LENGTH, MAX_TERMS, parse};
 pub(crate) use parse::{attribute_path, bracketed, whole};
 
-/// Parses the name of an attribute, as `sortBy` has it.
+/// Parses the name of an attribute, as in `sortBy`.
 ///
 /// # Errors
-/// Says where the name is wrong.
+/// The place of the fault in the name.
 pub fn parse_name(text: &str) -> Result<AttributePath, String> {
     whole(text, attribute_path)
 }

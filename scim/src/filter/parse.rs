@@ -18,7 +18,7 @@ pub const MAX_TERMS: usize = 64;
 /// The deepest nesting of parentheses, brackets and `not`.
 pub const MAX_DEPTH: usize = 16;
 
-/// What is left of the budget of a filter.
+/// The remaining budget of a filter.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget {
     terms: usize,
@@ -30,12 +30,12 @@ pub(crate) type Input<'a> = Stateful<&'a str, Budget>;
 /// Parses a whole filter.
 ///
 /// # Errors
-/// 400 `invalidFilter` that says at which character and what was expected there.
+/// 400 `invalidFilter` with the place of the fault and the expected syntax.
 pub fn parse(text: &str) -> Result<Filter, ScimError> {
     whole(text, delimited(multispace0, or, multispace0)).map_err(|why| ScimError::invalid_filter(format!("the filter is wrong {why}")))
 }
 
-/// Runs a parser over all of a bounded text; the error says where it stopped.
+/// Runs a parser over a whole text of bounded length. The error names the place where it stopped.
 pub(crate) fn whole<'a, T>(text: &'a str, parser: impl Parser<Input<'a>, T, ErrMode<ContextError>>) -> Result<T, String> {
     if text.len() > MAX_LENGTH {
         return Err(format!("in its length: more than {MAX_LENGTH} bytes"));
@@ -100,7 +100,7 @@ fn group(input: &mut Input<'_>) -> ModalResult<Filter> {
     nested(input, '(', ')')
 }
 
-/// A filter in brackets, as a value path has it.
+/// A filter in brackets, as in a value path.
 pub(crate) fn bracketed(input: &mut Input<'_>) -> ModalResult<Filter> {
     peek('[').parse_next(input)?;
     nested(input, '[', ']')
@@ -129,8 +129,8 @@ fn comparison(input: &mut Input<'_>) -> ModalResult<Filter> {
     }
 }
 
-/// Reads what follows the brackets of a value path. Entra ID compares the chosen values there: `emails[type eq "work"].value eq "a@x"`. The comparison is moved into the
-/// brackets.
+/// Reads the text after the brackets of a value path. Entra ID compares the chosen values there: `emails[type
+/// eq "work"].value eq "a@x"`. The comparison is moved into the brackets.
 fn value_path(input: &mut Input<'_>, path: AttributePath, inside: Filter) -> ModalResult<Filter> {
     let part = opt(preceded('.', cut_err(attribute_path).verify(|part| part.urn.is_none() && part.sub.is_none()))).parse_next(input)?;
     let compared = if let Some(part) = part {
@@ -170,7 +170,7 @@ fn operation(input: &mut Input<'_>, path: &AttributePath) -> ModalResult<Filter>
     Ok(Filter::Compare(path.clone(), operator, value))
 }
 
-/// `urn:…:User:name.givenName`: the URN ends at the last colon, whatever dots it has in it.
+/// `urn:…:User:name.givenName`: the URN ends at the last colon, and may contain dots.
 pub(crate) fn attribute_path(input: &mut Input<'_>) -> ModalResult<AttributePath> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '$');
     let text =
@@ -194,8 +194,8 @@ fn literal(input: &mut Input<'_>) -> ModalResult<Value> {
     alt((string, word)).parse_next(input)
 }
 
-/// A literal without quotes: `true`, `false`, `null` and numbers are themselves. One in another spelling, such as `True` or `1e5`, is a text at first, since it may
-/// be compared with a text: [`super::fit`] knows.
+/// A literal without quotes: `true`, `false`, `null` or a number. Another spelling, such as `True` or `1e5`,
+/// is read as a text, because its attribute may be a text. [`super::fit`] converts it if not.
 fn word(input: &mut Input<'_>) -> ModalResult<Value> {
     let is_part = |c: char| !c.is_whitespace() && !matches!(c, '"' | '(' | ')' | '[' | ']');
     let read = |text: &str| {

@@ -33,7 +33,7 @@ impl Display for Comparison {
 impl Display for Filter {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
-            // The chain leans to the left; what stands on the right as a chain of its own was in parentheses.
+            // Chains lean to the left. A chain on the right was in parentheses.
             Self::Or(left, right) => write!(f, "{left} or {}", Inner(right, matches!(**right, Self::Or(..)))),
             Self::And(left, right) => {
                 let left_needs = matches!(**left, Self::Or(..));

@@ -1,7 +1,7 @@
-//! Applies operations to a resource: all of them or, as the caller keeps the old state, none.
+//! Applies operations to a resource. If one fails, the caller keeps the old state, so none applies.
 //!
-//! Each operation takes steps of the request's budget for the values that it looks at, before it does. Limits hold after each operation, so
-//! that no state in between is larger than one that could be kept.
+//! Before an operation looks at values, it takes steps of the request's budget for them. Limits are checked
+//! after each operation, so no state in between is larger than a state that could be stored.
 
 use serde_json::{Map, Value};
 
@@ -14,14 +14,15 @@ use crate::resource::Attributes;
 use crate::schema::{Attribute, Kind, ResourceType};
 use crate::work::{Budget, weight};
 
-/// The bytes of a path that take about one step to look up: a term of a filter has a few of them.
+/// The bytes of a path that take about one step to look up. A term of a filter has a few of them.
 const BYTES_PER_TERM: usize = 16;
 
 /// Applies the operations in their order.
 ///
 /// # Errors
-/// 400 `noTarget` where a filter chose nothing that could be set, 400 `invalidValue` where an attribute would have too many values, 400 `tooMany`
-/// where the budget is spent. The resource is then in between, and is to be thrown away.
+/// 400 `noTarget` if a filter chooses no value that could be set, 400 `invalidValue` if an attribute would
+/// have too many values, 400 `tooMany` if the budget is spent. The resource is then in an intermediate state
+/// and must be thrown away.
 pub fn apply(
     resource_type: &ResourceType,
     resource: &mut Attributes,
@@ -46,7 +47,7 @@ pub fn apply(
     Ok(())
 }
 
-/// Works on the object under a key, which is there only while it has members.
+/// Changes the object under a key. An object without members is removed.
 fn inside<T>(object: &mut Attributes, key: &str, work: impl FnOnce(&mut Attributes) -> T) -> T {
     let mut inner = match object.remove(key) {
         Some(Value::Object(inner)) => inner,
@@ -59,7 +60,7 @@ fn inside<T>(object: &mut Attributes, key: &str, work: impl FnOnce(&mut Attribut
     answer
 }
 
-/// One operation at work.
+/// One operation that is applied.
 struct Work<'a> {
     target: AttributeTarget<'a>,
     operation: &'a Operation,
@@ -91,7 +92,7 @@ impl Work<'_> {
             (Op::Add | Op::Replace, false) => return Err(self.no_target()),
             (_, true) => self.apply_to_value(object)?,
         }
-        // A new value that contradicts the filter would be refused by a repeat.
+        // A repeat would refuse a new value that contradicts the filter.
         if is_made && !self.is_chosen(filter, object)? { Err(self.no_target()) } else { Ok(()) }
     }
 
@@ -105,7 +106,7 @@ impl Work<'_> {
     fn apply_to_value(&mut self, object: &mut Attributes) -> Result<(), ScimError> {
         let (attribute, operation) = (self.target.attribute, self.operation);
         match (operation.op, self.target.sub, &operation.value) {
-            // It always has a value: without another one it keeps the one that it has by now.
+            // The attribute always has a value. If it gets no other, it keeps the present one.
             (Op::Remove, None, _) if attribute.default.is_some() => {}
             (Op::Remove, None, _) => {
                 object.remove(&attribute.name);
@@ -113,7 +114,7 @@ impl Work<'_> {
             (_, Some(sub), value) => {
                 return inside(object, &attribute.name, |inner| self.change_part(inner, sub, value.as_ref()));
             }
-            // Nothing to add or to set: the edge leaves such operations out.
+            // There is nothing to add or to set. The parser leaves such operations out.
             (_, None, None) => {}
             (_, None, Some(value)) if attribute.kind == Kind::Complex => inside(object, &attribute.name, |inner| merge(inner, value)),
             (_, None, Some(value)) => {
@@ -169,7 +170,7 @@ impl Work<'_> {
                     }
                 }
             }
-            // Entra ID names the members to remove in the value: only those go, never the whole list.
+            // Entra ID names the members to remove in the value. Only those go, never the whole list.
             (None, Some(Value::Array(listed))) if self.target.filter.is_none() => {
                 remove_listed(values, listed, self.target.attribute, self.budget, &self.cause)?;
             }
@@ -189,7 +190,8 @@ impl Work<'_> {
 
     /// Sets, adds to or removes a part of one object.
     fn change_part(&mut self, object: &mut Attributes, sub: &Attribute, value: Option<&Value>) -> Result<(), ScimError> {
-        // What is listed, added or copied, once for each object; a copy takes the place of what was there, which has to go.
+        // The cost of the listed, added or copied values for each object. A copy also removes the value that
+        // was there.
         self.spend(2 * (1 + value.map_or(0, weight)))?;
         match (self.operation.op, object.get_mut(&sub.name), value) {
             (Op::Remove, Some(Value::Array(values)), Some(Value::Array(listed))) if sub.multi_valued => {
@@ -236,14 +238,15 @@ impl Work<'_> {
             self.set_one(&mut values[index], value, said.as_ref())?;
         }
         if is_made && self.chosen(&values[values.len() - 1..])?.is_empty() {
-            // The value contradicts the filter: a repeat would make yet another one.
+            // The value contradicts the filter: a repeat would add another one.
             return Err(self.no_target());
         }
         clear_other_primaries(values, &touched);
         Ok(())
     }
 
-    /// Sets one value that the path chooses. What the filter says of it (`said`) stays, unless the new value says otherwise: a repeat chooses the same value again.
+    /// Sets one value that the path chooses. The parts that the filter names (`said`) stay, unless the new
+    /// value has others. So a repeat chooses the same value again.
     fn set_one(&mut self, element: &mut Value, value: &Value, said: Option<&Value>) -> Result<(), ScimError> {
         match (element, self.target.sub) {
             (Value::Object(element), Some(sub)) => return self.change_part(element, sub, Some(value)),

@@ -1,7 +1,9 @@
-//! PATCH (RFC 7644 section 3.5.2): read at the edge into operations that the schemas allow, applied where the state is.
+//! PATCH (RFC 7644 section 3.5.2). The api reads it into operations that the schemas allow. The worker
+//! applies them to the state.
 
 mod apply;
 mod parse;
+mod target;
 mod values;
 
 use serde::{Deserialize, Serialize};
@@ -14,10 +16,10 @@ use crate::path::Path;
 
 /// The schema of a PATCH body.
 pub const PATCH_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
-/// The most operations in one PATCH, after a value without a path was taken apart into one for each attribute.
+/// The most operations in one PATCH. A value without a path counts as one operation for each attribute.
 pub const MAX_OPERATIONS: usize = 1000;
 
-/// What an operation does.
+/// The kind of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Op {
@@ -25,18 +27,18 @@ pub enum Op {
     Add,
     /// Removes values.
     Remove,
-    /// Sets a value in place of another.
+    /// Replaces a value.
     Replace,
 }
 
-/// One operation: every one has a path here, and its value has the type that the schema gives it.
+/// One operation. It has a path, and its value has the type of the schema.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Operation {
-    /// What is done.
+    /// The kind of the operation.
     pub op: Op,
-    /// Where.
+    /// The target.
     pub path: Path,
-    /// With what; `None` only for a removal of all that the path leads to.
+    /// The value; `None` only for the removal of the whole target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Value>,
 }

@@ -1,20 +1,20 @@
-//! Reads a PATCH body; what can be refused without knowing the resource is refused here.
+//! Reads a PATCH body. Everything that can be refused without the resource is refused here.
 
 use serde_json::{Map, Value};
 
-use super::values::template;
-use super::{MAX_OPERATIONS, Op, Operation, PATCH_SCHEMA};
+use super::target::{is_empty_list, push_one, push_removal, remove_listed, set};
+use super::{Op, Operation, PATCH_SCHEMA};
 use crate::ScimError;
-use crate::path::{AttributeTarget, Path, Target};
+use crate::path::{Path, Target};
 use crate::reserved::{Reserved, check_path, nothing};
-use crate::schema::{Attribute, Mutability, ResourceType, Schema};
+use crate::schema::{Mutability, ResourceType, Schema};
 use crate::unfold::is_read_only;
-use crate::{lenience, unfold, validate};
+use crate::{lenience, unfold};
 
 /// Reads the operations of a PATCH body.
 ///
 /// # Errors
-/// 400 `invalidSyntax`, `invalidPath`, `invalidValue`, `noTarget` or `mutability`, naming the operation.
+/// 400 `invalidSyntax`, `invalidPath`, `invalidValue`, `noTarget` or `mutability` that names the operation.
 pub fn parse(resource_type: &ResourceType, body: Value) -> Result<Vec<Operation>, ScimError> {
     parse_translated(resource_type, body, nothing, |operation| Ok(Translation::own(vec![operation])))
 }
@@ -22,9 +22,10 @@ pub fn parse(resource_type: &ResourceType, body: Value) -> Result<Vec<Operation>
 /// An operation as a dialect reads it.
 #[derive(Debug, Default)]
 pub struct Translation {
-    /// What the caller says in the words of the schemas. It comes first: with `null` for a whole extension, the dialect's part of that extension stays.
+    /// The operations in the words of the schemas. They come first: `null` for a whole extension does not
+    /// remove the dialect's part of it.
     pub own: Vec<Value>,
-    /// What the caller says in the words of the dialect, translated.
+    /// The translated operations in the words of the dialect.
     pub translated: Vec<Value>,
 }
 
@@ -35,11 +36,11 @@ impl Translation {
     }
 }
 
-/// Reads the operations of a PATCH body after each was translated into the words of the schemas, as a dialect needs it. The caller's own words must not name what the
-/// dialect reserves.
+/// Translates each operation of a PATCH body from a dialect into the words of the schemas, and reads it. The
+/// caller's own words must not name an attribute that the dialect reserves.
 ///
 /// # Errors
-/// As [`parse`], and those of the translation. An error names the operation of the body.
+/// As [`parse`], and the errors of the translation. An error names the operation of the body.
 pub fn parse_translated(
     resource_type: &ResourceType,
     body: Value,
@@ -61,7 +62,8 @@ pub fn parse_translated(
     Ok(parsed)
 }
 
-/// The operations of a body; none at all change nothing. In bulk requests, some clients send the list alone.
+/// The operations of a body. An empty list changes nothing. In bulk requests, some clients send the list
+/// alone.
 fn operations(body: Value) -> Result<Vec<Value>, ScimError> {
     let mut body = match body {
         Value::Array(operations) => return Ok(operations),
@@ -106,7 +108,8 @@ impl Reader<'_> {
         }
     }
 
-    /// A value without a path: each member's name is a path of its own. What is unknown or the server's own is ignored, as in a whole resource.
+    /// A value without a path: the name of each member is a path. Unknown and read-only members are ignored,
+    /// as in a whole resource.
     fn whole(&mut self, op: Op, value: Option<Value>) -> Result<(), ScimError> {
         let Some(Value::Object(members)) = value else {
             return Err(ScimError::invalid_value("value is missing or not an object, and there is no path to an attribute"));
@@ -132,10 +135,11 @@ impl Reader<'_> {
         within: Option<&'static Schema>,
         members: Map<String, Value>,
     ) -> Result<(), ScimError> {
-        if self.members(op, within, members)? { Ok(()) } else { Err(validate::unreadable_extension(schema)) }
+        if self.members(op, within, members)? { Ok(()) } else { Err(unfold::unreadable_extension(schema)) }
     }
 
-    /// The members of an object that stands for a resource, or for its part `within` an extension. Answers whether any of them is known.
+    /// Reads the members of an object that stands for a resource, or for its part `within` an extension.
+    /// Returns whether any of them is known.
     fn members(&mut self, op: Op, within: Option<&'static Schema>, members: Map<String, Value>) -> Result<bool, ScimError> {
         let unfolded = unfold::members(self.resource_type, self.reserved, within, members)?;
         for (name, value) in unfolded.attributes {
@@ -161,9 +165,9 @@ impl Reader<'_> {
             Target::Attribute(target) if is_read_only(&target) => Err(ScimError::mutability(format!("{path} is read-only"))),
             Target::Attribute(target) if target.innermost().mutability == Mutability::WriteOnly => Ok(()),
             Target::Attribute(target) => match (op, value) {
-                // Nothing to add.
+                // There is nothing to add.
                 (Op::Add, None) => Ok(()),
-                // To replace by nothing is to remove (RFC 7643 section 2.5).
+                // Replacing by no value removes the value (RFC 7643 section 2.5).
                 (Op::Remove | Op::Replace, None) => push_removal(&target, path.clone(), self.parsed),
                 (Op::Remove, Some(value)) => remove_listed(&target, &path, value, self.parsed),
                 (op, Some(value)) => set(&target, op, &path, value, self.parsed),
@@ -171,7 +175,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A whole extension. The members of its value are paths of their own, whatever the operation.
+    /// A whole extension. The members of its value are paths in every operation.
     fn extension(&mut self, op: Op, schema: &'static Schema, path: Path, value: Option<Value>) -> Result<(), ScimError> {
         match (op, value) {
             (Op::Add, None) => Ok(()),
@@ -191,115 +195,4 @@ fn op(op: Option<&Value>) -> Result<Op, ScimError> {
         Some("replace") => Ok(Op::Replace),
         _ => Err(ScimError::invalid_syntax("op is not add, remove or replace")),
     }
-}
-
-/// A remove with a value takes only what the value lists (Entra ID, Salesforce), where the path does not choose it by a filter.
-///
-/// `[]` lists nothing, so nothing is removed: a client that computed an empty difference must not empty the attribute. `""` does not say
-/// what to remove and is refused. Both hold for every attribute, except that `""` is `null` for a lone reference ([`lenience::is_no_reference`]).
-/// A single-valued attribute has one value only; a readable value beside its path is not compared with it.
-fn remove_listed(target: &AttributeTarget<'_>, path: &Path, value: Value, parsed: &mut Vec<Operation>) -> Result<(), ScimError> {
-    let innermost = target.innermost();
-    if is_empty_list(&value) {
-        return if target.is_chosen_value() { push_removal(target, path.clone(), parsed) } else { Ok(()) };
-    }
-    if value.as_str().is_some_and(str::is_empty) && !lenience::is_no_reference(innermost, &value) {
-        return Err(ScimError::invalid_value(format!("{path}: an empty text does not say what to remove")));
-    }
-    match typed(path, target, value)? {
-        value @ Some(_) if innermost.multi_valued && !target.is_chosen_value() => {
-            push_one(Operation { op: Op::Remove, path: path.clone(), value }, parsed)
-        }
-        // There was a wrapper, with nothing in it.
-        None if innermost.multi_valued && !target.is_chosen_value() => Ok(()),
-        _ => push_removal(target, path.clone(), parsed),
-    }
-}
-
-fn set(target: &AttributeTarget<'_>, op: Op, path: &Path, value: Value, parsed: &mut Vec<Operation>) -> Result<(), ScimError> {
-    if target.sub.is_some_and(|sub| sub.name == "value") && value.as_str().is_some_and(str::is_empty) {
-        return match (target.attribute.multi_valued, op) {
-            (true, _) => Err(ScimError::invalid_value(format!("{path}: an empty text is no value"))),
-            (false, Op::Add) => Ok(()),
-            (false, _) => push_removal(target, path.clone(), parsed),
-        };
-    }
-    // A value that the filter describes comes to be if there is none.
-    let said = template(target.filter, target.attribute);
-    if let Some(value) = said.as_ref().and_then(|said| said.get("value")) {
-        validate::refuse_json(value, &format!("{path}: value"))?;
-    }
-    let nulls = if op == Op::Replace { null_parts(target, &value) } else { Vec::new() };
-    match (op, typed(path, target, value)?) {
-        (Op::Add, None) => return Ok(()),
-        (_, None) if nulls.is_empty() => return push_removal(target, path.clone(), parsed),
-        (_, None) => {}
-        (op, value) => push_one(Operation { op, path: path.clone(), value }, parsed)?,
-    }
-    nulls.into_iter().try_for_each(|part| push_removal(&AttributeTarget { sub: Some(part), ..*target }, path.part(&part.name), parsed))
-}
-
-/// The parts that a new value of a single-valued complex attribute has as `null`: they go, and those that it does not have stay (RFC 7644
-/// section 3.5.2.3).
-fn null_parts(target: &AttributeTarget<'_>, value: &Value) -> Vec<&'static Attribute> {
-    let Some(value) = value.as_object().filter(|_| !target.attribute.multi_valued && target.sub.is_none()) else { return Vec::new() };
-    let nulls = value.iter().filter(|(_, part)| part.is_null());
-    nulls.filter_map(|(name, _)| target.attribute.sub(name)).filter(|part| part.mutability == Mutability::ReadWrite).collect()
-}
-
-/// Whether a path leads to the `value` of a reference: `manager.value`, `members[value eq "id"].value`. Without it there is no reference, so Entra ID removes it to remove that.
-fn is_reference(target: &AttributeTarget<'_>) -> bool {
-    let is_one = |value: &Attribute| !target.attribute.multi_valued || (target.filter.is_some() && value.must_be_given());
-    target.sub.is_some_and(|sub| sub.name == "value" && is_one(sub))
-}
-
-fn push_removal(target: &AttributeTarget<'_>, path: Path, parsed: &mut Vec<Operation>) -> Result<(), ScimError> {
-    if is_reference(target) {
-        return push_one(Operation { op: Op::Remove, path: path.whole(), value: None }, parsed);
-    }
-    if target.innermost().must_be_given() && !target.is_chosen_value() {
-        return Err(ScimError::mutability(format!("{path} is required and cannot be removed")));
-    }
-    push_one(Operation { op: Op::Remove, path, value: None }, parsed)
-}
-
-fn push_one(operation: Operation, parsed: &mut Vec<Operation>) -> Result<(), ScimError> {
-    if parsed.len() == MAX_OPERATIONS {
-        return Err(ScimError::invalid_value(format!("Operations has more than {MAX_OPERATIONS} changes")));
-    }
-    parsed.push(operation);
-    Ok(())
-}
-
-fn is_empty_list(value: &Value) -> bool {
-    value.as_array().is_some_and(Vec::is_empty)
-}
-
-/// Reads the value of an operation; `None` where it means "unassigned".
-fn typed(path: &Path, target: &AttributeTarget<'_>, value: Value) -> Result<Option<Value>, ScimError> {
-    let name = path.to_string();
-    if target.is_chosen_value() {
-        // The values that the filter chose are each set to one value.
-        let value = with_required(target, lenience::lone(value));
-        return validate::element(target.attribute, value, &name).map(Some);
-    }
-    let value = lenience::wrapped(target.innermost(), value);
-    match target.sub {
-        Some(part) => validate::part(part, value, &name),
-        None => validate::value_of(target.attribute, value, &name),
-    }
-}
-
-/// A chosen value, with the parts that it needs and that the filter says: `workspaces[value eq "id"]` is about the workspace `id`.
-fn with_required(target: &AttributeTarget<'_>, value: Value) -> Value {
-    let (Value::Object(mut given), Some(Value::Object(said))) = (value.clone(), template(target.filter, target.attribute)) else {
-        return value;
-    };
-    for (name, part) in said {
-        let is_needed = target.attribute.sub(&name).is_some_and(Attribute::must_be_given);
-        if is_needed && !given.is_empty() && !given.keys().any(|key| key.eq_ignore_ascii_case(&name)) {
-            given.insert(name, part);
-        }
-    }
-    Value::Object(given)
 }

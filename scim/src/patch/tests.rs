@@ -21,7 +21,7 @@ fn operations(operations: Value) -> Result<Vec<Operation>, ScimError> {
 
 fn patched(given: Value) -> Result<Value, ScimError> {
     let operations = operations(given)?;
-    // What travels through the queue must mean the same on the other side.
+    // An operation must mean the same after it went through the queue.
     let operations: Vec<Operation> = serde_json::from_value(json!(operations)).unwrap();
     let Value::Object(mut resource) = ada() else { unreachable!() };
     apply(&USER, &mut resource, &operations, &mut Budget::default())?;
@@ -207,7 +207,7 @@ fn json_in_a_text_is_read(value: Value) {
     assert_eq!(user["emails"], json!([{"value": "j@x", "type": "work"}]));
 }
 
-/// Nobody is reactivated who was deactivated a moment before, and the other way round.
+/// A deactivated user is not reactivated by a late or repeated operation, nor the reverse.
 #[test_case(json!([{"op": "replace", "path": "active", "value": false}, {"op": "remove", "path": "active"}]) => json!(false); "deactivated and removed")]
 #[test_case(json!([{"op": "replace", "path": "active", "value": false}, {"op": "Replace", "path": "active"}]) => json!(false); "deactivated and replaced by nothing")]
 #[test_case(json!([{"op": "replace", "value": {"active": false}}, {"op": "replace", "value": {"active": null, "title": "x"}}]) => json!(false); "deactivated and null")]
@@ -283,7 +283,8 @@ fn edits() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    /// Whatever is patched, the result is a resource that validation would accept as it is: types kept, one primary at most, nothing empty.
+    /// After any PATCH, validation would accept the resource as it is: types are kept, at most one value is
+    /// primary, no value is empty.
     #[test]
     fn a_patched_resource_is_a_valid_resource(edits in proptest::collection::vec(edits(), 1..6)) {
         if let Ok(mut user) = patched(json!(edits)) {
@@ -296,7 +297,7 @@ proptest! {
 
     #[test]
     fn replacing_twice_is_replacing_once(edit in edits()) {
-        // A value replaced as a whole may no longer be one that the filter chooses.
+        // After its replacement, the filter may no longer choose the value.
         prop_assume!(edit["path"] != "emails[type eq \"work\"]");
         let edit = json!({"op": "replace", "path": edit["path"], "value": edit["value"]});
         prop_assert_eq!(patched(json!([edit])).ok(), patched(json!([edit, edit])).ok());

@@ -1,4 +1,4 @@
-//! Small works on values that several operations share.
+//! Helpers on values that several operations share.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,29 +11,29 @@ use crate::search::key;
 use crate::validate::MAX_VALUES;
 use crate::work::{Budget, weight};
 
-/// Sets the parts that `value` has and leaves the others (RFC 7644 section 3.5.2.3).
+/// Sets the parts that `value` has and keeps the others (RFC 7644 section 3.5.2.3).
 pub(super) fn merge(object: &mut Map<String, Value>, value: &Value) {
     if let Value::Object(parts) = value {
         object.extend(parts.iter().map(|(name, part)| (name.clone(), part.clone())));
     }
 }
 
-/// So many values are looked for one by one: fewer than it takes to make a set pay.
+/// Up to this number, values are looked for one by one: a set would not pay.
 const FEW: usize = 4;
-/// The steps that it takes to put a value of one step into a set.
+/// The steps to put a value of one step into a set.
 const HASHING: usize = 8;
 
-/// Takes the steps for looking for `wanted` values among the present ones.
+/// Takes the steps to look for `wanted` values among the present ones.
 fn spend_looking(present: &[Value], wanted: usize, budget: &mut Budget, cause: &str) -> Result<(), ScimError> {
-    // Values that differ mostly do so at once.
+    // Most unequal values differ at the beginning.
     let steps = if wanted <= FEW { present.len() * wanted } else { present.iter().map(weight).sum::<usize>() * HASHING };
     budget.spend(steps, cause)
 }
 
-/// Appends the values that are not there yet; answers where they are.
+/// Appends the values that are not there yet, and returns the indices of all.
 ///
 /// # Errors
-/// 400 `invalidValue` as soon as there are too many, 400 `tooMany` where the budget is spent.
+/// 400 `invalidValue` if there are too many values, 400 `tooMany` if the budget is spent.
 pub(super) fn add(
     values: &mut Vec<Value>,
     given: &[Value],
@@ -60,11 +60,12 @@ pub(super) fn add(
     Ok(touched)
 }
 
-/// Removes the listed values: those with the same `value` and, where both have one, the same `type` (RFC 7643 section 2.4). A listed value without `value` takes those
-/// that are equal to it. Texts compare as the schema says.
+/// Removes the listed values: those with the same `value` and, if both have one, the same `type` (RFC 7643
+/// section 2.4). A listed value without `value` removes the values that are equal to it. Texts are compared
+/// as the schema says.
 ///
 /// # Errors
-/// 400 `tooMany` where the budget is spent.
+/// 400 `tooMany` if the budget is spent.
 pub(super) fn remove_listed(
     values: &mut Vec<Value>,
     listed: &[Value],
@@ -89,16 +90,16 @@ pub(super) fn remove_listed(
     Ok(())
 }
 
-/// The `value` and the `type` of a value, as they compare.
+/// The `value` and the `type` of a value, prepared for comparison.
 fn identity(attribute: &Attribute, value: &Value) -> Option<(Value, Option<Value>)> {
     let part = |name: &str| Some(key(attribute.sub(name)?, value.get(name)?));
     Some((part("value")?, part("type")))
 }
 
-/// Checks that an attribute does not have more values than it may.
+/// Checks that an attribute does not have too many values.
 ///
 /// # Errors
-/// 400 `invalidValue` that names it.
+/// 400 `invalidValue` that names the attribute.
 pub(super) fn check_length(attribute: &Attribute, values: usize) -> Result<(), ScimError> {
     let most = attribute.max_values.unwrap_or(MAX_VALUES);
     if values > most {
@@ -107,7 +108,8 @@ pub(super) fn check_length(attribute: &Attribute, values: usize) -> Result<(), S
     Ok(())
 }
 
-/// After `touched` were set, at most one value is primary: a touched one before all others (RFC 7644 section 3.5.2).
+/// Leaves at most one value primary after `touched` were set. A touched value takes precedence (RFC 7644
+/// section 3.5.2).
 pub(super) fn clear_other_primaries(values: &mut [Value], touched: &[usize]) {
     let is_primary = |value: &Value| value["primary"] == true;
     let Some(&chosen) = touched.iter().rev().find(|&&index| values.get(index).is_some_and(is_primary)) else { return };
@@ -118,8 +120,8 @@ pub(super) fn clear_other_primaries(values: &mut [Value], touched: &[usize]) {
     }
 }
 
-/// The value that a filter describes, where it is made of `eq` joined by `and`: `emails[type eq "work"]` gives one of type work.
-/// Entra ID sets the work address of a person who has none in this way.
+/// The value that a filter describes, if it consists of `eq` and `and`: `emails[type eq "work"]` gives a
+/// value of type work. Entra ID adds the first work address of a person in this way.
 pub(super) fn template(filter: Option<&Filter>, attribute: &Attribute) -> Option<Value> {
     if attribute.kind != Kind::Complex {
         return None;

@@ -1,4 +1,4 @@
-//! The attributes that every resource has (RFC 7643 section 3.1) and that no schema lists.
+//! The common attributes (RFC 7643 section 3.1). Every resource has them, and no schema lists them.
 
 use std::sync::LazyLock;
 

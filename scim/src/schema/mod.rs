@@ -1,6 +1,7 @@
-//! Schemas as data (RFC 7643 section 7): what attributes there are, and what may be done with them.
+//! Schemas as data (RFC 7643 section 7): the attributes and their characteristics.
 //!
-//! The files in `data/` state only what differs from the defaults of RFC 7643 section 2.2; `/Schemas` shows all of it.
+//! The files in `data/` contain only the characteristics that differ from the defaults of RFC 7643 section
+//! 2.2. `/Schemas` shows all of them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -33,11 +34,12 @@ pub struct Schema {
     pub id: String,
     /// A name for people.
     pub name: String,
-    /// What the schema describes.
+    /// A description.
     pub description: String,
     /// Its attributes.
     pub attributes: Vec<Attribute>,
-    /// Whether an extension that a PUT does not have stays as it is: most clients know nothing of it. Not a characteristic that SCIM knows.
+    /// Whether a PUT keeps the extension if it does not have it: most clients do not know it. This is no
+    /// characteristic of SCIM's.
     #[serde(default, skip_serializing)]
     pub kept_by_put: bool,
 }
@@ -65,7 +67,7 @@ pub enum Kind {
     Complex,
 }
 
-/// Who may change an attribute, and when (RFC 7643 section 7).
+/// The mutability of an attribute: who may change it, and when (RFC 7643 section 7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Mutability {
@@ -80,26 +82,26 @@ pub enum Mutability {
     WriteOnly,
 }
 
-/// When an attribute is part of an answer (RFC 7643 section 7).
+/// The answers that an attribute is part of (RFC 7643 section 7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Returned {
-    /// Whatever was asked for.
+    /// All answers.
     Always,
-    /// Never.
+    /// No answer.
     Never,
-    /// Unless excluded.
+    /// All answers, unless the caller excludes it.
     #[default]
     Default,
-    /// Only where asked for.
+    /// Only answers for which the caller asks for it.
     Request,
 }
 
-/// Within what a value is unique (RFC 7643 section 7).
+/// The scope in which a value is unique (RFC 7643 section 7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Uniqueness {
-    /// Nothing.
+    /// None.
     #[default]
     None,
     /// The organization.
@@ -121,63 +123,66 @@ pub struct Attribute {
     /// Whether there may be several values.
     #[serde(default)]
     pub multi_valued: bool,
-    /// What it is for.
+    /// A description.
     pub description: String,
-    /// Whether it must have a value.
+    /// Whether the attribute must have a value.
     #[serde(default)]
     pub required: bool,
-    /// Values that are suggested.
+    /// Suggested values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub canonical_values: Vec<String>,
     /// Whether case counts in comparison.
     #[serde(default)]
     pub case_exact: bool,
-    /// Who may change it.
+    /// The mutability.
     #[serde(default)]
     pub mutability: Mutability,
-    /// When it is returned.
+    /// The answers that the attribute is part of.
     #[serde(default)]
     pub returned: Returned,
-    /// Within what it is unique.
+    /// The scope in which a value is unique.
     #[serde(default)]
     pub uniqueness: Uniqueness,
-    /// What a reference may refer to.
+    /// The types that a reference may refer to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reference_types: Vec<String>,
     /// The parts of a complex attribute.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sub_attributes: Vec<Attribute>,
-    /// The most values that it may have, where that is not what all others may have. Not a characteristic that SCIM knows.
+    /// The most values, if the limit differs from the general one. This is no characteristic of SCIM's.
     #[serde(default, skip_serializing)]
     pub max_values: Option<usize>,
-    /// The most characters that a value may have, where that is not what all others may have: what a database index holds must fit it.
+    /// The most characters of a value, if the limit differs from the general one: indexed values must fit
+    /// into a database index.
     #[serde(default, skip_serializing)]
     pub max_chars: Option<usize>,
-    /// The value that a new resource has if its creator gives none. An attribute with a default always has a value: unassigning it leaves
-    /// the value that it has (see [`crate::defaults`]). Not a characteristic that SCIM knows; clients are told `required`.
+    /// The value of a new resource whose creator gives none. An attribute with a default always has a value:
+    /// unassigning it keeps the present value (see [`crate::defaults`]). This is no characteristic of SCIM's;
+    /// clients see `required`.
     #[serde(default, skip_serializing)]
     pub default: Option<Value>,
-    /// Whether people tell resources apart by it, so that all of it must be seen. Not a characteristic that SCIM knows.
+    /// Whether people tell resources apart by the attribute, so that all its characters must be visible. This
+    /// is no characteristic of SCIM's.
     #[serde(default, skip_serializing)]
     pub is_identifier: bool,
-    /// Whether a PUT that does not name the attribute leaves it as it is. Not a characteristic that SCIM knows.
+    /// Whether a PUT keeps the attribute if it does not name it. This is no characteristic of SCIM's.
     #[serde(default, skip_serializing)]
     pub kept_by_put: bool,
 }
 
 impl Attribute {
-    /// Whether a caller must give a value: the attribute is required, and no default stands in for it.
+    /// Whether a caller must give a value: the attribute is required and has no default.
     pub fn must_be_given(&self) -> bool {
         self.required && self.default.is_none()
     }
 
-    /// The sub-attribute of that name, whatever its case (RFC 7643 section 2.1).
+    /// The sub-attribute of that name, in any case (RFC 7643 section 2.1).
     pub fn sub(&self, name: &str) -> Option<&Attribute> {
         find(&self.sub_attributes, name)
     }
 }
 
-/// The attribute of that name, whatever its case.
+/// The attribute of that name, in any case.
 pub fn find<'a>(attributes: &'a [Attribute], name: &str) -> Option<&'a Attribute> {
     attributes.iter().find(|attribute| attribute.name.eq_ignore_ascii_case(name))
 }

@@ -1,4 +1,4 @@
-//! Resource types (RFC 7643 section 6): a core schema and the extensions that may stand beside it.
+//! Resource types (RFC 7643 section 6): a core schema and its extensions.
 
 use std::sync::LazyLock;
 
@@ -6,14 +6,14 @@ use super::{
     Attribute, COMMON, ENTERPRISE_USER, ENTITLEMENT_CORE, GROUP_CORE, ROLE_CORE, ROLLCALL_USER, Returned, Schema, USER_CORE, find,
 };
 
-/// What kind of resource an endpoint serves.
+/// The type of the resources that an endpoint serves.
 #[derive(Debug)]
 pub struct ResourceType {
     /// `User`.
     pub name: &'static str,
     /// The endpoint's path below the base, such as `/Users`.
     pub endpoint: &'static str,
-    /// What it is.
+    /// A description.
     pub description: &'static str,
     /// The core schema.
     pub core: &'static Schema,
@@ -41,7 +41,7 @@ pub static ENTITLEMENT: LazyLock<ResourceType> = LazyLock::new(|| {
     ResourceType::new("Entitlement", "/Entitlements", "Something that users can be entitled to", &ENTITLEMENT_CORE, Vec::new())
 });
 
-/// A workspace, as an entitlement: who is entitled to it is a member.
+/// A workspace, as an entitlement: users who are entitled to it are members.
 pub static WORKSPACE: LazyLock<ResourceType> = LazyLock::new(|| {
     ResourceType::new("Workspace", "/Workspaces", "A workspace that users can be members of", &ENTITLEMENT_CORE, Vec::new())
 });
@@ -87,7 +87,7 @@ impl ResourceType {
         &self.on_request
     }
 
-    /// The extension with that URN, whatever its case.
+    /// The extension with that URN, in any case.
     pub fn extension(&self, urn: &str) -> Option<&'static Schema> {
         self.extensions.iter().copied().find(|schema| schema.id.eq_ignore_ascii_case(urn))
     }
@@ -97,7 +97,8 @@ impl ResourceType {
         find(&self.core.attributes, name).or_else(|| find(&COMMON, name))
     }
 
-    /// The attributes under a URN: the core schema's with the common ones' names resolved by [`Self::attribute`], or an extension's.
+    /// The attributes under a URN: those of the core schema or of an extension. [`Self::attribute`] finds the
+    /// common attributes too.
     pub fn lookup(&self, urn: Option<&str>, name: &str) -> Option<&'static Attribute> {
         match urn {
             None => self.attribute(name),

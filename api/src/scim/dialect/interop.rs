@@ -1,25 +1,65 @@
-//! The SCIM interoperability profile (draft-zollner-scim-interop-profile-01): SCIM as the RFCs have it, read
-//! strictly ([`rollcall_scim::strict`]).
+//! The SCIM interoperability profile (draft-zollner-scim-interop-profile-01): SCIM's own words, read strictly
+//! ([`rollcall_scim::strict`]).
 
-use rollcall_events::request::Dialect;
-use rollcall_scim::patch::{Operation, parse, parse_translated};
+use rollcall_events::request::{GroupOperation, UserOperation};
+use rollcall_events::{OrganizationId, UserId};
+use rollcall_scim::patch::{Operation, parse_translated};
 use rollcall_scim::reserved::nothing;
-use rollcall_scim::schema::ResourceType;
+use rollcall_scim::schema::{GROUP, ResourceType, USER};
 use rollcall_scim::{ScimError, strict};
 use serde_json::Value;
+use std::future::ready;
 
-/// The body of a POST or PUT, checked if the caller's dialect is this one.
-pub(in crate::scim) fn checked(dialect: Dialect, resource_type: &ResourceType, body: Value) -> Result<Value, ScimError> {
-    if dialect == Dialect::Interop {
-        strict::check_resource(resource_type, &body)?;
+use super::standard;
+use super::translation::{Change, Dialect, Preparation, UserChange, UserTranslation};
+use crate::read::Database;
+
+/// The number of resources that a page must be able to have (section 6.4).
+const MIN_PAGE: u64 = 100;
+
+/// The dialect of the profile. It looks nothing up.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Interop;
+
+impl Dialect for Interop {
+    fn users<'a>(&'a self, _: &'a Database, _: OrganizationId, _: Vec<UserChange<'a>>) -> Preparation<'a> {
+        Box::pin(ready(Ok(Box::new(*self) as Box<dyn UserTranslation>)))
     }
+
+    fn group(&self, change: Change, body: Value) -> Result<GroupOperation, ScimError> {
+        match change {
+            Change::Create | Change::Replace => standard::group(change, checked(&GROUP, body)?),
+            Change::Patch => standard::group_patch(operations(&GROUP, body)?),
+        }
+    }
+
+    fn describe(&self, config: &mut Value, max_page: u64) {
+        if max_page >= MIN_PAGE {
+            config["interopProfileConformant"] = true.into();
+        }
+    }
+
+    fn closes_entitlement_types(&self) -> bool {
+        true
+    }
+}
+
+impl UserTranslation for Interop {
+    fn operation(&self, change: Change, _: UserId, body: Value) -> Result<UserOperation, ScimError> {
+        match change {
+            Change::Create | Change::Replace => standard::user(change, checked(&USER, body)?),
+            Change::Patch => operations(&USER, body).map(UserOperation::Patch),
+        }
+    }
+}
+
+/// The body of a POST or PUT, if every name in it is defined.
+fn checked(resource_type: &ResourceType, body: Value) -> Result<Value, ScimError> {
+    strict::check_resource(resource_type, &body)?;
     Ok(body)
 }
 
-/// The operations of a PATCH, checked if the caller's dialect is this one.
-pub(in crate::scim) fn changes(dialect: Dialect, resource_type: &ResourceType, body: Value) -> Result<Vec<Operation>, ScimError> {
-    match dialect {
-        Dialect::Interop => parse_translated(resource_type, body, nothing, |operation| strict::operation(resource_type, operation)),
-        Dialect::Standard | Dialect::Braze => parse(resource_type, body),
-    }
+/// The operations of a PATCH, if each has the form that the profile allows.
+fn operations(resource_type: &ResourceType, body: Value) -> Result<Vec<Operation>, ScimError> {
+    parse_translated(resource_type, body, nothing, |operation| strict::operation(resource_type, operation))
 }

@@ -1,4 +1,4 @@
-//! The shape of a whole user in Braze's dialect, and what its parts are in the model.
+//! The shape of a whole user in Braze's dialect, and its parts in the model.
 //!
 //! `department` is that of the enterprise extension; `permissions` holds the company's permissions, the
 //! roles, and for each workspace (`appGroup`) the permissions, permission sets and teams.
@@ -9,8 +9,8 @@ use rollcall_scim::schema::{ENTERPRISE_SCHEMA, ROLLCALL_SCHEMA, USER, USER_SCHEM
 use rollcall_scim::{ScimError, lenience, unfold};
 use serde_json::{Map, Value, json};
 
+use super::keys::local;
 use super::parts::{Vocabulary, roles};
-use super::paths::local;
 use super::reserved::word_for;
 use super::spelling::{given_twice, members_of, spelt};
 use crate::read::UserSummary;
@@ -18,7 +18,7 @@ use crate::read::UserSummary;
 /// The body of a standard call that asks for the same. `present` is the user that a replacement meets.
 ///
 /// # Errors
-/// 400 as for a user of SCIM's own, and for what the dialect does not know or does not let callers name.
+/// 400 as for a user in SCIM's own words, and for names that the dialect does not know or reserves.
 pub(super) fn to_standard(vocabulary: Vocabulary<'_>, body: Value, present: Option<&UserSummary>) -> Result<Value, ScimError> {
     let Value::Object(body) = body else { return Err(ScimError::invalid_syntax("the body is not a JSON object")) };
     let mut body = spelt(body)?;
@@ -28,7 +28,8 @@ pub(super) fn to_standard(vocabulary: Vocabulary<'_>, body: Value, present: Opti
     let mut part = |name: &str| body.remove(name).filter(|part| !part.is_null());
     let (department, permissions) = (part("department"), part("permissions"));
     let gives_roles = has(&body, "roles");
-    // The caller's own words are read before those of the dialect are added: what is reserved has no way past this.
+    // The caller's own words are read first, and the dialect's are added afterwards. So no reserved name gets
+    // past this check.
     let mut standard = unfold::resource(&USER, word_for, body)?;
     standard.insert("schemas".to_owned(), json!([USER_SCHEMA]));
     if let Some(department) = department {
@@ -40,8 +41,8 @@ pub(super) fn to_standard(vocabulary: Vocabulary<'_>, body: Value, present: Opti
     Ok(Value::Object(standard))
 }
 
-/// A replacement keeps the name of the user, which callers of the dialect cannot change, and the
-/// entitlements, for which the dialect has no word.
+/// A replacement keeps the user's name: callers of the dialect cannot change it. It also keeps the
+/// entitlements: the dialect has no word for them.
 fn keep(present: &UserSummary, body: &mut Map<String, Value>) -> Result<(), ScimError> {
     match body.remove("userName").map(lenience::lone).unwrap_or_default() {
         Value::Null => {}
@@ -74,7 +75,7 @@ fn set_permissions(
     permissions: Value,
     gives_roles: bool,
 ) -> Result<(), ScimError> {
-    // As in SCIM itself: what cannot be read must not be taken for "no permissions".
+    // As in SCIM itself, an unreadable value must not be taken for "no permissions".
     let mut permissions = given_permissions(permissions)?;
     let mut part = |name: &str| permissions.remove(name).filter(|part| !part.is_null());
     let mut extension = Map::new();
@@ -148,7 +149,7 @@ pub(super) fn from_standard(user: &Attributes) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::parts::workspace_names;
+    use super::super::needs::workspace_names;
     use super::super::vocabulary::BrazeVocabulary;
     use super::*;
     use rollcall_events::WorkspaceId;

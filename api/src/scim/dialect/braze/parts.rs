@@ -5,9 +5,8 @@ use rollcall_events::WorkspaceId;
 use rollcall_scim::casefold::casefold;
 use rollcall_scim::{ScimError, lenience};
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
-use super::paths::names_in_path;
 use super::vocabulary::BrazeVocabulary;
 
 /// The known strings and the looked-up workspaces that a translation uses.
@@ -16,25 +15,6 @@ pub(super) struct Vocabulary<'a> {
     pub(super) known: &'a BrazeVocabulary,
     /// The workspaces, by the keys of their names.
     pub(super) ids: &'a HashMap<String, WorkspaceId>,
-}
-
-/// Collects the keys of the names of workspaces that a body may mean: in its values, and in the filters of a
-/// PATCH. Too many do no harm.
-pub(super) fn workspace_names(body: &Value, names: &mut BTreeSet<String>) {
-    match body {
-        Value::Array(values) => values.iter().for_each(|value| workspace_names(value, names)),
-        Value::Object(members) => {
-            for (member, value) in members {
-                names.extend(names_in_path(member));
-                match value.as_str() {
-                    Some(name) if member.eq_ignore_ascii_case("appGroupName") => names.extend([casefold(name)]),
-                    Some(path) if member.eq_ignore_ascii_case("path") => names.extend(names_in_path(path)),
-                    _ => workspace_names(value, names),
-                }
-            }
-        }
-        _ => {}
-    }
 }
 
 impl Vocabulary<'_> {

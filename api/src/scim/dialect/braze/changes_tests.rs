@@ -10,7 +10,8 @@ use std::collections::{BTreeSet, HashMap};
 use test_case::test_case;
 
 use super::changes::{keeping_the_name, name_the_user, operations};
-use super::parts::{Vocabulary, workspace_names};
+use super::needs::{may_name_the_user, workspace_names};
+use super::parts::Vocabulary;
 use super::vocabulary::BrazeVocabulary;
 use crate::read::UserSummary;
 
@@ -170,6 +171,7 @@ fn refused(operation: Value, why: &str) {
 #[test_case(json!([set("userName", json!(["other"]))]), false; "another name in brackets")]
 #[test_case(json!([set("userName", json!("ada")), {"op": "replace", "value": {"username": {"value": "other"}}}]), false; "another name at last")]
 fn a_user_keeps_its_name(given: Value, is_kept: bool) {
+    assert!(may_name_the_user(&given));
     let changes = read(given).unwrap();
     assert!(name_the_user(&changes));
     match keeping_the_name(changes, "ada") {
@@ -257,7 +259,10 @@ proptest! {
         for path in [path.clone(), format!("permissions.{path}"), format!("permissions.appGroup[{path}].team")] {
             let _ = operations(vocabulary, json!([{"op": op, "path": path, "value": value}, {"op": op, "value": body}]));
         }
-        if let Ok(changes) = operations(vocabulary, json!([{"op": op, "value": value}])) {
+        let named = json!([{"op": op, "value": value}, {"op": op, "path": path, "value": value}]);
+        for given in [json!([named[0]]), named] {
+            let Ok(changes) = operations(vocabulary, given.clone()) else { continue };
+            prop_assert!(may_name_the_user(&given) || !name_the_user(&changes));
             let kept = keeping_the_name(changes, "ada");
             prop_assert!(kept.map_or(true, |kept| !name_the_user(&kept)));
         }

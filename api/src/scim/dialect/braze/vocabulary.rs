@@ -5,10 +5,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// The strings that are known; they come from one data file.
+/// The known strings. They come from one data file.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct BrazeVocabulary {
+pub(super) struct BrazeVocabulary {
     departments: BTreeSet<String>,
     company_permissions: BTreeSet<String>,
     app_group_permissions: BTreeSet<String>,
@@ -16,13 +16,13 @@ pub(crate) struct BrazeVocabulary {
 }
 
 impl BrazeVocabulary {
-    /// Reads a data file; without one, the file that is built in.
+    /// Reads a data file; if the path is empty, the built-in file.
     ///
     /// # Errors
-    /// Where the file cannot be read or is not one.
-    pub(crate) fn read(path: &str) -> Result<Self, String> {
+    /// The reason why the file cannot be read.
+    pub(super) fn read(path: &str) -> Result<Self, String> {
         let text = match path {
-            "" => include_str!("braze.json").to_owned(),
+            "" => include_str!("vocabulary.json").to_owned(),
             path => std::fs::read_to_string(path).map_err(|error| error.to_string())?,
         };
         serde_json::from_str(&text).map_err(|error| error.to_string())

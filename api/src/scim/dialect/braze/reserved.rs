@@ -1,5 +1,5 @@
-//! The model's names of what the dialect has its own words for: `permissions` and `department`. They are
-//! refused, since a value that comes by them would not be checked against the known strings.
+//! The names in the model that the dialect has its own words for: `permissions` and `department`. They are
+//! refused, because values under them would not be checked against the known strings.
 
 use rollcall_scim::path::Target;
 use rollcall_scim::schema::{ENTERPRISE_SCHEMA, ROLLCALL_SCHEMA};

@@ -9,8 +9,9 @@ use rollcall_scim::schema::{ENTERPRISE_SCHEMA, USER, USER_SCHEMA};
 use rollcall_scim::{ScimError, lenience};
 use serde_json::{Map, Value, json};
 
+use super::keys::{after, after_permissions, local};
 use super::parts::{Vocabulary, objects, permission_sets, roles};
-use super::paths::{TargetPath, after, after_permissions, local};
+use super::paths::TargetPath;
 use super::reserved::word_for;
 use super::shape::given_permissions;
 use super::spelling::{SERVERS_OWN, beside_the_core, given, given_twice, inside, member, members_of};
@@ -35,7 +36,7 @@ pub(super) fn name_the_user(operations: &[Operation]) -> bool {
 /// The operations without those that give the user the name that it has.
 ///
 /// # Errors
-/// 400 `mutability` for another name: a user of this dialect keeps its name, whatever the method.
+/// 400 `mutability` for another name: users of this dialect keep their names in every method.
 pub(super) fn keeping_the_name(mut operations: Vec<Operation>, user_name: &str) -> Result<Vec<Operation>, ScimError> {
     let keeps =
         |given: &Operation| given.value.as_ref().and_then(Value::as_str).is_some_and(|given| casefold(given) == casefold(user_name));
@@ -50,7 +51,7 @@ fn is_on_user_name(operation: &Operation) -> bool {
     matches!(operation.path.target(&USER), Ok(Target::Attribute(target)) if target.extension.is_none() && target.attribute.name == "userName")
 }
 
-/// What an operation is in the model.
+/// The operations of the model that an operation stands for.
 fn translated(vocabulary: Vocabulary<'_>, mut operation: Value) -> Result<Translation, ScimError> {
     let Value::Object(members) = &mut operation else { return Ok(Translation::own(vec![operation])) };
     without_core_path(members);
@@ -115,7 +116,7 @@ impl Change<'_> {
         Ok(Translation { own, translated })
     }
 
-    /// The change of what a path of the dialect leads to; `None` for a path of SCIM's own.
+    /// The change at a path of the dialect; `None` for a path of SCIM's own.
     fn at(&self, path: &str, value: &Value) -> Result<Option<Vec<Value>>, ScimError> {
         let path = local(path);
         if path.eq_ignore_ascii_case("department") {
@@ -159,7 +160,8 @@ impl Change<'_> {
         }
     }
 
-    /// A value in the terms of the model; one value that a filter chooses may leave out what the filter says.
+    /// A value in the terms of the model. A value that a filter chooses may leave out the parts that the
+    /// filter names.
     fn value(&self, target: &TargetPath, value: Value) -> Result<Value, ScimError> {
         match (target.holder(), target.filter.is_some()) {
             ("companyPermissions", _) => self.vocabulary.known.company_permissions(value),

@@ -1,4 +1,4 @@
-//! Names of members as Braze's documentation spells them, whatever their case, and what the model calls them:
+//! Names of members in any case, as Braze's documentation spells them, and as the model calls them:
 //! `appGroupPermissionSetID` is `appGroupPermissionSetId`, and `value` in the model.
 
 use rollcall_scim::schema::{USER, USER_SCHEMA};
@@ -6,15 +6,16 @@ use rollcall_scim::unfold::knows;
 use rollcall_scim::{ScimError, lenience};
 use serde_json::{Map, Value};
 
-use super::paths::{after_permissions, local};
+use super::keys::{after_permissions, local};
 
-/// The member of a user that holds what it may do.
+/// The member of a user that holds its permissions.
 const PERMISSIONS: &str = "permissions";
 
 /// The members of a user that the server sets, and that SCIM does not know.
 pub(super) const SERVERS_OWN: [&str; 2] = ["lastSignInAt", "createdAt"];
 
-/// The members of a user, beside `permissions`, that are not SCIM's own or need a look before SCIM reads them.
+/// The members of a user, beside `permissions`, that are not SCIM's own or need a look before SCIM reads
+/// them.
 const OF_USER: [&str; 4] = ["userName", "department", "lastSignInAt", "createdAt"];
 
 /// A member: its name in the dialect, and in the model.
@@ -38,7 +39,7 @@ const INSIDE: [(&str, &[Name]); 5] = [
     ("team", &[("teamId", "value"), ("teamName", "display"), ("teamPermissions", "permissions")]),
 ];
 
-/// The members of what `holder` holds; none if it holds no objects.
+/// The members of the objects that `holder` holds; none if it holds no objects.
 pub(super) fn members_of(holder: &str) -> &'static [Name] {
     INSIDE.iter().find(|(name, _)| *name == holder).map_or(&[], |(_, members)| members)
 }
@@ -56,11 +57,11 @@ pub(super) fn not_known(path: &str, holder: &str, name: &str) -> String {
 }
 
 /// The members of a user with every name as it is spelt, each in its place: those under the URN of the core
-/// schema beside the others, those of keys such as `permissions.roles` inside `permissions`. An id or a name that
-/// is `null` counts as absent.
+/// schema beside the others, those of keys such as `permissions.roles` inside `permissions`. An id or a name
+/// that is `null` counts as absent.
 ///
 /// # Errors
-/// 400 `invalidValue` for a member of `permissions` that nobody knows: what it asks for would be lost. 400
+/// 400 `invalidValue` for an unknown member of `permissions`: ignoring it would lose a request. 400
 /// `invalidSyntax` for a member that is given twice, or for a key that leads into one of several values.
 pub(super) fn spelt(body: Map<String, Value>) -> Result<Map<String, Value>, ScimError> {
     let (mut spelt, mut parts) = (Map::new(), Map::new());

@@ -5,9 +5,10 @@ use rollcall_scim::ScimError;
 use rollcall_scim::casefold::casefold;
 use rollcall_scim::filter::{AttributePath, Comparison, Filter};
 use rollcall_scim::path::Path;
-use rollcall_scim::schema::{ROLLCALL_SCHEMA, USER_SCHEMA};
+use rollcall_scim::schema::ROLLCALL_SCHEMA;
 use serde_json::{Value, json};
 
+use super::keys::{after_permissions, local};
 use super::parts::Vocabulary;
 use super::spelling::{Name, member, not_known};
 
@@ -15,27 +16,10 @@ use super::spelling::{Name, member, not_known};
 pub(super) struct TargetPath {
     /// The part.
     pub(super) part: Name,
-    /// Which of its values, in the terms of the model.
+    /// The choice among its values, in the terms of the model.
     pub(super) filter: Option<Filter>,
-    /// Which of their members.
+    /// The member of the chosen values.
     pub(super) sub: Option<Name>,
-}
-
-/// The path without the URN of the core schema, which some write before every attribute.
-pub(super) fn local(path: &str) -> &str {
-    let below = path.get(..USER_SCHEMA.len()).filter(|urn| urn.eq_ignore_ascii_case(USER_SCHEMA)).map(|urn| &path[urn.len()..]);
-    below.and_then(|rest| rest.strip_prefix([':', '.'])).unwrap_or(path)
-}
-
-/// What of a path follows `permissions`, with the dot or the bracket before it; `None` for another path.
-pub(super) fn after_permissions(path: &str) -> Option<&str> {
-    after("permissions", path)
-}
-
-/// What of a path follows an attribute, with the dot or the bracket before it; `None` for another path.
-pub(super) fn after<'a>(attribute: &str, path: &'a str) -> Option<&'a str> {
-    let (first, rest) = path.split_at_checked(attribute.len())?;
-    (first.eq_ignore_ascii_case(attribute) && (rest.is_empty() || rest.starts_with(['.', '[']))).then_some(rest)
 }
 
 /// The keys of the names of workspaces that the filter of a path has.
@@ -105,7 +89,7 @@ impl TargetPath {
         self.filter.as_ref().and_then(|filter| said(filter, member))
     }
 
-    /// What holds the values at the path.
+    /// The name of the member that holds the values at the path.
     pub(super) fn holder(&self) -> &'static str {
         self.sub.unwrap_or(self.part).0
     }
