@@ -1,6 +1,7 @@
-//! The imports between the files of a crate, read from its source.
+//! Reads the imports between the files of a crate from its source.
 //!
-//! A re-export counts for the file that defines the name, not for the module that hands it on. Test modules do not count.
+//! An import through a re-export counts as an import of the file that defines the name. Test modules are
+//! ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,23 +11,23 @@ use syn::{Attribute, Item, ItemMod, ItemUse, UseTree, Visibility};
 /// The path of a module or an item from the root of its crate.
 type Name = Vec<String>;
 
-/// One module: a file, or an inline module in one.
+/// One module: a file, or an inline module in a file.
 #[derive(Debug, Default)]
 struct Module {
     file: PathBuf,
     items: BTreeSet<String>,
-    /// Names that the module hands on, with what they stand for.
+    /// The names that the module re-exports, with their targets.
     reexports: BTreeMap<String, Name>,
-    /// Modules of which it hands on everything.
+    /// The modules that it re-exports with a glob.
     globs: Vec<Name>,
-    /// What it imports or names.
-    named: BTreeSet<Name>,
+    /// The paths that it imports or names.
+    mentioned: BTreeSet<Name>,
 }
 
-/// The imports of one crate: for each file the files that it takes something from.
+/// The imports of one crate: the imported files of each file.
 pub type Imports = BTreeMap<PathBuf, BTreeSet<PathBuf>>;
 
-/// Reads the imports of the crate with that root file (`main.rs` or `lib.rs`).
+/// Reads the imports of the crate with the given root file (`main.rs` or `lib.rs`).
 #[must_use]
 pub fn imports(root: &Path) -> Imports {
     let mut modules = BTreeMap::new();
@@ -34,24 +35,24 @@ pub fn imports(root: &Path) -> Imports {
     let mut imports = Imports::new();
     for module in modules.values() {
         let of_file = imports.entry(module.file.clone()).or_default();
-        of_file.extend(module.named.iter().filter_map(|name| defining_file(&modules, name, 0)).filter(|file| *file != module.file));
+        of_file.extend(module.mentioned.iter().filter_map(|name| defining_file(&modules, name, 0)).filter(|file| *file != module.file));
     }
     imports
 }
 
-/// The imports that are part of a circle: those after which the imported file leads back. None if there is no circle.
+/// Returns the imports that are part of a cycle: the imported file leads back to the importing one.
 #[must_use]
-pub fn circles(imports: &Imports) -> Imports {
+pub fn cycles(imports: &Imports) -> Imports {
     let reached: BTreeMap<&PathBuf, BTreeSet<&PathBuf>> = imports.keys().map(|file| (file, reached_from(imports, file))).collect();
     let leads_back = |file: &PathBuf, imported: &PathBuf| reached.get(imported).is_some_and(|reached| reached.contains(file));
-    let circular = imports.iter().map(|(file, of_file)| {
+    let cyclic = imports.iter().map(|(file, of_file)| {
         let back: BTreeSet<PathBuf> = of_file.iter().filter(|imported| leads_back(file, imported)).cloned().collect();
         (file.clone(), back)
     });
-    circular.filter(|(_, back)| !back.is_empty()).collect()
+    cyclic.filter(|(_, back)| !back.is_empty()).collect()
 }
 
-/// The files that a file imports, directly or through others.
+/// The files that a file imports, directly or indirectly.
 fn reached_from<'a>(imports: &'a Imports, file: &'a PathBuf) -> BTreeSet<&'a PathBuf> {
     let (mut reached, mut next) = (BTreeSet::new(), vec![file]);
     while let Some(file) = next.pop() {
@@ -74,7 +75,7 @@ fn read_items(file: &Path, children: &Path, name: &Name, items: &[Item], modules
             Item::Mod(child) if is_test(&child.attrs) => {}
             Item::Mod(child) => read_module(file, children, name, child, modules),
             Item::Use(import) => read_use(import, name, &own, &mut module),
-            item => Reader { name, named: &mut module.named }.visit_item(item),
+            item => Reader { name, mentioned: &mut module.mentioned }.visit_item(item),
         }
     }
     modules.insert(name.clone(), module);
@@ -94,21 +95,21 @@ fn read_module(file: &Path, children: &Path, name: &Name, child: &ItemMod, modul
 fn read_use(import: &ItemUse, name: &Name, own: &BTreeSet<String>, module: &mut Module) {
     let mut leaves = Vec::new();
     flatten(&import.tree, &Vec::new(), &mut leaves);
-    for (path, shown) in leaves {
+    for (path, local) in leaves {
         let Some(target) = absolute(name, own, &path) else { continue };
-        match (&import.vis, shown) {
+        match (&import.vis, local) {
             (Visibility::Inherited, _) => {
-                module.named.insert(target);
+                module.mentioned.insert(target);
             }
-            (_, Some(shown)) => {
-                module.reexports.insert(shown, target);
+            (_, Some(local)) => {
+                module.reexports.insert(local, target);
             }
             (_, None) => module.globs.push(target),
         }
     }
 }
 
-/// The paths of a `use`, each with the name under which it is known; `None` for a glob.
+/// Lists the paths of a `use` with their local names; `None` for a glob.
 fn flatten(tree: &UseTree, before: &Name, leaves: &mut Vec<(Name, Option<String>)>) {
     match tree {
         UseTree::Path(path) => flatten(&path.tree, &joined(before, &path.ident.to_string()), leaves),
@@ -120,7 +121,7 @@ fn flatten(tree: &UseTree, before: &Name, leaves: &mut Vec<(Name, Option<String>
     }
 }
 
-/// A path as seen from the root of the crate; `None` if it leads to another crate or to a local name.
+/// Makes a path relative to the root of the crate. `None` if it leads to another crate or to a local name.
 fn absolute(module: &Name, own: &BTreeSet<String>, path: &[String]) -> Option<Name> {
     let (mut base, mut rest) = match path.first()?.as_str() {
         "crate" => (Vec::new(), &path[1..]),
@@ -137,7 +138,7 @@ fn absolute(module: &Name, own: &BTreeSet<String>, path: &[String]) -> Option<Na
     Some(base)
 }
 
-/// The file that defines what a name stands for.
+/// The file that defines the item of a path.
 fn defining_file(modules: &BTreeMap<Name, Module>, name: &Name, hops: usize) -> Option<PathBuf> {
     let (module, rest) = (0..=name.len()).rev().find_map(|length| Some((modules.get(&name[..length])?, &name[length..])))?;
     let Some(first) = rest.first().filter(|first| hops < 8 && !module.items.contains(*first)) else { return Some(module.file.clone()) };
@@ -149,17 +150,18 @@ fn defining_file(modules: &BTreeMap<Name, Module>, name: &Name, hops: usize) -> 
     }
 }
 
-/// Collects the paths in code that lead out of the module. A module may call its children by their names, as a route table does.
+/// Collects the paths in code that lead out of the module. Paths to child modules do not count, because a
+/// module may call its children by path, as a route table does.
 struct Reader<'a> {
     name: &'a Name,
-    named: &'a mut BTreeSet<Name>,
+    mentioned: &'a mut BTreeSet<Name>,
 }
 
 impl<'ast> Visit<'ast> for Reader<'_> {
     fn visit_path(&mut self, path: &'ast syn::Path) {
         let segments: Name = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
         if segments.len() > 1 {
-            self.named.extend(absolute(self.name, &BTreeSet::new(), &segments));
+            self.mentioned.extend(absolute(self.name, &BTreeSet::new(), &segments));
         }
         visit::visit_path(self, path);
     }

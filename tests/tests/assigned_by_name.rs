@@ -1,17 +1,17 @@
-//! A PATCH that names roles, entitlements and workspaces does what the same PATCH with ids does, operation by operation.
+//! A PATCH with the names of roles, entitlements and workspaces has the same effect as with their ids.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, a failure must be visible at once")]
 
 use rollcall_tests::client::{ROLLCALL, user_with};
 use rollcall_tests::{Client, Organization, Stack};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// An organization with two roles, and with a license of the same name as a workspace.
+/// An organization with two roles, and a license and a workspace of the same name.
 struct World {
     organization: Organization,
     client: Client,
-    /// Ids by what the cases call them.
+    /// The ids, by their placeholders in the cases.
     ids: BTreeMap<&'static str, String>,
 }
 
@@ -28,14 +28,14 @@ impl World {
         Self { client: organization.client(), organization, ids }
     }
 
-    /// A case with ids for its placeholders.
+    /// Replaces the placeholders of a case by ids.
     fn with_ids(&self, case: &Value) -> Value {
         let text = self.ids.iter().fold(case.to_string(), |text, (name, id)| text.replace(name, id));
         serde_json::from_str(&text.replace("$R", ROLLCALL)).unwrap()
     }
 
-    /// What a user holds, in words.
-    async fn held(&self, stack: &Stack, user: &Value) -> BTreeSet<String> {
+    /// The assignments of a user, as readable texts.
+    async fn assignments(&self, stack: &Stack, user: &Value) -> BTreeSet<String> {
         let id = user["id"].as_str().unwrap();
         let workspaces =
             [("Marketing", &self.organization.marketing), ("Legal", &self.organization.legal), ("Sales", &self.organization.sales)];
@@ -49,14 +49,14 @@ impl World {
     }
 }
 
-/// What a user has at first, the operations, and what the user holds then.
+/// The attributes of a new user, the operations, and the expected assignments.
 type Case = (Value, Value, &'static [&'static str]);
 
 fn entitled(name: &str) -> Value {
     json!({"entitlements": [{"value": name, "type": "Workspace"}]})
 }
 
-/// A later operation finds what an earlier one wrote, by name or by id.
+/// Operations in sequence: a later one finds the values of an earlier one, by name or by id.
 fn sequences() -> Vec<Case> {
     vec![
         (
@@ -104,12 +104,12 @@ fn sequences() -> Vec<Case> {
     ]
 }
 
-/// What one operation chooses.
+/// Single operations that select values.
 fn choices() -> Vec<Case> {
     let in_both = json!({"entitlements": [{"value": "$license"}, {"value": "Sales", "type": "Workspace"}]});
     let two_roles = json!({"roles": [{"value": "Editor"}, {"value": "Viewer"}]});
     vec![
-        // `ne` spares what it names, by name as by id.
+        // `ne` excludes the named value, by name as by id.
         (two_roles.clone(), json!([{"op": "remove", "path": "roles[value ne \"Editor\"]"}]), &["Editor", "in Marketing"]),
         (
             json!({"$R": {"workspaces": [{"value": "Sales"}, {"value": "Legal"}]}}),
@@ -122,7 +122,7 @@ fn choices() -> Vec<Case> {
             json!([{"op": "remove", "path": "entitlements[value ne \"Sales\" or type eq \"License\"]"}]),
             &["Sales (Workspace)", "in Sales"],
         ),
-        // A listed value is of its type.
+        // A listed value with a type matches only that type.
         (
             in_both.clone(),
             json!([{"op": "remove", "path": "entitlements", "value": [{"value": "Sales", "type": "License"}]}]),
@@ -140,7 +140,7 @@ fn choices() -> Vec<Case> {
         ),
         (entitled("Legal"), json!([{"op": "remove", "path": "entitlements", "value": [{"value": "LEGAL"}]}]), &[]),
         (in_both, json!([{"op": "remove", "path": "entitlements[type eq \"Workspace\" and value eq \"Sales\"]"}]), &["Sales (License)"]),
-        // Without its value, nothing is left of it.
+        // Removing the value removes the whole element.
         (two_roles.clone(), json!([{"op": "remove", "path": "roles[value eq \"editor\"].value"}]), &["Viewer", "in Marketing"]),
         (
             two_roles.clone(),
@@ -149,14 +149,14 @@ fn choices() -> Vec<Case> {
         ),
         (two_roles, json!([{"op": "remove", "path": "roles.value"}]), &["in Marketing"]),
         (entitled("Sales"), json!([{"op": "remove", "path": "entitlements[type eq \"Workspace\"].value"}]), &[]),
-        // Another value has another name.
+        // A new value does not keep the old name.
         (
             json!({"roles": [{"value": "Viewer"}]}),
             json!([{"op": "replace", "path": "roles[value eq \"viewer\"].value", "value": "Gardener"},
             {"op": "add", "path": "roles", "value": "Editor"}]),
             &["Editor", "Gardener", "in Marketing"],
         ),
-        // A workspace is chosen by its name, whatever the attribute that says it.
+        // A workspace is selected by its name, in `value` or in `display`.
         (
             json!({"$R": {"workspaces": [{"value": "Sales"}, {"value": "Legal"}]}}),
             json!([
@@ -164,7 +164,7 @@ fn choices() -> Vec<Case> {
             {"op": "remove", "path": "$R:workspaces[display eq \"legal\"]"}]),
             &["in Sales"],
         ),
-        // Plain texts compare without regard to case.
+        // Plain texts are compared without regard to case.
         (
             json!({"roles": [{"value": "Plain"}, {"value": "Other"}]}),
             json!([{"op": "remove", "path": "roles", "value": [{"value": "PLAIN"}]}]),
@@ -174,9 +174,9 @@ fn choices() -> Vec<Case> {
 }
 
 #[tokio::test]
-async fn names_in_a_patch_do_what_ids_do() {
+async fn names_in_a_patch_have_the_effect_of_ids() {
     let stack = Stack::shared().await;
-    // The names mean other things in each.
+    // The same names have different ids in each organization.
     for world in [World::new(&stack), World::new(&stack)] {
         for (index, (start, operations, expected)) in sequences().into_iter().chain(choices()).enumerate() {
             let (start, operations) = (world.with_ids(&start), world.with_ids(&operations));
@@ -184,13 +184,13 @@ async fn names_in_a_patch_do_what_ids_do() {
             world.client.patch(&id, operations.clone()).await.expect(204);
             let changed = world.client.get(&format!("/Users/{id}")).await.expect(200);
             let expected: BTreeSet<String> = expected.iter().map(|&word| word.to_owned()).collect();
-            assert_eq!(world.held(&stack, &changed).await, expected, "{start} after {operations}: {changed}");
+            assert_eq!(world.assignments(&stack, &changed).await, expected, "{start} after {operations}: {changed}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_text_that_is_defined_later_is_assigned_when_it_is_given_again() {
+async fn a_text_that_is_defined_later_is_assigned_when_a_request_repeats_it() {
     let stack = Stack::shared().await;
     let organizations = [stack.organization(), stack.organization()];
     for organization in &organizations {
@@ -210,7 +210,7 @@ async fn a_text_that_is_defined_later_is_assigned_when_it_is_given_again() {
 }
 
 #[tokio::test]
-async fn what_names_cannot_answer_is_refused() {
+async fn unknown_names_and_unsupported_comparisons_are_refused() {
     let stack = Stack::shared().await;
     let (organization, other) = (stack.organization(), stack.organization());
     let client = organization.client();

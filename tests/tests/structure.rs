@@ -1,8 +1,8 @@
-//! The structure of the code: data flows one way, so no file imports another in a circle.
+//! The structure of the code: the imports between files have no cycles.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, a failure must be visible at once")]
 
-use rollcall_tests::imports::{circles, imports};
+use rollcall_tests::imports::{cycles, imports};
 use std::path::{Path, PathBuf};
 use test_case::test_case;
 
@@ -14,20 +14,20 @@ use test_case::test_case;
 #[test_case("service/src/lib.rs")]
 #[test_case("verify/src/main.rs")]
 #[test_case("worker/src/main.rs")]
-fn no_file_imports_another_in_a_circle(root: &str) {
+fn imports_have_no_cycles(root: &str) {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let all = imports(&workspace.join(root));
     assert!(!all.is_empty(), "{root} has no files");
     let lines: Vec<String> =
-        circles(&all).iter().flat_map(|(file, of_file)| of_file.iter().map(move |imported| line(file, imported))).collect();
-    assert!(lines.is_empty(), "circles of imports in {root}:\n{}", lines.join("\n"));
+        cycles(&all).iter().flat_map(|(file, of_file)| of_file.iter().map(move |imported| line(file, imported))).collect();
+    assert!(lines.is_empty(), "import cycles in {root}:\n{}", lines.join("\n"));
 }
 
 fn line(file: &Path, imported: &Path) -> String {
     format!("{} -> {}", file.display(), imported.display())
 }
 
-/// A crate of four files, with what each contains.
+/// Writes an example crate with the given files, and returns its root file.
 fn example(name: &str, files: &[(&str, &str)]) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("rollcall-imports-{name}-{}", std::process::id()));
     for (file, text) in files {
@@ -43,10 +43,10 @@ fn example(name: &str, files: &[(&str, &str)]) -> PathBuf {
 #[test_case("reexport", "use crate::inner::C; pub struct A;", "pub struct B;" => 0; "a re-export counts for the file that defines the name")]
 #[test_case("test", "pub struct A;\n#[cfg(test)]\nmod tests { use crate::b::B; }", "use crate::a::A; pub struct B;" => 0; "tests do not count")]
 #[test_case("one-way", "use crate::b::B; pub struct A;", "pub struct B;" => 0; "one way")]
-fn circles_are_found(name: &str, a: &str, b: &str) -> usize {
+fn cycles_are_found(name: &str, a: &str, b: &str) -> usize {
     let inner = ("inner/mod.rs", "mod c;\npub use c::C;\nuse crate::a::A;\nfn of(_: A) {}");
     let root = example(name, &[("lib.rs", "mod a; mod b; mod inner;"), ("a.rs", a), ("b.rs", b), inner, ("inner/c.rs", "pub struct C;")]);
-    let found = circles(&imports(&root)).len();
+    let found = cycles(&imports(&root)).len();
     std::fs::remove_dir_all(root.parent().unwrap()).unwrap();
     found
 }

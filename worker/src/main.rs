@@ -1,6 +1,6 @@
-//! `rollcall-worker`: applies what was requested, keeps the log, and gives operators their commands.
+//! `rollcall-worker`: applies requests, maintains the log, and offers the operator's commands.
 
-#![cfg_attr(test, allow(clippy::needless_pass_by_value, reason = "tests hand literals over"))]
+#![cfg_attr(test, allow(clippy::needless_pass_by_value, reason = "tests pass literals"))]
 
 use clap::Parser;
 use std::process::ExitCode;
@@ -22,12 +22,12 @@ use cli::Cli;
 use rollcall_service::logging;
 use settings::Settings;
 
-/// A tenth to a quarter of the time went into allocation: resources are trees of small values.
+/// With the system allocator, allocation took 10 % to 25 % of the time: resources are trees of small values.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// How long threads that block may go on when everything else has ended, such as one that looks a name up.
-const BLOCKED: Duration = Duration::from_secs(1);
+/// Time that blocking threads, such as DNS look-ups, get to finish at shutdown.
+const BLOCKING_GRACE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         Err(error) => return fail(&error),
     };
     let code = runtime.block_on(run());
-    runtime.shutdown_timeout(BLOCKED);
+    runtime.shutdown_timeout(BLOCKING_GRACE);
     code
 }
 

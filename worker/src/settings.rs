@@ -1,4 +1,5 @@
-//! The worker's settings: what each means, and its default, stands in `default.toml`. Checked before anything starts.
+//! The worker's settings. `default.toml` documents each setting and its default. All are checked before
+//! anything starts.
 
 use rollcall_events::StreamId;
 use rollcall_events::log::checkpoint::SigningKeys;
@@ -44,7 +45,7 @@ pub(crate) struct Settings {
     pub(crate) migrate: Migrate,
 }
 
-/// What `rollcall-worker migrate` needs besides.
+/// Additional settings of `migrate`, `replay` and `verify`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Migrate {
@@ -77,7 +78,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// The keys that sign checkpoints: those of the setting, then those of the file.
+    /// The keys that sign checkpoints: first the keys of the setting, then the keys of the file.
     pub(crate) fn signing_keys(&self) -> Result<SigningKeys, SettingsError> {
         let keys = secrets("checkpoint_key_file", &self.checkpoint_keys, &self.checkpoint_key_file)?;
         SigningKeys::read(&keys).map_err(|error| SettingsError::malformed("checkpoint_keys", error))
@@ -88,7 +89,7 @@ impl Settings {
         event_keys(&self.event_keys, &self.event_key_file)
     }
 
-    /// What each receiver expects in `Authorization`, by the stream.
+    /// The value that each receiver expects in the `Authorization` header, by stream.
     pub(crate) fn push_authorizations(&self) -> Result<HashMap<StreamId, SecretString>, SettingsError> {
         let malformed = |reason: String| SettingsError::malformed("push_authorization_file", reason);
         let path = &self.push_authorization_file;
@@ -97,12 +98,12 @@ impl Settings {
         }
         let content = std::fs::read_to_string(path).map_err(|error| malformed(format!("{path}: {error}")))?;
         let lines = content.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-        // The message must not show the line: a secret is in it.
+        // The line contains a secret, so the error must not show it.
         let read = |line: &str| {
             let (stream, value) = line.split_once(char::is_whitespace)?;
             Some((stream.parse().ok()?, SecretString::from(value.trim())))
         };
-        let no_line = |number| malformed(format!("{path}: line {} is not a stream's id and a value", number + 1));
+        let no_line = |number| malformed(format!("{path}: line {} must be a stream id, a space and a value", number + 1));
         lines.map(|(number, line)| read(line).ok_or_else(|| no_line(number))).collect()
     }
 }

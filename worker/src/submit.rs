@@ -1,4 +1,4 @@
-//! Publishes a request like the api does, and awaits its outcome.
+//! Publishes a request in the same way as the api, and waits for its outcome.
 
 use futures_util::StreamExt;
 use lapin::Consumer;
@@ -17,7 +17,7 @@ use crate::db::{TaskError, answered, broker};
 use crate::settings::Settings;
 use crate::wait::ANSWER;
 
-/// Why a request was not applied, or why that is unknown.
+/// The request was not applied, or its outcome is unknown.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SubmitError {
     #[error("rabbitmq: {0}; is it running, and is amqp_url right?")]
@@ -34,14 +34,14 @@ pub(crate) enum SubmitError {
     Refused(rollcall_scim::ScimError),
     #[error("the worker could not process the request {0}; see its log")]
     Failed(EventId),
-    #[error("an outcome cannot be read: {0}; are all programs of the same version?")]
+    #[error("an outcome cannot be read: {0}; do api and worker have the same version?")]
     Unreadable(#[from] rollcall_queue::envelope::DecodeError),
-    #[error("the request cannot be written: {0}")]
-    Unwritable(#[from] serde_json::Error),
+    #[error("the request cannot be serialized: {0}")]
+    NotSerializable(#[from] serde_json::Error),
 }
 
 impl SubmitError {
-    /// Whether the request was decided and refused.
+    /// Whether the worker rejected the request.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self, Self::Refused(_))
     }
@@ -49,12 +49,12 @@ impl SubmitError {
 
 const APP_ID: &str = "rollcall-worker";
 
-/// Requests a change of settings. Returns once it is committed.
+/// Requests a change of settings. Returns once the change is committed.
 pub(crate) async fn submit(settings: &Settings, organization_id: OrganizationId, change: SettingsRequested) -> Result<(), SubmitError> {
     submit_as(settings, organization_id, EventId::generate(), change).await
 }
 
-/// Requests a change of settings under a given event id. However often it is requested, it is applied once.
+/// Requests a change of settings under a given event id. Repeated requests with the same id are applied once.
 pub(crate) async fn submit_as(
     settings: &Settings,
     organization_id: OrganizationId,

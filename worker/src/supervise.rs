@@ -1,4 +1,4 @@
-//! Tasks that run for as long as the process, whatever goes wrong with the servers in between.
+//! Supervises tasks that run until shutdown. A task that fails or panics is started again.
 
 use futures_util::FutureExt;
 use lapin::Connection;
@@ -8,59 +8,63 @@ use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-/// Limit for closing a connection to the broker.
-const GOODBYE: Duration = Duration::from_secs(2);
-/// How long work may go on after it was told to stop. Then it is dropped, even if a server hangs in the middle of an answer: what is not committed or
-/// acknowledged comes again.
+/// Time limit for closing a connection to the broker.
+const CLOSE: Duration = Duration::from_secs(2);
+/// Time that a task gets to finish after the stop signal. Then it is dropped, even if a server hangs in the
+/// middle of a response. The broker redelivers messages that were not acknowledged.
 const GRACE: Duration = Duration::from_secs(3);
-/// A run that lasted this long was not part of the same trouble.
-const LASTED: Duration = Duration::from_secs(30);
+/// A run of this length resets the backoff.
+const STABLE: Duration = Duration::from_secs(30);
 
-/// Closes a connection over which nothing is left to be done. A broker that does not answer holds nobody up: everything is acknowledged by now. Channels must be
-/// there until then: one that is dropped closes itself, and the client takes that for an error of the connection that closes with it.
+/// Closes a connection once all its deliveries are acknowledged. If the broker does not answer in time, the
+/// caller goes on.
+///
+/// Keep the channels until then. A dropped channel closes itself, and the client reports an error if its
+/// connection closes at the same time.
 pub(crate) async fn close(connection: &Connection) {
-    let closing = tokio::time::timeout(GOODBYE, connection.close(200, "shutdown".into()));
+    let closing = tokio::time::timeout(CLOSE, connection.close(200, "shutdown".into()));
     match closing.await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(%error, "a connection to rabbitmq did not end in order"),
-        Err(_) => tracing::warn!("rabbitmq did not close a connection within {} s", GOODBYE.as_secs()),
+        Ok(Err(error)) => tracing::warn!(%error, "a connection to rabbitmq was not closed cleanly"),
+        Err(_) => tracing::warn!("rabbitmq did not close a connection within {} s", CLOSE.as_secs()),
     }
 }
 
-/// Runs work until it ends by itself or `stop`. One that fails or panics begins again, after growing delays. `waits` names the work that waits meanwhile.
+/// Runs a task until it returns, or until `stop`. If it fails or panics, it is started again after a growing
+/// delay. `name` identifies the task in the log.
 ///
-/// After `stop` the work has [`GRACE`] to end in order.
-pub(crate) async fn supervise<E: Display>(waits: &str, stop: &CancellationToken, run: impl AsyncFn() -> Result<(), E>) {
-    supervise_with(GRACE, waits, stop, run).await;
+/// After `stop`, the task has [`GRACE`] to finish.
+pub(crate) async fn supervise<E: Display>(name: &str, stop: &CancellationToken, run: impl AsyncFn() -> Result<(), E>) {
+    supervise_with(GRACE, name, stop, run).await;
 }
 
-async fn supervise_with<E: Display>(grace: Duration, waits: &str, stop: &CancellationToken, run: impl AsyncFn() -> Result<(), E>) {
+async fn supervise_with<E: Display>(grace: Duration, name: &str, stop: &CancellationToken, run: impl AsyncFn() -> Result<(), E>) {
     let mut backoff = Backoff::default();
     while !stop.is_cancelled() {
-        let begun = Instant::now();
+        let started = Instant::now();
         let ended = tokio::select! {
             ended = AssertUnwindSafe(run()).catch_unwind() => ended,
-            () = overdue(stop, grace) => return tracing::warn!("{waits}: did not end in order within {} s", grace.as_secs()),
+            () = overdue(stop, grace) => return tracing::warn!("{name}: did not end in order within {} s", grace.as_secs()),
         };
         match ended {
             Ok(Ok(())) => return,
-            Ok(Err(error)) => tracing::warn!(%error, "{waits} wait"),
-            Err(_) => tracing::error!("{waits} wait: the task panicked"),
+            Ok(Err(error)) => tracing::warn!(%error, "{name}: failed and will be started again"),
+            Err(_) => tracing::error!("{name}: panicked and will be started again"),
         }
-        if begun.elapsed() > LASTED {
+        if started.elapsed() > STABLE {
             backoff = Backoff::default();
         }
         rest(backoff.next_delay(), stop).await;
     }
 }
 
-/// Returns when `grace` has passed since `stop`.
+/// Returns `grace` after `stop`.
 pub(crate) async fn overdue(stop: &CancellationToken, grace: Duration) {
     stop.cancelled().await;
     tokio::time::sleep(grace).await;
 }
 
-/// Waits for a delay, or until `stop`.
+/// Waits for `delay`, or until `stop`.
 pub(crate) async fn rest(delay: Duration, stop: &CancellationToken) {
     tokio::select! {
         () = tokio::time::sleep(delay) => {}
@@ -75,7 +79,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[tokio::test]
-    async fn work_that_fails_or_panics_begins_again() {
+    async fn a_task_that_fails_or_panics_is_started_again() {
         let (stop, runs) = (CancellationToken::new(), AtomicUsize::new(0));
         supervise("tests", &stop, async || match runs.fetch_add(1, Ordering::Relaxed) {
             0 => Err("the first run fails"),
@@ -87,7 +91,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_that_hangs_ends_after_it_was_told_to_stop() {
+    async fn a_task_that_hangs_is_dropped_after_stop() {
         let stop = CancellationToken::new();
         let work = supervise_with(Duration::ZERO, "tests", &stop, async || pending::<Result<(), &str>>().await);
         tokio::join!(work, async { stop.cancel() });

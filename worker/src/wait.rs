@@ -1,27 +1,29 @@
-//! Bounded waits. A server can hang without closing its connections; no wait for one may last forever.
+//! Waits with a time limit. A server can hang without closing its connections, so every wait for one has a
+//! limit.
 
 use std::time::Duration;
 
-/// Limit for opening a connection, the handshake included. A hung server still accepts TCP connections.
+/// Limit for opening a connection, including the handshake. A hung server still accepts TCP connections.
 pub(crate) const OPEN: Duration = Duration::from_secs(20);
-/// Limit for one statement. The server's own `statement_timeout` is shorter, so that a slow statement ends with its SQLSTATE.
+/// Limit for one statement. The server's own `statement_timeout` is shorter, so a slow statement fails with
+/// its SQLSTATE.
 pub(crate) const STATEMENT: Duration = Duration::from_secs(40);
-/// Limit for one answer of the broker: a publisher confirm, or the declaration of a queue.
+/// Limit for one response of the broker: a publisher confirm, or the declaration of a queue.
 pub(crate) const ANSWER: Duration = Duration::from_secs(20);
 
-/// A wait that took too long.
+/// A wait exceeded its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{what} did not come within {} s", limit.as_secs())]
 pub(crate) struct TimedOut {
-    /// What was waited for.
+    /// The awaited thing.
     what: &'static str,
     limit: Duration,
 }
 
-/// Waits for `coming`, but not longer than `limit`. `what` names it in the error.
+/// Waits for `coming`, at most for `limit`. `what` names it in the error.
 ///
 /// # Errors
-/// If it takes longer.
+/// If the limit is exceeded.
 pub(crate) async fn within<T>(what: &'static str, limit: Duration, coming: impl Future<Output = T>) -> Result<T, TimedOut> {
     tokio::time::timeout(limit, coming).await.map_err(|_| TimedOut { what, limit })
 }
@@ -32,7 +34,7 @@ mod tests {
     use std::future::pending;
 
     #[tokio::test]
-    async fn a_wait_ends_and_says_what_was_waited_for() {
+    async fn a_wait_ends_and_its_error_names_the_awaited_thing() {
         assert_eq!(within("an answer", OPEN, async { 7 }).await, Ok(7));
         let late = within::<()>("an answer", Duration::ZERO, pending()).await.unwrap_err();
         assert_eq!(late.to_string(), "an answer did not come within 0 s");

@@ -1,14 +1,14 @@
 //! Publishing with confirms.
 //!
-//! The api, the worker and the command line publish through this module, so none of them treats a message as
-//! stored before the broker has confirmed it.
+//! The api, the worker and the commands publish through this module, so all of them treat a message as stored
+//! only after the broker has confirmed it.
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Channel, Confirmation};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// Why it is not certain that the broker has a message.
+/// The reason why a message may not have reached the broker.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum PublishError {
     /// The connection or the channel failed.
@@ -43,10 +43,12 @@ impl Publisher {
         Ok(Self { channel, confirm_within })
     }
 
-    /// Publishes a message. Returns once the broker has taken responsibility for it: a persistent message to a durable queue survives a restart from then on.
+    /// Publishes a message. Returns once the broker has confirmed it. From then on, a persistent message in a
+    /// durable queue survives a restart of the broker.
     ///
     /// # Errors
-    /// If the broker did not confirm it. It may have the message all the same, except for [`PublishError::Unroutable`].
+    /// If the broker did not confirm the message. The broker may still have it, except after
+    /// [`PublishError::Unroutable`].
     pub async fn publish(&self, exchange: &str, key: &str, body: &[u8], properties: BasicProperties) -> Result<(), PublishError> {
         let mandatory = BasicPublishOptions { mandatory: true, ..Default::default() };
         let publishing = async { self.channel.basic_publish(exchange.into(), key.into(), mandatory, body, properties).await?.await };

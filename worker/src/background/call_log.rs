@@ -1,4 +1,4 @@
-//! Keeps what the apis have observed of calls, and lets go of what is too old. A trouble of its own is nobody else's.
+//! Stores call records from the apis, and deletes old ones. A fault here does not affect other tasks.
 
 use futures_util::StreamExt;
 use lapin::message::Delivery;
@@ -21,16 +21,16 @@ use crate::settings::Settings;
 use crate::supervise::{close, supervise};
 
 const NAME: &str = "rollcall-worker observed";
-/// How many messages are taken ahead; each holds what an api has observed in a second.
-const AHEAD: u16 = 10;
-/// How often what is too old is looked for.
+/// Consumer prefetch. A message holds the call records of one api for one second.
+const PREFETCH: u16 = 10;
+/// Interval between sweeps for old call records.
 const SWEEP: Duration = Duration::from_mins(10);
-/// How often a sweep goes on that is not done yet. Calls are kept in between.
+/// Interval between the steps of a sweep. Call records are stored in between.
 const STEP: Duration = Duration::from_millis(200);
-/// How many rows a step of a sweep touches.
+/// Maximum number of rows per step.
 const STEP_ROWS: i64 = 5000;
 
-/// A message that comes again changes nothing.
+/// A redelivered message changes nothing.
 const INSERT: &str = "
     INSERT INTO requests (
         organization_id, id, at, micros, method, path, query, meaning, subject, subject_id, status, scim_type, detail, txn, token_id, label, address, user_agent,
@@ -46,13 +46,13 @@ const INSERT: &str = "
     )
     ON CONFLICT DO NOTHING";
 
-/// Removes some calls that are too old. Rows that somebody else has locked are left for the next step.
+/// Deletes some old call records. Rows that another worker has locked are left for the next step.
 const DELETE: &str = "
     DELETE FROM requests WHERE ctid = ANY (ARRAY (
         SELECT ctid FROM requests WHERE at < now() - make_interval(days => $1) LIMIT $2 FOR UPDATE SKIP LOCKED
     ))";
 
-/// Bodies go before the rest does.
+/// Removes bodies. They have a shorter retention time than the rest of a record.
 const CLEAR: &str = "
     UPDATE requests SET request_body = NULL, response_body = NULL
     WHERE ctid = ANY (ARRAY (
@@ -61,7 +61,7 @@ const CLEAR: &str = "
         LIMIT $2 FOR UPDATE SKIP LOCKED
     ))";
 
-/// Keeps and lets go until `stop`.
+/// Stores and deletes call records until `stop`.
 pub(crate) async fn store_call_log(settings: Arc<Settings>, stop: CancellationToken) {
     supervise("observed calls", &stop, async || run(&settings, &stop).await).await;
 }
@@ -77,8 +77,8 @@ async fn run(settings: &Settings, stop: &CancellationToken) -> Result<(), TaskEr
         tokio::select! {
             () = stop.cancelled() => break,
             _ = sweep.tick() => is_sweeping = true,
-            _ = pace.tick(), if is_sweeping => is_sweeping = let_go(&database, settings).await?,
-            delivery = consumer.next() => take_in(&database, delivery.ok_or(TaskError::ConsumerClosed)??).await?,
+            _ = pace.tick(), if is_sweeping => is_sweeping = sweep_step(&database, settings).await?,
+            delivery = consumer.next() => receive(&database, delivery.ok_or(TaskError::ConsumerClosed)??).await?,
         }
     }
     close(&connection).await;
@@ -87,36 +87,36 @@ async fn run(settings: &Settings, stop: &CancellationToken) -> Result<(), TaskEr
 
 async fn consume(channel: &Channel, partitions: u16) -> Result<Consumer, lapin::Error> {
     topology::declare(channel, partitions).await?;
-    channel.basic_qos(AHEAD, BasicQosOptions::default()).await?;
+    channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
     channel.basic_consume(OBSERVED.into(), NAME.into(), BasicConsumeOptions::default(), FieldTable::default()).await
 }
 
-async fn take_in(database: &Database, delivery: Delivery) -> Result<(), TaskError> {
-    let mut left = vec![calls(&delivery.data)];
-    while let Some(mut calls) = left.pop() {
+async fn receive(database: &Database, delivery: Delivery) -> Result<(), TaskError> {
+    let mut remaining = vec![calls(&delivery.data)];
+    while let Some(mut calls) = remaining.pop() {
         match store(database, &calls).await {
             Ok(()) => {}
             Err(error) if error.is_outage() => return Err(error),
-            // One call that cannot be kept costs only itself.
-            Err(error) if calls.len() <= 1 => tracing::warn!(%error, "an observed call cannot be kept"),
+            // Skip only the record that cannot be stored.
+            Err(error) if calls.len() <= 1 => tracing::warn!(%error, "a call record cannot be stored"),
             Err(_) => {
-                left.push(calls.split_off(calls.len() / 2));
-                left.push(calls);
+                remaining.push(calls.split_off(calls.len() / 2));
+                remaining.push(calls);
             }
         }
     }
     answered(delivery.acker.ack(BasicAckOptions::default())).await.map(|_| ())
 }
 
-/// Reads the calls in a message. A call that cannot be read is left out.
+/// Reads the call records of a message. Skips records that cannot be read.
 fn calls(message: &[u8]) -> Vec<CallRecord> {
-    let read =
-        |error: serde_json::Error| tracing::warn!(%error, "an observed call cannot be read; are api and worker of the same version?");
+    let read = |error: serde_json::Error| tracing::warn!(%error, "a call record cannot be read; do api and worker have the same version?");
     let raw: Vec<Box<RawValue>> = serde_json::from_slice(message).map_err(read).unwrap_or_default();
     raw.iter().filter_map(|call| serde_json::from_str(call.get()).map_err(read).ok()).collect()
 }
 
-/// Keeps calls, without what names somebody who is erased. The check and the insertion are one transaction beside erasures (see `erasure`).
+/// Stores call records, without the data of erased persons. The check and the insertion share a transaction
+/// that is ordered with erasures (see `erasure`).
 async fn store(database: &Database, calls: &[CallRecord]) -> Result<(), TaskError> {
     if calls.is_empty() {
         return Ok(());
@@ -129,7 +129,7 @@ async fn store(database: &Database, calls: &[CallRecord]) -> Result<(), TaskErro
     database.in_transaction(storing).await
 }
 
-/// The calls without what names somebody who is erased.
+/// Removes the data of erased persons from call records.
 async fn without_erased(database: &Database, calls: &[CallRecord]) -> Result<Vec<CallRecord>, TaskError> {
     let mut kept = Vec::with_capacity(calls.len());
     let mut of: BTreeMap<OrganizationId, Vec<CallRecord>> = BTreeMap::new();
@@ -143,7 +143,7 @@ async fn without_erased(database: &Database, calls: &[CallRecord]) -> Result<Vec
             kept.extend(observed);
             continue;
         };
-        // Reading them is work for a processor.
+        // Reading bodies takes CPU time, so it runs on a blocking thread.
         let (observed, readings) = tokio::task::spawn_blocking(move || {
             let readings: Vec<_> = observed.iter().map(|call| Reading::call(&texts(call), newest)).collect();
             (observed, readings)
@@ -168,7 +168,7 @@ fn texts(call: &CallRecord) -> CallTexts<'_> {
     }
 }
 
-/// What may be kept of a call; `None` if nothing.
+/// Redacts a call record according to the verdict. Returns `None` if the record must be dropped.
 fn redacted(mut call: CallRecord, verdict: Verdict) -> Option<CallRecord> {
     match verdict {
         Verdict::Keep => {}
@@ -186,8 +186,8 @@ fn redacted(mut call: CallRecord, verdict: Verdict) -> Option<CallRecord> {
     Some(call)
 }
 
-/// Does one step of removing what is too old; whether there may be more.
-async fn let_go(database: &Database, settings: &Settings) -> Result<bool, TaskError> {
+/// Deletes one step of old records and bodies. Returns whether there may be more.
+async fn sweep_step(database: &Database, settings: &Settings) -> Result<bool, TaskError> {
     let mut is_more = false;
     for (sql, days) in [(DELETE, settings.observed_days), (CLEAR, settings.observed_body_days)] {
         is_more |= database.execute(sql, &[&i32::from(days), &STEP_ROWS]).await? > 0;

@@ -1,7 +1,8 @@
-//! Thins out what would grow without bound: checkpoints, and the hashes by which erased persons are recognized.
+//! Prunes data that would grow without bound: checkpoints, and the name hashes of erased persons.
 //!
-//! All checkpoints of the newest days are kept, then the newest of each hour, then the newest of each day. An auditor's copy of a removed checkpoint still holds:
-//! proofs are computed from the tree, at any size.
+//! All checkpoints of the newest days are kept, then the newest of each hour, then the newest of each day. A
+//! removed checkpoint in an auditor's copy still verifies, because proofs are computed from the tree at any
+//! size.
 
 use rollcall_events::Timestamp;
 use std::sync::Arc;
@@ -13,22 +14,23 @@ use crate::settings::Settings;
 use crate::supervise::supervise;
 
 const APPLICATION: &str = "rollcall-worker pruning";
-/// How often it is looked for what is too old.
-const LOOK: Duration = Duration::from_mins(10);
-/// How many rows one statement looks at.
+/// Interval between runs.
+const INTERVAL: Duration = Duration::from_mins(10);
+/// Number of rows that one statement reads.
 const STEP: i64 = 2000;
-/// How many seconds a day has.
+/// One day in seconds.
 const DAY: u32 = 86_400;
-/// How far a look goes back behind the one before it: checkpoints are met twice rather than never.
+/// Overlap with the previous run in seconds, so that no checkpoint is missed.
 const OVERLAP: u32 = DAY;
 
-/// The end of a step through the checkpoints in the order of their times; all that were signed at that moment belong to it.
+/// The end of a step through the checkpoints, ordered by time. A step includes all checkpoints of its last
+/// timestamp.
 const END: &str = "
     SELECT max(signed_at) AS signed_at FROM (
         SELECT signed_at FROM checkpoints WHERE signed_at > $1 AND signed_at < $2 ORDER BY signed_at LIMIT $3
     ) c";
 
-/// Removes checkpoints that are followed by another of the same log in the same hour or day.
+/// Deletes checkpoints that are followed by another checkpoint of the same log in the same hour or day.
 const THIN: &str = "
     DELETE FROM checkpoints c USING (
         SELECT c.organization_id, c.size FROM checkpoints c
@@ -39,7 +41,7 @@ const THIN: &str = "
     ) k
     WHERE c.organization_id = k.organization_id AND c.size = k.size";
 
-/// Removes hashes of names that nothing late can mention any more.
+/// Deletes the name hashes of erasures that are so old that no late message can mention the person.
 const NAMES: &str = "
     DELETE FROM erased_names WHERE ctid = ANY (ARRAY (
         SELECT n.ctid FROM erased_names n JOIN erased_users u ON u.organization_id = n.organization_id AND u.user_id = n.user_id
@@ -52,13 +54,13 @@ pub(crate) async fn prune_regularly(settings: Arc<Settings>, stop: CancellationT
 }
 
 async fn run(settings: &Settings, stop: &CancellationToken) -> Result<(), TaskError> {
-    let mut look = tokio::time::interval(LOOK);
-    // The first look goes through everything, the others through what has become old since.
+    let mut interval = tokio::time::interval(INTERVAL);
+    // The first run reads all checkpoints. Later runs read those that have become old since the previous run.
     let mut seen: Option<Timestamp> = None;
     loop {
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            _ = look.tick() => {}
+            _ = interval.tick() => {}
         }
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
@@ -67,7 +69,8 @@ async fn run(settings: &Settings, stop: &CancellationToken) -> Result<(), TaskEr
     }
 }
 
-/// Prunes what has become old since an earlier look; answers when this one began.
+/// Prunes data that has become old since the run that began at `seen`. Returns the time at which this run
+/// began.
 async fn prune(settings: &Settings, seen: Option<Timestamp>) -> Result<Timestamp, TaskError> {
     let (now, database) = (Timestamp::now(), Database::open(&settings.database_url, APPLICATION).await?);
     for (unit, days) in [("hour", settings.checkpoint_all_days), ("day", settings.checkpoint_hourly_days)] {
@@ -79,7 +82,7 @@ async fn prune(settings: &Settings, seen: Option<Timestamp>) -> Result<Timestamp
     Ok(now)
 }
 
-/// Thins out the checkpoints of a time, step by step.
+/// Thins out the checkpoints of a period, step by step.
 async fn thin(database: &Database, unit: &str, mut from: Timestamp, until: Timestamp) -> Result<(), TaskError> {
     while let Some(row) = database.query_opt(END, &[&from, &until, &STEP]).await? {
         let Some(end) = row.try_get::<_, Option<Timestamp>>("signed_at")? else { return Ok(()) };

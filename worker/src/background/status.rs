@@ -16,7 +16,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const SESSION: &str = "SET synchronous_commit = off";
 
 /// A standby worker has no requests in flight and must not overwrite the status of the active worker. It
-/// writes a status only if nobody else has for 5 seconds.
+/// writes a status only if no other worker has written one for 5 seconds.
 const UPDATE: &str = "
     INSERT INTO partitions AS p (partition, worker, oldest_at, told_at, stopped_at, stopped_reason, demand_loads)
     SELECT partition, $1, to_timestamp(NULLIF(oldest, 0)), now(), stopped_at, stopped_reason, demand_loads

@@ -1,4 +1,5 @@
-//! Tokens that are about to expire: told in the log 30, 7 and 1 days ahead, once each, however many workers look.
+//! Announces in the log that a token is about to expire: once 30, 7 and 1 days ahead, however many workers
+//! run.
 
 use rollcall_events::request::SettingsRequested;
 use rollcall_events::{EventId, OrganizationId, Timestamp, TokenId};
@@ -16,10 +17,10 @@ use crate::submit::submit_as;
 use crate::supervise::supervise;
 
 const APPLICATION: &str = "rollcall-worker expiring";
-/// How many tokens are read at once.
+/// Number of tokens per query.
 const PAGE: i64 = 500;
 
-/// Tokens in force that expire within 30 days and come after ($1, $2), with the announcement that is due.
+/// Valid tokens that expire within 30 days, with keys above ($1, $2), and the announcement that is due.
 const EXPIRING: &str = "
     SELECT organization_id, id, label, expires_at,
         CASE WHEN expires_at <= now() + interval '1 day' THEN 1 WHEN expires_at <= now() + interval '7 days' THEN 7 ELSE 30 END AS days
@@ -31,19 +32,19 @@ const EXPIRING: &str = "
     WHERE revoked_at IS NULL AND expires_at > now() AND expires_at <= now() + interval '30 days' AND (organization_id, id) > ($1, $2)
     ORDER BY organization_id, id LIMIT $3";
 
-const TOLD: &str = "
+const ANNOUNCED: &str = "
     SELECT e.event_id FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, event_id)
     JOIN events e ON e.organization_id = k.organization_id AND e.event_id = k.event_id";
 
-/// An announcement that is due.
+/// A due announcement.
 struct Announcement {
     organization: OrganizationId,
-    /// The same announcement has the same id, and so it is recorded once.
+    /// Derived from the announcement, so a repeated one has the same id and is recorded once.
     id: EventId,
     change: SettingsRequested,
 }
 
-/// Looks at intervals until `stop`. The next look makes up for one that fails.
+/// Announces expiring tokens at an interval, until `stop`. If a run fails, the next run repeats it.
 pub(crate) async fn announce_expiring_tokens(settings: Arc<Settings>, stop: CancellationToken) {
     supervise("tokens that are about to expire", &stop, async || run(&settings, &stop).await).await;
 }
@@ -56,14 +57,15 @@ async fn run(settings: &Settings, stop: &CancellationToken) -> Result<(), TaskEr
             _ = interval.tick() => {}
         }
         tokio::select! {
-            // What was asked for is on the queue; the rest is announced by the next look.
+            // Submitted announcements are on the queue. The next run submits the rest.
             () = stop.cancelled() => return Ok(()),
             announced = announce(settings) => announced?,
         }
     }
 }
 
-/// Announces what is due, page by page. An announcement that fails holds up only its own partition: the next look tries again.
+/// Submits the due announcements, page by page. A failed announcement stops only the others of its partition;
+/// the next run tries them again.
 async fn announce(settings: &Settings) -> Result<(), TaskError> {
     let database = Database::open(&settings.database_url, APPLICATION).await?;
     let mut stopped = HashSet::new();
@@ -78,26 +80,26 @@ async fn announce(settings: &Settings) -> Result<(), TaskError> {
                 continue;
             }
             if let Err(error) = submit_as(settings, organization, id, change).await {
-                tracing::warn!(%organization, %error, "a token that is about to expire is not announced yet");
+                tracing::warn!(%organization, %error, "the expiry of a token cannot be announced yet");
                 stopped.extend((!error.is_refusal()).then_some(partition));
             }
         }
     }
 }
 
-/// The announcements of a page that are not in the log yet. A row that cannot be read is left out.
+/// The announcements of a page that are not in the log yet. Rows that cannot be read are skipped.
 async fn due(database: &Database, rows: &[Row]) -> Result<Vec<Announcement>, TaskError> {
     let mut due = Vec::with_capacity(rows.len());
     for row in rows {
         match announcement(row) {
             Ok(announcement) => due.push(announcement),
-            Err(error) => tracing::error!(%error, "a token that is about to expire cannot be read, and is not announced"),
+            Err(error) => tracing::error!(%error, "an expiring token cannot be read; its expiry is not announced"),
         }
     }
     let (organizations, ids): (Vec<_>, Vec<_>) = due.iter().map(|due| (due.organization, due.id)).unzip();
-    let told = database.query(TOLD, &[&organizations, &ids]).await?;
-    let told: HashSet<EventId> = told.iter().map(|row| row.try_get("event_id")).collect::<Result<_, _>>()?;
-    due.retain(|due| !told.contains(&due.id));
+    let announced = database.query(ANNOUNCED, &[&organizations, &ids]).await?;
+    let announced: HashSet<EventId> = announced.iter().map(|row| row.try_get("event_id")).collect::<Result<_, _>>()?;
+    due.retain(|due| !announced.contains(&due.id));
     Ok(due)
 }
 

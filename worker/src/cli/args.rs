@@ -1,4 +1,4 @@
-//! What an operator can type.
+//! The command line: commands and their arguments.
 
 use clap::{Args, Parser, Subcommand};
 use rollcall_events::address::AllowList;
@@ -14,11 +14,11 @@ use super::issue_token::IssueToken;
 use super::parse;
 use super::replay::ReplayCommand;
 
-/// Applies what was requested, keeps the log, and administers organizations, workspaces and tokens.
+/// Applies requests, maintains the log, and administers organizations, workspaces and tokens.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Cli {
-    /// A settings file (TOML); the environment overrides it.
+    /// Settings file (TOML). Environment variables override it.
     #[arg(long, global = true, env = "ROLLCALL_SETTINGS")]
     pub(crate) settings: Option<PathBuf>,
     #[command(subcommand)]
@@ -27,19 +27,20 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serve the queue's partitions until told to stop.
+    /// Serve the queue's partitions until a stop signal.
     Run,
-    /// Bring the database to the newest schema and set the roles' passwords.
+    /// Migrate the database to the newest schema, and set the passwords of the roles.
     Migrate,
-    /// Rebuild what applications and the api read from the log, while the service runs, and make it alike or compare.
+    /// Rebuild the projections from the log, and repair the live ones or only compare them. The service keeps
+    /// running.
     Replay(ReplayCommand),
-    /// Check the logs from end to end, and that what applications and the api read is what they add up to.
+    /// Check every log from its first entry to its last, and compare the projections with it.
     Verify {
-        /// Only this organization; all where it is left out.
+        /// Check only this organization. Default: all organizations.
         #[arg(long)]
         organization: Option<OrganizationId>,
     },
-    /// Make keys that sign checkpoints.
+    /// Generate keys that sign checkpoints.
     #[command(subcommand)]
     Key(KeyCommand),
     /// Create or list organizations.
@@ -54,10 +55,10 @@ pub(crate) enum Command {
     /// Define, list or remove the entitlements that users can have.
     #[command(subcommand)]
     Entitlement(EntitlementCommand),
-    /// Erase what the log holds about deleted users.
+    /// Erase the personal data of deleted users from the log.
     #[command(subcommand)]
     User(UserCommand),
-    /// List requests that could not be applied, have them tried again, or discard them.
+    /// List, retry or discard dead letters: requests that could not be applied.
     #[command(subcommand)]
     DeadLetter(DeadLetterCommand),
     /// Map groups to workspaces.
@@ -66,29 +67,30 @@ pub(crate) enum Command {
     /// Issue, list or revoke SCIM tokens.
     #[command(subcommand)]
     Token(TokenCommand),
-    /// Issue, list or revoke the tokens that auditors read the log with.
+    /// Issue, list or revoke auditor tokens, which give read access to the log.
     #[command(subcommand)]
     AuditorToken(AuditorTokenCommand),
-    /// Let somebody sign in to the pages.
+    /// Create sign-in links for the pages.
     #[command(subcommand)]
     Admin(AdminCommand),
-    /// Create, list, resume or delete the streams that deliver what happens to users and groups, as security events (RFC 9967).
+    /// Create, list, resume or delete event streams, which deliver changes of users and groups as security
+    /// events (RFC 9967).
     #[command(subcommand)]
     Stream(StreamCommand),
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
-    /// Make a pair of keys: the private one for the settings of the worker, the public one for auditors.
+    /// Generate a key pair: the private key for the worker's settings, the public key for auditors.
     Generate {
-        /// The name of the signer, such as log.example.com.
+        /// Name of the signer, such as log.example.com.
         name: String,
     },
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum OrganizationCommand {
-    /// Create an organization; prints its id.
+    /// Create an organization and print its id.
     Create {
         #[arg(value_parser = parse::name)]
         name: String,
@@ -99,7 +101,7 @@ pub(crate) enum OrganizationCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum WorkspaceCommand {
-    /// Create a workspace; prints its id.
+    /// Create a workspace and print its id.
     Create {
         #[arg(long)]
         organization: OrganizationId,
@@ -115,13 +117,13 @@ pub(crate) enum WorkspaceCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RoleCommand {
-    /// Define a role; prints its id. Callers find it at /Roles and assign it by its id or its name.
+    /// Define a role and print its id. Callers find it at /Roles and assign it by id or name.
     Define {
         #[arg(long)]
         organization: OrganizationId,
         #[arg(value_parser = parse::name)]
         name: String,
-        /// What it is for.
+        /// Description of its purpose.
         #[arg(long, value_parser = parse::description)]
         description: Option<String>,
     },
@@ -130,7 +132,7 @@ pub(crate) enum RoleCommand {
         #[arg(long)]
         organization: OrganizationId,
     },
-    /// Remove a role; users who have it keep its id as a plain text.
+    /// Remove a role. Users that have it keep its id as plain text.
     Remove {
         #[arg(long)]
         organization: OrganizationId,
@@ -140,16 +142,16 @@ pub(crate) enum RoleCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EntitlementCommand {
-    /// Define an entitlement; prints its id. Callers find it at /Entitlements and assign it by its id or its name.
+    /// Define an entitlement and print its id. Callers find it at /Entitlements and assign it by id or name.
     Define {
         #[arg(long)]
         organization: OrganizationId,
         #[arg(value_parser = parse::name)]
         name: String,
-        /// What kind of entitlement it is, such as License.
+        /// Type of the entitlement, such as License.
         #[arg(long = "type", default_value = ENTITLEMENT_TYPE, value_parser = parse::name)]
         type_name: String,
-        /// What it is for.
+        /// Description of its purpose.
         #[arg(long, value_parser = parse::description)]
         description: Option<String>,
     },
@@ -158,7 +160,7 @@ pub(crate) enum EntitlementCommand {
         #[arg(long)]
         organization: OrganizationId,
     },
-    /// Remove an entitlement; users who have it keep its id as a plain text.
+    /// Remove an entitlement. Users that have it keep its id as plain text.
     Remove {
         #[arg(long)]
         organization: OrganizationId,
@@ -168,7 +170,8 @@ pub(crate) enum EntitlementCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum UserCommand {
-    /// Erase the payloads of all entries about a user, who must be deleted; proofs still hold, and nothing brings the data back.
+    /// Erase the payloads of all log entries about a deleted user. Proofs still verify. The data cannot be
+    /// restored.
     Erase {
         #[arg(long)]
         organization: OrganizationId,
@@ -178,12 +181,14 @@ pub(crate) enum UserCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum GroupCommand {
-    /// Make the members of a group members of these workspaces, and of no others on its account, for as long as they are in the group.
+    /// Map a group to workspaces: its members belong to these workspaces while they are in the group. The new
+    /// mapping replaces the old one.
     Map {
         #[arg(long)]
         organization: OrganizationId,
         group: GroupId,
-        /// A workspace, and what the members may do there: ID or ID=permission,permission. Repeat it for several; without it the mapping ends.
+        /// A workspace and the members' permissions there: ID or ID=permission,permission. Repeat for several
+        /// workspaces. Without any, the mapping is removed.
         #[arg(long = "workspace", value_parser = parse::mapping)]
         workspaces: Vec<(WorkspaceId, BTreeSet<String>)>,
     },
@@ -191,14 +196,14 @@ pub(crate) enum GroupCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TokenCommand {
-    /// Issue a token; prints its id and, this once, the token itself.
+    /// Issue a token. Prints its id and the token itself, which cannot be shown again.
     Issue(Box<IssueToken>),
     /// List an organization's tokens, without their secrets.
     List {
         #[arg(long)]
         organization: OrganizationId,
     },
-    /// Revoke a token at once.
+    /// Revoke a token, effective immediately.
     Revoke {
         #[arg(long)]
         organization: OrganizationId,
@@ -208,26 +213,27 @@ pub(crate) enum TokenCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditorTokenCommand {
-    /// Issue a token; prints its id and, this once, the token itself.
+    /// Issue a token. Prints its id and the token itself, which cannot be shown again.
     Issue {
         #[arg(long)]
         organization: OrganizationId,
-        /// A name for people.
+        /// A display name.
         #[arg(long, value_parser = parse::name)]
         label: String,
-        /// Allowed addresses: a comma-separated list of addresses, networks and first-last ranges.
+        /// Allowed client addresses: a comma-separated list of addresses, networks and first-last ranges.
+        /// Default: all.
         #[arg(long)]
         allow: Option<AllowList>,
-        /// When the token ends of itself, such as 2027-01-31T00:00:00Z.
+        /// Time at which the token expires, such as 2027-01-31T00:00:00Z. Default: never.
         #[arg(long)]
         expires: Option<Timestamp>,
     },
-    /// List an organization's auditors' tokens, without their secrets.
+    /// List an organization's auditor tokens, without their secrets.
     List {
         #[arg(long)]
         organization: OrganizationId,
     },
-    /// Revoke a token at once.
+    /// Revoke a token, effective immediately.
     Revoke {
         #[arg(long)]
         organization: OrganizationId,
@@ -237,17 +243,17 @@ pub(crate) enum AuditorTokenCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AdminCommand {
-    /// Print a link by which somebody can sign in, once and soon.
+    /// Print a sign-in link, which can be used once.
     Link {
         #[arg(long)]
         organization: OrganizationId,
-        /// Who is to sign in: a name for people.
+        /// Display name of the person who signs in.
         #[arg(long, value_parser = parse::name)]
         name: String,
-        /// What they may do: owner, administrator or auditor.
+        /// Role of the person: owner, administrator or auditor.
         #[arg(long, default_value = "administrator")]
         role: Role,
-        /// For how long the link can be used, in minutes, from 1 to 1440.
+        /// Validity of the link in minutes, from 1 to 1440.
         #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u16).range(1..=1440))]
         minutes: u16,
     },
@@ -255,20 +261,22 @@ pub(crate) enum AdminCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum StreamCommand {
-    /// Create a stream: one that a receiver polls, with a secret that is printed this once, or, with --push, one that is sent to it.
+    /// Create a stream. By default the receiver polls it (RFC 8936) with a token, which is printed and cannot
+    /// be shown again. With --push the worker sends the events to the receiver.
     Create(Box<CreateStream>),
-    /// List an organization's streams, and how far their receivers have come.
+    /// List an organization's streams with their delivery positions.
     List {
         #[arg(long)]
         organization: OrganizationId,
     },
-    /// Push again what was stopped because the receiver was not to be reached, from where it was.
+    /// Resume a stream that was paused because its receiver failed. Delivery continues after the last
+    /// accepted event.
     Resume {
         #[arg(long)]
         organization: OrganizationId,
         stream: StreamId,
     },
-    /// Delete a stream at once.
+    /// Delete a stream, effective immediately.
     Delete {
         #[arg(long)]
         organization: OrganizationId,
@@ -280,49 +288,52 @@ pub(crate) enum StreamCommand {
 pub(crate) struct CreateStream {
     #[arg(long)]
     pub(super) organization: OrganizationId,
-    /// A name for people.
+    /// A display name.
     #[arg(long, value_parser = parse::name)]
     pub(super) label: String,
-    /// For whom the events are: the `aud` that the receiver expects, such as receiver.example.com.
+    /// Audience of the events: the `aud` claim that the receiver expects, such as receiver.example.com.
     #[arg(long, value_parser = parse::name)]
     pub(super) audience: String,
-    /// What is told, such as prov:create:full or prov:delete. Repeat it for several; without it everything is, with what the resources hold.
+    /// Event type to deliver, such as prov:create:full or prov:delete. Repeat for several types. Default: all
+    /// types, as events that contain the changed data.
     #[arg(long = "event")]
     pub(super) events: Vec<Event>,
-    /// Tell only of members of this workspace. Repeat it for several.
+    /// Deliver only events about members of this workspace. Repeat for several workspaces.
     #[arg(long = "workspace")]
     pub(super) workspaces: Vec<WorkspaceId>,
-    /// Begin with what was logged before.
+    /// Also deliver events from before the stream was created.
     #[arg(long)]
     pub(super) from_start: bool,
-    /// Where to push to (RFC 8935).
+    /// Endpoint to push events to (RFC 8935).
     #[arg(long, conflicts_with = "allow")]
     pub(super) push: Option<Endpoint>,
-    /// The addresses that the receiver may poll from: a comma-separated list of addresses, networks and first-last ranges.
+    /// Addresses that the receiver may poll from: a comma-separated list of addresses, networks and
+    /// first-last ranges. Default: all.
     #[arg(long)]
     pub(super) allow: Option<AllowList>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadLetterCommand {
-    /// List them, a line each, with why each could not be applied.
+    /// List dead letters with the reason of each.
     List {
-        /// Whose; without it those of everybody, with those of which it cannot be told.
+        /// List only dead letters of this organization. Default: all, including those whose organization is
+        /// unknown.
         #[arg(long)]
         organization: Option<OrganizationId>,
     },
-    /// Have one tried again, for instance with a newer worker.
+    /// Retry a dead letter, for instance after an upgrade of the worker.
     Retry {
         #[arg(long)]
         organization: OrganizationId,
         id: DeadLetterId,
     },
-    /// Forget one.
+    /// Delete a dead letter without applying it.
     Discard {
         #[arg(long)]
         organization: OrganizationId,
         id: DeadLetterId,
-        /// Why; it is kept in the log.
+        /// Reason, which is recorded in the log.
         #[arg(long, value_parser = parse::name)]
         reason: String,
     },

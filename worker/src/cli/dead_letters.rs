@@ -12,7 +12,7 @@ use super::print::print;
 use crate::settings::Settings;
 use crate::submit::submit;
 
-/// Never the body: personal data is in it.
+/// Does not select the body, because it contains personal data.
 const LIST: &str = "
     SELECT organization_id, id, kept_at, message_id, type, reason, octet_length(body) AS bytes FROM dead_letters
     WHERE $1::uuid IS NULL OR organization_id = $1 ORDER BY kept_at, id";

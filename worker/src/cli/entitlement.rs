@@ -1,4 +1,4 @@
-//! `role` and `entitlement`: what users can be assigned.
+//! `role` and `entitlement`: the roles and entitlements that users can be assigned.
 
 use rollcall_events::request::{EntitlementChange, EntitlementKind, EntitlementSettings, ROLE_TYPE, SettingsRequested};
 use rollcall_events::{EntitlementId, OrganizationId};

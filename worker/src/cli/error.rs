@@ -7,7 +7,7 @@ use crate::background::push::RefusedEndpoint;
 use crate::db::{StoreError, TaskError};
 use crate::submit::SubmitError;
 
-/// Why a command did not do what it was asked to.
+/// The reason why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
     #[error(transparent)]
@@ -22,9 +22,9 @@ pub(crate) enum CommandError {
     Migration(#[from] refinery::Error),
     #[error("{0}; are postgres and rabbitmq running, and are database_url and amqp_url right?")]
     Server(#[from] TaskError),
-    #[error("the operating system gives no random bytes: {0}")]
+    #[error("the operating system returned no random bytes: {0}")]
     NoRandomness(#[from] getrandom::Error),
-    #[error("the database is not what its log adds up to; see the lines above")]
+    #[error("a log or a projection is not correct; see the lines above")]
     Differs,
     #[error(transparent)]
     Endpoint(#[from] RefusedEndpoint),
@@ -32,6 +32,6 @@ pub(crate) enum CommandError {
     Key(#[from] InvalidKey),
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    #[error("the operating system gives no signals: {0}")]
+    #[error("signals cannot be handled: {0}")]
     NoSignals(#[from] std::io::Error),
 }

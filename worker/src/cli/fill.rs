@@ -1,4 +1,4 @@
-//! Fills what a migration cannot compute in SQL: it is needed once, for rows from before the migration.
+//! Computes values that a migration cannot compute in SQL, for rows from before the migration.
 
 use rollcall_events::log::tile::NewTiles;
 use rollcall_events::log::{CompactRange, Hash};
@@ -19,15 +19,16 @@ const SET_KEYS: &str = "
     UPDATE users u SET keys = k.keys FROM unnest($1::uuid[], $2::uuid[], $3::jsonb[]) AS k (organization_id, id, keys)
     WHERE u.organization_id = k.organization_id AND u.id = k.id";
 
-/// Logs that are long enough for a tile and have none.
+/// Logs that have enough entries for a tile and have no tiles.
 const WITHOUT_TILES: &str = "
     SELECT h.organization_id FROM log_heads h
     WHERE h.size >= 256 AND NOT EXISTS (SELECT FROM log_tiles t WHERE t.organization_id = h.organization_id)";
 const LEAVES: &str = "SELECT leaf FROM events WHERE organization_id = $1 AND seq BETWEEN $2 AND $3 ORDER BY seq";
-/// How many leaves are read at once.
+/// Number of leaves per query.
 const CHUNK: u64 = 65_536;
 
-/// Gives users from before there were keys theirs: the database cannot make them, since it does not fold.
+/// Computes the search keys of users that have none. Postgres cannot compute them, because it has no Unicode
+/// case folding.
 pub(super) async fn fill_keys(client: &Client) -> Result<(), CommandError> {
     loop {
         let rows = client.query(WITHOUT_KEYS, &[]).await?;
@@ -45,16 +46,16 @@ pub(super) async fn fill_keys(client: &Client) -> Result<(), CommandError> {
     }
 }
 
-/// Stores the tiles of logs from before there were any.
+/// Stores the tiles of logs that have none.
 pub(super) async fn fill_tiles(client: &mut Client) -> Result<(), CommandError> {
     for row in client.query(WITHOUT_TILES, &[]).await? {
         let organization: OrganizationId = row.try_get("organization_id")?;
         let mut log = CompactRange::default();
-        // All or nothing: a log that has some tiles is taken to have them all.
+        // Use one transaction per log: the query above skips logs that have some tiles.
         let transaction = client.transaction().await?;
         while fill_chunk(&transaction, organization, &mut log).await?.is_continue() {}
         transaction.commit().await?;
-        tracing::info!(%organization, entries = log.size(), "the tiles of a log were filled");
+        tracing::info!(%organization, entries = log.size(), "stored the tiles of a log");
     }
     Ok(())
 }

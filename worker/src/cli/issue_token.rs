@@ -20,28 +20,32 @@ use crate::submit::submit;
 pub(crate) struct IssueToken {
     #[arg(long)]
     organization: OrganizationId,
-    /// A name for people.
+    /// A display name.
     #[arg(long, value_parser = parse::name)]
     label: String,
-    /// The workspace of users that name none.
+    /// Workspace of users for which the caller names none.
     #[arg(long)]
     default_workspace: WorkspaceId,
-    /// Where the caller's requests come from, such as hr.example.com.
+    /// Service origin: the host that the caller's requests come from, such as hr.example.com.
     #[arg(long)]
     service_origin: ServiceOrigin,
-    /// Do not require the origin header, for callers that cannot send one (Okta, Entra ID); a wrong one is still refused.
+    /// Accept calls without an origin header, for callers that cannot send one (Okta, Entra ID). A wrong
+    /// origin is still refused.
     #[arg(long)]
     origin_not_required: bool,
-    /// Allowed addresses: a comma-separated list of addresses, networks and first-last ranges.
+    /// Allowed client addresses: a comma-separated list of addresses, networks and first-last ranges.
+    /// Default: all.
     #[arg(long)]
     allow: Option<AllowList>,
-    /// The shape that the caller speaks: standard (SCIM 2.0), interop (the strict SCIM interoperability profile) or braze.
+    /// Dialect of the caller: standard (SCIM 2.0), interop (the strict SCIM interoperability profile) or
+    /// braze.
     #[arg(long, default_value = "standard")]
     dialect: Dialect,
-    /// When the token ends of itself, such as 2027-01-31T00:00:00Z.
+    /// Time at which the token expires, such as 2027-01-31T00:00:00Z. Default: never.
     #[arg(long)]
     expires: Option<Timestamp>,
-    /// How many calls a second it may make on average, and twice as many at once; without it as many as the api's settings say.
+    /// Average number of calls per second that the token allows; a burst may have twice as many. Default: the
+    /// rate in the api's settings.
     #[arg(long, value_parser = parse::rate)]
     calls_per_second: Option<NonZeroU32>,
 }
@@ -61,7 +65,7 @@ impl From<IssueToken> for TokenSettings {
     }
 }
 
-/// Issues a token and prints it once.
+/// Issues a token and prints it. It cannot be printed again.
 pub(super) async fn issue_token(settings: &Settings, issue: IssueToken) -> Result<(), CommandError> {
     let (token, token_id, organization) = (Token::generate()?, TokenId::generate(), issue.organization);
     let request =

@@ -1,4 +1,4 @@
-//! The lists: read straight from the database.
+//! The `list` commands. They read from the database.
 
 use rollcall_events::request::EntitlementKind;
 use rollcall_events::{EntitlementId, OrganizationId, StreamId, Timestamp, TokenId, WorkspaceId};
@@ -36,7 +36,7 @@ const STREAMS: &str = "
 
 const APPLICATION: &str = "rollcall-worker list";
 
-/// Prints one line for each row, page by page.
+/// Prints one line per row. Reads the rows page by page.
 pub(super) async fn print_rows(
     settings: &Settings,
     sql: &str,

@@ -1,4 +1,5 @@
-//! `migrate`: brings the database to the newest schema, as its owner, and sets the passwords of the services' roles.
+//! `migrate`: migrates the database to the newest schema as its owner, and sets the passwords of the
+//! services' roles.
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -13,7 +14,7 @@ mod embedded {
     refinery::embed_migrations!("../migrations");
 }
 
-/// Everything but the views lives in one schema, the record of migrations included.
+/// All objects except the views are in one schema, including the table of applied migrations.
 const PREPARE: &str = "SET client_min_messages = warning; CREATE SCHEMA IF NOT EXISTS rollcall; SET search_path = rollcall";
 
 pub(super) async fn migrate(settings: &Migrate) -> Result<(), CommandError> {
@@ -38,7 +39,8 @@ pub(super) async fn migrate(settings: &Migrate) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Sends a verifier, so that neither the server nor its log sees the password. A verifier has no quotes in it.
+/// Sends a SCRAM verifier, so that neither the server nor its log sees the password. A verifier contains no
+/// quotes.
 async fn set_password(client: &tokio_postgres::Client, role: &str, password: &SecretString) -> Result<(), CommandError> {
     if password.expose_secret().is_empty() {
         return Ok(());

@@ -1,5 +1,6 @@
-//! The commands of `rollcall-worker`. Those that change something publish a `SettingsRequested` like everyone else and await its outcome;
-//! those that list read the database. Each answers one JSON object a line.
+//! The commands of `rollcall-worker`. A command that changes something publishes a `SettingsRequested` and
+//! waits for its outcome. A command that lists reads from the database. The output is one JSON object per
+//! line.
 
 mod args;
 mod dead_letters;
@@ -33,7 +34,7 @@ use print::print;
 /// Runs a command.
 ///
 /// # Errors
-/// Where it could not be done; the message says what to do about it.
+/// If the command fails. The message suggests a remedy.
 pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), CommandError> {
     match command {
         Command::Run => Box::pin(run::run(settings)).await,

@@ -5,10 +5,10 @@ use rollcall_events::request::MAX_CALLS_PER_SECOND;
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
-/// The most characters of a name.
+/// Maximum length of a name in characters.
 const MAX_NAME_CHARS: usize = 200;
 
-/// Reads a name for people.
+/// Parses a display name.
 pub(super) fn name(text: &str) -> Result<String, String> {
     let name = text.trim();
     if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control) {
@@ -18,10 +18,10 @@ pub(super) fn name(text: &str) -> Result<String, String> {
     Ok(name.to_owned())
 }
 
-/// The most characters of a description.
+/// Maximum length of a description in characters.
 const MAX_DESCRIPTION_CHARS: usize = 1000;
 
-/// Reads what something is for.
+/// Parses a description.
 pub(super) fn description(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() || text.chars().count() > MAX_DESCRIPTION_CHARS || text.chars().any(char::is_control) {
@@ -30,13 +30,13 @@ pub(super) fn description(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// Reads how many calls a second a token may make.
+/// Parses the number of calls per second that a token allows.
 pub(super) fn rate(text: &str) -> Result<NonZeroU32, String> {
     let rate = text.parse().ok().filter(|rate: &NonZeroU32| rate.get() <= MAX_CALLS_PER_SECOND);
     rate.ok_or_else(|| format!("a rate is a whole number from 1 to {MAX_CALLS_PER_SECOND}"))
 }
 
-/// Reads a workspace and the permissions in it: `ID` or `ID=permission,permission`.
+/// Parses a workspace and the permissions in it: `ID` or `ID=permission,permission`.
 pub(super) fn mapping(text: &str) -> Result<(WorkspaceId, BTreeSet<String>), String> {
     let (id, permissions) = text.split_once('=').unwrap_or((text, ""));
     let id = id.trim().parse().map_err(|_| format!("{id} is not the id of a workspace"))?;
@@ -52,7 +52,7 @@ mod tests {
     #[test_case("25" => Some(25))]
     #[test_case("1000000" => Some(1_000_000))]
     #[test_case("0" => None)]
-    #[test_case("1000001" => None; "more than the database can be asked to hold a token to")]
+    #[test_case("1000001" => None; "more than the maximum")]
     #[test_case("a" => None)]
     fn a_rate(text: &str) -> Option<u32> {
         rate(text).ok().map(NonZeroU32::get)

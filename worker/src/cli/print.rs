@@ -1,6 +1,6 @@
 //! The output of commands.
 
-/// Prints an answer: one JSON object per line.
-pub(super) fn print(answer: &serde_json::Value) {
-    println!("{answer}");
+/// Prints the result as one line of JSON.
+pub(super) fn print(result: &serde_json::Value) {
+    println!("{result}");
 }

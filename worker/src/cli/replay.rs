@@ -1,4 +1,4 @@
-//! `replay` and `verify`: whether the database is what its own log adds up to.
+//! `replay` and `verify`: compare the database with its own log.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use rollcall_events::OrganizationId;
@@ -11,21 +11,21 @@ use crate::log::verify::verify_log;
 use crate::replay::{Found, Replay};
 use crate::settings::Settings;
 
-/// What `replay` is asked to do.
+/// The arguments of `replay`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ReplayCommand {
-    /// Only this organization; all where it is left out.
+    /// Replay only this organization. Default: all organizations.
     #[arg(long)]
     organization: Option<OrganizationId>,
-    /// Only compare: print every row that differs, and end with 1 where there is one.
+    /// Only compare. Prints every row that differs; the exit code is 1 if there is one.
     #[arg(long)]
     check: bool,
-    /// Forget what a replay that broke off has rebuilt, and begin again.
+    /// Discard the progress of an interrupted replay, and start again.
     #[arg(long)]
     afresh: bool,
 }
 
-/// Rebuilds the projections from the log; then compares, or makes the live ones alike.
+/// Rebuilds the projections from the log, then compares the live ones with them or repairs the live ones.
 pub(super) async fn replay(settings: &Settings, command: &ReplayCommand) -> Result<(), CommandError> {
     let replay = Replay::open(&settings.migrate.database_url, command.afresh).await?;
     let organizations = match command.organization {
@@ -35,13 +35,13 @@ pub(super) async fn replay(settings: &Settings, command: &ReplayCommand) -> Resu
     let mut differing = 0;
     for organization in organizations {
         let bar = bar(organization);
-        let tell = |done, size| {
+        let report = |done, size| {
             bar.set_length(size);
             bar.set_position(done);
         };
-        let found = if command.check { replay.check(organization, tell).await? } else { replay.mend(organization, tell).await? };
+        let found = if command.check { replay.check(organization, report).await? } else { replay.repair(organization, report).await? };
         bar.finish_and_clear();
-        tell_differences(organization, &found);
+        print_differences(organization, &found);
         print(&json!({"organization": organization, "different_rows": found.rows, "mended": !command.check && found.rows > 0}));
         differing += found.rows;
     }
@@ -49,39 +49,40 @@ pub(super) async fn replay(settings: &Settings, command: &ReplayCommand) -> Resu
     if command.check && differing > 0 { Err(CommandError::Differs) } else { Ok(()) }
 }
 
-/// Checks every log from end to end, its tree and its checkpoints, and then what it adds up to.
+/// Checks every log from its first entry to its last, with its tree and its checkpoints. Then compares the
+/// projections with it.
 pub(super) async fn verify(settings: &Settings, organization: Option<OrganizationId>) -> Result<(), CommandError> {
     let replay = Replay::open(&settings.migrate.database_url, true).await?;
     let organizations = match organization {
         Some(organization) => vec![organization],
         None => std::iter::once(OrganizationId::SYSTEM).chain(replay.organizations().await?).collect(),
     };
-    let mut is_whole = true;
+    let mut is_valid = true;
     for organization in organizations {
         let bar = bar(organization);
-        let tell = |done, size| {
+        let report = |done, size| {
             bar.set_length(size);
             bar.set_position(done);
         };
-        let log = verify_log(&settings.migrate.database_url, organization, tell).await?;
-        let found = replay.check(organization, tell).await?;
+        let log = verify_log(&settings.migrate.database_url, organization, report).await?;
+        let found = replay.check(organization, report).await?;
         bar.finish_and_clear();
         log.broken.iter().for_each(|what| print(&json!({"organization": organization, "broken": what})));
-        tell_differences(organization, &found);
+        print_differences(organization, &found);
         print(&json!({"organization": organization, "entries": log.entries, "broken": log.broken.len(), "different_rows": found.rows}));
-        is_whole &= log.broken.is_empty() && found.rows == 0;
+        is_valid &= log.broken.is_empty() && found.rows == 0;
     }
     replay.close().await?;
-    if is_whole { Ok(()) } else { Err(CommandError::Differs) }
+    if is_valid { Ok(()) } else { Err(CommandError::Differs) }
 }
 
-fn tell_differences(organization: OrganizationId, found: &Found) {
-    for difference in &found.told {
+fn print_differences(organization: OrganizationId, found: &Found) {
+    for difference in &found.reported {
         print(&json!({"organization": organization, "difference": difference}));
     }
 }
 
-/// A bar where somebody looks: on a terminal, that is, and not in a pipeline's log.
+/// A progress bar. It is shown only on a terminal.
 fn bar(organization: OrganizationId) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg} {bar:30} {human_pos} of {human_len} entries, {per_sec}, {eta} left");
     ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_message(organization.to_string())

@@ -1,4 +1,4 @@
-//! `run`: serves every partition until told to stop.
+//! `run`: serves every partition until a stop signal.
 
 use futures_util::future::join_all;
 use std::sync::Arc;
@@ -21,10 +21,11 @@ use crate::settings::Settings;
 use crate::supervise::{overdue, rest};
 use rollcall_service::shutdown;
 
-/// How long the worker may take to end in order. Then it ends all the same, even if a server hangs: what is not committed or acknowledged comes again.
+/// Time limit for a clean shutdown. After it, the worker exits even if a server hangs. The broker redelivers
+/// messages that were not acknowledged.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Serves all partitions; with several workers, `RabbitMQ` gives each partition to one of them.
+/// Serves all partitions. With several workers, `RabbitMQ` gives each partition to one of them.
 pub(super) async fn run(settings: Settings) -> Result<(), CommandError> {
     let stop = shutdown::on_signal()?;
     let settings = Arc::new(settings);
@@ -33,7 +34,7 @@ pub(super) async fn run(settings: Settings) -> Result<(), CommandError> {
         Arc::new(Shared { settings: settings.clone(), in_flight: InFlight::new(settings.partitions), suspicions: Suspicions::default() });
     let partitions = join_all((0..settings.partitions).map(|partition| supervise_partition(shared.clone(), partition, stop.clone())));
     let pushing = push_events(settings.clone(), Pushing::read(&settings)?, stop.clone());
-    let (observed, expiring) = (store_call_log(settings.clone(), stop.clone()), announce_expiring_tokens(settings.clone(), stop.clone()));
+    let (call_log, expiry) = (store_call_log(settings.clone(), stop.clone()), announce_expiring_tokens(settings.clone(), stop.clone()));
     let serving = async {
         tokio::join!(
             partitions,
@@ -42,23 +43,24 @@ pub(super) async fn run(settings: Settings) -> Result<(), CommandError> {
             prune_regularly(settings.clone(), stop.clone()),
             finish_erasures(settings.clone(), stop.clone()),
             pushing,
-            observed,
-            expiring,
+            call_log,
+            expiry,
             store_dead_letters(settings.clone(), stop.clone())
         )
     };
     tokio::select! {
         _ = serving => {}
-        () = overdue(&stop, GRACE) => tracing::warn!("the worker did not end in order within {} s, and ends now", GRACE.as_secs()),
+        () = overdue(&stop, GRACE) => tracing::warn!("the worker did not end in order within {} s and exits now", GRACE.as_secs()),
     }
     Ok(())
 }
 
-/// Starts a partition again should its task panic: one partition's trouble must not take the others along.
+/// Starts the task of a partition again if it panics, so that a fault in one partition does not stop the
+/// others.
 async fn supervise_partition(shared: Arc<Shared>, partition: u16, stop: CancellationToken) {
     while let Err(error) = tokio::spawn(serve(shared.clone(), partition, stop.clone())).await {
         shared.in_flight.leave(partition);
-        tracing::error!(partition, %error, "the partition's task broke off");
+        tracing::error!(partition, %error, "the partition's task panicked and will be started again");
         rest(Duration::from_secs(1), &stop).await;
     }
 }

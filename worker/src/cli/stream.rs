@@ -1,4 +1,4 @@
-//! `stream`: what an organization has delivered to whom.
+//! `stream`: the event streams of an organization.
 
 use rollcall_events::StreamId;
 use rollcall_events::request::{SettingsRequested, StreamChange};
@@ -45,7 +45,7 @@ async fn create(settings: &Settings, create: CreateStream) -> Result<(), Command
     let chosen = StreamSettings {
         label: create.label,
         audience: create.audience,
-        events: if create.events.is_empty() { usual() } else { create.events.into_iter().collect() },
+        events: if create.events.is_empty() { default_events() } else { create.events.into_iter().collect() },
         workspaces: create.workspaces.into_iter().collect(),
         from_start: create.from_start,
         delivery,
@@ -60,8 +60,8 @@ async fn create(settings: &Settings, create: CreateStream) -> Result<(), Command
     Ok(())
 }
 
-/// Everything, with what the resources hold: whoever has that needs no notice.
-fn usual() -> BTreeSet<Event> {
+/// The default events: all except the notices, because the full events already contain the changed data.
+fn default_events() -> BTreeSet<Event> {
     let notices = [Event::CreateNotice, Event::PatchNotice, Event::PutNotice];
     Event::ALL.iter().copied().filter(|event| !notices.contains(event)).collect()
 }

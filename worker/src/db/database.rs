@@ -1,4 +1,5 @@
-//! Connections of background tasks and commands: every statement is bounded, in the server and here.
+//! Connections of background tasks and commands. Every statement has a time limit, in the server and in the
+//! client.
 
 use lapin::{Connection, ConnectionProperties};
 use rollcall_events::log::checkpoint::InvalidCheckpoint;
@@ -12,19 +13,19 @@ use tokio_postgres::{Client, Row};
 use super::{StoreError, connect};
 use crate::wait::{ANSWER, OPEN, STATEMENT, TimedOut, within};
 
-/// The server ends what takes too long before the client gives up on it.
+/// The server's limits are shorter than the client's, so a slow statement fails in the server first.
 const SESSION: &str = "SET statement_timeout = '30s'; SET lock_timeout = '20s'; SET idle_in_transaction_session_timeout = '2min'";
 
-/// How many rows of a long answer are read at once.
+/// Number of rows per page of a long result.
 const PAGE: i32 = 1000;
 
-/// Why a background task or a command could not go on.
+/// The reason why a background task or a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TaskError {
-    /// Postgres refused or could not be reached.
+    /// Postgres refused a statement or could not be reached.
     #[error("postgres: {}", describe(.0))]
     Postgres(#[from] tokio_postgres::Error),
-    /// `RabbitMQ` refused or could not be reached.
+    /// `RabbitMQ` refused a command or could not be reached.
     #[error("rabbitmq: {0}")]
     Broker(#[from] lapin::Error),
     /// A server hangs.
@@ -33,7 +34,7 @@ pub(crate) enum TaskError {
     /// The broker ended the consumer.
     #[error("rabbitmq closed the queue's consumer")]
     ConsumerClosed,
-    /// The connection that hears notifications ended.
+    /// The connection that receives notifications ended.
     #[error("the connection to postgres ended")]
     Closed,
     /// The broker did not confirm a message.
@@ -46,9 +47,9 @@ pub(crate) enum TaskError {
     #[error("the system's certificates cannot be read: {0}; is the package ca-certificates installed?")]
     Certificates(#[from] io::Error),
     /// A computation panicked.
-    #[error("a computation broke off: {0}")]
-    BrokeOff(#[from] tokio::task::JoinError),
-    /// A stored value does not make sense.
+    #[error("a computation failed: {0}")]
+    ComputationFailed(#[from] tokio::task::JoinError),
+    /// A stored value is malformed.
     #[error("{0}")]
     Unreadable(String),
     /// The partition's connection failed.
@@ -56,7 +57,7 @@ pub(crate) enum TaskError {
     Store(#[from] StoreError),
 }
 
-/// A server's message without its detail, which can hold the values of a row.
+/// The server's message without its detail, which can contain values of a row.
 fn describe(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
         Some(refusal) => format!("{} ({})", refusal.message(), refusal.code().code()),
@@ -65,14 +66,15 @@ fn describe(error: &tokio_postgres::Error) -> String {
 }
 
 impl TaskError {
-    /// Whether the failure is an outage: of a server, of its connection, or of its resources. Anything else is the fault of the row or message
-    /// at hand, and the next one may work.
+    /// Whether the failure is an outage of a server, its connection or its resources. Other failures concern
+    /// one row or message, and the next one may succeed.
     pub(crate) fn is_outage(&self) -> bool {
         match self {
-            // Of a refusal: connection, resources, intervention, system, rollback and missing privileges or objects after a bad upgrade.
+            // The SQLSTATE classes cover connections, resources, operator intervention, system errors and
+            // rollbacks, and also missing privileges or objects after a bad upgrade.
             Self::Postgres(error) => error.code().map_or(error.is_closed(), is_outage_code),
             Self::Publish(error) => matches!(error, PublishError::Broker(_) | PublishError::TimedOut(_)),
-            Self::Unreadable(_) | Self::Checkpoint(_) | Self::BrokeOff(_) => false,
+            Self::Unreadable(_) | Self::Checkpoint(_) | Self::ComputationFailed(_) => false,
             Self::Broker(_) | Self::TimedOut(_) | Self::ConsumerClosed | Self::Closed | Self::Certificates(_) | Self::Store(_) => true,
         }
     }
@@ -83,7 +85,7 @@ fn is_outage_code(code: &SqlState) -> bool {
     ["08", "40", "53", "55", "57", "58", "42", "25", "3D", "3F"].iter().any(|class| code.starts_with(class))
 }
 
-/// A connection to Postgres on which no statement waits forever.
+/// A connection to Postgres that limits the time of every statement.
 pub(crate) struct Database {
     client: Client,
 }
@@ -92,13 +94,13 @@ impl Database {
     /// Connects.
     ///
     /// # Errors
-    /// If the address is malformed or the server does not let the connection in.
+    /// If the address is malformed, or the server refuses the connection.
     pub(crate) async fn open(url: &SecretString, name: &str) -> Result<Self, TaskError> {
         let client = within("a connection to postgres", OPEN, connect(url, name)).await??;
         Self::bounded(client).await
     }
 
-    /// Bounds the statements of a connection.
+    /// Sets the time limits of a connection.
     ///
     /// # Errors
     /// If Postgres fails.
@@ -116,7 +118,7 @@ impl Database {
         Ok(within("an answer of postgres", STATEMENT, self.client.query(sql, parameters)).await??)
     }
 
-    /// Runs a query that gives at most one row.
+    /// Runs a query that returns at most one row.
     ///
     /// # Errors
     /// If Postgres refuses, or does not answer in time.
@@ -124,7 +126,7 @@ impl Database {
         Ok(within("an answer of postgres", STATEMENT, self.client.query_opt(sql, parameters)).await??)
     }
 
-    /// Runs a statement; answers how many rows it touched.
+    /// Runs a statement. Returns the number of affected rows.
     ///
     /// # Errors
     /// If Postgres refuses, or does not answer in time.
@@ -140,7 +142,7 @@ impl Database {
         Ok(within("an answer of postgres", STATEMENT, self.client.batch_execute(sql)).await??)
     }
 
-    /// Runs a query whose answer has any number of rows, and reads it page by page.
+    /// Runs a query with any number of rows, and reads them page by page.
     ///
     /// # Errors
     /// If Postgres refuses or does not answer in time, or `take` fails.
@@ -161,7 +163,7 @@ impl Database {
         }
     }
 
-    /// Does something in a transaction: all of it, or nothing.
+    /// Runs `work` in a transaction.
     ///
     /// # Errors
     /// If Postgres refuses, or `work` fails.
@@ -170,7 +172,7 @@ impl Database {
         match work.await {
             Ok(done) => self.batch("COMMIT").await.map(|()| done),
             Err(error) => {
-                // After an outage the connection is given up, and the transaction with it.
+                // After an outage the connection is dropped, and the transaction with it.
                 if !matches!(error, TaskError::TimedOut(_)) && !self.client.is_closed() {
                     let _ = self.batch("ROLLBACK").await;
                 }
@@ -183,16 +185,16 @@ impl Database {
 /// Connects to `RabbitMQ`.
 ///
 /// # Errors
-/// If the address is malformed or the broker does not let the connection in.
+/// If the address is malformed, or the broker refuses the connection.
 pub(crate) async fn broker(url: &SecretString, name: &str) -> Result<Connection, TaskError> {
     let properties = ConnectionProperties::default().with_connection_name(name.into());
     Ok(within("a connection to rabbitmq", OPEN, Connection::connect(url.expose_secret(), properties)).await??)
 }
 
-/// Waits for an answer of the broker.
+/// Waits for a response of the broker.
 ///
 /// # Errors
-/// If it refuses, or does not answer in time.
+/// If the broker refuses, or does not answer in time.
 pub(crate) async fn answered<T>(coming: impl Future<Output = Result<T, lapin::Error>>) -> Result<T, TaskError> {
     Ok(within("an answer of rabbitmq", ANSWER, coming).await??)
 }

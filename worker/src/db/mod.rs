@@ -1,4 +1,4 @@
-//! Postgres: the worker's connections, the rows that it writes, and the channels on which it notifies listeners.
+//! Postgres: the worker's connections, the rows that it writes, and the channels for notifications.
 
 mod channels;
 mod database;

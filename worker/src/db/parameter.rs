@@ -2,5 +2,5 @@
 
 use tokio_postgres::types::ToSql;
 
-/// A parameter: usually a column of the rows that a statement takes.
+/// A parameter of a statement, usually one column of all rows.
 pub(crate) type Parameter<'a> = &'a (dyn ToSql + Sync);

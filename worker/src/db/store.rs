@@ -83,7 +83,7 @@ pub(crate) struct Listener {
     /// The connection, for queries.
     pub(crate) client: Client,
     /// The notifications of the channel. It ends with the connection.
-    pub(crate) told: Receiver<String>,
+    pub(crate) notifications: Receiver<String>,
 }
 
 impl Listener {
@@ -93,7 +93,7 @@ impl Listener {
     /// If the server cannot be reached.
     pub(crate) async fn open(url: &SecretString, name: &str, channel: &str) -> Result<Self, tokio_postgres::Error> {
         let (client, mut connection) = config(url, name)?.connect(NoTls).await?;
-        let (sender, told) = mpsc::channel(BACKLOG);
+        let (sender, notifications) = mpsc::channel(BACKLOG);
         tokio::spawn(async move {
             while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
                 if let AsyncMessage::Notification(notification) = message {
@@ -103,7 +103,7 @@ impl Listener {
             }
         });
         client.batch_execute(&format!("LISTEN {channel}")).await?;
-        Ok(Self { client, told })
+        Ok(Self { client, notifications })
     }
 }
 

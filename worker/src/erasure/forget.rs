@@ -3,7 +3,7 @@
 use rollcall_events::UserId;
 use std::time::Duration;
 
-use super::settle;
+use super::complete;
 use crate::db::{Store, StoreError, TaskError};
 
 /// Maximum time for removing the names from dead letters and call records. The background task removes the rest.
@@ -17,7 +17,7 @@ pub(crate) async fn forget(store: &Store, users: &[UserId]) -> Result<(), StoreE
     if users.is_empty() {
         return Ok(());
     }
-    settle(store, users, SWEEP).await.map_err(|error| match error {
+    complete(store, users, SWEEP).await.map_err(|error| match error {
         TaskError::Store(error) => error,
         TaskError::Postgres(error) => error.into(),
         TaskError::TimedOut(error) => error.into(),

@@ -193,8 +193,7 @@ struct Dated {
 ///
 /// # Errors
 /// If Postgres fails.
-/// If Postgres fails.
-pub(crate) async fn is_letter_named(
+pub(crate) async fn names_erased_person(
     database: &impl Run,
     organization: OrganizationId,
     body: &[u8],

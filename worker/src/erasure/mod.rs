@@ -2,7 +2,7 @@
 //! ones.
 //!
 //! The transaction of an erasure removes the names from the log (`erase_user`) and stores them in
-//! `erased_users`. The worker then hashes them ([`settle`]) before it answers the erasure. From then on, only
+//! `erased_users`. The worker then hashes them ([`complete`]) before it answers the erasure. From then on, only
 //! keyed hashes of the casefolded names are stored (`erased_names`).
 //!
 //! No record escapes between an erasure and its hashes: a record is checked and stored under a shared lock
@@ -15,8 +15,8 @@ mod mentions;
 mod sweep;
 
 pub(crate) use forget::forget;
-pub(crate) use known::{CUT_CHARS, CallTexts, Reading, Verdict, is_letter_named, judge, newest_erasures};
-pub(crate) use sweep::{finish_erasures, settle};
+pub(crate) use known::{CUT_CHARS, CallTexts, Reading, Verdict, judge, names_erased_person, newest_erasures};
+pub(crate) use sweep::{complete, finish_erasures};
 
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;

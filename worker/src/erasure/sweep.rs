@@ -9,7 +9,7 @@ use tokio_postgres::Row;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::known::{CallTexts, Reading, Verdict, is_letter_named, judge, newest_erasures};
+use super::known::{CallTexts, Reading, Verdict, judge, names_erased_person, newest_erasures};
 use super::mentions::name_hash;
 use super::{ALONE, Run};
 use crate::db::{Database, TaskError};
@@ -73,7 +73,7 @@ async fn run(settings: &Settings, stop: &CancellationToken) -> Result<(), TaskEr
         if !users.is_empty() {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                settled = settle(&database, &users, BUDGET) => settled?,
+                completed = complete(&database, &users, BUDGET) => completed?,
             }
         }
     }
@@ -84,7 +84,7 @@ async fn run(settings: &Settings, stop: &CancellationToken) -> Result<(), TaskEr
 ///
 /// # Errors
 /// If Postgres fails. The call can be repeated.
-pub(crate) async fn settle(database: &impl Run, users: &[UserId], budget: Duration) -> Result<(), TaskError> {
+pub(crate) async fn complete(database: &impl Run, users: &[UserId], budget: Duration) -> Result<(), TaskError> {
     let deadline = Instant::now() + budget;
     database.command("BEGIN").await?;
     if let Err(error) = hash_names(database, users).await {
@@ -139,7 +139,7 @@ async fn sweep_letters(database: &impl Run, organization: OrganizationId, deadli
         for row in &rows {
             last = row.try_get("id")?;
             let (body, reason, kept_at): (&[u8], &str, Timestamp) = (row.try_get("body")?, row.try_get("reason")?, row.try_get("kept_at")?);
-            if is_letter_named(database, organization, body, reason, Some(kept_at)).await? {
+            if names_erased_person(database, organization, body, reason, Some(kept_at)).await? {
                 named.push(last);
             }
         }

@@ -1,4 +1,5 @@
-//! What a batch appends to the logs: gives each decision its seq, its time and its hash, and lists the statements that write all of them.
+//! Appends the entries of a batch to the logs: gives each entry its seq, time and hash, and adds the
+//! statements that write the entries.
 
 use rollcall_events::actor::Actor;
 use rollcall_events::log::tile::NewTiles;
@@ -15,20 +16,20 @@ use super::head::Head;
 use super::tiles::TileColumns;
 use crate::db::{RawJson, Statement, StatementBatch, StoreError, array_text, rows, seq_column};
 
-/// Every statement, to be prepared.
+/// All statements of this module, for preparation.
 pub(crate) fn statements() -> impl Iterator<Item = &'static str> {
-    [ADVANCE_HEADS, &*APPEND, ERASE, SETTLE].into_iter()
+    [ADVANCE_HEADS, &*APPEND, ERASE, RESOLVE_DEAD_LETTERS].into_iter()
 }
 
-/// The version of the payloads' form.
+/// The version of the payload format.
 const SCHEMA_VERSION: i16 = 1;
 
-/// The first statement of every transaction that appends: it fails, and so does all that follows, if a head is not at the version that was read
-/// ([`StoreError::HeadMoved`]).
+/// The first statement of every transaction that appends. If a head does not have the version that was read,
+/// it fails, and the transaction with it ([`StoreError::HeadMoved`]).
 const ADVANCE_HEADS: &str = "SELECT advance_heads($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::timestamptz[])";
 
 rows! {
-    /// Entries to be appended.
+    /// The entries to append.
     struct Entries {
         organization_id: OrganizationId => "uuid",
         seq: i64 => "bigint",
@@ -61,18 +62,19 @@ static APPEND: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// Erases what the log holds about users; it refuses where the log does not say so.
+/// Erases the payloads about users. The SQL function refuses unless the log has an entry for the erasure.
 const ERASE: &str = "SELECT erase_user(k.organization_id, k.id) FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)";
 
-/// Has dead letters tried again, or forgets them. It is done here and not by a projection, since what becomes of them is no state that a log adds up to.
-const SETTLE: &str = "
+/// Marks dead letters for a retry, or deletes them. Projections do not do this, because dead letters are not
+/// part of the state that a replay computes.
+const RESOLVE_DEAD_LETTERS: &str = "
     WITH k AS (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::boolean[]) AS k (organization_id, id, is_retried)),
     retried AS (
         UPDATE dead_letters d SET retried_at = now() FROM k WHERE d.organization_id = k.organization_id AND d.id = k.id AND k.is_retried
     )
     DELETE FROM dead_letters d USING k WHERE d.organization_id = k.organization_id AND d.id = k.id AND NOT k.is_retried";
 
-/// The heads that are advanced, in the order of their organizations, in which they are locked.
+/// The heads to advance, ordered by organization. They are locked in this order.
 #[derive(Default)]
 struct Advances {
     organizations: Vec<OrganizationId>,
@@ -82,42 +84,42 @@ struct Advances {
     recorded_at: Vec<Timestamp>,
 }
 
-/// The parts of an entry that the decision on a request makes.
+/// The parts of an entry that come from the decision.
 pub(crate) struct NewEntry<'a> {
     pub(crate) event_type: EventType,
     /// The resource or setting that the entry is about.
     pub(crate) subject: Option<(SubjectType, Uuid)>,
-    /// Why the request was rejected, if it was.
+    /// The error of a rejected request.
     pub(crate) error: Option<&'a ScimError>,
     /// The facts, as canonical JSON.
     pub(crate) payload: &'a [u8],
 }
 
-/// The part of the logs that a batch appends.
+/// The entries that a batch appends to the logs.
 pub(crate) struct LogAppend {
     heads: BTreeMap<OrganizationId, Head>,
-    /// When the batch is recorded, by this machine's clock.
+    /// The time of the batch, by the clock of this machine.
     now: Timestamp,
     tiles: HashMap<OrganizationId, NewTiles>,
     salts: Vec<Salt>,
     entries: Entries,
-    /// Users whose data is to be erased.
+    /// Users whose payloads are erased.
     erased: (Vec<OrganizationId>, Vec<Uuid>),
-    /// Dead letters, and whether each is to be tried again.
-    settled: (Vec<OrganizationId>, Vec<Uuid>, Vec<bool>),
+    /// Dead letters to retry or discard; `true` means retry.
+    dead_letters: (Vec<OrganizationId>, Vec<Uuid>, Vec<bool>),
 }
 
-/// The statements of a [`LogAppend`], in two parts: the projections are written in between.
+/// The columns of the statements, apart from the columns of the entries.
 pub(crate) struct Columns {
     advances: Advances,
     tiles: TileColumns,
 }
 
 impl LogAppend {
-    /// Begins at the heads, with room for so many entries.
+    /// Starts at the heads, with capacity for the given number of entries.
     ///
     /// # Errors
-    /// Where the system has no randomness to give.
+    /// If the system returns no random bytes.
     pub(crate) fn at(heads: BTreeMap<OrganizationId, Head>, now: Timestamp, entries: usize) -> Result<Self, StoreError> {
         Ok(Self {
             heads,
@@ -126,14 +128,14 @@ impl LogAppend {
             salts: Salt::generate(entries)?,
             entries: Entries::default(),
             erased: Default::default(),
-            settled: Default::default(),
+            dead_letters: Default::default(),
         })
     }
 
-    /// Appends an entry; returns its seq.
+    /// Appends an entry and returns its seq.
     ///
     /// # Errors
-    /// If the header cannot be hashed, or there are more entries than announced.
+    /// If the header cannot be hashed, or the capacity is exceeded.
     pub(crate) fn append(&mut self, request: &Request, entry: &NewEntry<'_>) -> Result<u64, StoreError> {
         let head = self.heads.get_mut(&request.organization_id).ok_or(StoreError::HeadMoved)?;
         let recorded_at = head.next_time(self.now);
@@ -158,13 +160,13 @@ impl LogAppend {
         let leaf = header.leaf()?;
         self.tiles.entry(request.organization_id).or_default().append(log, leaf);
         let seq = header.seq;
-        self.follow_up(&header);
+        self.add_effects(&header);
         self.entries.push(header, RawJson(entry.payload.to_vec()), salt, leaf);
         Ok(seq)
     }
 
-    /// What an entry asks to be done besides being recorded.
-    fn follow_up(&mut self, header: &Header) {
+    /// Adds the effects of an entry on other tables: erasures and dead letters.
+    fn add_effects(&mut self, header: &Header) {
         let Some(subject) = header.subject_id else { return };
         match header.event_type {
             EventType::UserErased => {
@@ -172,25 +174,25 @@ impl LogAppend {
                 self.erased.1.push(subject);
             }
             EventType::DeadLetterRetried | EventType::DeadLetterDiscarded => {
-                self.settled.0.push(header.organization_id);
-                self.settled.1.push(subject);
-                self.settled.2.push(header.event_type == EventType::DeadLetterRetried);
+                self.dead_letters.0.push(header.organization_id);
+                self.dead_letters.1.push(subject);
+                self.dead_letters.2.push(header.event_type == EventType::DeadLetterRetried);
             }
             _ => {}
         }
     }
 
-    /// How long a log is with what is appended.
+    /// The size of a log, including the new entries.
     pub(crate) fn size(&self, organization: OrganizationId) -> u64 {
         self.heads.get(&organization).map_or(0, |head| head.log.size())
     }
 
-    /// The organizations whose logs grow, and their new sizes.
+    /// The organizations with new entries, and the new sizes of their logs.
     pub(crate) fn sizes(&self) -> impl Iterator<Item = (OrganizationId, u64)> {
         self.tiles.keys().filter_map(|id| Some((*id, self.heads.get(id)?.log.size())))
     }
 
-    /// The columns that the statements take besides those of the entries.
+    /// The columns of the statements, apart from the columns of the entries.
     pub(crate) fn columns(&self) -> Columns {
         let (mut advances, mut tiles) = (Advances::default(), TileColumns::default());
         for (organization, head) in self.heads.iter().filter(|(id, _)| self.tiles.contains_key(id)) {
@@ -204,7 +206,7 @@ impl LogAppend {
         Columns { advances, tiles }
     }
 
-    /// Lists what is to be written: the heads first, then the entries, what became complete of the trees, and what entries ask to be done.
+    /// Adds the statements: first the heads, then the entries, the tiles, and the effects of entries.
     pub(crate) fn add_to<'a>(&'a self, columns: &'a Columns, batch: &mut StatementBatch<'a>) {
         if self.entries.is_empty() {
             return;
@@ -213,10 +215,10 @@ impl LogAppend {
         batch.add(Statement::new(ADVANCE_HEADS, vec![organizations, versions, sizes, peaks, recorded_at]));
         batch.add(Statement::new(&APPEND, self.entries.parameters()).of_new_rows());
         columns.tiles.add_to(batch);
-        let (of, erased) = &self.erased;
-        batch.add_if(!erased.is_empty(), ERASE, || vec![of, erased]);
-        let (of, letters, retried) = &self.settled;
-        batch.add_if(!letters.is_empty(), SETTLE, || vec![of, letters, retried]);
+        let (organizations, erased) = &self.erased;
+        batch.add_if(!erased.is_empty(), ERASE, || vec![organizations, erased]);
+        let (organizations, ids, are_retried) = &self.dead_letters;
+        batch.add_if(!ids.is_empty(), RESOLVE_DEAD_LETTERS, || vec![organizations, ids, are_retried]);
     }
 }
 

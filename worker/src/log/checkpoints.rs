@@ -1,4 +1,4 @@
-//! Signs checkpoints: how far each log has come, each minute in which something was logged and each so many entries.
+//! Signs checkpoints of the logs that have grown: at an interval, and after a number of entries.
 
 use rollcall_events::log::CompactRange;
 use rollcall_events::log::checkpoint::{Checkpoint, SigningKeys};
@@ -18,23 +18,25 @@ use crate::supervise::supervise;
 use crate::wait::{OPEN, within};
 
 const APPLICATION: &str = "rollcall-worker checkpoints";
-/// How many logs are signed in one statement.
+/// Number of logs signed per statement.
 const PAGE: i64 = 500;
 
-/// Logs that have grown since their last checkpoint, after $2 in the order of their ids; of one organization only unless $1 is NULL.
+/// Logs that have grown since their last checkpoint, with ids above $2, in order. If $1 is not NULL, only
+/// this organization.
 const GROWN: &str = "
     SELECT h.organization_id, h.size, h.peaks FROM log_heads h
     WHERE h.size > COALESCE((SELECT max(c.size) FROM checkpoints c WHERE c.organization_id = h.organization_id), 0)
         AND ($1::uuid IS NULL OR h.organization_id = $1) AND ($2::uuid IS NULL OR h.organization_id > $2)
     ORDER BY h.organization_id LIMIT $3";
 
-/// Several workers may sign at once: the same size has the same root, and the same keys sign it alike.
+/// Several workers may sign at once. The same size has the same root, and the same keys produce the same
+/// signature.
 const INSERT: &str = "
     INSERT INTO checkpoints (organization_id, size, signed_at, note)
     SELECT k.organization_id, k.size, $4, k.note FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS k (organization_id, size, note)
     ON CONFLICT DO NOTHING";
 
-/// Signs until `stop`; at the end once more, so that what was logged last is signed too.
+/// Signs until `stop`, and then once more, so that the newest entries are signed too.
 pub(crate) async fn sign_checkpoints(settings: Arc<Settings>, keys: SigningKeys, stop: CancellationToken) {
     let Some(name) = keys.name() else {
         tracing::warn!("checkpoints are not signed: checkpoint_keys and checkpoint_key_file are empty");
@@ -45,10 +47,10 @@ pub(crate) async fn sign_checkpoints(settings: Arc<Settings>, keys: SigningKeys,
 
 async fn run(settings: &Settings, name: &str, keys: &SigningKeys, stop: &CancellationToken) -> Result<(), TaskError> {
     let opening = Listener::open(&settings.database_url, APPLICATION, LOG_CHANNEL);
-    let Listener { client, told } = within("a connection to postgres", OPEN, opening).await??;
+    let Listener { client, notifications } = within("a connection to postgres", OPEN, opening).await??;
     let database = Database::bounded(client).await?;
     let mut signer = Signer { database, name, keys, signed: HashMap::new(), unreadable: HashSet::new() };
-    signer.follow(settings, told, stop).await?;
+    signer.follow(settings, notifications, stop).await?;
     signer.sign(None).await
 }
 
@@ -57,22 +59,28 @@ struct Signer<'a> {
     database: Database,
     name: &'a str,
     keys: &'a SigningKeys,
-    /// The sizes that were signed last.
+    /// The size of the last checkpoint of each log.
     signed: HashMap<OrganizationId, u64>,
     /// Logs whose heads cannot be read. Each is logged once until it can be read again.
     unreadable: HashSet<OrganizationId>,
 }
 
 impl Signer<'_> {
-    async fn follow(&mut self, settings: &Settings, mut told: Receiver<String>, stop: &CancellationToken) -> Result<(), TaskError> {
+    async fn follow(
+        &mut self,
+        settings: &Settings,
+        mut notifications: Receiver<String>,
+        stop: &CancellationToken,
+    ) -> Result<(), TaskError> {
         let mut interval = tokio::time::interval(Duration::from_secs(settings.checkpoint_seconds));
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 _ = interval.tick() => self.sign(None).await?,
-                told = told.recv() => {
-                    if let Some((organization, size)) = grown(&told.ok_or(TaskError::Closed)?, &self.signed, settings.checkpoint_events) {
-                        // Another worker may have signed it by now, and then there is nothing to do until it has grown again.
+                notification = notifications.recv() => {
+                    if let Some((organization, size)) = grown(&notification.ok_or(TaskError::Closed)?, &self.signed, settings.checkpoint_events) {
+                        // Another worker may have signed the log already. Then there is nothing to do until
+                        // it has grown again.
                         self.signed.insert(organization, size);
                         self.sign(Some(organization)).await?;
                     }
@@ -81,7 +89,7 @@ impl Signer<'_> {
         }
     }
 
-    /// Signs what has grown, page by page. A head that cannot be read is left out, and the others are signed.
+    /// Signs the logs that have grown, page by page. A log whose head cannot be read is skipped.
     async fn sign(&mut self, organization: Option<OrganizationId>) -> Result<(), TaskError> {
         let mut last: Option<OrganizationId> = None;
         loop {
@@ -106,7 +114,7 @@ impl Signer<'_> {
         }
     }
 
-    /// The size of a log and its signed note; `None` if the head cannot be read.
+    /// Returns the size of a log and its signed note, or `None` if the head cannot be read.
     fn read(&mut self, organization: OrganizationId, row: &Row) -> Option<(u64, String)> {
         match self.note(organization, row) {
             Ok(signed) => {
@@ -115,7 +123,7 @@ impl Signer<'_> {
             }
             Err(error) => {
                 if self.unreadable.insert(organization) {
-                    tracing::error!(%organization, %error, "the head of a log cannot be read, and the log is not signed");
+                    tracing::error!(%organization, %error, "the head of a log cannot be read; the log is not signed");
                 }
                 None
             }
@@ -129,9 +137,10 @@ impl Signer<'_> {
     }
 }
 
-/// The organization that was told of and the size of its log, if that has grown by so much that it should not wait for its minute.
-fn grown(told: &str, signed: &HashMap<OrganizationId, u64>, most: u64) -> Option<(OrganizationId, u64)> {
-    let (id, size) = told.split_once(' ')?;
+/// The organization and the size of its log, from a notification. `None` unless the log has grown by at least
+/// `most` entries since its last checkpoint.
+fn grown(notification: &str, signed: &HashMap<OrganizationId, u64>, most: u64) -> Option<(OrganizationId, u64)> {
+    let (id, size) = notification.split_once(' ')?;
     let (id, size): (OrganizationId, u64) = (id.parse().ok()?, size.parse().ok()?);
     (size >= signed.get(&id).copied().unwrap_or_default() + most).then_some((id, size))
 }

@@ -1,4 +1,4 @@
-//! The head of a log: how far it has come.
+//! The head of a log: its size, version and newest timestamp.
 
 use rollcall_events::Timestamp;
 use rollcall_events::log::CompactRange;
@@ -11,20 +11,20 @@ use crate::db::StoreError;
 pub(crate) struct Head {
     /// The size and the peaks of the log.
     pub(crate) log: CompactRange,
-    /// How often the head has been advanced.
+    /// The number of times that the head has been advanced.
     pub(crate) version: i64,
-    /// When the newest entry was recorded.
+    /// The timestamp of the newest entry.
     pub(crate) recorded_at: Option<Timestamp>,
 }
 
 impl Head {
-    /// The time to record the next entry: now, but always later than the entry before, whatever the clocks
-    /// say. So a reader that has seen a time has seen all entries up to it.
+    /// The timestamp for the next entry: now, but always later than the previous entry, even if a clock went
+    /// back. So a reader that has seen a timestamp has seen all entries up to it.
     pub(crate) fn next_time(&self, now: Timestamp) -> Timestamp {
         self.recorded_at.map_or(now, |before| now.max(before.next()))
     }
 
-    /// Reads the head from a row.
+    /// Reads a head from a row.
     ///
     /// # Errors
     /// If the row holds a value that cannot be read.

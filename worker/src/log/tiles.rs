@@ -1,14 +1,14 @@
-//! Stores what became complete of the logs' trees.
+//! Stores new tiles of the logs' trees.
 
 use rollcall_events::OrganizationId;
 use rollcall_events::log::tile::{NewTiles, Tile};
 
 use crate::db::{Parameter, StatementBatch, seq_column};
 
-/// Every statement of this module, to be prepared.
+/// All statements of this module, for preparation.
 pub(crate) const STATEMENTS: &[&str] = &[FILL, EXTEND];
 
-/// Stores the tiles of leaves that are full now.
+/// Stores the tiles of leaves that have become full.
 pub(crate) const FILL: &str = "
     INSERT INTO log_tiles (organization_id, level, tile, hashes)
     SELECT k.organization_id, 0, k.tile, string_agg(e.leaf, ''::bytea ORDER BY e.seq)
@@ -22,7 +22,7 @@ pub(crate) const EXTEND: &str = "
     SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::bytea[])
     ON CONFLICT (organization_id, level, tile) DO UPDATE SET hashes = t.hashes || excluded.hashes";
 
-/// What is to be stored, as the statements take it.
+/// The columns of the statements.
 #[derive(Default)]
 pub(crate) struct TileColumns {
     full: (Vec<OrganizationId>, Vec<i64>, Vec<i64>, Vec<i64>),
@@ -30,7 +30,7 @@ pub(crate) struct TileColumns {
 }
 
 impl TileColumns {
-    /// Takes in what is new in the tree of an organization's log.
+    /// Adds the new tiles and nodes of an organization's tree.
     pub(crate) fn push(&mut self, organization: OrganizationId, new: &NewTiles) {
         for &index in &new.full {
             let seqs = Tile { level: 0, index }.seqs();
@@ -57,7 +57,7 @@ impl TileColumns {
         [&self.more.0, &self.more.1, &self.more.2, &self.more.3]
     }
 
-    /// Lists what is to be stored; the leaves are in the log by then.
+    /// Adds the statements. The entries must be inserted first.
     pub(crate) fn add_to<'a>(&'a self, batch: &mut StatementBatch<'a>) {
         batch.add_if(!self.full.1.is_empty(), FILL, || self.full().into());
         batch.add_if(!self.more.2.is_empty(), EXTEND, || self.more().into());

@@ -1,4 +1,5 @@
-//! Checks a log where it is kept: gapless, every hash right, the tree and its checkpoints what the entries add up to.
+//! Checks a stored log: it has no gaps, every hash is correct, and the tree and the checkpoints match the
+//! entries.
 
 use rollcall_events::OrganizationId;
 use rollcall_events::log::checkpoint::root_line;
@@ -14,36 +15,36 @@ use crate::db::{Database, TaskError};
 use crate::db::{StoreError, seq_column};
 
 const APPLICATION: &str = "rollcall-worker verify";
-/// How many entries are read at once.
+/// Number of entries per query.
 const CHUNK: u64 = 5000;
-/// How many faults of a log are told.
-const MAX_TOLD: usize = 100;
+/// Maximum number of faults reported per log.
+const MAX_REPORTED: usize = 100;
 
 const HEAD: &str = "SELECT size, peaks FROM rollcall.log_heads WHERE organization_id = $1";
-/// Tiles in the order in which they are asked for.
+/// The tiles, in the requested order.
 const TILES: &str = "
     SELECT t.hashes FROM unnest($2::smallint[], $3::bigint[]) WITH ORDINALITY AS k (level, tile, place)
     LEFT JOIN rollcall.log_tiles t ON t.organization_id = $1 AND t.level = k.level AND t.tile = k.tile
     ORDER BY k.place";
-/// Checkpoints of a stretch of the log: behind $2, up to $3, and at most $4.
+/// Checkpoints in a range of the log: sizes above $2 and up to $3, at most $4 of them.
 const CHECKPOINTS: &str = "
     SELECT size, note FROM rollcall.checkpoints WHERE organization_id = $1 AND size > $2 AND size <= $3 ORDER BY size LIMIT $4";
 
-/// What was found in a log.
+/// The result of checking a log.
 pub(crate) struct Verified {
     pub(crate) entries: u64,
-    /// What does not hold.
+    /// The faults.
     pub(crate) broken: Vec<String>,
 }
 
-/// What the entries add up to.
+/// The values recomputed from the entries.
 #[derive(Default)]
 struct Recomputed {
     tree: CompactRange,
-    /// The place of the last entry, which is the size of the tree where there is no gap.
+    /// The seq of the last entry. It equals the size of the tree if there is no gap.
     last: u64,
     tiles: BTreeMap<Tile, Vec<u8>>,
-    /// The checkpoints of the entries that are being read, by their sizes.
+    /// The checkpoints of the entries in the current chunk, by size.
     checkpoints: BTreeMap<u64, String>,
     broken: Vec<String>,
 }
@@ -52,7 +53,7 @@ struct Recomputed {
 ///
 /// # Errors
 /// If Postgres fails, or an entry cannot be read.
-pub(crate) async fn verify_log(url: &SecretString, organization: OrganizationId, tell: impl Fn(u64, u64)) -> Result<Verified, TaskError> {
+pub(crate) async fn verify_log(url: &SecretString, organization: OrganizationId, report: impl Fn(u64, u64)) -> Result<Verified, TaskError> {
     let database = Database::open(url, APPLICATION).await?;
     database.batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
     let head = database.query_opt(HEAD, &[&organization]).await?;
@@ -61,9 +62,9 @@ pub(crate) async fn verify_log(url: &SecretString, organization: OrganizationId,
         None => (0, Vec::new()),
     };
     let mut found = Recomputed::default();
-    while found.take_chunk(&database, organization).await? {
+    while found.read_chunk(&database, organization).await? {
         found.compare_full_tiles(&database, organization).await?;
-        tell(found.tree.size(), size.unsigned_abs());
+        report(found.tree.size(), size.unsigned_abs());
     }
     match CompactRange::from_parts(size.unsigned_abs(), &peaks) {
         Ok(head) if head.size() != found.tree.size() => {
@@ -75,23 +76,24 @@ pub(crate) async fn verify_log(url: &SecretString, organization: OrganizationId,
         Ok(_) => {}
         Err(error) => found.broken.push(error.to_string()),
     }
-    // Leaves are stored once their tile is full, the levels above as they grow.
+    // A tile of leaves is stored once it is full. The levels above are stored as they grow.
     let above = found.tiles.split_off(&Tile { level: 1, index: 0 });
     found.compare_tiles(&database, organization, above).await?;
-    for size in checkpoints(&database, organization, found.tree.size()..=i64::MAX.unsigned_abs(), MAX_TOLD as u64).await?.into_keys() {
-        found.is_broken(no_root(size));
+    for size in checkpoints(&database, organization, found.tree.size()..=i64::MAX.unsigned_abs(), MAX_REPORTED as u64).await?.into_keys() {
+        found.add_fault(no_root(size));
     }
     Ok(Verified { entries: found.tree.size(), broken: found.broken })
 }
 
-/// The checkpoints behind the start of a stretch of the log and up to its end, at most so many: the size and the signed note of each.
+/// The size and the signed note of each checkpoint in a range of the log: sizes above its start and up to its
+/// end, at most `most`.
 async fn checkpoints(
     database: &Database,
     organization: OrganizationId,
-    stretch: RangeInclusive<u64>,
+    range: RangeInclusive<u64>,
     most: u64,
 ) -> Result<BTreeMap<u64, String>, TaskError> {
-    let (start, end) = (seq_column(*stretch.start()), seq_column(*stretch.end()));
+    let (start, end) = (seq_column(*range.start()), seq_column(*range.end()));
     let rows = database.query(CHECKPOINTS, &[&organization, &start, &end, &seq_column(most)]).await?;
     rows.iter().map(|row| Ok((row.try_get::<_, i64>("size")?.unsigned_abs(), row.try_get("note")?))).collect()
 }
@@ -101,14 +103,14 @@ fn no_root(size: u64) -> String {
 }
 
 impl Recomputed {
-    fn is_broken(&mut self, what: String) {
-        if self.broken.len() < MAX_TOLD {
+    fn add_fault(&mut self, what: String) {
+        if self.broken.len() < MAX_REPORTED {
             self.broken.push(what);
         }
     }
 
-    /// Takes in the next entries; whether there were any.
-    async fn take_chunk(&mut self, database: &Database, organization: OrganizationId) -> Result<bool, TaskError> {
+    /// Reads the next entries. Returns whether there were any.
+    async fn read_chunk(&mut self, database: &Database, organization: OrganizationId) -> Result<bool, TaskError> {
         let sql = format!("SELECT {COLUMNS} FROM rollcall.events e WHERE e.organization_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3");
         let rows = database.query(&sql, &[&organization, &seq_column(self.last), &seq_column(CHUNK)]).await?;
         let before = self.tree.size();
@@ -119,19 +121,19 @@ impl Recomputed {
                 unknown @ MalformedEntry::Unknown(_) => TaskError::Unreadable(unknown.to_string()),
             })?;
             let payload: Option<Value> = stored.payload.and_then(|payload| serde_json::from_str(payload.get()).ok());
-            self.take(&Entry { header: stored.header, leaf: stored.leaf, payload, salt: stored.salt })?;
+            self.add(&Entry { header: stored.header, leaf: stored.leaf, payload, salt: stored.salt })?;
         }
         Ok(!rows.is_empty())
     }
 
-    fn take(&mut self, entry: &Entry) -> Result<(), StoreError> {
+    fn add(&mut self, entry: &Entry) -> Result<(), StoreError> {
         let (seq, expected) = (entry.header.seq, self.tree.size() + 1);
         self.last = seq;
         if seq != expected {
-            self.is_broken(format!("entry {seq} stands in the place of entry {expected}"));
+            self.add_fault(format!("entry {seq} stands in the place of entry {expected}"));
         }
         if let Err(mismatch) = entry.check()? {
-            self.is_broken(format!("entry {seq}: {mismatch}"));
+            self.add_fault(format!("entry {seq}: {mismatch}"));
         }
         let mut new = NewTiles::default();
         new.append(&mut self.tree, entry.leaf);
@@ -143,12 +145,13 @@ impl Recomputed {
         if let Some(note) = self.checkpoints.remove(&size)
             && note.lines().nth(2) != Some(&root_line(self.tree.root()))
         {
-            self.is_broken(no_root(size));
+            self.add_fault(no_root(size));
         }
         Ok(())
     }
 
-    /// Compares the tiles of leaves that are full by now, and forgets them, so that a log of any size can be checked.
+    /// Compares the full tiles of leaves and then drops them, so that memory is bounded for a log of any
+    /// size.
     async fn compare_full_tiles(&mut self, database: &Database, organization: OrganizationId) -> Result<(), TaskError> {
         let full = self.tree.size() / WIDTH;
         let rest = self.tiles.split_off(&Tile { level: 0, index: full });
@@ -167,7 +170,7 @@ impl Recomputed {
         let rows = database.query(TILES, &[&organization, &levels, &indexes]).await?;
         for ((tile, hashes), row) in expected.iter().zip(&rows) {
             if row.try_get::<_, Option<&[u8]>>("hashes")? != Some(hashes) {
-                self.is_broken(format!("tile {} of level {} is not what the entries add up to, or missing", tile.index, tile.level));
+                self.add_fault(format!("tile {} of level {} is missing or does not match the entries", tile.index, tile.level));
             }
         }
         Ok(())

@@ -1,8 +1,9 @@
 //! Acknowledges deliveries whose requests are committed and answered, after notifying listeners. Both happen
-//! at intervals, not per batch: a notification wakes every listener, and an ack is a write of the broker.
+//! at intervals, not per batch, because a notification wakes every listener and an ack is a write of the
+//! broker.
 //!
-//! If the worker ends in between, the broker delivers the messages again. The next worker finds the requests
-//! recorded, and then sends the notifications.
+//! If the worker ends in between, the broker redelivers the messages. The next worker finds the requests
+//! recorded and sends the notifications.
 
 use lapin::Acker;
 use lapin::options::BasicAckOptions;
@@ -55,7 +56,7 @@ impl PendingAcks {
         self.deliveries >= self.most || self.due.is_some_and(|due| due <= Instant::now())
     }
 
-    /// Returns when a flush is due; never if the list is empty.
+    /// Waits until a flush is due. Never returns if the list is empty.
     pub(crate) async fn wait(&self) {
         match self.due {
             Some(due) => sleep_until(due).await,
@@ -66,11 +67,11 @@ impl PendingAcks {
     /// Notifies listeners, then acknowledges.
     ///
     /// # Errors
-    /// If a server fails. The broker delivers again what was not acknowledged.
+    /// If a server fails. The broker redelivers the messages that were not acknowledged.
     pub(crate) async fn flush(&mut self, store: &Store) -> Result<(), RunError> {
         self.notifications.send(store).await?;
         if let Some(last) = self.last.take() {
-            within("room for an acknowledgement", ANSWER, last.ack(BasicAckOptions { multiple: true })).await??;
+            within("the sending of an acknowledgement", ANSWER, last.ack(BasicAckOptions { multiple: true })).await??;
         }
         (self.deliveries, self.due, self.flushed) = (0, None, Some(Instant::now()));
         Ok(())

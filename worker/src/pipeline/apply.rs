@@ -1,4 +1,5 @@
-//! Applies a batch of requests: load, decide each in order, write, commit. A batch that looks up what was expected takes two round trips, whatever the number of requests.
+//! Applies a batch of requests: load, decide each in order, write, commit. If the prefetch loads everything
+//! that the batch looks up, this takes two round trips, whatever the number of requests.
 
 use rollcall_events::outcome::{Committed, Outcome};
 use rollcall_events::request::{Request, RequestBody, UserOperation};
@@ -15,45 +16,46 @@ use crate::db::SETTINGS_CHANNEL;
 use crate::db::{Ending, StatementBatch, Store, StoreError};
 use crate::log::append::LogAppend;
 
-/// How often a batch is decided again because somebody else was faster, before that counts as an outage.
+/// Maximum number of attempts when other writers move the heads. After that it counts as an outage.
 const MAX_ATTEMPTS: usize = 100;
-/// How often what a batch needs may be loaded on demand before the batch is halved.
+/// Maximum number of rounds of loading on demand before the batch is halved.
 const MAX_ROUNDS: usize = 8;
 
-/// Up to how many bytes of requests are decided on the thread that serves the connections as well.
+/// Batches up to this size are decided on the thread that also serves the connections.
 const LIGHT_BYTES: usize = 64 * 1024;
 
 /// Requests that are applied together.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Batch<'a> {
     pub(crate) requests: &'a [Request],
-    /// How large their messages are.
+    /// The total size of their messages in bytes.
     pub(crate) bytes: usize,
     pub(crate) expected: Expected,
     pub(crate) prefetch: Prefetch,
-    /// Whether it is applied, or only tried.
+    /// Whether the batch is committed, or is a trial.
     pub(crate) ending: Ending,
 }
 
-/// What became of a batch.
+/// The result of applying a batch.
 pub(crate) struct Applied {
-    /// The outcome of each request, in their order.
+    /// The outcomes, in the order of the requests.
     pub(crate) outcomes: Vec<Outcome>,
-    /// What listeners are to be told of it.
+    /// The notifications to send.
     pub(crate) notifications: Notifications,
-    /// How many keys had to be loaded on demand.
+    /// The number of keys that were loaded on demand.
     pub(crate) demand_loads: usize,
 }
 
-/// Applies requests, all of them or none. If somebody else was faster, they are decided again at once.
+/// Applies all requests or none. If another writer has moved a head, they are decided again at once.
 ///
 /// # Errors
-/// Where Postgres fails or a request cannot be processed at all. Nothing was applied then, unless the connection broke: then it may have been.
+/// If Postgres fails, or a request cannot be processed at all. Then nothing was applied, except that a broken
+/// connection may have committed.
 pub(crate) async fn apply(store: &Store, mut batch: Batch<'_>) -> Result<Applied, StoreError> {
     for _ in 0..MAX_ATTEMPTS {
         match attempt(store, batch).await {
             Err(StoreError::AlreadyRecorded) if batch.expected == Expected::Repeats => return Err(StoreError::Contradiction),
-            // What moved the head may have been these very requests.
+            // The entries that moved the head may come from these same requests.
             Err(StoreError::AlreadyRecorded | StoreError::HeadMoved) => batch.expected = Expected::Repeats,
             applied => return applied,
         }
@@ -66,12 +68,13 @@ async fn attempt(store: &Store, batch: Batch<'_>) -> Result<Applied, StoreError>
     let now = Timestamp::now();
     let (mut demand_loads, mut rounds) = (0, 0);
     let prepared = loop {
-        match beside_the_connections(batch, || prepare(&mut loaded, batch.requests, now))? {
+        match run_without_blocking(batch, || prepare(&mut loaded, batch.requests, now))? {
             Ok(prepared) => break prepared,
             Err(missing) => {
                 demand_loads += missing.len();
                 rounds += 1;
-                // Each round decides the batch once more: a batch that needs many is halved, and a request alone needs few.
+                // Each round decides the batch once more. A batch that needs many rounds is halved; a single
+                // request needs few.
                 if rounds > MAX_ROUNDS && batch.requests.len() > 1 {
                     return Err(StoreError::Scattered);
                 }
@@ -84,12 +87,13 @@ async fn attempt(store: &Store, batch: Batch<'_>) -> Result<Applied, StoreError>
     Ok(Applied { outcomes, notifications, demand_loads })
 }
 
-/// Runs work that may take long so that it holds up no connection of this process.
-fn beside_the_connections<T>(batch: Batch<'_>, work: impl FnOnce() -> T) -> T {
+/// Runs `work` so that it does not block the connections of this process.
+fn run_without_blocking<T>(batch: Batch<'_>, work: impl FnOnce() -> T) -> T {
     if is_light(batch) { work() } else { tokio::task::block_in_place(work) }
 }
 
-/// Whether a batch costs no more than its size says: nothing in it depends on how large the resources are that it meets.
+/// Whether the cost of a batch is bounded by its own size: it does not depend on the size of stored
+/// resources.
 fn is_light(batch: Batch<'_>) -> bool {
     let is_light = |request: &Request| match &request.body {
         RequestBody::UserRequested(call) => matches!(call.operation, UserOperation::Create(_) | UserOperation::Delete),
@@ -99,18 +103,18 @@ fn is_light(batch: Batch<'_>) -> bool {
     batch.bytes <= LIGHT_BYTES && batch.requests.iter().all(is_light)
 }
 
-/// A batch that is decided, and what is to be written and told of it.
+/// A decided batch: the rows to write, the outcomes, and the notifications.
 struct Prepared {
     append: LogAppend,
     rows: ProjectionRows,
     positions: PositionRows,
-    /// Whose settings change.
+    /// The organizations whose settings change.
     settings: Vec<OrganizationId>,
     outcomes: Vec<Outcome>,
     notifications: Notifications,
 }
 
-/// Decides a batch and prepares what is to be written; the keys that are missing where it cannot be decided on what is loaded.
+/// Decides a batch and prepares its rows. Returns the missing keys if the loaded state does not suffice.
 fn prepare(loaded: &mut Loaded, requests: &[Request], now: Timestamp) -> Result<Result<Prepared, Keys>, StoreError> {
     let Loaded { heads, recorded, state } = loaded;
     let time = |organization: OrganizationId| heads.get(&organization).map_or(now, |head| head.next_time(now));
@@ -135,7 +139,7 @@ fn prepare(loaded: &mut Loaded, requests: &[Request], now: Timestamp) -> Result<
                 Outcome::Applied { resource: None }
             }
             Step::Recorded => {
-                // The worker that applied it may have ended before it told anybody.
+                // The worker that applied the request may have ended before it sent the notifications.
                 notifications.log(organization, append.size(organization));
                 notifications.change(organization);
                 recorded_outcome(recorded.get(&(organization, request.id)), request)?
@@ -158,7 +162,8 @@ fn prepare(loaded: &mut Loaded, requests: &[Request], now: Timestamp) -> Result<
     Ok(Ok(Prepared { append, rows: projection.rows()?, positions: positions.rows(), settings, outcomes, notifications }))
 }
 
-/// Writes everything in one transaction. The heads come first: if one has moved, nothing else happens.
+/// Writes everything in one transaction. The heads are advanced first: if one has moved, nothing else is
+/// written.
 async fn write(
     store: &Store,
     append: &LogAppend,
@@ -192,7 +197,7 @@ fn recorded_outcome(recorded: Option<&Recorded>, request: &Request) -> Result<Ou
     }
 }
 
-/// The outcome of a request that came twice in one batch.
+/// The outcome of a request that occurs twice in one batch.
 fn repeated_outcome(first: &Request, outcome: &Outcome, request: &Request) -> Outcome {
     if first.fingerprint == request.fingerprint { outcome.clone() } else { Outcome::Rejected(other_request()) }
 }

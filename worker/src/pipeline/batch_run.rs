@@ -1,5 +1,6 @@
-//! Works through the messages of a batch. A batch that fails as a whole is halved until the requests that cannot be applied stand alone: those become dead letters, and all
-//! the others are applied in their order. If the fault is not the requests', nothing becomes a dead letter: the partition stops.
+//! Processes the messages of a batch. A batch that fails is bisected until each request that cannot be
+//! applied stands alone. Those requests become dead letters, and all others are applied in order. If the
+//! fault is systemic, nothing becomes a dead letter: the partition stops.
 
 use lapin::Acker;
 use lapin::message::Delivery;
@@ -22,50 +23,52 @@ use super::suspicion::{Failure, Kind, Suspicions};
 use super::trial::Trial;
 use crate::db::{Ending, Remedy, Store, StoreError};
 
-/// What there is to do, and what was done of it: a server that fails in between costs no part of it twice.
+/// The remaining work of a batch and its results. After an outage, `resume` continues without repeating
+/// finished work.
 pub(crate) struct BatchRun {
-    /// How many deliveries it came in, and what acknowledges the last of them.
+    /// The number of deliveries, and the acker of the last one.
     deliveries: usize,
     last: Acker,
     expected: Expected,
-    /// The requests, and the message of each at the same place.
+    /// The requests, and their messages at the same index.
     requests: Vec<Request>,
     messages: Vec<Message>,
-    /// Messages that are no requests.
+    /// Messages that cannot be read as requests.
     unreadable: Vec<(Message, DecodeError)>,
-    /// The requests that are still to be applied; the next ones are on top.
+    /// The requests that are not applied yet. The last span is next.
     spans: Vec<Range<usize>>,
-    /// Requests that cannot be applied, each alone.
+    /// Requests that cannot be applied, with their errors.
     failed: Vec<(usize, StoreError)>,
-    /// Since when some request fails that is among these.
+    /// The time at which a request of this batch first failed.
     failing_since: Option<Instant>,
-    /// Requests that took too long, each alone, and are tried once more.
+    /// Requests that timed out alone and are retried once.
     slow: HashSet<usize>,
-    /// Requests that come after a failed one of their organization, in their order. They wait until it is decided what becomes of that.
+    /// Requests that follow a failed request of their organization, in order. They wait until it is decided
+    /// whether that request is retried or becomes a dead letter.
     deferred: Vec<Range<usize>>,
     replies: Vec<Reply>,
-    /// Users whom the requests erased.
+    /// The users that the requests erased.
     erased: Vec<UserId>,
-    /// What listeners are to be told.
+    /// The notifications to send.
     notifications: Notifications,
-    /// Whether something became a dead letter.
-    has_buried: bool,
-    /// How many keys had to be loaded on demand.
+    /// Whether a request became a dead letter.
+    has_dead_letters: bool,
+    /// The number of keys that were loaded on demand.
     demand_loads: usize,
 }
 
-/// What is done, and to be answered, told and acknowledged.
+/// The results of a finished batch: the replies, the notifications, and the deliveries to acknowledge.
 pub(crate) struct Finished {
     pub(crate) replies: Vec<Reply>,
     pub(crate) notifications: Notifications,
-    /// How many deliveries are to be acknowledged, and by what: all of them with the last.
+    /// The number of deliveries, and the acker of the last one, which acknowledges all of them.
     pub(crate) deliveries: usize,
     pub(crate) last: Acker,
-    /// Whether something became a dead letter.
-    pub(crate) has_buried: bool,
+    /// Whether a request became a dead letter.
+    pub(crate) has_dead_letters: bool,
 }
 
-/// What working through a batch needs.
+/// The dependencies of a run.
 pub(crate) struct Tools<'a> {
     pub(crate) store: &'a Store,
     pub(crate) dead: &'a DeadLetters,
@@ -74,9 +77,9 @@ pub(crate) struct Tools<'a> {
 }
 
 impl BatchRun {
-    /// Begins with one delivery.
+    /// Starts with one delivery.
     pub(crate) fn of(first: Delivery) -> Self {
-        let mut work = Self {
+        let mut run = Self {
             deliveries: 0,
             last: first.acker.clone(),
             expected: Expected::New,
@@ -88,17 +91,17 @@ impl BatchRun {
             replies: Vec::new(),
             erased: Vec::new(),
             notifications: Notifications::default(),
-            has_buried: false,
+            has_dead_letters: false,
             demand_loads: 0,
             requests: Vec::new(),
             messages: Vec::new(),
             unreadable: Vec::new(),
         };
-        work.add(first);
-        work
+        run.add(first);
+        run
     }
 
-    /// Reads a further delivery.
+    /// Adds a delivery.
     pub(crate) fn add(&mut self, delivery: Delivery) {
         self.deliveries += 1;
         self.last = delivery.acker;
@@ -124,33 +127,33 @@ impl BatchRun {
         }
     }
 
-    /// How many requests there are.
+    /// The number of requests.
     pub(crate) fn len(&self) -> usize {
         self.requests.len() + self.unreadable.len()
     }
 
-    /// How many keys had to be loaded on demand.
+    /// The number of keys that were loaded on demand.
     pub(crate) fn demand_loads(&self) -> usize {
         self.demand_loads
     }
 
-    /// Whom the requests have erased by now.
+    /// The users that the requests have erased so far.
     pub(crate) fn erased(&self) -> &[UserId] {
         &self.erased
     }
 
-    /// What is left to do once everything is applied.
+    /// Returns the results once everything is applied.
     pub(crate) fn finish(self) -> Finished {
-        let Self { replies, notifications, deliveries, last, has_buried, .. } = self;
-        Finished { replies, notifications, deliveries, last, has_buried }
+        let Self { replies, notifications, deliveries, last, has_dead_letters, .. } = self;
+        Finished { replies, notifications, deliveries, last, has_dead_letters }
     }
 
-    /// Applies what can be applied and dead-letters the rest.
+    /// Applies all requests that can be applied, and makes dead letters of the others.
     ///
     /// # Errors
-    /// Where a server fails, or the partition has to stop. To go on later is right then.
+    /// If a server fails, or the partition must stop. The caller may call this again later.
     pub(crate) async fn resume(&mut self, tools: &Tools<'_>) -> Result<(), RunError> {
-        self.bury_unreadable(tools.dead).await?;
+        self.dead_letter_unreadable(tools.dead).await?;
         loop {
             self.apply_all(tools).await?;
             self.judge(tools).await?;
@@ -187,13 +190,13 @@ impl BatchRun {
         Ok(())
     }
 
-    /// Halves a span in which some request cannot be applied, until that stands alone.
+    /// Halves a failing span until each failing request stands alone.
     fn isolate(&mut self, span: Range<usize>, error: StoreError) -> Result<(), RunError> {
         self.failing_since.get_or_insert_with(Instant::now);
         if span.len() > 1 {
             self.halve(span);
         } else if error.is_timeout() && self.slow.insert(span.start) {
-            // Perhaps the server was slow, and not the request.
+            // The server may have been slow, and not the request.
             self.put_back(span);
             return Err(RunError::Slow(error));
         } else {
@@ -204,11 +207,12 @@ impl BatchRun {
 
     fn halve(&mut self, span: Range<usize>) {
         let middle = span.start + span.len() / 2;
-        // The first half goes on top: order is kept.
+        // Push the first half last, so that it is next and the order is kept.
         self.spans.extend([middle..span.end, span.start..middle]);
     }
 
-    /// Whether a request may be tried again of whose organization there is one in the span: what comes later must not be applied before it.
+    /// Whether the span contains a request of an organization that has a failed request. That one may be
+    /// retried, and later requests must not be applied before it.
     fn follows_a_failure(&self, span: &Range<usize>) -> bool {
         let failed = self.failed.iter().filter(|(_, error)| !error.is_about_a_value());
         let failed: HashSet<_> = failed.map(|(index, _)| self.requests[*index].organization_id).collect();
@@ -230,13 +234,13 @@ impl BatchRun {
         apply(tools.store, batch).await
     }
 
-    /// Keeps a span for later. A connection that broke may have broken after the commit.
+    /// Keeps a span for later. If the connection broke, the commit may have succeeded.
     fn put_back(&mut self, span: Range<usize>) {
         self.spans.push(span);
         self.expected = Expected::Repeats;
     }
 
-    /// Makes dead letters of the requests that cannot be applied, unless the fault is not theirs.
+    /// Makes dead letters of the failed requests, unless the fault is systemic.
     async fn judge(&mut self, tools: &Tools<'_>) -> Result<(), RunError> {
         let failures = self.failed.iter().map(|(index, error)| Failure::of(&self.requests[*index], error));
         if tools.suspicions.are_systemic(failures, self.failing_since.unwrap_or_else(Instant::now)) {
@@ -244,8 +248,8 @@ impl BatchRun {
         }
         while let Some((index, error)) = self.failed.last() {
             let message = &self.messages[*index];
-            tools.dead.bury(&message.properties, &message.body, &error.to_string()).await?;
-            self.has_buried = true;
+            tools.dead.publish(&message.properties, &message.body, &error.to_string()).await?;
+            self.has_dead_letters = true;
             let index = *index;
             self.failed.pop();
             self.reply(index, Outcome::Failed);
@@ -257,7 +261,8 @@ impl BatchRun {
         self.messages[span.clone()].iter().map(|message| message.body.len()).sum()
     }
 
-    /// Ends the work before it is done. What failed is to be tried before its messages are taken again.
+    /// Ends the run early. The failing requests are applied as a trial before their messages are consumed
+    /// again.
     pub(crate) fn give_back(mut self) -> Trial {
         let next = self.spans.pop().unwrap_or_default();
         let bytes = self.bytes(&next);
@@ -265,24 +270,25 @@ impl BatchRun {
         Trial { requests, bytes, erased: self.erased }
     }
 
-    /// Keeps the requests that failed for later, in their order, and returns why.
+    /// Keeps the failed requests for later, in order. Returns the error.
     fn take_back_failures(&mut self) -> RunError {
         self.expected = Expected::Repeats;
-        let mut why = StoreError::Contradiction;
+        let mut reason = StoreError::Contradiction;
         self.spans.append(&mut self.deferred);
         for (index, error) in self.failed.drain(..) {
             self.spans.push(index..index + 1);
-            why = error;
+            reason = error;
         }
         self.spans.sort_by_key(|span| std::cmp::Reverse(span.start));
-        RunError::Stopped(why)
+        RunError::Stopped(reason)
     }
 
-    /// Messages that are no requests become dead letters. Their callers are told at once, as far as the messages say who they are.
-    async fn bury_unreadable(&mut self, dead: &DeadLetters) -> Result<(), RunError> {
+    /// Makes dead letters of unreadable messages. Their callers get a reply at once, if the message names a
+    /// reply queue.
+    async fn dead_letter_unreadable(&mut self, dead: &DeadLetters) -> Result<(), RunError> {
         while let Some((message, error)) = self.unreadable.last() {
-            dead.bury(&message.properties, &message.body, &error.to_string()).await?;
-            self.has_buried = true;
+            dead.publish(&message.properties, &message.body, &error.to_string()).await?;
+            self.has_dead_letters = true;
             for to in awaited(message) {
                 let (queue, correlation_id) = (to.queue.to_owned(), to.correlation_id);
                 self.replies.push(Reply { queue, correlation_id, outcome: Outcome::Failed });

@@ -7,7 +7,7 @@ use rollcall_queue::topology::{DEAD, REASON_HEADER};
 
 use crate::wait::ANSWER;
 
-/// Publishes dead letters over a channel of its own.
+/// Publishes dead letters on its own channel.
 pub(crate) struct DeadLetters {
     publisher: Publisher,
 }
@@ -21,11 +21,11 @@ impl DeadLetters {
         Ok(Self { publisher: Publisher::open(connection.create_channel().await?, ANSWER).await? })
     }
 
-    /// Publishes a message as a dead letter, with the reason. Returns once the broker has it.
+    /// Publishes a message as a dead letter with the reason. Returns once the broker has confirmed it.
     ///
     /// # Errors
     /// If the broker did not confirm it.
-    pub(crate) async fn bury(&self, properties: &BasicProperties, data: &[u8], reason: &str) -> Result<(), PublishError> {
+    pub(crate) async fn publish(&self, properties: &BasicProperties, data: &[u8], reason: &str) -> Result<(), PublishError> {
         let message_id = properties.message_id().as_ref().map_or("none", |id| id.as_str());
         tracing::error!(message_id, reason, "a request can never be applied; it becomes a dead letter in {DEAD}");
         let mut headers = properties.headers().clone().unwrap_or_default();

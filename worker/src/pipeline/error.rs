@@ -1,11 +1,11 @@
-//! Why the run of a partition ends.
+//! Errors that end the run of a partition.
 
 use rollcall_queue::publish::PublishError;
 
 use crate::db::{Remedy, StoreError};
 use crate::wait::TimedOut;
 
-/// Why a partition's run ended early.
+/// The reason why a partition's run ended early.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
     #[error("rabbitmq: {0}")]
@@ -27,12 +27,12 @@ pub(crate) enum RunError {
     RepliesEnded,
     #[error("a dead letter is not confirmed: {0}")]
     NotConfirmed(#[from] PublishError),
-    #[error("an answer cannot be written: {0}")]
+    #[error("a reply cannot be serialized: {0}")]
     Unwritable(#[from] serde_json::Error),
 }
 
 impl RunError {
-    /// The error of a run for an error of Postgres.
+    /// Converts an error of Postgres.
     pub(crate) fn of(error: StoreError) -> Self {
         if error.remedy() == Remedy::Stop { Self::Stopped(error) } else { error.into() }
     }

@@ -1,4 +1,4 @@
-//! How far the receivers of event streams have come, as they acknowledge it.
+//! The positions of event streams, as their receivers acknowledge them.
 
 use rollcall_events::request::StreamAcknowledged;
 use rollcall_events::stream::Position;
@@ -8,12 +8,12 @@ use std::sync::LazyLock;
 
 use crate::db::{StatementBatch, array_text, rows, seq_column};
 
-/// Every statement, to be prepared.
+/// All statements of this module, for preparation.
 pub(crate) fn statements() -> impl Iterator<Item = &'static str> {
     [MERGE.as_str()].into_iter()
 }
 
-/// A position never goes back; that of a stream that is gone is nobody's.
+/// A position never moves back. The position of a deleted stream is ignored.
 pub(crate) static MERGE: LazyLock<String> = LazyLock::new(|| {
     format!(
         "INSERT INTO stream_positions AS p (organization_id, stream_id, seq, beyond)
@@ -31,7 +31,7 @@ pub(crate) static MERGE: LazyLock<String> = LazyLock::new(|| {
 });
 
 rows! {
-    /// How far receivers have come.
+    /// The positions to write.
     pub(crate) struct PositionRows {
         organization_id: OrganizationId => "uuid",
         id: StreamId => "uuid",
@@ -40,17 +40,17 @@ rows! {
     }
 }
 
-/// What a batch acknowledges, each stream once.
+/// The acknowledged positions of a batch, one per stream.
 #[derive(Default)]
 pub(crate) struct Positions(BTreeMap<(OrganizationId, StreamId), Position>);
 
 impl Positions {
-    /// Takes in an acknowledgement.
+    /// Adds an acknowledgement.
     pub(crate) fn take(&mut self, organization: OrganizationId, acknowledged: &StreamAcknowledged) {
         self.0.entry((organization, acknowledged.stream_id)).or_default().merge(acknowledged.position.clone());
     }
 
-    /// The rows to be written.
+    /// The rows to write.
     pub(crate) fn rows(&self) -> PositionRows {
         let mut rows = PositionRows::default();
         for ((organization, id), position) in &self.0 {
@@ -64,7 +64,7 @@ impl Positions {
 }
 
 impl PositionRows {
-    /// Lists what is to be written.
+    /// Adds the statement.
     pub(crate) fn add_to<'a>(&'a self, batch: &mut StatementBatch<'a>) {
         batch.add_if(!self.is_empty(), &MERGE, || self.parameters());
     }

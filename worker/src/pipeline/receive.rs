@@ -116,9 +116,9 @@ async fn process(place: &Place<'_>, session: &mut Session, mut batch: BatchRun, 
         return Err(error);
     }
     place.shared.in_flight.resume(place.partition, batch.demand_loads());
-    let Finished { replies, notifications, deliveries, last, has_buried } = batch.finish();
+    let Finished { replies, notifications, deliveries, last, has_dead_letters } = batch.finish();
     session.replier.answer(replies).await?;
-    session.pending_acks.take(last, deliveries, notifications, has_buried);
+    session.pending_acks.take(last, deliveries, notifications, has_dead_letters);
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! Every statement that a batch can run. They are prepared when a connection is opened.
+//! The statements that a batch can run. They are prepared when a connection is opened.
 
 use super::{load, notify, positions, project};
 use crate::log::{append, tiles};

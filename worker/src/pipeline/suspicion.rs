@@ -1,7 +1,9 @@
-//! Whether requests fail because of what is in them, or because something is wrong with the database or the program.
+//! Decides whether requests fail because of their own content, or because of a fault in the database or the
+//! program.
 //!
-//! A fault is systemic if requests of several organizations fail with the same SQLSTATE, and no request of their kind was applied since. An SQLSTATE about a value of the
-//! request says nothing about others.
+//! A fault is systemic if requests of several organizations fail with the same SQLSTATE, and no request of
+//! their kind was applied since. An SQLSTATE about a value of the request is no evidence about other
+//! requests.
 
 use rollcall_events::request::{Request, RequestBody};
 use rollcall_events::{EventId, OrganizationId};
@@ -11,12 +13,13 @@ use std::time::{Duration, Instant};
 
 use crate::db::StoreError;
 
-/// How long a failure counts: longer than a partition that has stopped waits before it tries again.
+/// Time for which a failure counts. It is longer than a stopped partition waits before it tries again.
 const REMEMBERED: Duration = Duration::from_mins(5);
-/// How many failures are remembered. Where there are more of them, the newest are judged by these.
+/// Maximum number of remembered failures. Beyond it, new failures are compared with these, but not
+/// remembered.
 const MAX_REMEMBERED: usize = 10_000;
 
-/// What a request asks for, as far as it decides which statements are run for it.
+/// The kind of a request, as far as it determines the statements that run for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Kind(&'static str, &'static str);
 
@@ -39,7 +42,7 @@ pub(crate) struct Failure {
     request: EventId,
     organization: OrganizationId,
     kind: Kind,
-    /// `None` where the failure is about a value of the request, or Postgres was not even asked.
+    /// `None` if the failure is about a value of the request, or Postgres was not asked.
     sql_state: Option<String>,
 }
 
@@ -51,45 +54,47 @@ impl Failure {
     }
 }
 
-/// The failures and the successes that all partitions of a worker have met lately.
+/// The recent failures and successes of all partitions of a worker.
 #[derive(Debug, Default)]
-pub(crate) struct Suspicions(Mutex<Met>);
+pub(crate) struct Suspicions(Mutex<History>);
 
 #[derive(Debug, Default)]
-struct Met {
-    failures: HashMap<EventId, MetFailure>,
-    /// When a request of the kind was applied last.
+struct History {
+    failures: HashMap<EventId, PastFailure>,
+    /// The time at which a request of the kind was last applied.
     applied: HashMap<Kind, Instant>,
 }
 
 #[derive(Debug)]
-struct MetFailure {
+struct PastFailure {
     organization: OrganizationId,
     kind: Kind,
     sql_state: String,
-    /// When the request failed first, alone or among others.
+    /// The time of its first failure, alone or in a batch.
     first: Instant,
     last: Instant,
 }
 
-impl Met {
-    /// Whether nothing of the kind was applied since the request failed first. Otherwise the fault is its own.
-    fn is_unexplained(&self, failure: &MetFailure) -> bool {
+impl History {
+    /// Whether no request of the kind was applied since this one first failed. If one was, the fault is in
+    /// the failed request.
+    fn is_unexplained(&self, failure: &PastFailure) -> bool {
         self.applied.get(&failure.kind).is_none_or(|applied| *applied < failure.first)
     }
 
     fn remember(&mut self, failure: &Failure, since: Instant) {
         let Some(sql_state) = failure.sql_state.clone() else { return };
         let now = Instant::now();
-        if let Some(met) = self.failures.get_mut(&failure.request) {
-            (met.last, met.sql_state) = (now, sql_state);
+        if let Some(past) = self.failures.get_mut(&failure.request) {
+            (past.last, past.sql_state) = (now, sql_state);
         } else if self.failures.len() < MAX_REMEMBERED {
             let Failure { request, organization, kind, .. } = *failure;
-            self.failures.insert(request, MetFailure { organization, kind, sql_state, first: since, last: now });
+            self.failures.insert(request, PastFailure { organization, kind, sql_state, first: since, last: now });
         }
     }
 
-    /// By kind and SQLSTATE, an organization that has failures without an explanation, and whether others have some too.
+    /// For each kind and SQLSTATE: an organization with unexplained failures, and whether other organizations
+    /// have some too.
     fn unexplained(&self) -> HashMap<(Kind, &str), (OrganizationId, bool)> {
         let mut unexplained = HashMap::new();
         for failure in self.failures.values().filter(|failure| self.is_unexplained(failure)) {
@@ -102,43 +107,44 @@ impl Met {
 }
 
 impl Suspicions {
-    /// Requests of these kinds were applied.
+    /// Records that requests of these kinds were applied.
     pub(crate) fn applied(&self, kinds: impl Iterator<Item = Kind>) {
-        let (mut met, now) = (self.lock(), Instant::now());
+        let (mut history, now) = (self.lock(), Instant::now());
         let mut before = None;
         for kind in kinds {
             if before.replace(kind) != Some(kind) {
-                met.applied.insert(kind, now);
+                history.applied.insert(kind, now);
             }
         }
     }
 
-    /// Whether one of the failures is clearly systemic: another organization has met the same one, here or in another partition, and nothing of the kind was applied since
-    /// they failed first. These requests have failed since then, alone or among others.
+    /// Whether one of the failures is systemic: another organization has the same failure, in any partition,
+    /// and no request of the kind was applied since the first one failed. `since` is the time from which
+    /// these requests have failed, alone or in a batch.
     pub(crate) fn are_systemic(&self, failures: impl Iterator<Item = Failure>, since: Instant) -> bool {
-        let mut met = self.lock();
-        met.failures.retain(|_, failure| failure.last.elapsed() < REMEMBERED);
+        let mut history = self.lock();
+        history.failures.retain(|_, failure| failure.last.elapsed() < REMEMBERED);
         let failures: Vec<_> = failures.collect();
         for failure in &failures {
-            met.remember(failure, since);
+            history.remember(failure, since);
         }
-        let unexplained = met.unexplained();
+        let unexplained = history.unexplained();
         failures.iter().any(|failure| {
-            let met_before = met.failures.get(&failure.request);
-            let is_unexplained = met_before.is_some_and(|failure| met.is_unexplained(failure));
+            let remembered = history.failures.get(&failure.request);
+            let is_unexplained = remembered.is_some_and(|failure| history.is_unexplained(failure));
             let same = failure.sql_state.as_deref().and_then(|sql_state| unexplained.get(&(failure.kind, sql_state)));
             is_unexplained && same.is_some_and(|(_, has_others)| *has_others)
         })
     }
 
-    /// Whether a request has failed lately without an explanation.
+    /// Whether a request has an unexplained recent failure.
     pub(crate) fn suspects(&self, request: EventId) -> bool {
-        let met = self.lock();
-        met.failures.get(&request).is_some_and(|failure| met.is_unexplained(failure))
+        let history = self.lock();
+        history.failures.get(&request).is_some_and(|failure| history.is_unexplained(failure))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Met> {
-        // Nothing that holds the lock can leave it half-changed.
+    fn lock(&self) -> MutexGuard<'_, History> {
+        // No code that holds the lock leaves a partial change, so a poisoned lock is usable.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -161,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn one_organization_alone_is_not_the_system() {
+    fn failures_of_one_organization_are_not_systemic() {
         let suspicions = Suspicions::default();
         assert!(!are_systemic(&suspicions, [failure(1, 1, CREATE, Some("23514")), failure(2, 1, CREATE, Some("23514"))]));
         let others = [failure(3, 2, PATCH, Some("23514")), failure(4, 2, CREATE, Some("23502"))];
@@ -170,12 +176,12 @@ mod tests {
     }
 
     #[test]
-    fn a_value_says_nothing_about_others() {
+    fn an_error_about_a_value_is_not_systemic() {
         assert!(!are_systemic(&Suspicions::default(), [failure(1, 1, CREATE, None), failure(2, 2, CREATE, None)]));
     }
 
     #[test]
-    fn what_can_be_applied_for_others_is_not_broken() {
+    fn a_success_of_the_same_kind_explains_a_failure() {
         let suspicions = Suspicions::default();
         assert!(!are_systemic(&suspicions, [failure(1, 1, CREATE, Some("23514"))]));
         suspicions.applied([PATCH].into_iter());
@@ -186,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_applied_in_the_batch_that_failed_is_an_explanation() {
+    fn a_success_in_the_failing_batch_explains_a_failure() {
         let (suspicions, since) = (Suspicions::default(), Instant::now());
         suspicions.applied([CREATE].into_iter());
         let failures = [failure(1, 1, CREATE, Some("23514")), failure(2, 2, CREATE, Some("23514"))];
@@ -194,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_applied_before_a_request_failed_explains_nothing() {
+    fn a_success_before_the_failure_explains_nothing() {
         let suspicions = Suspicions::default();
         suspicions.applied([CREATE].into_iter());
         assert!(are_systemic(&suspicions, [failure(1, 1, CREATE, Some("23514")), failure(2, 2, CREATE, Some("23514"))]));

@@ -27,7 +27,7 @@ pub(crate) struct Difference {
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     /// The reported rows, up to a maximum per table.
-    pub(crate) told: Vec<Difference>,
+    pub(crate) reported: Vec<Difference>,
     /// The number of rows that differ.
     pub(crate) rows: u64,
 }
@@ -54,7 +54,7 @@ pub(super) async fn differences(store: &Store, organization: OrganizationId) -> 
         for row in rows {
             let (is_live, row): (bool, Value) = (row.try_get("is_live")?, row.try_get("row")?);
             let (is, should_be) = if is_live { (Some(row), None) } else { (None, Some(row)) };
-            found.told.push(Difference { table: table.name, is, should_be });
+            found.reported.push(Difference { table: table.name, is, should_be });
         }
     }
     Ok(found)
@@ -62,7 +62,7 @@ pub(super) async fn differences(store: &Store, organization: OrganizationId) -> 
 
 /// Replaces the differing rows of an organization by those of the shadow. Equal rows are not touched.
 /// Notifies the processes that cache some of the rows.
-pub(super) async fn mend(store: &Store, organization: OrganizationId) -> Result<(), StoreError> {
+pub(super) async fn repair(store: &Store, organization: OrganizationId) -> Result<(), StoreError> {
     for table in &TABLES {
         let (live, shadow) = (only_in(table, "rollcall", "rollcall_shadow"), only_in(table, "rollcall_shadow", "rollcall"));
         let same = table.key.iter().map(|column| format!("t.{column} = d.{column}")).collect::<Vec<_>>().join(" AND ");

@@ -20,7 +20,7 @@ use crate::pipeline::decide::{Fact, Key, Keys};
 use crate::pipeline::load::load_subjects;
 use crate::pipeline::of_batches;
 use crate::pipeline::project::Projection;
-use shadow::{BEGIN, END, FORGET, PROGRESS, REMEMBER, TELL};
+use shadow::{BEGIN, END, FORGET, PROGRESS, REMEMBER, UPDATE_PROGRESS};
 
 const APPLICATION: &str = "rollcall-worker replay";
 /// The number of entries that are replayed in one transaction.
@@ -85,14 +85,14 @@ impl Replay {
 
     /// Like [`Replay::check`], but also repairs the projections. Returns the differences that it found. The
     /// organization's requests wait during the comparison.
-    pub(crate) async fn mend(&self, organization: OrganizationId, report: impl Fn(u64, u64)) -> Result<Found, StoreError> {
+    pub(crate) async fn repair(&self, organization: OrganizationId, report: impl Fn(u64, u64)) -> Result<Found, StoreError> {
         self.catch_up(organization, &report).await?;
         self.store.command("BEGIN").await?;
         let found = async {
             self.replay_rest(organization, LOCK).await?;
             let found = compare::differences(&self.store, organization).await?;
             if found.rows > 0 {
-                compare::mend(&self.store, organization).await?;
+                compare::repair(&self.store, organization).await?;
             }
             Ok(found)
         };
@@ -192,7 +192,7 @@ impl Replay {
         projected.add_to(&mut batch);
         Box::pin(batch.run(store)).await.map_err(of_replay)?;
         store.query(REMEMBER, &[&organization, &seq_column(until)]).await?;
-        store.query(TELL, &[&organization, &seq_column(until)]).await.map(|_| ())
+        store.query(UPDATE_PROGRESS, &[&organization, &seq_column(until)]).await.map(|_| ())
     }
 }
 

@@ -44,7 +44,7 @@ pub(super) const BEGIN: &str = "
     INSERT INTO rollcall.replays (organization_id, begun_at, told_at, entries, size) VALUES ($1, now(), now(), $2, $3)
     ON CONFLICT (organization_id) DO UPDATE SET begun_at = now(), told_at = now(), entries = excluded.entries, size = excluded.size,
         ended_at = NULL, different_rows = NULL, is_mended = NULL";
-pub(super) const TELL: &str =
+pub(super) const UPDATE_PROGRESS: &str =
     "UPDATE rollcall.replays SET told_at = now(), entries = $2, size = GREATEST(size, $2) WHERE organization_id = $1";
 pub(super) const END: &str = "
     UPDATE rollcall.replays SET told_at = now(), ended_at = now(), entries = size, different_rows = $2, is_mended = $3 WHERE organization_id = $1";

@@ -89,7 +89,7 @@ async fn run(
     stop: &CancellationToken,
 ) -> Result<(), TaskError> {
     let opening = Listener::open(&settings.database_url, APPLICATION, LOG_CHANNEL);
-    let Listener { client, told: mut notifications } = within("a connection to postgres", OPEN, opening).await??;
+    let Listener { client, mut notifications } = within("a connection to postgres", OPEN, opening).await??;
     let lock = Database::bounded(client).await?;
     lock.batch(&format!("LISTEN {SETTINGS_CHANNEL}")).await?;
     while !is_locked(&lock).await? {

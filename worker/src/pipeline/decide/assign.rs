@@ -1,8 +1,9 @@
-//! What a user is assigned: roles, entitlements and workspaces, each by its id or by its name.
+//! Resolves the values that a user is assigned: roles, entitlements and workspaces, by id or by name.
 //!
-//! A request may name a role, an entitlement or a workspace. The resource holds its id, with the name as `display`. A text
-//! that nobody has defined stays as it is, since RFC 7643 section 4.1.2 leaves these values to the service provider. An
-//! unknown workspace is refused. An entitlement of the type `Workspace` is a membership (see `rollcall_events::membership`).
+//! A request may name a role, an entitlement or a workspace. The resource stores its id, with the name as
+//! `display`. An undefined text stays as it is, because RFC 7643 section 4.1.2 leaves these values to the
+//! service provider. An unknown workspace is refused. An entitlement of the type `Workspace` is a membership
+//! (see `rollcall_events::membership`).
 
 use rollcall_events::membership::{WORKSPACES, is_workspace, merge_by, unknown_workspace};
 use rollcall_events::request::{EntitlementKind, WORKSPACE_TYPE};
@@ -19,13 +20,13 @@ use super::entity::{Entitlement, Workspace};
 use super::keys::{Key, Lookup, NotLoaded, look_up_all};
 use super::state::State;
 
-/// What a value names.
+/// The role, entitlement or workspace that a value names.
 pub(super) struct Named {
     pub(super) id: String,
     name: String,
-    /// The attribute that it is a value of; `None` for a workspace, which two attributes can name.
+    /// The attribute that it can be a value of. `None` for a workspace, which two attributes can name.
     pub(super) kind: Option<EntitlementKind>,
-    /// The `type` that the value has; `None` where the caller's counts.
+    /// The `type` to set. `None` keeps the caller's type.
     type_name: Option<String>,
 }
 
@@ -44,10 +45,10 @@ impl From<&Entitlement> for Named {
     }
 }
 
-/// What keys were looked up by, with what they led to.
+/// The looked-up keys with their results.
 pub(super) type Found = BTreeMap<Key, Option<Named>>;
 
-/// The keys by which the values of a user's `roles`, `entitlements` and `workspaces` are looked up.
+/// The keys to look up for a user's `roles`, `entitlements` and `workspaces`.
 pub(crate) fn keys(organization: OrganizationId, attributes: &Attributes) -> impl Iterator<Item = Key> {
     let of_kind =
         move |kind: EntitlementKind| list(attributes, kind.attribute()).iter().filter_map(move |value| key(organization, kind, value));
@@ -55,15 +56,16 @@ pub(crate) fn keys(organization: OrganizationId, attributes: &Attributes) -> imp
     EntitlementKind::ALL.into_iter().flat_map(of_kind).chain(of_workspaces)
 }
 
-/// The user that a request changes, and the names that the request gives.
+/// The user before the change, and the names in the request.
 pub(super) struct Before<'a> {
     /// The user's resource.
     pub(super) resource: &'a Attributes,
-    /// The keys of those names. A value that the user holds as plain text is looked up if it is one of them: it may have been defined since.
+    /// The keys of the names. A value that the user has as plain text is looked up if its key is in this set,
+    /// because the name may have been defined since.
     pub(super) asked: BTreeSet<Key>,
 }
 
-/// The values of one attribute that a change leaves as they are.
+/// The values of one attribute that a change keeps.
 struct Kept<'a> {
     held: HashSet<&'a Value>,
     asked: Option<&'a BTreeSet<Key>>,
@@ -80,7 +82,7 @@ impl<'a> Kept<'a> {
     }
 }
 
-/// Puts ids for names in what a request changes. `before` is the user that a change meets; values that it keeps are not looked up.
+/// Replaces names by ids in the changed attributes. Values that `before` already has are not looked up.
 ///
 /// # Errors
 /// 400 `invalidValue` for a workspace that the organization does not have.
@@ -97,7 +99,7 @@ pub(super) fn resolve(
         let all = list(attributes, kind.attribute()).iter().map(|value| (value, key(organization, *kind, value)));
         keys.extend(all.filter(|(value, key)| !kept.contains(value, key.as_ref())).filter_map(|(_, key)| key));
     }
-    // An id needs no translation, and whether there is such a workspace is checked of each that is joined.
+    // Look up names only. The existence of a workspace given by id is checked when the user joins it.
     let names = workspaces(attributes).iter().filter(|value| !kept_workspaces.contains(value, None));
     keys.extend(names.filter_map(|value| workspace_key(organization, value)).filter(is_name));
     let found = look_up(state, keys)?;
@@ -117,12 +119,12 @@ pub(super) fn resolve(
     Ok(())
 }
 
-/// Whether a key is a name and not an id.
+/// Whether a key is a name, not an id.
 pub(super) fn is_name(key: &Key) -> bool {
     matches!(key, Key::WorkspaceName(..) | Key::EntitlementName(..))
 }
 
-/// Writes the id, the name and the type into a value of `roles` or `entitlements` that names something.
+/// Writes the id, the name and the type into a value of `roles` or `entitlements`.
 pub(super) fn assign(value: &mut Value, kind: EntitlementKind, key: Option<&Key>, found: &Found) -> Result<(), ScimError> {
     let named = key.and_then(|key| found.get(key)).and_then(Option::as_ref);
     match named.filter(|named| named.kind.is_none_or(|of| of == kind)) {
@@ -142,7 +144,8 @@ pub(super) fn assign(value: &mut Value, kind: EntitlementKind, key: Option<&Key>
     }
 }
 
-/// Writes the id into a value of `workspaces`, as ids are written. The name is looked up when the user is shown, and not stored.
+/// Writes the id into a value of `workspaces`, in canonical form. Removes the name, which is not stored but
+/// looked up for each response.
 pub(super) fn assign_workspace(value: &mut Value, key: Option<&Key>, found: &Found) -> Result<(), ScimError> {
     match key {
         Some(Key::Workspace(_, id)) => value["value"] = Value::from(id.to_string()),
@@ -158,7 +161,7 @@ pub(super) fn assign_workspace(value: &mut Value, key: Option<&Key>, found: &Fou
     Ok(())
 }
 
-/// Two values are the same if they have the same `value` and `type` (RFC 7643 section 2.4).
+/// The identity of a value: values with the same `value` and `type` are the same (RFC 7643 section 2.4).
 fn identity(value: &Value) -> Option<(String, Option<String>)> {
     Some((value["value"].as_str()?.to_owned(), value["type"].as_str().map(str::to_lowercase)))
 }
@@ -181,7 +184,7 @@ fn named(state: &State, key: &Key) -> Lookup<Named> {
     })
 }
 
-/// The key of what a value of `roles` or `entitlements` names.
+/// The key of a value of `roles` or `entitlements`.
 pub(super) fn key(organization: OrganizationId, kind: EntitlementKind, value: &Value) -> Option<Key> {
     let text = text(value)?;
     if kind == EntitlementKind::Entitlement && is_workspace(value) {
@@ -202,7 +205,7 @@ pub(super) fn workspace_key(organization: OrganizationId, value: &Value) -> Opti
     })
 }
 
-/// What a value says: its `value`, or, without one, its `display`.
+/// The text of a value: its `value`, or `display` if it has no `value`.
 fn text(value: &Value) -> Option<&str> {
     let part = |name: &str| value.get(name).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
     part("value").or_else(|| part("display"))

@@ -1,6 +1,8 @@
-//! PATCH operations that name roles, entitlements and workspaces: the names become ids before the operations are applied.
+//! Replaces names by ids in PATCH operations on roles, entitlements and workspaces, before the operations are
+//! applied.
 //!
-//! Operations are applied in sequence (RFC 7644 section 3.5.2), so a later one must find what an earlier one wrote. Both therefore speak of ids.
+//! Operations are applied in sequence (RFC 7644 section 3.5.2). A later operation must find the values that
+//! an earlier one wrote, so both must use ids.
 
 use rollcall_events::OrganizationId;
 use rollcall_events::membership::is_workspace;
@@ -19,10 +21,10 @@ use super::assign::{Before, Found, assign, assign_workspace, is_name, key, list,
 use super::keys::{Key, NotLoaded};
 use super::state::State;
 
-/// An attribute whose values can be given by name. `None` stands for the extension's `workspaces`.
+/// An attribute whose values can be given by name. `None` is the extension's `workspaces`.
 type Assigned = Option<EntitlementKind>;
 
-/// What the names in the operations of one request lead to.
+/// The names in the operations of one request, looked up.
 pub(super) struct Names<'a> {
     organization: OrganizationId,
     before: Before<'a>,
@@ -33,7 +35,7 @@ impl<'a> Names<'a> {
     /// Looks up the names in operations on the user `before`.
     ///
     /// # Errors
-    /// The keys that are not loaded.
+    /// If keys are not loaded; the error contains them.
     pub(super) fn look_up(
         state: &State,
         organization: OrganizationId,
@@ -46,15 +48,16 @@ impl<'a> Names<'a> {
         Ok(Self { organization, before: Before { resource: before, asked }, found })
     }
 
-    /// The user, with the names that the operations give.
+    /// The user before the change, and the names in the operations.
     pub(super) fn before(&self) -> &Before<'a> {
         &self.before
     }
 
-    /// The operations with ids in the place of names.
+    /// Returns the operations with ids instead of names.
     ///
     /// # Errors
-    /// 400 `invalidValue` for a workspace that the organization does not have, 400 `invalidFilter` for a comparison that a name cannot answer.
+    /// 400 `invalidValue` for a workspace that the organization does not have. 400 `invalidFilter` for a
+    /// comparison that names do not support.
     pub(super) fn translate(&self, operations: &[Operation]) -> Result<Vec<Operation>, ScimError> {
         let mut translated = Vec::with_capacity(operations.len());
         for operation in operations {
@@ -70,19 +73,19 @@ impl<'a> Names<'a> {
         let of_type = operation.path.said("type");
         let path = self.path(&operation.path, assigned)?;
         let (path, value) = match (operation.op, sub, &operation.value) {
-            // Without its value it is no role, entitlement or membership.
+            // A role, entitlement or membership without `value` is meaningless, so remove all of it.
             (Op::Remove, Some("value"), None) => (path.whole(), None),
             (Op::Remove, None, Some(Value::Array(listed))) => (path, Some(self.listed(listed, assigned))),
             (Op::Add | Op::Replace, Some("value"), Some(text)) => {
                 let value = self.value(&json!({"value": text}), assigned, of_type)?["value"].take();
-                // The name that is stored is that of the value before.
+                // The stored name belongs to the old value, so remove it.
                 let renamed = assigned.map(|kind| without_name(kind, &value)).transpose()?;
                 return Ok(Some(Operation { op: operation.op, path, value: Some(value) }).into_iter().chain(renamed).collect());
             }
             (Op::Add | Op::Replace, None, Some(Value::Array(values))) => {
                 (path, Some(values.iter().map(|value| self.value(value, assigned, None)).collect::<Result<_, _>>()?))
             }
-            // Beside a filter, a value without `value` is about the chosen one, whatever else it says.
+            // With a filter in the path, an operation value without `value` changes the selected element.
             (Op::Add | Op::Replace, None, Some(value)) if value.get("value").is_some() => {
                 (path, Some(self.value(value, assigned, of_type)?))
             }
@@ -91,7 +94,7 @@ impl<'a> Names<'a> {
         Ok(vec![Operation { op: operation.op, path, value }])
     }
 
-    /// A value with the id of what it names. `of_type` is its type if it does not say one.
+    /// Replaces the name in a value by its id. `of_type` is the type if the value has none.
     fn value(&self, value: &Value, assigned: Assigned, of_type: Option<&str>) -> Result<Value, ScimError> {
         let Some(key) = value_key(self.organization, assigned, value, of_type) else { return Ok(value.clone()) };
         let mut value = value.clone();
@@ -102,7 +105,7 @@ impl<'a> Names<'a> {
         Ok(value)
     }
 
-    /// The values that a removal lists, by their texts and by the ids of what these name.
+    /// The values to remove, both as given and as ids.
     fn listed(&self, listed: &[Value], assigned: Assigned) -> Value {
         let by_id = listed.iter().filter_map(|value| self.ids(&alternatives(self.organization, assigned, value), assigned).next());
         listed.iter().cloned().chain(by_id.map(|id| json!({"value": id}))).collect()
@@ -118,7 +121,8 @@ impl<'a> Names<'a> {
         Ok(path.clone().rewritten(&|term| self.term(term, assigned, of_type)))
     }
 
-    /// A comparison with a name, as comparisons with ids. A text that the user holds as such, since it was defined later, is compared as well.
+    /// Replaces a comparison with a name by comparisons with ids. The text itself is compared as well if the
+    /// user has it as plain text, because the name may have been defined later.
     fn term(&self, term: &TextTerm<'_>, assigned: Assigned, of_type: Option<&str>) -> Option<Filter> {
         let can_be_name = |term: &TextTerm<'_>| term.is_about("value") || (assigned.is_none() && term.is_about("display"));
         if !can_be_name(term) || !compares_whole(term) {
@@ -126,7 +130,7 @@ impl<'a> Names<'a> {
         }
         let named = alternatives(self.organization, assigned, &json!({"value": term.text, "type": of_type}));
         let ids: Vec<_> = self.ids(&named, assigned).collect();
-        let text = (!ids.is_empty() && self.holds(assigned, term.text)).then_some(term.text);
+        let text = (!ids.is_empty() && self.has_text(assigned, term.text)).then_some(term.text);
         let join = |one, other| match term.operator {
             Comparison::Ne => Filter::And(Box::new(one), Box::new(other)),
             _ => Filter::Or(Box::new(one), Box::new(other)),
@@ -139,14 +143,14 @@ impl<'a> Names<'a> {
         named.filter(move |named| named.kind.is_none() || named.kind == assigned).map(|named| named.id.as_str())
     }
 
-    /// Whether the user holds a text as plain text.
-    fn holds(&self, assigned: Assigned, text: &str) -> bool {
+    /// Whether the user has a value as plain text.
+    fn has_text(&self, assigned: Assigned, text: &str) -> bool {
         let held = assigned.map_or(&[][..], |kind| list(self.before.resource, kind.attribute()));
         held.iter().filter_map(|value| value["value"].as_str()).any(|held| casefold(held) == casefold(text))
     }
 }
 
-/// The attribute that an operation is about, and the part of it, if its values can be given by name.
+/// The attribute of an operation and its sub-attribute, if the values can be given by name.
 fn assigned(operation: &Operation) -> Option<(Assigned, Option<&'static str>)> {
     let Ok(Target::Attribute(target)) = operation.path.target(&USER) else { return None };
     let assigned = match target.extension {
@@ -157,7 +161,7 @@ fn assigned(operation: &Operation) -> Option<(Assigned, Option<&'static str>)> {
     Some((assigned, target.sub.map(|sub| sub.name.as_str())))
 }
 
-/// What has to be looked up for an operation.
+/// The keys to look up for an operation.
 fn keys(organization: OrganizationId, operation: &Operation) -> Vec<Key> {
     let Some((assigned, sub)) = assigned(operation) else { return Vec::new() };
     let of_type = operation.path.said("type");
@@ -177,7 +181,7 @@ fn keys(organization: OrganizationId, operation: &Operation) -> Vec<Key> {
     keys
 }
 
-/// The key of what a value names.
+/// The key of a value.
 fn value_key(organization: OrganizationId, assigned: Assigned, value: &Value, of_type: Option<&str>) -> Option<Key> {
     let Some(kind) = assigned else { return workspace_key(organization, value) };
     match (value.get("type"), of_type) {
@@ -190,7 +194,8 @@ fn value_key(organization: OrganizationId, assigned: Assigned, value: &Value, of
     }
 }
 
-/// What a text can name where values are chosen or removed, the likeliest first. An entitlement without a type can be a workspace. An id chooses by itself.
+/// The keys that a text can mean in a filter or a removal, the most likely first. An entitlement without a
+/// type can be a workspace. Ids need no look-up.
 fn alternatives(organization: OrganizationId, assigned: Assigned, value: &Value) -> Vec<Key> {
     let own = value_key(organization, assigned, value, None);
     let can_be_workspace = assigned == Some(EntitlementKind::Entitlement) && !is_workspace(value) && value["type"].is_null();
@@ -203,12 +208,12 @@ fn alternatives(organization: OrganizationId, assigned: Assigned, value: &Value)
     own.into_iter().chain(workspace).filter(|key| !is_id(key)).collect()
 }
 
-/// Whether a comparison is one of whole texts.
+/// Whether a comparison is about the whole text.
 fn compares_whole(term: &TextTerm<'_>) -> bool {
     matches!(term.operator, Comparison::Eq | Comparison::Ne)
 }
 
-/// Removes the name beside a value.
+/// Removes the `display` of a value.
 fn without_name(kind: EntitlementKind, value: &Value) -> Result<Operation, ScimError> {
     let path = format!("{}[value eq {value}].display", kind.attribute()).parse()?;
     Ok(Operation { op: Op::Remove, path, value: None })

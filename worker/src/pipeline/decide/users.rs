@@ -39,7 +39,7 @@ pub(super) fn decide(state: &State, request: &Request, call: &UserRequested, at:
 fn attempt(state: &State, request: &Request, call: &UserRequested, at: Timestamp) -> Result<Decision, Interrupt> {
     if let UserOperation::Create(attributes) = &call.operation {
         return match state.user_to_create(request.organization_id, call.user_id)? {
-            Some(_) => Err(ScimError::new(409, "there is a user with this id already").into()),
+            Some(_) => Err(ScimError::new(409, "a user with this id already exists").into()),
             None => create(state, request, call, attributes.clone(), at),
         };
     }
@@ -67,7 +67,7 @@ fn attempt(state: &State, request: &Request, call: &UserRequested, at: Timestamp
     change(state, request, call, before, attributes, at)
 }
 
-/// Creates a user. If the request does not say so itself, the user is active and joins the default workspace.
+/// Creates a user. By default the user is active and joins the default workspace.
 fn create(
     state: &State,
     request: &Request,
@@ -86,8 +86,8 @@ fn create(
     Ok(applied(call, EventType::UserCreated, &Attributes::new(), resource))
 }
 
-/// Replaces a user. PUT clears the attributes that it does not carry (RFC 7644 section 3.5.1), except for
-/// those that [`defaults`] keeps.
+/// Replaces a user. PUT clears the attributes that it omits (RFC 7644 section 3.5.1), except for those that
+/// [`defaults`] keeps.
 fn replaced(before: &User, mut attributes: Attributes) -> Attributes {
     defaults::keep_unnamed(&USER, &before.resource, &mut attributes);
     defaults::drop_unassigned(&USER, &mut attributes);
@@ -109,7 +109,7 @@ fn change(
     mut attributes: Attributes,
     at: Timestamp,
 ) -> Result<Decision, Interrupt> {
-    // Do this after any change, so that no request reactivates a user without saying so.
+    // Do this after every change, so that no request reactivates a user implicitly.
     defaults::keep(&USER, &before.resource, &mut attributes);
     let mut unchanged = without_stamp((*before.resource).clone());
     let is_same = attributes == unchanged;
@@ -130,8 +130,8 @@ fn change(
     Ok(applied(call, event_type, &before.resource, resource))
 }
 
-/// Checks that the user's workspaces exist and that the name is free. Only values that the request adds are
-/// looked up. The user's earlier values were checked when they were added.
+/// Checks that the user's workspaces exist and that the name is free. Looks up only values that the request
+/// adds, because earlier values were checked when they were added.
 fn check(state: &State, request: &Request, call: &UserRequested, attributes: &Attributes, before: Option<&User>) -> Result<(), Interrupt> {
     let organization = request.organization_id;
     let had: HashSet<_> = match before {
@@ -141,10 +141,10 @@ fn check(state: &State, request: &Request, call: &UserRequested, attributes: &At
     let joined = memberships(attributes)?.into_iter().map(|membership| membership.workspace_id).filter(|id| !had.contains(id));
     let user_name = text(attributes, "userName").unwrap_or_default();
     let name_key = casefold(user_name);
-    let is_named_anew = before.is_none_or(|before| before.name_key() != name_key);
+    let is_name_new = before.is_none_or(|before| before.name_key() != name_key);
     // Do both look-ups first, so that missing keys of both are loaded together.
     let workspaces = look_up_all(joined, |id| state.workspace(organization, *id));
-    let holder = if is_named_anew { state.user_named(organization, name_key) } else { Ok(None) };
+    let holder = if is_name_new { state.user_named(organization, name_key) } else { Ok(None) };
     let (workspaces, holder) = both(workspaces, holder)?;
     if let Some((unknown, _)) = workspaces.iter().find(|(_, workspace)| workspace.is_none()) {
         return Err(unknown_workspace(WORKSPACES, &unknown.to_string()).into());
