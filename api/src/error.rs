@@ -36,7 +36,7 @@ pub(crate) enum ApiError {
     #[error("method not allowed")]
     MethodNotAllowed {
         /// The supported methods, as in the header `Allow`.
-        allowed: &'static str,
+        allowed: String,
     },
     /// A server that the call needs is not available. The call changed nothing.
     #[error("unavailable: {0}")]
@@ -97,7 +97,7 @@ impl ResponseError for ApiError {
             Self::Unavailable(_) | Self::OutcomeUnknown(_) | Self::TooManyAtOnce => {
                 response.insert_header((RETRY_AFTER, RETRY_SECONDS.to_string()))
             }
-            Self::MethodNotAllowed { allowed } => response.insert_header((ALLOW, *allowed)),
+            Self::MethodNotAllowed { allowed } => response.insert_header((ALLOW, allowed.as_str())),
             Self::Scim(_) | Self::SourceNotAllowed | Self::Internal(_) => &mut response,
         };
         response.content_type(SCIM_JSON).body(self.to_scim().to_body().to_string())

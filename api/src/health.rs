@@ -1,14 +1,17 @@
 //! Liveness and readiness.
 
 use actix_web::HttpResponse;
-use actix_web::web::Data;
+use actix_web::web::{Data, ServiceConfig};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
+use crate::openapi::{Endpoints, Errors, endpoint};
 use crate::read::{Database, ReadError, stopped_partitions};
 use crate::submit::RequestClient;
 
+/// The tag of these endpoints at `/openapi.json`.
+const TAG: &str = "Health";
 /// How long a result is reused. Further probes in this time cost nothing.
 const FRESH: Duration = Duration::from_millis(500);
 /// Maximum time of a check.
@@ -76,13 +79,45 @@ impl Findings {
     }
 }
 
-/// `GET /healthz`: answers 200 while the process runs.
+/// The endpoints.
+pub(crate) fn endpoints() -> Endpoints {
+    Endpoints::below("").add(endpoint!(alive)).add(endpoint!(ready))
+}
+
+/// The routes. They need no authentication.
+pub(crate) fn routes(config: &mut ServiceConfig) {
+    endpoints().register(config);
+}
+
+/// Answers if the process is alive.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = TAG,
+    operation_id = "alive",
+    security(),
+    responses(Errors, (status = 200, description = "The process is alive.", body = Object, content_type = "application/json"))
+)]
 pub(crate) async fn alive() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "alive"}))
 }
 
-/// `GET /readyz`: answers 200 if Postgres can be read, `RabbitMQ` has the queues, and no partition is
-/// stopped; otherwise 503. The body has the findings.
+/// Answers 200 if the service is ready for calls.
+///
+/// It is ready if Postgres can be read, `RabbitMQ` has the queues, and no partition is stopped. Otherwise the
+/// answer is 503. The body has the findings.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = TAG,
+    operation_id = "ready",
+    security(),
+    responses(
+        Errors,
+        (status = 200, description = "The service is ready.", body = Object, content_type = "application/json"),
+        (status = 503, description = "The service is not ready, and why.", body = Object, content_type = "application/json"),
+    )
+)]
 pub(crate) async fn ready(health: Data<Health>, database: Data<Database>, requests: Data<RequestClient>) -> HttpResponse {
     let findings = health.check(&database, &requests).await;
     let mut response = if findings.is_ready() { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };

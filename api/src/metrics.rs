@@ -1,8 +1,8 @@
 //! The metrics (OpenMetrics 1.0). They have an address of their own, because callers of the service must not
 //! see them.
 
-use actix_web::HttpResponse;
-use actix_web::web::Data;
+use actix_web::web::{self, Data};
+use actix_web::{App, HttpResponse, HttpServer};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -11,6 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -161,8 +162,26 @@ fn whole(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
+/// Serves the metrics at their own address until the process ends.
+///
+/// # Errors
+/// If the address cannot be listened on.
+pub(crate) fn serve(
+    address: SocketAddr,
+    counted: Data<Metrics>,
+    database: Data<Database>,
+    requests: Data<RequestClient>,
+) -> std::io::Result<()> {
+    let app = move || {
+        let app = App::new().app_data(counted.clone()).app_data(database.clone()).app_data(requests.clone());
+        app.route("/metrics", web::get().to(metrics))
+    };
+    tokio::spawn(HttpServer::new(app).workers(1).disable_signals().bind(address)?.run());
+    Ok(())
+}
+
 /// `GET /metrics`.
-pub(crate) async fn metrics(metrics: Data<Metrics>, database: Data<Database>, requests: Data<RequestClient>) -> HttpResponse {
+async fn metrics(metrics: Data<Metrics>, database: Data<Database>, requests: Data<RequestClient>) -> HttpResponse {
     metrics.refresh(&database, &requests).await;
     let mut text = String::new();
     match encode(&mut text, &metrics.registry) {

@@ -8,11 +8,13 @@ use serde::Serialize;
 use std::sync::Arc;
 
 use super::filter::EntryFilter;
+use super::parameters::{Conditions, PageParameters};
 use super::query::{MAX_COUNT, by_now, conditions, count, parameter};
-use super::{json, with_body, written};
+use super::{TAG, json, with_body, written};
 use crate::auth::Auditor;
 use crate::error::{ApiError, ApiResult};
 use crate::offload::offload;
+use crate::openapi::Errors;
 use crate::read::{Condition, Database, Entries, Order, ReadError, log_entries};
 use crate::scim::Parameters;
 
@@ -33,7 +35,20 @@ struct Page {
     next: Option<String>,
 }
 
-/// `GET /events`.
+/// Lists entries of the log.
+#[utoipa::path(
+    get,
+    path = "/events",
+    tag = TAG,
+    operation_id = "auditEvents",
+    params(
+        Conditions,
+        ("filter" = Option<String>, Query, description = "A SCIM filter on the user or group as the entry left it"),
+        ("order" = Option<String>, Query, description = "newest or oldest first"),
+        PageParameters,
+    ),
+    responses(Errors, (status = 200, description = "A page of entries.", body = Object, content_type = "application/json"))
+)]
 pub(super) async fn list(auditor: Auditor, parameters: Parameters, database: Data<Database>) -> ApiResult {
     let (order, count) = (order(&parameters)?, count(&parameters)?);
     let filter = parameters.get("filter").map(EntryFilter::parse).transpose()?;
@@ -135,7 +150,15 @@ fn place(entries: &[StoredEntry]) -> Option<String> {
     entries.last().map(|entry| entry.header.seq.to_string())
 }
 
-/// `GET /events/{seq}`.
+/// Reads an entry of the log.
+#[utoipa::path(
+    get,
+    path = "/events/{seq}",
+    tag = TAG,
+    operation_id = "auditEvent",
+    params(("seq" = u64, Path, minimum = 1, description = "The place of the entry in the log")),
+    responses(Errors, (status = 200, description = "The entry.", body = Object, content_type = "application/json"))
+)]
 pub(super) async fn read(auditor: Auditor, seq: Path<String>, database: Data<Database>) -> ApiResult {
     let missing = || ApiError::from(ScimError::new(404, "the log has no such entry"));
     let seq: u64 = seq.parse().ok().filter(|seq| *seq > 0).ok_or_else(missing)?;

@@ -11,10 +11,12 @@ use rollcall_service::entries::StoredEntry;
 use serde::Serialize;
 use std::borrow::Cow;
 
+use super::TAG;
 use super::query::parameter;
 use crate::auth::Auditor;
 use crate::error::{ApiError, ApiResult};
 use crate::offload::offload;
+use crate::openapi::Errors;
 use crate::read::{Database, Order, log_entries, log_size};
 use crate::scim::Parameters;
 
@@ -28,8 +30,25 @@ enum Format {
     Csv,
 }
 
-/// `GET /export`: the entries from `from` to `to`, both included. The defaults are the first and the last
-/// entry. If the export breaks off, resume with `from=<last seq + 1>`.
+/// Exports the log.
+///
+/// The export has the entries from `from` to `to`, both included. If it breaks off, resume with `from=<last
+/// seq + 1>`.
+#[utoipa::path(
+    get,
+    path = "/export",
+    tag = TAG,
+    operation_id = "auditExport",
+    params(
+        ("from" = Option<i64>, Query, description = "The seq of the first entry; 1 by default"),
+        ("to" = Option<i64>, Query, description = "The seq of the last entry; the last of the log by default"),
+        ("format" = Option<String>, Query, description = "ndjson or csv"),
+    ),
+    responses(
+        Errors,
+        (status = 200, description = "The entries.", content((String = "application/x-ndjson"), (String = "text/csv"))),
+    )
+)]
 pub(super) async fn export(auditor: Auditor, http: HttpRequest, parameters: Parameters, database: Data<Database>) -> ApiResult {
     exported(auditor.organization_id, &http, &parameters, database).await
 }

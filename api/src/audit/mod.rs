@@ -3,6 +3,7 @@
 mod entries;
 mod export;
 mod filter;
+mod parameters;
 mod proofs;
 mod query;
 mod tail;
@@ -15,41 +16,41 @@ pub(crate) use query::{by_now, conditions, parameter};
 pub(crate) use users::{Change, difference, user_at, users_at};
 pub(crate) use watch::{Watch, server_sent};
 
-use actix_web::middleware::Compress;
-use actix_web::middleware::from_fn;
+use actix_web::HttpResponse;
+use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpResponse, Resource};
 use serde::Serialize;
 
 use crate::auth::audit_gate;
 use crate::error::{ApiError, ApiResult};
+use crate::openapi::{Endpoints, endpoint};
 use crate::scim::no_endpoint;
 
 /// The path of every audit endpoint, below the public address.
 pub(crate) const BASE_PATH: &str = "/audit/v1";
 
-/// The routes. Answers are compressed if the caller accepts that.
-pub(crate) fn routes(config: &mut ServiceConfig) {
-    let scope = web::scope(BASE_PATH)
-        .wrap(from_fn(audit_gate))
-        .wrap(Compress::default())
-        .service(resource("/events").get(entries::list))
-        .service(resource("/events/{seq}").get(entries::read))
-        .service(resource("/export").get(export::export))
-        .service(resource("/tail").get(tail::tail))
-        .service(resource("/users").get(users::list))
-        .service(resource("/users/{id}").get(users::read))
-        .service(resource("/users/{id}/history").get(users::history))
-        .service(resource("/checkpoint").get(proofs::checkpoint))
-        .service(resource("/proof/inclusion").get(proofs::inclusion))
-        .service(resource("/proof/consistency").get(proofs::consistency))
-        .default_service(web::to(no_endpoint));
-    config.service(scope);
+/// The tag of these endpoints at `/openapi.json`.
+const TAG: &str = "Audit";
+
+/// The endpoints.
+pub(crate) fn endpoints() -> Endpoints {
+    Endpoints::below(BASE_PATH)
+        .add(endpoint!(entries::list))
+        .add(endpoint!(entries::read))
+        .add(endpoint!(export::export))
+        .add(endpoint!(tail::tail))
+        .add(endpoint!(users::list))
+        .add(endpoint!(users::read))
+        .add(endpoint!(users::history))
+        .add(endpoint!(proofs::checkpoint))
+        .add(endpoint!(proofs::inclusion))
+        .add(endpoint!(proofs::consistency))
 }
 
-/// A path that allows only reading.
-fn resource(path: &str) -> Resource {
-    web::resource(path).default_service(web::to(|| async { Err::<HttpResponse, _>(ApiError::MethodNotAllowed { allowed: "GET, HEAD" }) }))
+/// The routes. Answers are compressed if the caller accepts that.
+pub(crate) fn routes(config: &mut ServiceConfig) {
+    let scope = endpoints().scope().wrap(from_fn(audit_gate)).wrap(Compress::default()).default_service(web::to(no_endpoint));
+    config.service(scope);
 }
 
 /// An answer in JSON.

@@ -10,10 +10,11 @@ use rollcall_scim::ScimError;
 use serde::Serialize;
 use std::ops::Range;
 
-use super::json;
 use super::query::parameter;
+use super::{TAG, json};
 use crate::auth::Auditor;
 use crate::error::{ApiError, ApiResult};
+use crate::openapi::Errors;
 use crate::read::{self, Database, log_size, roots};
 use crate::scim::Parameters;
 
@@ -37,7 +38,15 @@ struct Consistency {
     hashes: Vec<Hash>,
 }
 
-/// `GET /checkpoint`: the checkpoint of `size`, or the newest one.
+/// Reads a signed checkpoint.
+#[utoipa::path(
+    get,
+    path = "/checkpoint",
+    tag = TAG,
+    operation_id = "checkpoint",
+    params(("size" = Option<i64>, Query, description = "The size of the log; that of the newest checkpoint by default")),
+    responses(Errors, (status = 200, description = "The checkpoint.", body = String, content_type = "text/plain"))
+)]
 pub(super) async fn checkpoint(auditor: Auditor, parameters: Parameters, database: Data<Database>) -> ApiResult {
     let size = parameter(&parameters, "size", "a number of entries")?;
     let found = read::checkpoint(&database, auditor.organization_id, size).await?;
@@ -45,8 +54,18 @@ pub(super) async fn checkpoint(auditor: Auditor, parameters: Parameters, databas
     Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(note))
 }
 
-/// `GET /proof/inclusion?seq=`: the proof for the log of `size`. Without `size`, for the newest checkpoint
-/// that has the entry, or else for the current log.
+/// Proves that the log has an entry.
+#[utoipa::path(
+    get,
+    path = "/proof/inclusion",
+    tag = TAG,
+    operation_id = "inclusionProof",
+    params(
+        ("seq" = i64, Query, description = "The place of the entry in the log"),
+        ("size" = Option<i64>, Query, description = "The size of the log; that of the newest checkpoint with the entry by default"),
+    ),
+    responses(Errors, (status = 200, description = "The proof.", body = Object, content_type = "application/json"))
+)]
 pub(super) async fn inclusion(auditor: Auditor, parameters: Parameters, database: Data<Database>) -> ApiResult {
     let seq: u64 = parameter(&parameters, "seq", "a place in the log")?.ok_or_else(|| ScimError::invalid_value("seq is missing"))?;
     let size = parameter(&parameters, "size", "a number of entries")?;
@@ -74,7 +93,18 @@ pub(crate) async fn included(
     Ok(Inclusion { seq, size, root, hashes, checkpoint: signed.filter(|signed| signed.0 == size).map(|signed| signed.1) })
 }
 
-/// `GET /proof/consistency?from=&to=`.
+/// Proves that a log begins with an earlier one.
+#[utoipa::path(
+    get,
+    path = "/proof/consistency",
+    tag = TAG,
+    operation_id = "consistencyProof",
+    params(
+        ("from" = i64, Query, description = "The earlier size"),
+        ("to" = i64, Query, description = "The later size"),
+    ),
+    responses(Errors, (status = 200, description = "The proof.", body = Object, content_type = "application/json"))
+)]
 pub(super) async fn consistency(auditor: Auditor, parameters: Parameters, database: Data<Database>) -> ApiResult {
     let organization = auditor.organization_id;
     let size = |name: &str| {

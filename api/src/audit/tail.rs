@@ -7,10 +7,13 @@ use rollcall_scim::ScimError;
 use rollcall_service::entries::StoredEntry;
 use std::fmt::Write as _;
 
+use super::TAG;
+use super::parameters::Conditions;
 use super::query::{conditions, parameter};
 use super::watch::{Watch, server_sent};
 use crate::auth::Auditor;
 use crate::error::{ApiError, ApiResult};
+use crate::openapi::Errors;
 use crate::read::{Database, Followers, log_size};
 use crate::scim::Parameters;
 
@@ -19,8 +22,21 @@ const LAST_EVENT_ID: &str = "last-event-id";
 /// The number of entries that are sent at once.
 const CHUNK: u32 = 500;
 
-/// `GET /tail`: the entries after `Last-Event-ID` or `after`, or else only new ones. Conditions select some
-/// of them.
+/// Follows the log as it grows, as Server-Sent Events.
+///
+/// It begins after `Last-Event-ID` or `after`, or else with the next new entry. Conditions select some of the
+/// entries.
+#[utoipa::path(
+    get,
+    path = "/tail",
+    tag = TAG,
+    operation_id = "auditTail",
+    params(
+        ("after" = Option<i64>, Query, description = "The seq after which to begin; the current size by default"),
+        Conditions,
+    ),
+    responses(Errors, (status = 200, description = "The entries as events.", body = String, content_type = "text/event-stream"))
+)]
 pub(super) async fn tail(
     auditor: Auditor,
     http: HttpRequest,

@@ -10,11 +10,13 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::parameters::PageParameters;
 use super::query::{count, parameter};
-use super::{json, with_body, written};
+use super::{TAG, json, with_body, written};
 use crate::auth::Auditor;
 use crate::error::{ApiError, ApiResult};
 use crate::offload::offload;
+use crate::openapi::Errors;
 use crate::read::{Condition, Database, Entries, Order, last_entries_of_users, log_entries};
 use crate::scim::Parameters;
 
@@ -83,7 +85,15 @@ struct History {
     next: Option<String>,
 }
 
-/// `GET /users?at=`: the users as they were at a time, sorted by id.
+/// Lists users as they were at a time, sorted by id.
+#[utoipa::path(
+    get,
+    path = "/users",
+    tag = TAG,
+    operation_id = "auditUsers",
+    params(("at" = Option<String>, Query, description = "A time; now by default"), PageParameters),
+    responses(Errors, (status = 200, description = "A page of users.", body = Object, content_type = "application/json"))
+)]
 pub(super) async fn list(auditor: Auditor, parameters: Parameters, database: Data<Database>) -> ApiResult {
     let at = parameter(&parameters, "at", TIME)?.unwrap_or_else(Timestamp::now);
     let (count, after) = (count(&parameters)?, parameter(&parameters, "cursor", "a cursor that this service gave")?);
@@ -106,7 +116,15 @@ pub(crate) async fn users_at(
     Ok((offload(bytes, move || last.entries.iter().filter_map(resource).collect()).await?, next))
 }
 
-/// `GET /users/{id}?at=`: a user as it was at a time.
+/// Reads a user as it was at a time.
+#[utoipa::path(
+    get,
+    path = "/users/{id}",
+    tag = TAG,
+    operation_id = "auditUser",
+    params(("id" = String, Path), ("at" = Option<String>, Query, description = "A time; now by default")),
+    responses(Errors, (status = 200, description = "The user.", body = Object, content_type = "application/json"))
+)]
 pub(super) async fn read(auditor: Auditor, id: Path<String>, parameters: Parameters, database: Data<Database>) -> ApiResult {
     let at = parameter(&parameters, "at", TIME)?.unwrap_or_else(Timestamp::now);
     let user = user_at(&database, auditor.organization_id, user_id(&id)?, at).await?;
@@ -125,7 +143,15 @@ fn size(entry: &StoredEntry) -> usize {
     entry.payload.as_ref().map_or(0, |payload| payload.get().len())
 }
 
-/// `GET /users/{id}/history`: all changes from the beginning, with old value, new value and actor.
+/// Lists all changes of a user from the beginning, with old value, new value and actor.
+#[utoipa::path(
+    get,
+    path = "/users/{id}/history",
+    tag = TAG,
+    operation_id = "auditHistory",
+    params(("id" = String, Path), PageParameters),
+    responses(Errors, (status = 200, description = "A page of changes.", body = Object, content_type = "application/json"))
+)]
 pub(super) async fn history(auditor: Auditor, id: Path<String>, parameters: Parameters, database: Data<Database>) -> ApiResult {
     let after: u64 = parameter(&parameters, "cursor", "a cursor that this service gave")?.unwrap_or_default();
     let count = count(&parameters)?;

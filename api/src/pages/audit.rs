@@ -25,6 +25,7 @@ use super::text::Language;
 use super::view::{self, Audit, Entry, Erase, Frame, LogRow, Rows, event_name, minute};
 use crate::audit::{Inclusion, Watch, by_now, conditions, difference, exported, included, parameter, server_sent};
 use crate::error::{ApiError, ApiResult};
+use crate::openapi::Errors;
 use crate::read::{Entries, Order, log_entries, log_size, session_lasts};
 use crate::scim::Parameters;
 
@@ -144,8 +145,19 @@ pub(super) async fn erase(admin: Administrator, id: Path<String>, form: Form<Csr
     Ok(HttpResponse::SeeOther().insert_header(location).finish())
 }
 
-/// `POST /audit/v1/users/{id}/erase`: the same for programs of an administrator, with the cookie of a
-/// session. The content type must be JSON, because a form of another site cannot send that.
+/// Erases what the log holds about a deleted user.
+///
+/// It is for programs of administrators, with the cookie of a session. The content type must be JSON, because
+/// a form of another site cannot send that.
+#[utoipa::path(
+    post,
+    context_path = crate::audit::BASE_PATH,
+    path = "/users/{id}/erase",
+    tag = "Audit",
+    operation_id = "eraseUser",
+    params(("id" = String, Path)),
+    responses(Errors, (status = 204, description = "Erased."))
+)]
 pub(super) async fn erase_by_api(
     admin: Result<Administrator, PageError>,
     http: HttpRequest,

@@ -30,16 +30,19 @@ pub(crate) use seal::Seal;
 
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpResponse, Route, guard};
+use actix_web::{Route, guard};
 
-use crate::error::ApiError;
+use crate::openapi::{Endpoints, endpoint};
 
-/// The endpoints for administrators' programs. Their paths begin like the auditors' paths, so these routes
-/// must be registered first.
+/// The endpoints for programs of administrators.
+pub(crate) fn api_endpoints() -> Endpoints {
+    Endpoints::below("").add(endpoint!(audit::erase_by_api))
+}
+
+/// The routes for programs of administrators. Their paths begin like the auditors' paths, so they must be
+/// registered first.
 pub(crate) fn api_routes(config: &mut ServiceConfig) {
-    let only_post = || async { Err::<HttpResponse, _>(ApiError::MethodNotAllowed { allowed: "POST" }) };
-    let erase = web::resource(format!("{}/users/{{id}}/erase", crate::audit::BASE_PATH));
-    config.service(erase.post(audit::erase_by_api).default_service(web::to(only_post)));
+    api_endpoints().register(config);
 }
 
 /// A route for GET and HEAD.

@@ -45,7 +45,7 @@ pub(crate) use operations::{
 pub(crate) use organizations::organization_names;
 pub(crate) use partitions::{OldestRequest, PartitionStatus, partitions, stopped_partitions};
 pub(crate) use sessions::{FoundLink, Person, find_link, find_session, session_lasts};
-pub(crate) use table::{GROUPS, Table, USERS};
+pub(crate) use table::{ENTITLEMENTS, GROUPS, ROLES, Table, USERS, WORKSPACES};
 pub(crate) use timeline::{KINDS, TimelineBucket, log_timeline};
 pub(crate) use tokens::{ListedToken, find_token, list_tokens};
 pub(crate) use tree::{checkpoint, roots};

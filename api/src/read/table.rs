@@ -217,11 +217,6 @@ impl Table {
         [&USERS, &GROUPS]
     }
 
-    /// The types that callers can only read.
-    pub(crate) fn read_only() -> [&'static Self; 3] {
-        [&ROLES, &ENTITLEMENTS, &WORKSPACES]
-    }
-
     fn wanted(&self, projection: &Projection) -> usize {
         let wanted = if projection.asks_on_request(self.resource_type) {
             Wanted::OnRequest

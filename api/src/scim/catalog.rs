@@ -5,31 +5,90 @@
 //! and assigns it to users by `roles` and `entitlements` (Okta's guide "Build a SCIM 2.0 server with
 //! entitlements").
 
-use actix_web::web::{Data, Path, ServiceConfig};
+use actix_web::web::{Data, Path};
 use rollcall_scim::ScimError;
 use uuid::Uuid;
 
+use super::Base;
 use super::answer::Shown;
 use super::body::ScimBody;
 use super::call::Call;
 use super::query::Parameters;
 use super::search::Reading;
-use super::{Base, read_only, search_only};
 use crate::error::ApiResult;
-use crate::read::{Database, Table, find_by_id};
+use crate::media_type::SCIM_JSON;
+use crate::openapi::{Endpoints, Entitlement, Errors, ListResponse, Projection, Query, Role, SearchRequest, Workspace, endpoint};
+use crate::read::{Database, ENTITLEMENTS, ROLES, Table, WORKSPACES, find_by_id};
 
-/// The routes.
-pub(super) fn routes(config: &mut ServiceConfig) {
-    for table in Table::read_only() {
-        let endpoint = table.resource_type.endpoint;
-        let list = move |parameters: Parameters, reading: Reading| list(table, parameters, reading);
-        let search = move |body: ScimBody, reading: Reading| search(table, body, reading);
-        let read = move |call: Call, id: Path<String>, database: Data<Database>, base: Data<Base>| read(table, call, id, database, base);
-        config
-            .service(search_only(&format!("{endpoint}/.search")).post(search))
-            .service(read_only(endpoint).get(list).head(list))
-            .service(read_only(&format!("{endpoint}/{{id}}")).get(read).head(read));
-    }
+/// Declares the endpoints of one resource type. `rustfmt` indents attributes in a macro again on every run.
+#[rustfmt::skip]
+macro_rules! catalog {
+    ($module:ident, $table:ident, $schema:ident, $plural:literal) => {
+        mod $module {
+            use super::*;
+
+            #[utoipa::path(
+                method(get, head),
+                path = concat!("/", $plural),
+                tag = $plural,
+                operation_id = concat!("list", $plural),
+                summary = concat!("Lists ", $plural, " (RFC 7644 section 3.4.2)."),
+                params(Query, Projection),
+                responses(Errors, (status = 200, description = "A page.", body = ListResponse, content_type = SCIM_JSON))
+            )]
+            pub(super) async fn list(parameters: Parameters, reading: Reading) -> ApiResult {
+                super::list(&$table, parameters, reading).await
+            }
+
+            #[utoipa::path(
+                post,
+                path = concat!("/", $plural, "/.search"),
+                tag = $plural,
+                operation_id = concat!("search", $plural),
+                summary = concat!("Searches ", $plural, " by POST (RFC 7644 section 3.4.3)."),
+                request_body(content = SearchRequest, content_type = SCIM_JSON),
+                responses(Errors, (status = 200, description = "A page.", body = ListResponse, content_type = SCIM_JSON))
+            )]
+            pub(super) async fn search(body: ScimBody, reading: Reading) -> ApiResult {
+                super::search(&$table, body, reading).await
+            }
+
+            #[utoipa::path(
+                method(get, head),
+                path = concat!("/", $plural, "/{id}"),
+                tag = $plural,
+                operation_id = concat!("read", stringify!($schema)),
+                summary = concat!("Reads one of the ", $plural, " (RFC 7644 section 3.4.1)."),
+                params(("id" = String, Path), Projection),
+                responses(
+                    Errors,
+                    (status = 200, description = "The resource.", body = $schema, content_type = SCIM_JSON),
+                    (status = 304, description = "The version is the one in If-None-Match."),
+                )
+            )]
+            pub(super) async fn read(call: Call, id: Path<String>, database: Data<Database>, base: Data<Base>) -> ApiResult {
+                super::read(&$table, call, id, database, base).await
+            }
+        }
+    };
+}
+
+catalog!(roles, ROLES, Role, "Roles");
+catalog!(entitlements, ENTITLEMENTS, Entitlement, "Entitlements");
+catalog!(workspaces, WORKSPACES, Workspace, "Workspaces");
+
+/// Adds the endpoints of all types.
+pub(super) fn add_to(endpoints: Endpoints) -> Endpoints {
+    endpoints
+        .add(endpoint!(roles::search))
+        .add(endpoint!(roles::list))
+        .add(endpoint!(roles::read))
+        .add(endpoint!(entitlements::search))
+        .add(endpoint!(entitlements::list))
+        .add(endpoint!(entitlements::read))
+        .add(endpoint!(workspaces::search))
+        .add(endpoint!(workspaces::list))
+        .add(endpoint!(workspaces::read))
 }
 
 /// Lists the resources that a filter chooses, or all (RFC 7644 section 3.4.2).

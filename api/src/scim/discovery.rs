@@ -16,9 +16,21 @@ use super::query::Parameters;
 use super::{Base, Bounds};
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
+use crate::media_type::SCIM_JSON;
+use crate::openapi::Errors;
 use crate::read::{Database, defined_types};
 
-/// `GET /ServiceProviderConfig`.
+/// Reads the features that the service supports (RFC 7644 section 4).
+#[utoipa::path(
+    method(get, head),
+    path = "/ServiceProviderConfig",
+    tag = "Discovery",
+    operation_id = "serviceProviderConfig",
+    responses(
+        Errors,
+        (status = 200, description = "The configuration.", body = Object, content_type = SCIM_JSON),
+    )
+)]
 pub(super) async fn service_provider_config(
     CallerDialect(dialect): CallerDialect,
     parameters: Parameters,
@@ -42,20 +54,42 @@ pub(super) async fn service_provider_config(
     json(StatusCode::OK, &config)
 }
 
-/// `GET /ResourceTypes`.
+/// Lists the types of resources (RFC 7644 section 4).
+#[utoipa::path(
+    method(get, head),
+    path = "/ResourceTypes",
+    tag = "Discovery",
+    operation_id = "resourceTypes",
+    responses(Errors, (status = 200, description = "The types.", body = Object, content_type = SCIM_JSON))
+)]
 pub(super) async fn resource_types(_: Caller, parameters: Parameters, base: Data<Base>) -> ApiResult {
     refuse_filter(&parameters)?;
     json(StatusCode::OK, &ListResponse::whole(ResourceType::all().map(|known| discovery::resource_type(base.as_str(), known)).to_vec()))
 }
 
-/// `GET /ResourceTypes/{name}`.
+/// Reads a type of resources.
+#[utoipa::path(
+    method(get, head),
+    path = "/ResourceTypes/{id}",
+    tag = "Discovery",
+    operation_id = "resourceType",
+    params(("id" = String, Path)),
+    responses(Errors, (status = 200, description = "The type.", body = Object, content_type = SCIM_JSON))
+)]
 pub(super) async fn resource_type(_: Caller, name: Path<String>, base: Data<Base>) -> ApiResult {
     let found = ResourceType::all().into_iter().find(|known| known.name.eq_ignore_ascii_case(&name));
     let found = found.ok_or_else(|| ScimError::new(404, "there is no such resource type"))?;
     json(StatusCode::OK, &discovery::resource_type(base.as_str(), found))
 }
 
-/// `GET /Schemas`.
+/// Lists the schemas (RFC 7644 section 4).
+#[utoipa::path(
+    method(get, head),
+    path = "/Schemas",
+    tag = "Discovery",
+    operation_id = "schemas",
+    responses(Errors, (status = 200, description = "The schemas.", body = Object, content_type = SCIM_JSON))
+)]
 pub(super) async fn schemas(
     caller: Caller,
     CallerDialect(dialect): CallerDialect,
@@ -69,7 +103,15 @@ pub(super) async fn schemas(
     json(StatusCode::OK, &ListResponse::whole(schemas))
 }
 
-/// `GET /Schemas/{urn}`.
+/// Reads a schema.
+#[utoipa::path(
+    method(get, head),
+    path = "/Schemas/{id}",
+    tag = "Discovery",
+    operation_id = "schema",
+    params(("id" = String, Path)),
+    responses(Errors, (status = 200, description = "The schema.", body = Object, content_type = SCIM_JSON))
+)]
 pub(super) async fn schema(
     caller: Caller,
     CallerDialect(dialect): CallerDialect,

@@ -16,10 +16,21 @@ use super::Base;
 use crate::auth::Caller;
 use crate::error::ApiResult;
 use crate::media_type::SCIM_JSON;
+use crate::openapi::Errors;
 use crate::read::{Database, LogEntry, ReadError, find_dead_letter, find_event};
 
-/// `GET /Events/{txn}`: the completion as a Security Event Token, or 404 with `Retry-After` until there is
-/// one. A request that became a dead letter is complete too: it failed.
+/// Reads the outcome of a request that was answered 202 (RFC 9967 section 2.5.1).
+///
+/// It is a Security Event Token. Without an outcome yet, the answer is 404 with `Retry-After`. A request that
+/// became a dead letter has failed.
+#[utoipa::path(
+    method(get, head),
+    path = "/Events/{id}",
+    tag = "Outcomes",
+    operation_id = "event",
+    params(("id" = String, Path)),
+    responses(Errors, (status = 200, description = "The outcome.", body = String, content_type = MEDIA_TYPE))
+)]
 pub(super) async fn read(caller: Caller, txn: Path<String>, database: Data<Database>, base: Data<Base>, keys: Data<SetKeys>) -> ApiResult {
     let claims = match event_id(&caller, &txn) {
         Some(id) => completion(&database, &base, caller.organization_id(), id).await?,
@@ -94,7 +105,18 @@ fn method(operation: &str) -> Option<&'static str> {
     }
 }
 
-/// `GET /.well-known/jwks.json`: the public keys that event tokens are checked with.
+/// Reads the keys that verify Security Event Tokens.
+#[utoipa::path(
+    get,
+    path = "/.well-known/jwks.json",
+    tag = "Outcomes",
+    operation_id = "jwks",
+    security(),
+    responses(
+        Errors,
+        (status = 200, description = "A JWK Set.", body = Object, content_type = "application/jwk-set+json"),
+    )
+)]
 pub(crate) async fn jwks(keys: Data<SetKeys>) -> HttpResponse {
     HttpResponse::Ok().content_type("application/jwk-set+json").body(keys.to_jwks().to_string())
 }

@@ -15,10 +15,24 @@ use super::body::ScimBody;
 use super::call::{Call, Writing};
 use super::dialect::Change;
 use crate::error::{ApiError, ApiResult};
+use crate::media_type::SCIM_JSON;
+use crate::openapi::{Accepted, Created, Errors, Group, GroupRequest, PatchOp, Projection};
 use crate::read::{Database, GROUPS, find_by_id};
 use crate::submit::Answer;
 
-/// `POST /Groups` (RFC 7644 section 3.3).
+/// The tag of these endpoints at `/openapi.json`.
+const TAG: &str = "Groups";
+
+/// Creates a group (RFC 7644 section 3.3).
+#[utoipa::path(
+    post,
+    path = "/Groups",
+    tag = TAG,
+    operation_id = "createGroup",
+    params(Projection),
+    request_body(content = GroupRequest, content_type = SCIM_JSON),
+    responses(Errors, Created<Group>, Accepted)
+)]
 pub(super) async fn create(call: Call, mut body: ScimBody, writing: Writing) -> ApiResult {
     let content = content(GroupId::generate(), None, read_operation(&call, Change::Create, &mut body).await?);
     match writing.submit(&call, content, &body.bytes).await? {
@@ -27,13 +41,38 @@ pub(super) async fn create(call: Call, mut body: ScimBody, writing: Writing) -> 
     }
 }
 
-/// `GET /Groups/{id}` (RFC 7644 section 3.4.1).
+/// Reads a group (RFC 7644 section 3.4.1).
+#[utoipa::path(
+    method(get, head),
+    path = "/Groups/{id}",
+    tag = TAG,
+    operation_id = "readGroup",
+    params(("id" = String, Path), Projection),
+    responses(
+        Errors,
+        (status = 200, description = "The group.", body = Group, content_type = SCIM_JSON),
+        (status = 304, description = "The version is the one in If-None-Match."),
+    )
+)]
 pub(super) async fn read(call: Call, id: Path<String>, database: Data<Database>, base: Data<Base>) -> ApiResult {
     let found = find_by_id(&database, &GROUPS, call.caller.organization_id(), group_id(&id)?.0, &call.projection).await?;
     call.answer_to_read(Shown::new(&GROUP, &base, found.ok_or_else(no_group)?))
 }
 
-/// `PUT /Groups/{id}` (RFC 7644 section 3.5.1).
+/// Replaces a group (RFC 7644 section 3.5.1).
+#[utoipa::path(
+    put,
+    path = "/Groups/{id}",
+    tag = TAG,
+    operation_id = "replaceGroup",
+    params(("id" = String, Path), Projection),
+    request_body(content = GroupRequest, content_type = SCIM_JSON),
+    responses(
+        Errors,
+        (status = 200, description = "The group.", body = Group, content_type = SCIM_JSON),
+        Accepted,
+    )
+)]
 pub(super) async fn replace(call: Call, id: Path<String>, mut body: ScimBody, writing: Writing) -> ApiResult {
     let (id, if_match) = (group_id(&id)?, call.if_match()?);
     let content = content(id, if_match, read_operation(&call, Change::Replace, &mut body).await?);
@@ -43,7 +82,21 @@ pub(super) async fn replace(call: Call, id: Path<String>, mut body: ScimBody, wr
     }
 }
 
-/// `PATCH /Groups/{id}` (RFC 7644 section 3.5.2).
+/// Modifies a group (RFC 7644 section 3.5.2).
+#[utoipa::path(
+    patch,
+    path = "/Groups/{id}",
+    tag = TAG,
+    operation_id = "patchGroup",
+    params(("id" = String, Path), Projection),
+    request_body(content = PatchOp, content_type = SCIM_JSON),
+    responses(
+        Errors,
+        (status = 200, description = "The group, if the call asks for it.", body = Group, content_type = SCIM_JSON),
+        (status = 204, description = "Modified."),
+        Accepted,
+    )
+)]
 pub(super) async fn patch(call: Call, id: Path<String>, mut body: ScimBody, writing: Writing) -> ApiResult {
     let (id, if_match) = (group_id(&id)?, call.if_match()?);
     let content = content(id, if_match, read_operation(&call, Change::Patch, &mut body).await?);
@@ -53,7 +106,17 @@ pub(super) async fn patch(call: Call, id: Path<String>, mut body: ScimBody, writ
     }
 }
 
-/// `DELETE /Groups/{id}` (RFC 7644 section 3.6).
+/// Deletes a group (RFC 7644 section 3.6).
+///
+/// Its name can be used again.
+#[utoipa::path(
+    delete,
+    path = "/Groups/{id}",
+    tag = TAG,
+    operation_id = "deleteGroup",
+    params(("id" = String, Path)),
+    responses(Errors, (status = 204, description = "Deleted."), Accepted)
+)]
 pub(super) async fn delete(call: Call, id: Path<String>, writing: Writing) -> ApiResult {
     match writing.submit(&call, content(group_id(&id)?, call.if_match()?, GroupOperation::Delete), b"").await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),

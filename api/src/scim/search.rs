@@ -18,34 +18,83 @@ use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
 use crate::media_type::SCIM_JSON;
 use crate::offload::offload;
+use crate::openapi::{Errors, ListResponse as ListSchema, Projection as ProjectionParameters, Query, SearchRequest};
 use crate::read::{Database, GROUPS, ListError, ListQuery, PageCache, Table, USERS, find_by_key, list, single};
 
-/// `GET /Users`.
+/// Lists users (RFC 7644 section 3.4.2).
+#[utoipa::path(
+    method(get, head),
+    path = "/Users",
+    tag = "Users",
+    operation_id = "listUsers",
+    params(Query, ProjectionParameters),
+    responses(Errors, (status = 200, description = "A page.", body = ListSchema, content_type = SCIM_JSON))
+)]
 pub(super) async fn users(parameters: Parameters, reading: Reading) -> ApiResult {
     reading.answer(&[&USERS], &parameters).await
 }
 
-/// `GET /Groups`.
+/// Lists groups (RFC 7644 section 3.4.2).
+#[utoipa::path(
+    method(get, head),
+    path = "/Groups",
+    tag = "Groups",
+    operation_id = "listGroups",
+    params(Query, ProjectionParameters),
+    responses(Errors, (status = 200, description = "A page.", body = ListSchema, content_type = SCIM_JSON))
+)]
 pub(super) async fn groups(parameters: Parameters, reading: Reading) -> ApiResult {
     reading.answer(&[&GROUPS], &parameters).await
 }
 
-/// `GET /`.
+/// Lists users and groups (RFC 7644 section 3.4.2).
+#[utoipa::path(
+    method(get, head),
+    path = "",
+    tag = "Users and groups",
+    operation_id = "listAll",
+    params(Query, ProjectionParameters),
+    responses(Errors, (status = 200, description = "A page.", body = ListSchema, content_type = SCIM_JSON))
+)]
 pub(super) async fn everything(parameters: Parameters, reading: Reading) -> ApiResult {
     reading.answer(&Table::provisioned(), &parameters).await
 }
 
-/// `POST /Users/.search` (RFC 7644 section 3.4.3).
+/// Searches users by POST (RFC 7644 section 3.4.3).
+#[utoipa::path(
+    post,
+    path = "/Users/.search",
+    tag = "Users",
+    operation_id = "searchUsers",
+    request_body(content = SearchRequest, content_type = SCIM_JSON),
+    responses(Errors, (status = 200, description = "A page.", body = ListSchema, content_type = SCIM_JSON))
+)]
 pub(super) async fn search_users(body: ScimBody, reading: Reading) -> ApiResult {
     reading.answer(&[&USERS], &Parameters::of_search(body.json)?).await
 }
 
-/// `POST /Groups/.search`.
+/// Searches groups by POST (RFC 7644 section 3.4.3).
+#[utoipa::path(
+    post,
+    path = "/Groups/.search",
+    tag = "Groups",
+    operation_id = "searchGroups",
+    request_body(content = SearchRequest, content_type = SCIM_JSON),
+    responses(Errors, (status = 200, description = "A page.", body = ListSchema, content_type = SCIM_JSON))
+)]
 pub(super) async fn search_groups(body: ScimBody, reading: Reading) -> ApiResult {
     reading.answer(&[&GROUPS], &Parameters::of_search(body.json)?).await
 }
 
-/// `POST /.search`.
+/// Searches users and groups by POST (RFC 7644 section 3.4.3).
+#[utoipa::path(
+    post,
+    path = "/.search",
+    tag = "Users and groups",
+    operation_id = "searchAll",
+    request_body(content = SearchRequest, content_type = SCIM_JSON),
+    responses(Errors, (status = 200, description = "A page.", body = ListSchema, content_type = SCIM_JSON))
+)]
 pub(super) async fn search_everything(body: ScimBody, reading: Reading) -> ApiResult {
     reading.answer(&Table::provisioned(), &Parameters::of_search(body.json)?).await
 }

@@ -14,10 +14,24 @@ use super::body::ScimBody;
 use super::call::{Call, Writing};
 use super::dialect::{Change, UserChange};
 use crate::error::{ApiError, ApiResult};
+use crate::media_type::SCIM_JSON;
+use crate::openapi::{Accepted, Created, Errors, PatchOp, Projection, User, UserRequest};
 use crate::read::{USERS, find_by_id};
 use crate::submit::Answer;
 
-/// `POST /Users` (RFC 7644 section 3.3).
+/// The tag of these endpoints at `/openapi.json`.
+const TAG: &str = "Users";
+
+/// Creates a user (RFC 7644 section 3.3).
+#[utoipa::path(
+    post,
+    path = "/Users",
+    tag = TAG,
+    operation_id = "createUser",
+    params(Projection),
+    request_body(content = UserRequest, content_type = SCIM_JSON),
+    responses(Errors, Created<User>, Accepted)
+)]
 pub(super) async fn create(call: Call, mut body: ScimBody, writing: Writing) -> ApiResult {
     let id = UserId::generate();
     let operation = read_operation(&call, &writing, Change::Create, id, &mut body).await?;
@@ -31,7 +45,19 @@ pub(super) async fn create(call: Call, mut body: ScimBody, writing: Writing) -> 
     }
 }
 
-/// `GET /Users/{id}` (RFC 7644 section 3.4.1).
+/// Reads a user (RFC 7644 section 3.4.1).
+#[utoipa::path(
+    method(get, head),
+    path = "/Users/{id}",
+    tag = TAG,
+    operation_id = "readUser",
+    params(("id" = String, Path), Projection),
+    responses(
+        Errors,
+        (status = 200, description = "The user.", body = User, content_type = SCIM_JSON),
+        (status = 304, description = "The version is the one in If-None-Match."),
+    )
+)]
 pub(super) async fn read(call: Call, id: Path<String>, writing: Writing) -> ApiResult {
     let id = called_user(&call, &id)?;
     let found = find_by_id(&writing.database, &USERS, call.caller.organization_id(), id.0, &call.projection).await?;
@@ -39,7 +65,20 @@ pub(super) async fn read(call: Call, id: Path<String>, writing: Writing) -> ApiR
     call.answer_to_read(Shown::new(&USER, &writing.base, user))
 }
 
-/// `PUT /Users/{id}` (RFC 7644 section 3.5.1).
+/// Replaces a user (RFC 7644 section 3.5.1).
+#[utoipa::path(
+    put,
+    path = "/Users/{id}",
+    tag = TAG,
+    operation_id = "replaceUser",
+    params(("id" = String, Path), Projection),
+    request_body(content = UserRequest, content_type = SCIM_JSON),
+    responses(
+        Errors,
+        (status = 200, description = "The user.", body = User, content_type = SCIM_JSON),
+        Accepted,
+    )
+)]
 pub(super) async fn replace(call: Call, id: Path<String>, mut body: ScimBody, writing: Writing) -> ApiResult {
     let (id, if_match) = (called_user(&call, &id)?, call.if_match()?);
     let operation = read_operation(&call, &writing, Change::Replace, id, &mut body).await?;
@@ -49,7 +88,21 @@ pub(super) async fn replace(call: Call, id: Path<String>, mut body: ScimBody, wr
     }
 }
 
-/// `PATCH /Users/{id}` (RFC 7644 section 3.5.2).
+/// Modifies a user (RFC 7644 section 3.5.2).
+#[utoipa::path(
+    patch,
+    path = "/Users/{id}",
+    tag = TAG,
+    operation_id = "patchUser",
+    params(("id" = String, Path), Projection),
+    request_body(content = PatchOp, content_type = SCIM_JSON),
+    responses(
+        Errors,
+        (status = 200, description = "The user, if the call asks for it.", body = User, content_type = SCIM_JSON),
+        (status = 204, description = "Modified."),
+        Accepted,
+    )
+)]
 pub(super) async fn patch(call: Call, id: Path<String>, mut body: ScimBody, writing: Writing) -> ApiResult {
     let (id, if_match) = (called_user(&call, &id)?, call.if_match()?);
     let expects_the_resource = lenience::expects_the_resource(&body.json);
@@ -61,7 +114,17 @@ pub(super) async fn patch(call: Call, id: Path<String>, mut body: ScimBody, writ
     }
 }
 
-/// `DELETE /Users/{id}` (RFC 7644 section 3.6).
+/// Deletes a user (RFC 7644 section 3.6).
+///
+/// Its name can be used again.
+#[utoipa::path(
+    delete,
+    path = "/Users/{id}",
+    tag = TAG,
+    operation_id = "deleteUser",
+    params(("id" = String, Path)),
+    responses(Errors, (status = 204, description = "Deleted."), Accepted)
+)]
 pub(super) async fn delete(call: Call, id: Path<String>, writing: Writing) -> ApiResult {
     let (id, if_match) = (called_user(&call, &id)?, call.if_match()?);
     match submit(&call, &writing, id, if_match, UserOperation::Delete, b"").await? {

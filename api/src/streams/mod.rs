@@ -2,15 +2,15 @@
 
 mod asked;
 mod poll;
+mod schemas;
 
-use actix_web::HttpResponse;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
 use rollcall_events::set::SetKeys;
 use std::time::Duration;
 
 use crate::auth::stream_gate;
-use crate::error::ApiError;
+use crate::openapi::{Endpoints, endpoint};
 use crate::read::{Database, Followers};
 use crate::scim::{Base, no_endpoint};
 use crate::submit::RequestClient;
@@ -29,12 +29,13 @@ pub(crate) struct Polling {
     pub(crate) longest: Duration,
 }
 
+/// The endpoints.
+pub(crate) fn endpoints() -> Endpoints {
+    Endpoints::below(BASE_PATH).add(endpoint!(poll::poll))
+}
+
 /// The routes.
 pub(crate) fn routes(config: &mut ServiceConfig) {
-    let only_post = || async { Err::<HttpResponse, _>(ApiError::MethodNotAllowed { allowed: "POST" }) };
-    let scope = web::scope(BASE_PATH)
-        .wrap(from_fn(stream_gate))
-        .service(web::resource("/{id}/poll").post(poll::poll).default_service(web::to(only_post)))
-        .default_service(web::to(no_endpoint));
+    let scope = endpoints().scope().wrap(from_fn(stream_gate)).default_service(web::to(no_endpoint));
     config.service(scope);
 }

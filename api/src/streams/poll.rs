@@ -17,8 +17,10 @@ use std::time::{Duration, Instant};
 
 use super::Polling;
 use super::asked::Asked;
+use super::schemas::{PollRequest, PollResponse};
 use crate::auth::Receiver;
 use crate::error::{ApiError, ApiResult};
+use crate::openapi::Errors;
 use crate::read::{Database, LogNotification, find_stream, log_size, next_changes};
 use crate::scim::{Base, Prefer, ScimBody};
 use crate::submit::RequestClient;
@@ -45,7 +47,19 @@ impl Found {
     }
 }
 
-/// `POST /{id}/poll`.
+/// Returns the events that are not acknowledged yet (RFC 8936).
+#[utoipa::path(
+    post,
+    path = "/{id}/poll",
+    tag = "Event streams",
+    operation_id = "pollStream",
+    params(("id" = String, Path)),
+    request_body(content = inline(PollRequest), content_type = "application/json"),
+    responses(
+        Errors,
+        (status = 200, description = "The events.", body = inline(PollResponse), content_type = "application/json"),
+    )
+)]
 pub(super) async fn poll(receiver: Receiver, id: Path<String>, body: ScimBody, polling: Data<Polling>) -> ApiResult {
     let Polling { database, requests, base, keys, followers, longest } = &**polling;
     if id.parse() != Ok(receiver.stream_id) {

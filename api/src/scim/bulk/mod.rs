@@ -24,13 +24,27 @@ use super::dialect::{UserChange, UserTranslation};
 use super::headers::{PREFERENCE_APPLIED, SET_TXN};
 use super::{Base, Bounds};
 use crate::error::{ApiError, ApiResult};
+use crate::media_type::SCIM_JSON;
 use crate::offload::offload;
+use crate::openapi::{Accepted, BulkRequest, BulkResponse, Errors};
 use crate::submit::Answer;
 use answers::{Progress, status, subject, version};
 use ids::Ids;
 use step::{Step, is_on_users};
 
-/// `POST /Bulk`.
+/// Applies several operations in one call (RFC 7644 section 3.7).
+#[utoipa::path(
+    post,
+    path = "/Bulk",
+    tag = "Bulk",
+    operation_id = "bulk",
+    request_body(content = BulkRequest, content_type = SCIM_JSON),
+    responses(
+        Errors,
+        (status = 200, description = "The outcome of each operation.", body = BulkResponse, content_type = SCIM_JSON),
+        Accepted,
+    )
+)]
 pub(super) async fn bulk(call: Call, body: ScimBody, writing: Writing, bounds: Data<Bounds>) -> ApiResult {
     let request = parse(body.json, bounds.max_operations)?;
     let (txn, _) = call.identity(&body.bytes)?;
