@@ -8,9 +8,9 @@ use std::str::FromStr;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// May do everything.
+    /// Has all rights.
     Owner,
-    /// May do everything except what is reserved for owners.
+    /// Has all rights except those of owners.
     Administrator,
     /// May read the log.
     Auditor,

@@ -328,8 +328,8 @@ fn json_values() -> impl Strategy<Value = Value> {
     })
 }
 
-/// What means "unassigned": `null`, `[]` for a list, `""` for the manager, and an object whose known members
-/// are all `null` (or, for the manager, `""`).
+/// The values that mean "unassigned": `null`, `[]` for a list, `""` for the manager, and an object whose known
+/// members are all `null` (or, for the manager, `""`).
 fn unassigns(place: &Place, value: &Value) -> bool {
     let known = |object: &Map<String, Value>| -> Vec<Value> {
         object.iter().filter(|(name, _)| place.attribute.sub(name).is_some_and(is_writable)).map(|(_, value)| value.clone()).collect()

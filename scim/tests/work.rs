@@ -10,7 +10,7 @@ use rollcall_scim::work::{Budget, MAX_STEPS};
 use rollcall_scim::{ScimError, ScimType};
 use serde_json::{Value, json};
 
-/// What becomes of a user, and the steps that it took.
+/// The changed user, and the number of steps that the change took.
 fn patched(user: &Value, operations: &[Value]) -> (Result<Attributes, ScimError>, usize) {
     let operations = parse(&USER, json!({"schemas": [PATCH_SCHEMA], "Operations": operations})).unwrap();
     let (mut user, mut budget) = (user.as_object().cloned().unwrap(), Budget::default());

@@ -1,4 +1,4 @@
-//! The hashes of the log: what is hashed, and how the hashes form a tree.
+//! The format of the log: its entries, their hashes, and the tree of the hashes.
 //!
 //! The format cannot change once there is data, so tests fix all of it: canonical JSON (RFC 8785), a salted
 //! commitment to the payload, a leaf over the header, and a tree in the shape of RFC 9162. Each kind of hash

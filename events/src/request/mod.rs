@@ -204,7 +204,7 @@ pub enum IfMatch {
 pub struct StreamAcknowledged {
     /// The stream.
     pub stream_id: StreamId,
-    /// The position to add to what was acknowledged before.
+    /// The newly acknowledged position. It is merged into the position before.
     pub position: Position,
 }
 

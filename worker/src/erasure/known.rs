@@ -1,4 +1,4 @@
-//! Compares records with what is known of erased persons.
+//! Compares records with the names and ids of erased persons.
 //!
 //! The id of an erased user counts at any time, because ids are never reused. A name counts only in a record
 //! from before the erasure. In a later record, it belongs to the person who has the name now. It does not

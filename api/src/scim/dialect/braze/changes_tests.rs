@@ -149,7 +149,7 @@ fn a_removal_takes_what_it_names() {
 #[test_case(set("permissionsX", json!([])), "permissionsX is not an attribute"; "another name")]
 #[test_case(set("createdAt", json!("x")), "createdAt is read-only"; "what the server sets")]
 #[test_case(json!({"op": "replace", "value": {"permissions": {"roles": []}, "permissions.Roles": []}}), "permissions.Roles is given twice"; "twice")]
-#[test_case(json!({"op": "replace", "value": {"department": "bi", "Department": "pm"}}), "epartment is given twice"; "twice in two spellings")]
+#[test_case(json!({"op": "replace", "value": {"Department": "pm", "department": "bi"}}), "department is given twice"; "twice in two spellings")]
 #[test_case(json!({"op": "replace", "value": {"permissions": {"roles": []}, "Roles": []}}), "is given twice"; "roles twice")]
 #[test_case(json!({"op": "replace", "value": {"permissions": null, "permissions.roles": []}}), "permissions.roles is given twice"; "a part of nothing")]
 #[test_case(json!({"op": "replace", "value": {"permissions.roles": [], "roles[value eq \"r\"].display": "R"}}), "is given twice"; "one of the roles")]

@@ -1,4 +1,4 @@
-//! What the dialect has its own words for is never set by the model's names, however these are written.
+//! No spelling of a name of the model sets an attribute that has a name of its own in the dialect.
 
 use proptest::prelude::*;
 use rollcall_scim::ScimError;
@@ -102,7 +102,7 @@ fn the_department_stands_beside_the_rest_of_the_extension(body: Value, expected:
     assert_eq!(user[ENTERPRISE_SCHEMA], expected);
 }
 
-/// Values that say `evil`, under keys that may lead to what is reserved.
+/// Generates objects with the value `evil`, under keys that may name a reserved attribute.
 fn evil() -> impl Strategy<Value = Value> {
     let (u, e, r) = (USER_SCHEMA, ENTERPRISE_SCHEMA, ROLLCALL_SCHEMA);
     let mut keys: Vec<_> =
