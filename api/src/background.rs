@@ -24,7 +24,8 @@ pub(crate) fn start_background(
     background.spawn(follow_changes(authentication.tokens.clone()));
     let limits = authentication.limits.clone();
     background.spawn(async move { limits.keep_small().await });
-    let (denials, requests, interval) = (authentication.denials.clone(), requests.clone(), Duration::from_secs(settings.denied_seconds));
+    let (denials, requests, interval) =
+        (authentication.denials.clone(), requests.clone(), Duration::from_secs(settings.denied_seconds));
     background.spawn(async move { denials.keep_flushing(&requests, interval).await });
     background
 }

@@ -61,19 +61,28 @@ impl ApiError {
         match self {
             Self::Scim(error) => error.clone(),
             Self::Unauthenticated { .. } => ScimError::new(401, "the call does not carry a valid bearer token"),
-            Self::SourceNotAllowed => ScimError::new(403, "the token may not be used with this origin or from this address"),
-            Self::TooManyCalls { .. } => ScimError::new(429, "too many calls with this token; call again after the time in Retry-After"),
-            Self::TooManyAtOnce => {
-                ScimError::new(429, "the organization runs too many queries at once; call again when some of them are answered")
+            Self::SourceNotAllowed => {
+                ScimError::new(403, "the token may not be used with this origin or from this address")
             }
+            Self::TooManyCalls { .. } => {
+                ScimError::new(429, "too many calls with this token; call again after the time in Retry-After")
+            }
+            Self::TooManyAtOnce => ScimError::new(
+                429,
+                "the organization runs too many queries at once; call again when some of them are answered",
+            ),
             Self::MethodNotAllowed { allowed } => ScimError::new(405, format!("the endpoint allows {allowed}")),
-            Self::Unavailable(_) => ScimError::new(503, "the service cannot serve the call at the moment; call again later"),
+            Self::Unavailable(_) => {
+                ScimError::new(503, "the service cannot serve the call at the moment; call again later")
+            }
             Self::OutcomeUnknown(_) => ScimError::new(
                 503,
                 "the request may have been applied; repeat it with the same Idempotency-Key to apply it only once; \
                  without a key, read the resource first",
             ),
-            Self::Internal(_) => ScimError::new(500, "the call failed because of a fault in the service; the fault was logged"),
+            Self::Internal(_) => {
+                ScimError::new(500, "the call failed because of a fault in the service; the fault was logged")
+            }
         }
     }
 }
@@ -92,8 +101,12 @@ impl ResponseError for ApiError {
             Self::Unauthenticated { presented: true } => {
                 response.insert_header((WWW_AUTHENTICATE, r#"Bearer realm="rollcall", error="invalid_token""#))
             }
-            Self::Unauthenticated { presented: false } => response.insert_header((WWW_AUTHENTICATE, r#"Bearer realm="rollcall""#)),
-            Self::TooManyCalls { retry_after } => response.insert_header((RETRY_AFTER, (retry_after.as_secs() + 1).to_string())),
+            Self::Unauthenticated { presented: false } => {
+                response.insert_header((WWW_AUTHENTICATE, r#"Bearer realm="rollcall""#))
+            }
+            Self::TooManyCalls { retry_after } => {
+                response.insert_header((RETRY_AFTER, (retry_after.as_secs() + 1).to_string()))
+            }
             Self::Unavailable(_) | Self::OutcomeUnknown(_) | Self::TooManyAtOnce => {
                 response.insert_header((RETRY_AFTER, RETRY_SECONDS.to_string()))
             }
@@ -110,9 +123,14 @@ mod tests {
 
     #[test]
     fn only_the_error_of_a_change_says_that_it_may_have_been_applied() {
-        let [read, write] = [ApiError::Unavailable("postgres"), ApiError::OutcomeUnknown("rabbitmq")].map(|error| error.to_scim());
+        let [read, write] =
+            [ApiError::Unavailable("postgres"), ApiError::OutcomeUnknown("rabbitmq")].map(|error| error.to_scim());
         assert_eq!((read.status, write.status), (503, 503));
-        assert!(write.detail.contains("may have been applied") && write.detail.contains("same Idempotency-Key"), "{}", write.detail);
+        assert!(
+            write.detail.contains("may have been applied") && write.detail.contains("same Idempotency-Key"),
+            "{}",
+            write.detail
+        );
         assert!(!read.detail.contains("applied") && !read.detail.contains("Idempotency-Key"), "{}", read.detail);
     }
 }

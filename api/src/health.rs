@@ -41,8 +41,10 @@ impl Health {
         if let Some((_, findings)) = last.as_ref().filter(|(at, _)| at.elapsed() < FRESH) {
             return findings.clone();
         }
-        let (stopped, unserved) =
-            tokio::join!(tokio::time::timeout(LIMIT, stopped(database)), tokio::time::timeout(LIMIT, unserved(requests)));
+        let (stopped, unserved) = tokio::join!(
+            tokio::time::timeout(LIMIT, stopped(database)),
+            tokio::time::timeout(LIMIT, unserved(requests))
+        );
         let findings = Findings { stopped: stopped.ok().and_then(Result::ok), unserved: unserved.ok().flatten() };
         *last = Some((Instant::now(), findings.clone()));
         findings
@@ -68,7 +70,8 @@ impl Findings {
     }
 
     fn body(&self) -> Value {
-        let stopped = self.stopped.iter().flatten().map(|(partition, reason)| json!({"partition": partition, "reason": reason}));
+        let stopped =
+            self.stopped.iter().flatten().map(|(partition, reason)| json!({"partition": partition, "reason": reason}));
         json!({
             "status": if self.is_ready() { "ready" } else { "not ready" },
             "database": if self.stopped.is_some() { "ok" } else { "cannot be read" },
@@ -118,7 +121,11 @@ pub(crate) async fn alive() -> HttpResponse {
         (status = 503, description = "The service is not ready, and why.", body = Object, content_type = "application/json"),
     )
 )]
-pub(crate) async fn ready(health: Data<Health>, database: Data<Database>, requests: Data<RequestClient>) -> HttpResponse {
+pub(crate) async fn ready(
+    health: Data<Health>,
+    database: Data<Database>,
+    requests: Data<RequestClient>,
+) -> HttpResponse {
     let findings = health.check(&database, &requests).await;
     let mut response = if findings.is_ready() { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
     response.json(findings.body())

@@ -17,7 +17,8 @@ use std::time::Duration;
 
 use crate::publish::{NotConfirmed, QueueStatus};
 use crate::read::{
-    Database, OldestRequest, PartitionStatus, ReadError, dead_letter_count, expiring_tokens, partitions, stopped_partitions,
+    Database, OldestRequest, PartitionStatus, ReadError, dead_letter_count, expiring_tokens, partitions,
+    stopped_partitions,
 };
 use crate::submit::RequestClient;
 
@@ -78,7 +79,11 @@ impl Metrics {
         registry.register("calls", "SCIM calls that were answered", new.calls.clone());
         registry.register_with_unit("call_duration", "Duration of SCIM calls", Unit::Seconds, seconds.clone());
         registry.register("calls_waiting", "Calls that wait for an outcome", new.waiting.clone());
-        registry.register("queue_messages", "Waiting messages of a partition, each with one request or several", new.messages.clone());
+        registry.register(
+            "queue_messages",
+            "Waiting messages of a partition, each with one request or several",
+            new.messages.clone(),
+        );
         registry.register("queue_workers", "Workers that serve a partition or stand by", new.workers.clone());
         let about = "Upper bound on the age of the oldest request of a partition";
         registry.register_with_unit("queue_oldest", about, Unit::Seconds, new.oldest.clone());
@@ -136,7 +141,9 @@ impl Metrics {
         // A token that was renewed or revoked in the meantime has no value any more.
         self.expiring.clear();
         for (organization, token, at) in expiring {
-            self.expiring.get_or_create(&Expiring { organization: organization.to_string(), token: token.to_string() }).set(at.as_second());
+            self.expiring
+                .get_or_create(&Expiring { organization: organization.to_string(), token: token.to_string() })
+                .set(at.as_second());
         }
         let reports = partitions(database).await?;
         let stopped = stopped_partitions(database).await?;

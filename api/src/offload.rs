@@ -17,7 +17,10 @@ static SLOTS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(available_pa
 ///
 /// # Errors
 /// If the work panics.
-pub(crate) async fn offload<T: Send + 'static>(bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T, ReadError> {
+pub(crate) async fn offload<T: Send + 'static>(
+    bytes: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ReadError> {
     if bytes <= SMALL {
         return Ok(work());
     }

@@ -12,8 +12,9 @@ const HIDDEN: &str = "•••";
 pub(crate) fn redact(value: &mut Value) {
     match value {
         Value::Object(members) => {
-            let is_about_secret =
-                members.iter().any(|(name, path)| name.eq_ignore_ascii_case("path") && path.as_str().is_some_and(is_secret));
+            let is_about_secret = members
+                .iter()
+                .any(|(name, path)| name.eq_ignore_ascii_case("path") && path.as_str().is_some_and(is_secret));
             for (name, value) in members {
                 let is_hidden = is_secret(name) && !value.is_object()
                     || is_about_secret && name.eq_ignore_ascii_case("value")

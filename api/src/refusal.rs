@@ -74,8 +74,11 @@ fn explained(status: &str) -> Option<ScimError> {
 impl Explanation {
     /// The answer that replaces `empty`, with the same `date` (RFC 9110 section 6.6.1).
     fn of(error: &ScimError, empty: &[u8]) -> Self {
-        let date = std::str::from_utf8(empty).ok().and_then(|text| text.split_inclusive("\r\n").find(|line| line.starts_with("date: ")));
-        let reason = actix_web::http::StatusCode::from_u16(error.status).ok().and_then(|status| status.canonical_reason());
+        let date = std::str::from_utf8(empty)
+            .ok()
+            .and_then(|text| text.split_inclusive("\r\n").find(|line| line.starts_with("date: ")));
+        let reason =
+            actix_web::http::StatusCode::from_u16(error.status).ok().and_then(|status| status.canonical_reason());
         let (status, reason, body) = (error.status, reason.unwrap_or_default(), error.to_body().to_string());
         let answer = format!(
             "HTTP/1.1 {status} {reason}\r\ncontent-length: {}\r\ncontent-type: {SCIM_JSON}\r\nconnection: close\r\n{}\r\n{body}",
@@ -87,7 +90,11 @@ impl Explanation {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Explaining<S> {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
@@ -164,7 +171,9 @@ mod tests {
         let mut stream = Explaining::new(Slow { at_most, ..Slow::default() });
         let mut rest = written.as_bytes();
         while !rest.is_empty() {
-            if let Poll::Ready(length) = Pin::new(&mut stream).poll_write(&mut Context::from_waker(std::task::Waker::noop()), rest) {
+            if let Poll::Ready(length) =
+                Pin::new(&mut stream).poll_write(&mut Context::from_waker(std::task::Waker::noop()), rest)
+            {
                 rest = &rest[length.unwrap()..];
             }
         }
@@ -179,7 +188,8 @@ mod tests {
         let sent = sent(&format!("{before}{EMPTY}"), at_most);
         let (head, body) = sent.strip_prefix(before).unwrap().split_once("\r\n\r\n").unwrap();
         assert!(
-            head.starts_with("HTTP/1.1 400 Bad Request\r\n") && head.contains(&format!("content-length: {}\r\n", body.len())),
+            head.starts_with("HTTP/1.1 400 Bad Request\r\n")
+                && head.contains(&format!("content-length: {}\r\n", body.len())),
             "{head}"
         );
         assert!(head.ends_with("\r\ndate: Thu, 26 Nov 2026 17:12:00 GMT"), "{head}");

@@ -53,7 +53,11 @@ mod tests {
 
     /// The document of all families, or of one.
     fn document(families: &[Family]) -> Value {
-        serde_json::to_value(openapi::document("https://id.example.com", families.iter().map(|family| (family.endpoints)()))).unwrap()
+        serde_json::to_value(openapi::document(
+            "https://id.example.com",
+            families.iter().map(|family| (family.endpoints)()),
+        ))
+        .unwrap()
     }
 
     /// The operations of a document: method, path, and the operation itself.
@@ -79,7 +83,10 @@ mod tests {
         for family in &FAMILIES {
             for (method, path, _) in operations(&document(std::slice::from_ref(family))) {
                 let status = status(family, method.clone(), &path.replace(['{', '}'], "")).await;
-                assert!(![StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED].contains(&status), "{method} {path}: {status}");
+                assert!(
+                    ![StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED].contains(&status),
+                    "{method} {path}: {status}"
+                );
             }
         }
         assert_eq!(status(&FAMILIES[0], Method::GET, "/scim/v2/Nothing").await, StatusCode::NOT_FOUND);
@@ -91,10 +98,14 @@ mod tests {
         let described = operations(&document(&FAMILIES));
         let registered: usize = FAMILIES.iter().map(|family| (family.endpoints)().operations().count()).sum();
         assert_eq!(described.len(), registered, "two routes have the same path and method");
-        let ids: BTreeSet<_> = described.iter().map(|(.., operation)| operation["operationId"].as_str().unwrap()).collect();
+        let ids: BTreeSet<_> =
+            described.iter().map(|(.., operation)| operation["operationId"].as_str().unwrap()).collect();
         assert_eq!(ids.len(), registered, "two routes have the same operation id");
         for (method, path, operation) in &described {
-            assert!(operation["summary"].is_string() && operation["tags"][0].is_string(), "{method} {path}: {operation}");
+            assert!(
+                operation["summary"].is_string() && operation["tags"][0].is_string(),
+                "{method} {path}: {operation}"
+            );
         }
     }
 
@@ -102,7 +113,8 @@ mod tests {
     fn every_parameter_of_a_path_is_described() {
         for (method, path, operation) in operations(&document(&FAMILIES)) {
             let named = path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
-            let described = operation["parameters"].as_array().into_iter().flatten().filter(|parameter| parameter["in"] == "path");
+            let described =
+                operation["parameters"].as_array().into_iter().flatten().filter(|parameter| parameter["in"] == "path");
             let described: Vec<_> = described.map(|parameter| parameter["name"].as_str().unwrap()).collect();
             assert_eq!(named.collect::<Vec<_>>(), described, "{method} {path}");
         }

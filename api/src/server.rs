@@ -44,8 +44,11 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), ServeError> {
     let database = Database::new(&settings.database_url, settings.connections(), settings.page_bytes)
         .map_err(|error| SettingsError::malformed("database_url", error))?;
     let publisher = Publisher::new(settings.partitions, Duration::from_secs(settings.confirm_seconds));
-    let requests =
-        Arc::new(RequestClient::new(publisher, PendingReplies::new(settings.max_waiting), Duration::from_secs(settings.wait_seconds)));
+    let requests = Arc::new(RequestClient::new(
+        publisher,
+        PendingReplies::new(settings.max_waiting),
+        Duration::from_secs(settings.wait_seconds),
+    ));
     let authentication = Authentication {
         tokens: Arc::new(Tokens::new(database.clone(), Duration::from_secs(settings.token_cache_seconds))),
         proxies: settings.proxies()?,
@@ -75,10 +78,15 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), ServeError> {
 }
 
 /// Listens on the addresses of the service and of the metrics.
-fn http(settings: &Settings, state: State, stop: impl Future<Output = ()> + Send + 'static) -> Result<Server, ServeError> {
+fn http(
+    settings: &Settings,
+    state: State,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<Server, ServeError> {
     let listen = |address: SocketAddr| move |error| ServeError::Listen { address, error };
     if let Some(address) = settings.metrics_listen()? {
-        metrics::serve(address, state.metrics.clone(), state.database.clone(), state.requests.clone()).map_err(listen(address))?;
+        metrics::serve(address, state.metrics.clone(), state.database.clone(), state.requests.clone())
+            .map_err(listen(address))?;
     }
     let description = Arc::new(routes::description(&settings.public_url));
     let app = move || {

@@ -86,7 +86,10 @@ impl Settings {
         settings.oidc.check()?;
         let key = settings.session_key.expose_secret().len();
         if (1..32).contains(&key) {
-            return Err(SettingsError::malformed("session_key", "it must have at least 32 characters, from a source of randomness"));
+            return Err(SettingsError::malformed(
+                "session_key",
+                "it must have at least 32 characters, from a source of randomness",
+            ));
         }
         settings.check_connections()?;
         in_range("page_bytes", settings.page_bytes, 64 * 1024, 256 * 1024 * 1024)?;
@@ -185,7 +188,8 @@ mod tests {
     fn no_organization_can_use_all_connections_of_a_kind() {
         let with = |points, queries, share| {
             let mut settings = Settings::read(None).unwrap();
-            (settings.database_connections, settings.query_connections, settings.connections_per_organization) = (points, queries, share);
+            (settings.database_connections, settings.query_connections, settings.connections_per_organization) =
+                (points, queries, share);
             settings.check_connections().map_err(|error| error.to_string())
         };
         assert_eq!(with(8, 8, 7), Ok(()));

@@ -51,10 +51,12 @@ impl State {
         recorder: Arc<CallRecorder>,
         followers: Followers,
     ) -> Result<Self, SettingsError> {
-        let (requests, database, authentication) = (Data::from(requests), Data::new(database), Data::new(authentication));
+        let (requests, database, authentication) =
+            (Data::from(requests), Data::new(database), Data::new(authentication));
         let (followers, page_cache) = (Data::new(followers), Data::new(PageCache::default()));
         let (base, keys) = (Data::new(Base::below(&settings.public_url)), Data::new(settings.event_keys()?));
-        let dialects = Dialects::read(&settings.braze_strings).map_err(|error| SettingsError::malformed("braze_strings", error))?;
+        let dialects = Dialects::read(&settings.braze_strings)
+            .map_err(|error| SettingsError::malformed("braze_strings", error))?;
         let polling = Polling {
             database: database.clone(),
             requests: requests.clone(),

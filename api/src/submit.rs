@@ -72,11 +72,15 @@ impl RequestClient {
     /// Submits requests of one organization in their order, and waits for their outcomes until `deadline`.
     pub(crate) async fn submit_all(&self, requests: &[Request], deadline: Instant) -> Vec<Result<Answer, ApiError>> {
         let slots: Vec<_> = requests.iter().map_while(|_| self.pending.reserve()).collect();
-        let confirms = self.publisher.publish_all(requests.iter().zip(&slots).map(|(request, slot)| (request, Some(slot)))).await;
+        let confirms =
+            self.publisher.publish_all(requests.iter().zip(&slots).map(|(request, slot)| (request, Some(slot)))).await;
         let mut answers = Vec::with_capacity(requests.len());
         for ((request, slot), confirm) in requests.iter().zip(slots).zip(confirms) {
             answers.push(match confirm {
-                Ok(()) => slot.outcome(deadline).await.map_or(Ok(Answer::Accepted(request.id)), |outcome| answer(request.id, outcome)),
+                Ok(()) => slot
+                    .outcome(deadline)
+                    .await
+                    .map_or(Ok(Answer::Accepted(request.id)), |outcome| answer(request.id, outcome)),
                 Err(error) => Err(error.into()),
             });
         }
@@ -106,7 +110,9 @@ fn answer(id: EventId, outcome: Outcome) -> Result<Answer, ApiError> {
     match outcome {
         Outcome::Applied { resource } => {
             let unreadable = |error| {
-                ApiError::Internal(format!("the outcome of {id} cannot be read: {error}; do the api and the worker have the same version?"))
+                ApiError::Internal(format!(
+                    "the outcome of {id} cannot be read: {error}; do the api and the worker have the same version?"
+                ))
             };
             Ok(Answer::Applied(resource.map(|committed| committed.read()).transpose().map_err(unreadable)?))
         }

@@ -75,7 +75,11 @@ impl FromStr for Entry {
         let address = |text: &str| text.trim().parse::<IpAddr>().map(canonical).map_err(|_| invalid());
         if let Some((first, last)) = text.split_once('-') {
             let (first, last) = (address(first)?, address(last)?);
-            return if first.is_ipv4() == last.is_ipv4() && first <= last { Ok(Self::Range(first, last)) } else { Err(invalid()) };
+            return if first.is_ipv4() == last.is_ipv4() && first <= last {
+                Ok(Self::Range(first, last))
+            } else {
+                Err(invalid())
+            };
         }
         if text.contains('/') {
             return network(text).map(Self::Network).ok_or_else(invalid);
@@ -97,7 +101,9 @@ impl fmt::Display for AllowList {
         for (index, entry) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { "," };
             match entry {
-                Entry::Network(network) if network.prefix_len() == network.max_prefix_len() => write!(f, "{separator}{}", network.addr())?,
+                Entry::Network(network) if network.prefix_len() == network.max_prefix_len() => {
+                    write!(f, "{separator}{}", network.addr())?
+                }
                 Entry::Network(network) => write!(f, "{separator}{network}")?,
                 Entry::Range(first, last) => write!(f, "{separator}{first}-{last}")?,
             }
@@ -125,8 +131,7 @@ mod tests {
     use super::*;
     use test_case::test_case;
 
-    const LIST: &str =
-        "203.0.113.7, 198.51.100.0/24,192.0.2.5-192.0.2.9,2001:db8::/32, 2001:db9::1-2001:db9::ff,::ffff:10.0.0.1,::ffff:10.1.0.0/112";
+    const LIST: &str = "203.0.113.7, 198.51.100.0/24,192.0.2.5-192.0.2.9,2001:db8::/32, 2001:db9::1-2001:db9::ff,::ffff:10.0.0.1,::ffff:10.1.0.0/112";
 
     #[test_case("203.0.113.7" => true; "an address")]
     #[test_case("203.0.113.8" => false; "its neighbor")]

@@ -79,7 +79,8 @@ impl Feed {
         if events.is_empty() {
             return None;
         }
-        let mut subject = json!({"format": "scim", "uri": format!("{}/{}", change.resource_type.endpoint, happened.subject_id)});
+        let mut subject =
+            json!({"format": "scim", "uri": format!("{}/{}", change.resource_type.endpoint, happened.subject_id)});
         if let Some(external_id) = change.resource.get("externalId") {
             subject["externalId"] = external_id.clone();
         }
@@ -177,7 +178,8 @@ impl Change<'_> {
     /// The whole resource. For a new group, it includes the members.
     fn whole(&self) -> Value {
         let mut whole = self.resource.clone();
-        whole["meta"]["location"] = json!(format!("{}{}/{}", self.issuer, self.resource_type.endpoint, self.happened.subject_id));
+        whole["meta"]["location"] =
+            json!(format!("{}{}/{}", self.issuer, self.resource_type.endpoint, self.happened.subject_id));
         let members = self.moved("added");
         if !members.is_empty() {
             whole["members"] = json!(members);
@@ -208,7 +210,9 @@ impl Change<'_> {
     fn member_operations(&self) -> Vec<Value> {
         let (added, removed) = (self.moved("added"), self.moved("removed"));
         let added = (!added.is_empty()).then(|| json!({"op": "add", "path": "members", "value": added}));
-        let removed = removed.into_iter().filter_map(|member| Some(format!("members[value eq \"{}\"]", member["value"].as_str()?)));
+        let removed = removed
+            .into_iter()
+            .filter_map(|member| Some(format!("members[value eq \"{}\"]", member["value"].as_str()?)));
         added.into_iter().chain(removed.map(|path| json!({"op": "remove", "path": path}))).collect()
     }
 

@@ -43,7 +43,10 @@ fn events(feed: &Feed, happened: &LoggedChange) -> Vec<String> {
 
 #[test]
 fn a_new_user_is_delivered_as_a_whole() {
-    let created = happened(EventType::UserCreated, json!({"operation": "create", "resource": user("ada", &[]), "changed": ["userName"]}));
+    let created = happened(
+        EventType::UserCreated,
+        json!({"operation": "create", "resource": user("ada", &[]), "changed": ["userName"]}),
+    );
     let claims = feed(&[Event::FeedAdd, Event::CreateFull, Event::CreateNotice], &[]).claims(ISSUER, &created).unwrap();
     assert_eq!(claims["jti"], format!("{}:7", id(9)));
     assert_eq!((&claims["iss"], &claims["aud"]), (&json!(ISSUER), &json!("https://receiver.example.com")));
@@ -63,7 +66,8 @@ fn a_modification_is_delivered_as_a_patch() {
     resource[extension] = json!({"department": "Engines"});
     let changed = json!(["active", "title", format!("{extension}:department")]);
     resource["active"] = json!(false);
-    let patched = happened(EventType::UserDeactivated, json!({"operation": "patch", "resource": resource, "changed": changed}));
+    let patched =
+        happened(EventType::UserDeactivated, json!({"operation": "patch", "resource": resource, "changed": changed}));
     let claims = feed(Event::ALL, &[]).claims(ISSUER, &patched).unwrap();
     assert_eq!(events(&feed(Event::ALL, &[]), &patched), ["prov:deactivate", "prov:patch:full", "prov:patch:notice"]);
     let operations = json!([
@@ -71,13 +75,17 @@ fn a_modification_is_delivered_as_a_patch() {
         {"op": "remove", "path": "title"},
         {"op": "replace", "path": format!("{extension}:department"), "value": "Engines"},
     ]);
-    assert_eq!(claims["events"][Event::PatchFull.uri()]["data"], json!({"schemas": [PATCH_SCHEMA], "Operations": operations}));
+    assert_eq!(
+        claims["events"][Event::PatchFull.uri()]["data"],
+        json!({"schemas": [PATCH_SCHEMA], "Operations": operations})
+    );
     assert_eq!(claims["events"][Event::PatchNotice.uri()]["attributes"], changed);
 }
 
 #[test]
 fn an_unchanged_resource_is_not_delivered() {
-    let same = happened(EventType::UserUpdated, json!({"operation": "replace", "resource": user("ada", &[]), "changed": []}));
+    let same =
+        happened(EventType::UserUpdated, json!({"operation": "replace", "resource": user("ada", &[]), "changed": []}));
     assert_eq!(feed(Event::ALL, &[]).claims(ISSUER, &same), None);
     let erased = LoggedChange { payload: None, ..same };
     assert_eq!(feed(Event::ALL, &[]).claims(ISSUER, &erased), None);
@@ -85,9 +93,14 @@ fn an_unchanged_resource_is_not_delivered() {
 
 #[test]
 fn a_stream_delivers_its_own_events() {
-    let replaced =
-        happened(EventType::UserReactivated, json!({"operation": "replace", "resource": user("ada", &[]), "changed": ["active"]}));
-    assert_eq!(events(&feed(&[Event::PutNotice, Event::Activate], &[]), &replaced), ["prov:activate", "prov:put:notice"]);
+    let replaced = happened(
+        EventType::UserReactivated,
+        json!({"operation": "replace", "resource": user("ada", &[]), "changed": ["active"]}),
+    );
+    assert_eq!(
+        events(&feed(&[Event::PutNotice, Event::Activate], &[]), &replaced),
+        ["prov:activate", "prov:put:notice"]
+    );
     assert_eq!(feed(&[Event::Delete], &[]).claims(ISSUER, &replaced), None);
 }
 
@@ -106,7 +119,11 @@ fn member_changes_of_a_group_are_delivered() {
     assert_eq!(claims["events"][Event::PatchFull.uri()]["data"]["Operations"], operations);
     let created = feed(Event::ALL, &[]).claims(ISSUER, &happened(EventType::GroupCreated, payload.clone())).unwrap();
     assert_eq!(created["events"][Event::CreateFull.uri()]["data"]["members"], json!([{"value": ada}]));
-    assert_eq!(feed(Event::ALL, &[1]).claims(ISSUER, &happened(EventType::GroupUpdated, payload)), None, "a group is in no workspace");
+    assert_eq!(
+        feed(Event::ALL, &[1]).claims(ISSUER, &happened(EventType::GroupUpdated, payload)),
+        None,
+        "a group is in no workspace"
+    );
 }
 
 #[test]
@@ -118,14 +135,24 @@ fn only_members_of_the_workspaces_are_delivered_and_nothing_once_they_leave() {
     };
     assert_eq!(events(&feed, &update(&[1], &[1, 2])), ["prov:patch:full", "prov:patch:notice"]);
     assert_eq!(events(&feed, &update(&[2], &[2])), [] as [&str; 0]);
-    assert_eq!(events(&feed, &update(&[2], &[1])), ["feed:add", "prov:put:full", "prov:put:notice"], "delivered as a whole");
+    assert_eq!(
+        events(&feed, &update(&[2], &[1])),
+        ["feed:add", "prov:put:full", "prov:put:notice"],
+        "delivered as a whole"
+    );
     assert_eq!(events(&feed, &update(&[1], &[2])), ["feed:remove"]);
     let create = |workspaces: &[u128]| {
-        happened(EventType::UserCreated, json!({"operation": "create", "resource": user("ada", workspaces), "changed": ["userName"]}))
+        happened(
+            EventType::UserCreated,
+            json!({"operation": "create", "resource": user("ada", workspaces), "changed": ["userName"]}),
+        )
     };
     assert_eq!(events(&feed, &create(&[1])), ["feed:add", "prov:create:full", "prov:create:notice"]);
     assert_eq!(events(&feed, &create(&[2])), [] as [&str; 0]);
-    let delete = |before: Option<Value>| LoggedChange { before, ..happened(EventType::UserDeleted, json!({"operation": "delete"})) };
+    let delete = |before: Option<Value>| LoggedChange {
+        before,
+        ..happened(EventType::UserDeleted, json!({"operation": "delete"}))
+    };
     assert_eq!(events(&feed, &delete(Some(user("ada", &[1])))), ["prov:delete"]);
     assert_eq!(events(&feed, &delete(Some(user("ada", &[2])))), [] as [&str; 0]);
     assert_eq!(events(&feed, &delete(None)), ["prov:delete"], "of one who was erased nothing else is left");

@@ -18,6 +18,7 @@ pub mod token;
 
 pub use rollcall_log as log;
 pub use rollcall_log::ids::{
-    CorrelationId, DeadLetterId, EntitlementId, EventId, GroupId, OrganizationId, SessionId, StreamId, TokenId, UserId, WorkspaceId,
+    CorrelationId, DeadLetterId, EntitlementId, EventId, GroupId, OrganizationId, SessionId, StreamId, TokenId, UserId,
+    WorkspaceId,
 };
 pub use rollcall_log::{Timestamp, actor};

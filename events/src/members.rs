@@ -103,7 +103,9 @@ fn change(operation: &Operation) -> Result<Option<MemberChange>, ScimError> {
         return Ok(None);
     }
     if target.sub.is_some() {
-        return Err(ScimError::mutability("what is inside a member cannot be changed: remove the member and add another"));
+        return Err(ScimError::mutability(
+            "what is inside a member cannot be changed: remove the member and add another",
+        ));
     }
     let listed = || operation.value.as_ref().map(members).transpose();
     Ok(Some(match (operation.op, target.filter) {
@@ -112,7 +114,9 @@ fn change(operation: &Operation) -> Result<Option<MemberChange>, ScimError> {
         (Op::Remove, None) => listed()?.map_or_else(|| MemberChange::Set(BTreeSet::new()), MemberChange::Remove),
         (Op::Add, None) => MemberChange::Add(listed()?.unwrap_or_default()),
         (Op::Replace, None) => MemberChange::Set(listed()?.unwrap_or_default()),
-        (Op::Add | Op::Replace, Some(_)) => return Err(ScimError::mutability("a member cannot be changed: remove it and add another")),
+        (Op::Add | Op::Replace, Some(_)) => {
+            return Err(ScimError::mutability("a member cannot be changed: remove it and add another"));
+        }
     }))
 }
 
@@ -197,8 +201,12 @@ mod tests {
 
     #[test]
     fn only_what_is_after_the_last_replacement_counts_but_all_who_join_must_exist() {
-        let changes =
-            vec![MemberChange::Add(ids([1])), MemberChange::Set(ids([2, 3])), MemberChange::Remove(ids([3])), MemberChange::Add(ids([4]))];
+        let changes = vec![
+            MemberChange::Add(ids([1])),
+            MemberChange::Set(ids([2, 3])),
+            MemberChange::Remove(ids([3])),
+            MemberChange::Add(ids([4])),
+        ];
         let after = [(2, true), (3, false), (4, true)].map(|(id, joins)| (UserId(Uuid::from_u128(id)), joins));
         let expected = CombinedChange { replaces_all: true, after: BTreeMap::from(after), joining: ids([1, 2, 3, 4]) };
         assert_eq!(combined(changes), expected);

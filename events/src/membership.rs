@@ -180,7 +180,8 @@ mod tests {
         assert_eq!(WORKSPACES, format!("{ROLLCALL_SCHEMA}:workspaces"));
         let id = WorkspaceId::generate();
         let mut user = user(json!([{"value": id, "permissions": ["read"], "teams": [{"value": "t"}]}]));
-        let expected = Membership { workspace_id: id, permissions: vec!["read".to_owned()], teams: json!([{"value": "t"}]) };
+        let expected =
+            Membership { workspace_id: id, permissions: vec!["read".to_owned()], teams: json!([{"value": "t"}]) };
         assert_eq!(memberships(&user).unwrap(), [expected]);
         show_names(&mut user, &BTreeMap::from([(id, "Marketing".to_owned())]));
         assert_eq!(user[ROLLCALL_SCHEMA]["workspaces"][0]["display"], "Marketing");
@@ -189,7 +190,9 @@ mod tests {
     #[test]
     fn a_wrong_or_repeated_workspace_is_refused() {
         let id = WorkspaceId::generate();
-        assert!(memberships(&user(json!([{"value": "Marketing"}]))).unwrap_err().detail.contains("no workspace Marketing"));
+        assert!(
+            memberships(&user(json!([{"value": "Marketing"}]))).unwrap_err().detail.contains("no workspace Marketing")
+        );
         assert!(memberships(&user(json!([{"value": id}, {"value": id}]))).unwrap_err().detail.contains("twice"));
     }
 
@@ -197,7 +200,8 @@ mod tests {
     fn values_that_name_the_same_workspace_become_one() {
         let (one, other) = (WorkspaceId::generate(), WorkspaceId::generate());
         let teams = json!([{"value": "t"}]);
-        let mut user = user(json!([{"value": one, "teams": teams}, {"value": other}, {"value": one, "permissions": ["read"]}]));
+        let mut user =
+            user(json!([{"value": one, "teams": teams}, {"value": other}, {"value": one, "permissions": ["read"]}]));
         merge_repeated(&mut user);
         let expected = json!([{"value": one, "teams": teams, "permissions": ["read"]}, {"value": other}]);
         assert_eq!(user[ROLLCALL_SCHEMA]["workspaces"], expected);
@@ -208,8 +212,9 @@ mod tests {
         let (one, other) = (WorkspaceId::generate(), WorkspaceId::generate());
         let teams = json!([{"value": "EMEA", "display": "EMEA", "permissions": ["a"]}, {"value": "APAC"}, {"display": "nameless"}, {"display": "nameless"}, {"value": "EMEA", "permissions": ["b", "c", "b"]}]);
         let sets = json!([{"value": "s"}, {"value": "S"}, {"value": "s", "display": "Editors"}]);
-        let mut user =
-            user(json!([{"value": one, "permissions": ["a", "b", "a"], "teams": teams}, {"value": other, "permissionSets": sets}]));
+        let mut user = user(
+            json!([{"value": one, "permissions": ["a", "b", "a"], "teams": teams}, {"value": other, "permissionSets": sets}]),
+        );
         user[ROLLCALL_SCHEMA]["companyPermissions"] = json!(["x", "x", "y"]);
         merge_within(&mut user);
         let teams = json!([{"value": "EMEA", "display": "EMEA", "permissions": ["b", "c"]}, {"value": "APAC"}, {"display": "nameless"}, {"display": "nameless"}]);
@@ -231,7 +236,8 @@ mod tests {
             "entitlements".to_owned(),
             entitlements.map(|(id, of_type)| json!({"value": id, "type": of_type})).into_iter().collect(),
         );
-        let read: Vec<_> = memberships(&user).unwrap().into_iter().map(|one| (one.workspace_id, one.permissions.len())).collect();
+        let read: Vec<_> =
+            memberships(&user).unwrap().into_iter().map(|one| (one.workspace_id, one.permissions.len())).collect();
         assert_eq!(read, [(one, 1), (other, 0)]);
         user.remove(ROLLCALL_SCHEMA);
         join_default(&mut user, default);

@@ -12,7 +12,9 @@ pub struct ServiceOrigin(String);
 
 /// The text is not a service origin. Holds its first 64 characters.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a service origin: a host name such as hr.example.com, of letters, digits, dots and hyphens, is needed")]
+#[error(
+    "{0:?} is not a service origin: a host name such as hr.example.com, of letters, digits, dots and hyphens, is needed"
+)]
 pub struct InvalidOrigin(String);
 
 impl FromStr for ServiceOrigin {
@@ -23,7 +25,9 @@ impl FromStr for ServiceOrigin {
         let host = lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://")).unwrap_or(&lower);
         let host = host.strip_suffix('/').unwrap_or(host);
         let (name, port) = host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port)));
-        let is_label = |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        let is_label = |label: &str| {
+            !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        };
         let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
         let fits = host.len() <= 253 && name.split('.').all(is_label) && port.is_none_or(is_port);
         // An origin says who calls. An address says where the call comes from; the header records it

@@ -47,6 +47,9 @@ impl FromStr for Role {
     type Err = UnknownRole;
 
     fn from_str(text: &str) -> Result<Self, UnknownRole> {
-        [Self::Owner, Self::Administrator, Self::Auditor].into_iter().find(|role| role.as_str() == text).ok_or(UnknownRole)
+        [Self::Owner, Self::Administrator, Self::Auditor]
+            .into_iter()
+            .find(|role| role.as_str() == text)
+            .ok_or(UnknownRole)
     }
 }

@@ -87,7 +87,8 @@ mod tests {
         let keys = SetKeys::read(&[new, old]).unwrap();
         let token = keys.sign(&json!({"iss": "https://id.example.com"}));
         let (signed, signature) = token.rsplit_once('.').unwrap();
-        let header: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(signed.split('.').next().unwrap()).unwrap()).unwrap();
+        let header: Value =
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(signed.split('.').next().unwrap()).unwrap()).unwrap();
         let jwks = keys.to_jwks();
         let key = jwks["keys"].as_array().unwrap().iter().find(|key| key["kid"] == header["kid"]).unwrap();
         let x: [u8; 32] = URL_SAFE_NO_PAD.decode(key["x"].as_str().unwrap()).unwrap().try_into().unwrap();

@@ -47,7 +47,8 @@ impl Token {
         let mut halves = [[0; 16]; 2];
         halves[0].copy_from_slice(&bytes[..16]);
         halves[1].copy_from_slice(&bytes[16..]);
-        let text = format!("{PREFIX}{}{}", digits(number(halves[0]), HALF_DIGITS), digits(number(halves[1]), HALF_DIGITS));
+        let text =
+            format!("{PREFIX}{}{}", digits(number(halves[0]), HALF_DIGITS), digits(number(halves[1]), HALF_DIGITS));
         let checksum = checksum(&text);
         Self(SecretString::from(text + &checksum))
     }
@@ -57,8 +58,9 @@ impl Token {
     /// # Errors
     /// If the text is not a token, for whatever reason.
     pub fn parse(text: &str) -> Result<Self, InvalidToken> {
-        let is_token =
-            text.len() == LENGTH && text.starts_with(PREFIX) && text.bytes().skip(PREFIX.len()).all(|b| b.is_ascii_alphanumeric());
+        let is_token = text.len() == LENGTH
+            && text.starts_with(PREFIX)
+            && text.bytes().skip(PREFIX.len()).all(|b| b.is_ascii_alphanumeric());
         if !is_token {
             return Err(InvalidToken);
         }

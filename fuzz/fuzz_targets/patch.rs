@@ -18,8 +18,9 @@ fuzz_target!(|body: &[u8]| {
     let engines = json!({"schemas": [GROUP_SCHEMA], "displayName": "Engines"});
     for (resource_type, resource) in [(&*USER, ada), (&*GROUP, engines)] {
         patched(resource_type, resource.clone(), patch::parse(resource_type, body.clone()));
-        let strictly =
-            patch::parse_translated(resource_type, body.clone(), nothing, |operation| strict::operation(resource_type, operation));
+        let strictly = patch::parse_translated(resource_type, body.clone(), nothing, |operation| {
+            strict::operation(resource_type, operation)
+        });
         patched(resource_type, resource, strictly);
     }
 });
@@ -27,7 +28,10 @@ fuzz_target!(|body: &[u8]| {
 fn patched(resource_type: &ResourceType, resource: Value, parsed: Result<Vec<patch::Operation>, ScimError>) {
     let Ok(operations) = parsed else { return };
     let written = serde_json::to_string(&operations).expect("operations are JSON");
-    assert_eq!(serde_json::from_str::<Vec<patch::Operation>>(&written).expect("they are read as they are written"), operations);
+    assert_eq!(
+        serde_json::from_str::<Vec<patch::Operation>>(&written).expect("they are read as they are written"),
+        operations
+    );
     let mut attributes = validate::resource(resource_type, resource).expect("the resource is valid");
     let applied = patch::apply(resource_type, &mut attributes, &operations, &mut Budget::default());
     // The worker checks for required attributes, because it knows the resource. Here, a missing one is not a

@@ -51,7 +51,10 @@ impl Projection {
         for (schema, attribute, part) in resource_type.on_request() {
             if !self.asks_for(schema, attribute, *part) {
                 let is_core = std::ptr::eq(*schema, resource_type.core);
-                let Some(holder) = (if is_core { Some(&mut resource) } else { object(resource.get_mut(&schema.id)) }) else { continue };
+                let Some(holder) = (if is_core { Some(&mut resource) } else { object(resource.get_mut(&schema.id)) })
+                else {
+                    continue;
+                };
                 let Some(part) = part else {
                     holder.remove(&attribute.name);
                     continue;
@@ -65,7 +68,10 @@ impl Projection {
         if self.is_default() {
             return resource;
         }
-        resource.into_iter().filter_map(|(name, value)| Some((name.clone(), self.member(resource_type, &name, value)?))).collect()
+        resource
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.clone(), self.member(resource_type, &name, value)?)))
+            .collect()
     }
 
     /// Whether an attribute of the core schema is returned, whole or in part.
@@ -114,7 +120,13 @@ impl Projection {
         }
     }
 
-    fn attribute(&self, attribute: &Attribute, urn: Option<&str>, resource_type: &ResourceType, value: Value) -> Option<Value> {
+    fn attribute(
+        &self,
+        attribute: &Attribute,
+        urn: Option<&str>,
+        resource_type: &ResourceType,
+        value: Value,
+    ) -> Option<Value> {
         let names_it = |path: &&AttributePath| {
             let same_schema = match (path.urn.as_deref(), urn) {
                 (None, None) => true,
@@ -139,7 +151,8 @@ impl Projection {
             return keep.then_some(value);
         }
         // Each part is listed once, even if the caller names it again: there can be many values.
-        let subs: BTreeSet<&str> = named.iter().filter_map(|path| Some(attribute.sub(path.sub.as_deref()?)?.name.as_str())).collect();
+        let subs: BTreeSet<&str> =
+            named.iter().filter_map(|path| Some(attribute.sub(path.sub.as_deref()?)?.name.as_str())).collect();
         parts(value, &|name| subs.contains(name) == keep)
     }
 }
@@ -171,8 +184,10 @@ fn paths(parameter: &str, names: &str) -> Result<Vec<AttributePath>, ScimError> 
     if names.len() > MAX_NAMES {
         return Err(ScimError::invalid_value(format!("{parameter} has more than {MAX_NAMES} names")));
     }
-    let path =
-        |name: &&str| whole(name, attribute_path).map_err(|why| ScimError::invalid_value(format!("{parameter}: a name is wrong {why}")));
+    let path = |name: &&str| {
+        whole(name, attribute_path)
+            .map_err(|why| ScimError::invalid_value(format!("{parameter}: a name is wrong {why}")))
+    };
     names.iter().map(path).collect()
 }
 
@@ -206,10 +221,16 @@ mod tests {
 
     #[test]
     fn what_is_returned_on_request_is_returned_on_request() {
-        let user = json!({"userName": "ada", ROLLCALL_SCHEMA: {"workspaces": [{"value": "w", "display": "Marketing"}]}});
-        let shown = |names: Option<&str>| Projection::parse(names, None).unwrap().apply(&USER, user.as_object().cloned().unwrap());
+        let user =
+            json!({"userName": "ada", ROLLCALL_SCHEMA: {"workspaces": [{"value": "w", "display": "Marketing"}]}});
+        let shown = |names: Option<&str>| {
+            Projection::parse(names, None).unwrap().apply(&USER, user.as_object().cloned().unwrap())
+        };
         assert_eq!(shown(None)[ROLLCALL_SCHEMA]["workspaces"], json!([{"value": "w"}]));
-        assert_eq!(shown(Some(&format!("{ROLLCALL_SCHEMA}:workspaces")))[ROLLCALL_SCHEMA]["workspaces"], json!([{"value": "w"}]));
+        assert_eq!(
+            shown(Some(&format!("{ROLLCALL_SCHEMA}:workspaces")))[ROLLCALL_SCHEMA]["workspaces"],
+            json!([{"value": "w"}])
+        );
         let asked = shown(Some(&format!("{ROLLCALL_SCHEMA}:workspaces.value,{ROLLCALL_SCHEMA}:workspaces.display")));
         assert_eq!(asked[ROLLCALL_SCHEMA]["workspaces"], json!([{"value": "w", "display": "Marketing"}]));
     }

@@ -21,8 +21,9 @@ pub const MAX_INTEGER: u64 = (1 << 53) - 1;
 /// # Errors
 /// 400 `invalidSyntax` with the fault and its place, never with content of the body.
 pub fn parse(body: &[u8]) -> Result<Value, ScimError> {
-    let text = std::str::from_utf8(body)
-        .map_err(|error| ScimError::invalid_syntax(format!("the body is not UTF-8: byte {} is invalid", error.valid_up_to())))?;
+    let text = std::str::from_utf8(body).map_err(|error| {
+        ScimError::invalid_syntax(format!("the body is not UTF-8: byte {} is invalid", error.valid_up_to()))
+    })?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let value = Strict { depth: 0 }.deserialize(&mut deserializer).map_err(|error| refusal(&error))?;
     deserializer.end().map_err(|error| refusal(&error))?;

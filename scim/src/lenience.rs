@@ -43,7 +43,11 @@ pub fn simple(attribute: &Attribute, value: Value) -> Value {
             let name = object.keys().find(|name| name.eq_ignore_ascii_case("value")).cloned();
             let says_something = |value: &Value| !value.is_null() && value.as_str() != Some("");
             let says_nothing_else =
-                object.iter().all(|(member, value)| if Some(member) == name.as_ref() { says_something(value) } else { value.is_null() });
+                object.iter().all(
+                    |(member, value)| {
+                        if Some(member) == name.as_ref() { says_something(value) } else { value.is_null() }
+                    },
+                );
             match name.filter(|_| says_nothing_else).and_then(|name| object.remove(&name)) {
                 Some(value) => value,
                 None => Value::Object(object),
@@ -57,10 +61,12 @@ pub fn simple(attribute: &Attribute, value: Value) -> Value {
 /// looks like JSON is left as it is; see [`looks_like_json`].
 pub fn embedded(attribute: &Attribute, value: Value) -> Value {
     match value {
-        Value::String(text) if attribute.kind == Kind::Complex && looks_like_json(&text) => match json::parse(text.as_bytes()) {
-            Ok(inside @ (Value::Object(_) | Value::Array(_))) => inside,
-            _ => Value::String(text),
-        },
+        Value::String(text) if attribute.kind == Kind::Complex && looks_like_json(&text) => {
+            match json::parse(text.as_bytes()) {
+                Ok(inside @ (Value::Object(_) | Value::Array(_))) => inside,
+                _ => Value::String(text),
+            }
+        }
         value => value,
     }
 }
@@ -76,7 +82,9 @@ pub fn looks_like_json(text: &str) -> bool {
 pub fn literal(attribute: &Attribute, value: Value) -> Value {
     match (attribute.kind, value) {
         (Kind::Boolean, Value::String(text)) => boolean(&text).map_or(Value::String(text), Value::Bool),
-        (Kind::String | Kind::Reference | Kind::Binary, value @ (Value::Number(_) | Value::Bool(_))) => Value::String(value.to_string()),
+        (Kind::String | Kind::Reference | Kind::Binary, value @ (Value::Number(_) | Value::Bool(_))) => {
+            Value::String(value.to_string())
+        }
         (Kind::Integer | Kind::Decimal, Value::String(text)) => number(&text).unwrap_or(Value::String(text)),
         (_, value) => value,
     }
@@ -109,7 +117,8 @@ pub fn urn_before_a_dot(text: &str) -> Option<(Option<&str>, &str)> {
 /// Some clients ask for `attributes=emails[type eq "work"]`. The attribute is returned with all its values: a
 /// list of names chooses no values.
 pub fn without_choices(names: &str) -> String {
-    let (mut outside, mut is_inside, mut is_quoted, mut is_escaped) = (String::with_capacity(names.len()), false, false, false);
+    let (mut outside, mut is_inside, mut is_quoted, mut is_escaped) =
+        (String::with_capacity(names.len()), false, false, false);
     for character in names.chars() {
         match character {
             '"' if is_inside && !is_escaped => is_quoted = !is_quoted,
@@ -147,7 +156,9 @@ pub fn complex(attribute: &Attribute, value: Value) -> Value {
 /// attribute is multi-valued and has no part of that name.
 pub fn wrapped(attribute: &Attribute, value: Value) -> Value {
     match value {
-        Value::Object(mut wrapper) if attribute.multi_valued && attribute.sub(&attribute.name).is_none() && wrapper.len() == 1 => {
+        Value::Object(mut wrapper)
+            if attribute.multi_valued && attribute.sub(&attribute.name).is_none() && wrapper.len() == 1 =>
+        {
             let name = wrapper.keys().find(|name| name.eq_ignore_ascii_case(&attribute.name)).cloned();
             // `null` in a wrapper is no list: its removal must not remove all members.
             match name.filter(|name| !wrapper[name].is_null()).and_then(|name| wrapper.remove(&name)) {
@@ -169,7 +180,9 @@ pub fn names_without_using(body: &Map<String, Value>, schema: &str) -> bool {
 /// Okta deactivates a user by a PATCH without a path and expects the resource in the answer. RFC 7644 section
 /// 3.5.2 allows the answer 200 for any PATCH. `body` is the body of the PATCH.
 pub fn expects_the_resource(body: &Value) -> bool {
-    let Some(operations) = body.as_object().and_then(|body| body.iter().find(|(name, _)| name.eq_ignore_ascii_case("Operations"))) else {
+    let Some(operations) =
+        body.as_object().and_then(|body| body.iter().find(|(name, _)| name.eq_ignore_ascii_case("Operations")))
+    else {
         return false;
     };
     let has_no_path = |operation: &Value| operation.is_object() && operation.get("path").is_none_or(Value::is_null);
@@ -196,7 +209,10 @@ mod tests {
             (list(json!("a")), list(json!(["a", "b"])), list(Value::Null)),
             (vec![json!("a")], vec![json!("a"), json!("b")], vec![])
         );
-        assert_eq!((lone(json!(["a"])), lone(json!(["a", "b"])), lone(json!("a"))), (json!("a"), json!(["a", "b"]), json!("a")));
+        assert_eq!(
+            (lone(json!(["a"])), lone(json!(["a", "b"])), lone(json!("a"))),
+            (json!("a"), json!(["a", "b"]), json!("a"))
+        );
     }
 
     #[test]

@@ -78,13 +78,23 @@ impl Page {
     /// # Errors
     /// 400 `invalidValue` if a parameter is not an integer, 400 `invalidCount` if a page with a cursor cannot
     /// have that count.
-    pub fn parse(start_index: Option<&str>, count: Option<&str>, cursor: Option<&str>, max_count: u64) -> Result<Self, ScimError> {
+    pub fn parse(
+        start_index: Option<&str>,
+        count: Option<&str>,
+        cursor: Option<&str>,
+        max_count: u64,
+    ) -> Result<Self, ScimError> {
         let bounded = |count: i64| u64::try_from(count).unwrap_or(0).min(max_count);
         if let Some(cursor) = cursor {
             let count = match count.map(str::parse::<i64>) {
                 None => max_count,
                 Some(Ok(count)) if count >= 0 => bounded(count),
-                Some(_) => return Err(ScimError::bad_request(ScimType::InvalidCount, "count is not a whole number from 0 on")),
+                Some(_) => {
+                    return Err(ScimError::bad_request(
+                        ScimType::InvalidCount,
+                        "count is not a whole number from 0 on",
+                    ));
+                }
             };
             return Ok(Self::Cursor { cursor: cursor.to_owned(), count });
         }

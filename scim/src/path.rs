@@ -25,7 +25,9 @@ impl FromStr for Path {
     type Err = ScimError;
 
     fn from_str(text: &str) -> Result<Self, ScimError> {
-        let sub = preceded('.', cut_err(attribute_path)).verify(|sub| sub.urn.is_none() && sub.sub.is_none()).map(|sub| sub.name);
+        let sub = preceded('.', cut_err(attribute_path))
+            .verify(|sub| sub.urn.is_none() && sub.sub.is_none())
+            .map(|sub| sub.name);
         let path = (attribute_path, opt((bracketed, opt(sub)))).map(|(attribute, selection)| {
             let (filter, sub) = selection.map_or((None, None), |(filter, sub)| (Some(filter), sub));
             Self { attribute, filter, sub }
@@ -101,13 +103,21 @@ impl Path {
 
     /// The path of a part of the attribute that this path leads to.
     pub(crate) fn part(&self, sub: &str) -> Self {
-        Self { sub: None, filter: None, attribute: AttributePath { sub: Some(sub.to_owned()), ..self.attribute.clone() } }
+        Self {
+            sub: None,
+            filter: None,
+            attribute: AttributePath { sub: Some(sub.to_owned()), ..self.attribute.clone() },
+        }
     }
 
     /// The path of the attribute that this path leads into, with the same choice of its values.
     #[must_use]
     pub fn whole(&self) -> Self {
-        Self { sub: None, filter: self.filter.clone(), attribute: AttributePath { sub: None, ..self.attribute.clone() } }
+        Self {
+            sub: None,
+            filter: self.filter.clone(),
+            attribute: AttributePath { sub: None, ..self.attribute.clone() },
+        }
     }
 
     /// The same path, with the values of its filter in the form of the attribute.
@@ -216,7 +226,9 @@ fn text_terms<'a>(filter: &'a Filter, terms: &mut Vec<TextTerm<'a>>) {
 fn said<'a>(filter: &'a Filter, part: &str) -> Option<&'a str> {
     match filter {
         Filter::And(left, right) => said(left, part).or_else(|| said(right, part)),
-        _ => text_term(filter).filter(|term| term.operator == Comparison::Eq && term.is_about(part)).map(|term| term.text),
+        _ => text_term(filter)
+            .filter(|term| term.operator == Comparison::Eq && term.is_about(part))
+            .map(|term| term.text),
     }
 }
 

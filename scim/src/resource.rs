@@ -67,7 +67,10 @@ pub fn changed_paths(before: &Attributes, after: &Attributes) -> Vec<String> {
     for name in differing(before, after) {
         if name.contains(':') {
             let (before, after) = (before.get(name), after.get(name));
-            let (before, after) = (before.and_then(Value::as_object).unwrap_or(&empty), after.and_then(Value::as_object).unwrap_or(&empty));
+            let (before, after) = (
+                before.and_then(Value::as_object).unwrap_or(&empty),
+                after.and_then(Value::as_object).unwrap_or(&empty),
+            );
             changed.extend(differing(before, after).into_iter().map(|part| format!("{name}:{part}")));
         } else {
             changed.push(name.clone());
@@ -154,7 +157,9 @@ impl SizeLimit {
             return Ok(());
         }
         let largest = largest(attributes);
-        Err(ScimError::invalid_value(format!("the resource has {bytes} bytes, more than {limit}; its largest attribute is {largest}")))
+        Err(ScimError::invalid_value(format!(
+            "the resource has {bytes} bytes, more than {limit}; its largest attribute is {largest}"
+        )))
     }
 
     /// Checks the size of a changed resource. An older resource may have been too large before. It may not
@@ -172,7 +177,9 @@ impl SizeLimit {
 
 /// The name of the largest attribute. An attribute of an extension is given as `urn:name`.
 fn largest(attributes: &Attributes) -> String {
-    let Some((name, value)) = attributes.iter().max_by_key(|(_, value)| value_size(value)) else { return String::new() };
+    let Some((name, value)) = attributes.iter().max_by_key(|(_, value)| value_size(value)) else {
+        return String::new();
+    };
     match value {
         Value::Object(inside) if name.contains(':') => format!("{name}:{}", largest(inside)),
         _ => name.clone(),
@@ -193,7 +200,8 @@ mod tests {
     #[test]
     fn the_stamp_lists_the_schemas_in_use_and_comes_off_again() {
         let attributes = object(json!({"userName": "ada", ENTERPRISE_SCHEMA: {"department": "Engines"}}));
-        let meta = Meta { created: "2026-01-01T00:00:00.000000Z", last_modified: "2026-01-02T00:00:00.000000Z", version: 2 };
+        let meta =
+            Meta { created: "2026-01-01T00:00:00.000000Z", last_modified: "2026-01-02T00:00:00.000000Z", version: 2 };
         let stamped = stamp(&USER, attributes.clone(), "7", meta);
         assert_eq!(stamped["schemas"], json!([USER_SCHEMA, ENTERPRISE_SCHEMA]));
         assert_eq!(stamped["meta"]["version"], "W/\"2\"");
@@ -202,9 +210,11 @@ mod tests {
 
     #[test]
     fn changes_are_named_by_attribute() {
-        let before = object(json!({"active": true, "title": "x", ENTERPRISE_SCHEMA: {"department": "A", "division": "D"}}));
-        let after =
-            object(json!({"active": false, "nickName": "y", "title": "x", ENTERPRISE_SCHEMA: {"department": "B", "division": "D"}}));
+        let before =
+            object(json!({"active": true, "title": "x", ENTERPRISE_SCHEMA: {"department": "A", "division": "D"}}));
+        let after = object(
+            json!({"active": false, "nickName": "y", "title": "x", ENTERPRISE_SCHEMA: {"department": "B", "division": "D"}}),
+        );
         assert_eq!(changed_paths(&before, &after), ["active", "nickName", &format!("{ENTERPRISE_SCHEMA}:department")]);
     }
 
@@ -223,7 +233,8 @@ mod tests {
         let error = limit.check(&user(bytes, true)).unwrap_err();
         assert_eq!(error.scim_type, Some(ScimType::InvalidValue));
         assert!(error.detail.contains("more than 1000; its largest attribute is title"), "{}", error.detail);
-        let extension = object(json!({"title": "x", ENTERPRISE_SCHEMA: {"department": "x".repeat(bytes), "division": "y"}}));
+        let extension =
+            object(json!({"title": "x", ENTERPRISE_SCHEMA: {"department": "x".repeat(bytes), "division": "y"}}));
         assert!(limit.check(&extension).unwrap_err().detail.contains(&format!("{ENTERPRISE_SCHEMA}:department")));
         let old = user(2 * bytes, true);
         assert_eq!(limit.check_growth(&old, &user(2 * bytes, false)), Ok(()), "it can be deactivated");

@@ -33,7 +33,9 @@ pub fn keys(resource_type: &ResourceType, resource: &Attributes) -> Attributes {
 }
 
 fn members(attributes: &[Attribute], object: &Attributes) -> Attributes {
-    let keyed = object.iter().filter_map(|(name, value)| Some((name, value, find(attributes, name).filter(|found| is_keyed(found))?)));
+    let keyed = object
+        .iter()
+        .filter_map(|(name, value)| Some((name, value, find(attributes, name).filter(|found| is_keyed(found))?)));
     keyed.map(|(name, value, attribute)| (name.clone(), key(attribute, value))).collect()
 }
 
@@ -42,8 +44,9 @@ pub(crate) fn key(attribute: &Attribute, value: &Value) -> Value {
     match value {
         Value::Array(values) => values.iter().map(|value| key(attribute, value)).collect(),
         Value::Object(object) => {
-            let part =
-                |(name, value): (&String, &Value)| (name.clone(), attribute.sub(name).map_or_else(|| value.clone(), |sub| key(sub, value)));
+            let part = |(name, value): (&String, &Value)| {
+                (name.clone(), attribute.sub(name).map_or_else(|| value.clone(), |sub| key(sub, value)))
+            };
             Value::Object(object.iter().map(part).collect::<Map<_, _>>())
         }
         Value::String(text) if is_folded(attribute) => Value::String(casefold(text)),

@@ -54,12 +54,17 @@ fn strictly(resource_type: &ResourceType, operation: Value) -> Result<Vec<Value>
     match path.target(resource_type).map_err(|error| if error.is_invalid_path() { unknown(text) } else { error })? {
         Target::Extension(schema) => check_members(&schema.attributes, value, &schema.id, ':')?,
         Target::Attribute(target) if target.is_chosen_value() && op != "remove" => {
-            return Err(ScimError::invalid_path(format!("{text} chooses whole values: name the part of them that is to be set")));
+            return Err(ScimError::invalid_path(format!(
+                "{text} chooses whole values: name the part of them that is to be set"
+            )));
         }
         Target::Attribute(target) => {
             check_value(target.innermost(), value, text)?;
             if op == "replace" && is_whole(&target) && value.is_object() {
-                return Ok(vec![json!({"op": "remove", "path": text}), json!({"op": "add", "path": text, "value": value})]);
+                return Ok(vec![
+                    json!({"op": "remove", "path": text}),
+                    json!({"op": "add", "path": text, "value": value}),
+                ]);
             }
         }
     }
@@ -68,7 +73,10 @@ fn strictly(resource_type: &ResourceType, operation: Value) -> Result<Vec<Value>
 
 /// Whether a path leads to a whole single-valued complex attribute.
 fn is_whole(target: &AttributeTarget<'_>) -> bool {
-    target.attribute.kind == Kind::Complex && !target.attribute.multi_valued && target.sub.is_none() && target.filter.is_none()
+    target.attribute.kind == Kind::Complex
+        && !target.attribute.multi_valued
+        && target.sub.is_none()
+        && target.filter.is_none()
 }
 
 fn member<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
@@ -77,7 +85,8 @@ fn member<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
 
 fn check_schemas(resource_type: &ResourceType, schemas: &Value) -> Result<(), ScimError> {
     let listed = schemas.as_array().map_or(std::slice::from_ref(schemas), Vec::as_slice);
-    let is_known = |urn: &str| urn.eq_ignore_ascii_case(&resource_type.core.id) || resource_type.extension(urn).is_some();
+    let is_known =
+        |urn: &str| urn.eq_ignore_ascii_case(&resource_type.core.id) || resource_type.extension(urn).is_some();
     match listed.iter().filter_map(Value::as_str).find(|urn| !is_known(urn)) {
         Some(urn) => Err(unknown(urn)),
         None => Ok(()),
@@ -88,7 +97,9 @@ fn check_schemas(resource_type: &ResourceType, schemas: &Value) -> Result<(), Sc
 /// several. Values of a simple attribute have no parts.
 fn check_value(attribute: &Attribute, value: &Value, path: &str) -> Result<(), ScimError> {
     match value {
-        Value::Array(values) if attribute.kind != Kind::Complex => values.iter().try_for_each(|value| check_members(&[], value, path, '.')),
+        Value::Array(values) if attribute.kind != Kind::Complex => {
+            values.iter().try_for_each(|value| check_members(&[], value, path, '.'))
+        }
         value if attribute.kind != Kind::Complex => check_members(&[], value, path, '.'),
         Value::Null => Ok(()),
         Value::Object(_) => check_members(&attribute.sub_attributes, value, path, '.'),
@@ -155,11 +166,15 @@ mod tests {
         let user = json!({"schemas": [USER_SCHEMA], "ID": "7", "USERNAME": "ada", "meta": {"version": "1"}, "groups": [{"value": "g"}],
             "Emails": [{"Value": "a@x", "type": "work"}], "password": "x", ENTERPRISE_SCHEMA: {"manager": {"value": "7"}, "department": null}});
         assert_eq!(check_resource(&USER, &user), Ok(()));
-        assert_eq!(check_resource(&GROUP, &json!({"displayName": "g", "members": [{"value": "7", "display": "x"}]})), Ok(()));
+        assert_eq!(
+            check_resource(&GROUP, &json!({"displayName": "g", "members": [{"value": "7", "display": "x"}]})),
+            Ok(())
+        );
     }
 
     fn parsed(resource_type: &ResourceType, operation: Value) -> Result<Vec<Operation>, ScimError> {
-        let body = json!({"schemas": [PATCH_SCHEMA], "Operations": [{"op": "remove", "path": "externalId"}, operation]});
+        let body =
+            json!({"schemas": [PATCH_SCHEMA], "Operations": [{"op": "remove", "path": "externalId"}, operation]});
         parse_translated(resource_type, body, nothing, |operation| super::operation(resource_type, operation))
     }
 
@@ -186,7 +201,10 @@ mod tests {
     fn a_replaced_complex_attribute_is_replaced_as_a_whole_and_an_added_one_merged() {
         let changed = |op: &str| {
             let operations = parsed(&USER, json!({"op": op, "path": "name", "value": {"givenName": "Kim"}})).unwrap();
-            let mut user = json!({"userName": "ada", "name": {"givenName": "Ada", "familyName": "King"}}).as_object().cloned().unwrap();
+            let mut user = json!({"userName": "ada", "name": {"givenName": "Ada", "familyName": "King"}})
+                .as_object()
+                .cloned()
+                .unwrap();
             apply(&USER, &mut user, &operations, &mut Budget::default()).unwrap();
             user["name"].clone()
         };

@@ -27,10 +27,17 @@ pub(crate) struct Unfolded {
 /// # Errors
 /// As [`members`]; 400 `invalidSyntax` for a key that leads into one of several values, because it does not
 /// say into which.
-pub fn resource(resource_type: &ResourceType, reserved: Reserved, body: Map<String, Value>) -> Result<Map<String, Value>, ScimError> {
+pub fn resource(
+    resource_type: &ResourceType,
+    reserved: Reserved,
+    body: Map<String, Value>,
+) -> Result<Map<String, Value>, ScimError> {
     let unfolded = members(resource_type, reserved, None, body)?;
     match unfolded.chosen.first() {
-        Some((path, _)) => Err(ScimError::invalid_syntax(format!("{path} does not say which value of {} it is of", path.pieces().0.name))),
+        Some((path, _)) => Err(ScimError::invalid_syntax(format!(
+            "{path} does not say which value of {} it is of",
+            path.pieces().0.name
+        ))),
         None => Ok(unfolded.attributes),
     }
 }
@@ -52,7 +59,13 @@ pub(crate) fn members(
     within: Option<&'static Schema>,
     members: Map<String, Value>,
 ) -> Result<Unfolded, ScimError> {
-    let mut unfolding = Unfolding { resource_type, reserved, given: Given::default(), parts: Vec::new(), unfolded: Unfolded::default() };
+    let mut unfolding = Unfolding {
+        resource_type,
+        reserved,
+        given: Given::default(),
+        parts: Vec::new(),
+        unfolded: Unfolded::default(),
+    };
     unfolding.unfolded.is_known = unfolding.members(within, members)?;
     let Unfolding { parts, mut unfolded, .. } = unfolding;
     for (place, value) in parts {
@@ -91,7 +104,10 @@ impl Place {
 
 /// The object that holds the attributes of a schema. [`Given`] ensures that there is no other value in its
 /// place.
-fn holder<'a>(attributes: &'a mut Map<String, Value>, extension: Option<&Schema>) -> Option<&'a mut Map<String, Value>> {
+fn holder<'a>(
+    attributes: &'a mut Map<String, Value>,
+    extension: Option<&Schema>,
+) -> Option<&'a mut Map<String, Value>> {
     match extension {
         None => Some(attributes),
         Some(schema) => object_in(attributes, &schema.id),
@@ -151,7 +167,9 @@ impl Unfolding<'_> {
         match target.sub {
             _ if target.filter.is_some() => self.choose(path, value)?,
             Some(_) if target.attribute.multi_valued => self.choose(path, value)?,
-            Some(part) => self.parts.push((Place { extension: target.extension, attribute: target.attribute, part }, value)),
+            Some(part) => {
+                self.parts.push((Place { extension: target.extension, attribute: target.attribute, part }, value))
+            }
             None => {
                 let holder = holder(&mut self.unfolded.attributes, target.extension);
                 holder.map(|holder| holder.insert(target.attribute.name.clone(), value));
@@ -180,7 +198,9 @@ fn places(target: &AttributeTarget<'_>, value: &Value) -> Vec<String> {
     let is_one = target.attribute.kind == Kind::Complex && (target.filter.is_some() || !target.attribute.multi_valued);
     match (target.sub, value) {
         (Some(part), _) => vec![of_part(part)],
-        (None, Value::Object(members)) if is_one => members.keys().filter_map(|name| target.attribute.sub(name)).map(of_part).collect(),
+        (None, Value::Object(members)) if is_one => {
+            members.keys().filter_map(|name| target.attribute.sub(name)).map(of_part).collect()
+        }
         (None, _) if target.filter.is_some() => target.attribute.sub_attributes.iter().map(of_part).collect(),
         (None, _) => vec![attribute],
     }
@@ -190,7 +210,9 @@ fn places(target: &AttributeTarget<'_>, value: &Value) -> Vec<String> {
 fn path(resource_type: &ResourceType, within: Option<&'static Schema>, key: &str) -> Result<Option<Path>, ScimError> {
     let error = match qualified(within, key).parse::<Path>().map(|path| path.fit(resource_type)) {
         Ok(path) => match path.target(resource_type) {
-            Ok(Target::Attribute(target)) if within.is_none_or(|schema| target.extension.is_some_and(|of| of.id == schema.id)) => {
+            Ok(Target::Attribute(target))
+                if within.is_none_or(|schema| target.extension.is_some_and(|of| of.id == schema.id)) =>
+            {
                 return Ok(Some(path));
             }
             Ok(_) => return Err(unknown_key(resource_type, within, key)),
@@ -204,7 +226,8 @@ fn path(resource_type: &ResourceType, within: Option<&'static Schema>, key: &str
     }
     // An unreadable choice among the values of a known attribute is an error. Only unknown attributes are
     // ignored.
-    let is_known = || qualified(within, before_choice).parse::<Path>().is_ok_and(|path| path.target(resource_type).is_ok());
+    let is_known =
+        || qualified(within, before_choice).parse::<Path>().is_ok_and(|path| path.target(resource_type).is_ok());
     if before_choice.len() < key.len() && is_known() { Err(error) } else { Ok(None) }
 }
 

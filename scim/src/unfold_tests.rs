@@ -88,10 +88,15 @@ fn refused_in_a_post_and_a_patch_alike(body: Value, why: &str) {
 #[test_case(json!(null), "is not an object"; "null")]
 #[test_case(json!("ada"), "is not an object"; "a text")]
 fn the_core_schema_must_hold_attributes(value: Value, why: &str) {
-    let of_path = json!({"schemas": [PATCH_SCHEMA], "Operations": [{"op": "add", "path": USER_SCHEMA, "value": value}]});
+    let of_path =
+        json!({"schemas": [PATCH_SCHEMA], "Operations": [{"op": "add", "path": USER_SCHEMA, "value": value}]});
     let body = json!({USER_SCHEMA: value});
     for error in [posted(body.clone()).unwrap_err(), patched(&body).unwrap_err(), parse(&USER, of_path).unwrap_err()] {
-        assert!(error.detail.contains(why) && error.scim_type == Some(crate::ScimType::InvalidValue), "{}", error.detail);
+        assert!(
+            error.detail.contains(why) && error.scim_type == Some(crate::ScimType::InvalidValue),
+            "{}",
+            error.detail
+        );
     }
 }
 
@@ -103,7 +108,11 @@ fn the_core_schema_must_hold_attributes(value: Value, why: &str) {
 #[test_case(json!({urn(ROLLCALL_SCHEMA, ":workspaces[value eq \"w\"].teams"): []}), "workspaces"; "of an extension")]
 fn a_post_does_not_choose(body: Value, name: &str) {
     let error = unfolded(body).unwrap_err();
-    assert!(error.detail.contains(&format!("does not say which value of {}", name.split('.').next().unwrap())), "{}", error.detail);
+    assert!(
+        error.detail.contains(&format!("does not say which value of {}", name.split('.').next().unwrap())),
+        "{}",
+        error.detail
+    );
 }
 
 #[test_case(json!({"emails": [], "emails[type eq \"work\"].value": "a@x"}); "a list and one of its values")]
@@ -118,16 +127,21 @@ fn a_patch_does_not_choose_twice(body: Value) {
 #[test]
 fn a_patch_chooses_different_values() {
     // Members are applied in the order of the map. These are sorted, so the order is that of their insertion as well.
-    let body =
-        json!({"emails[type eq \"home\"].primary": true, "emails[type eq \"home\"].value": "b@x", "emails[type eq \"work\"].value": "a@x"});
+    let body = json!({"emails[type eq \"home\"].primary": true, "emails[type eq \"home\"].value": "b@x", "emails[type eq \"work\"].value": "a@x"});
     let emails = json!([{"type": "home", "primary": true, "value": "b@x"}, {"type": "work", "value": "a@x"}]);
     assert_eq!(patched(&body).unwrap()["emails"], emails);
 }
 
 #[test]
 fn knows_attributes_and_schemas_in_any_spelling() {
-    for key in ["TITLE", "name.givenName", USER_SCHEMA, ENTERPRISE_SCHEMA, &urn(ENTERPRISE_SCHEMA, ".department"), "emails[type pr].value"]
-    {
+    for key in [
+        "TITLE",
+        "name.givenName",
+        USER_SCHEMA,
+        ENTERPRISE_SCHEMA,
+        &urn(ENTERPRISE_SCHEMA, ".department"),
+        "emails[type pr].value",
+    ] {
         assert!(knows(&USER, key), "{key}");
     }
     for key in ["shoeSize", "name.age", "urn:x:y", "emails[", ""] {

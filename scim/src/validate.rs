@@ -105,7 +105,9 @@ fn single(attribute: &Attribute, value: Value, path: &str) -> Result<Option<Valu
         (Kind::Decimal, _) => return wrong("a number"),
         (Kind::DateTime, Value::String(text)) if text.parse::<jiff::Timestamp>().is_ok() => Value::String(text),
         (Kind::DateTime, _) => return wrong("a dateTime such as 2026-01-31T09:30:00Z"),
-        (Kind::Binary, Value::String(text)) if text.len() <= MAX_BINARY_CHARS && is_base64(&text) => Value::String(text),
+        (Kind::Binary, Value::String(text)) if text.len() <= MAX_BINARY_CHARS && is_base64(&text) => {
+            Value::String(text)
+        }
         (Kind::Binary, _) => return wrong("base64 of acceptable length"),
         (Kind::String | Kind::Reference, Value::String(text)) => Value::String(bounded(attribute, text, path)?),
         (Kind::String | Kind::Reference, _) => return wrong("a string"),
@@ -128,7 +130,8 @@ fn bounded(attribute: &Attribute, text: String, path: &str) -> Result<String, Sc
 }
 
 fn is_base64(text: &str) -> bool {
-    const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    const LENIENT: GeneralPurposeConfig =
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     let standard = GeneralPurpose::new(&base64::alphabet::STANDARD, LENIENT);
     let url_safe = GeneralPurpose::new(&base64::alphabet::URL_SAFE, LENIENT);
     standard.decode(text).is_ok() || url_safe.decode(text).is_ok()
@@ -161,7 +164,8 @@ fn complex(attribute: &Attribute, value: Value, path: &str) -> Result<Option<Val
 
 /// The error for a present value that says nothing that its attribute can hold.
 fn unreadable(attribute: &Attribute, path: &str) -> ScimError {
-    let parts: Vec<_> = attribute.sub_attributes.iter().filter(|sub| is_writable(sub)).map(|sub| sub.name.as_str()).collect();
+    let parts: Vec<_> =
+        attribute.sub_attributes.iter().filter(|sub| is_writable(sub)).map(|sub| sub.name.as_str()).collect();
     match parts.as_slice() {
         [] => ScimError::invalid_value(format!("{path} has a value that is empty")),
         parts => ScimError::invalid_value(format!("{path} has a value without any of {}", parts.join(", "))),
@@ -200,7 +204,12 @@ enum Empty {
 
 /// Reads the members of an object by the attributes that it may have. Errors put `before` in front of the
 /// names.
-fn members(attributes: &[Attribute], given: Map<String, Value>, before: &str, empty: Empty) -> Result<Map<String, Value>, ScimError> {
+fn members(
+    attributes: &[Attribute],
+    given: Map<String, Value>,
+    before: &str,
+    empty: Empty,
+) -> Result<Map<String, Value>, ScimError> {
     let (mut object, mut names) = (Map::new(), BTreeSet::new());
     for (name, value) in given {
         let Some(attribute) = find(attributes, &name).filter(|attribute| is_writable(attribute)) else { continue };
@@ -245,7 +254,8 @@ fn is_writable(attribute: &Attribute) -> bool {
 /// # Errors
 /// 400 `invalidValue` that names the attribute.
 pub fn check_required(attributes: &[Attribute], object: &Map<String, Value>, path: &str) -> Result<(), ScimError> {
-    let missing = attributes.iter().find(|attribute| attribute.must_be_given() && !object.contains_key(&attribute.name));
+    let missing =
+        attributes.iter().find(|attribute| attribute.must_be_given() && !object.contains_key(&attribute.name));
     match missing {
         Some(attribute) if path.is_empty() => Err(ScimError::invalid_value(format!("{} is missing", attribute.name))),
         Some(attribute) => Err(ScimError::invalid_value(format!("{path}.{} is missing", attribute.name))),
@@ -261,7 +271,8 @@ fn check_schemas(resource_type: &ResourceType, body: &Map<String, Value>) -> Res
     };
     let mut has_core = false;
     for urn in &lenience::list(schemas) {
-        let urn = urn.as_str().ok_or_else(|| ScimError::invalid_syntax("schemas holds something that is not a string"))?;
+        let urn =
+            urn.as_str().ok_or_else(|| ScimError::invalid_syntax("schemas holds something that is not a string"))?;
         if urn.eq_ignore_ascii_case(core) {
             has_core = true;
         } else if resource_type.extension(urn).is_none() && !lenience::names_without_using(body, urn) {

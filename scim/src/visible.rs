@@ -17,10 +17,16 @@ fn is_invisible(character: char) -> bool {
 /// 400 `invalidValue` that names the attribute and the character.
 pub fn check(text: &str, path: &str) -> Result<(), ScimError> {
     if let Some(invisible) = text.chars().find(|character| is_invisible(*character)) {
-        return Err(ScimError::invalid_value(format!("{path} holds U+{:04X}, which cannot be seen", u32::from(invisible))));
+        return Err(ScimError::invalid_value(format!(
+            "{path} holds U+{:04X}, which cannot be seen",
+            u32::from(invisible)
+        )));
     }
     if let Some(space) = text.chars().find(|character| character.is_whitespace() && *character != ' ') {
-        return Err(ScimError::invalid_value(format!("{path} holds U+{:04X}, a space that looks like another", u32::from(space))));
+        return Err(ScimError::invalid_value(format!(
+            "{path} holds U+{:04X}, a space that looks like another",
+            u32::from(space)
+        )));
     }
     if text.trim() != text {
         return Err(ScimError::invalid_value(format!("{path} begins or ends with a space")));

@@ -70,7 +70,9 @@ pub fn weight(value: &Value) -> usize {
     match value {
         Value::String(text) => text_weight(text),
         Value::Array(values) => values.iter().map(weight).sum::<usize>() + 1,
-        Value::Object(members) => members.iter().map(|(name, value)| name.len() / BYTES_PER_STEP + weight(value)).sum::<usize>() + 1,
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| name.len() / BYTES_PER_STEP + weight(value)).sum::<usize>() + 1
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => 1,
     }
 }

@@ -25,7 +25,8 @@ impl Place {
         let beside = |resource_type: &'static ResourceType| {
             resource_type.extensions.iter().map(move |&schema| (resource_type, Some(schema), schema))
         };
-        let schemas = ResourceType::writable().into_iter().flat_map(|kind| std::iter::once(core(kind)).chain(beside(kind)));
+        let schemas =
+            ResourceType::writable().into_iter().flat_map(|kind| std::iter::once(core(kind)).chain(beside(kind)));
         let places = schemas.flat_map(|(resource_type, extension, schema)| {
             schema.attributes.iter().map(move |attribute| Self { resource_type, extension, attribute })
         });
@@ -91,7 +92,12 @@ fn good(attribute: &Attribute) -> Value {
         Kind::DateTime => json!("2026-01-31T09:30:00Z"),
         Kind::Binary => json!("QUJD"),
         Kind::String | Kind::Reference => json!("x"),
-        Kind::Complex => attribute.sub_attributes.iter().filter(|sub| is_writable(sub)).map(|sub| (sub.name.clone(), whole(sub))).collect(),
+        Kind::Complex => attribute
+            .sub_attributes
+            .iter()
+            .filter(|sub| is_writable(sub))
+            .map(|sub| (sub.name.clone(), whole(sub)))
+            .collect(),
     }
 }
 
@@ -103,10 +109,16 @@ fn whole(attribute: &Attribute) -> Value {
 /// A resource that has every attribute.
 fn full(resource_type: &ResourceType) -> Attributes {
     let of = |attributes: &[Attribute]| -> Attributes {
-        attributes.iter().filter(|attribute| is_writable(attribute)).map(|attribute| (attribute.name.clone(), whole(attribute))).collect()
+        attributes
+            .iter()
+            .filter(|attribute| is_writable(attribute))
+            .map(|attribute| (attribute.name.clone(), whole(attribute)))
+            .collect()
     };
     let mut full = of(&resource_type.core.attributes);
-    full.extend(resource_type.extensions.iter().map(|schema| (schema.id.clone(), Value::Object(of(&schema.attributes)))));
+    full.extend(
+        resource_type.extensions.iter().map(|schema| (schema.id.clone(), Value::Object(of(&schema.attributes)))),
+    );
     full
 }
 
@@ -122,12 +134,23 @@ fn empty_objects(attribute: &Attribute) -> Vec<Value> {
 fn unreadable(attribute: &Attribute) -> Vec<Value> {
     let objects = empty_objects(attribute);
     if !attribute.multi_valued {
-        let lists =
-            [json!([]), json!([null]), json!([{}]), json!([good(attribute), good(attribute)]), json!([[good(attribute)]]), json!(-7.5)];
-        return objects.into_iter().chain(lists.into_iter().filter(|value| attribute.kind != Kind::Decimal || value.is_array())).collect();
+        let lists = [
+            json!([]),
+            json!([null]),
+            json!([{}]),
+            json!([good(attribute), good(attribute)]),
+            json!([[good(attribute)]]),
+            json!(-7.5),
+        ];
+        return objects
+            .into_iter()
+            .chain(lists.into_iter().filter(|value| attribute.kind != Kind::Decimal || value.is_array()))
+            .collect();
     }
-    let null_members = attribute.sub_attributes.iter().filter(|sub| is_writable(sub)).map(|sub| json!({&sub.name: null}));
-    let is_text = |sub: &&Attribute| is_writable(sub) && !sub.multi_valued && matches!(sub.kind, Kind::String | Kind::Reference);
+    let null_members =
+        attribute.sub_attributes.iter().filter(|sub| is_writable(sub)).map(|sub| json!({&sub.name: null}));
+    let is_text =
+        |sub: &&Attribute| is_writable(sub) && !sub.multi_valued && matches!(sub.kind, Kind::String | Kind::Reference);
     let empty_members = attribute.sub_attributes.iter().filter(is_text).map(|sub| json!({&sub.name: ""}));
     let empty = [json!(null), json!(""), json!([]), json!([[]])];
     let elements: Vec<_> = objects.into_iter().chain(null_members).chain(empty_members).chain(empty).collect();
@@ -194,9 +217,15 @@ fn a_part_that_says_nothing_is_refused_in_every_form() {
                 holder[&part.name] = value.clone();
                 let body = place.body(if place.attribute.multi_valued { json!([holder]) } else { holder.clone() });
                 assert_refused(validate::resource(place.resource_type, body.clone()), &part.name, &body);
-                let paths = [format!("{}.{}", place.path(), part.name), format!("{}[value pr].{}", place.path(), part.name)];
-                for path in paths.iter().take(if place.attribute.multi_valued && place.attribute.sub("value").is_some() { 2 } else { 1 }) {
-                    for operation in ["add", "replace", "remove"].map(|op| json!({"op": op, "path": path, "value": value})) {
+                let paths =
+                    [format!("{}.{}", place.path(), part.name), format!("{}[value pr].{}", place.path(), part.name)];
+                for path in paths
+                    .iter()
+                    .take(if place.attribute.multi_valued && place.attribute.sub("value").is_some() { 2 } else { 1 })
+                {
+                    for operation in
+                        ["add", "replace", "remove"].map(|op| json!({"op": op, "path": path, "value": value}))
+                    {
                         if operation["op"] != "remove" || value != json!([]) {
                             assert_refused(patched(&place, &operation), &part.name, &operation);
                         }
@@ -212,7 +241,9 @@ fn a_chosen_value_is_not_set_to_nothing() {
     let lists = |place: &Place| place.attribute.multi_valued && place.attribute.sub("value").is_some();
     for place in Place::all().into_iter().filter(lists) {
         let path = format!("{}[value pr]", place.path());
-        for value in empty_objects(place.attribute).into_iter().chain([json!(""), json!([{}]), json!([null]), json!([[]])]) {
+        for value in
+            empty_objects(place.attribute).into_iter().chain([json!(""), json!([{}]), json!([null]), json!([[]])])
+        {
             for operation in ["add", "replace", "remove"].map(|op| json!({"op": op, "path": path, "value": value})) {
                 assert_refused(patched(&place, &operation), &place.attribute.name, &operation);
             }
@@ -262,7 +293,9 @@ fn a_remove_that_lists_nothing_removes_nothing() {
             }
         }
         let nested = place.attribute.sub_attributes.iter().filter(|part| is_writable(part));
-        for operation in nested.map(|part| json!({"op": "remove", "path": format!("{}.{}", place.path(), part.name), "value": []})) {
+        for operation in
+            nested.map(|part| json!({"op": "remove", "path": format!("{}.{}", place.path(), part.name), "value": []}))
+        {
             assert_eq!(patched(&place, &operation).unwrap(), full(place.resource_type), "{operation}");
         }
     }
@@ -288,7 +321,13 @@ fn a_remove_takes_the_listed_values_and_no_others_wrapped_or_not() {
             let add = json!({"op": "add", "path": place.path(), "value": [other]});
             let remove = json!({"op": "remove", "path": place.path(), "value": value});
             for operation in [add, remove] {
-                apply(place.resource_type, &mut resource, &operations(&place, &operation).unwrap(), &mut Budget::default()).unwrap();
+                apply(
+                    place.resource_type,
+                    &mut resource,
+                    &operations(&place, &operation).unwrap(),
+                    &mut Budget::default(),
+                )
+                .unwrap();
             }
             let left = place.held(&resource);
             assert_eq!(left.as_array().map(Vec::len), Some(1), "{left}");
@@ -301,7 +340,8 @@ fn a_remove_takes_the_listed_values_and_no_others_wrapped_or_not() {
 fn null_parts_of_a_new_value_go_and_the_others_stay() {
     let user = ResourceType::writable()[0];
     let place = Place { resource_type: user, extension: None, attribute: user.attribute("name").unwrap() };
-    let replace = |value: Value| place.held(&patched(&place, &json!({"op": "replace", "path": "name", "value": value})).unwrap());
+    let replace =
+        |value: Value| place.held(&patched(&place, &json!({"op": "replace", "path": "name", "value": value})).unwrap());
     let mut expected = good(place.attribute);
     expected.as_object_mut().unwrap().remove("givenName");
     assert_eq!(replace(json!({"givenName": null})), expected);
@@ -317,7 +357,17 @@ fn json_values() -> impl Strategy<Value = Value> {
         Just(json!(7)),
         proptest::sample::select(vec!["", "x", "true"]).prop_map(Value::from),
     ];
-    let names = proptest::sample::select(vec!["value", "type", "display", "givenName", "$ref", "primary", "permissions", "teams", "id"]);
+    let names = proptest::sample::select(vec![
+        "value",
+        "type",
+        "display",
+        "givenName",
+        "$ref",
+        "primary",
+        "permissions",
+        "teams",
+        "id",
+    ]);
     leaf.prop_recursive(3, 12, 3, move |inner| {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
@@ -332,7 +382,11 @@ fn json_values() -> impl Strategy<Value = Value> {
 /// members are all `null` (or, for the manager, `""`).
 fn unassigns(place: &Place, value: &Value) -> bool {
     let known = |object: &Map<String, Value>| -> Vec<Value> {
-        object.iter().filter(|(name, _)| place.attribute.sub(name).is_some_and(is_writable)).map(|(_, value)| value.clone()).collect()
+        object
+            .iter()
+            .filter(|(name, _)| place.attribute.sub(name).is_some_and(is_writable))
+            .map(|(_, value)| value.clone())
+            .collect()
     };
     match value {
         Value::Null => true,

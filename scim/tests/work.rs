@@ -71,12 +71,14 @@ fn many_terms_on_long_addresses_fold_each_address_once() {
 
 #[test]
 fn a_thousand_operations_on_a_usual_user_are_no_trouble() {
-    let operations: Vec<_> = (0..MAX_OPERATIONS).map(|n| json!({"op": "replace", "path": "title", "value": n.to_string()})).collect();
+    let operations: Vec<_> =
+        (0..MAX_OPERATIONS).map(|n| json!({"op": "replace", "path": "title", "value": n.to_string()})).collect();
     let (left, steps) = patched(&ada(), &operations);
     assert_eq!(left.unwrap()["title"], "999");
     assert!(steps < MAX_STEPS / 20, "{steps} steps");
-    let operations: Vec<_> =
-        (0..MAX_OPERATIONS).map(|n| json!({"op": "add", "path": "roles", "value": [{"value": n.to_string()}]})).collect();
+    let operations: Vec<_> = (0..MAX_OPERATIONS)
+        .map(|n| json!({"op": "add", "path": "roles", "value": [{"value": n.to_string()}]}))
+        .collect();
     let (left, steps) = patched(&json!({"userName": "ada", "roles": emails(20, 10)}), &operations[..980]);
     assert_eq!(left.unwrap()["roles"].as_array().unwrap().len(), 1000);
     assert!(steps < MAX_STEPS, "{steps} steps");
@@ -108,7 +110,8 @@ fn removing_listed_values_is_linear() {
 #[test]
 fn a_list_that_is_set_and_searched_in_turns_is_refused_in_time() {
     let user = json!({"userName": "ada", "phoneNumbers": emails(1000, 100)});
-    let part = json!({"op": "replace", "path": "phoneNumbers[value ew \"9@x\" or type eq \"work\"].type", "value": "home"});
+    let part =
+        json!({"op": "replace", "path": "phoneNumbers[value ew \"9@x\" or type eq \"work\"].type", "value": "home"});
     assert_too_much(&user, &vec![part; 500], "phoneNumbers[value ew");
 }
 
@@ -122,7 +125,8 @@ fn terms_that_find_nothing_to_compare_count_as_well() {
 #[test]
 fn a_thousand_changes_of_an_extension_fit() {
     let path = format!("{ENTERPRISE_SCHEMA}:manager.value");
-    let operations: Vec<_> = (0..MAX_OPERATIONS).map(|n| json!({"op": "replace", "path": path, "value": n.to_string()})).collect();
+    let operations: Vec<_> =
+        (0..MAX_OPERATIONS).map(|n| json!({"op": "replace", "path": path, "value": n.to_string()})).collect();
     let (left, steps) = patched(&ada(), &operations);
     assert_eq!(left.unwrap()[ENTERPRISE_SCHEMA]["manager"]["value"], "999");
     assert!(steps < MAX_STEPS / 20, "{steps} steps");
@@ -131,6 +135,7 @@ fn a_thousand_changes_of_an_extension_fit() {
 #[test]
 fn a_value_without_a_path_cannot_become_more_operations_than_are_allowed() {
     let members: Value = (0..=MAX_OPERATIONS).map(|n| (format!("emails[type eq \"{n}\"].value"), json!("x"))).collect();
-    let error = parse(&USER, json!({"schemas": [PATCH_SCHEMA], "Operations": [{"op": "add", "value": members}]})).unwrap_err();
+    let error =
+        parse(&USER, json!({"schemas": [PATCH_SCHEMA], "Operations": [{"op": "add", "value": members}]})).unwrap_err();
     assert!(error.detail.contains("more than 1000 changes"), "{}", error.detail);
 }

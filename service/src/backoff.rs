@@ -19,7 +19,11 @@ impl Default for Backoff {
 impl Backoff {
     /// Delays that grow from 100 ms to `longest`.
     pub fn up_to(longest: Duration) -> Self {
-        let delays = ExponentialBuilder::default().with_min_delay(FIRST).with_max_delay(longest).with_jitter().without_max_times();
+        let delays = ExponentialBuilder::default()
+            .with_min_delay(FIRST)
+            .with_max_delay(longest)
+            .with_jitter()
+            .without_max_times();
         Self(Box::new(delays.build()))
     }
 

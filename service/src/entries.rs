@@ -52,6 +52,9 @@ pub fn entry(row: &Row) -> Result<StoredEntry, MalformedEntry> {
         header,
         leaf: Hash::from_bytes(row.try_get("leaf")?).ok_or_else(|| malformed("leaf"))?,
         payload: payload.map_err(|_| malformed("payload"))?,
-        salt: row.try_get::<_, Option<&[u8]>>("salt")?.map(|salt| Salt::from_bytes(salt).ok_or_else(|| malformed("salt"))).transpose()?,
+        salt: row
+            .try_get::<_, Option<&[u8]>>("salt")?
+            .map(|salt| Salt::from_bytes(salt).ok_or_else(|| malformed("salt")))
+            .transpose()?,
     })
 }

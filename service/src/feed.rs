@@ -98,7 +98,11 @@ pub fn stream(row: &Row) -> Result<Stream, MalformedEntry> {
         feed: Feed {
             stream_id: row.try_get::<_, StreamId>("id")?,
             audience: row.try_get("audience")?,
-            events: events.into_iter().map(str::parse).collect::<Result<BTreeSet<_>, _>>().map_err(|_| MalformedEntry::Unknown("event"))?,
+            events: events
+                .into_iter()
+                .map(str::parse)
+                .collect::<Result<BTreeSet<_>, _>>()
+                .map_err(|_| MalformedEntry::Unknown("event"))?,
             workspaces: workspaces.into_iter().collect(),
         },
         position: Position {

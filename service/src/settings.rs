@@ -71,10 +71,15 @@ pub fn in_range(name: &'static str, value: impl Into<u64>, least: u64, most: u64
 ///
 /// # Errors
 /// If the file cannot be read. The error names the setting.
-pub fn secrets(file_setting: &'static str, listed: &SecretString, file: &str) -> Result<Vec<SecretString>, SettingsError> {
+pub fn secrets(
+    file_setting: &'static str,
+    listed: &SecretString,
+    file: &str,
+) -> Result<Vec<SecretString>, SettingsError> {
     let content = match file {
         "" => String::new(),
-        path => std::fs::read_to_string(path).map_err(|error| SettingsError::malformed(file_setting, format!("{path}: {error}")))?,
+        path => std::fs::read_to_string(path)
+            .map_err(|error| SettingsError::malformed(file_setting, format!("{path}: {error}")))?,
     };
     Ok(listed.expose_secret().split_whitespace().chain(content.split_whitespace()).map(SecretString::from).collect())
 }
@@ -116,7 +121,12 @@ mod tests {
     #[test]
     fn a_default_is_read_and_an_unknown_name_is_reported() {
         assert_eq!(read::<Example>("ROLLCALL_TEST_SETTINGS", "size = 7", None).unwrap().size, 7);
-        assert!(read::<Example>("ROLLCALL_TEST_SETTINGS", "size = 7\nsise = 8", None).unwrap_err().to_string().contains("sise"));
+        assert!(
+            read::<Example>("ROLLCALL_TEST_SETTINGS", "size = 7\nsise = 8", None)
+                .unwrap_err()
+                .to_string()
+                .contains("sise")
+        );
         assert!(read::<Example>("ROLLCALL_TEST_SETTINGS", "size = 70000", None).is_err());
     }
 

@@ -2,7 +2,8 @@
 
 use futures_util::StreamExt;
 use lapin::options::{
-    BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions,
+    BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions, QueueDeclareOptions,
+    QueueDeleteOptions,
 };
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
@@ -34,7 +35,8 @@ impl Sender {
         let channel = connection.create_channel().await.unwrap();
         channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
         let own = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
-        let answers = channel.queue_declare("".into(), own, FieldTable::default()).await.unwrap().name().as_str().to_owned();
+        let answers =
+            channel.queue_declare("".into(), own, FieldTable::default()).await.unwrap().name().as_str().to_owned();
         Self { connection, channel, answers }
     }
 
@@ -47,8 +49,13 @@ impl Sender {
     pub async fn publish_to(&self, partition: u16, properties: BasicProperties, body: &[u8]) {
         let key = queue_name(partition);
         let options = BasicPublishOptions { mandatory: true, ..Default::default() };
-        let confirm =
-            self.channel.basic_publish(REQUESTED_EXCHANGE.into(), key.into(), options, body, properties).await.unwrap().await.unwrap();
+        let confirm = self
+            .channel
+            .basic_publish(REQUESTED_EXCHANGE.into(), key.into(), options, body, properties)
+            .await
+            .unwrap()
+            .await
+            .unwrap();
         assert_eq!(confirm, Confirmation::Ack(None));
     }
 
@@ -56,12 +63,16 @@ impl Sender {
     pub async fn submit(&self, requests: &[Request]) -> Vec<Outcome> {
         let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
         let tag = CorrelationId::generate().to_string();
-        let mut consumer =
-            self.channel.basic_consume(self.answers.as_str().into(), tag.into(), options, FieldTable::default()).await.unwrap();
+        let mut consumer = self
+            .channel
+            .basic_consume(self.answers.as_str().into(), tag.into(), options, FieldTable::default())
+            .await
+            .unwrap();
         let ids: Vec<_> = requests.iter().map(|_| CorrelationId::generate()).collect();
         for (request, &correlation_id) in requests.iter().zip(&ids) {
             let reply = ReplyTo { queue: &self.answers, correlation_id };
-            self.publish(request.organization_id, properties(request, "test", Some(reply)), &encode(request).unwrap()).await;
+            self.publish(request.organization_id, properties(request, "test", Some(reply)), &encode(request).unwrap())
+                .await;
         }
         let mut outcomes = std::collections::HashMap::new();
         while outcomes.len() < ids.len() {
@@ -75,10 +86,14 @@ impl Sender {
     pub async fn ask(&self, organization: OrganizationId, properties: BasicProperties, body: &[u8]) -> Outcome {
         let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
         let tag = CorrelationId::generate().to_string();
-        let mut consumer =
-            self.channel.basic_consume(self.answers.as_str().into(), tag.into(), options, FieldTable::default()).await.unwrap();
+        let mut consumer = self
+            .channel
+            .basic_consume(self.answers.as_str().into(), tag.into(), options, FieldTable::default())
+            .await
+            .unwrap();
         let id = CorrelationId::generate();
-        let properties = properties.with_reply_to(self.answers.as_str().into()).with_correlation_id(id.to_string().into());
+        let properties =
+            properties.with_reply_to(self.answers.as_str().into()).with_correlation_id(id.to_string().into());
         self.publish(organization, properties, body).await;
         let delivery = within("an outcome", consumer.next()).await.unwrap().unwrap();
         let outcomes = decode_outcomes(&delivery.data).unwrap().outcomes;
@@ -105,8 +120,10 @@ impl Sender {
         let channel = self.connection.create_channel().await.unwrap();
         channel.basic_qos(1, BasicQosOptions::default()).await.unwrap();
         let queue = queue_name(partition(organization, PARTITIONS));
-        let mut consumer =
-            channel.basic_consume(queue.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default()).await.unwrap();
+        let mut consumer = channel
+            .basic_consume(queue.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default())
+            .await
+            .unwrap();
         let delivery = within("a delivery", consumer.next()).await.unwrap().unwrap();
         let headers = delivery.properties.headers().clone().unwrap_or_default();
         let count = headers.inner().get("x-delivery-count").map_or(0, |count| count.as_long_long_int().unwrap());
@@ -119,8 +136,12 @@ impl Sender {
         let mut count = 0;
         for partition in 0..PARTITIONS {
             let passive = QueueDeclareOptions { passive: true, ..Default::default() };
-            count +=
-                self.channel.queue_declare(queue_name(partition).into(), passive, FieldTable::default()).await.unwrap().message_count();
+            count += self
+                .channel
+                .queue_declare(queue_name(partition).into(), passive, FieldTable::default())
+                .await
+                .unwrap()
+                .message_count();
         }
         count
     }
@@ -132,7 +153,11 @@ impl Sender {
 
     /// Publishes a dead letter as the broker does after too many deliveries.
     pub async fn give_up(&self, properties: BasicProperties, body: &[u8]) {
-        let confirm = self.channel.basic_publish(DEAD.into(), DEAD.into(), BasicPublishOptions::default(), body, properties).await.unwrap();
+        let confirm = self
+            .channel
+            .basic_publish(DEAD.into(), DEAD.into(), BasicPublishOptions::default(), body, properties)
+            .await
+            .unwrap();
         assert_eq!(confirm.await.unwrap(), Confirmation::Ack(None));
     }
 }

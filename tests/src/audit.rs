@@ -1,7 +1,9 @@
 //! A strict auditor: recomputes every hash of a log, and computes from the log the state that the tables must
 //! have.
 
-use rollcall_events::log::{CompactRange, EventType, Hash, Header, OutcomeKind, Salt, SubjectType, canonical, commitment};
+use rollcall_events::log::{
+    CompactRange, EventType, Hash, Header, OutcomeKind, Salt, SubjectType, canonical, commitment,
+};
 use rollcall_events::{OrganizationId, Timestamp};
 use rollcall_scim::casefold::casefold;
 use rollcall_scim::schema::USER;
@@ -65,7 +67,8 @@ impl Auditor {
         }
         let sql = "SELECT size, peaks FROM rollcall.log_heads WHERE organization_id = $1";
         let head = self.database.query_one(sql, &[&id(organization)]).await.unwrap();
-        let stored = CompactRange::from_parts(head.get::<_, i64>(0).unsigned_abs(), &head.get::<_, Vec<Vec<u8>>>(1)).unwrap();
+        let stored =
+            CompactRange::from_parts(head.get::<_, i64>(0).unsigned_abs(), &head.get::<_, Vec<Vec<u8>>>(1)).unwrap();
         assert_eq!(stored.root(), range.root(), "the root of the tree");
         log
     }
@@ -77,7 +80,11 @@ impl Auditor {
         for (id, user) in &expected {
             assert_eq!(Some(user), shown.get(id), "user {id}");
         }
-        assert_eq!(folded_groups(&self.log(organization).await), self.groups(organization).await, "groups and their members");
+        assert_eq!(
+            folded_groups(&self.log(organization).await),
+            self.groups(organization).await,
+            "groups and their members"
+        );
         let sql = "SELECT users, groups FROM rollcall.organizations WHERE id = $1";
         let counted = self.database.query_one(sql, &[&id(organization)]).await.unwrap();
         let groups = self.groups(organization).await.len();
@@ -162,7 +169,10 @@ fn folded(log: &[Entry]) -> BTreeMap<String, UserRow> {
             EventType::UserDeleted => {
                 users.remove(&id);
             }
-            EventType::UserCreated | EventType::UserUpdated | EventType::UserDeactivated | EventType::UserReactivated => {
+            EventType::UserCreated
+            | EventType::UserUpdated
+            | EventType::UserDeactivated
+            | EventType::UserReactivated => {
                 users.insert(id, row(&entry.payload["resource"]));
             }
             _ => {}
@@ -207,7 +217,8 @@ fn row(resource: &Value) -> UserRow {
         "name": key(&resource["userName"]), "externalId": resource["externalId"], "active": resource["active"] != false,
         "keys": keys(&USER, resource.as_object().unwrap()), "resource": resource,
     });
-    let workspaces = resource["urn:ietf:params:scim:schemas:extension:rollcall:2.0:User"]["workspaces"].as_array().unwrap_or(&none);
+    let workspaces =
+        resource["urn:ietf:params:scim:schemas:extension:rollcall:2.0:User"]["workspaces"].as_array().unwrap_or(&none);
     let or_empty = |value: &Value| if value.is_null() { json!([]) } else { value.clone() };
     let member = |workspace: &Value| {
         let rest = Map::from_iter([

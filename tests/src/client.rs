@@ -49,17 +49,35 @@ impl Client {
     /// A caller of the SCIM endpoints of the api at `url`.
     pub fn new(url: &str, token: &str, origin: Option<&str>) -> Self {
         let base = format!("{url}/scim/v2");
-        Self { http: reqwest::Client::new(), base, token: token.to_owned(), second_token: None, origin: origin.map(str::to_owned) }
+        Self {
+            http: reqwest::Client::new(),
+            base,
+            token: token.to_owned(),
+            second_token: None,
+            origin: origin.map(str::to_owned),
+        }
     }
 
     /// A caller of the auditors' endpoints.
     pub fn auditor(url: &str, token: &str) -> Self {
-        Self { http: reqwest::Client::new(), base: format!("{url}/audit/v1"), token: token.to_owned(), second_token: None, origin: None }
+        Self {
+            http: reqwest::Client::new(),
+            base: format!("{url}/audit/v1"),
+            token: token.to_owned(),
+            second_token: None,
+            origin: None,
+        }
     }
 
     /// The receiver of an event stream.
     pub fn receiver(url: &str, token: &str) -> Self {
-        Self { http: reqwest::Client::new(), base: format!("{url}/streams/v1"), token: token.to_owned(), second_token: None, origin: None }
+        Self {
+            http: reqwest::Client::new(),
+            base: format!("{url}/streams/v1"),
+            token: token.to_owned(),
+            second_token: None,
+            origin: None,
+        }
     }
 
     /// The same caller, with the api at another URL.
@@ -77,7 +95,8 @@ impl Client {
     /// A call with token and service origin.
     pub fn call(&self, method: Method, path: &str) -> Call {
         let token = self.second_token.as_ref().filter(|_| method != Method::POST).unwrap_or(&self.token);
-        let request = self.http.request(method, format!("{}{path}", self.base)).header(AUTHORIZATION, format!("Bearer {token}"));
+        let request =
+            self.http.request(method, format!("{}{path}", self.base)).header(AUTHORIZATION, format!("Bearer {token}"));
         match &self.origin {
             Some(origin) => Call { request: request.header("X-Request-Origin", origin) },
             None => Call { request },
@@ -134,7 +153,10 @@ impl Client {
 
     /// Sends `PATCH /Users/{id}`.
     pub async fn patch(&self, id: &str, operations: Value) -> Answer {
-        self.call(Method::PATCH, &format!("/Users/{id}")).json(&json!({"schemas": [PATCH], "Operations": operations})).send().await
+        self.call(Method::PATCH, &format!("/Users/{id}"))
+            .json(&json!({"schemas": [PATCH], "Operations": operations}))
+            .send()
+            .await
     }
 
     /// Sends `DELETE /Users/{id}`.
@@ -181,7 +203,8 @@ impl Call {
         let response = self.request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await?;
-        let body = serde_json::from_str(&text).unwrap_or(if text.is_empty() { Value::Null } else { Value::String(text) });
+        let body =
+            serde_json::from_str(&text).unwrap_or(if text.is_empty() { Value::Null } else { Value::String(text) });
         Ok(Answer { status, headers, body })
     }
 

@@ -35,7 +35,13 @@ pub fn imports(root: &Path) -> Imports {
     let mut imports = Imports::new();
     for module in modules.values() {
         let of_file = imports.entry(module.file.clone()).or_default();
-        of_file.extend(module.mentioned.iter().filter_map(|name| defining_file(&modules, name, 0)).filter(|file| *file != module.file));
+        of_file.extend(
+            module
+                .mentioned
+                .iter()
+                .filter_map(|name| defining_file(&modules, name, 0))
+                .filter(|file| *file != module.file),
+        );
     }
     imports
 }
@@ -43,8 +49,10 @@ pub fn imports(root: &Path) -> Imports {
 /// Returns the imports that are part of a cycle: the imported file leads back to the importing one.
 #[must_use]
 pub fn cycles(imports: &Imports) -> Imports {
-    let reached: BTreeMap<&PathBuf, BTreeSet<&PathBuf>> = imports.keys().map(|file| (file, reached_from(imports, file))).collect();
-    let leads_back = |file: &PathBuf, imported: &PathBuf| reached.get(imported).is_some_and(|reached| reached.contains(file));
+    let reached: BTreeMap<&PathBuf, BTreeSet<&PathBuf>> =
+        imports.keys().map(|file| (file, reached_from(imports, file))).collect();
+    let leads_back =
+        |file: &PathBuf, imported: &PathBuf| reached.get(imported).is_some_and(|reached| reached.contains(file));
     let cyclic = imports.iter().map(|(file, of_file)| {
         let back: BTreeSet<PathBuf> = of_file.iter().filter(|imported| leads_back(file, imported)).cloned().collect();
         (file.clone(), back)
@@ -69,7 +77,8 @@ fn read_file(file: &Path, children: &Path, name: &Name, modules: &mut BTreeMap<N
 
 fn read_items(file: &Path, children: &Path, name: &Name, items: &[Item], modules: &mut BTreeMap<Name, Module>) {
     let own: BTreeSet<String> = items.iter().filter_map(child_module).collect();
-    let mut module = Module { file: file.to_owned(), items: items.iter().filter_map(defined).collect(), ..Module::default() };
+    let mut module =
+        Module { file: file.to_owned(), items: items.iter().filter_map(defined).collect(), ..Module::default() };
     for item in items {
         match item {
             Item::Mod(child) if is_test(&child.attrs) => {}
@@ -140,8 +149,11 @@ fn absolute(module: &Name, own: &BTreeSet<String>, path: &[String]) -> Option<Na
 
 /// The file that defines the item of a path.
 fn defining_file(modules: &BTreeMap<Name, Module>, name: &Name, hops: usize) -> Option<PathBuf> {
-    let (module, rest) = (0..=name.len()).rev().find_map(|length| Some((modules.get(&name[..length])?, &name[length..])))?;
-    let Some(first) = rest.first().filter(|first| hops < 8 && !module.items.contains(*first)) else { return Some(module.file.clone()) };
+    let (module, rest) =
+        (0..=name.len()).rev().find_map(|length| Some((modules.get(&name[..length])?, &name[length..])))?;
+    let Some(first) = rest.first().filter(|first| hops < 8 && !module.items.contains(*first)) else {
+        return Some(module.file.clone());
+    };
     let through = |target: &Name| defining_file(modules, &target.iter().chain(&rest[1..]).cloned().collect(), hops + 1);
     let glob = || module.globs.iter().find_map(|glob| modules.get(glob).filter(|module| module.items.contains(first)));
     match module.reexports.get(first) {
@@ -189,9 +201,9 @@ fn defined(item: &Item) -> Option<String> {
 }
 
 fn is_test(attributes: &[Attribute]) -> bool {
-    attributes
-        .iter()
-        .any(|attribute| attribute.path().is_ident("cfg") && attribute.parse_args::<syn::Path>().is_ok_and(|path| path.is_ident("test")))
+    attributes.iter().any(|attribute| {
+        attribute.path().is_ident("cfg") && attribute.parse_args::<syn::Path>().is_ok_and(|path| path.is_ident("test"))
+    })
 }
 
 fn joined(name: &Name, segment: &str) -> Name {

@@ -25,7 +25,9 @@ impl Instance {
 
     /// Starts new servers for one test, without any data.
     pub fn fresh(name: &str) -> Self {
-        let dir = Path::new(&std::env::var("ROLLCALL_TEST_DIR").expect("the end-to-end tests need servers: run ./dev test")).join(name);
+        let dir =
+            Path::new(&std::env::var("ROLLCALL_TEST_DIR").expect("the end-to-end tests need servers: run ./dev test"))
+                .join(name);
         if dir.exists() {
             let _ = run(&dir, "stop");
             std::fs::remove_dir_all(&dir).unwrap();
@@ -36,7 +38,10 @@ impl Instance {
 
     fn at(dir: PathBuf) -> Self {
         let text = std::fs::read_to_string(dir.join("instance")).unwrap();
-        let values = text.lines().filter_map(|line| line.split_once('=')).map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let values = text
+            .lines()
+            .filter_map(|line| line.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
         Self { dir, values: values.collect() }
     }
 
@@ -71,8 +76,9 @@ impl Instance {
 
     /// The settings that `rollcall-worker migrate` needs, as environment variables.
     pub fn migration_settings(&self) -> Vec<(String, String)> {
-        let password =
-            |role: &str| (format!("ROLLCALL_WORKER__MIGRATE__{role}_PASSWORD"), self.value(&format!("{role}_PASSWORD")).to_owned());
+        let password = |role: &str| {
+            (format!("ROLLCALL_WORKER__MIGRATE__{role}_PASSWORD"), self.value(&format!("{role}_PASSWORD")).to_owned())
+        };
         let mut settings: Vec<_> = ["API", "WORKER", "AUDITOR", "APP"].into_iter().map(password).collect();
         settings.push(("ROLLCALL_WORKER__MIGRATE__DATABASE_URL".to_owned(), self.database_url("postgres")));
         settings
@@ -92,7 +98,12 @@ impl Instance {
         let children = Command::new("pgrep").args(["-P", &parent]).output().unwrap().stdout;
         let children = String::from_utf8(children).unwrap();
         // The children may have ended in the meantime.
-        let _ = Command::new("kill").arg(format!("-{signal}")).arg(&parent).args(children.split_whitespace()).status().unwrap();
+        let _ = Command::new("kill")
+            .arg(format!("-{signal}"))
+            .arg(&parent)
+            .args(children.split_whitespace())
+            .status()
+            .unwrap();
     }
 
     /// Stops the servers. This works in whatever state a test has left them.
@@ -107,5 +118,10 @@ fn run(dir: &Path, what: &str) -> std::io::Result<Output> {
 
 fn dev(dir: &Path, what: &str) {
     let output = run(dir, what).unwrap();
-    assert!(output.status.success(), "./dev servers {} {what}: {}", dir.display(), String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "./dev servers {} {what}: {}",
+        dir.display(),
+        String::from_utf8_lossy(&output.stderr)
+    );
 }

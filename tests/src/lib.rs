@@ -4,7 +4,12 @@
 //! `./dev test` starts one stack that all tests share. Each test works in an organization of its own. A test
 //! that kills or breaks something starts a stack of its own.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc, reason = "a test panics at the first fault")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a test panics at the first fault"
+)]
 
 pub mod amqp;
 pub mod audit;

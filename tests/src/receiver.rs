@@ -76,7 +76,8 @@ async fn receive(request: HttpRequest, body: Bytes, received: Data<Received>) ->
     assert_eq!(request.headers().get(CONTENT_TYPE).unwrap(), "application/secevent+jwt");
     if received.refusing.load(Ordering::SeqCst) {
         received.refused.fetch_add(1, Ordering::SeqCst);
-        return HttpResponse::BadRequest().json(json!({"err": "invalid_key", "description": "the key is not known here"}));
+        return HttpResponse::BadRequest()
+            .json(json!({"err": "invalid_key", "description": "the key is not known here"}));
     }
     let authorization = request.headers().get(AUTHORIZATION).map(|value| value.to_str().unwrap().to_owned());
     received.authorizations.lock().unwrap().extend(authorization);

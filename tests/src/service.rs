@@ -35,7 +35,8 @@ fn worker_command(instance: &Instance) -> Command {
 fn event_keys(instance: &Instance) -> PathBuf {
     let path = instance.dir().join("events.keys");
     if !path.exists() {
-        let output = Command::new(binary("rollcall-worker")).args(["key", "generate", "rollcall.localhost"]).output().unwrap();
+        let output =
+            Command::new(binary("rollcall-worker")).args(["key", "generate", "rollcall.localhost"]).output().unwrap();
         let pair: Value = serde_json::from_slice(&output.stdout).unwrap();
         std::fs::write(&path, pair["private_key"].as_str().unwrap()).unwrap();
     }
@@ -51,7 +52,11 @@ pub fn verify(arguments: &[&str]) -> (i32, String) {
 
 impl Service {
     fn spawn(mut command: Command, instance: &Instance, name: &str) -> Self {
-        let log = std::fs::File::options().create(true).append(true).open(instance.dir().join("log").join(format!("{name}.log"))).unwrap();
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(instance.dir().join("log").join(format!("{name}.log")))
+            .unwrap();
         Self { child: command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap() }
     }
 
@@ -79,7 +84,9 @@ impl Service {
         let port = free_port();
         let url = format!("http://127.0.0.1:{port}");
         let mut command = Command::new(binary("rollcall-api"));
-        command.env("ROLLCALL_API__DATABASE_URL", instance.database_url("rollcall_api")).env("ROLLCALL_API__AMQP_URL", instance.amqp_url());
+        command
+            .env("ROLLCALL_API__DATABASE_URL", instance.database_url("rollcall_api"))
+            .env("ROLLCALL_API__AMQP_URL", instance.amqp_url());
         command.env("ROLLCALL_API__LISTEN", format!("127.0.0.1:{port}")).env("ROLLCALL_API__PUBLIC_URL", &url);
         command.env("ROLLCALL_API__EVENT_KEY_FILE", event_keys(instance));
         command.envs(settings.iter().copied());

@@ -13,7 +13,12 @@ pub async fn claims(url: &str, token: &str) -> Value {
     let header: Value = serde_json::from_slice(&decode(header)).unwrap();
     assert_eq!((header["typ"].as_str(), header["alg"].as_str()), (Some("secevent+jwt"), Some("EdDSA")));
     let published: Value = reqwest::get(format!("{url}/.well-known/jwks.json")).await.unwrap().json().await.unwrap();
-    let key = published["keys"].as_array().unwrap().iter().find(|key| key["kid"] == header["kid"]).expect("the key is published");
+    let key = published["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|key| key["kid"] == header["kid"])
+        .expect("the key is published");
     let key = VerifyingKey::from_bytes(&decode(key["x"].as_str().unwrap()).try_into().unwrap()).unwrap();
     key.verify_strict(signed.as_bytes(), &Signature::from_slice(&decode(signature)).unwrap()).unwrap();
     serde_json::from_slice(&decode(claims)).unwrap()

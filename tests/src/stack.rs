@@ -66,7 +66,14 @@ impl Stack {
         let organization = id(&["organization", "create", "Test"]);
         let workspace = |name| id(&["workspace", "create", "--organization", &organization, name]);
         let [legal, marketing, sales] = ["Legal", "Marketing", "Sales"].map(workspace);
-        Organization { instance: self.instance.clone(), url: self.url.clone(), id: organization, marketing, sales, legal }
+        Organization {
+            instance: self.instance.clone(),
+            url: self.url.clone(),
+            id: organization,
+            marketing,
+            sales,
+            legal,
+        }
     }
 
     /// Connects to the database as a role.
@@ -137,7 +144,8 @@ impl Organization {
 
     /// Creates an event stream for the audience `receiver`, with extra flags. Returns the command's output.
     pub fn stream(&self, flags: &[&str]) -> serde_json::Value {
-        let mut arguments = vec!["stream", "create", "--organization", &self.id, "--label", "test", "--audience", "receiver"];
+        let mut arguments =
+            vec!["stream", "create", "--organization", &self.id, "--label", "test", "--audience", "receiver"];
         arguments.extend(flags);
         answers(&self.instance, &arguments).remove(0)
     }

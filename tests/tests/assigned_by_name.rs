@@ -37,10 +37,15 @@ impl World {
     /// The assignments of a user, as readable texts.
     async fn assignments(&self, stack: &Stack, user: &Value) -> BTreeSet<String> {
         let id = user["id"].as_str().unwrap();
-        let workspaces =
-            [("Marketing", &self.organization.marketing), ("Legal", &self.organization.legal), ("Sales", &self.organization.sales)];
-        let name = |id: &str| workspaces.iter().find(|(_, workspace)| *workspace == id).map(|(name, _)| format!("in {name}"));
-        let values = ["roles", "entitlements"].into_iter().flat_map(|list| user[list].as_array().cloned().unwrap_or_default());
+        let workspaces = [
+            ("Marketing", &self.organization.marketing),
+            ("Legal", &self.organization.legal),
+            ("Sales", &self.organization.sales),
+        ];
+        let name =
+            |id: &str| workspaces.iter().find(|(_, workspace)| *workspace == id).map(|(name, _)| format!("in {name}"));
+        let values =
+            ["roles", "entitlements"].into_iter().flat_map(|list| user[list].as_array().cloned().unwrap_or_default());
         let words = values.map(|value| {
             let shown = value.get("display").unwrap_or(&value["value"]).as_str().unwrap().to_owned();
             value["type"].as_str().map_or(shown.clone(), |of_type| format!("{shown} ({of_type})"))
@@ -110,7 +115,11 @@ fn choices() -> Vec<Case> {
     let two_roles = json!({"roles": [{"value": "Editor"}, {"value": "Viewer"}]});
     vec![
         // `ne` excludes the named value, by name as by id.
-        (two_roles.clone(), json!([{"op": "remove", "path": "roles[value ne \"Editor\"]"}]), &["Editor", "in Marketing"]),
+        (
+            two_roles.clone(),
+            json!([{"op": "remove", "path": "roles[value ne \"Editor\"]"}]),
+            &["Editor", "in Marketing"],
+        ),
         (
             json!({"$R": {"workspaces": [{"value": "Sales"}, {"value": "Legal"}]}}),
             json!([
@@ -139,9 +148,17 @@ fn choices() -> Vec<Case> {
             &["Sales (Workspace)", "in Sales"],
         ),
         (entitled("Legal"), json!([{"op": "remove", "path": "entitlements", "value": [{"value": "LEGAL"}]}]), &[]),
-        (in_both, json!([{"op": "remove", "path": "entitlements[type eq \"Workspace\" and value eq \"Sales\"]"}]), &["Sales (License)"]),
+        (
+            in_both,
+            json!([{"op": "remove", "path": "entitlements[type eq \"Workspace\" and value eq \"Sales\"]"}]),
+            &["Sales (License)"],
+        ),
         // Removing the value removes the whole element.
-        (two_roles.clone(), json!([{"op": "remove", "path": "roles[value eq \"editor\"].value"}]), &["Viewer", "in Marketing"]),
+        (
+            two_roles.clone(),
+            json!([{"op": "remove", "path": "roles[value eq \"editor\"].value"}]),
+            &["Viewer", "in Marketing"],
+        ),
         (
             two_roles.clone(),
             json!([{"op": "replace", "path": "roles[value eq \"$viewer\"].value", "value": null}]),
@@ -197,7 +214,10 @@ async fn a_text_that_is_defined_later_is_assigned_when_a_request_repeats_it() {
         let client = organization.client();
         let user = user_with("ada", &json!({"roles": [{"value": "night"}], "entitlements": [{"value": "day"}]}));
         let id = client.create(user.clone()).await.id();
-        let (night, day) = (organization.define("role", "Night", &[]), organization.define("entitlement", "Day", &["--type", "Shift"]));
+        let (night, day) = (
+            organization.define("role", "Night", &[]),
+            organization.define("entitlement", "Day", &["--type", "Shift"]),
+        );
         client.patch(&id, json!([{"op": "replace", "path": "title", "value": "x"}])).await.expect(204);
         let read = async || client.get(&format!("/Users/{id}")).await.expect(200);
         assert_eq!(read().await["roles"], json!([{"value": "night"}]), "a change of something else leaves it");
@@ -214,12 +234,22 @@ async fn unknown_names_and_unsupported_comparisons_are_refused() {
     let stack = Stack::shared().await;
     let (organization, other) = (stack.organization(), stack.organization());
     let client = organization.client();
-    let id = client.create(user_with("ada", &json!({"entitlements": [{"value": "Sales", "type": "Workspace"}]}))).await.id();
+    let id =
+        client.create(user_with("ada", &json!({"entitlements": [{"value": "Sales", "type": "Workspace"}]}))).await.id();
     for (operation, scim_type) in [
         (json!({"op": "remove", "path": format!("{ROLLCALL}:workspaces[display co \"a\"]")}), "invalidFilter"),
-        (json!({"op": "add", "path": "entitlements", "value": [{"value": "Nowhere", "type": "Workspace"}]}), "invalidValue"),
-        (json!({"op": "add", "path": "entitlements", "value": [{"value": other.sales, "type": "Workspace"}]}), "invalidValue"),
-        (json!({"op": "replace", "path": "entitlements[type eq \"Workspace\"].value", "value": "Nowhere"}), "invalidValue"),
+        (
+            json!({"op": "add", "path": "entitlements", "value": [{"value": "Nowhere", "type": "Workspace"}]}),
+            "invalidValue",
+        ),
+        (
+            json!({"op": "add", "path": "entitlements", "value": [{"value": other.sales, "type": "Workspace"}]}),
+            "invalidValue",
+        ),
+        (
+            json!({"op": "replace", "path": "entitlements[type eq \"Workspace\"].value", "value": "Nowhere"}),
+            "invalidValue",
+        ),
         (json!({"op": "add", "path": "entitlements", "value": [{"type": "Workspace"}]}), "invalidValue"),
     ] {
         client.patch(&id, json!([operation])).await.expect_error(400, Some(scim_type));

@@ -51,7 +51,11 @@ async fn an_auditor_finds_what_happened_by_everything_that_is_known_of_it() {
     assert_eq!(seqs(&of("userName", "Robert").await), seqs(&of("subject", &bob).await));
     assert_eq!(seqs(&of("externalId", "hr-1").await), seqs(&of("subject", &ada).await));
     assert_eq!(of("userName", "nobody").await["entries"], json!([]));
-    assert_eq!(of("token", &token).await["entries"].as_array().unwrap().len(), 7, "its issue is not among what was done with it");
+    assert_eq!(
+        of("token", &token).await["entries"].as_array().unwrap().len(),
+        7,
+        "its issue is not among what was done with it"
+    );
     assert_eq!(of("origin", "HR.example.com").await["entries"].as_array().unwrap().len(), 7);
     assert_eq!(of("address", "127.0.0.0/8").await["entries"].as_array().unwrap().len(), 7);
     assert_eq!(of("address", "127.0.0.1").await["entries"].as_array().unwrap().len(), 7);
@@ -68,9 +72,14 @@ async fn an_auditor_finds_what_happened_by_everything_that_is_known_of_it() {
     assert_eq!(seqs(&of("since", at).await).first(), Some(&7));
     assert_eq!(auditor.get("/events/7").await.expect(200), all["entries"][6]);
     assert_eq!(auditor.get("/events/99").await.expect_error(404, None), "the log has no such entry");
-    for (name, value) in
-        [("type", "Nothing"), ("outcome", "maybe"), ("subject", "x"), ("address", "x"), ("since", "today"), ("order", "up")]
-    {
+    for (name, value) in [
+        ("type", "Nothing"),
+        ("outcome", "maybe"),
+        ("subject", "x"),
+        ("address", "x"),
+        ("since", "today"),
+        ("order", "up"),
+    ] {
         let refused = auditor.query("/events", &[(name, value)]).await;
         assert!(refused.expect_error(400, Some("invalidValue")).starts_with(name), "{name}");
     }
@@ -95,14 +104,19 @@ async fn pages_in_both_directions_hold_every_entry_once_while_the_log_grows() {
             pages += 1;
             client.create(user_with(&format!("late-{order}-{filter}-{pages}"), &json!({}))).await.expect(201);
             match page["next"].as_str() {
-                Some(next) if !found.contains(&(whole.len() as u64)) || order == "newest" => cursor = Some(next.to_owned()),
+                Some(next) if !found.contains(&(whole.len() as u64)) || order == "newest" => {
+                    cursor = Some(next.to_owned())
+                }
                 _ => break,
             }
         }
         let distinct: std::collections::BTreeSet<_> = found.iter().collect();
         assert_eq!(distinct.len(), found.len(), "{order}: none twice");
         let expected = if filter { 5 } else { whole.len() };
-        assert!(found.iter().filter(|seq| whole.contains(seq)).count() >= expected, "{order}: none is missing: {found:?}");
+        assert!(
+            found.iter().filter(|seq| whole.contains(seq)).count() >= expected,
+            "{order}: none is missing: {found:?}"
+        );
     }
 }
 
@@ -115,14 +129,18 @@ async fn a_users_history_says_what_changed_from_what_to_what_and_its_state_can_b
     let auditor = organization.auditor();
     let history = auditor.get(&format!("/users/{ada}/history")).await.expect(200);
     let steps = history["steps"].as_array().unwrap();
-    let title = |step: &Value| step["changes"].as_array().unwrap().iter().find(|change| change["path"] == "title").cloned();
+    let title =
+        |step: &Value| step["changes"].as_array().unwrap().iter().find(|change| change["path"] == "title").cloned();
     assert_eq!(title(&steps[0]).unwrap()["to"], "Countess");
     assert_eq!(steps[1]["refused"]["scimType"], "uniqueness");
     assert_eq!(title(&steps[2]), Some(json!({"path": "title", "from": "Countess", "to": "Lady"})));
     assert_eq!(steps[3]["changes"], json!([{"path": "active", "from": true, "to": false}]));
     assert_eq!(steps[3]["by"]["label"], "test");
     let first = auditor.query(&format!("/users/{ada}/history"), &[("count", "2")]).await.expect(200);
-    let rest = auditor.query(&format!("/users/{ada}/history"), &[("cursor", first["next"].as_str().unwrap())]).await.expect(200);
+    let rest = auditor
+        .query(&format!("/users/{ada}/history"), &[("cursor", first["next"].as_str().unwrap())])
+        .await
+        .expect(200);
     assert_eq!(rest["steps"], json!(steps[2..]), "a later page knows what was there before");
     let beyond = auditor.get(&format!("/users/{ada}/history?cursor={}", u64::MAX)).await.expect(200);
     assert_eq!(beyond["steps"], json!([]), "a cursor beyond everything");
@@ -135,8 +153,12 @@ async fn a_users_history_says_what_changed_from_what_to_what_and_its_state_can_b
     assert_eq!(then(&bob, &just_before).await.expect(200)["userName"], "Bob");
     assert_eq!(then(&bob, "2100-01-01T00:00:00Z").await.status, 404);
     assert_eq!(then(&ada, "2000-01-01T00:00:00Z").await.status, 404);
-    let users = async |at: &str| auditor.query("/users", &[("at", at)]).await.expect(200)["users"].as_array().unwrap().len();
-    assert_eq!((users(&just_before).await, users("2100-01-01T00:00:00Z").await, users("2000-01-01T00:00:00Z").await), (2, 1, 0));
+    let users =
+        async |at: &str| auditor.query("/users", &[("at", at)]).await.expect(200)["users"].as_array().unwrap().len();
+    assert_eq!(
+        (users(&just_before).await, users("2100-01-01T00:00:00Z").await, users("2000-01-01T00:00:00Z").await),
+        (2, 1, 0)
+    );
 }
 
 /// The log returns every earlier state of every user exactly as the test captured it at the time.
@@ -149,10 +171,15 @@ async fn the_log_gives_back_each_state_as_it_was() {
     let mut ids = Vec::new();
     for round in 0..12 {
         match round % 4 {
-            0 | 1 => ids.push(client.create(user_with(&format!("user{round}"), &json!({"nickName": "one"}))).await.id()),
+            0 | 1 => {
+                ids.push(client.create(user_with(&format!("user{round}"), &json!({"nickName": "one"}))).await.id())
+            }
             2 => drop(
                 client
-                    .patch(&ids[round / 4], json!([{"op": "replace", "path": "nickName", "value": format!("n{round}")}]))
+                    .patch(
+                        &ids[round / 4],
+                        json!([{"op": "replace", "path": "nickName", "value": format!("n{round}")}]),
+                    )
                     .await
                     .expect(204),
             ),
@@ -162,11 +189,13 @@ async fn the_log_gives_back_each_state_as_it_was() {
         let mut live = client.get("/Users?count=100").await.expect(200)["Resources"].as_array().unwrap().clone();
         for user in &mut live {
             user["meta"].as_object_mut().unwrap().remove("location");
-            user["urn:ietf:params:scim:schemas:extension:rollcall:2.0:User"]["workspaces"].as_array_mut().unwrap().iter_mut().for_each(
-                |workspace| {
+            user["urn:ietf:params:scim:schemas:extension:rollcall:2.0:User"]["workspaces"]
+                .as_array_mut()
+                .unwrap()
+                .iter_mut()
+                .for_each(|workspace| {
                     workspace.as_object_mut().unwrap().remove("display");
-                },
-            );
+                });
         }
         live.sort_by_key(|user| user["id"].as_str().unwrap().to_owned());
         captured.push((at, live));
@@ -195,7 +224,8 @@ async fn an_export_is_the_log_in_every_form() {
     assert_eq!(&reader.headers().unwrap()[0], "seq");
     let records: Vec<_> = reader.records().map(Result::unwrap).collect();
     assert_eq!(records.len(), log.as_array().unwrap().len());
-    let payload: Value = serde_json::from_str(&records.iter().find(|record| &record[2] == "UserCreated").unwrap()[15]).unwrap();
+    let payload: Value =
+        serde_json::from_str(&records.iter().find(|record| &record[2] == "UserCreated").unwrap()[15]).unwrap();
     assert_eq!(payload["resource"]["title"], "a \"quoted\",\nbroken one");
     for encoding in ["gzip", "zstd"] {
         let packed = auditor.call(Method::GET, "/export").header("accept-encoding", encoding).send().await;
@@ -211,11 +241,19 @@ async fn an_auditors_token_reads_one_log_and_does_nothing_else() {
     let ada = client.create(user_with("ada", &json!({}))).await.id();
     let (id, secret) = organization.issue_for_auditor(&[]);
     let auditor = Client::auditor(&stack.url, &secret);
-    assert_eq!(events(&auditor, &[("type", "AuditorTokenIssued")]).await["entries"][0]["header"]["subject_id"], id, "it is itself logged");
+    assert_eq!(
+        events(&auditor, &[("type", "AuditorTokenIssued")]).await["entries"][0]["header"]["subject_id"],
+        id,
+        "it is itself logged"
+    );
     assert!(!events(&auditor, &[]).await.to_string().contains(&secret));
     let provisioning = Client::new(&stack.url, &secret, Some("hr.example.com"));
     assert_eq!(provisioning.create(user_with("eve", &json!({}))).await.status, 401, "it cannot provision");
-    assert_eq!(Client::auditor(&stack.url, &client.token).get("/events").await.status, 401, "and a SCIM token cannot audit");
+    assert_eq!(
+        Client::auditor(&stack.url, &client.token).get("/events").await.status,
+        401,
+        "and a SCIM token cannot audit"
+    );
     assert_eq!(Client::auditor(&stack.url, "rc_nothing").get("/events").await.status, 401);
     assert_eq!(auditor.call(Method::POST, "/events").send().await.status, 405);
     let stranger = other.auditor();
@@ -226,7 +264,8 @@ async fn an_auditors_token_reads_one_log_and_does_nothing_else() {
     assert_eq!((listed[0]["id"].as_str(), listed[0].get("digest")), (Some(id.as_str()), None));
     let elsewhere = Client::auditor(&stack.url, &organization.issue_for_auditor(&["--allow", "203.0.113.0/24"]).1);
     assert_eq!(elsewhere.get("/events").await.status, 403);
-    let expired = Client::auditor(&stack.url, &organization.issue_for_auditor(&["--expires", "2020-01-01T00:00:00Z"]).1);
+    let expired =
+        Client::auditor(&stack.url, &organization.issue_for_auditor(&["--expires", "2020-01-01T00:00:00Z"]).1);
     assert_eq!(expired.get("/events").await.status, 401);
     answers(&stack.instance, &["auditor-token", "revoke", "--organization", &organization.id, &id]);
     assert_eq!(auditor.get("/events").await.status, 401);
@@ -246,7 +285,8 @@ async fn read_events(response: &mut reqwest::Response, count: usize) -> Vec<(u64
         let chunk = within("an event", response.chunk()).await.unwrap().expect("more of the tail");
         text += std::str::from_utf8(&chunk).unwrap();
     }
-    let field = |event: &str, name: &str| event.lines().find_map(|line| line.strip_prefix(name).map(str::to_owned)).unwrap();
+    let field =
+        |event: &str, name: &str| event.lines().find_map(|line| line.strip_prefix(name).map(str::to_owned)).unwrap();
     text.split("\n\n")
         .filter(|event| event.contains("data: "))
         .map(|event| (field(event, "id: ").parse().unwrap(), field(event, "event: ")))
@@ -270,7 +310,8 @@ async fn whoever_follows_the_log_sees_each_entry_once_and_goes_on_where_it_was()
     for n in 0..5 {
         client.create(user_with(&format!("late{n}"), &json!({}))).await.expect(201);
     }
-    let mut again = auditor.call(Method::GET, "/tail").header("last-event-id", &(seen[0].0 + 1).to_string()).open().await;
+    let mut again =
+        auditor.call(Method::GET, "/tail").header("last-event-id", &(seen[0].0 + 1).to_string()).open().await;
     let ids: Vec<_> = read_events(&mut again, 5).await.into_iter().map(|event| event.0).collect();
     assert_eq!(ids, (seen[0].0 + 2..seen[0].0 + 7).collect::<Vec<_>>());
     let mut refusals = auditor.call(Method::GET, "/tail?outcome=rejected").open().await;

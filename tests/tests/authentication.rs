@@ -8,7 +8,8 @@ use rollcall_tests::{Answer, Client, Stack, eventually};
 use serde_json::json;
 use test_case::test_case;
 
-const TRUSTED: &[(&str, &str)] = &[("ROLLCALL_API__PROXIES__TRUSTED", "127.0.0.1"), ("ROLLCALL_API__DENIED_SECONDS", "1")];
+const TRUSTED: &[(&str, &str)] =
+    &[("ROLLCALL_API__PROXIES__TRUSTED", "127.0.0.1"), ("ROLLCALL_API__DENIED_SECONDS", "1")];
 
 async fn call(client: &Client, headers: &[(&str, &str)]) -> Answer {
     let authorization = format!("Bearer {}", client.token);
@@ -76,7 +77,9 @@ async fn through_a_trusted_proxy_the_last_untrusted_hop_counts() {
     let stack = Stack::shared().await;
     let (_api, url) = Service::api(&stack.instance, TRUSTED).await;
     let client = stack.organization().client_with(&["--allow", "203.0.113.7,2001:db8::7"]).at(&url);
-    let through = async |header: &str, hops: &str| call(&client, &[("x-request-origin", "hr.example.com"), (header, hops)]).await.status;
+    let through = async |header: &str, hops: &str| {
+        call(&client, &[("x-request-origin", "hr.example.com"), (header, hops)]).await.status
+    };
     assert_eq!(through("x-forwarded-for", "203.0.113.7").await, 200);
     assert_eq!(
         through("x-forwarded-for", "198.51.100.1, 203.0.113.7").await,
@@ -86,9 +89,17 @@ async fn through_a_trusted_proxy_the_last_untrusted_hop_counts() {
     assert_eq!(through("x-forwarded-for", "203.0.113.7, 127.0.0.1").await, 200, "a proxy behind a proxy");
     assert_eq!(through("x-forwarded-for", "[2001:db8::7]:4711").await, 200);
     assert_eq!(through("x-forwarded-for", "::ffff:203.0.113.7").await, 200);
-    assert_eq!(through("x-forwarded-for", "203.0.113.7, 198.51.100.1").await, 403, "the caller wrote the first, the proxy the second");
+    assert_eq!(
+        through("x-forwarded-for", "203.0.113.7, 198.51.100.1").await,
+        403,
+        "the caller wrote the first, the proxy the second"
+    );
     assert_eq!(through("x-forwarded-for", "unknown").await, 403);
-    assert_eq!(through("forwarded", "for=203.0.113.7").await, 403, "a header that the proxies do not set counts for nothing");
+    assert_eq!(
+        through("forwarded", "for=203.0.113.7").await,
+        403,
+        "a header that the proxies do not set counts for nothing"
+    );
     let direct = call(&client, &[("x-request-origin", "hr.example.com")]).await;
     assert_eq!(direct.status, 403, "a proxy that reports nobody");
 }
@@ -100,7 +111,8 @@ async fn without_a_valid_token_nothing_is_told() {
     let unknown = rollcall_events::token::Token::generate().unwrap();
     let typo = format!("Bearer {}x", &client.token[..client.token.len() - 1]);
     let mut bodies = Vec::new();
-    for authorization in ["", "Bearer", "Basic YTpi", "Bearer nonsense", &typo, &format!("Bearer {}", unknown.reveal())] {
+    for authorization in ["", "Bearer", "Basic YTpi", "Bearer nonsense", &typo, &format!("Bearer {}", unknown.reveal())]
+    {
         let mut call = client.bare(Method::GET, "/Users").header("x-request-origin", "hr.example.com");
         if !authorization.is_empty() {
             call = call.header("authorization", authorization);
@@ -141,7 +153,8 @@ async fn refusals_are_counted_in_the_log_without_any_secret() {
     let auditor = stack.auditor().await;
     let denials = eventually("the count", async || {
         let log = auditor.log(&organization.id).await;
-        let denied = log.into_iter().filter(|entry| entry.header.event_type.as_str() == "AccessDenied").collect::<Vec<_>>();
+        let denied =
+            log.into_iter().filter(|entry| entry.header.event_type.as_str() == "AccessDenied").collect::<Vec<_>>();
         let count: u64 = denied.iter().filter_map(|entry| entry.payload["count"].as_u64()).sum();
         (count == 20).then_some(denied)
     })
@@ -162,9 +175,13 @@ async fn refusals_are_counted_in_the_log_without_any_secret() {
 async fn a_token_is_shown_once_and_only_its_digest_is_kept() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
-    let (id, token) = organization.issue(&["--allow", "127.0.0.1-127.0.0.9, 10.0.0.0/8", "--expires", "2999-01-01T00:00:00Z"]);
+    let (id, token) =
+        organization.issue(&["--allow", "127.0.0.1-127.0.0.9, 10.0.0.0/8", "--expires", "2999-01-01T00:00:00Z"]);
     let listed = answers(&stack.instance, &["token", "list", "--organization", &organization.id]);
-    assert_eq!((listed.len(), &listed[0]["id"], &listed[0]["allow_list"]), (1, &json!(id), &json!("127.0.0.1-127.0.0.9,10.0.0.0/8")));
+    assert_eq!(
+        (listed.len(), &listed[0]["id"], &listed[0]["allow_list"]),
+        (1, &json!(id), &json!("127.0.0.1-127.0.0.9,10.0.0.0/8"))
+    );
     let database = stack.database("postgres").await;
     let everything = "SELECT t::text FROM rollcall.scim_tokens t UNION ALL SELECT e::text FROM rollcall.events e";
     for row in database.query(everything, &[]).await.unwrap() {
@@ -192,7 +209,8 @@ async fn a_token_is_shown_once_and_only_its_digest_is_kept() {
 #[tokio::test]
 async fn a_caller_that_calls_too_often_is_told_when_to_come_back() {
     let stack = Stack::shared().await;
-    let (_api, url) = Service::api(&stack.instance, &[("ROLLCALL_API__CALLS_PER_SECOND", "1"), ("ROLLCALL_API__BURST", "3")]).await;
+    let (_api, url) =
+        Service::api(&stack.instance, &[("ROLLCALL_API__CALLS_PER_SECOND", "1"), ("ROLLCALL_API__BURST", "3")]).await;
     let client = stack.organization().client().at(&url);
     let calls = futures_util::future::join_all((0..20).map(|_| client.get("/Users?count=0"))).await;
     let refused = calls.iter().find(|answer| answer.status == 429).expect("20 calls at once are too many");

@@ -49,7 +49,10 @@ fn bad_bodies() -> Vec<(Vec<u8>, u16, Option<&'static str>, &'static str)> {
         (value(user_with("a", &json!({"roles": vec!["r"; 2000]}))), 400, invalid, "roles"),
         (value(user_with("a", &json!({ROLLCALL: {"workspaces": [{"value": "nowhere"}]}}))), 400, invalid, "nowhere"),
         (
-            value(user_with("a", &json!({ROLLCALL: {"workspaces": [{"value": "01890000-0000-7000-8000-000000000000"}]}}))),
+            value(user_with(
+                "a",
+                &json!({ROLLCALL: {"workspaces": [{"value": "01890000-0000-7000-8000-000000000000"}]}}),
+            )),
             400,
             invalid,
             "workspaces",
@@ -98,10 +101,16 @@ async fn other_media_types_are_refused_and_all_spellings_of_ours_are_taken() {
         let answer = client.call(Method::POST, "/Users").body(user("ada").to_string(), media_type).send().await;
         assert!(answer.expect_error(415, None).contains("application/scim+json"));
     }
-    for (name, media_type) in
-        [("a", "application/json"), ("b", "Application/SCIM+JSON; charset=UTF-8"), ("c", "application/json;charset=utf-8")]
-    {
-        assert_eq!(client.call(Method::POST, "/Users").body(user(name).to_string(), media_type).send().await.status, 201, "{media_type}");
+    for (name, media_type) in [
+        ("a", "application/json"),
+        ("b", "Application/SCIM+JSON; charset=UTF-8"),
+        ("c", "application/json;charset=utf-8"),
+    ] {
+        assert_eq!(
+            client.call(Method::POST, "/Users").body(user(name).to_string(), media_type).send().await.status,
+            201,
+            "{media_type}"
+        );
     }
 }
 
@@ -109,7 +118,8 @@ async fn other_media_types_are_refused_and_all_spellings_of_ours_are_taken() {
 async fn a_bad_patch_is_refused_and_changes_nothing() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
-    let created = client.create(user_with("ada", &json!({"title": "Lady", "emails": [{"value": "a@x", "type": "work"}]}))).await;
+    let created =
+        client.create(user_with("ada", &json!({"title": "Lady", "emails": [{"value": "a@x", "type": "work"}]}))).await;
     let cases = [
         (json!("none"), "invalidSyntax", "Operations"),
         (json!([{"op": "destroy", "path": "title"}]), "invalidSyntax", "op"),
@@ -232,7 +242,9 @@ async fn work_and_size_have_limits_and_what_is_over_them_changes_nothing() {
     let much = vec![json!({"op": "remove", "path": search}); 50];
     let detail = client.patch(&ada.id(), json!(much)).await;
     assert!(detail.expect_error(400, Some("tooMany")).contains("emails[value co"));
-    let long = |count: usize| -> Value { (0..count).map(|n| json!({"value": n.to_string(), "display": "x".repeat(4000)})).collect() };
+    let long = |count: usize| -> Value {
+        (0..count).map(|n| json!({"value": n.to_string(), "display": "x".repeat(4000)})).collect()
+    };
     let large = client.create(user_with("grace", &json!({"roles": long(80)}))).await;
     assert!(large.expect_error(400, Some("invalidValue")).contains("roles"));
     for value in [long(20), long(30)] {
@@ -258,9 +270,11 @@ async fn bad_addresses_and_queries_are_told() {
     client.get("/Users?attributes=a&excludedAttributes=b").await.expect_error(400, Some("invalidValue"));
     client.find(&format!("{}a pr{}", "(".repeat(500), ")".repeat(500))).await.expect_error(400, Some("invalidFilter"));
     client.find(&format!("userName eq \"{}\"", "x".repeat(5000))).await.expect_error(400, Some("invalidFilter"));
-    let refused = client.call(Method::POST, "/Users/01890000-0000-7000-8000-000000000000").json(&user("a")).send().await;
+    let refused =
+        client.call(Method::POST, "/Users/01890000-0000-7000-8000-000000000000").json(&user("a")).send().await;
     refused.expect_error(405, None);
-    let long = client.call(Method::POST, "/Users").header("idempotency-key", &"k".repeat(300)).json(&user("a")).send().await;
+    let long =
+        client.call(Method::POST, "/Users").header("idempotency-key", &"k".repeat(300)).json(&user("a")).send().await;
     long.expect_error(400, Some("invalidValue"));
 }
 
@@ -274,7 +288,9 @@ async fn a_form_is_bounded_in_size() {
     let stack = Stack::shared().await;
     for path in ["/sign-in", "/sign-in/oidc", "/language"] {
         let form = format!("link={}", "x".repeat(100_000));
-        let call = reqwest::Client::new().post(format!("{}{path}", stack.url)).header("content-type", "application/x-www-form-urlencoded");
+        let call = reqwest::Client::new()
+            .post(format!("{}{path}", stack.url))
+            .header("content-type", "application/x-www-form-urlencoded");
         assert_eq!(call.body(form).send().await.unwrap().status(), 413, "{path}");
     }
 }
@@ -282,7 +298,8 @@ async fn a_form_is_bounded_in_size() {
 #[tokio::test]
 async fn a_caller_that_stops_in_the_middle_is_answered_and_let_go() {
     let stack = Stack::shared().await;
-    let (_api, url) = rollcall_tests::service::Service::api(&stack.instance, &[("ROLLCALL_API__RECEIVE_SECONDS", "1")]).await;
+    let (_api, url) =
+        rollcall_tests::service::Service::api(&stack.instance, &[("ROLLCALL_API__RECEIVE_SECONDS", "1")]).await;
     let client = stack.organization().client();
     let address = url.trim_start_matches("http://").to_owned();
     let heads = [
@@ -321,5 +338,9 @@ async fn no_text_is_too_long_for_an_index() {
     let id = client.create(user("ada")).await.id();
     let patch = json!([{"op": "add", "path": "externalId", "value": long}]);
     assert!(detail(&client.patch(&id, patch).await).contains("externalId"));
-    assert_eq!(client.create(user_with("grace", &json!({"title": long}))).await.status, 201, "what has no index may be long");
+    assert_eq!(
+        client.create(user_with("grace", &json!({"title": long}))).await.status,
+        201,
+        "what has no index may be long"
+    );
 }

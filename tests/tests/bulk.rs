@@ -64,7 +64,8 @@ async fn what_is_created_can_be_referred_to_before_and_after() {
         let members: Vec<_> = members.iter().map(|id| json!({"value": format!("bulkId:{id}")})).collect();
         json!({"method": "POST", "path": "/Groups", "bulkId": name, "data": {"schemas": [GROUP], "displayName": name, "members": members}})
     };
-    let add = json!({"schemas": [PATCH], "Operations": [{"op": "add", "path": "members", "value": [{"value": "bulkId:c"}]}]});
+    let add =
+        json!({"schemas": [PATCH], "Operations": [{"op": "add", "path": "members", "value": [{"value": "bulkId:c"}]}]});
     let manager = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
     let reporting = |name: &str, by: &str| {
         let data = json!({"schemas": [user("")["schemas"][0], manager], "userName": name, manager: {"manager": {"value": format!("bulkId:{by}")}}});
@@ -116,12 +117,16 @@ async fn where_errors_count_nothing_is_done_after_an_outcome_that_is_not_known()
         assert_eq!(statuses(&answer), ["202"], "the first is on the queue, and nothing is known of it");
         assert!(answer["Operations"][0]["location"].as_str().unwrap().contains("/Events/"));
     }
-    let preferring =
-        other.call(Method::POST, "/Bulk").header("prefer", "respond-async").json(&body(json!([create("a", "1"), create("b", "2")])));
+    let preferring = other
+        .call(Method::POST, "/Bulk")
+        .header("prefer", "respond-async")
+        .json(&body(json!([create("a", "1"), create("b", "2")])));
     let answer = preferring.send().await;
     assert_eq!(answer.header("preference-applied"), "");
     assert_eq!(statuses(&answer.expect(200)), ["202"]);
-    let all = other.send(Method::POST, "/Bulk", json!({"schemas": [BULK], "Operations": [create("c", "1"), create("d", "2")]})).await;
+    let all = other
+        .send(Method::POST, "/Bulk", json!({"schemas": [BULK], "Operations": [create("c", "1"), create("d", "2")]}))
+        .await;
     assert_eq!(statuses(&all.expect(200)), ["202", "202"], "where errors do not count, all is tried");
     stack.worker = Some(rollcall_tests::service::Service::worker(&stack.instance));
     for client in [&one, &other] {
@@ -138,10 +143,14 @@ async fn no_key_of_a_client_meets_an_id_that_the_service_makes() {
     let organization = stack.organization();
     let client = organization.client();
     let accepted = client.call(Method::POST, "/Bulk").header("Prefer", "respond-async");
-    let accepted = accepted.json(&json!({"schemas": [BULK], "Operations": [create("ada", "a"), create("ben", "b")]})).send().await;
+    let accepted =
+        accepted.json(&json!({"schemas": [BULK], "Operations": [create("ada", "a"), create("ben", "b")]})).send().await;
     let txn = accepted.header("set-txn").to_owned();
     for (index, name) in ["cay", "dan"].iter().enumerate() {
-        eventually("the outcome", async || (client.get(&format!("/Events/{txn}:{index}")).await.status == 200).then_some(())).await;
+        eventually("the outcome", async || {
+            (client.get(&format!("/Events/{txn}:{index}")).await.status == 200).then_some(())
+        })
+        .await;
         let call = client.call(Method::POST, "/Users").header("Idempotency-Key", &format!("{txn}:{index}"));
         assert_eq!(call.json(&user(name)).send().await.expect(201)["userName"], *name, "the key is new");
     }
@@ -155,7 +164,10 @@ async fn a_repeated_bulk_request_is_done_once() {
     let client = organization.client();
     let operations: Vec<_> = (0..200).map(|n| create(&format!("u{n}"), &format!("{n}"))).collect();
     let call = || {
-        client.call(Method::POST, "/Bulk").header("Idempotency-Key", "import-7").json(&json!({"schemas": [BULK], "Operations": operations}))
+        client
+            .call(Method::POST, "/Bulk")
+            .header("Idempotency-Key", "import-7")
+            .json(&json!({"schemas": [BULK], "Operations": operations}))
     };
     let (first, second) = (call().send().await.expect(200), call().send().await.expect(200));
     assert!(statuses(&first).iter().all(|status| *status == "201"));
@@ -175,7 +187,10 @@ async fn a_walk_by_the_newest_time_seen_misses_nobody_of_a_batch() {
         let (mut seen, mut newest) = (std::collections::BTreeSet::new(), "2020-01-01T00:00:00Z".to_owned());
         loop {
             let filter = format!("meta.lastModified gt \"{newest}\"");
-            let page = client.query("/Users", &[("filter", &filter), ("sortBy", "meta.lastModified"), ("count", "40")]).await.expect(200);
+            let page = client
+                .query("/Users", &[("filter", &filter), ("sortBy", "meta.lastModified"), ("count", "40")])
+                .await
+                .expect(200);
             let Some(last) = page["Resources"].as_array().and_then(|users| users.last()) else { break };
             newest = last["meta"]["lastModified"].as_str().unwrap().to_owned();
             seen.extend(page["Resources"].as_array().unwrap().iter().map(|user| user["id"].to_string()));
@@ -195,7 +210,10 @@ async fn a_repeated_bulk_request_refers_to_what_the_first_created() {
         let data = json!({"schemas": [user("")["schemas"][0], manager], "userName": name, manager: {"manager": {"value": format!("bulkId:{by}")}}});
         json!({"method": "POST", "path": "/Users", "bulkId": name, "data": data})
     };
-    let operations = [json!([reporting("ada", "kim"), reporting("kim", "ada")]), json!([reporting("ida", "lea"), reporting("lea", "ida")])];
+    let operations = [
+        json!([reporting("ada", "kim"), reporting("kim", "ada")]),
+        json!([reporting("ida", "lea"), reporting("lea", "ida")]),
+    ];
     for (key, operations) in ["import-1", "import-2"].into_iter().zip(operations) {
         let call = |prefer: &str| {
             let call = client.call(Method::POST, "/Bulk").header("Idempotency-Key", key).header("Prefer", prefer);
@@ -224,7 +242,10 @@ async fn an_asynchronous_bulk_request_is_accepted_at_once_and_each_outcome_can_b
     assert_eq!((accepted.status, accepted.header("preference-applied")), (202, "respond-async"));
     let txn = accepted.header("set-txn").to_owned();
     for index in 0..2 {
-        eventually("the outcome", async || (client.get(&format!("/Events/{txn}:{index}")).await.status == 200).then_some(())).await;
+        eventually("the outcome", async || {
+            (client.get(&format!("/Events/{txn}:{index}")).await.status == 200).then_some(())
+        })
+        .await;
     }
     assert_eq!(client.find("userName eq \"ada\"").await.expect(200)["totalResults"], 1);
 }
@@ -262,11 +283,17 @@ async fn a_dialect_is_understood_in_repeated_and_in_asynchronous_bulk_requests()
         // When the replacement is read, the user that it refers to does not exist yet.
         let txn = call("respond-async").send().await.header("set-txn").to_owned();
         for index in 0..3 {
-            eventually("the outcome", async || (client.get(&format!("/Events/{txn}:{index}")).await.status == 200).then_some(())).await;
+            eventually("the outcome", async || {
+                (client.get(&format!("/Events/{txn}:{index}")).await.status == 200).then_some(())
+            })
+            .await;
         }
         assert_eq!(statuses(&call("wait=5").send().await.expect(200)), ["201", "200", "200"]);
         let found = client.find(&format!("userName eq \"{name}\"")).await.expect(200)["Resources"][0].clone();
-        assert_eq!((&found["department"], &found["permissions"]["appGroup"][0]["appGroupName"]), (&json!("bi"), &json!("Legal")));
+        assert_eq!(
+            (&found["department"], &found["permissions"]["appGroup"][0]["appGroupName"]),
+            (&json!("bi"), &json!("Legal"))
+        );
         assert_eq!(found["permissions"]["appGroup"][0]["appGroupPermissions"], json!([]));
     }
     assert_eq!(stack.auditor().await.compare_with_tables(&organization.id).await, 2);

@@ -130,7 +130,9 @@ impl Connector {
 async fn entra_is_told_how_fast_it_may_go_and_may_repeat_what_timed_out() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
-    let (_api, url) = Service::api(&stack.instance, &[("ROLLCALL_API__CALLS_PER_SECOND", "150"), ("ROLLCALL_API__BURST", "40")]).await;
+    let (_api, url) =
+        Service::api(&stack.instance, &[("ROLLCALL_API__CALLS_PER_SECOND", "150"), ("ROLLCALL_API__BURST", "40")])
+            .await;
     let connector = Connector { client: organization.client().at(&url), throttled: AtomicUsize::new(0) };
     stream::iter(0..90)
         .for_each_concurrent(12, |n| {

@@ -27,9 +27,11 @@ async fn an_event_that_is_delivered_twice_has_one_effect_and_one_outcome() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let sender = Sender::connect(&stack.instance).await;
-    let (ada, grace) = (create(&organization, &json!({"userName": "ada"})), create(&organization, &json!({"userName": "grace"})));
+    let (ada, grace) =
+        (create(&organization, &json!({"userName": "ada"})), create(&organization, &json!({"userName": "grace"})));
     let refused = create(&organization, &json!({"userName": "ADA"}));
-    let together = sender.submit(&[ada.clone(), ada.clone(), refused.clone(), grace.clone(), refused.clone(), ada.clone()]).await;
+    let together =
+        sender.submit(&[ada.clone(), ada.clone(), refused.clone(), grace.clone(), refused.clone(), ada.clone()]).await;
     let later = sender.submit(&[ada, grace, refused]).await;
     assert!(is_applied(&together[0]), "{together:?}");
     assert!(matches!(&together[2], Outcome::Rejected(error) if error.status == 409), "{together:?}");
@@ -62,7 +64,10 @@ async fn a_creation_that_comes_again_long_after_finds_what_became_of_it() {
     assert!(again.iter().all(is_applied), "{again:?}");
     let stolen = Request { id: EventId::generate(), ..ada.clone() };
     let refused = submit(&[stolen]).await;
-    assert!(matches!(&refused[0], Outcome::Rejected(error) if error.status == 409), "another request for the same user: {refused:?}");
+    assert!(
+        matches!(&refused[0], Outcome::Rejected(error) if error.status == 409),
+        "another request for the same user: {refused:?}"
+    );
     assert_eq!(client.get(&format!("/Users/{}", id(&ada))).await.expect(200)["userName"], "augusta");
     let auditor = stack.auditor().await;
     auditor.verify(&organization.id).await;
@@ -100,16 +105,25 @@ async fn requests_that_travel_together_are_decided_one_by_one_and_in_their_order
     let organization = stack.organization();
     let to: OrganizationId = organization.id.parse().unwrap();
     let sender = Sender::connect(&stack.instance).await;
-    let [ada, refused, strange, grace] = ["ada", "ADA", "mary", "grace"].map(|name| create(&organization, &json!({"userName": name})));
+    let [ada, refused, strange, grace] =
+        ["ada", "ADA", "mary", "grace"].map(|name| create(&organization, &json!({"userName": name})));
     let Message { properties, body } = together(&[&ada, &refused, &strange, &ada, &grace]);
     let mut body: Value = serde_json::from_slice(&body).unwrap();
     body["messages"][2]["body"]["type"] = json!("TeaRequested");
     sender.publish(to, properties, body.to_string().as_bytes()).await;
 
-    let (_, reason, kept) = eventually("the dead letter", async || stack.dead_letter(&strange.id.to_string()).await).await;
+    let (_, reason, kept) =
+        eventually("the dead letter", async || stack.dead_letter(&strange.id.to_string()).await).await;
     assert!(reason.contains("TeaRequested"), "{reason}");
-    assert_eq!(serde_json::from_slice::<Value>(&kept).unwrap(), body["messages"][2]["body"], "what came with it is kept out of it");
-    assert!(is_applied(&sender.submit(std::slice::from_ref(&grace)).await[0]), "it was recorded, and what comes behind goes on");
+    assert_eq!(
+        serde_json::from_slice::<Value>(&kept).unwrap(),
+        body["messages"][2]["body"],
+        "what came with it is kept out of it"
+    );
+    assert!(
+        is_applied(&sender.submit(std::slice::from_ref(&grace)).await[0]),
+        "it was recorded, and what comes behind goes on"
+    );
     let log = stack.auditor().await.verify(&organization.id).await;
     let recorded: Vec<_> = log.iter().map(|entry| (entry.header.event_id, entry.header.error.is_none())).collect();
     assert!(recorded.ends_with(&[(ada.id, true), (refused.id, false), (grace.id, true)]), "{recorded:?}");
@@ -123,7 +137,8 @@ async fn requests_that_the_broker_gave_up_together_are_dead_letters_each_by_itse
     let Message { properties, body } = together(&[&ada, &grace]);
     Sender::connect(&stack.instance).await.give_up(properties, &body).await;
     for request in [ada, grace] {
-        let (_, reason, kept) = eventually("the dead letter", async || stack.dead_letter(&request.id.to_string()).await).await;
+        let (_, reason, kept) =
+            eventually("the dead letter", async || stack.dead_letter(&request.id.to_string()).await).await;
         assert!(reason.contains("delivered it too often"), "{reason}");
         assert_eq!(kept, encode(&request).unwrap());
     }
@@ -148,7 +163,10 @@ async fn what_is_not_understood_becomes_a_dead_letter_with_its_reason_and_the_re
         (with(&|body| body["type"] = json!("TeaRequested")), "TeaRequested"),
         (with(&|body| body["data"] = json!({})), "not a request"),
         (with(&|body| body["id"] = json!(EventId::generate())), "message_id"),
-        ((nonsense.clone(), BasicProperties::default().with_message_id(nonsense.into()), b"{".to_vec()), "not a request"),
+        (
+            (nonsense.clone(), BasicProperties::default().with_message_id(nonsense.into()), b"{".to_vec()),
+            "not a request",
+        ),
     ];
     for ((_, properties, body), _) in &bad {
         sender.publish(to, properties.clone(), body).await;
@@ -167,7 +185,8 @@ async fn an_event_that_can_never_be_applied_costs_only_itself() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let sender = Sender::connect(&stack.instance).await;
-    let mut requests: Vec<_> = (0..40).map(|n| create(&organization, &json!({"userName": format!("user{n}")}))).collect();
+    let mut requests: Vec<_> =
+        (0..40).map(|n| create(&organization, &json!({"userName": format!("user{n}")}))).collect();
     // The api refuses this text. Another sender can publish it, and Postgres cannot store it.
     requests[17] = create(&organization, &json!({"userName": "a\u{0}b"}));
     let outcomes = sender.submit(&requests).await;
@@ -190,13 +209,19 @@ async fn the_caller_of_a_message_that_is_not_understood_is_told_at_once() {
     let organization = stack.organization();
     let to: OrganizationId = organization.id.parse().unwrap();
     let sender = Sender::connect(&stack.instance).await;
-    let edits: [fn(&mut Value); 3] =
-        [|body| body["version"] = json!(99), |body| body["type"] = json!("TeaRequested"), |body| body["data"] = json!({})];
+    let edits: [fn(&mut Value); 3] = [
+        |body| body["version"] = json!(99),
+        |body| body["type"] = json!("TeaRequested"),
+        |body| body["data"] = json!({}),
+    ];
     for edit in edits {
         let request = create(&organization, &json!({"userName": "ada"}));
         let mut body: Value = serde_json::from_slice(&encode(&request).unwrap()).unwrap();
         edit(&mut body);
-        assert_eq!(sender.ask(to, properties(&request, "test", None), body.to_string().as_bytes()).await, Outcome::Failed);
+        assert_eq!(
+            sender.ask(to, properties(&request, "test", None), body.to_string().as_bytes()).await,
+            Outcome::Failed
+        );
     }
     let nonsense = BasicProperties::default().with_message_id(EventId::generate().to_string().into());
     assert_eq!(sender.ask(to, nonsense, b"{").await, Outcome::Failed);
@@ -204,7 +229,8 @@ async fn the_caller_of_a_message_that_is_not_understood_is_told_at_once() {
 
 /// Listens for notifications to applications.
 async fn listen(stack: &Stack) -> (Client, UnboundedReceiver<String>) {
-    let (client, mut connection) = tokio_postgres::connect(&stack.instance.database_url("rollcall_app"), NoTls).await.unwrap();
+    let (client, mut connection) =
+        tokio_postgres::connect(&stack.instance.database_url("rollcall_app"), NoTls).await.unwrap();
     let (sender, notifications) = unbounded_channel();
     tokio::spawn(async move {
         while let Some(Ok(message)) = std::future::poll_fn(|context| connection.poll_message(context)).await {

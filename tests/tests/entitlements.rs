@@ -18,7 +18,8 @@ fn names(list: &Value) -> Vec<&str> {
 async fn an_organization_sees_and_assigns_its_own_and_no_others() {
     let stack = Stack::shared().await;
     let (one, other) = (stack.organization(), stack.organization());
-    let (mine, theirs) = (one.define("role", "Editor", &["--description", "Writes"]), other.define("role", "Editor", &[]));
+    let (mine, theirs) =
+        (one.define("role", "Editor", &["--description", "Writes"]), other.define("role", "Editor", &[]));
     one.define("entitlement", "Editor", &["--type", "License"]);
     let (client, stranger) = (one.client(), other.client());
     let roles = client.get("/Roles").await.expect(200);
@@ -29,13 +30,22 @@ async fn an_organization_sees_and_assigns_its_own_and_no_others() {
     assert_eq!(stranger.get("/Entitlements").await.expect(200)["totalResults"], 0);
     client.get(&format!("/Roles/{theirs}")).await.expect_error(404, None);
     client.get(&format!("/Workspaces/{}", other.sales)).await.expect_error(404, None);
-    let ada = client.create(user_with("ada", &json!({"roles": [{"value": "editor"}, {"value": theirs}]}))).await.expect(201);
-    assert_eq!(ada["roles"], json!([{"value": mine, "display": "Editor"}, {"value": theirs}]), "theirs is a plain text here");
+    let ada =
+        client.create(user_with("ada", &json!({"roles": [{"value": "editor"}, {"value": theirs}]}))).await.expect(201);
+    assert_eq!(
+        ada["roles"],
+        json!([{"value": mine, "display": "Editor"}, {"value": theirs}]),
+        "theirs is a plain text here"
+    );
     let foreign = json!({"entitlements": [{"value": other.sales, "type": "Workspace"}]});
     client.create(user_with("ben", &foreign)).await.expect_error(400, Some("invalidValue"));
     let nameless = json!({"entitlements": [{"type": "workspace"}]});
     let refused = client.create(user_with("ben", &nameless)).await;
-    assert!(refused.expect_error(400, Some("invalidValue")).contains("needs the workspace's id or name"), "{}", refused.body);
+    assert!(
+        refused.expect_error(400, Some("invalidValue")).contains("needs the workspace's id or name"),
+        "{}",
+        refused.body
+    );
     for organization in [&one, &other] {
         let (is_well, told) = verified(&stack.instance, &organization.id).await;
         assert!(is_well, "{told}");
@@ -65,7 +75,8 @@ async fn a_definition_is_unique_by_name_and_can_be_removed_and_made_again() {
     assert_ne!(again, editor);
     let listed = organization.command(&["role", "list"]).unwrap();
     assert_eq!((listed.len(), &listed[0]["id"], &listed[0]["type"]), (1, &json!(again), &json!("Role")));
-    let log = organization.auditor().query("/events", &[("type", "EntitlementDefined,EntitlementRemoved")]).await.expect(200);
+    let log =
+        organization.auditor().query("/events", &[("type", "EntitlementDefined,EntitlementRemoved")]).await.expect(200);
     assert_eq!(log["entries"].as_array().map(Vec::len), Some(3), "{log}");
     let (is_well, told) = verified(&stack.instance, &organization.id).await;
     assert!(is_well, "{told}");
@@ -100,7 +111,8 @@ async fn an_entitlement_of_the_type_workspace_is_a_membership_beside_those_of_th
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
-    let (sales, legal, marketing) = (organization.sales.as_str(), organization.legal.as_str(), organization.marketing.as_str());
+    let (sales, legal, marketing) =
+        (organization.sales.as_str(), organization.legal.as_str(), organization.marketing.as_str());
     let entitled = |ids: &[&str]| -> Value { ids.iter().map(|id| json!({"value": id, "type": "Workspace"})).collect() };
     let created = client.create(user_with("ada", &json!({"entitlements": entitled(&[sales])}))).await.expect(201);
     let id = created["id"].as_str().unwrap();
@@ -109,7 +121,10 @@ async fn an_entitlement_of_the_type_workspace_is_a_membership_beside_those_of_th
 
     // As Okta does it: read the whole resource, add or remove one entitlement, and PUT it back.
     let mut body = client.get(&format!("/Users/{id}")).await.expect(200);
-    body["entitlements"].as_array_mut().unwrap().push(json!({"value": "LEGAL", "display": "Legal", "type": "Workspace"}));
+    body["entitlements"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"value": "LEGAL", "display": "Legal", "type": "Workspace"}));
     assert_eq!(places(&put(&client, id, &body).await), (vec![], vec![sales, legal]));
     let add = json!([{"op": "add", "path": format!("{ROLLCALL}:workspaces"), "value": [{"value": "marketing", "permissions": ["read"]}]}]);
     client.patch(id, add).await.expect(204);

@@ -67,7 +67,8 @@ async fn what_is_erased_is_nowhere_and_the_log_holds_all_the_same() {
     assert!(!export.contains(SECRET), "{export}");
     let owner = stack.database("postgres").await;
     for table in ["events", "users", "groups"] {
-        let sql = format!("SELECT count(*) FROM rollcall.{table} t WHERE organization_id = $1 AND t::text LIKE '%{SECRET}%'");
+        let sql =
+            format!("SELECT count(*) FROM rollcall.{table} t WHERE organization_id = $1 AND t::text LIKE '%{SECRET}%'");
         assert_eq!(owner.query_one(&sql, &[&id(&organization.id)]).await.unwrap().get::<_, i64>(0), 0, "{table}");
     }
     let history = auditor.get(&format!("/users/{mary}/history")).await.expect(200);
@@ -92,7 +93,8 @@ async fn what_is_erased_is_nowhere_and_the_log_holds_all_the_same() {
     let (after, key) = (note(&organization, "after.checkpoint").await, organization.checkpoint_key());
     let file = organization.folder().join("export.ndjson");
     std::fs::write(&file, auditor.get("/export").await.expect(200).as_str().unwrap()).unwrap();
-    let (code, told) = verify(&["log", file.to_str().unwrap(), "--checkpoint", &before, "--checkpoint", &after, "--key", &key]);
+    let (code, told) =
+        verify(&["log", file.to_str().unwrap(), "--checkpoint", &before, "--checkpoint", &after, "--key", &key]);
     assert!(code == 0 && told.contains("5 entries were erased"), "{told}");
     let whole = verified(&stack.instance, &organization.id).await;
     assert!(whole.0, "a replay gives the same without what was erased: {}", whole.1);
@@ -135,7 +137,8 @@ async fn publish_together(sender: &Sender, requests: &[Request]) {
 
 /// The log entries about a user, in order: the type, and whether the payload is erased.
 async fn entries_about(stack: &Stack, organization: &Organization, user: UserId) -> Vec<(String, bool)> {
-    let sql = "SELECT type, payload IS NULL FROM rollcall.events WHERE organization_id = $1 AND subject_id = $2 ORDER BY seq";
+    let sql =
+        "SELECT type, payload IS NULL FROM rollcall.events WHERE organization_id = $1 AND subject_id = $2 ORDER BY seq";
     let rows = stack.database("postgres").await.query(sql, &[&id(&organization.id), &user.0]).await.unwrap();
     rows.iter().map(|row| (row.get(0), row.get(1))).collect()
 }
@@ -179,8 +182,13 @@ async fn erasures_and_refusals_about_the_same_users_in_one_message_stop_nothing(
         )
         .await;
         let outcomes = Sender::connect(&stack.instance).await;
-        let last =
-            outcomes.submit(&[creation(&organization, UserId::generate(), "last"), delete(grace), erasure(&organization, grace)]).await;
+        let last = outcomes
+            .submit(&[
+                creation(&organization, UserId::generate(), "last"),
+                delete(grace),
+                erasure(&organization, grace),
+            ])
+            .await;
         assert!(matches!(last[0], Outcome::Applied { .. }), "the partition goes on: {last:?}");
         assert!(last.iter().all(|outcome| !matches!(outcome, Outcome::Failed | Outcome::Rejected(_))), "{last:?}");
 
@@ -189,11 +197,18 @@ async fn erasures_and_refusals_about_the_same_users_in_one_message_stop_nothing(
         assert_eq!(entries_about(&stack, &organization, mary).await, entries(&about_mary));
         assert_eq!(entries_about(&stack, &organization, ada).await, entries(&[created, DELETED, ERASED, REFUSED]));
         let about_grace = [created, REFUSED_AND_ERASED, REFUSED_AND_ERASED, DELETED, ERASED];
-        assert_eq!(entries_about(&stack, &organization, grace).await, entries(&about_grace), "a refused name goes with the holder");
-        assert_eq!(entries_about(&stack, &organization, later).await, entries(&[("UserCreated", false), REFUSED]), "the living stay");
+        assert_eq!(
+            entries_about(&stack, &organization, grace).await,
+            entries(&about_grace),
+            "a refused name goes with the holder"
+        );
+        assert_eq!(
+            entries_about(&stack, &organization, later).await,
+            entries(&[("UserCreated", false), REFUSED]),
+            "the living stay"
+        );
         let owner = stack.database("postgres").await;
-        let sql =
-            "SELECT count(*) FROM rollcall.events WHERE organization_id = $1 AND payload ->> 'userName' IS NOT NULL AND subject_id <> $2";
+        let sql = "SELECT count(*) FROM rollcall.events WHERE organization_id = $1 AND payload ->> 'userName' IS NOT NULL AND subject_id <> $2";
         let left: i64 = owner.query_one(sql, &[&id(&organization.id), &later.0]).await.unwrap().get(0);
         assert_eq!(left, 0, "a refusal that names somebody is about the holder of the name");
         let whole = verified(&stack.instance, &organization.id).await;
@@ -234,7 +249,10 @@ impl Calls {
                 CallRecord { detail: Some(format!("no user {name} is here")), status: 404, ..base() },
                 CallRecord { path: format!("/Users/{user}"), ..base() },
             ],
-            in_body: CallRecord { response_body: Some(json!({"Resources": [{"userName": name}]}).to_string()), ..base() },
+            in_body: CallRecord {
+                response_body: Some(json!({"Resources": [{"userName": name}]}).to_string()),
+                ..base()
+            },
         }
     }
 
@@ -252,7 +270,10 @@ async fn kept(stack: &Stack, organization: &Organization) -> Vec<(Uuid, bool)> {
 
 /// Waits until a call record is stored. All earlier records are processed by then.
 async fn arrived(stack: &Stack, organization: &Organization, last: &CallRecord) {
-    eventually("the last call", async || kept(stack, organization).await.iter().any(|(id, _)| *id == last.id).then_some(())).await;
+    eventually("the last call", async || {
+        kept(stack, organization).await.iter().any(|(id, _)| *id == last.id).then_some(())
+    })
+    .await;
 }
 
 /// The names of users, each with another spelling that is equal ignoring case.
@@ -270,7 +291,8 @@ async fn calls_that_name_an_erased_person_go_and_those_that_arrive_late_are_not_
     let (organization, other) = (stack.organization(), stack.organization());
     let sender = Sender::connect(&stack.instance).await;
     for (name, variant) in NAMES {
-        let [mary, same] = [organization.client().create(user(name)).await.id(), other.client().create(user(name)).await.id()];
+        let [mary, same] =
+            [organization.client().create(user(name)).await.id(), other.client().create(user(name)).await.id()];
         let before = Timestamp::now();
         let naming = |of: &Organization, user: &str| Calls::naming(of, before, user, variant);
         let (early, late) = (naming(&organization, &mary), naming(&organization, &mary));
@@ -280,7 +302,14 @@ async fn calls_that_name_an_erased_person_go_and_those_that_arrive_late_are_not_
         sender.observe(&early.all()).await;
         sender.observe(std::slice::from_ref(&control)).await;
         arrived(&stack, &organization, &control).await;
-        assert_eq!(kept(&stack, &organization).await.iter().filter(|(id, _)| early.all().iter().any(|call| call.id == *id)).count(), 5);
+        assert_eq!(
+            kept(&stack, &organization)
+                .await
+                .iter()
+                .filter(|(id, _)| early.all().iter().any(|call| call.id == *id))
+                .count(),
+            5
+        );
 
         organization.client().delete(&mary).await.expect(204);
         assert!(erase(&stack, &organization, &mary).0);
@@ -289,7 +318,11 @@ async fn calls_that_name_an_erased_person_go_and_those_that_arrive_late_are_not_
             kept(&stack, of).await.into_iter().filter(|(id, _)| ids.contains(id)).collect()
         };
         let left = |calls: &Calls| vec![(calls.in_body.id, false)];
-        assert_eq!(is_kept(&organization, &early).await, left(&early), "{name}: what was kept is gone when the erasure is answered");
+        assert_eq!(
+            is_kept(&organization, &early).await,
+            left(&early),
+            "{name}: what was kept is gone when the erasure is answered"
+        );
 
         sender.observe(&late_elsewhere.all()).await;
         sender.observe(&late.all()).await;
@@ -304,7 +337,11 @@ async fn calls_that_name_an_erased_person_go_and_those_that_arrive_late_are_not_
         // A new user with the same name is not the person who was erased.
         let heir = organization.client().create(user(variant)).await.id();
         let later = Calls::naming(&organization, Timestamp::now(), &heir, name);
-        let about = CallRecord { subject: Some(name.to_owned()), subject_id: Some(id(&heir)), ..observed_call(&organization, before) };
+        let about = CallRecord {
+            subject: Some(name.to_owned()),
+            subject_id: Some(id(&heir)),
+            ..observed_call(&organization, before)
+        };
         sender.observe(&later.all()).await;
         sender.observe(std::slice::from_ref(&about)).await;
         arrived(&stack, &organization, &about).await;
@@ -313,7 +350,11 @@ async fn calls_that_name_an_erased_person_go_and_those_that_arrive_late_are_not_
     let owner = stack.database("postgres").await;
     let sql = "SELECT count(*), count(names), count(calls_after) FROM rollcall.erased_users WHERE organization_id = $1";
     let row = owner.query_one(sql, &[&id(&organization.id)]).await.unwrap();
-    assert_eq!([0, 1, 2].map(|column| row.get::<_, i64>(column)), [5, 0, 0], "no name is kept, and nothing is left to be done");
+    assert_eq!(
+        [0, 1, 2].map(|column| row.get::<_, i64>(column)),
+        [5, 0, 0],
+        "no name is kept, and nothing is left to be done"
+    );
 }
 
 #[tokio::test]
@@ -327,17 +368,24 @@ async fn every_name_that_an_erased_person_ever_had_is_recognized() {
     client.delete(&mary).await.expect(204);
     // Created, deleted and erased in one batch: nobody could ever read the name in the log.
     let brief = UserId::generate();
-    let requests =
-        [creation(&organization, brief, "Brief"), about(&organization, brief, UserOperation::Delete), erasure(&organization, brief)];
+    let requests = [
+        creation(&organization, brief, "Brief"),
+        about(&organization, brief, UserOperation::Delete),
+        erasure(&organization, brief),
+    ];
     let before = Timestamp::now();
     publish_together(&sender, &requests).await;
     assert!(erase(&stack, &organization, &mary).0);
     let calls: Vec<_> = ["godwin", "SHELLEY", "brief"]
         .iter()
-        .map(|name| CallRecord { query: Some(format!("filter=userName eq \"{name}\"")), ..observed_call(&organization, before) })
+        .map(|name| CallRecord {
+            query: Some(format!("filter=userName eq \"{name}\"")),
+            ..observed_call(&organization, before)
+        })
         .collect();
     sender.observe(&calls).await;
-    let control = CallRecord { query: Some("filter=userName eq \"percy\"".to_owned()), ..observed_call(&organization, before) };
+    let control =
+        CallRecord { query: Some("filter=userName eq \"percy\"".to_owned()), ..observed_call(&organization, before) };
     sender.observe(std::slice::from_ref(&control)).await;
     arrived(&stack, &organization, &control).await;
     assert_eq!(kept(&stack, &organization).await, [(control.id, false)]);
@@ -351,14 +399,19 @@ async fn dead_letters_that_name_an_erased_person_go_and_those_that_arrive_late_a
     for (name, variant) in NAMES {
         let mary = organization.client().create(user(name)).await.id();
         let letter = |of: &Organization, name: &str| creation(of, UserId::generate(), name);
-        let bury = async |letter: &Request| sender.give_up(properties(letter, "test", None), &encode(letter).unwrap()).await;
+        let bury =
+            async |letter: &Request| sender.give_up(properties(letter, "test", None), &encode(letter).unwrap()).await;
         let [early, late, unrelated] = [variant, variant, "percy"].map(|name| letter(&organization, name));
         let elsewhere = letter(&other, variant);
         bury(&early).await;
         eventually("the letter", async || stack.dead_letter(&early.id.to_string()).await).await;
         organization.client().delete(&mary).await.expect(204);
         assert!(erase(&stack, &organization, &mary).0);
-        assert_eq!(stack.dead_letter(&early.id.to_string()).await, None, "{name}: it is gone when the erasure is answered");
+        assert_eq!(
+            stack.dead_letter(&early.id.to_string()).await,
+            None,
+            "{name}: it is gone when the erasure is answered"
+        );
         let heir = letter(&organization, variant);
         for letter in [&late, &elsewhere, &heir, &unrelated] {
             bury(letter).await;

@@ -44,7 +44,8 @@ async fn costly_filters_of_one_token_hold_up_nobody_else() {
     let stack = Stack::private("costly", &[]).await;
     let (busy, other) = (stack.organization(), stack.organization());
     let client = busy.client();
-    let emails: Vec<_> = (0..20).map(|n| json!({"value": format!("a.long.address.{n}@example.com"), "type": format!("t{n}")})).collect();
+    let emails: Vec<_> =
+        (0..20).map(|n| json!({"value": format!("a.long.address.{n}@example.com"), "type": format!("t{n}")})).collect();
     client.create(user_with("ada", &json!({"emails": emails}))).await.expect(201);
     copy_users(&stack, &busy, 40_000).await;
     let (filter, round) = (costly(), std::cell::Cell::new(0));
@@ -73,12 +74,15 @@ async fn costly_filters_of_one_token_hold_up_nobody_else() {
             }
         }
     }
-    let after =
-        eventually("the end of what was refused", async || Some(client.get("/Users?count=1").await).filter(|a| a.status == 200)).await;
+    let after = eventually("the end of what was refused", async || {
+        Some(client.get("/Users?count=1").await).filter(|a| a.status == 200)
+    })
+    .await;
     assert_eq!(after.body["itemsPerPage"], 1, "whoever asked too much is served again");
     // If a caller disconnects, the api cancels its queries, so these do not block anybody either.
     for _ in 0..40 {
-        let call = client.call(Method::GET, &format!("/Users?filter={}", filter.replace(' ', "%20").replace('"', "%22")));
+        let call =
+            client.call(Method::GET, &format!("/Users?filter={}", filter.replace(' ', "%20").replace('"', "%22")));
         let gone = tokio::spawn(call.try_send());
         tokio::task::yield_now().await;
         gone.abort();
@@ -88,7 +92,12 @@ async fn costly_filters_of_one_token_hold_up_nobody_else() {
 
 /// The processes of a private Postgres. The first is the postmaster.
 fn postgres_processes(stack: &Stack) -> Vec<String> {
-    let pid = std::fs::read_to_string(stack.instance.dir().join("postgres/postmaster.pid")).unwrap().lines().next().unwrap().to_owned();
+    let pid = std::fs::read_to_string(stack.instance.dir().join("postgres/postmaster.pid"))
+        .unwrap()
+        .lines()
+        .next()
+        .unwrap()
+        .to_owned();
     let children = Command::new("pgrep").args(["-P", &pid]).output().unwrap();
     let children = String::from_utf8(children.stdout).unwrap();
     std::iter::once(pid).chain(children.lines().map(str::to_owned)).collect()
@@ -152,7 +161,10 @@ async fn an_api_is_ready_unless_it_lacks_what_it_needs_or_a_partition_was_stoppe
         (answer.status().as_u16(), serde_json::from_str::<Value>(&answer.text().await.unwrap()).unwrap())
     };
     let probes = join_all((0..50).map(|_| probe())).await;
-    assert!(probes.iter().all(|(status, body)| *status == 200 && body["partitions_stopped"] == json!([])), "{probes:?}");
+    assert!(
+        probes.iter().all(|(status, body)| *status == 200 && body["partitions_stopped"] == json!([])),
+        "{probes:?}"
+    );
 
     let owner = stack.database("postgres").await;
     // A partition without a worker: nobody updates its row.
@@ -166,7 +178,10 @@ async fn an_api_is_ready_unless_it_lacks_what_it_needs_or_a_partition_was_stoppe
     assert_eq!(told["partitions_stopped"], json!([{"partition": 99, "reason": "a column is missing"}]));
     let metrics = reqwest::get(format!("http://{listen}/metrics")).await.unwrap().text().await.unwrap();
     assert!(metrics.contains("rollcall_partition_stopped{partition=\"99\"} 1"), "{metrics}");
-    owner.batch_execute("UPDATE rollcall.partitions SET stopped_at = NULL, stopped_reason = NULL WHERE partition = 99").await.unwrap();
+    owner
+        .batch_execute("UPDATE rollcall.partitions SET stopped_at = NULL, stopped_reason = NULL WHERE partition = 99")
+        .await
+        .unwrap();
     eventually("readiness", async || (probe().await.0 == 200).then_some(())).await;
 
     stack.worker.as_mut().unwrap().terminate();
@@ -214,7 +229,10 @@ async fn a_poll_looks_through_a_bounded_part_of_the_log_and_goes_on_from_there()
     };
     let (mut polls, mut last) = (0, position().await);
     loop {
-        let answer = receiver.send(Method::POST, &format!("/{id}/poll"), json!({"returnImmediately": polls % 2 == 0})).await.expect(200);
+        let answer = receiver
+            .send(Method::POST, &format!("/{id}/poll"), json!({"returnImmediately": polls % 2 == 0}))
+            .await
+            .expect(200);
         polls += 1;
         assert_eq!(answer["sets"], json!({}));
         if answer["moreAvailable"] == false || position().await == size {

@@ -53,11 +53,15 @@ async fn after(answered: &AtomicUsize, count: usize) {
 async fn check(stack: &Stack, organization: &Organization) {
     ready(&stack.url).await;
     let auditor = stack.auditor().await;
-    eventually("the last of what was accepted", async || (auditor.users(&organization.id).await.len() == CREATES).then_some(())).await;
+    eventually("the last of what was accepted", async || {
+        (auditor.users(&organization.id).await.len() == CREATES).then_some(())
+    })
+    .await;
     assert_eq!(auditor.compare_with_tables(&organization.id).await, CREATES);
     let log = auditor.verify(&organization.id).await;
     let created: Vec<_> = log.iter().filter(|entry| entry.header.event_type.as_str() == "UserCreated").collect();
-    let names: BTreeSet<_> = created.iter().filter_map(|entry| entry.payload["resource"]["userName"].as_str()).collect();
+    let names: BTreeSet<_> =
+        created.iter().filter_map(|entry| entry.payload["resource"]["userName"].as_str()).collect();
     assert_eq!((created.len(), names.len()), (CREATES, CREATES), "each of them once");
 }
 
@@ -87,7 +91,8 @@ async fn a_broker_killed_in_the_middle_of_a_stream_loses_and_doubles_nothing() {
     let breaking = async {
         after(&answered, CREATES / 3).await;
         in_background(&stack, "kill-rabbitmq").await;
-        let refused = client.call(Method::POST, "/Users").header("idempotency-key", "key0").json(&user("user0")).send().await;
+        let refused =
+            client.call(Method::POST, "/Users").header("idempotency-key", "key0").json(&user("user0")).send().await;
         let told = refused.expect_error(503, None);
         assert!(told.contains("may have been applied") && told.contains("same Idempotency-Key"), "{told}");
         assert_eq!(client.get("/Users?count=0").await.status, 200, "reads go on");
@@ -149,7 +154,10 @@ async fn a_service_that_is_asked_to_stop_finishes_what_it_accepted() {
         queued(&stack, n + 2).await;
     }
     stack.api.as_ref().unwrap().terminate();
-    eventually("the end of listening", async || client.call(Method::GET, "/Users").try_send().await.is_err().then_some(())).await;
+    eventually("the end of listening", async || {
+        client.call(Method::GET, "/Users").try_send().await.is_err().then_some(())
+    })
+    .await;
     stack.worker = Some(Service::worker(&stack.instance));
     for answer in waiting {
         assert_eq!(answer.await.unwrap().status, 201);

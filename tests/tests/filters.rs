@@ -23,15 +23,19 @@ fn texts() -> impl Strategy<Value = String> {
     proptest::sample::select(TEXTS.to_vec()).prop_map(str::to_owned)
 }
 
-fn optional(name: &'static str, values: impl Strategy<Value = Value> + 'static) -> impl Strategy<Value = Option<(String, Value)>> {
+fn optional(
+    name: &'static str,
+    values: impl Strategy<Value = Value> + 'static,
+) -> impl Strategy<Value = Option<(String, Value)>> {
     proptest::option::weighted(0.6, values.prop_map(move |value| (name.to_owned(), value)))
 }
 
 fn user_attributes() -> impl Strategy<Value = Value> {
     let text = || texts().prop_map(Value::from);
     let kind = || proptest::sample::select(vec!["work", "Home"]).prop_map(Value::from);
-    let email = (optional("value", text()), optional("type", kind()), optional("primary", any::<bool>().prop_map(Value::from)))
-        .prop_map(|(value, kind, primary)| [value, kind, primary].into_iter().flatten().collect::<Value>());
+    let email =
+        (optional("value", text()), optional("type", kind()), optional("primary", any::<bool>().prop_map(Value::from)))
+            .prop_map(|(value, kind, primary)| [value, kind, primary].into_iter().flatten().collect::<Value>());
     let emails = proptest::collection::vec(email, 0..3).prop_map(|mut emails| {
         // At most one address may be primary.
         for email in emails.iter_mut().skip(1) {
@@ -41,8 +45,10 @@ fn user_attributes() -> impl Strategy<Value = Value> {
         emails.retain(|email| email != &json!({}));
         Value::from(emails)
     });
-    let enterprise = (text(), text()).prop_map(|(department, manager)| json!({"department": department, "manager": {"value": manager}}));
-    let company = proptest::collection::vec(text(), 0..3).prop_map(|permissions| json!({"companyPermissions": permissions}));
+    let enterprise = (text(), text())
+        .prop_map(|(department, manager)| json!({"department": department, "manager": {"value": manager}}));
+    let company =
+        proptest::collection::vec(text(), 0..3).prop_map(|permissions| json!({"companyPermissions": permissions}));
     let name = (optional("givenName", text()), optional("familyName", text()))
         .prop_map(|(one, two)| [one, two].into_iter().flatten().collect::<Value>());
     let name = name.prop_filter("it says something", |name| name != &json!({}));
@@ -99,7 +105,11 @@ fn group_paths() -> impl Strategy<Value = AttributePath> {
 }
 
 /// Filters with terms that the resource type allows. `known` are values that the resources have.
-fn filters(paths: BoxedStrategy<AttributePath>, of: &'static ResourceType, known: Vec<String>) -> impl Strategy<Value = Filter> {
+fn filters(
+    paths: BoxedStrategy<AttributePath>,
+    of: &'static ResourceType,
+    known: Vec<String>,
+) -> impl Strategy<Value = Filter> {
     use Comparison::{Co, Eq, Ew, Ge, Gt, Le, Lt, Ne, Sw};
     let values = prop_oneof![
         4 => texts().prop_map(Value::from),
@@ -112,8 +122,13 @@ fn filters(paths: BoxedStrategy<AttributePath>, of: &'static ResourceType, known
     let compare = |(path, operator, value)| Filter::Compare(path, operator, value);
     let term = prop_oneof![1 => paths.clone().prop_map(Filter::Present), 6 => (paths, operators.clone(), values.clone()).prop_map(compare)];
     let many = if of.name == "User" { "emails" } else { "members" };
-    let parts = proptest::sample::select(vec![path(None, "value", None), path(None, "type", None), path(None, "display", None)]);
-    let inner = prop_oneof![1 => parts.clone().prop_map(Filter::Present), 4 => (parts, operators, values).prop_map(compare)];
+    let parts = proptest::sample::select(vec![
+        path(None, "value", None),
+        path(None, "type", None),
+        path(None, "display", None),
+    ]);
+    let inner =
+        prop_oneof![1 => parts.clone().prop_map(Filter::Present), 4 => (parts, operators, values).prop_map(compare)];
     let inner = inner.prop_recursive(2, 4, 2, |inner| {
         prop_oneof![
             (inner.clone(), inner.clone()).prop_map(|(left, right)| Filter::And(Box::new(left), Box::new(right))),
@@ -137,9 +152,13 @@ async fn all(client: &Client, endpoint: &str) -> Vec<Value> {
     let mut listed = client.query(endpoint, &[("count", "200")]).await.expect(200);
     if endpoint == "/Groups" {
         // The names of members are returned on request only.
-        let named =
-            client.query(endpoint, &[("count", "200"), ("attributes", "members.value,members.display,members.type")]).await.expect(200);
-        for (group, named) in listed["Resources"].as_array_mut().unwrap().iter_mut().zip(named["Resources"].as_array().unwrap()) {
+        let named = client
+            .query(endpoint, &[("count", "200"), ("attributes", "members.value,members.display,members.type")])
+            .await
+            .expect(200);
+        for (group, named) in
+            listed["Resources"].as_array_mut().unwrap().iter_mut().zip(named["Resources"].as_array().unwrap())
+        {
             if let Some(members) = named.get("members") {
                 members.clone_into(&mut group["members"]);
             }
@@ -156,8 +175,11 @@ fn ids<'a>(resources: impl Iterator<Item = &'a Value>) -> BTreeSet<&'a str> {
 
 async fn agree(client: &Client, of: &'static ResourceType, paths: BoxedStrategy<AttributePath>, cases: usize) {
     let mut resources = all(client, of.endpoint).await;
-    let mut known: Vec<_> = resources.iter().flat_map(|one| [one["id"].clone(), one["meta"]["created"].clone()]).collect();
-    known.extend(resources.iter().flat_map(|one| [one["members"][0]["value"].clone(), one["groups"][0]["value"].clone()]));
+    let mut known: Vec<_> =
+        resources.iter().flat_map(|one| [one["id"].clone(), one["meta"]["created"].clone()]).collect();
+    known.extend(
+        resources.iter().flat_map(|one| [one["members"][0]["value"].clone(), one["groups"][0]["value"].clone()]),
+    );
     let known = known.iter().filter_map(Value::as_str).map(str::to_owned).collect();
     // `meta.location` depends on the URL of the api and cannot be searched.
     for resource in &mut resources {
@@ -192,7 +214,10 @@ async fn a_filter_means_the_same_in_memory_and_in_the_database() {
         let group = client.create_group(name, &chosen).await;
         assert_eq!(group.status, 201, "{}", group.body);
         if n % 2 == 0 {
-            client.patch_group(&group.id(), json!([{"op": "add", "path": "externalId", "value": TEXTS[n]}])).await.expect(204);
+            client
+                .patch_group(&group.id(), json!([{"op": "add", "path": "externalId", "value": TEXTS[n]}]))
+                .await
+                .expect(204);
         }
     }
     agree(&client, &USERS, user_paths().boxed(), 400).await;
@@ -209,7 +234,8 @@ async fn a_query_across_types_finds_both_and_a_search_by_post_finds_the_same() {
     let filter = "displayName eq \"TWINS\"";
     let found = client.query("", &[("filter", filter)]).await.expect(200);
     assert_eq!(ids(found["Resources"].as_array().unwrap().iter()), BTreeSet::from([ada.as_str(), group.as_str()]));
-    let search = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"], "filter": filter, "startIndex": 1});
+    let search =
+        json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"], "filter": filter, "startIndex": 1});
     assert_eq!(client.send(Method::POST, "/.search", search.clone()).await.expect(200), found);
     let users_only = client.send(Method::POST, "/Users/.search", search).await.expect(200);
     assert_eq!(ids(users_only["Resources"].as_array().unwrap().iter()), BTreeSet::from([ada.as_str()]));

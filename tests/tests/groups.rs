@@ -45,7 +45,8 @@ async fn a_groups_life_is_visible_to_every_read_that_follows() {
     let reference = format!("{}/scim/v2/Groups/{group}", stack.url);
     assert_eq!(ada["groups"], json!([{"value": group, "display": "Engines", "type": "direct", "$ref": reference}]));
 
-    let patched = client.patch_group(&group, json!([{"op": "add", "path": "members", "value": [{"value": ids[2]}]}])).await;
+    let patched =
+        client.patch_group(&group, json!([{"op": "add", "path": "members", "value": [{"value": ids[2]}]}])).await;
     assert_eq!((patched.status, patched.header("etag")), (204, "W/\"2\""));
     assert_eq!(members(&client, &group).await, set(&[&ids[0], &ids[1], &ids[2]]));
 
@@ -93,7 +94,9 @@ async fn members_that_are_added_at_the_same_moment_are_all_in() {
     let client = organization.client();
     let ids = users(&client, 30).await;
     let group = client.create_group("G", &[]).await.id();
-    let adds = ids.iter().map(|id| client.patch_group(&group, json!([{"op": "Add", "path": "members", "value": [{"value": id}]}])));
+    let adds = ids
+        .iter()
+        .map(|id| client.patch_group(&group, json!([{"op": "Add", "path": "members", "value": [{"value": id}]}])));
     assert!(join_all(adds).await.iter().all(|answer| answer.status == 204));
     assert_eq!(members(&client, &group).await, set(&ids.iter().collect::<Vec<_>>()));
     stack.auditor().await.compare_with_tables(&organization.id).await;
@@ -119,9 +122,10 @@ async fn what_a_group_cannot_have_is_refused_and_nothing_is_changed() {
     client.create_group("G", &["nobody"]).await.expect_error(400, Some("invalidValue"));
     let group = client.create_group("G", &[&ours]).await.id();
     let nested = json!([{"op": "add", "path": "members", "value": [{"value": group, "type": "Group"}]}]);
-    assert!(client.patch_group(&group, nested).await.expect_error(400, Some("invalidValue")).contains("a group cannot"));
-    let half =
-        json!([{"op": "replace", "path": "displayName", "value": "H"}, {"op": "add", "path": "members", "value": [{"value": theirs}]}]);
+    assert!(
+        client.patch_group(&group, nested).await.expect_error(400, Some("invalidValue")).contains("a group cannot")
+    );
+    let half = json!([{"op": "replace", "path": "displayName", "value": "H"}, {"op": "add", "path": "members", "value": [{"value": theirs}]}]);
     client.patch_group(&group, half).await.expect_error(400, Some("invalidValue"));
     let shown = client.get(&format!("/Groups/{group}")).await.expect(200);
     assert_eq!(shown["displayName"], "G");
@@ -138,10 +142,14 @@ async fn a_large_group_is_read_without_its_members_where_they_are_excluded() {
     let group = client.create_group("G", &ids.iter().map(String::as_str).collect::<Vec<_>>()).await.id();
     let shown = client.get(&format!("/Groups/{group}?excludedAttributes=members")).await.expect(200);
     assert_eq!(shown.get("members"), None);
-    let found = client.query("/Groups", &[("filter", "displayName eq \"g\""), ("excludedAttributes", "members")]).await.expect(200);
+    let found = client
+        .query("/Groups", &[("filter", "displayName eq \"g\""), ("excludedAttributes", "members")])
+        .await
+        .expect(200);
     assert_eq!((&found["totalResults"], found["Resources"][0].get("members")), (&json!(1), None));
     let by_member = format!("members.value eq \"{}\"", ids[7]);
-    let found = client.query("/Groups", &[("filter", by_member.as_str()), ("attributes", "displayName")]).await.expect(200);
+    let found =
+        client.query("/Groups", &[("filter", by_member.as_str()), ("attributes", "displayName")]).await.expect(200);
     assert_eq!(found["Resources"], json!([{"schemas": [GROUP], "id": group, "displayName": "G"}]));
     let by_group = format!("groups[value eq \"{group}\"] and userName sw \"USER1\"");
     let found = client.find(&by_group).await.expect(200);
@@ -165,12 +173,23 @@ async fn the_members_of_a_mapped_group_belong_to_its_workspaces_for_as_long_as_t
     };
     assert_eq!(sales(&ids[0]).await, [("group".to_owned(), "read write".to_owned())]);
     assert_eq!(sales(&ids[1]).await, []);
-    let shown = client.get(&format!("/Users/{}?attributes={ROLLCALL}:groupWorkspaces,{ROLLCALL}:workspaces", ids[0])).await.expect(200);
+    let shown = client
+        .get(&format!("/Users/{}?attributes={ROLLCALL}:groupWorkspaces,{ROLLCALL}:workspaces", ids[0]))
+        .await
+        .expect(200);
     let expected = json!([{"value": organization.sales, "group": group, "permissions": ["read", "write"]}]);
-    assert_eq!(shown[ROLLCALL], json!({"groupWorkspaces": expected, "workspaces": [{"value": organization.marketing}]}));
+    assert_eq!(
+        shown[ROLLCALL],
+        json!({"groupWorkspaces": expected, "workspaces": [{"value": organization.marketing}]})
+    );
     let plain = client.get(&format!("/Users/{}", ids[0])).await.expect(200);
-    assert_eq!(plain[ROLLCALL], json!({"workspaces": [{"value": organization.marketing}]}), "only where it is asked for");
-    let found = client.find(&format!("{ROLLCALL}:groupWorkspaces[value eq \"{}\"]", organization.sales)).await.expect(200);
+    assert_eq!(
+        plain[ROLLCALL],
+        json!({"workspaces": [{"value": organization.marketing}]}),
+        "only where it is asked for"
+    );
+    let found =
+        client.find(&format!("{ROLLCALL}:groupWorkspaces[value eq \"{}\"]", organization.sales)).await.expect(200);
     assert_eq!((&found["totalResults"], &found["Resources"][0]["id"]), (&json!(1), &json!(ids[0])));
 
     let swap = json!([

@@ -5,7 +5,9 @@
 
 use rollcall_events::members::MemberChange;
 use rollcall_events::outcome::Outcome;
-use rollcall_events::request::{GroupOperation, GroupRequested, RequestBody, SettingsRequested, UserOperation, UserRequested};
+use rollcall_events::request::{
+    GroupOperation, GroupRequested, RequestBody, SettingsRequested, UserOperation, UserRequested,
+};
 use rollcall_events::{GroupId, OrganizationId, UserId, WorkspaceId};
 use rollcall_queue::envelope::{encode, properties};
 use rollcall_queue::framing::Message;
@@ -50,7 +52,8 @@ async fn two_workers_on_one_organization_write_one_log() {
         for (end, partition) in ends.into_iter().enumerate() {
             // Half of the names are used in both partitions, with another case.
             let name = if n % 2 == 0 { format!("user{n}") } else { format!("User{n}-{end}") };
-            let request = create(&organization, &json!({"userName": if end == 0 { name } else { name.to_uppercase() }}));
+            let request =
+                create(&organization, &json!({"userName": if end == 0 { name } else { name.to_uppercase() }}));
             sender.publish_to(partition, properties(&request, "test", None), &encode(&request).unwrap()).await;
             sent.push(request.id);
         }
@@ -65,7 +68,10 @@ async fn two_workers_on_one_organization_write_one_log() {
     let log = auditor.verify(&organization.id).await;
     let refused = log.iter().filter(|entry| entry.header.event_type.as_str() == "RequestRejected").count();
     assert_eq!((refused, auditor.compare_with_tables(&organization.id).await), (75, 225), "each name once");
-    assert!(log.windows(2).all(|pair| pair[0].header.recorded_at <= pair[1].header.recorded_at), "time never goes back");
+    assert!(
+        log.windows(2).all(|pair| pair[0].header.recorded_at <= pair[1].header.recorded_at),
+        "time never goes back"
+    );
     let (is_well, told) = verified(&stack.instance, &organization.id).await;
     assert!(is_well, "{told}");
 }
@@ -84,7 +90,10 @@ async fn two_workers_that_decided_on_the_same_head_write_one_after_the_other() {
         let names = ends.map(|end| format!("rollcall-worker/{end}"));
         let names = names.each_ref().map(String::as_str);
         let meanwhile = owner.transaction().await.unwrap();
-        meanwhile.execute("SELECT FROM rollcall.log_heads WHERE organization_id = $1 FOR UPDATE", &[&id]).await.unwrap();
+        meanwhile
+            .execute("SELECT FROM rollcall.log_heads WHERE organization_id = $1 FOR UPDATE", &[&id])
+            .await
+            .unwrap();
         let requests = ends.map(|end| create(&organization, &json!({"userName": format!("user{end}")})));
         for (end, request) in ends.into_iter().zip(&requests) {
             sender.publish_to(end, properties(request, "test", None), &encode(request).unwrap()).await;
@@ -97,7 +106,8 @@ async fn two_workers_that_decided_on_the_same_head_write_one_after_the_other() {
         })
         .await;
         let sessions = "SELECT pid FROM pg_stat_activity WHERE application_name = ANY ($1) ORDER BY pid";
-        let sessions: Vec<i32> = observer.query(sessions, &[&names.as_slice()]).await.unwrap().iter().map(|row| row.get(0)).collect();
+        let sessions: Vec<i32> =
+            observer.query(sessions, &[&names.as_slice()]).await.unwrap().iter().map(|row| row.get(0)).collect();
         assert_eq!(sessions, waiting, "none has connected anew");
         auditor.verify(&organization.id).await;
         assert_eq!(auditor.compare_with_tables(&organization.id).await, 2);
@@ -126,10 +136,18 @@ async fn a_statement_sees_what_the_statements_before_it_have_written() {
     };
     let named = |name: &str| json!({"userName": name}).as_object().cloned().unwrap();
     let of_group = |operation| {
-        RequestBody::GroupRequested(GroupRequested { group_id: group, if_match: None, size_limit: SizeLimit::default(), operation })
+        RequestBody::GroupRequested(GroupRequested {
+            group_id: group,
+            if_match: None,
+            size_limit: SizeLimit::default(),
+            operation,
+        })
     };
     let bodies = [
-        RequestBody::SettingsRequested(SettingsRequested::CreateWorkspace { workspace_id: workspace, name: "Engines".to_owned() }),
+        RequestBody::SettingsRequested(SettingsRequested::CreateWorkspace {
+            workspace_id: workspace,
+            name: "Engines".to_owned(),
+        }),
         of_user(&ada.to_string(), UserOperation::Create(home.as_object().cloned().unwrap())),
         // The users exchange their names.
         of_user(&old, UserOperation::Replace(named("between"))),
@@ -176,7 +194,10 @@ async fn a_batch_that_was_decided_on_a_row_that_has_changed_since_is_decided_aga
     let ada = client.create(user("ada")).await.id();
     let (mut owner, observer) = (stack.database("postgres").await, stack.database("postgres").await);
     let meanwhile = owner.transaction().await.unwrap();
-    meanwhile.execute("UPDATE rollcall.log_heads SET version = version + 1 WHERE organization_id = $1", &[&id]).await.unwrap();
+    meanwhile
+        .execute("UPDATE rollcall.log_heads SET version = version + 1 WHERE organization_id = $1", &[&id])
+        .await
+        .unwrap();
     let deactivate = "UPDATE rollcall.users SET active = false, resource = jsonb_set(resource, '{active}', 'false') WHERE organization_id = $1 AND id = $2";
     assert_eq!(meanwhile.execute(deactivate, &[&id, &ada.parse::<Uuid>().unwrap()]).await.unwrap(), 1);
     let call = tokio::spawn({
@@ -200,8 +221,12 @@ async fn a_batch_that_is_overtaken_is_decided_anew() {
     let (mut owner, observer) = (stack.database("postgres").await, stack.database("postgres").await);
     let (id, grace) = (organization.id.parse::<Uuid>().unwrap(), client.create(user("grace")).await.id());
     let meanwhile = owner.transaction().await.unwrap();
-    meanwhile.execute("UPDATE rollcall.log_heads SET version = version + 1 WHERE organization_id = $1", &[&id]).await.unwrap();
-    let rename = "UPDATE rollcall.users SET user_name_key = $2, resource = jsonb_set(resource, '{userName}', to_jsonb($2::text))
+    meanwhile
+        .execute("UPDATE rollcall.log_heads SET version = version + 1 WHERE organization_id = $1", &[&id])
+        .await
+        .unwrap();
+    let rename =
+        "UPDATE rollcall.users SET user_name_key = $2, resource = jsonb_set(resource, '{userName}', to_jsonb($2::text))
         WHERE organization_id = $1 AND user_name_key = $3";
     assert_eq!(meanwhile.execute(rename, &[&id, &"ada", &"grace"]).await.unwrap(), 1);
     let call = tokio::spawn({

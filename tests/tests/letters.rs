@@ -26,7 +26,10 @@ async fn a_letter_that_cannot_be_kept_holds_up_no_other() {
     let (broken, sound) = (stack.organization(), stack.organization());
     let owner = stack.database("postgres").await;
     let constraint = format!("refused_{}", Uuid::parse_str(&broken.id).unwrap().simple());
-    let refuse = format!("ALTER TABLE rollcall.dead_letters ADD CONSTRAINT {constraint} CHECK (organization_id <> '{}')", broken.id);
+    let refuse = format!(
+        "ALTER TABLE rollcall.dead_letters ADD CONSTRAINT {constraint} CHECK (organization_id <> '{}')",
+        broken.id
+    );
     owner.batch_execute(&refuse).await.unwrap();
     let sender = Sender::connect(&stack.instance).await;
     let held = bury(&sender, &broken).await;
@@ -42,9 +45,11 @@ async fn a_letter_that_cannot_be_kept_holds_up_no_other() {
 #[tokio::test]
 async fn a_letter_that_cannot_be_tried_again_holds_up_no_other() {
     let stack = Stack::private("letters", &[]).await;
-    let partition = |organization: &Organization| partition(organization.id.parse::<OrganizationId>().unwrap(), PARTITIONS);
+    let partition =
+        |organization: &Organization| partition(organization.id.parse::<OrganizationId>().unwrap(), PARTITIONS);
     let broken = stack.organization();
-    let sound = std::iter::repeat_with(|| stack.organization()).find(|other| partition(other) != partition(&broken)).unwrap();
+    let sound =
+        std::iter::repeat_with(|| stack.organization()).find(|other| partition(other) != partition(&broken)).unwrap();
     let sender = Sender::connect(&stack.instance).await;
     let (unsendable, other) = (bury(&sender, &broken).await, bury(&sender, &sound).await);
     for id in [&unsendable, &other] {
@@ -74,7 +79,8 @@ async fn an_observed_call_that_cannot_be_kept_costs_only_itself() {
     };
     // Postgres cannot store a NUL. An api would remove it.
     let subjects = ["ada", "a\0b", "grace", "mary"];
-    let calls: Vec<_> = organizations.iter().flat_map(|organization| subjects.map(|subject| call(organization, subject))).collect();
+    let calls: Vec<_> =
+        organizations.iter().flat_map(|organization| subjects.map(|subject| call(organization, subject))).collect();
     Sender::connect(&stack.instance).await.observe(&calls).await;
     let database = stack.database("postgres").await;
     let sql = "SELECT subject FROM rollcall.requests WHERE organization_id = $1 AND label = 'observed' ORDER BY id";

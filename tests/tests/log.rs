@@ -16,10 +16,16 @@ async fn every_change_is_one_entry_in_a_log_without_gaps_that_adds_up_to_the_tab
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
-    let id = client.create(user_with("ada", &json!({"title": "Lady", "emails": [{"value": "A@x", "primary": true}]}))).await.id();
+    let id = client
+        .create(user_with("ada", &json!({"title": "Lady", "emails": [{"value": "A@x", "primary": true}]})))
+        .await
+        .id();
     client.patch(&id, json!([{"op": "replace", "path": "active", "value": false}])).await.expect(204);
     client.patch(&id, json!([{"op": "replace", "path": "active", "value": true}])).await.expect(204);
-    client.replace(&id, user_with("augusta", &json!({ROLLCALL: {"workspaces": [{"value": organization.sales}]}}))).await.expect(200);
+    client
+        .replace(&id, user_with("augusta", &json!({ROLLCALL: {"workspaces": [{"value": organization.sales}]}})))
+        .await
+        .expect(200);
     assert_eq!(client.create(user("Augusta")).await.status, 409);
     let other = client.create(user("ada")).await.id();
     client.delete(&other).await.expect(204);
@@ -28,7 +34,15 @@ async fn every_change_is_one_entry_in_a_log_without_gaps_that_adds_up_to_the_tab
     let log = auditor.verify(&organization.id).await;
     let types: Vec<_> = log.iter().map(|entry| entry.header.event_type.as_str()).collect();
     let settings = ["WorkspaceCreated", "WorkspaceCreated", "WorkspaceCreated", "TokenIssued", "TokenIssued"];
-    let users = ["UserCreated", "UserDeactivated", "UserReactivated", "UserUpdated", "RequestRejected", "UserCreated", "UserDeleted"];
+    let users = [
+        "UserCreated",
+        "UserDeactivated",
+        "UserReactivated",
+        "UserUpdated",
+        "RequestRejected",
+        "UserCreated",
+        "UserDeleted",
+    ];
     assert_eq!(types, [&settings[..], &users].concat());
     let renamed = &log[8];
     assert_eq!(renamed.payload["changed"], json!(["emails", "title", format!("{ROLLCALL}:workspaces"), "userName"]));
@@ -83,7 +97,8 @@ async fn not_even_the_owner_changes_the_log_by_mistake() {
     let organization = stack.organization();
     let database = stack.database("postgres").await;
     let sql = "SELECT relname::text FROM rollcall.events e JOIN pg_class c ON c.oid = e.tableoid WHERE organization_id = $1 LIMIT 1";
-    let partition: String = database.query_one(sql, &[&rollcall_tests::audit::id(&organization.id)]).await.unwrap().get(0);
+    let partition: String =
+        database.query_one(sql, &[&rollcall_tests::audit::id(&organization.id)]).await.unwrap().get(0);
     for attempt in [
         "UPDATE rollcall.events SET type = 'x'",
         "DELETE FROM rollcall.events",
@@ -139,9 +154,17 @@ async fn an_application_reads_users_and_memberships_by_the_documented_views() {
         JOIN workspaces w ON w.organization_id = m.organization_id AND w.id = m.workspace_id
         JOIN organizations o ON o.id = u.organization_id
         WHERE u.id = $1";
-    let row = stack.database("rollcall_app").await.query_one(sql, &[&rollcall_tests::audit::id(&created.id())]).await.unwrap();
+    let row = stack
+        .database("rollcall_app")
+        .await
+        .query_one(sql, &[&rollcall_tests::audit::id(&created.id())])
+        .await
+        .unwrap();
     let texts: Vec<String> = [0, 1, 3, 4].iter().map(|&column| row.get(column)).collect();
-    assert_eq!((texts, row.get::<_, bool>(2)), (["Ada", "Ada King", "Marketing", "Test"].map(str::to_owned).to_vec(), true));
+    assert_eq!(
+        (texts, row.get::<_, bool>(2)),
+        (["Ada", "Ada King", "Marketing", "Test"].map(str::to_owned).to_vec(), true)
+    );
 }
 
 #[tokio::test]
@@ -188,7 +211,8 @@ fn acceptable_json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(4, 32, 5, |inner| {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-            proptest::collection::hash_map("[^\0]{0,8}", inner, 0..5).prop_map(|members| Value::Object(members.into_iter().collect())),
+            proptest::collection::hash_map("[^\0]{0,8}", inner, 0..5)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
         ]
     })
 }
@@ -203,9 +227,13 @@ fn what_the_database_gives_back_has_the_canonical_form_of_what_was_written() {
         .run(&proptest::collection::vec(acceptable_json(), 32), |values| {
             let parsed = values.iter().map(|value| rollcall_scim::json::parse(value.to_string().as_bytes()));
             let accepted = parsed.collect::<Result<Vec<_>, _>>().map_err(|error| TestCaseError::fail(error.detail))?;
-            let rows = runtime
-                .block_on(database.query("SELECT v FROM unnest($1::jsonb[]) WITH ORDINALITY AS u (v, n) ORDER BY n", &[&accepted]))
-                .unwrap();
+            let rows =
+                runtime
+                    .block_on(database.query(
+                        "SELECT v FROM unnest($1::jsonb[]) WITH ORDINALITY AS u (v, n) ORDER BY n",
+                        &[&accepted],
+                    ))
+                    .unwrap();
             for (written, row) in accepted.iter().zip(&rows) {
                 let read: Value = row.get(0);
                 let text = |value: &Value| String::from_utf8(canonical(value).unwrap()).unwrap();

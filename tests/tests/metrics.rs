@@ -30,7 +30,11 @@ async fn a_monitoring_system_is_told_at_an_address_of_its_own() {
         "rollcall_calls_waiting 0".to_owned(),
         "rollcall_server_up{server=\"postgres\"} 1".to_owned(),
         "rollcall_server_up{server=\"rabbitmq\"} 1".to_owned(),
-        format!("rollcall_token_expiry_seconds{{organization=\"{}\",token=\"{token}\"}} {}", organization.id, in_days.as_second()),
+        format!(
+            "rollcall_token_expiry_seconds{{organization=\"{}\",token=\"{token}\"}} {}",
+            organization.id,
+            in_days.as_second()
+        ),
     ];
     for line in lines {
         assert!(told.lines().any(|told| told == line), "{line} in {told}");
@@ -43,5 +47,9 @@ async fn a_monitoring_system_is_told_at_an_address_of_its_own() {
     ] {
         assert!(told.lines().any(|told| told.starts_with(name)), "{name} in {told}");
     }
-    assert_eq!(reqwest::get(format!("{url}/metrics")).await.unwrap().status(), 404, "callers of the service do not see it");
+    assert_eq!(
+        reqwest::get(format!("{url}/metrics")).await.unwrap().status(),
+        404,
+        "callers of the service do not see it"
+    );
 }

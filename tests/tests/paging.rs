@@ -50,7 +50,9 @@ async fn every_order_is_walked_page_by_page_in_both_directions(order: &[(&str, &
     for count in ["1", "2", "3", "7"] {
         assert_eq!(walk(&client, &[order, &[("count", count)]].concat()).await, expected, "{count} at a time");
     }
-    let page = async |cursor: &str| client.query("/Users", &[order, &[("count", "3"), ("cursor", cursor)]].concat()).await.expect(200);
+    let page = async |cursor: &str| {
+        client.query("/Users", &[order, &[("count", "3"), ("cursor", cursor)]].concat()).await.expect(200)
+    };
     let first = page("").await;
     let second = page(first["nextCursor"].as_str().unwrap()).await;
     let third = page(second["nextCursor"].as_str().unwrap()).await;
@@ -65,7 +67,9 @@ async fn nobody_who_stays_is_missed_while_others_are_deleted_on_the_way() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     titled(&client, &[None; 12]).await;
-    let page = async |start: usize| client.query("/Users", &[("startIndex", start.to_string().as_str()), ("count", "4")]).await.expect(200);
+    let page = async |start: usize| {
+        client.query("/Users", &[("startIndex", start.to_string().as_str()), ("count", "4")]).await.expect(200)
+    };
     let first = page(1).await;
     for gone in ["u01", "u02"] {
         let found = client.find(&format!("userName eq \"{gone}\"")).await.expect(200);
@@ -76,7 +80,10 @@ async fn nobody_who_stays_is_missed_while_others_are_deleted_on_the_way() {
     assert_eq!(seen, (0..12).map(|n| format!("u{n:02}")).collect::<Vec<_>>());
     assert_eq!((&first["totalResults"], &second["totalResults"]), (&json!(12), &json!(10)));
     let past = page(30).await;
-    assert_eq!((&past["totalResults"], &past["itemsPerPage"], &past["startIndex"]), (&json!(10), &json!(0), &json!(30)));
+    assert_eq!(
+        (&past["totalResults"], &past["itemsPerPage"], &past["startIndex"]),
+        (&json!(10), &json!(0), &json!(30))
+    );
     assert_eq!(client.query("/Users", &[("count", "0")]).await.expect(200)["totalResults"], 10);
 }
 
@@ -92,7 +99,10 @@ async fn a_cursor_is_good_for_its_own_query_only() {
     client.query("/Users", &[("cursor", "%%%")]).await.expect_error(400, Some("invalidCursor"));
     client.query("/Users", &[("cursor", next), ("count", "-1")]).await.expect_error(400, Some("invalidCount"));
     client.query("/Users", &[("sortBy", "shoeSize")]).await.expect_error(400, Some("invalidValue"));
-    client.query("/Users", &[("sortBy", "title"), ("sortOrder", "sideways")]).await.expect_error(400, Some("invalidValue"));
+    client
+        .query("/Users", &[("sortBy", "title"), ("sortOrder", "sideways")])
+        .await
+        .expect_error(400, Some("invalidValue"));
 }
 
 /// Starts an api with small pages, and creates users whose resources have about 20,000 bytes each.
@@ -101,7 +111,8 @@ async fn large_users(stack: &Stack, organization: &Organization, count: usize) -
     let client = organization.client();
     for n in 0..count {
         let name = format!("u{n:02}");
-        let addresses: Vec<_> = (0..5).map(|part| json!({"type": part.to_string(), "formatted": name.repeat(1300)})).collect();
+        let addresses: Vec<_> =
+            (0..5).map(|part| json!({"type": part.to_string(), "formatted": name.repeat(1300)})).collect();
         client.create(user_with(&name, &json!({"title": name, "addresses": addresses}))).await.expect(201);
     }
     api
@@ -120,10 +131,14 @@ async fn a_page_ends_when_it_has_enough_bytes_and_the_next_goes_on_behind_it() {
     for order in [&[][..], &[("sortBy", "userName")], &[("filter", "title sw \"u\"")], &[("count", "5")]] {
         let (mut by_index, mut start) = (Vec::new(), 1);
         while by_index.len() < 10 {
-            let page = client.query("/Users", &[order, &[("startIndex", &start.to_string())]].concat()).await.expect(200);
+            let page =
+                client.query("/Users", &[order, &[("startIndex", &start.to_string())]].concat()).await.expect(200);
             assert_eq!((&page["totalResults"], &page["startIndex"]), (&json!(10), &json!(start)), "{order:?}");
             let found = names(&page);
-            assert!((1..=FITTING).contains(&found.len()) && page["itemsPerPage"] == found.len(), "{order:?}: {found:?}");
+            assert!(
+                (1..=FITTING).contains(&found.len()) && page["itemsPerPage"] == found.len(),
+                "{order:?}: {found:?}"
+            );
             start += found.len();
             by_index.extend(found);
         }
@@ -203,7 +218,10 @@ async fn pages_of_the_log_end_by_bytes_and_miss_nothing() {
     let (mut sets, mut done, mut polls) = (0, Vec::new(), 0);
     loop {
         let body = json!({"returnImmediately": true, "ack": done});
-        let answer = receiver.send(reqwest::Method::POST, &format!("/{}/poll", stream["id"].as_str().unwrap()), body).await.expect(200);
+        let answer = receiver
+            .send(reqwest::Method::POST, &format!("/{}/poll", stream["id"].as_str().unwrap()), body)
+            .await
+            .expect(200);
         done = answer["sets"].as_object().unwrap().keys().cloned().collect();
         sets += done.len();
         polls += 1;

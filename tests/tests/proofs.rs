@@ -60,7 +60,8 @@ impl Case {
 
     /// Waits for a checkpoint of the whole log and saves it. Returns its size.
     async fn checkpoint(&self, name: &str) -> u64 {
-        let size = self.auditor.get("/events?count=1").await.expect(200)["entries"][0]["header"]["seq"].as_u64().unwrap();
+        let size =
+            self.auditor.get("/events?count=1").await.expect(200)["entries"][0]["header"]["seq"].as_u64().unwrap();
         let path = format!("/checkpoint?size={size}");
         let note = eventually("a checkpoint of all that there is", async || {
             let answer = self.auditor.get(&path).await;
@@ -92,7 +93,9 @@ impl Case {
             owner.batch_execute(&statement.replace("$org", &format!("'{organization}'"))).await.unwrap();
         }
         let found = self.verify_log(&self.export().await);
-        let undo = format!("DELETE FROM events WHERE organization_id = '{organization}'; INSERT INTO events SELECT * FROM kept");
+        let undo = format!(
+            "DELETE FROM events WHERE organization_id = '{organization}'; INSERT INTO events SELECT * FROM kept"
+        );
         owner.batch_execute(&undo).await.unwrap();
         found
     }
@@ -112,7 +115,9 @@ async fn an_untouched_log_holds_and_any_change_to_it_is_named() {
             "entry 8: the payload",
         ),
         (
-            &["UPDATE events SET requested_at = requested_at + interval '1 microsecond' WHERE organization_id = $org AND seq = 9"],
+            &[
+                "UPDATE events SET requested_at = requested_at + interval '1 microsecond' WHERE organization_id = $org AND seq = 9",
+            ],
             "entry 9: the header",
         ),
         (
@@ -130,7 +135,9 @@ async fn an_untouched_log_holds_and_any_change_to_it_is_named() {
             "entry 8: the header",
         ),
         (
-            &["DELETE FROM events WHERE organization_id = $org AND seq = (SELECT max(seq) FROM events WHERE organization_id = $org)"],
+            &[
+                "DELETE FROM events WHERE organization_id = $org AND seq = (SELECT max(seq) FROM events WHERE organization_id = $org)",
+            ],
             "entries 16 to 16 are missing",
         ),
         (
@@ -182,7 +189,10 @@ async fn every_entry_can_be_proved_and_every_earlier_checkpoint_too() {
         };
         assert_eq!(check(line).0, 0);
         let other = &entries[seq % entries.len()];
-        assert_eq!(check(&other.replace(&format!("\"seq\":{}", seq % entries.len() + 1), &format!("\"seq\":{seq}"))).0, 1);
+        assert_eq!(
+            check(&other.replace(&format!("\"seq\":{}", seq % entries.len() + 1), &format!("\"seq\":{seq}"))).0,
+            1
+        );
     }
     let earlier = case.path("earlier.checkpoint");
     let from: u64 = case.text("/checkpoint").await.lines().nth(1).unwrap().parse().unwrap();
@@ -190,14 +200,35 @@ async fn every_entry_can_be_proved_and_every_earlier_checkpoint_too() {
     let proof = case.auditor.get(&format!("/proof/consistency?from={size}&to={from}")).await.expect(200);
     let mut broken = proof.clone();
     let proof = case.write("proof.json", &proof.to_string());
-    assert_eq!(verify(&["consistency", "--earlier", &earlier, "--later", &later, "--proof", &proof, "--key", &case.key]).0, 0);
+    assert_eq!(
+        verify(&["consistency", "--earlier", &earlier, "--later", &later, "--proof", &proof, "--key", &case.key]).0,
+        0
+    );
     broken["hashes"][0] = json!("00".repeat(32));
     let broken = case.write("broken.json", &broken.to_string());
-    assert_eq!(verify(&["consistency", "--earlier", &earlier, "--later", &later, "--proof", &broken, "--key", &case.key]).0, 1);
+    assert_eq!(
+        verify(&["consistency", "--earlier", &earlier, "--later", &later, "--proof", &broken, "--key", &case.key]).0,
+        1
+    );
     let stranger = "rollcall.localhost+00000000+AAAA";
-    assert_eq!(verify(&["consistency", "--earlier", &earlier, "--later", &later, "--proof", &proof, "--key", stranger]).0, 2);
-    assert!(case.auditor.get("/proof/inclusion?seq=0").await.expect_error(400, Some("invalidValue")).contains("no such entry"));
-    assert!(case.auditor.get("/proof/consistency?from=1&to=999").await.expect_error(400, Some("invalidValue")).contains("has"));
+    assert_eq!(
+        verify(&["consistency", "--earlier", &earlier, "--later", &later, "--proof", &proof, "--key", stranger]).0,
+        2
+    );
+    assert!(
+        case.auditor
+            .get("/proof/inclusion?seq=0")
+            .await
+            .expect_error(400, Some("invalidValue"))
+            .contains("no such entry")
+    );
+    assert!(
+        case.auditor
+            .get("/proof/consistency?from=1&to=999")
+            .await
+            .expect_error(400, Some("invalidValue"))
+            .contains("has")
+    );
     assert!(Path::new(&later).exists());
 }
 
@@ -209,8 +240,7 @@ async fn the_proofs_of_a_long_log_come_from_its_tiles() {
     let organization = stack.organization();
     let client = organization.client();
     for round in 0..2 {
-        let create =
-            |n: usize| json!({"method": "POST", "path": "/Users", "bulkId": format!("b{n}"), "data": user(&format!("u{round}-{n}"))});
+        let create = |n: usize| json!({"method": "POST", "path": "/Users", "bulkId": format!("b{n}"), "data": user(&format!("u{round}-{n}"))});
         let operations: Vec<_> = (0..400).map(create).collect();
         let body = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": operations});
         client.send(reqwest::Method::POST, "/Bulk", body).await.expect(200);
@@ -229,14 +259,24 @@ async fn the_proofs_of_a_long_log_come_from_its_tiles() {
         for size in [seq, 768.max(seq), size] {
             let proof = auditor.get(&format!("/proof/inclusion?seq={seq}&size={size}")).await.expect(200);
             let hashes: Vec<_> = serde_json::from_value(proof["hashes"].clone()).unwrap();
-            let proved = rollcall_events::log::proof::verify_inclusion(leaves[seq - 1], seq as u64, size as u64, root(size), &hashes);
+            let proved = rollcall_events::log::proof::verify_inclusion(
+                leaves[seq - 1],
+                seq as u64,
+                size as u64,
+                root(size),
+                &hashes,
+            );
             assert_eq!(proved, Ok(()), "{seq} of {size}");
             assert_eq!(proof["root"], json!(root(size)));
         }
     }
     let owner = stack.database("postgres").await;
     let sql = "SELECT count(*) FROM rollcall.log_tiles WHERE organization_id = $1";
-    assert_eq!(owner.query_one(sql, &[&id(&organization.id)]).await.unwrap().get::<_, i64>(0), 4, "three of leaves, one above");
+    assert_eq!(
+        owner.query_one(sql, &[&id(&organization.id)]).await.unwrap().get::<_, i64>(0),
+        4,
+        "three of leaves, one above"
+    );
 }
 
 /// Waits until the whole log of an organization has a signed checkpoint.
@@ -244,7 +284,8 @@ async fn signed(organization: &Organization) {
     let auditor = organization.auditor();
     let size = auditor.get("/events?count=1").await.expect(200)["entries"][0]["header"]["seq"].clone();
     let path = format!("/checkpoint?size={size}");
-    eventually("a checkpoint of all that there is", async || (auditor.get(&path).await.status == 200).then_some(())).await;
+    eventually("a checkpoint of all that there is", async || (auditor.get(&path).await.status == 200).then_some(()))
+        .await;
 }
 
 #[tokio::test]
@@ -253,7 +294,10 @@ async fn a_log_whose_head_cannot_be_read_keeps_no_other_log_from_being_signed() 
     let (broken, sound) = (stack.organization(), stack.organization());
     broken.client().create(user("ada")).await.expect(201);
     let owner = stack.database("postgres").await;
-    let head = owner.query_one("SELECT size, peaks FROM rollcall.log_heads WHERE organization_id = $1", &[&id(&broken.id)]).await.unwrap();
+    let head = owner
+        .query_one("SELECT size, peaks FROM rollcall.log_heads WHERE organization_id = $1", &[&id(&broken.id)])
+        .await
+        .unwrap();
     let set = "UPDATE rollcall.log_heads SET size = $2, peaks = $3 WHERE organization_id = $1";
     let (size, peaks): (i64, Vec<Vec<u8>>) = (head.get(0), head.get(1));
     owner.execute(set, &[&id(&broken.id), &(size + 4), &Vec::<Vec<u8>>::new()]).await.unwrap();
@@ -272,10 +316,17 @@ async fn old_checkpoints_are_thinned_out_and_those_that_auditors_keep_still_hold
     let (case, other) = (Case::new(6).await, Case::new(6).await);
     let owner = case.stack.database("postgres").await;
     let sizes = "SELECT size FROM rollcall.checkpoints WHERE organization_id = $1 ORDER BY size";
-    let sizes =
-        async |of: &Organization| -> Vec<i64> { owner.query(sizes, &[&id(&of.id)]).await.unwrap().iter().map(|row| row.get(0)).collect() };
+    let sizes = async |of: &Organization| -> Vec<i64> {
+        owner.query(sizes, &[&id(&of.id)]).await.unwrap().iter().map(|row| row.get(0)).collect()
+    };
     let size = |name: &str| -> i64 {
-        std::fs::read_to_string(case.path(&format!("{name}.checkpoint"))).unwrap().lines().nth(1).unwrap().parse().unwrap()
+        std::fs::read_to_string(case.path(&format!("{name}.checkpoint")))
+            .unwrap()
+            .lines()
+            .nth(1)
+            .unwrap()
+            .parse()
+            .unwrap()
     };
     let (earlier, later) = (size("earlier"), size("later"));
     // Set old times within one hour for the checkpoints of a log, in order. The last time applies to all
@@ -299,7 +350,10 @@ async fn old_checkpoints_are_thinned_out_and_those_that_auditors_keep_still_hold
     }
     // A worker prunes when it starts.
     let (pruner, newest) = (Service::worker(&case.stack.instance), [later]);
-    eventually("the older checkpoints of the hour to go", async || (sizes(&case.organization).await == newest).then_some(())).await;
+    eventually("the older checkpoints of the hour to go", async || {
+        (sizes(&case.organization).await == newest).then_some(())
+    })
+    .await;
     assert_eq!(sizes(&other.organization).await, others, "the newest of each hour stays");
     drop(pruner);
     for (n, size) in (0..).zip(&others) {
@@ -307,13 +361,17 @@ async fn old_checkpoints_are_thinned_out_and_those_that_auditors_keep_still_hold
     }
     let _pruner = Service::worker(&case.stack.instance);
     let newest = [*others.last().unwrap()];
-    eventually("the older checkpoints of the day to go", async || (sizes(&other.organization).await == newest).then_some(())).await;
+    eventually("the older checkpoints of the day to go", async || {
+        (sizes(&other.organization).await == newest).then_some(())
+    })
+    .await;
 
     case.auditor.get(&format!("/checkpoint?size={earlier}")).await.expect_error(404, None);
     let proof = case.auditor.get(&format!("/proof/consistency?from={earlier}&to={later}")).await.expect(200);
     let proof = case.write("proof.json", &proof.to_string());
     let (held, kept) = (case.path("earlier.checkpoint"), case.path("later.checkpoint"));
-    let (code, told) = verify(&["consistency", "--earlier", &held, "--later", &kept, "--proof", &proof, "--key", &case.key]);
+    let (code, told) =
+        verify(&["consistency", "--earlier", &held, "--later", &kept, "--proof", &proof, "--key", &case.key]);
     assert_eq!(code, 0, "{told}");
     let (code, told) = case.verify_log(&case.export().await);
     assert_eq!(code, 0, "{told}");
@@ -331,7 +389,8 @@ async fn a_checkpoint_with_another_root_is_found_wherever_it_is() {
     let beyond = "
         INSERT INTO rollcall.checkpoints (organization_id, size, signed_at, note)
         SELECT organization_id, size + 1000, now(), note FROM rollcall.checkpoints WHERE organization_id = $1 ORDER BY size DESC LIMIT 1";
-    let size: i64 = std::fs::read_to_string(case.path("earlier.checkpoint")).unwrap().lines().nth(1).unwrap().parse().unwrap();
+    let size: i64 =
+        std::fs::read_to_string(case.path("earlier.checkpoint")).unwrap().lines().nth(1).unwrap().parse().unwrap();
     assert_eq!(owner.execute(forge, &[&id(&case.organization.id), &size]).await.unwrap(), 1);
     owner.execute(beyond, &[&id(&case.organization.id)]).await.unwrap();
     let (is_whole, told) = verified(&case.stack.instance, &case.organization.id).await;

@@ -37,7 +37,10 @@ async fn a_user_goes_to_the_workspaces_that_are_named_and_to_no_other() {
     let auditor = stack.auditor().await;
     assert_eq!(auditor.workspaces_of(&created.id()).await, ["Sales"]);
     let (_, members) = &auditor.users(&organization.id).await[&created.id()];
-    assert_eq!(members[&organization.sales], json!({"permissions": ["read"], "teams": [{"value": "emea", "permissions": ["lead"]}]}));
+    assert_eq!(
+        members[&organization.sales],
+        json!({"permissions": ["read"], "teams": [{"value": "emea", "permissions": ["lead"]}]})
+    );
 }
 
 #[tokio::test]
@@ -70,7 +73,12 @@ async fn a_patch_answers_with_the_user_where_that_is_asked_for() {
     let client = stack.organization().client();
     let id = client.create(user("ada")).await.id();
     let body = json!({"schemas": [PATCH], "Operations": [{"op": "add", "path": "title", "value": "Lady"}]});
-    let preferred = client.call(Method::PATCH, &format!("/Users/{id}")).header("prefer", "return=representation").json(&body).send().await;
+    let preferred = client
+        .call(Method::PATCH, &format!("/Users/{id}"))
+        .header("prefer", "return=representation")
+        .json(&body)
+        .send()
+        .await;
     assert_eq!(preferred.expect(200)["title"], "Lady");
     let chosen = client.call(Method::PATCH, &format!("/Users/{id}?attributes=title")).json(&body).send().await;
     assert_eq!(chosen.expect(200), json!({"schemas": [USER, ROLLCALL], "id": id, "title": "Lady"}));
@@ -80,9 +88,12 @@ async fn a_patch_answers_with_the_user_where_that_is_asked_for() {
 async fn a_name_is_taken_whatever_its_case_and_normal_form() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
-    for (taken, again) in
-        [("Ada@Example.com", "aDA@example.COM"), ("Straße", "STRASSE"), ("Σίσυφος", "ΣΊΣΥΦΟΣ"), ("e\u{301}cole", "\u{c9}COLE")]
-    {
+    for (taken, again) in [
+        ("Ada@Example.com", "aDA@example.COM"),
+        ("Straße", "STRASSE"),
+        ("Σίσυφος", "ΣΊΣΥΦΟΣ"),
+        ("e\u{301}cole", "\u{c9}COLE"),
+    ] {
         assert_eq!(client.create(user(taken)).await.status, 201);
         let refused = client.create(user(again)).await;
         let detail = refused.expect_error(409, Some("uniqueness"));
@@ -100,7 +111,8 @@ async fn of_many_creates_of_one_name_at_the_same_moment_one_wins() {
     let organization = stack.organization();
     let client = organization.client();
     let creates = (0..32).map(|_| client.create(user("ada")));
-    let mut statuses: Vec<_> = futures_util::future::join_all(creates).await.into_iter().map(|answer| answer.status).collect();
+    let mut statuses: Vec<_> =
+        futures_util::future::join_all(creates).await.into_iter().map(|answer| answer.status).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [vec![201], vec![409; 31]].concat());
     assert_eq!(stack.auditor().await.compare_with_tables(&organization.id).await, 1);
@@ -112,7 +124,9 @@ async fn a_change_is_made_to_the_version_that_was_meant() {
     let client = stack.organization().client();
     let id = client.create(user("ada")).await.id();
     let path = format!("/Users/{id}");
-    let put = |tag: &str| client.call(Method::PUT, &path).header("if-match", tag).json(&user_with("ada", &json!({"title": tag}))).send();
+    let put = |tag: &str| {
+        client.call(Method::PUT, &path).header("if-match", tag).json(&user_with("ada", &json!({"title": tag}))).send()
+    };
     assert_eq!(put("W/\"1\"").await.status, 200);
     put("W/\"1\"").await.expect_error(412, None);
     assert_eq!(put("\"7\", W/\"2\"").await.status, 200);
@@ -138,9 +152,12 @@ async fn users_are_found_by_name_external_id_and_id_and_a_miss_is_an_empty_list(
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     let id = client.create(user_with("ada", &json!({"externalId": "E1"}))).await.id();
-    for filter in
-        ["userName eq \"ADA\"".to_owned(), "UserName Eq \"ada\"".to_owned(), "externalId eq \"E1\"".to_owned(), format!("id eq \"{id}\"")]
-    {
+    for filter in [
+        "userName eq \"ADA\"".to_owned(),
+        "UserName Eq \"ada\"".to_owned(),
+        "externalId eq \"E1\"".to_owned(),
+        format!("id eq \"{id}\""),
+    ] {
         let found = client.find(&filter).await.expect(200);
         assert_eq!((&found["totalResults"], &found["Resources"][0]["id"]), (&json!(1), &json!(id)), "{filter}");
     }
@@ -157,7 +174,8 @@ async fn pages_hold_every_user_once_and_tell_the_true_total() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     let creates = (0..25).map(|n| client.create(user(&format!("user{n}"))));
-    let ids: BTreeSet<_> = futures_util::future::join_all(creates).await.iter().map(rollcall_tests::Answer::id).collect();
+    let ids: BTreeSet<_> =
+        futures_util::future::join_all(creates).await.iter().map(rollcall_tests::Answer::id).collect();
     let mut seen = BTreeSet::new();
     for start in [1, 11, 21] {
         let page = client.get(&format!("/Users?startIndex={start}&count=10")).await.expect(200);
@@ -167,9 +185,12 @@ async fn pages_hold_every_user_once_and_tell_the_true_total() {
         seen.extend(resources.iter().map(|user| user["id"].as_str().unwrap().to_owned()));
     }
     assert_eq!(seen, ids);
-    for (query, expected) in
-        [("startIndex=0&count=-1", (25, 0)), ("count=0", (25, 0)), ("startIndex=99", (25, 0)), ("count=100000", (25, 25))]
-    {
+    for (query, expected) in [
+        ("startIndex=0&count=-1", (25, 0)),
+        ("count=0", (25, 0)),
+        ("startIndex=99", (25, 0)),
+        ("count=100000", (25, 25)),
+    ] {
         let page = client.get(&format!("/Users?{query}")).await.expect(200);
         assert_eq!((&page["totalResults"], &page["itemsPerPage"]), (&json!(expected.0), &json!(expected.1)), "{query}");
     }
@@ -180,15 +201,22 @@ async fn pages_hold_every_user_once_and_tell_the_true_total() {
 async fn an_asynchronous_call_is_accepted_and_its_outcome_is_found_where_it_says() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
-    let ask = |name: &str| client.call(Method::POST, "/Users").header("prefer", "respond-async").json(&user(name)).send();
+    let ask =
+        |name: &str| client.call(Method::POST, "/Users").header("prefer", "respond-async").json(&user(name)).send();
     let (accepted, refused) = (ask("ada").await, ask("ADA").await);
     for answer in [&accepted, &refused] {
-        assert_eq!((answer.status, answer.header("preference-applied"), &answer.body), (202, "respond-async", &Value::Null));
+        assert_eq!(
+            (answer.status, answer.header("preference-applied"), &answer.body),
+            (202, "respond-async", &Value::Null)
+        );
         assert_eq!(answer.header("location"), format!("{}/scim/v2/Events/{}", stack.url, answer.header("set-txn")));
     }
     let done = completion(&stack, &client, accepted.header("set-txn")).await;
     let found = client.find("userName eq \"ada\"").await.expect(200);
-    assert_eq!((&done["method"], &done["status"], &done["version"]), (&json!("POST"), &json!("201"), &json!("W/\"1\"")));
+    assert_eq!(
+        (&done["method"], &done["status"], &done["version"]),
+        (&json!("POST"), &json!("201"), &json!("W/\"1\""))
+    );
     assert_eq!(done["location"], found["Resources"][0]["meta"]["location"]);
     let failed = completion(&stack, &client, refused.header("set-txn")).await;
     assert_eq!((&failed["status"], &failed["response"]["scimType"]), (&json!("409"), &json!("uniqueness")));
@@ -208,7 +236,9 @@ async fn an_asynchronous_call_is_accepted_and_its_outcome_is_found_where_it_says
 /// Waits for the completion token of a request, checks its signature, and returns its event.
 async fn completion(stack: &Stack, client: &rollcall_tests::Client, txn: &str) -> Value {
     let path = format!("/Events/{txn}");
-    let token = eventually("the completion", async || Some(client.get(&path).await).filter(|answer| answer.status == 200)).await;
+    let token =
+        eventually("the completion", async || Some(client.get(&path).await).filter(|answer| answer.status == 200))
+            .await;
     assert_eq!(token.header("content-type"), "application/secevent+jwt");
     let claims = claims(&stack.url, token.body.as_str().unwrap()).await;
     assert_eq!((&claims["txn"], &claims["iss"]), (&json!(txn), &json!(format!("{}/scim/v2", stack.url))));
@@ -220,7 +250,9 @@ async fn a_call_repeated_with_its_idempotency_key_has_one_effect_and_one_answer(
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
-    let create = |key: &str, name: &str| client.call(Method::POST, "/Users").header("idempotency-key", key).json(&user(name)).send();
+    let create = |key: &str, name: &str| {
+        client.call(Method::POST, "/Users").header("idempotency-key", key).json(&user(name)).send()
+    };
     let answers = futures_util::future::join_all((0..8).map(|_| create("k1", "ada"))).await;
     assert!(answers.iter().all(|answer| answer.status == 201 && answer.body == answers[0].body), "{answers:?}");
     assert_eq!(create("k1", "ada").await.body, answers[0].body, "long after, too");
@@ -237,7 +269,8 @@ async fn a_call_repeated_with_its_idempotency_key_has_one_effect_and_one_answer(
 async fn only_the_attributes_that_are_asked_for_are_answered(query: &str) -> Value {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
-    let more = json!({"title": "Lady", "name": {"givenName": "Ada", "familyName": "King"}, "emails": [{"value": "a@x"}]});
+    let more =
+        json!({"title": "Lady", "name": {"givenName": "Ada", "familyName": "King"}, "emails": [{"value": "a@x"}]});
     let id = client.create(user_with("ada", &more)).await.id();
     let mut shown = client.get(&format!("/Users/{id}?{query}")).await.expect(200);
     let object = shown.as_object_mut().unwrap();
@@ -271,7 +304,10 @@ async fn the_service_describes_itself_truly() {
         assert_eq!(config[feature]["supported"], true, "{feature}");
     }
     let types = client.get("/ResourceTypes").await.expect(200);
-    assert_eq!((&types["Resources"][0]["endpoint"], &types["Resources"][1]["endpoint"]), (&json!("/Users"), &json!("/Groups")));
+    assert_eq!(
+        (&types["Resources"][0]["endpoint"], &types["Resources"][1]["endpoint"]),
+        (&json!("/Users"), &json!("/Groups"))
+    );
     let schemas = client.get("/Schemas").await.expect(200);
     for schema in schemas["Resources"].as_array().unwrap() {
         assert_eq!(client.get(&format!("/Schemas/{}", schema["id"].as_str().unwrap())).await.expect(200), *schema);

@@ -42,7 +42,9 @@ async fn slow_answers(address: &str, request: &[u8]) -> String {
 
 /// The head of a request for this target, with this `Connection` header.
 fn raw_request(target: &str, token: &str, connection: &str) -> Vec<u8> {
-    let head = format!("GET {target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nX-Request-Origin: hr.example.com\r\n");
+    let head = format!(
+        "GET {target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nX-Request-Origin: hr.example.com\r\n"
+    );
     format!("{head}Connection: {connection}\r\n\r\n").into_bytes()
 }
 
@@ -50,7 +52,11 @@ fn raw_request(target: &str, token: &str, connection: &str) -> Vec<u8> {
 fn refusal(answers: &str) -> Value {
     let (head, body) = answers[answers.rfind("HTTP/1.1 ").unwrap()..].split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 400 Bad Request"), "{answers}");
-    for header in [format!("content-length: {}", body.len()), "content-type: application/scim+json".into(), "connection: close".into()] {
+    for header in [
+        format!("content-length: {}", body.len()),
+        "content-type: application/scim+json".into(),
+        "connection: close".into(),
+    ] {
         assert!(head.contains(&header), "{answers}");
     }
     serde_json::from_str(body).unwrap()
@@ -69,7 +75,11 @@ async fn raw_bytes_in_an_address_are_understood_or_refused_with_a_reason() {
         let target = format!("/scim/v2/Users?filter={filter}");
         raw_answers(address, &[&raw_request(&target, &client.token, "close")]).await
     };
-    for understood in ["userName%20eq%20%22a@example.com%22", "userName+eq+%22a@example.com%22", "not%20(title%20eq%20%22{}|\\\\^`%22)"] {
+    for understood in [
+        "userName%20eq%20%22a@example.com%22",
+        "userName+eq+%22a@example.com%22",
+        "not%20(title%20eq%20%22{}|\\\\^`%22)",
+    ] {
         let answer = ask(understood).await;
         assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"totalResults\":1"), "{understood}: {answer}");
     }

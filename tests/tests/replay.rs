@@ -71,7 +71,9 @@ async fn user(client: &Client, n: u8) -> String {
 }
 
 async fn group(client: &Client, n: u8) -> String {
-    found(client, "/Groups", format!("displayName eq \"group{n}\"")).await.unwrap_or_else(|| uuid::Uuid::nil().to_string())
+    found(client, "/Groups", format!("displayName eq \"group{n}\""))
+        .await
+        .unwrap_or_else(|| uuid::Uuid::nil().to_string())
 }
 
 /// Takes a step. The answer does not matter: the log must record the outcome, also of a rejected call.
@@ -81,9 +83,16 @@ async fn take(client: &Client, step: Step) {
         Step::Create(n) => client.create(user_with(&format!("user{n}"), &json!({"title": "same"}))).await,
         Step::Patch(n, edit) => client.patch(&user(client, n).await, edit).await,
         Step::Rename(n, to) => {
-            client.patch(&user(client, n).await, json!([{"op": "replace", "path": "userName", "value": format!("USER{to}")}])).await
+            client
+                .patch(
+                    &user(client, n).await,
+                    json!([{"op": "replace", "path": "userName", "value": format!("USER{to}")}]),
+                )
+                .await
         }
-        Step::Replace(n) => client.replace(&user(client, n).await, user_with(&format!("user{n}"), &json!({"nickName": "new"}))).await,
+        Step::Replace(n) => {
+            client.replace(&user(client, n).await, user_with(&format!("user{n}"), &json!({"nickName": "new"}))).await
+        }
         Step::Delete(n) => client.delete(&user(client, n).await).await,
         Step::Group(n, members) => {
             let mut ids = Vec::new();
@@ -95,10 +104,17 @@ async fn take(client: &Client, step: Step) {
         }
         Step::Join(n, member) => {
             let member = user(client, member).await;
-            client.patch_group(&group(client, n).await, json!([{"op": "add", "path": "members", "value": [{"value": member}]}])).await
+            client
+                .patch_group(
+                    &group(client, n).await,
+                    json!([{"op": "add", "path": "members", "value": [{"value": member}]}]),
+                )
+                .await
         }
         Step::Leave(n, member) => client.patch_group(&group(client, n).await, path(&user(client, member).await)).await,
-        Step::DeleteGroup(n) => client.call(reqwest::Method::DELETE, &format!("/Groups/{}", group(client, n).await)).send().await,
+        Step::DeleteGroup(n) => {
+            client.call(reqwest::Method::DELETE, &format!("/Groups/{}", group(client, n).await)).send().await
+        }
     };
     assert!(answer.status < 500, "{}", answer.body);
 }
@@ -124,7 +140,10 @@ async fn a_row_that_is_not_what_the_log_says_is_found_and_mended_while_the_servi
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
-    let (ada, bob) = (client.create(user_with("ada", &json!({}))).await.id(), client.create(user_with("bob", &json!({}))).await.id());
+    let (ada, bob) = (
+        client.create(user_with("ada", &json!({}))).await.id(),
+        client.create(user_with("bob", &json!({}))).await.id(),
+    );
     client.create_group("Engines", &[&ada, &bob]).await.expect(201);
     let owner = stack.database("postgres").await;
     for sql in [
@@ -146,7 +165,10 @@ async fn a_row_that_is_not_what_the_log_says_is_found_and_mended_while_the_servi
     assert!(told(&stack, &organization, &["replay", "--check"]).0);
     assert_eq!(client.get(&format!("/Users/{bob}")).await.expect(200)["active"], true);
     client.patch(&bob, json!([{"op": "replace", "path": "title", "value": "Sir"}])).await.expect(204);
-    assert!(told(&stack, &organization, &["replay", "--check"]).0, "the counts and keys are right for what comes after");
+    assert!(
+        told(&stack, &organization, &["replay", "--check"]).0,
+        "the counts and keys are right for what comes after"
+    );
 }
 
 #[tokio::test]
@@ -205,17 +227,23 @@ async fn a_replay_that_was_killed_goes_on_from_where_it_was() {
     }
     let owner = stack.database("postgres").await;
     let _alone = SHADOW.lock().await;
-    let mut replay = Service::owner_command(&stack.instance, &["replay", "--check", "--afresh", "--organization", &organization.id]);
+    let mut replay =
+        Service::owner_command(&stack.instance, &["replay", "--check", "--afresh", "--organization", &organization.id]);
     eventually("the first part of the replay", async || {
-        let progress =
-            owner.query_opt("SELECT seq FROM rollcall_shadow.replayed WHERE organization_id = $1", &[&id(&organization.id)]).await;
+        let progress = owner
+            .query_opt("SELECT seq FROM rollcall_shadow.replayed WHERE organization_id = $1", &[&id(&organization.id)])
+            .await;
         progress.ok().flatten()
     })
     .await;
     replay.kill();
     let first = "(SELECT id FROM rollcall_shadow.users WHERE organization_id = $1 ORDER BY id LIMIT 1)";
     let change = format!("UPDATE rollcall_shadow.users SET active = false WHERE organization_id = $1 AND id = {first}");
-    assert_eq!(owner.execute(&change, &[&id(&organization.id)]).await.unwrap(), 1, "it was killed before it had removed the shadow");
+    assert_eq!(
+        owner.execute(&change, &[&id(&organization.id)]).await.unwrap(),
+        1,
+        "it was killed before it had removed the shadow"
+    );
     let (is_well, differing) = told(&stack, &organization, &["replay", "--check"]);
     assert!(!is_well, "{differing:?}");
     assert_eq!(differing.last().unwrap()["different_rows"], 2, "one row, as it is and as it was rebuilt");

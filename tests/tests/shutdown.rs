@@ -21,7 +21,8 @@ async fn a_worker_ends_while_a_server_hangs_and_nothing_is_lost() {
     }
     for hung in ["postgres", "rabbitmq"] {
         stack.instance.signal(hung, "STOP");
-        let waiting: Vec<_> = organizations.iter().map(|organization| create(organization, &json!({"userName": hung}))).collect();
+        let waiting: Vec<_> =
+            organizations.iter().map(|organization| create(organization, &json!({"userName": hung}))).collect();
         if hung == "postgres" {
             // The worker consumes these and then waits for Postgres.
             let sender = Sender::connect(&stack.instance).await;

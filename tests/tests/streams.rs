@@ -84,7 +84,10 @@ async fn a_receiver_that_polls_is_told_of_every_change_until_it_acknowledges_it(
     client.patch(&id, json!([{"op": "replace", "path": "active", "value": false}])).await.expect(204);
     client.replace(&id, user_with("ada", &json!({"active": true}))).await.expect(200);
     let group = client.create_group("Authors", &[&id]).await.id();
-    client.patch_group(&group, json!([{"op": "remove", "path": format!("members[value eq \"{id}\"]")}])).await.expect(204);
+    client
+        .patch_group(&group, json!([{"op": "remove", "path": format!("members[value eq \"{id}\"]")}]))
+        .await
+        .expect(204);
     client.delete(&id).await.expect(204);
 
     let (sets, more) = stream.poll(json!({})).await;
@@ -102,7 +105,11 @@ async fn a_receiver_that_polls_is_told_of_every_change_until_it_acknowledges_it(
     assert_eq!(sets[0]["iss"], format!("{}/scim/v2", stack.url));
     assert_eq!(sets[0]["sub_id"], json!({"format": "scim", "uri": format!("/Users/{id}"), "externalId": "hr-1"}));
     let created = &sets[0]["events"]["urn:ietf:params:scim:event:prov:create:full"];
-    assert_eq!((&created["data"], &created["version"]), (&ada.body, &json!("W/\"1\"")), "what whoever created it was answered");
+    assert_eq!(
+        (&created["data"], &created["version"]),
+        (&ada.body, &json!("W/\"1\"")),
+        "what whoever created it was answered"
+    );
     let patched = &sets[1]["events"]["urn:ietf:params:scim:event:prov:patch:full"]["data"]["Operations"];
     assert_eq!(*patched, json!([{"op": "remove", "path": "title"}]));
     let left = &sets[5]["events"]["urn:ietf:params:scim:event:prov:patch:full"]["data"]["Operations"];
@@ -112,11 +119,19 @@ async fn a_receiver_that_polls_is_told_of_every_change_until_it_acknowledges_it(
     let (first, more) = stream.poll(json!({"maxEvents": 2})).await;
     assert_eq!((&first[..], more), (&sets[..2], true), "the oldest come first");
     let (rest, more) = stream.poll(json!({"ack": [sets[1]["jti"], sets[3]["jti"]]})).await;
-    assert_eq!((jtis(&rest), more), ([0, 2, 4, 5, 6].map(|n| jtis(&sets)[n]).to_vec(), false), "acknowledged in any order");
+    assert_eq!(
+        (jtis(&rest), more),
+        ([0, 2, 4, 5, 6].map(|n| jtis(&sets)[n]).to_vec(), false),
+        "acknowledged in any order"
+    );
     let error = json!({"err": "invalid_request", "description": "not understood"});
     let (rest, more) = stream.poll(json!({"setErrs": {jtis(&sets)[0]: error}, "maxEvents": 0})).await;
     assert_eq!((rest.len(), more), (0, true), "only acknowledges");
-    assert_eq!(jtis(&stream.poll(json!({})).await.0), [2, 4, 5, 6].map(|n| jtis(&sets)[n]), "what a receiver cannot use is not sent again");
+    assert_eq!(
+        jtis(&stream.poll(json!({})).await.0),
+        [2, 4, 5, 6].map(|n| jtis(&sets)[n]),
+        "what a receiver cannot use is not sent again"
+    );
     let (rest, _) = stream.poll(json!({"ack": jtis(&sets)})).await;
     assert_eq!(rest, [] as [Value; 0]);
     let listed = answers(&stack.instance, &["stream", "list", "--organization", &organization.id]).remove(0);
@@ -127,7 +142,8 @@ async fn a_receiver_that_polls_is_told_of_every_change_until_it_acknowledges_it(
 async fn a_receiver_that_waits_is_answered_when_something_happens() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
-    let (client, stream) = (organization.client(), Polled::create(&stack, &organization, &["--event", "prov:create:notice"]));
+    let (client, stream) =
+        (organization.client(), Polled::create(&stack, &organization, &["--event", "prov:create:notice"]));
     let waiting = stream.ask(json!({}));
     let happening = async {
         client.create_group("Authors", &[]).await.expect(201);
@@ -136,7 +152,11 @@ async fn a_receiver_that_waits_is_answered_when_something_happens() {
     let sets = stream.read(&answer.expect(200)).await;
     assert_eq!(all_events(&sets), [["prov:create:notice"]]);
     let notice = &sets[0]["events"]["urn:ietf:params:scim:event:prov:create:notice"];
-    assert_eq!(*notice, json!({"attributes": ["displayName", "id"], "version": "W/\"1\""}), "a notice names attributes and tells no value");
+    assert_eq!(
+        *notice,
+        json!({"attributes": ["displayName", "id"], "version": "W/\"1\""}),
+        "a notice names attributes and tells no value"
+    );
 }
 
 #[tokio::test]
@@ -155,11 +175,16 @@ async fn a_stream_tells_only_of_the_members_of_its_workspaces_from_when_it_begin
     client.delete(&ada).await.expect(204);
     client.delete(&bob).await.expect(204);
     let (sets, _) = stream.poll(json!({})).await;
-    let of: Vec<_> = sets.iter().map(|set| set["sub_id"]["uri"].as_str().unwrap().rsplit_once('/').unwrap().1).collect();
+    let of: Vec<_> =
+        sets.iter().map(|set| set["sub_id"]["uri"].as_str().unwrap().rsplit_once('/').unwrap().1).collect();
     assert_eq!(of, [&ada, &bob, &ada, &bob]);
-    let expected: [&[&str]; 4] = [&["feed:add", "prov:create:full"], &["feed:add", "prov:put:full"], &["feed:remove"], &["prov:delete"]];
+    let expected: [&[&str]; 4] =
+        [&["feed:add", "prov:create:full"], &["feed:add", "prov:put:full"], &["feed:remove"], &["prov:delete"]];
     assert_eq!(all_events(&sets), expected);
-    assert_eq!(sets[1]["events"]["urn:ietf:params:scim:event:prov:put:full"]["data"]["userName"], "bob", "told as a whole");
+    assert_eq!(
+        sets[1]["events"]["urn:ietf:params:scim:event:prov:put:full"]["data"]["userName"], "bob",
+        "told as a whole"
+    );
 }
 
 #[tokio::test]
@@ -192,7 +217,11 @@ async fn nobody_reads_a_stream_but_its_receiver() {
     let (answer, _) = within("an answer", async { tokio::join!(waiting, ending) }).await;
     answer.expect_error(401, None);
     stream.ask(json!({})).await.expect_error(401, None);
-    let log = organization.auditor().query("/events", &[("type", "StreamCreated,StreamDeleted"), ("subject", &id)]).await.expect(200);
+    let log = organization
+        .auditor()
+        .query("/events", &[("type", "StreamCreated,StreamDeleted"), ("subject", &id)])
+        .await
+        .expect(200);
     assert_eq!(log["entries"].as_array().unwrap().len(), 2, "its beginning and end are events");
     let again = command(&stack.instance, &["stream", "delete", "--organization", &organization.id, &id]);
     assert!(String::from_utf8_lossy(&again.stderr).contains("there is no such event stream"));
@@ -232,7 +261,10 @@ async fn nothing_is_lost_between_a_receiver_that_fails_and_a_worker_that_is_kill
         client.create(user(&format!("user-{n}"))).await.expect(201);
     }
     eventually("refusals", async || (receiver.refused() >= 2).then_some(())).await;
-    let failing = eventually("the failure to be known", async || Some(listed()).filter(|stream| !stream["failing_since"].is_null())).await;
+    let failing = eventually("the failure to be known", async || {
+        Some(listed()).filter(|stream| !stream["failing_since"].is_null())
+    })
+    .await;
     assert_eq!(failing["failure"], "the receiver answered 400 Bad Request: invalid_key: the key is not known here");
     drop(stack.worker.take());
     let settings = [("ROLLCALL_WORKER__PUSH_AUTHORIZATION_FILE", secrets.to_str().unwrap())];
@@ -242,23 +274,38 @@ async fn nothing_is_lost_between_a_receiver_that_fails_and_a_worker_that_is_kill
     let mut names = Vec::new();
     for token in &tokens {
         let set = claims(&stack.url, token).await;
-        names.push(set["events"]["urn:ietf:params:scim:event:prov:create:full"]["data"]["userName"].as_str().unwrap().to_owned());
+        names.push(
+            set["events"]["urn:ietf:params:scim:event:prov:create:full"]["data"]["userName"]
+                .as_str()
+                .unwrap()
+                .to_owned(),
+        );
     }
     assert_eq!(names, ["user-0", "user-1", "user-2", "user-3", "user-4"]);
     assert_eq!(receiver.authorizations()[0], "Bearer secret");
-    eventually("the end of the failure", async || Some(listed()).filter(|stream| stream["failing_since"].is_null())).await;
+    eventually("the end of the failure", async || Some(listed()).filter(|stream| stream["failing_since"].is_null()))
+        .await;
 
     receiver.refuse(true);
     drop(stack.worker.take());
     stack.worker = Some(Service::worker_with(&stack.instance, &[("ROLLCALL_WORKER__PUSH_DEAD_SECONDS", "1")]));
     client.create(user("late")).await.expect(201);
-    let paused = eventually("the stream to be paused", async || Some(listed()).filter(|stream| stream["enabled"] == false)).await;
+    let paused =
+        eventually("the stream to be paused", async || Some(listed()).filter(|stream| stream["enabled"] == false))
+            .await;
     assert_eq!(paused["reason"], "the receiver answered 400 Bad Request: invalid_key: the key is not known here");
     receiver.refuse(false);
     answers(&stack.instance, &["stream", "resume", "--organization", &organization.id, &id]);
     let tokens = eventually("the late event", async || Some(receiver.tokens()).filter(|tokens| tokens.len() > 5)).await;
-    assert_eq!(claims(&stack.url, &tokens[5]).await["events"]["urn:ietf:params:scim:event:prov:create:full"]["data"]["userName"], "late");
-    let log = organization.auditor().query("/events", &[("type", "StreamPaused,StreamResumed"), ("order", "oldest")]).await.expect(200);
+    assert_eq!(
+        claims(&stack.url, &tokens[5]).await["events"]["urn:ietf:params:scim:event:prov:create:full"]["data"]["userName"],
+        "late"
+    );
+    let log = organization
+        .auditor()
+        .query("/events", &[("type", "StreamPaused,StreamResumed"), ("order", "oldest")])
+        .await
+        .expect(200);
     assert_eq!(log["entries"][0]["header"]["type"], "StreamPaused");
     assert_eq!(log["entries"][1]["header"]["type"], "StreamResumed");
     let (is_whole, told) = verified(&stack.instance, &organization.id).await;
@@ -294,12 +341,20 @@ async fn a_stream_or_an_entry_that_cannot_be_read_stops_no_other_stream() {
         organization.client().create(user("ada")).await.expect(201);
     }
     eventually("the sound stream's event", async || (receivers[3].tokens().len() == 1).then_some(())).await;
-    let listed = |organization: &Organization| answers(&stack.instance, &["stream", "list", "--organization", &organization.id]).remove(0);
-    let failure = eventually("the reason why the stream stops", async || listed(&unreadable)["failure"].as_str().map(str::to_owned)).await;
+    let listed = |organization: &Organization| {
+        answers(&stack.instance, &["stream", "list", "--organization", &organization.id]).remove(0)
+    };
+    let failure = eventually("the reason why the stream stops", async || {
+        listed(&unreadable)["failure"].as_str().map(str::to_owned)
+    })
+    .await;
     assert!(failure.starts_with("entry ") && failure.contains("of the log cannot be read"), "{failure}");
     assert!(receivers[..3].iter().all(|receiver| receiver.tokens().is_empty()), "nothing is skipped");
     // A repaired stream continues.
     break_row(&nowhere, &format!("endpoint = '{}'", receivers[1].url)).await;
-    answers(&stack.instance, &["workspace", "create", "--organization", &sound.id, "a change that has streams looked up"]);
+    answers(
+        &stack.instance,
+        &["workspace", "create", "--organization", &sound.id, "a change that has streams looked up"],
+    );
     eventually("the mended stream's event", async || (receivers[1].tokens().len() == 1).then_some(())).await;
 }

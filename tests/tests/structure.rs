@@ -18,8 +18,10 @@ fn imports_have_no_cycles(root: &str) {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let all = imports(&workspace.join(root));
     assert!(!all.is_empty(), "{root} has no files");
-    let lines: Vec<String> =
-        cycles(&all).iter().flat_map(|(file, of_file)| of_file.iter().map(move |imported| line(file, imported))).collect();
+    let lines: Vec<String> = cycles(&all)
+        .iter()
+        .flat_map(|(file, of_file)| of_file.iter().map(move |imported| line(file, imported)))
+        .collect();
     assert!(lines.is_empty(), "import cycles in {root}:\n{}", lines.join("\n"));
 }
 
@@ -45,7 +47,10 @@ fn example(name: &str, files: &[(&str, &str)]) -> PathBuf {
 #[test_case("one-way", "use crate::b::B; pub struct A;", "pub struct B;" => 0; "one way")]
 fn cycles_are_found(name: &str, a: &str, b: &str) -> usize {
     let inner = ("inner/mod.rs", "mod c;\npub use c::C;\nuse crate::a::A;\nfn of(_: A) {}");
-    let root = example(name, &[("lib.rs", "mod a; mod b; mod inner;"), ("a.rs", a), ("b.rs", b), inner, ("inner/c.rs", "pub struct C;")]);
+    let root = example(
+        name,
+        &[("lib.rs", "mod a; mod b; mod inner;"), ("a.rs", a), ("b.rs", b), inner, ("inner/c.rs", "pub struct C;")],
+    );
     let found = cycles(&imports(&root)).len();
     std::fs::remove_dir_all(root.parent().unwrap()).unwrap();
     found

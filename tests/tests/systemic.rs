@@ -62,7 +62,8 @@ async fn outlasts(stack: &Stack, clients: &[Client; 3], name: &str, breaking: &s
     owner.batch_execute(mending).await.unwrap();
     for client in clients {
         let filter = format!("userName eq \"{name}\"");
-        eventually("the user", async || (client.find(&filter).await.expect(200)["totalResults"] == 1).then_some(())).await;
+        eventually("the user", async || (client.find(&filter).await.expect(200)["totalResults"] == 1).then_some(()))
+            .await;
     }
     ready(&stack.url).await;
     assert_eq!(dead_letters(stack).await, 0);
@@ -73,7 +74,11 @@ async fn a_fault_of_the_database_stops_partitions_and_loses_nothing() {
     let stack = Stack::private("systemic", &[]).await;
     let organizations = organizations(&stack);
     let faults = [
-        ("REVOKE INSERT ON rollcall.users FROM rollcall_worker", "GRANT INSERT ON rollcall.users TO rollcall_worker", "permission denied"),
+        (
+            "REVOKE INSERT ON rollcall.users FROM rollcall_worker",
+            "GRANT INSERT ON rollcall.users TO rollcall_worker",
+            "permission denied",
+        ),
         (
             "ALTER TABLE rollcall.workspace_members RENAME COLUMN teams TO crews",
             "ALTER TABLE rollcall.workspace_members RENAME COLUMN crews TO teams",
@@ -88,9 +93,15 @@ async fn a_fault_of_the_database_stops_partitions_and_loses_nothing() {
     // Issue the tokens first, because a stopped partition issues none.
     let clients = organizations.each_ref().map(Organization::client);
     let owner = stack.database("postgres").await;
-    owner.batch_execute("CREATE TABLE kept AS SELECT organization_id, peaks FROM rollcall.log_heads WHERE false").await.unwrap();
+    owner
+        .batch_execute("CREATE TABLE kept AS SELECT organization_id, peaks FROM rollcall.log_heads WHERE false")
+        .await
+        .unwrap();
     for (number, (breaking, mending, reason)) in faults.into_iter().enumerate() {
-        owner.batch_execute("TRUNCATE kept; INSERT INTO kept SELECT organization_id, peaks FROM rollcall.log_heads").await.unwrap();
+        owner
+            .batch_execute("TRUNCATE kept; INSERT INTO kept SELECT organization_id, peaks FROM rollcall.log_heads")
+            .await
+            .unwrap();
         outlasts(&stack, &clients, &format!("user{number}"), breaking, mending, reason).await;
     }
     let auditor = stack.auditor().await;
@@ -128,12 +139,17 @@ async fn a_partition_that_gave_its_messages_back_takes_none_before_they_can_be_a
         assert_eq!(sender.failed_deliveries(organization.id.parse().unwrap()).await, 1);
     }
     owner
-        .batch_execute("UPDATE rollcall.log_heads h SET peaks = k.peaks FROM kept k WHERE k.organization_id = h.organization_id")
+        .batch_execute(
+            "UPDATE rollcall.log_heads h SET peaks = k.peaks FROM kept k WHERE k.organization_id = h.organization_id",
+        )
         .await
         .unwrap();
     stack.worker = Some(Service::worker(&stack.instance));
     for client in &clients {
-        eventually("the user", async || (client.find("userName eq \"ada\"").await.expect(200)["totalResults"] == 1).then_some(())).await;
+        eventually("the user", async || {
+            (client.find("userName eq \"ada\"").await.expect(200)["totalResults"] == 1).then_some(())
+        })
+        .await;
     }
     assert_eq!(dead_letters(&stack).await, 0);
 }

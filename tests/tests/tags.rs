@@ -94,7 +94,9 @@ async fn every_answer_names_the_same_tag_for_the_same_content() {
     client.create_group("First", &[&ada]).await;
     client.create_group("Second", &[&ada]).await;
     let path = format!("/Users/{ada}");
-    let listed = async |query: &str| client.get(query).await.expect(200)["Resources"][0]["meta"]["version"].as_str().unwrap().to_owned();
+    let listed = async |query: &str| {
+        client.get(query).await.expect(200)["Resources"][0]["meta"]["version"].as_str().unwrap().to_owned()
+    };
     let read = tag(&client, &path).await;
     assert_eq!(listed("/Users").await, read);
     assert_eq!(listed("/Users?filter=userName%20eq%20%22ada%22").await, read, "found by its key");
@@ -122,7 +124,12 @@ async fn a_tag_that_was_just_read_is_good_for_a_change() {
     client.create_group("Second", &[&ada]).await;
     let path = format!("/Users/{ada}");
     let put = async |tag: &str, title: &str| {
-        client.call(Method::PUT, &path).header("if-match", tag).json(&user_with("ada", &json!({"title": title}))).send().await
+        client
+            .call(Method::PUT, &path)
+            .header("if-match", tag)
+            .json(&user_with("ada", &json!({"title": title})))
+            .send()
+            .await
     };
     let first = tag(&client, &path).await;
     assert_eq!(put(&first, "Countess").await.status, 200);
@@ -131,11 +138,11 @@ async fn a_tag_that_was_just_read_is_good_for_a_change() {
     let excluded = client.get(&format!("{path}?excludedAttributes=groups")).await.header("etag").to_owned();
     assert_ne!(second, excluded);
     assert_eq!(put(&excluded, "Lady").await.status, 200, "the tag of any view names the version");
-    let rename =
-        json!({"schemas": [rollcall_tests::client::PATCH], "Operations": [{"op": "replace", "path": "displayName", "value": "Renamed"}]});
+    let rename = json!({"schemas": [rollcall_tests::client::PATCH], "Operations": [{"op": "replace", "path": "displayName", "value": "Renamed"}]});
     let path = format!("/Groups/{group}");
     let shown = tag(&client, &path).await;
-    let renaming = async |tag: &str| client.call(Method::PATCH, &path).header("if-match", tag).json(&rename).send().await;
+    let renaming =
+        async |tag: &str| client.call(Method::PATCH, &path).header("if-match", tag).json(&rename).send().await;
     assert_eq!(renaming(&shown).await.status, 204);
     renaming(&shown).await.expect_error(412, None);
     let unconditional = client.call(Method::DELETE, &path).header("if-match", &tag(&client, &path).await).send().await;
@@ -149,7 +156,8 @@ async fn a_groups_tag_covers_the_members_that_are_shown() {
     let (ada, ben) = (client.create(user("ada")).await.id(), client.create(user("ben")).await.id());
     let group = client.create_group("First", &[&ada, &ben]).await.id();
     let other = client.create_group("Second", &[&ada]).await.id();
-    let paths = [format!("/Groups/{group}"), format!("/Groups/{group}?excludedAttributes=members"), format!("/Groups/{other}")];
+    let paths =
+        [format!("/Groups/{group}"), format!("/Groups/{group}?excludedAttributes=members"), format!("/Groups/{other}")];
     let mut before = Vec::new();
     for path in &paths {
         before.push(tag(&client, path).await);

@@ -27,9 +27,13 @@ async fn lives_through_everything(client: &Client, organization: &Organization, 
     client.patch(&id, json!([{"op": "remove", "path": path_of_home}])).await.expect(204);
     let user = client.get(&path).await.expect(200);
     assert_eq!(user[ROLLCALL]["workspaces"], json!([{"value": organization.sales}]));
-    let unknown = json!([{"op": "add", "path": format!("{ROLLCALL}:workspaces"), "value": [{"value": organization.id}]}]);
+    let unknown =
+        json!([{"op": "add", "path": format!("{ROLLCALL}:workspaces"), "value": [{"value": organization.id}]}]);
     let refused = client.patch(&id, unknown).await;
-    assert!(refused.expect_error(400, Some("invalidValue")).contains("there is no workspace"), "what is added is looked up");
+    assert!(
+        refused.expect_error(400, Some("invalidValue")).contains("there is no workspace"),
+        "what is added is looked up"
+    );
     client.delete(&id).await.expect(204);
 }
 
@@ -54,7 +58,11 @@ async fn tokens_of_both_dialects_and_different_defaults_change_the_same_users() 
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let standard = organization.client_of(&organization.legal);
-    let braze = Client::new(&stack.url, &organization.issue_for(&organization.sales, &["--dialect", "braze"]).1, Some("hr.example.com"));
+    let braze = Client::new(
+        &stack.url,
+        &organization.issue_for(&organization.sales, &["--dialect", "braze"]).1,
+        Some("hr.example.com"),
+    );
     let ada = standard.create(user("ada")).await.id();
     let groups = json!({"appGroup": [{"appGroupName": "Marketing", "appGroupPermissions": ["basic_access"]}]});
     let body = json!({"userName": "ada", "name": {"givenName": "Ada"}, "department": "finance", "permissions": groups});
@@ -73,13 +81,19 @@ async fn tokens_of_both_dialects_and_different_defaults_change_the_same_users() 
 async fn users_in_several_workspaces_and_groups_are_moved_by_callers_who_know_one_of_them() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
-    let [of_legal, of_sales] = [&organization.legal, &organization.sales].map(|workspace| organization.client_of(workspace));
-    let ada = of_legal.create(user_with("ada", &in_workspaces(&[&organization.legal, &organization.marketing]))).await.id();
+    let [of_legal, of_sales] =
+        [&organization.legal, &organization.sales].map(|workspace| organization.client_of(workspace));
+    let ada =
+        of_legal.create(user_with("ada", &in_workspaces(&[&organization.legal, &organization.marketing]))).await.id();
     let bob = of_sales.create(user("bob")).await.id();
-    let [engines, sellers] = [of_legal.create_group("Engines", &[&ada, &bob]).await.id(), of_sales.create_group("Sellers", &[]).await.id()];
+    let [engines, sellers] =
+        [of_legal.create_group("Engines", &[&ada, &bob]).await.id(), of_sales.create_group("Sellers", &[]).await.id()];
     organization.map_group(&engines, &[&organization.marketing]);
     organization.map_group(&sellers, &[&organization.legal, &format!("{}=read", organization.sales)]);
-    of_sales.patch_group(&sellers, json!([{"op": "replace", "path": "members", "value": [{"value": ada}]}])).await.expect(204);
+    of_sales
+        .patch_group(&sellers, json!([{"op": "replace", "path": "members", "value": [{"value": ada}]}]))
+        .await
+        .expect(204);
     of_sales.patch(&ada, json!([{"op": "replace", "path": "userName", "value": "augusta"}])).await.expect(204);
     of_legal.create(user("ada")).await.expect(201);
     of_sales.delete(&bob).await.expect(204);

@@ -43,15 +43,24 @@ pub(crate) fn check(export: &Path, mut checkpoints: Vec<Checkpoint>) -> Result<F
     let mut lines = open(export)?;
     checkpoints.sort_by_key(|checkpoint| std::cmp::Reverse(checkpoint.size));
     let bar = progress(checkpoints.first().map_or(0, |checkpoint| checkpoint.size));
-    let mut log =
-        Log { tree: CompactRange::default(), organization: None, erased: 0, checkpoints, sound: 0, findings: Findings::default() };
+    let mut log = Log {
+        tree: CompactRange::default(),
+        organization: None,
+        erased: 0,
+        checkpoints,
+        sound: 0,
+        findings: Findings::default(),
+    };
     loop {
         let chunk = chunk(&mut *lines).map_err(|error| Unreadable::file(export, error))?;
         if chunk.is_empty() {
             break;
         }
-        let checked: Vec<_> =
-            chunk.par_iter().map(|line| one(line)).collect::<Result<_, _>>().map_err(|error| Unreadable::file(export, error))?;
+        let checked: Vec<_> = chunk
+            .par_iter()
+            .map(|line| one(line))
+            .collect::<Result<_, _>>()
+            .map_err(|error| Unreadable::file(export, error))?;
         bar.inc(checked.len() as u64);
         for entry in checked {
             log.take(entry);
@@ -117,12 +126,15 @@ impl Log {
 
     fn compare(&mut self, checkpoint: &Checkpoint) {
         let size = checkpoint.size;
-        let is_ours = self.organization.is_none_or(|organization| checkpoint.origin.ends_with(&format!("/{organization}")));
+        let is_ours =
+            self.organization.is_none_or(|organization| checkpoint.origin.ends_with(&format!("/{organization}")));
         if !is_ours {
             self.findings.broken.push(format!("the checkpoint at {size} is of another log: {}", checkpoint.origin));
         } else if checkpoint.root == self.tree.root() {
             self.sound = size;
-            self.findings.holds.push(format!("the first {size} entries are those that were signed for {}", checkpoint.origin));
+            self.findings
+                .holds
+                .push(format!("the first {size} entries are those that were signed for {}", checkpoint.origin));
         } else {
             let place = self.sound + 1;
             self.findings.broken.push(format!(
@@ -135,7 +147,9 @@ impl Log {
         let size = self.tree.size();
         while let Some(checkpoint) = self.checkpoints.pop() {
             let signed = checkpoint.size;
-            self.findings.broken.push(format!("entries {} to {signed} are missing: a log of {signed} entries was signed", size + 1));
+            self.findings
+                .broken
+                .push(format!("entries {} to {signed} are missing: a log of {signed} entries was signed", size + 1));
         }
         if self.sound < size {
             let unsigned = format!("entries {} to {size} are whole, but no checkpoint covers them", self.sound + 1);

@@ -99,7 +99,9 @@ fn run(command: Command) -> Result<Findings, Unreadable> {
             let checkpoints = checkpoints.iter().map(|path| checkpoint(path, &keys)).collect::<Result<_, _>>()?;
             log::check(&export, checkpoints)
         }
-        Command::Entry { entry, proof, checkpoint: note, keys } => proof::entry(&entry, &proof, &checkpoint(&note, &keys.read()?)?),
+        Command::Entry { entry, proof, checkpoint: note, keys } => {
+            proof::entry(&entry, &proof, &checkpoint(&note, &keys.read()?)?)
+        }
         Command::Consistency { earlier, later, proof, keys } => {
             let keys = keys.read()?;
             proof::consistency(&checkpoint(&earlier, &keys)?, &checkpoint(&later, &keys)?, &proof)

@@ -25,8 +25,12 @@ pub(crate) fn entry(entry: &Path, proof: &Path, checkpoint: &Checkpoint) -> Resu
         Ok(leaf) => {
             let of_another = !checkpoint.origin.ends_with(&format!("/{}", entry.header.organization_id));
             match verify_inclusion(leaf, seq, size, checkpoint.root, &proof.hashes) {
-                _ if of_another => findings.broken.push(format!("the checkpoint is of another log: {}", checkpoint.origin)),
-                Ok(()) => findings.holds.push(format!("entry {seq} is in the log of {} with {size} entries", checkpoint.origin)),
+                _ if of_another => {
+                    findings.broken.push(format!("the checkpoint is of another log: {}", checkpoint.origin))
+                }
+                Ok(()) => findings
+                    .holds
+                    .push(format!("entry {seq} is in the log of {} with {size} entries", checkpoint.origin)),
                 Err(error) => findings.broken.push(format!("entry {seq}: {error}")),
             }
         }
@@ -43,7 +47,9 @@ pub(crate) fn consistency(earlier: &Checkpoint, later: &Checkpoint, proof: &Path
         return Ok(findings);
     }
     match verify_consistency((earlier.size, earlier.root), (later.size, later.root), &proof.hashes) {
-        Ok(()) => findings.holds.push(format!("the log with {} entries begins with the one with {}", later.size, earlier.size)),
+        Ok(()) => findings
+            .holds
+            .push(format!("the log with {} entries begins with the one with {}", later.size, earlier.size)),
         Err(error) => findings.broken.push(format!("from {} to {} entries: {error}", earlier.size, later.size)),
     }
     Ok(findings)

@@ -68,7 +68,12 @@ impl Settings {
         in_range("observed_body_days", settings.observed_body_days, 1, 3650)?;
         in_range("erased_name_days", settings.erased_name_days, 1, 3650)?;
         in_range("checkpoint_all_days", settings.checkpoint_all_days, 1, 3650)?;
-        in_range("checkpoint_hourly_days", settings.checkpoint_hourly_days, settings.checkpoint_all_days.into(), 36_500)?;
+        in_range(
+            "checkpoint_hourly_days",
+            settings.checkpoint_hourly_days,
+            settings.checkpoint_all_days.into(),
+            36_500,
+        )?;
         in_range("partitions", settings.partitions, 1, 1024)?;
         in_range("batch_size", settings.batch_size, 1, 2000)?;
         in_range("hold_seconds", settings.hold_seconds, 1, 1200)?;
@@ -97,13 +102,15 @@ impl Settings {
             return Ok(HashMap::new());
         }
         let content = std::fs::read_to_string(path).map_err(|error| malformed(format!("{path}: {error}")))?;
-        let lines = content.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+        let lines =
+            content.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
         // The line contains a secret, so the error must not show it.
         let read = |line: &str| {
             let (stream, value) = line.split_once(char::is_whitespace)?;
             Some((stream.parse().ok()?, SecretString::from(value.trim())))
         };
-        let no_line = |number| malformed(format!("{path}: line {} must be a stream id, a space and a value", number + 1));
+        let no_line =
+            |number| malformed(format!("{path}: line {} must be a stream id, a space and a value", number + 1));
         lines.map(|(number, line)| read(line).ok_or_else(|| no_line(number))).collect()
     }
 }

@@ -26,9 +26,13 @@ pub(crate) enum SubmitError {
     Server(#[from] TaskError),
     #[error("the request is not confirmed: {0}")]
     NotConfirmed(#[from] PublishError),
-    #[error("rabbitmq closed the reply queue; the request is queued and will be applied once a worker serves its partition")]
+    #[error(
+        "rabbitmq closed the reply queue; the request is queued and will be applied once a worker serves its partition"
+    )]
     RepliesEnded,
-    #[error("no outcome came within {seconds} s; the request {event_id} is queued and will be applied once a worker serves its partition")]
+    #[error(
+        "no outcome came within {seconds} s; the request {event_id} is queued and will be applied once a worker serves its partition"
+    )]
     NoOutcome { event_id: EventId, seconds: u64 },
     #[error("refused: {0}")]
     Refused(rollcall_scim::ScimError),
@@ -50,7 +54,11 @@ impl SubmitError {
 const APP_ID: &str = "rollcall-worker";
 
 /// Requests a change of settings. Returns once the change is committed.
-pub(crate) async fn submit(settings: &Settings, organization_id: OrganizationId, change: SettingsRequested) -> Result<(), SubmitError> {
+pub(crate) async fn submit(
+    settings: &Settings,
+    organization_id: OrganizationId,
+    change: SettingsRequested,
+) -> Result<(), SubmitError> {
     submit_as(settings, organization_id, EventId::generate(), change).await
 }
 
@@ -75,7 +83,9 @@ pub(crate) async fn submit_as(
     let exclusive = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
     let answers = answered(channel.queue_declare("".into(), exclusive, FieldTable::default())).await?;
     let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
-    let consumer = answered(channel.basic_consume(answers.name().clone(), "answers".into(), options, FieldTable::default())).await?;
+    let consumer =
+        answered(channel.basic_consume(answers.name().clone(), "answers".into(), options, FieldTable::default()))
+            .await?;
     let key = queue_name(partition(organization_id, settings.partitions));
     let reply = ReplyTo { queue: answers.name().as_str(), correlation_id: CorrelationId::generate() };
     let properties = properties(&request, APP_ID, Some(reply));

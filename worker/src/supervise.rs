@@ -38,7 +38,12 @@ pub(crate) async fn supervise<E: Display>(name: &str, stop: &CancellationToken, 
     supervise_with(GRACE, name, stop, run).await;
 }
 
-async fn supervise_with<E: Display>(grace: Duration, name: &str, stop: &CancellationToken, run: impl AsyncFn() -> Result<(), E>) {
+async fn supervise_with<E: Display>(
+    grace: Duration,
+    name: &str,
+    stop: &CancellationToken,
+    run: impl AsyncFn() -> Result<(), E>,
+) {
     let mut backoff = Backoff::default();
     while !stop.is_cancelled() {
         let started = Instant::now();

@@ -24,7 +24,11 @@ pub(crate) struct TimedOut {
 ///
 /// # Errors
 /// If the limit is exceeded.
-pub(crate) async fn within<T>(what: &'static str, limit: Duration, coming: impl Future<Output = T>) -> Result<T, TimedOut> {
+pub(crate) async fn within<T>(
+    what: &'static str,
+    limit: Duration,
+    coming: impl Future<Output = T>,
+) -> Result<T, TimedOut> {
     tokio::time::timeout(limit, coming).await.map_err(|_| TimedOut { what, limit })
 }
 

@@ -87,7 +87,10 @@ struct Work {
 impl Work {
     /// The full budget for a filter with this number of terms.
     fn new(terms: usize, page_bytes: usize) -> Self {
-        Self { entries: (MAX_STEPS / terms.max(1)).clamp(1, MAX_LOOKED_AT), bytes: page_bytes.saturating_mul(MAX_BYTES_OF_PAGES) }
+        Self {
+            entries: (MAX_STEPS / terms.max(1)).clamp(1, MAX_LOOKED_AT),
+            bytes: page_bytes.saturating_mul(MAX_BYTES_OF_PAGES),
+        }
     }
 
     /// How many entries to examine next; 0 if the budget is used up.
@@ -116,7 +119,9 @@ async fn filtered(
     let mut entries: Vec<StoredEntry> = Vec::new();
     while work.next() > 0 {
         let found = log_entries(database, organization, conditions, order, work.next()).await?;
-        let Some(last) = found.entries.last().map(|entry| entry.header.seq) else { return Ok(Page { entries, next: None }) };
+        let Some(last) = found.entries.last().map(|entry| entry.header.seq) else {
+            return Ok(Page { entries, next: None });
+        };
         work.spend(&found.entries);
         for entry in wanted(filter.clone(), found.entries).await? {
             left = left.saturating_sub(size(&entry));

@@ -49,7 +49,12 @@ enum Format {
         (status = 200, description = "The entries.", content((String = "application/x-ndjson"), (String = "text/csv"))),
     )
 )]
-pub(super) async fn export(auditor: Auditor, http: HttpRequest, parameters: Parameters, database: Data<Database>) -> ApiResult {
+pub(super) async fn export(
+    auditor: Auditor,
+    http: HttpRequest,
+    parameters: Parameters,
+    database: Data<Database>,
+) -> ApiResult {
     exported(auditor.organization_id, &http, &parameters, database).await
 }
 
@@ -71,7 +76,10 @@ pub(crate) async fn exported(
     let name = format!("attachment; filename=\"{organization}-{from}-{to}.{ending}\"");
     let start = Progress { after: from - 1, to, format, is_begun: false };
     let chunks = stream::try_unfold(start, move |progress| chunk(database.clone(), organization, progress));
-    Ok(HttpResponse::Ok().content_type(media_type).insert_header((CONTENT_DISPOSITION, name)).streaming(Box::pin(chunks)))
+    Ok(HttpResponse::Ok()
+        .content_type(media_type)
+        .insert_header((CONTENT_DISPOSITION, name))
+        .streaming(Box::pin(chunks)))
 }
 
 /// The format of the parameter, or else of the accepted media type.
@@ -104,13 +112,18 @@ async fn chunk(
     let limit = u32::try_from(progress.to.saturating_sub(progress.after)).unwrap_or(CHUNK).min(CHUNK);
     let entries = match limit {
         0 => Vec::new(),
-        limit => log_entries(&database, organization, &[], Order::OldestFirst { after: progress.after }, limit).await?.entries,
+        limit => {
+            log_entries(&database, organization, &[], Order::OldestFirst { after: progress.after }, limit)
+                .await?
+                .entries
+        }
     };
     if entries.is_empty() && !is_first {
         return Ok(None);
     }
     progress.after = entries.last().map_or(progress.to, |entry| entry.header.seq);
-    let (bytes, format) = (entries.iter().filter_map(|entry| Some(entry.payload.as_ref()?.get().len())).sum(), progress.format);
+    let (bytes, format) =
+        (entries.iter().filter_map(|entry| Some(entry.payload.as_ref()?.get().len())).sum(), progress.format);
     let writing = move || match format {
         Format::Ndjson => ndjson(&entries),
         Format::Csv => csv(&entries, is_first),
@@ -154,7 +167,9 @@ const CSV_COLUMNS: [&str; 19] = [
 ];
 
 fn csv(entries: &[StoredEntry], with_names: bool) -> Result<Bytes, ApiError> {
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::with_capacity(entries.len() * 2048));
+    let mut writer = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(Vec::with_capacity(entries.len() * 2048));
     if with_names {
         writer.write_record(CSV_COLUMNS).map_err(unwritable)?;
     }
@@ -199,7 +214,11 @@ fn cells(entry: &StoredEntry) -> Result<[String; 19], ApiError> {
 /// Makes a CSV cell safe for spreadsheets. A cell that begins like a formula gets an apostrophe in front,
 /// which spreadsheets do not show.
 fn harmless(cell: &str) -> Cow<'_, str> {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { Cow::Owned(format!("'{cell}")) } else { Cow::Borrowed(cell) }
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
+        Cow::Owned(format!("'{cell}"))
+    } else {
+        Cow::Borrowed(cell)
+    }
 }
 
 #[cfg(test)]

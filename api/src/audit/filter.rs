@@ -47,7 +47,8 @@ impl EntryFilter {
             _ => return false,
         };
         let Some(filter) = filter else { return false };
-        let payload: Option<Value> = entry.payload.as_ref().and_then(|payload| serde_json::from_str(payload.get()).ok());
+        let payload: Option<Value> =
+            entry.payload.as_ref().and_then(|payload| serde_json::from_str(payload.get()).ok());
         payload.is_some_and(|payload| matches(filter, Scope::Resource(resource_type), &payload["resource"]))
     }
 }

@@ -49,7 +49,8 @@ pub(crate) fn endpoints() -> Endpoints {
 
 /// The routes. Answers are compressed if the caller accepts that.
 pub(crate) fn routes(config: &mut ServiceConfig) {
-    let scope = endpoints().scope().wrap(from_fn(audit_gate)).wrap(Compress::default()).default_service(web::to(no_endpoint));
+    let scope =
+        endpoints().scope().wrap(from_fn(audit_gate)).wrap(Compress::default()).default_service(web::to(no_endpoint));
     config.service(scope);
 }
 

@@ -67,7 +67,8 @@ pub(super) async fn checkpoint(auditor: Auditor, parameters: Parameters, databas
     responses(Errors, (status = 200, description = "The proof.", body = Object, content_type = "application/json"))
 )]
 pub(super) async fn inclusion(auditor: Auditor, parameters: Parameters, database: Data<Database>) -> ApiResult {
-    let seq: u64 = parameter(&parameters, "seq", "a place in the log")?.ok_or_else(|| ScimError::invalid_value("seq is missing"))?;
+    let seq: u64 = parameter(&parameters, "seq", "a place in the log")?
+        .ok_or_else(|| ScimError::invalid_value("seq is missing"))?;
     let size = parameter(&parameters, "size", "a number of entries")?;
     json(&included(&database, auditor.organization_id, seq, size).await?)
 }
@@ -90,7 +91,13 @@ pub(crate) async fn included(
     ranges.push(0..size);
     let mut hashes = roots(database, organization, &ranges).await?;
     let root = hashes.pop().ok_or_else(|| ApiError::Internal("a proof without a root".to_owned()))?;
-    Ok(Inclusion { seq, size, root, hashes, checkpoint: signed.filter(|signed| signed.0 == size).map(|signed| signed.1) })
+    Ok(Inclusion {
+        seq,
+        size,
+        root,
+        hashes,
+        checkpoint: signed.filter(|signed| signed.0 == size).map(|signed| signed.1),
+    })
 }
 
 /// Proves that a log begins with an earlier one.
@@ -108,7 +115,8 @@ pub(crate) async fn included(
 pub(super) async fn consistency(auditor: Auditor, parameters: Parameters, database: Data<Database>) -> ApiResult {
     let organization = auditor.organization_id;
     let size = |name: &str| {
-        parameter(&parameters, name, "a number of entries")?.ok_or_else(|| ScimError::invalid_value(format!("{name} is missing")))
+        parameter(&parameters, name, "a number of entries")?
+            .ok_or_else(|| ScimError::invalid_value(format!("{name} is missing")))
     };
     let (from, to) = (size("from")?, within(&database, organization, size("to")?).await?);
     let ranges = proof::consistency(from, to).map_err(|error| out_of_range(&error))?;
@@ -118,7 +126,11 @@ pub(super) async fn consistency(auditor: Auditor, parameters: Parameters, databa
 /// Checks that the log has reached a size.
 async fn within(database: &Database, organization: OrganizationId, size: u64) -> Result<u64, ApiError> {
     let reached = log_size(database, organization).await?;
-    if size <= reached { Ok(size) } else { Err(ScimError::invalid_value(format!("the log has {reached} entries, not {size}")).into()) }
+    if size <= reached {
+        Ok(size)
+    } else {
+        Err(ScimError::invalid_value(format!("the log has {reached} entries, not {size}")).into())
+    }
 }
 
 fn out_of_range(error: &InvalidProof) -> ScimError {

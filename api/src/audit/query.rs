@@ -20,7 +20,8 @@ pub(super) const MAX_COUNT: u32 = 1000;
 
 /// Parses a parameter. The error names it.
 pub(crate) fn parameter<T: FromStr>(parameters: &Parameters, name: &str, what: &str) -> Result<Option<T>, ScimError> {
-    let read = |text: &str| text.trim().parse().map_err(|_| ScimError::invalid_value(format!("{name}: {text} is not {what}")));
+    let read =
+        |text: &str| text.trim().parse().map_err(|_| ScimError::invalid_value(format!("{name}: {text} is not {what}")));
     parameters.get(name).map(read).transpose()
 }
 
@@ -38,12 +39,14 @@ pub(crate) async fn conditions(
     let mut conditions = Vec::new();
     if let Some(names) = parameters.get("type") {
         let read = |name: &str| {
-            EventType::from_name(name.trim()).ok_or_else(|| ScimError::invalid_value(format!("type: {name} is not a type of event")))
+            EventType::from_name(name.trim())
+                .ok_or_else(|| ScimError::invalid_value(format!("type: {name} is not a type of event")))
         };
         conditions.push(Condition::Types(names.split(',').map(read).collect::<Result<_, _>>()?));
     }
     if let Some(name) = parameters.get("outcome") {
-        let outcome = OutcomeKind::from_name(name).ok_or_else(|| ScimError::invalid_value("outcome must be applied or rejected"))?;
+        let outcome = OutcomeKind::from_name(name)
+            .ok_or_else(|| ScimError::invalid_value("outcome must be applied or rejected"))?;
         conditions.push(Condition::Outcome(outcome));
     }
     conditions.extend(parameter(parameters, "subject", "an id")?.map(|id| Condition::Subjects(vec![id])));
@@ -51,8 +54,12 @@ pub(crate) async fn conditions(
     conditions.extend(parameter(parameters, "txn", "an id")?.map(Condition::Event));
     conditions.extend(parameter(parameters, "workspace", "an id")?.map(Condition::Workspace));
     conditions.extend(parameter(parameters, "since", "a time such as 2026-01-31T00:00:00Z")?.map(Condition::Since));
-    conditions.extend(parameter::<Timestamp>(parameters, "until", "a time such as 2026-01-31T00:00:00Z")?.map(Condition::Until));
-    conditions.extend(parameter::<ServiceOrigin>(parameters, "origin", "a host")?.map(|origin| Condition::Origin(origin.to_string())));
+    conditions.extend(
+        parameter::<Timestamp>(parameters, "until", "a time such as 2026-01-31T00:00:00Z")?.map(Condition::Until),
+    );
+    conditions.extend(
+        parameter::<ServiceOrigin>(parameters, "origin", "a host")?.map(|origin| Condition::Origin(origin.to_string())),
+    );
     conditions.extend(parameters.get("address").map(network).transpose()?.map(Condition::Network));
     if let Some(name) = parameters.get("userName") {
         conditions.push(Condition::Subjects(users_named(database, organization, name).await?));
@@ -81,5 +88,7 @@ pub(crate) async fn by_now(
 fn network(text: &str) -> Result<IpNet, ScimError> {
     let address = || text.trim().parse::<IpAddr>().ok().map(|address| IpNet::from(canonical(address)));
     let network = text.trim().parse::<IpNet>().ok().map(|network| network.trunc()).or_else(address);
-    network.ok_or_else(|| ScimError::invalid_value(format!("address: {text} is not an address or a network such as 203.0.113.0/24")))
+    network.ok_or_else(|| {
+        ScimError::invalid_value(format!("address: {text} is not an address or a network such as 203.0.113.0/24"))
+    })
 }

@@ -45,10 +45,13 @@ pub(super) async fn tail(
     followers: Data<Followers>,
 ) -> ApiResult {
     // Follow first, then read the size. Otherwise an entry in between would be missed.
-    let following = followers.follow(auditor.organization_id).ok_or(ApiError::Unavailable("too many connections follow the logs"))?;
+    let following = followers
+        .follow(auditor.organization_id)
+        .ok_or(ApiError::Unavailable("too many connections follow the logs"))?;
     let seen = http.headers().get(LAST_EVENT_ID).map(|value| value.to_str().ok().and_then(|id| id.parse().ok()));
-    let seen =
-        seen.map(|id: Option<u64>| id.ok_or_else(|| ScimError::invalid_value("Last-Event-ID is not a place in the log"))).transpose()?;
+    let seen = seen
+        .map(|id: Option<u64>| id.ok_or_else(|| ScimError::invalid_value("Last-Event-ID is not a place in the log")))
+        .transpose()?;
     let after = match seen.or(parameter(&parameters, "after", "a place in the log")?) {
         Some(after) => after,
         None => log_size(&database, auditor.organization_id).await?,
@@ -66,7 +69,8 @@ pub(super) async fn tail(
 fn events(entries: &[StoredEntry]) -> Result<String, ApiError> {
     let mut text = String::with_capacity(entries.len() * 2048);
     for entry in entries {
-        let data = serde_json::to_string(entry).map_err(|error| ApiError::Internal(format!("an entry cannot be written: {error}")))?;
+        let data = serde_json::to_string(entry)
+            .map_err(|error| ApiError::Internal(format!("an entry cannot be written: {error}")))?;
         // Writing to a string cannot fail.
         let _ = write!(text, "id: {}\nevent: {}\ndata: {data}\n\n", entry.header.seq, entry.header.event_type);
     }

@@ -125,14 +125,24 @@ pub(crate) async fn users_at(
     params(("id" = String, Path), ("at" = Option<String>, Query, description = "A time; now by default")),
     responses(Errors, (status = 200, description = "The user.", body = Object, content_type = "application/json"))
 )]
-pub(super) async fn read(auditor: Auditor, id: Path<String>, parameters: Parameters, database: Data<Database>) -> ApiResult {
+pub(super) async fn read(
+    auditor: Auditor,
+    id: Path<String>,
+    parameters: Parameters,
+    database: Data<Database>,
+) -> ApiResult {
     let at = parameter(&parameters, "at", TIME)?.unwrap_or_else(Timestamp::now);
     let user = user_at(&database, auditor.organization_id, user_id(&id)?, at).await?;
     json(&user.ok_or_else(|| ApiError::from(ScimError::new(404, "there was no such user then")))?)
 }
 
 /// A user as it was at a time; `None` if it did not exist or its state was erased.
-pub(crate) async fn user_at(database: &Database, organization: OrganizationId, id: Uuid, at: Timestamp) -> Result<Option<Value>, ApiError> {
+pub(crate) async fn user_at(
+    database: &Database,
+    organization: OrganizationId,
+    id: Uuid,
+    at: Timestamp,
+) -> Result<Option<Value>, ApiError> {
     let conditions = [Condition::Subjects(vec![id]), Condition::AppliedToUsers, Condition::Until(at)];
     let last = log_entries(database, organization, &conditions, Order::NewestFirst { before: None }, 1).await?;
     Ok(last.entries.first().and_then(resource))
@@ -152,13 +162,21 @@ fn size(entry: &StoredEntry) -> usize {
     params(("id" = String, Path), PageParameters),
     responses(Errors, (status = 200, description = "A page of changes.", body = Object, content_type = "application/json"))
 )]
-pub(super) async fn history(auditor: Auditor, id: Path<String>, parameters: Parameters, database: Data<Database>) -> ApiResult {
+pub(super) async fn history(
+    auditor: Auditor,
+    id: Path<String>,
+    parameters: Parameters,
+    database: Data<Database>,
+) -> ApiResult {
     let after: u64 = parameter(&parameters, "cursor", "a cursor that this service gave")?.unwrap_or_default();
     let count = count(&parameters)?;
     let (organization, about) = (auditor.organization_id, Condition::Subjects(vec![user_id(&id)?]));
     let before = [about.clone(), Condition::AppliedToUsers];
-    let before = log_entries(&database, organization, &before, Order::NewestFirst { before: Some(after.saturating_add(1)) }, 1).await?;
-    let Entries { entries, goes_on } = log_entries(&database, organization, &[about], Order::OldestFirst { after }, count).await?;
+    let before =
+        log_entries(&database, organization, &before, Order::NewestFirst { before: Some(after.saturating_add(1)) }, 1)
+            .await?;
+    let Entries { entries, goes_on } =
+        log_entries(&database, organization, &[about], Order::OldestFirst { after }, count).await?;
     if entries.is_empty() && after == 0 {
         return Err(ScimError::new(404, "the log has no such user").into());
     }
@@ -174,11 +192,17 @@ pub(super) async fn history(auditor: Auditor, id: Path<String>, parameters: Para
 
 /// The changes that an entry made to its user or group. Empty if it is about something else, was rejected or
 /// was erased.
-pub(crate) async fn difference(database: &Database, organization: OrganizationId, entry: &StoredEntry) -> Result<Vec<Change>, ApiError> {
+pub(crate) async fn difference(
+    database: &Database,
+    organization: OrganizationId,
+    entry: &StoredEntry,
+) -> Result<Vec<Change>, ApiError> {
     let is_resource = matches!(entry.header.subject_type, Some(SubjectType::User | SubjectType::Group));
     let Some(id) = entry.header.subject_id.filter(|_| is_resource) else { return Ok(Vec::new()) };
     let about = [Condition::Subjects(vec![id]), Condition::Outcome(OutcomeKind::Applied)];
-    let before = log_entries(database, organization, &about, Order::NewestFirst { before: Some(entry.header.seq) }, STATES).await?;
+    let before =
+        log_entries(database, organization, &about, Order::NewestFirst { before: Some(entry.header.seq) }, STATES)
+            .await?;
     let mut state = before.entries.iter().find_map(resource).unwrap_or_default();
     Ok(step(entry, &mut state).changes)
 }
@@ -190,7 +214,8 @@ fn user_id(text: &str) -> Result<Uuid, ApiError> {
 
 /// The resource after an entry; `None` if there is none, or the entry was rejected or erased.
 fn resource(entry: &StoredEntry) -> Option<Value> {
-    let is_state = entry.header.error.is_none() && !matches!(entry.header.event_type, EventType::UserDeleted | EventType::GroupDeleted);
+    let is_state = entry.header.error.is_none()
+        && !matches!(entry.header.event_type, EventType::UserDeleted | EventType::GroupDeleted);
     let mut payload: Value = serde_json::from_str(entry.payload.as_ref().filter(|_| is_state)?.get()).ok()?;
     payload.get_mut("resource").map(Value::take).filter(Value::is_object)
 }

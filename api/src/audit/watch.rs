@@ -48,7 +48,8 @@ impl Watch {
             let size = log_size(&self.database, self.organization).await?;
             if size > self.after {
                 let order = Order::OldestFirst { after: self.after };
-                let entries = log_entries(&self.database, self.organization, &self.conditions, order, self.most).await?.entries;
+                let entries =
+                    log_entries(&self.database, self.organization, &self.conditions, order, self.most).await?.entries;
                 if let Some(last) = entries.last() {
                     self.after = last.header.seq;
                     return Ok(Some(write(&entries)?.into()));

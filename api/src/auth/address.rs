@@ -60,8 +60,12 @@ impl Proxies {
     fn hops(&self, headers: &HeaderMap) -> Vec<Option<IpAddr>> {
         let values = |name: &'static str| headers.get_all(name).map(|value| value.to_str().unwrap_or("?"));
         match self.header {
-            ProxyHeader::XForwardedFor => values("x-forwarded-for").flat_map(|value| value.split(',')).map(hop).collect(),
-            ProxyHeader::Forwarded => values("forwarded").flat_map(|value| value.split(',')).map(forwarded_for).collect(),
+            ProxyHeader::XForwardedFor => {
+                values("x-forwarded-for").flat_map(|value| value.split(',')).map(hop).collect()
+            }
+            ProxyHeader::Forwarded => {
+                values("forwarded").flat_map(|value| value.split(',')).map(forwarded_for).collect()
+            }
             ProxyHeader::XRequestOrigin if HEADERS.iter().any(|name| headers.contains_key(*name)) => {
                 Stated::read(headers).addresses.into_iter().map(Some).collect()
             }
@@ -80,8 +84,10 @@ fn hop(text: &str) -> Option<IpAddr> {
 
 /// The `for` parameter of one element of a `Forwarded` header.
 fn forwarded_for(element: &str) -> Option<IpAddr> {
-    let (_, value) =
-        element.split(';').filter_map(|pair| pair.split_once('=')).find(|(name, _)| name.trim().eq_ignore_ascii_case("for"))?;
+    let (_, value) = element
+        .split(';')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(name, _)| name.trim().eq_ignore_ascii_case("for"))?;
     hop(value.trim().trim_matches('"'))
 }
 
@@ -99,7 +105,9 @@ mod tests {
         for (name, value) in values {
             headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         }
-        Proxies::new(trusted.parse().ok(), header).counting(peer.parse().ok(), &headers).map(|address| address.to_string())
+        Proxies::new(trusted.parse().ok(), header)
+            .counting(peer.parse().ok(), &headers)
+            .map(|address| address.to_string())
     }
 
     #[test_case(CALLER, &[] => Some(CALLER.to_owned()); "no proxy")]
@@ -136,6 +144,9 @@ mod tests {
 
     #[test]
     fn without_trusted_proxies_no_header_counts() {
-        assert_eq!(counting(ProxyHeader::XForwardedFor, "", PROXY, &[("x-forwarded-for", CALLER)]), Some(PROXY.to_owned()));
+        assert_eq!(
+            counting(ProxyHeader::XForwardedFor, "", PROXY, &[("x-forwarded-for", CALLER)]),
+            Some(PROXY.to_owned())
+        );
     }
 }

@@ -26,7 +26,10 @@ pub(crate) struct Auditor {
 }
 
 /// Middleware: adds the [`Auditor`] to the request, or answers 401, 403, 429 or 503.
-pub(crate) async fn audit_gate(request: ServiceRequest, next: Next<impl MessageBody>) -> Result<ServiceResponse<impl MessageBody>, Error> {
+pub(crate) async fn audit_gate(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let credential = admit(&request, FIND).await?;
     request.extensions_mut().insert(Auditor { organization_id: credential.organization_id, token_id: credential.id });
     next.call(request).await

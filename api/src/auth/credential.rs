@@ -28,13 +28,19 @@ pub(super) struct Credential {
 /// Authenticates a call. `find` is the query that looks its bearer token up by digest. The error is 401, 403,
 /// 429 or 503.
 pub(super) async fn admit(request: &ServiceRequest, find: &'static str) -> Result<Credential, ApiError> {
-    let (Some(authentication), Some(database)) = (request.app_data::<Data<Authentication>>(), request.app_data::<Data<Database>>()) else {
+    let (Some(authentication), Some(database)) =
+        (request.app_data::<Data<Authentication>>(), request.app_data::<Data<Database>>())
+    else {
         return Err(ApiError::Internal("authentication is not set up".to_owned()));
     };
     let address = authentication.proxies.counting(request.peer_addr().map(|peer| peer.ip()), request.headers());
     let refuse = |credential: Option<&Credential>, reason| {
-        let token =
-            credential.map(|known| Presented { organization_id: known.organization_id, id: known.id, label: &known.label, origin: None });
+        let token = credential.map(|known| Presented {
+            organization_id: known.organization_id,
+            id: known.id,
+            label: &known.label,
+            origin: None,
+        });
         authentication.denials.count(&Refused { token, reason, address });
         refusal(reason)
     };
@@ -56,7 +62,10 @@ fn known(row: &Row) -> Result<Credential, ReadError> {
         organization_id: row.try_get("organization_id")?,
         id: row.try_get("id")?,
         label: row.try_get("label")?,
-        allow_list: allow_list.map(str::parse).transpose().map_err(|error| ReadError::Malformed(format!("a stored token: {error}")))?,
+        allow_list: allow_list
+            .map(str::parse)
+            .transpose()
+            .map_err(|error| ReadError::Malformed(format!("a stored token: {error}")))?,
         expires_at: row.try_get("expires_at")?,
         revoked_at: row.try_get("revoked_at")?,
     })

@@ -29,7 +29,12 @@ pub(super) struct Presented<'a> {
 
 impl<'a> From<&'a KnownToken> for Presented<'a> {
     fn from(token: &'a KnownToken) -> Self {
-        Self { organization_id: token.organization_id, id: token.id, label: &token.label, origin: Some(&token.service_origin) }
+        Self {
+            organization_id: token.organization_id,
+            id: token.id,
+            label: &token.label,
+            origin: Some(&token.service_origin),
+        }
     }
 }
 

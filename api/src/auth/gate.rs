@@ -96,7 +96,11 @@ pub(super) fn refusal(reason: Denial) -> ApiError {
 }
 
 /// Checks that a token is neither revoked nor expired.
-pub(super) fn check_time(revoked_at: Option<Timestamp>, expires_at: Option<Timestamp>, now: Timestamp) -> Result<(), Denial> {
+pub(super) fn check_time(
+    revoked_at: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(), Denial> {
     // Do not compare times: the worker has recorded the revocation, whatever the clocks say.
     if revoked_at.is_some() {
         return Err(Denial::RevokedToken);
@@ -115,7 +119,11 @@ fn check(token: &KnownToken, address: Option<IpAddr>, stated: &Stated, now: Time
     }
     match (&token.allow_list, address) {
         (None, _) => Ok(()),
-        (Some(list), Some(address)) if list.contains(address) && stated.addresses.iter().all(|&stated| list.contains(stated)) => Ok(()),
+        (Some(list), Some(address))
+            if list.contains(address) && stated.addresses.iter().all(|&stated| list.contains(stated)) =>
+        {
+            Ok(())
+        }
         (Some(_), _) => Err(Denial::WrongAddress),
     }
 }

@@ -36,7 +36,9 @@ impl Limits {
 
     /// Counts a call. If the limit is reached, the error says when the next call is allowed.
     pub(crate) fn take(&self, token: TokenId) -> Result<(), ApiError> {
-        self.buckets.check_key(&token).map_err(|until| ApiError::TooManyCalls { retry_after: until.wait_time_from(self.clock.now()) })
+        self.buckets
+            .check_key(&token)
+            .map_err(|until| ApiError::TooManyCalls { retry_after: until.wait_time_from(self.clock.now()) })
     }
 
     /// Counts a call of a token that may have its own rate. It is an average in calls per second, with bursts
@@ -66,7 +68,9 @@ mod tests {
         let limits = Limits::by(Quota::per_hour(NonZeroU32::new(3).unwrap()));
         let (busy, other) = (TokenId::generate(), TokenId::generate());
         assert!((0..3).all(|_| limits.take(busy).is_ok()));
-        assert!(matches!(limits.take(busy), Err(ApiError::TooManyCalls { retry_after }) if retry_after > Duration::ZERO));
+        assert!(
+            matches!(limits.take(busy), Err(ApiError::TooManyCalls { retry_after }) if retry_after > Duration::ZERO)
+        );
         assert!(limits.take(other).is_ok());
     }
 

@@ -23,7 +23,11 @@ impl Stated {
         let mut stated = Self::default();
         for value in HEADERS.iter().flat_map(|name| headers.get_all(*name)) {
             match value.to_str() {
-                Ok(text) => text.split([';', ',']).map(str::trim).filter(|part| !part.is_empty()).for_each(|part| stated.take(part)),
+                Ok(text) => text
+                    .split([';', ','])
+                    .map(str::trim)
+                    .filter(|part| !part.is_empty())
+                    .for_each(|part| stated.take(part)),
                 Err(_) => stated.origins.push(None),
             }
         }

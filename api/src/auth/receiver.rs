@@ -25,9 +25,14 @@ pub(crate) struct Receiver {
 }
 
 /// Middleware: adds the [`Receiver`] to the request, or answers 401, 403, 429 or 503.
-pub(crate) async fn stream_gate(request: ServiceRequest, next: Next<impl MessageBody>) -> Result<ServiceResponse<impl MessageBody>, Error> {
+pub(crate) async fn stream_gate(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let credential = admit(&request, FIND).await?;
-    request.extensions_mut().insert(Receiver { organization_id: credential.organization_id, stream_id: StreamId(credential.id.0) });
+    request
+        .extensions_mut()
+        .insert(Receiver { organization_id: credential.organization_id, stream_id: StreamId(credential.id.0) });
     next.call(request).await
 }
 

@@ -73,7 +73,12 @@ impl Tokens {
     /// A cache that reads tokens from the database and keeps each for at most `kept`.
     pub(crate) fn new(database: Database, kept: Duration) -> Self {
         let cache = Cache::builder().max_capacity(MAX_ENTRIES).time_to_live(kept).build();
-        Self { database, cache, generation: AtomicU64::new(NOT_LISTENING), last_generation: AtomicU64::new(NOT_LISTENING) }
+        Self {
+            database,
+            cache,
+            generation: AtomicU64::new(NOT_LISTENING),
+            last_generation: AtomicU64::new(NOT_LISTENING),
+        }
     }
 
     /// Finds the token with this digest. This includes revoked and expired tokens.
@@ -82,7 +87,9 @@ impl Tokens {
         let generation = self.generation.load(Ordering::Acquire);
         let found = match generation {
             NOT_LISTENING => self.read(digest).await,
-            generation => self.cache.try_get_with((*digest, generation), self.read(digest)).await.map_err(Arc::unwrap_or_clone),
+            generation => {
+                self.cache.try_get_with((*digest, generation), self.read(digest)).await.map_err(Arc::unwrap_or_clone)
+            }
         };
         match found {
             Ok(token) => Ok(Some(token)),
@@ -92,7 +99,13 @@ impl Tokens {
     }
 
     async fn read(&self, digest: &TokenDigest) -> Result<Arc<KnownToken>, Miss> {
-        let row = self.database.sessions().query_opt(FIND, &[&digest.as_bytes()]).await.map_err(Miss::Unavailable)?.ok_or(Miss::Unknown)?;
+        let row = self
+            .database
+            .sessions()
+            .query_opt(FIND, &[&digest.as_bytes()])
+            .await
+            .map_err(Miss::Unavailable)?
+            .ok_or(Miss::Unknown)?;
         let stored: &[u8] = row.try_get("digest").map_err(|error| Miss::Unavailable(error.into()))?;
         if !digest.matches(stored) {
             return Err(Miss::Unknown);

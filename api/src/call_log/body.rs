@@ -26,7 +26,9 @@ pub(super) fn kept(bytes: &[u8]) -> Option<String> {
     if bytes.len() > MAX_BYTES {
         return Some(format!("{} bytes", bytes.len()));
     }
-    let Ok(mut value) = serde_json::from_slice::<Value>(bytes) else { return Some(format!("{} bytes that are not JSON", bytes.len())) };
+    let Ok(mut value) = serde_json::from_slice::<Value>(bytes) else {
+        return Some(format!("{} bytes that are not JSON", bytes.len()));
+    };
     redact(&mut value);
     let mut text = value.to_string();
     if let Some((end, _)) = text.char_indices().nth(MAX_CHARS) {
@@ -37,7 +39,9 @@ pub(super) fn kept(bytes: &[u8]) -> Option<String> {
 }
 
 /// Takes the body of an answer, if it is complete, and returns the answer with it.
-pub(super) fn look_into<B: MessageBody>(response: ServiceResponse<B>) -> (ServiceResponse<EitherBody<B, Bytes>>, Option<Bytes>) {
+pub(super) fn look_into<B: MessageBody>(
+    response: ServiceResponse<B>,
+) -> (ServiceResponse<EitherBody<B, Bytes>>, Option<Bytes>) {
     let mut found = None;
     let response = response.map_body(|_, body| match body.size() {
         BodySize::Sized(_) => match body.try_into_bytes() {

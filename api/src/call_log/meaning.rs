@@ -23,7 +23,9 @@ impl Meant {
     /// The meaning of a change.
     pub(crate) fn by(request: &Request) -> Self {
         let (meaning, name, subject_id) = match &request.body {
-            RequestBody::UserRequested(asked) => (of_user(&asked.operation), created(&asked.operation), Some(asked.user_id.0)),
+            RequestBody::UserRequested(asked) => {
+                (of_user(&asked.operation), created(&asked.operation), Some(asked.user_id.0))
+            }
             RequestBody::GroupRequested(asked) => {
                 let name = match &asked.operation {
                     GroupOperation::Create(group, _) | GroupOperation::Replace(group, _) => text(group, "displayName"),

@@ -55,7 +55,8 @@ pub(crate) async fn observe(
     }
     let asked = response.request().extensions_mut().remove::<RequestBody>();
     let (response, answered) = look_into(response);
-    let bodies = Bodies { request: asked.and_then(|body| kept(&body.0)), response: answered.and_then(|body| kept(&body)) };
+    let bodies =
+        Bodies { request: asked.and_then(|body| kept(&body.0)), response: answered.and_then(|body| kept(&body)) };
     recorder.note(|| call(&response, by, at, began, bodies));
     Ok(response)
 }
@@ -102,7 +103,10 @@ fn call<B>(response: &ServiceResponse<B>, by: Attributed, at: Timestamp, began: 
 /// A query string, decoded for people.
 fn readable(query: &str) -> String {
     let pairs = url::form_urlencoded::parse(query.as_bytes());
-    pairs.map(|(name, value)| if value.is_empty() { name.into_owned() } else { format!("{name}={value}") }).collect::<Vec<_>>().join("&")
+    pairs
+        .map(|(name, value)| if value.is_empty() { name.into_owned() } else { format!("{name}={value}") })
+        .collect::<Vec<_>>()
+        .join("&")
 }
 
 /// A text that can be stored: shortened, and without characters that Postgres cannot store.
@@ -116,7 +120,10 @@ mod tests {
 
     #[test]
     fn what_is_kept_can_be_read_and_is_short() {
-        assert_eq!(readable("filter=userName%20eq%20%22ada%22&startIndex=1&x"), "filter=userName eq \"ada\"&startIndex=1&x");
+        assert_eq!(
+            readable("filter=userName%20eq%20%22ada%22&startIndex=1&x"),
+            "filter=userName eq \"ada\"&startIndex=1&x"
+        );
         assert_eq!(bounded(&"\0é".repeat(1000)), "é".repeat(MAX_CHARS));
     }
 }

@@ -39,7 +39,8 @@ impl CallRecorder {
         let mut gathered = self.gathered();
         if gathered.calls.len() < self.most {
             let call = call();
-            gathered.body_bytes += [&call.request_body, &call.response_body].into_iter().flatten().map(String::len).sum::<usize>();
+            gathered.body_bytes +=
+                [&call.request_body, &call.response_body].into_iter().flatten().map(String::len).sum::<usize>();
             gathered.calls.push(call);
         } else {
             gathered.left_out += 1;

@@ -3,13 +3,14 @@
 use moka::future::Cache;
 use openidconnect::core::{
     CoreAuthDisplay, CoreAuthPrompt, CoreAuthenticationFlow, CoreErrorResponseType, CoreGenderClaim, CoreJsonWebKey,
-    CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm, CoreProviderMetadata, CoreRevocableToken, CoreRevocationErrorResponse,
-    CoreTokenIntrospectionResponse, CoreTokenType,
+    CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm, CoreProviderMetadata, CoreRevocableToken,
+    CoreRevocationErrorResponse, CoreTokenIntrospectionResponse, CoreTokenType,
 };
 use openidconnect::{
-    AccessToken, AccessTokenHash, AdditionalClaims, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken, EmptyExtraTokenFields,
-    EndpointMaybeSet, EndpointNotSet, EndpointSet, IdTokenClaims, IdTokenFields, IssuerUrl, Nonce, OAuth2TokenResponse, PkceCodeChallenge,
-    PkceCodeVerifier, RedirectUrl, Scope, StandardErrorResponse, StandardTokenResponse, SubjectIdentifier, TokenResponse, UserInfoClaims,
+    AccessToken, AccessTokenHash, AdditionalClaims, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken,
+    EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet, IdTokenClaims, IdTokenFields, IssuerUrl,
+    Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, StandardErrorResponse,
+    StandardTokenResponse, SubjectIdentifier, TokenResponse, UserInfoClaims,
 };
 use rollcall_events::OrganizationId;
 use rollcall_events::session::Role;
@@ -50,7 +51,13 @@ struct Claims(Map<String, Value>);
 
 impl AdditionalClaims for Claims {}
 
-type Fields = IdTokenFields<Claims, EmptyExtraTokenFields, CoreGenderClaim, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm>;
+type Fields = IdTokenFields<
+    Claims,
+    EmptyExtraTokenFields,
+    CoreGenderClaim,
+    CoreJweContentEncryptionAlgorithm,
+    CoreJwsSigningAlgorithm,
+>;
 type Tokens = StandardTokenResponse<Fields, CoreTokenType>;
 type Relying = Client<
     Claims,
@@ -145,7 +152,8 @@ impl Provider {
     pub(crate) async fn begin(&self) -> Result<(String, Flow), NotIdentified> {
         let client = self.client().await?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
-        let request = client.authorize_url(CoreAuthenticationFlow::AuthorizationCode, CsrfToken::new_random, Nonce::new_random);
+        let request =
+            client.authorize_url(CoreAuthenticationFlow::AuthorizationCode, CsrfToken::new_random, Nonce::new_random);
         let (url, state, nonce) = request.add_scopes(self.scopes.clone()).set_pkce_challenge(challenge).url();
         let flow = Flow { state: state.into_secret(), nonce: nonce.secret().clone(), verifier: verifier.into_secret() };
         Ok((url.into(), flow))
@@ -155,7 +163,9 @@ impl Provider {
     pub(crate) async fn finish(&self, code: String, flow: Flow) -> Result<Identity, NotIdentified> {
         let client = self.client().await?;
         let refused = |error: &dyn std::fmt::Display| NotIdentified::Refused(error.to_string());
-        let exchange = client.exchange_code(AuthorizationCode::new(code)).map_err(|error| NotIdentified::Provider(error.to_string()))?;
+        let exchange = client
+            .exchange_code(AuthorizationCode::new(code))
+            .map_err(|error| NotIdentified::Provider(error.to_string()))?;
         let exchange = exchange.set_pkce_verifier(PkceCodeVerifier::new(flow.verifier));
         let tokens = exchange.request_async(&|request| self.http.send(request)).await.map_err(|error| match error {
             openidconnect::RequestTokenError::Request(error) => NotIdentified::Provider(error.to_string()),
@@ -172,13 +182,19 @@ impl Provider {
         if let Some(expected) = claims.access_token_hash() {
             let algorithm = token.signing_alg().map_err(|error| refused(&error))?;
             let key = token.signing_key(&verifier).map_err(|error| refused(&error))?;
-            let found = AccessTokenHash::from_token(tokens.access_token(), algorithm, key).map_err(|error| refused(&error))?;
+            let found =
+                AccessTokenHash::from_token(tokens.access_token(), algorithm, key).map_err(|error| refused(&error))?;
             if found != *expected {
                 return Err(refused(&"the access token is another's"));
             }
         }
         let claim = self.roles_claim(&client, claims, tokens.access_token()).await?;
-        Ok(Identity { issuer: self.issuer.to_string(), subject: claims.subject().to_string(), name: name(claims), roles: roles(&claim) })
+        Ok(Identity {
+            issuer: self.issuer.to_string(),
+            subject: claims.subject().to_string(),
+            name: name(claims),
+            roles: roles(&claim),
+        })
     }
 
     /// The claim with the roles: from the ID token, or else from the userinfo endpoint (OpenID Connect Core
@@ -209,9 +225,13 @@ impl Provider {
     /// Reads the provider's metadata (OpenID Connect Discovery 1.0).
     async fn discover(&self) -> Result<Arc<Relying>, String> {
         let send = |request| self.http.send(request);
-        let metadata = CoreProviderMetadata::discover_async(self.issuer.clone(), &send).await.map_err(|error| root(&error))?;
+        let metadata =
+            CoreProviderMetadata::discover_async(self.issuer.clone(), &send).await.map_err(|error| root(&error))?;
         let secret = self.client_secret.as_ref().map(|secret| ClientSecret::new(secret.expose_secret().to_owned()));
-        Ok(Arc::new(Client::from_provider_metadata(metadata, self.client_id.clone(), secret).set_redirect_uri(self.redirect.clone())))
+        Ok(Arc::new(
+            Client::from_provider_metadata(metadata, self.client_id.clone(), secret)
+                .set_redirect_uri(self.redirect.clone()),
+        ))
     }
 }
 
@@ -220,5 +240,10 @@ fn name(claims: &IdTokenClaims<Claims, CoreGenderClaim>) -> String {
     let name = claims.name().and_then(|name| name.get(None)).map(|name| name.as_str());
     let user_name = claims.preferred_username().map(|name| name.as_str());
     let email = claims.email().map(|email| email.as_str());
-    [name, user_name, email].into_iter().flatten().find(|name| !name.trim().is_empty()).unwrap_or(claims.subject()).to_owned()
+    [name, user_name, email]
+        .into_iter()
+        .flatten()
+        .find(|name| !name.trim().is_empty())
+        .unwrap_or(claims.subject())
+        .to_owned()
 }

@@ -16,7 +16,8 @@ pub(super) fn roles(claim: &Value) -> BTreeMap<OrganizationId, Role> {
             *given = (*given).min(role);
         }
     };
-    let mut give_text = |text: &str| text.rsplit_once(':').into_iter().for_each(|(organization, role)| give(organization, role));
+    let mut give_text =
+        |text: &str| text.rsplit_once(':').into_iter().for_each(|(organization, role)| give(organization, role));
     match claim {
         Value::Object(members) => {
             members

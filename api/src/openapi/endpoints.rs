@@ -57,7 +57,13 @@ impl Endpoints {
     {
         for (index, method) in D::methods().into_iter().enumerate() {
             let route = web::method(http(&method)).to(handler.clone());
-            self.endpoints.push(Endpoint { path: D::path(), method, route, describe: described::<D>, is_first: index == 0 });
+            self.endpoints.push(Endpoint {
+                path: D::path(),
+                method,
+                route,
+                describe: described::<D>,
+                is_first: index == 0,
+            });
         }
         self
     }
@@ -85,7 +91,8 @@ impl Endpoints {
     /// without the body.
     pub(crate) fn operations(&self) -> impl Iterator<Item = (String, HttpMethod, Operation)> {
         let described = self.endpoints.iter().filter(|endpoint| endpoint.method != HttpMethod::Head);
-        described.map(|endpoint| (format!("{}{}", self.base, endpoint.path), endpoint.method.clone(), endpoint.operation()))
+        described
+            .map(|endpoint| (format!("{}{}", self.base, endpoint.path), endpoint.method.clone(), endpoint.operation()))
     }
 }
 

@@ -13,8 +13,8 @@ pub(crate) use endpoints::{Endpoints, endpoint};
 pub(crate) use parameters::{Projection, Query, query};
 pub(crate) use responses::{Accepted, Created, Errors};
 pub(crate) use schemas::{
-    BulkRequest, BulkResponse, Entitlement, Error, Group, GroupRequest, ListResponse, PatchOp, Role, SearchRequest, User, UserRequest,
-    Workspace,
+    BulkRequest, BulkResponse, Entitlement, Error, Group, GroupRequest, ListResponse, PatchOp, Role, SearchRequest,
+    User, UserRequest, Workspace,
 };
 
 use utoipa::openapi::path::Paths;
@@ -33,7 +33,11 @@ pub(crate) fn document(server: &str, families: impl IntoIterator<Item = Endpoint
         paths.add_path_operation(path, vec![method], operation);
     }
     let license = LicenseBuilder::new().name("Apache-2.0").build();
-    let info = InfoBuilder::new().title(TITLE).version(env!("CARGO_PKG_VERSION")).description(Some(DESCRIPTION)).license(Some(license));
+    let info = InfoBuilder::new()
+        .title(TITLE)
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(DESCRIPTION))
+        .license(Some(license));
     let token = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     OpenApiBuilder::new()
         .info(info)

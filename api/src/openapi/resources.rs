@@ -40,7 +40,9 @@ fn schema(attribute: &Attribute) -> Schema {
         Kind::Boolean => ObjectBuilder::new().schema_type(Type::Boolean),
         Kind::Integer => ObjectBuilder::new().schema_type(Type::Integer),
         Kind::Decimal => ObjectBuilder::new().schema_type(Type::Number),
-        Kind::DateTime => ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime))),
+        Kind::DateTime => ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime))),
         Kind::Binary => ObjectBuilder::new().schema_type(Type::String).content_encoding("base64"),
         Kind::String | Kind::Reference => ObjectBuilder::new().schema_type(Type::String),
     };

@@ -34,12 +34,18 @@ const ERRORS: [(&str, &str); 14] = [
     ("422", "The Idempotency-Key was used with another request."),
     ("429", "Too many calls. Retry-After says when to call again."),
     ("500", "Internal error."),
-    ("503", "A server that the call needs is away. A change may have been applied: repeat it with the same Idempotency-Key."),
+    (
+        "503",
+        "A server that the call needs is away. A change may have been applied: repeat it with the same Idempotency-Key.",
+    ),
 ];
 
 impl IntoResponses for Errors {
     fn responses() -> Responses {
-        ERRORS.into_iter().map(|(status, description)| (status.to_owned(), with_body::<Error>(description).into())).collect()
+        ERRORS
+            .into_iter()
+            .map(|(status, description)| (status.to_owned(), with_body::<Error>(description).into()))
+            .collect()
     }
 }
 
@@ -63,5 +69,7 @@ impl<T: ToSchema> IntoResponses for Created<T> {
 }
 
 fn with_body<T: ToSchema>(description: &str) -> ResponseBuilder {
-    ResponseBuilder::new().description(description).content(SCIM_JSON, Content::new(Some(Ref::from_schema_name(T::name()))))
+    ResponseBuilder::new()
+        .description(description)
+        .content(SCIM_JSON, Content::new(Some(Ref::from_schema_name(T::name()))))
 }

@@ -46,7 +46,8 @@ pub(super) async fn list(admin: Administrator, parameters: Parameters, pages: Da
         Err(ApiError::Scim(error)) if error.status == 400 => (Entries::default(), Some(error.detail)),
         Err(error) => return Err(error.into()),
     };
-    let asked: Vec<_> = CONDITIONS.iter().map(|name| (*name, parameters.get(name).unwrap_or_default().to_owned())).collect();
+    let asked: Vec<_> =
+        CONDITIONS.iter().map(|name| (*name, parameters.get(name).unwrap_or_default().to_owned())).collect();
     let query = parameters.kept(&CONDITIONS);
     let older = entries.last().filter(|_| goes_on).map(|last| format!("{PATH}?before={}{query}", last.header.seq));
     let chart = format!("{PATH}/chart?{}", query.trim_start_matches('&'));
@@ -54,7 +55,8 @@ pub(super) async fn list(admin: Administrator, parameters: Parameters, pages: Da
         let after = entries.first().map_or(size, |first| first.header.seq.max(size));
         format!("{PATH}/live?after={after}{query}")
     });
-    let (frame, rows) = (Frame { admin, path: PATH.to_owned() }, entries.iter().map(|entry| LogRow::new(entry, t)).collect());
+    let (frame, rows) =
+        (Frame { admin, path: PATH.to_owned() }, entries.iter().map(|entry| LogRow::new(entry, t)).collect());
     let types = EventType::ALL.iter().map(|event_type| (event_type.as_str(), event_name(*event_type, t))).collect();
     Ok(view::page(StatusCode::OK, &Audit { t, frame, rows, types, asked, problem, older, live, chart }))
 }
@@ -75,10 +77,14 @@ pub(super) async fn entry(admin: Administrator, seq: Path<String>, pages: Data<P
     let changes = difference(&pages.database, organization, &entry).await?;
     let payload: Option<Value> = entry.payload.as_ref().and_then(|payload| serde_json::from_str(payload.get()).ok());
     let pretty = payload.map(|payload| serde_json::to_string_pretty(&payload).unwrap_or_default());
-    let is_erasable = admin.may_administer() && entry.header.event_type == EventType::UserDeleted && entry.payload.is_some();
+    let is_erasable =
+        admin.may_administer() && entry.header.event_type == EventType::UserDeleted && entry.payload.is_some();
     let is_user = entry.header.subject_type == Some(SubjectType::User);
-    let (frame, row, recorded) =
-        (Frame { admin, path: format!("{PATH}/events/{seq}") }, LogRow::new(&entry, t), minute(&entry.header.recorded_at));
+    let (frame, row, recorded) = (
+        Frame { admin, path: format!("{PATH}/events/{seq}") },
+        LogRow::new(&entry, t),
+        minute(&entry.header.recorded_at),
+    );
     Ok(view::page(
         StatusCode::OK,
         &Entry {
@@ -98,7 +104,9 @@ pub(super) async fn entry(admin: Administrator, seq: Path<String>, pages: Data<P
 
 async fn find_entry(admin: &Administrator, seq: &str, pages: &Pages) -> Result<StoredEntry, PageError> {
     let seq: u64 = seq.parse().ok().filter(|seq| *seq > 0).ok_or(PageError::NotFound)?;
-    let found = log_entries(&pages.database, admin.person.organization_id, &[], Order::OldestFirst { after: seq - 1 }, 1).await?;
+    let found =
+        log_entries(&pages.database, admin.person.organization_id, &[], Order::OldestFirst { after: seq - 1 }, 1)
+            .await?;
     found.entries.into_iter().find(|entry| entry.header.seq == seq).ok_or(PageError::NotFound)
 }
 
@@ -136,7 +144,12 @@ pub(super) async fn ask_erase(admin: Administrator, id: Path<String>, t: Languag
 }
 
 /// `POST /audit/users/{id}/erase`: erases the data of a deleted user from the log.
-pub(super) async fn erase(admin: Administrator, id: Path<String>, form: Form<CsrfForm>, pages: Data<Pages>) -> PageResult {
+pub(super) async fn erase(
+    admin: Administrator,
+    id: Path<String>,
+    form: Form<CsrfForm>,
+    pages: Data<Pages>,
+) -> PageResult {
     admin.must_administer()?;
     admin.check(&form.csrf)?;
     let user_id: UserId = id.parse().map_err(|_| PageError::NotFound)?;
@@ -164,7 +177,8 @@ pub(super) async fn erase_by_api(
     id: Path<String>,
     pages: Data<Pages>,
 ) -> ApiResult {
-    let is_json = http.headers().get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/json"));
+    let is_json =
+        http.headers().get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/json"));
     if !is_json {
         return Err(ScimError::new(415, "Content-Type must be application/json").into());
     }
@@ -179,14 +193,20 @@ pub(super) async fn erase_by_api(
 }
 
 /// `GET /audit/export`: the log as a file.
-pub(super) async fn export(admin: Administrator, http: HttpRequest, parameters: Parameters, pages: Data<Pages>) -> PageResult {
+pub(super) async fn export(
+    admin: Administrator,
+    http: HttpRequest,
+    parameters: Parameters,
+    pages: Data<Pages>,
+) -> PageResult {
     Ok(exported(admin.person.organization_id, &http, &parameters, pages.database.clone()).await?)
 }
 
 /// `GET /audit/live?after=`: new rows of the table as Server-Sent Events.
 pub(super) async fn live(admin: Administrator, parameters: Parameters, pages: Data<Pages>, t: Language) -> PageResult {
     let organization = admin.person.organization_id;
-    let following = pages.followers.follow(organization).ok_or(ApiError::Unavailable("too many connections follow the logs"))?;
+    let following =
+        pages.followers.follow(organization).ok_or(ApiError::Unavailable("too many connections follow the logs"))?;
     let after = parameter(&parameters, "after", "a place in the log").map_err(ApiError::from)?.unwrap_or_default();
     let conditions = conditions(&pages.database, organization, &parameters).await?;
     let watch = Watch { database: pages.database.clone(), organization, conditions, following, after, most: COUNT };

@@ -49,26 +49,50 @@ pub(super) async fn list(admin: Administrator, parameters: Parameters, pages: Da
     let meanings = Meaning::ALL.iter().map(|meaning| (meaning.as_str(), meaning_name(*meaning, t))).collect();
     let [q, meaning, outcome] = asked;
     let recording = recording(&pages.database, admin.person.organization_id).await?.map(|until| minute(&until));
-    let (frame, rows) = (Frame { admin, path: PATH.to_owned() }, found.into_iter().map(|call| CallRow::new(call, t)).collect());
+    let (frame, rows) =
+        (Frame { admin, path: PATH.to_owned() }, found.into_iter().map(|call| CallRow::new(call, t)).collect());
     Ok(view::page(
         StatusCode::OK,
-        &Calls { t, frame, rows, meanings, q, meaning, outcome, problem, older, next, recording, hours: RECORDING_HOURS },
+        &Calls {
+            t,
+            frame,
+            rows,
+            meanings,
+            q,
+            meaning,
+            outcome,
+            problem,
+            older,
+            next,
+            recording,
+            hours: RECORDING_HOURS,
+        },
     ))
 }
 
 /// `GET /requests/new`: newer calls, for the top of the table. This call does not renew the session, so an
 /// open page does not keep it alive.
-pub(super) async fn new(http: HttpRequest, admin: Administrator, parameters: Parameters, pages: Data<Pages>, t: Language) -> PageResult {
+pub(super) async fn new(
+    http: HttpRequest,
+    admin: Administrator,
+    parameters: Parameters,
+    pages: Data<Pages>,
+    t: Language,
+) -> PageResult {
     admin.must_administer()?;
     http.extensions_mut().remove::<Renewed>();
     let filter = CallFilter { before: Some(first_unpublished()), ..filter(&parameters)? };
     let found = find_calls(&pages.database, admin.person.organization_id, &filter, COUNT).await?;
     let next = next(found.first().map(|first| first.id).or(filter.after), &parameters.kept(&CONDITIONS));
-    Ok(view::page(StatusCode::OK, &NewCalls { t, rows: found.into_iter().map(|call| CallRow::new(call, t)).collect(), next: Some(next) }))
+    Ok(view::page(
+        StatusCode::OK,
+        &NewCalls { t, rows: found.into_iter().map(|call| CallRow::new(call, t)).collect(), next: Some(next) },
+    ))
 }
 
 fn filter(parameters: &Parameters) -> Result<CallFilter, ApiError> {
-    let no_such = |name: &str| ApiError::from(rollcall_scim::ScimError::invalid_value(format!("there is no such {name}")));
+    let no_such =
+        |name: &str| ApiError::from(rollcall_scim::ScimError::invalid_value(format!("there is no such {name}")));
     Ok(CallFilter {
         before: parameter(parameters, "before", "an id")?,
         after: parameter(parameters, "after", "an id")?,

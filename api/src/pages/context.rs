@@ -54,7 +54,8 @@ impl Pages {
 
     /// The address and the user agent of a call.
     pub(super) fn caller(&self, request: &HttpRequest) -> (Option<IpAddr>, Option<String>) {
-        let address = self.authentication.proxies.counting(request.peer_addr().map(|peer| peer.ip()), request.headers());
+        let address =
+            self.authentication.proxies.counting(request.peer_addr().map(|peer| peer.ip()), request.headers());
         let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok()).map(Actor::user_agent);
         (address, user_agent)
     }

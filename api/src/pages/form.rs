@@ -51,9 +51,11 @@ impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
         let limit = request.app_data::<web::Data<Pages>>().map(|pages| pages.receive);
         let receiving = web::Form::<T>::from_request(request, payload);
         Box::pin(async move {
-            let limit = limit.ok_or_else(|| PageError::from(ApiError::Internal("the pages are not set up".to_owned())))?;
+            let limit =
+                limit.ok_or_else(|| PageError::from(ApiError::Internal("the pages are not set up".to_owned())))?;
             let received = tokio::time::timeout(limit, receiving).await;
-            let received = received.map_err(|_| PageError::from(ApiError::from(ScimError::new(408, "the form did not arrive in time"))))?;
+            let received = received
+                .map_err(|_| PageError::from(ApiError::from(ScimError::new(408, "the form did not arrive in time"))))?;
             Ok(Self(received?.into_inner()))
         })
     }

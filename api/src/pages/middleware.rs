@@ -31,7 +31,10 @@ const HEADERS: [(&str, &str); 6] = [
 ];
 
 /// Refuses forms of other sites and completes each answer.
-pub(super) async fn wrap(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
+pub(super) async fn wrap(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
     let response = if is_same_origin(request.request()) {
         next.call(request).await?.map_into_boxed_body()
     } else {
@@ -46,8 +49,9 @@ pub(super) fn is_same_origin(request: &HttpRequest) -> bool {
         return true;
     }
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let origin =
-        request.app_data::<Data<Pages>>().and_then(|pages| Some(url::Url::parse(&pages.public_url).ok()?.origin().ascii_serialization()));
+    let origin = request
+        .app_data::<Data<Pages>>()
+        .and_then(|pages| Some(url::Url::parse(&pages.public_url).ok()?.origin().ascii_serialization()));
     let is_own_origin = header(ORIGIN.as_str()).is_none_or(|given| Some(given) == origin.as_deref());
     is_own_origin && header("sec-fetch-site").is_none_or(|site| site == "same-origin")
 }
@@ -78,7 +82,8 @@ fn set_headers(headers: &mut HeaderMap, is_secure: bool) {
     }
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if is_secure {
-        headers.insert(HeaderName::from_static("strict-transport-security"), HeaderValue::from_static("max-age=31536000"));
+        headers
+            .insert(HeaderName::from_static("strict-transport-security"), HeaderValue::from_static("max-age=31536000"));
     }
 }
 

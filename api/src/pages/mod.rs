@@ -52,7 +52,8 @@ fn get_or_head() -> Route {
 
 /// The routes.
 pub(crate) fn routes(config: &mut ServiceConfig) {
-    let files = web::scope("/assets").wrap(Compress::default()).route("/{version}/{name}", get_or_head().to(assets::serve));
+    let files =
+        web::scope("/assets").wrap(Compress::default()).route("/{version}/{name}", get_or_head().to(assets::serve));
     config.service(files);
     let pages = web::scope("")
         .app_data(form::limits())

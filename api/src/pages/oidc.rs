@@ -52,20 +52,25 @@ pub(super) struct Back {
 pub(super) async fn callback(http: HttpRequest, back: Query<Back>, pages: Data<Pages>, t: Language) -> PageResult {
     let (address, _) = pages.caller(&http);
     let back = back.into_inner();
-    let flow = flow(&http).filter(|flow| is_same(&flow.state, back.state.as_deref().unwrap_or_default())).ok_or(PageError::Stale)?;
+    let flow = flow(&http)
+        .filter(|flow| is_same(&flow.state, back.state.as_deref().unwrap_or_default()))
+        .ok_or(PageError::Stale)?;
     let state = flow.state.clone();
     let identified = match back.code {
         Some(code) => provider(&pages)?.finish(code, flow).await,
         None => Err(NotIdentified::Refused(back.error.unwrap_or_else(|| "the provider sent no code".to_owned()))),
     };
     let identity = identified.map_err(|error| failed(&pages, address, &error))?;
-    let organizations = organization_names(&pages.database, &identity.roles.keys().copied().collect::<Vec<_>>()).await?;
+    let organizations =
+        organization_names(&pages.database, &identity.roles.keys().copied().collect::<Vec<_>>()).await?;
     match organizations.as_slice() {
         [] => Err(failed(&pages, address, &NotIdentified::Refused(format!("{} has no role here", identity.subject)))),
         [(organization, _)] => session(&http, &pages, &identity, *organization).await,
         _ => {
-            let choices =
-                organizations.into_iter().filter_map(|(id, name)| Some((id, name, role_text(*identity.roles.get(&id)?)))).collect();
+            let choices = organizations
+                .into_iter()
+                .filter_map(|(id, name)| Some((id, name, role_text(*identity.roles.get(&id)?))))
+                .collect();
             let identity = sealed(&pages, &state, identity)?;
             Ok(view::page(StatusCode::OK, &Choose { t, choices, identity }))
         }
@@ -92,8 +97,13 @@ async fn session(http: &HttpRequest, pages: &Pages, identity: &Identity, organiz
     let (address, user_agent) = pages.caller(http);
     let secret = Token::generate().map_err(|error| ApiError::Internal(format!("no random bytes: {error}")))?;
     let session_id = SessionId::generate();
-    let actor =
-        Actor { address, label: Some(identity.name.clone()), user_agent, token_id: Some(TokenId(session_id.0)), ..Actor::default() };
+    let actor = Actor {
+        address,
+        label: Some(identity.name.clone()),
+        user_agent,
+        token_id: Some(TokenId(session_id.0)),
+        ..Actor::default()
+    };
     let begun = BegunSession {
         digest: secret.digest(),
         name: identity.name.clone(),
@@ -103,7 +113,8 @@ async fn session(http: &HttpRequest, pages: &Pages, identity: &Identity, organiz
     };
     let change = SettingsRequested::Session { session_id, change: SessionChange::Begin(begun) };
     pages.apply(settings_request(organization, actor, change)).await?;
-    let (cookie, mut ended) = (cookie(pages, secret.reveal(), session_id, Timestamp::now()), flow_cookie(pages, String::new()));
+    let (cookie, mut ended) =
+        (cookie(pages, secret.reveal(), session_id, Timestamp::now()), flow_cookie(pages, String::new()));
     ended.make_removal();
     Ok(HttpResponse::SeeOther().cookie(cookie).cookie(ended).insert_header((LOCATION, pages.address("/"))).finish())
 }
@@ -157,7 +168,8 @@ struct ConfirmedIdentity {
 /// A sealed identity, for a form. It is valid only in the browser of one flow.
 fn sealed(pages: &Pages, state: &str, identity: Identity) -> Result<String, PageError> {
     let confirmed = ConfirmedIdentity { identity, until: Timestamp::now().as_second() + i64::from(FLOW_SECONDS) };
-    let text = serde_json::to_vec(&confirmed).map_err(|error| ApiError::Internal(format!("an identity cannot be written: {error}")))?;
+    let text = serde_json::to_vec(&confirmed)
+        .map_err(|error| ApiError::Internal(format!("an identity cannot be written: {error}")))?;
     let text = BASE64_URL_SAFE_NO_PAD.encode(text);
     Ok(format!("{text}.{}", pages.seal.on("identity", &format!("{state} {text}"))))
 }

@@ -60,7 +60,12 @@ fn shown(body: &[u8]) -> String {
 }
 
 /// `POST /operations/letters/{id}/retry`: retries a request, unchanged.
-pub(super) async fn retry(admin: Administrator, id: Path<String>, form: Form<CsrfForm>, pages: Data<Pages>) -> PageResult {
+pub(super) async fn retry(
+    admin: Administrator,
+    id: Path<String>,
+    form: Form<CsrfForm>,
+    pages: Data<Pages>,
+) -> PageResult {
     decide(&admin, &id, &form.csrf, DeadLetterChange::Retry, &pages).await
 }
 
@@ -72,7 +77,12 @@ pub(super) struct Discarded {
 }
 
 /// `POST /operations/letters/{id}/discard`: discards a request. The reason goes into the log.
-pub(super) async fn discard(admin: Administrator, id: Path<String>, form: Form<Discarded>, pages: Data<Pages>) -> PageResult {
+pub(super) async fn discard(
+    admin: Administrator,
+    id: Path<String>,
+    form: Form<Discarded>,
+    pages: Data<Pages>,
+) -> PageResult {
     let reason: String = form.reason.trim().chars().filter(|c| !c.is_control()).take(MAX_REASON_CHARS).collect();
     if reason.is_empty() {
         return Ok(back(&pages));

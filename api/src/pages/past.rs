@@ -41,15 +41,25 @@ pub(super) async fn list(admin: Administrator, parameters: Parameters, pages: Da
     let next = next.map(|next| format!("{PATH}?at={at}&cursor={next}"));
     let users = users.iter().filter_map(Value::as_object).map(UserRow::new).collect();
     let frame = Frame { admin, path: PATH.to_owned() };
-    Ok(view::page(StatusCode::OK, &Past { t, frame, at: at.to_string(), field: field(at), shown: minute(&at), users, next }))
+    Ok(view::page(
+        StatusCode::OK,
+        &Past { t, frame, at: at.to_string(), field: field(at), shown: minute(&at), users, next },
+    ))
 }
 
 /// `GET /audit/users/{id}?at=`: one user at a time.
-pub(super) async fn show(admin: Administrator, id: Path<String>, parameters: Parameters, pages: Data<Pages>, t: Language) -> PageResult {
+pub(super) async fn show(
+    admin: Administrator,
+    id: Path<String>,
+    parameters: Parameters,
+    pages: Data<Pages>,
+    t: Language,
+) -> PageResult {
     let (at, id) = (at(&parameters)?, id.parse::<UserId>().map_err(|_| PageError::NotFound)?);
     let found = user_at(&pages.database, admin.person.organization_id, id.0, at).await?;
     let user = found.as_ref().and_then(Value::as_object);
-    let (name, attributes) = (user.map(|user| UserRow::new(user).user_name), user.map(user_attributes).unwrap_or_default());
+    let (name, attributes) =
+        (user.map(|user| UserRow::new(user).user_name), user.map(user_attributes).unwrap_or_default());
     let frame = Frame { admin, path: format!("{PATH}/{id}") };
     Ok(view::page(StatusCode::OK, &PastUser { t, frame, id, field: field(at), shown: minute(&at), name, attributes }))
 }
@@ -79,7 +89,12 @@ fn segments(buckets: &[TimelineBucket]) -> Vec<Segment> {
         for (kind, count) in KINDS.iter().zip(bucket.counts).filter(|(_, count)| *count > 0) {
             // A small count still gets a visible segment.
             let (below, above) = (sum * HEIGHT / most, ((sum + count) * HEIGHT / most).max(sum * HEIGHT / most + 1));
-            segments.push(Segment { kind, x: bucket.bucket * 10, y: HEIGHT.saturating_sub(above), height: above - below });
+            segments.push(Segment {
+                kind,
+                x: bucket.bucket * 10,
+                y: HEIGHT.saturating_sub(above),
+                height: above - below,
+            });
             sum += count;
         }
     }
@@ -97,7 +112,8 @@ mod tests {
             TimelineBucket { bucket: 7, counts: [1000, 0, 0, 0] },
             TimelineBucket { bucket: 9, counts: [0; 4] },
         ];
-        let drawn: Vec<_> = segments(&buckets).iter().map(|segment| (segment.kind, segment.x, segment.y, segment.height)).collect();
+        let drawn: Vec<_> =
+            segments(&buckets).iter().map(|segment| (segment.kind, segment.x, segment.y, segment.height)).collect();
         assert_eq!(drawn, [("users", 0, 99, 1), ("refused", 0, 99, 1), ("users", 70, 0, 100)]);
     }
 

@@ -26,13 +26,22 @@ pub(super) const PATH: &str = "/settings/scim";
 /// `GET /settings/scim`.
 pub(super) async fn show(admin: Administrator, pages: Data<Pages>, t: Language) -> PageResult {
     admin.must_administer()?;
-    let form = TokenForm { id: TokenId::generate().to_string(), dialect: "standard".to_owned(), ..TokenForm::default() };
+    let form =
+        TokenForm { id: TokenId::generate().to_string(), dialect: "standard".to_owned(), ..TokenForm::default() };
     page(admin, &pages, t, form, Problems::default(), StatusCode::OK).await
 }
 
-async fn page(admin: Administrator, pages: &Pages, t: Language, form: TokenForm, problems: Problems, status: StatusCode) -> PageResult {
+async fn page(
+    admin: Administrator,
+    pages: &Pages,
+    t: Language,
+    form: TokenForm,
+    problems: Problems,
+    status: StatusCode,
+) -> PageResult {
     let organization = admin.person.organization_id;
-    let (tokens, workspaces) = (list_tokens(&pages.database, organization).await?, named_workspaces(&pages.database, organization).await?);
+    let (tokens, workspaces) =
+        (list_tokens(&pages.database, organization).await?, named_workspaces(&pages.database, organization).await?);
     let (frame, endpoint, now) = (Frame { admin, path: PATH.to_owned() }, pages.endpoint(), Timestamp::now());
     Ok(view::page(status, &Scim { t, frame, endpoint, tokens, workspaces, form, problems, now }))
 }
@@ -44,8 +53,13 @@ pub(super) async fn check(admin: Administrator, form: Form<TokenForm>, pages: Da
     let problems = form.read(&workspaces, Timestamp::now(), t).err();
     let is_good = problems.is_none();
     // An empty field shows no problem: the person may not have reached it yet.
-    let fields =
-        [("label", &form.label), ("origin", &form.origin), ("allow", &form.allow), ("expires", &form.expires), ("rate", &form.rate)];
+    let fields = [
+        ("label", &form.label),
+        ("origin", &form.origin),
+        ("allow", &form.allow),
+        ("expires", &form.expires),
+        ("rate", &form.rate),
+    ];
     let touched = fields.into_iter().filter(|(_, value)| !value.is_empty()).map(|(field, _)| field).collect();
     Ok(view::page(StatusCode::OK, &Check { t, problems: problems.unwrap_or_default(), touched, is_good }))
 }
@@ -73,7 +87,12 @@ pub(super) async fn address(admin: Administrator, tested: Form<AddressTest>, t: 
 }
 
 /// `POST /settings/scim/tokens`: generates a token. Only this answer shows its secret.
-pub(super) async fn generate(admin: Administrator, form: Form<TokenForm>, pages: Data<Pages>, t: Language) -> PageResult {
+pub(super) async fn generate(
+    admin: Administrator,
+    form: Form<TokenForm>,
+    pages: Data<Pages>,
+    t: Language,
+) -> PageResult {
     admin.must_administer()?;
     admin.check(&form.csrf)?;
     let token_id = form.token_id().ok_or(PageError::Stale)?;
@@ -87,7 +106,12 @@ pub(super) async fn generate(admin: Administrator, form: Form<TokenForm>, pages:
     }
 }
 
-async fn issue(admin: &Administrator, pages: &Pages, token_id: TokenId, settings: TokenSettings) -> Result<Token, PageError> {
+async fn issue(
+    admin: &Administrator,
+    pages: &Pages,
+    token_id: TokenId,
+    settings: TokenSettings,
+) -> Result<Token, PageError> {
     if find_token(&pages.database, admin.person.organization_id, token_id).await?.is_some() {
         return Err(PageError::Repeated);
     }
@@ -140,7 +164,13 @@ async fn editing(
 }
 
 /// `POST /settings/scim/tokens/{id}`: changes a token.
-pub(super) async fn change(admin: Administrator, id: Path<String>, form: Form<TokenForm>, pages: Data<Pages>, t: Language) -> PageResult {
+pub(super) async fn change(
+    admin: Administrator,
+    id: Path<String>,
+    form: Form<TokenForm>,
+    pages: Data<Pages>,
+    t: Language,
+) -> PageResult {
     admin.check(&form.csrf)?;
     let token = valid_token(&admin, &pages, &id).await?;
     let workspaces = named_workspaces(&pages.database, admin.person.organization_id).await?;
@@ -153,7 +183,9 @@ pub(super) async fn change(admin: Administrator, id: Path<String>, form: Form<To
             admin.apply(&pages, SettingsRequested::ChangeToken { token_id: token.id, settings }).await?;
             Ok(back(&pages))
         }
-        Err(problems) => editing(admin, &pages, t, token.id, form.into_inner(), problems, StatusCode::UNPROCESSABLE_ENTITY).await,
+        Err(problems) => {
+            editing(admin, &pages, t, token.id, form.into_inner(), problems, StatusCode::UNPROCESSABLE_ENTITY).await
+        }
     }
 }
 
@@ -165,7 +197,12 @@ pub(super) async fn ask_revoke(admin: Administrator, id: Path<String>, pages: Da
 }
 
 /// `POST /settings/scim/tokens/{id}/revoke`: revokes a token.
-pub(super) async fn revoke(admin: Administrator, id: Path<String>, form: Form<CsrfForm>, pages: Data<Pages>) -> PageResult {
+pub(super) async fn revoke(
+    admin: Administrator,
+    id: Path<String>,
+    form: Form<CsrfForm>,
+    pages: Data<Pages>,
+) -> PageResult {
     admin.check(&form.csrf)?;
     let token = valid_token(&admin, &pages, &id).await?;
     admin.apply(&pages, SettingsRequested::RevokeToken { token_id: token.id }).await?;
@@ -190,7 +227,13 @@ pub(super) struct Reset {
 }
 
 /// `POST /settings/scim/tokens/{id}/reset`: replaces a token. The old token ends at once or after an overlap.
-pub(super) async fn reset(admin: Administrator, id: Path<String>, form: Form<Reset>, pages: Data<Pages>, t: Language) -> PageResult {
+pub(super) async fn reset(
+    admin: Administrator,
+    id: Path<String>,
+    form: Form<Reset>,
+    pages: Data<Pages>,
+    t: Language,
+) -> PageResult {
     admin.check(&form.csrf)?;
     let old = valid_token(&admin, &pages, &id).await?;
     let new = form.id.parse().map_err(|_| PageError::Stale)?;
@@ -200,7 +243,10 @@ pub(super) async fn reset(admin: Administrator, id: Path<String>, form: Form<Res
     let expires_at = (form.overlap_hours > 0).then(|| old.settings.expires_at.map_or(end, |at| at.min(end)));
     let ending = match expires_at {
         None => SettingsRequested::RevokeToken { token_id: old.id },
-        Some(_) => SettingsRequested::ChangeToken { token_id: old.id, settings: TokenSettings { expires_at, ..old.settings.clone() } },
+        Some(_) => SettingsRequested::ChangeToken {
+            token_id: old.id,
+            settings: TokenSettings { expires_at, ..old.settings.clone() },
+        },
     };
     let about_old = match (admin.apply(&pages, ending).await, expires_at.as_ref().map(minute)) {
         (Ok(()), Some(until)) => t.with("token-overlap", "until", until),
@@ -217,7 +263,8 @@ pub(super) async fn reset(admin: Administrator, id: Path<String>, form: Form<Res
 /// `GET /settings/scim/guides/{provider}`: the steps to set up an identity provider.
 pub(super) async fn guide(admin: Administrator, provider: Path<String>, pages: Data<Pages>, t: Language) -> PageResult {
     admin.must_administer()?;
-    let provider = ["okta", "entra"].into_iter().find(|known| *known == provider.as_str()).ok_or(PageError::NotFound)?;
+    let provider =
+        ["okta", "entra"].into_iter().find(|known| *known == provider.as_str()).ok_or(PageError::NotFound)?;
     let frame = Frame { admin, path: format!("{PATH}/guides/{provider}") };
     Ok(view::page(StatusCode::OK, &Guide { t, frame, provider, endpoint: pages.endpoint() }))
 }

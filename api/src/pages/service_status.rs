@@ -13,8 +13,8 @@ use super::text::Language;
 use super::view::{self, Bar, Waiting, minute, second, took};
 use crate::publish::QueueStatus;
 use crate::read::{
-    LATENCY_BUCKETS, LastReplay, Latency, OldestRequest, PartitionStatus, ReadError, ReplayState, ServiceStatus, last_replay, latencies,
-    partitions, service_status,
+    LATENCY_BUCKETS, LastReplay, Latency, OldestRequest, PartitionStatus, ReadError, ReplayState, ServiceStatus,
+    last_replay, latencies, partitions, service_status,
 };
 
 /// Height of the chart, in the units of the picture.
@@ -34,7 +34,11 @@ pub(super) async fn show(http: HttpRequest, admin: Administrator, pages: Data<Pa
 ///
 /// # Errors
 /// If Postgres fails. If the broker does not answer, the state has no queue.
-pub(super) async fn read(pages: &Pages, organization: OrganizationId, t: Language) -> Result<view::ServiceStatus, ReadError> {
+pub(super) async fn read(
+    pages: &Pages,
+    organization: OrganizationId,
+    t: Language,
+) -> Result<view::ServiceStatus, ReadError> {
     let database = &pages.database;
     let found = futures_util::try_join!(
         service_status(database, organization),
@@ -48,8 +52,11 @@ pub(super) async fn read(pages: &Pages, organization: OrganizationId, t: Languag
     let queue = publisher.queue_status(organization).await;
     let queue = queue.inspect_err(|error| tracing::warn!(%error, "the state of a queue cannot be read")).ok();
     let report = reports.get(&publisher.partition(organization));
-    let waiting =
-        queue.map(|QueueStatus { messages, workers }| Waiting { messages, is_served: workers > 0, oldest: oldest(report, messages, t) });
+    let waiting = queue.map(|QueueStatus { messages, workers }| Waiting {
+        messages,
+        is_served: workers > 0,
+        oldest: oldest(report, messages, t),
+    });
     let slowest = latencies.iter().map(|latency| latency.most).fold(0.0, f64::max);
     Ok(view::ServiceStatus {
         t,
@@ -111,10 +118,15 @@ mod tests {
 
     #[test]
     fn the_slowest_bar_fills_the_picture_and_the_quickest_is_visible() {
-        let latencies = [Latency { bucket: 0, median: 0.5, most: 2.0 }, Latency { bucket: 29, median: 0.001, most: 1.0 }];
+        let latencies =
+            [Latency { bucket: 0, median: 0.5, most: 2.0 }, Latency { bucket: 29, median: 0.001, most: 1.0 }];
         let drawn: Vec<_> = bars(&latencies, 2.0).iter().map(|bar| (bar.kind, bar.x, bar.y, bar.height)).collect();
-        assert_eq!(drawn, [("most", 0, 0.0, 100.0), ("median", 0, 75.0, 25.0), ("most", 464, 50.0, 50.0), ("median", 464, 99.0, 1.0)]);
-        let nothing: Vec<_> = bars(&[Latency { bucket: 3, median: 0.0, most: 0.0 }], 0.0).iter().map(|bar| (bar.y, bar.height)).collect();
+        assert_eq!(
+            drawn,
+            [("most", 0, 0.0, 100.0), ("median", 0, 75.0, 25.0), ("most", 464, 50.0, 50.0), ("median", 464, 99.0, 1.0)]
+        );
+        let nothing: Vec<_> =
+            bars(&[Latency { bucket: 3, median: 0.0, most: 0.0 }], 0.0).iter().map(|bar| (bar.y, bar.height)).collect();
         assert_eq!(nothing, [(99.0, 1.0); 2], "there is no division by zero");
     }
 }

@@ -105,8 +105,12 @@ pub(super) fn cookie(pages: &Pages, secret: &str, session: SessionId, now: Times
 
 /// The cookie that removes a session from the browser.
 pub(super) fn no_cookie(pages: &Pages) -> Cookie<'static> {
-    let mut cookie =
-        Cookie::build(pages.cookie_name(), "").path("/").http_only(true).secure(pages.is_secure).same_site(SameSite::Lax).finish();
+    let mut cookie = Cookie::build(pages.cookie_name(), "")
+        .path("/")
+        .http_only(true)
+        .secure(pages.is_secure)
+        .same_site(SameSite::Lax)
+        .finish();
     cookie.make_removal();
     cookie
 }
@@ -114,7 +118,9 @@ pub(super) fn no_cookie(pages: &Pages) -> Cookie<'static> {
 async fn signed_in(request: &HttpRequest, pages: &Pages) -> Result<Administrator, PageError> {
     let cookie = request.cookie(pages.cookie_name()).ok_or(PageError::SignedOut)?;
     let mut parts = cookie.value().splitn(3, '.');
-    let (Some(secret), Some(seen), Some(seal)) = (parts.next(), parts.next(), parts.next()) else { return Err(PageError::SignedOut) };
+    let (Some(secret), Some(seen), Some(seal)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(PageError::SignedOut);
+    };
     let token = Token::parse(secret).map_err(|_| PageError::SignedOut)?;
     let session = find_session(&pages.database, &token.digest()).await?.ok_or(PageError::SignedOut)?;
     let (id, now) = (session.person.session_id, Timestamp::now());

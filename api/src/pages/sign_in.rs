@@ -52,7 +52,10 @@ pub(super) async fn sign_in(http: HttpRequest, link: Form<Link>, pages: Data<Pag
     pages.authentication.limits.take(TokenId(person.session_id.0))?;
     let secret = Token::generate().map_err(|error| ApiError::Internal(format!("no random bytes: {error}")))?;
     let actor = Actor { address, label: Some(person.name.clone()), user_agent, ..Actor::default() };
-    let change = SettingsRequested::Session { session_id: person.session_id, change: SessionChange::SignIn { digest: secret.digest() } };
+    let change = SettingsRequested::Session {
+        session_id: person.session_id,
+        change: SessionChange::SignIn { digest: secret.digest() },
+    };
     match pages.apply(settings_request(person.organization_id, actor, change)).await {
         Ok(()) => {}
         // The link was used before, or has expired.
@@ -74,7 +77,12 @@ async fn find(pages: &Pages, link: &str) -> Result<FoundLink, PageError> {
 /// `POST /sign-out`.
 pub(super) async fn sign_out(admin: Administrator, form: Form<CsrfForm>, pages: Data<Pages>) -> PageResult {
     admin.check(&form.csrf)?;
-    admin.apply(&pages, SettingsRequested::Session { session_id: admin.person.session_id, change: SessionChange::SignOut }).await?;
+    admin
+        .apply(
+            &pages,
+            SettingsRequested::Session { session_id: admin.person.session_id, change: SessionChange::SignOut },
+        )
+        .await?;
     Ok(HttpResponse::SeeOther().cookie(no_cookie(&pages)).insert_header((LOCATION, pages.address("/sign-in"))).finish())
 }
 
@@ -89,8 +97,11 @@ pub(super) struct Choice {
 pub(super) async fn language(choice: Form<Choice>, pages: Data<Pages>) -> PageResult {
     let language = Language::from_code(&choice.language).ok_or(PageError::NotFound)?;
     // Redirect only to our own pages.
-    let path =
-        if choice.path.starts_with('/') && !choice.path.starts_with("//") && !choice.path.contains('\\') { &choice.path } else { "/" };
+    let path = if choice.path.starts_with('/') && !choice.path.starts_with("//") && !choice.path.contains('\\') {
+        &choice.path
+    } else {
+        "/"
+    };
     let cookie = Cookie::build(COOKIE, language.code()).path("/").permanent().secure(pages.is_secure).finish();
     Ok(HttpResponse::SeeOther().cookie(cookie).insert_header((LOCATION, pages.address(path))).finish())
 }

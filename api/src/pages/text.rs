@@ -93,7 +93,12 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn ids(source: &str) -> BTreeSet<&str> {
-        source.lines().filter_map(|line| line.split_once(" =")).map(|(id, _)| id).filter(|id| !id.starts_with([' ', '#'])).collect()
+        source
+            .lines()
+            .filter_map(|line| line.split_once(" ="))
+            .map(|(id, _)| id)
+            .filter(|id| !id.starts_with([' ', '#']))
+            .collect()
     }
 
     /// The content of every template and source file of the pages.
@@ -113,8 +118,10 @@ mod tests {
         assert_eq!(ids(ENGLISH), ids(SPANISH));
         let (files, ids) = (files(), ids(ENGLISH));
         for file in &files {
-            let named =
-                ["t.get(\"", "t.with(\""].into_iter().flat_map(|call| file.split(call).skip(1)).filter_map(|rest| rest.split('"').next());
+            let named = ["t.get(\"", "t.with(\""]
+                .into_iter()
+                .flat_map(|call| file.split(call).skip(1))
+                .filter_map(|rest| rest.split('"').next());
             let missing: Vec<_> = named.filter(|id| !ids.contains(id)).collect();
             assert!(missing.iter().all(|id| id.ends_with('\\')), "{missing:?}");
         }

@@ -58,7 +58,10 @@ impl TokenForm {
             allow: settings.allow_list.as_ref().map(ToString::to_string).unwrap_or_default(),
             dialect: settings.dialect.as_str().to_owned(),
             // The form has only a date.
-            expires: settings.expires_at.map(|at| at.to_string().get(..10).unwrap_or_default().to_owned()).unwrap_or_default(),
+            expires: settings
+                .expires_at
+                .map(|at| at.to_string().get(..10).unwrap_or_default().to_owned())
+                .unwrap_or_default(),
             rate: settings.calls_per_second.map(|rate| rate.to_string()).unwrap_or_default(),
             ..Self::default()
         }
@@ -73,7 +76,12 @@ impl TokenForm {
     ///
     /// # Errors
     /// The problems of the fields.
-    pub(super) fn read(&self, workspaces: &[(WorkspaceId, String)], now: Timestamp, t: Language) -> Result<TokenSettings, Problems> {
+    pub(super) fn read(
+        &self,
+        workspaces: &[(WorkspaceId, String)],
+        now: Timestamp,
+        t: Language,
+    ) -> Result<TokenSettings, Problems> {
         let mut problems = Problems::default();
         let label = problems.take("label", self.read_label(t));
         let workspace = self.workspace.parse().ok().filter(|id| workspaces.iter().any(|(known, _)| known == id));
@@ -83,19 +91,36 @@ impl TokenForm {
         let dialect = problems.take("dialect", self.dialect.parse().map_err(|_| t.get("problem-dialect")));
         let expires = problems.take("expires", self.read_expires(now, t));
         let rate = problems.take("rate", self.read_rate(t));
-        let (Some(label), Some(default_workspace), Some(service_origin), Some(allow_list), Some(dialect), Some(expires_at), Some(rate)) =
-            (label, workspace, origin, allow, dialect, expires, rate)
+        let (
+            Some(label),
+            Some(default_workspace),
+            Some(service_origin),
+            Some(allow_list),
+            Some(dialect),
+            Some(expires_at),
+            Some(rate),
+        ) = (label, workspace, origin, allow, dialect, expires, rate)
         else {
             return Err(problems);
         };
         let origin_required = self.origin_not_required.is_empty();
         let calls_per_second = rate;
-        Ok(TokenSettings { label, default_workspace, service_origin, origin_required, allow_list, dialect, expires_at, calls_per_second })
+        Ok(TokenSettings {
+            label,
+            default_workspace,
+            service_origin,
+            origin_required,
+            allow_list,
+            dialect,
+            expires_at,
+            calls_per_second,
+        })
     }
 
     fn read_label(&self, t: Language) -> Result<String, String> {
         let label = self.label.trim();
-        let fits = !label.is_empty() && label.chars().count() <= MAX_LABEL_CHARS && !label.chars().any(char::is_control);
+        let fits =
+            !label.is_empty() && label.chars().count() <= MAX_LABEL_CHARS && !label.chars().any(char::is_control);
         if fits { Ok(label.to_owned()) } else { Err(t.with("problem-label", "most", MAX_LABEL_CHARS)) }
     }
 
@@ -186,7 +211,11 @@ mod tests {
         let allow = TokenForm { allow: "203.0.113.0/24, 10.0.0".to_owned(), ..form() };
         assert_eq!(problems(&allow), [("allow", T.with("problem-allow", "entry", "10.0.0"))]);
         assert!(T.with("problem-allow", "entry", "10.0.0").contains("10.0.0"));
-        assert_eq!(problems(&TokenForm { expires: "2026-05-31".to_owned(), ..form() })[0].0, "expires", "the day is over");
+        assert_eq!(
+            problems(&TokenForm { expires: "2026-05-31".to_owned(), ..form() })[0].0,
+            "expires",
+            "the day is over"
+        );
         assert_eq!(problems(&TokenForm { rate: "0".to_owned(), ..form() })[0].0, "rate");
         assert_eq!(
             problems(&TokenForm { workspace: Uuid::from_u128(2).to_string(), ..form() })[0].0,

@@ -27,10 +27,16 @@ const COUNT: u64 = 50;
 const HISTORY: u32 = 25;
 
 /// `GET /users?q=`.
-pub(super) async fn search(admin: Administrator, parameters: Parameters, pages: Data<Pages>, t: Language) -> PageResult {
+pub(super) async fn search(
+    admin: Administrator,
+    parameters: Parameters,
+    pages: Data<Pages>,
+    t: Language,
+) -> PageResult {
     admin.must_administer()?;
     let asked = parameters.get("q").unwrap_or_default().trim().to_owned();
-    let page = Page::parse(None, None, Some(parameters.get("cursor").unwrap_or_default()), COUNT).map_err(ApiError::from)?;
+    let page =
+        Page::parse(None, None, Some(parameters.get("cursor").unwrap_or_default()), COUNT).map_err(ApiError::from)?;
     let (filter, problem) = match filter_of(&asked) {
         Ok(filter) => (filter, None),
         Err(problem) => (None, Some(problem)),
@@ -50,12 +56,18 @@ pub(super) async fn search(admin: Administrator, parameters: Parameters, pages: 
     };
     let users = found.resources.iter().map(|(_, resource)| UserRow::new(resource)).collect();
     let link = |cursor: String| {
-        let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("q", &asked).append_pair("cursor", &cursor).finish();
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("q", &asked)
+            .append_pair("cursor", &cursor)
+            .finish();
         format!("{PATH}?{query}")
     };
     let (newer, older) = (found.previous_cursor.map(link), found.next_cursor.map(link));
     let frame = Frame { admin, path: PATH.to_owned() };
-    Ok(view::page(StatusCode::OK, &Users { t, frame, asked: asked.clone(), problem, total: found.total, found: users, newer, older }))
+    Ok(view::page(
+        StatusCode::OK,
+        &Users { t, frame, asked: asked.clone(), problem, total: found.total, found: users, newer, older },
+    ))
 }
 
 /// The filter for a search text. A text that is not a SCIM filter is searched in names and addresses.
@@ -78,26 +90,43 @@ fn filter_of(asked: &str) -> Result<Option<Filter>, String> {
 /// A filter for users that contain a text.
 fn text_filter(asked: &str) -> String {
     let text = json!(asked);
-    ["userName", "displayName", "name.givenName", "name.familyName", "emails.value"].map(|path| format!("{path} co {text}")).join(" or ")
+    ["userName", "displayName", "name.givenName", "name.familyName", "emails.value"]
+        .map(|path| format!("{path} co {text}"))
+        .join(" or ")
         + &format!(" or externalId eq {text}")
 }
 
 /// `GET /users/{id}`.
 pub(super) async fn show(admin: Administrator, id: Path<String>, pages: Data<Pages>, t: Language) -> PageResult {
     admin.must_administer()?;
-    let (organization, user_id) = (admin.person.organization_id, id.parse::<UserId>().map_err(|_| PageError::NotFound)?);
+    let (organization, user_id) =
+        (admin.person.organization_id, id.parse::<UserId>().map_err(|_| PageError::NotFound)?);
     let resource = find_by_id(&pages.database, &USERS, organization, user_id.0, &Projection::default()).await?;
     let resource = resource.ok_or(PageError::NotFound)?;
     let memberships = memberships(&pages.database, organization, user_id).await?;
     let about = [Condition::Subjects(vec![user_id.0])];
-    let history = log_entries(&pages.database, organization, &about, Order::NewestFirst { before: None }, HISTORY).await?.entries;
-    let groups = resource.get("groups").and_then(Value::as_array).into_iter().flatten().filter_map(|group| group["display"].as_str());
+    let history =
+        log_entries(&pages.database, organization, &about, Order::NewestFirst { before: None }, HISTORY).await?.entries;
+    let groups = resource
+        .get("groups")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|group| group["display"].as_str());
     let groups = groups.map(str::to_owned).collect();
     let (user, attributes) = (UserRow::new(&resource), user_attributes(&resource));
     let frame = Frame { admin, path: format!("{PATH}/{user_id}") };
     Ok(view::page(
         StatusCode::OK,
-        &User { t, frame, shown: user, attributes, groups, memberships, rows: history.iter().map(|entry| LogRow::new(entry, t)).collect() },
+        &User {
+            t,
+            frame,
+            shown: user,
+            attributes,
+            groups,
+            memberships,
+            rows: history.iter().map(|entry| LogRow::new(entry, t)).collect(),
+        },
     ))
 }
 

@@ -25,7 +25,8 @@ const MAX_PERMISSION_CHARS: usize = 200;
 pub(super) async fn list(admin: Administrator, pages: Data<Pages>, t: Language) -> PageResult {
     admin.must_administer()?;
     let organization = admin.person.organization_id;
-    let (workspaces, groups) = (list_workspaces(&pages.database, organization).await?, list_groups(&pages.database, organization).await?);
+    let (workspaces, groups) =
+        (list_workspaces(&pages.database, organization).await?, list_groups(&pages.database, organization).await?);
     let frame = Frame { admin, path: PATH.to_owned() };
     Ok(view::page(StatusCode::OK, &WorkspaceList { t, frame, workspaces, groups }))
 }
@@ -33,7 +34,8 @@ pub(super) async fn list(admin: Administrator, pages: Data<Pages>, t: Language) 
 /// `GET /workspaces/{id}`.
 pub(super) async fn show(admin: Administrator, id: Path<String>, pages: Data<Pages>, t: Language) -> PageResult {
     admin.must_administer()?;
-    let (organization, id) = (admin.person.organization_id, id.parse::<WorkspaceId>().map_err(|_| PageError::NotFound)?);
+    let (organization, id) =
+        (admin.person.organization_id, id.parse::<WorkspaceId>().map_err(|_| PageError::NotFound)?);
     let known = named_workspaces(&pages.database, organization).await?;
     let (_, name) = known.into_iter().find(|(known, _)| *known == id).ok_or(PageError::NotFound)?;
     let members = workspace_members(&pages.database, organization, id).await?;
@@ -48,7 +50,12 @@ pub(super) async fn group(admin: Administrator, id: Path<String>, pages: Data<Pa
     let mapping = group_mapping(&pages.database, organization, id).await?.ok_or(PageError::NotFound)?;
     let choices = named_workspaces(&pages.database, organization).await?.into_iter().map(|(workspace, name)| {
         let mapped = mapping.workspaces.iter().find(|(mapped, _)| *mapped == workspace);
-        Choice { id: workspace, name, is_chosen: mapped.is_some(), permissions: mapped.map(|(_, may)| may.join(", ")).unwrap_or_default() }
+        Choice {
+            id: workspace,
+            name,
+            is_chosen: mapped.is_some(),
+            permissions: mapped.map(|(_, may)| may.join(", ")).unwrap_or_default(),
+        }
     });
     let choices = choices.collect();
     let frame = Frame { admin, path: format!("/groups/{id}") };
@@ -56,9 +63,15 @@ pub(super) async fn group(admin: Administrator, id: Path<String>, pages: Data<Pa
 }
 
 /// `POST /groups/{id}`: maps the group to the chosen workspaces.
-pub(super) async fn map(admin: Administrator, id: Path<String>, form: Form<Vec<(String, String)>>, pages: Data<Pages>) -> PageResult {
+pub(super) async fn map(
+    admin: Administrator,
+    id: Path<String>,
+    form: Form<Vec<(String, String)>>,
+    pages: Data<Pages>,
+) -> PageResult {
     admin.must_administer()?;
-    let of = |name: &str| form.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str()).unwrap_or_default();
+    let of =
+        |name: &str| form.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str()).unwrap_or_default();
     admin.check(of("csrf"))?;
     let group_id = group_id(&id)?;
     let mut workspaces = BTreeMap::new();
@@ -76,7 +89,9 @@ fn group_id(text: &str) -> Result<GroupId, PageError> {
 
 /// Reads permissions that are separated by commas. Empty or malformed ones are left out.
 fn permissions(text: &str) -> BTreeSet<String> {
-    let fits = |text: &&str| !text.is_empty() && text.chars().count() <= MAX_PERMISSION_CHARS && !text.chars().any(char::is_control);
+    let fits = |text: &&str| {
+        !text.is_empty() && text.chars().count() <= MAX_PERMISSION_CHARS && !text.chars().any(char::is_control)
+    };
     text.split(',').map(str::trim).filter(fits).map(str::to_owned).collect()
 }
 

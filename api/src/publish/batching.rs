@@ -85,7 +85,8 @@ impl BatchSender {
         // A caller that was answered 503 or has disconnected must not find the request applied later.
         waiting.retain(|queued| !queued.confirmation.is_closed());
         let first = waiting.drain(..fitting(waiting));
-        let (requests, callers): (Vec<_>, Vec<_>) = first.map(|queued| (queued.request, (queued.reply, queued.confirmation))).unzip();
+        let (requests, callers): (Vec<_>, Vec<_>) =
+            first.map(|queued| (queued.request, (queued.reply, queued.confirmation))).unzip();
         if requests.is_empty() {
             return;
         }
@@ -130,7 +131,8 @@ mod tests {
 
     fn queued(bytes: usize) -> Queued {
         let organization_id = OrganizationId::generate();
-        let create = SettingsRequested::CreateWorkspace { workspace_id: WorkspaceId::generate(), name: "x".repeat(bytes) };
+        let create =
+            SettingsRequested::CreateWorkspace { workspace_id: WorkspaceId::generate(), name: "x".repeat(bytes) };
         let request = Request {
             id: EventId::generate(),
             organization_id,
@@ -159,7 +161,8 @@ mod tests {
         let publisher = BatchingPublisher::open("q".into(), Arc::new(ArcSwapOption::empty()), Duration::from_mins(1));
         let pending = PendingReplies::new(1);
         let slot = pending.reserve().unwrap();
-        let confirms: Vec<_> = (0..3).map(|n| publisher.enqueue(queued(n).request, (n == 1).then_some(&slot)).unwrap()).collect();
+        let confirms: Vec<_> =
+            (0..3).map(|n| publisher.enqueue(queued(n).request, (n == 1).then_some(&slot)).unwrap()).collect();
         for confirm in confirms {
             assert!(matches!(confirm.await, Ok(Err(NotConfirmed::NotConnected))));
         }

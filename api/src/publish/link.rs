@@ -46,7 +46,11 @@ impl Link {
     ///
     /// # Errors
     /// If the address is malformed or the broker refuses.
-    pub(super) async fn open(amqp_url: &SecretString, partitions: u16, confirm_within: Duration) -> Result<(Self, Consumer), NotConfirmed> {
+    pub(super) async fn open(
+        amqp_url: &SecretString,
+        partitions: u16,
+        confirm_within: Duration,
+    ) -> Result<(Self, Consumer), NotConfirmed> {
         let properties = ConnectionProperties::default().with_connection_name(APP_ID.into());
         let mut uri: AMQPUri = amqp_url.expose_secret().parse().map_err(NotConfirmed::Address)?;
         uri.query.heartbeat.get_or_insert(HEARTBEAT_SECONDS);
@@ -55,7 +59,8 @@ impl Link {
         let channel = connection.create_channel().await?;
         topology::declare(&channel, partitions).await?;
         let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
-        let outcomes = channel.basic_consume(REPLY_QUEUE.into(), "answers".into(), options, FieldTable::default()).await?;
+        let outcomes =
+            channel.basic_consume(REPLY_QUEUE.into(), "answers".into(), options, FieldTable::default()).await?;
         Ok((Self { connection, publisher: Publisher::open(channel, confirm_within).await?, blocked }, outcomes))
     }
 
@@ -78,7 +83,8 @@ impl Link {
     /// # Errors
     /// If the broker did not confirm the message.
     pub(super) async fn publish_calls(&self, body: &[u8]) -> Result<(), NotConfirmed> {
-        let properties = BasicProperties::default().with_type(OBSERVED_TYPE.into()).with_content_type(CONTENT_TYPE.into());
+        let properties =
+            BasicProperties::default().with_type(OBSERVED_TYPE.into()).with_content_type(CONTENT_TYPE.into());
         Ok(self.publisher.publish("", OBSERVED, body, properties).await?)
     }
 
@@ -90,7 +96,9 @@ impl Link {
     pub(super) async fn queue_statuses(&self, queues: &[ShortString]) -> Result<Vec<QueueStatus>, NotConfirmed> {
         let channel = self.connection.create_channel().await?;
         let passive = ExchangeDeclareOptions { passive: true, durable: true, ..Default::default() };
-        channel.exchange_declare(REQUESTED_EXCHANGE.into(), ExchangeKind::Direct, passive, FieldTable::default()).await?;
+        channel
+            .exchange_declare(REQUESTED_EXCHANGE.into(), ExchangeKind::Direct, passive, FieldTable::default())
+            .await?;
         let mut found = Vec::with_capacity(queues.len());
         for queue in queues {
             let passive = QueueDeclareOptions { passive: true, durable: true, ..Default::default() };

@@ -39,7 +39,8 @@ impl Publisher {
     pub(crate) fn new(partitions: u16, confirm_within: Duration) -> Self {
         let keys: Vec<ShortString> = (0..partitions).map(|partition| topology::queue_name(partition).into()).collect();
         let link = Arc::new(ArcSwapOption::empty());
-        let publishers = keys.iter().map(|key| BatchingPublisher::open(key.clone(), link.clone(), confirm_within)).collect();
+        let publishers =
+            keys.iter().map(|key| BatchingPublisher::open(key.clone(), link.clone(), confirm_within)).collect();
         Self { link, confirm_within, keys, publishers }
     }
 
@@ -51,7 +52,8 @@ impl Publisher {
     pub(crate) fn publish(&self, request: &Request, slot: Option<&ReplySlot>) -> Result<Publishing, NotConfirmed> {
         self.link()?;
         let frame = Frame::new(request, slot.map(ReplySlot::id))?;
-        let confirmation = self.publishers[usize::from(self.partition(request.organization_id))].enqueue(frame, slot)?;
+        let confirmation =
+            self.publishers[usize::from(self.partition(request.organization_id))].enqueue(frame, slot)?;
         Ok(Publishing { confirmation, deadline: Instant::now() + self.confirm_within })
     }
 
@@ -112,7 +114,9 @@ impl Publisher {
 
     async fn statuses_of(&self, queues: &[ShortString]) -> Result<Vec<QueueStatus>, NotConfirmed> {
         let link = self.link.load_full().ok_or(NotConfirmed::NotConnected)?;
-        tokio::time::timeout(self.confirm_within, link.queue_statuses(queues)).await.map_err(|_| NotConfirmed::TimedOut)?
+        tokio::time::timeout(self.confirm_within, link.queue_statuses(queues))
+            .await
+            .map_err(|_| NotConfirmed::TimedOut)?
     }
 
     /// The partition of an organization.
@@ -130,7 +134,8 @@ impl Publisher {
         let mut backoff = Backoff::default();
         loop {
             // A broker may accept the connection and never answer.
-            let opening = tokio::time::timeout(CONNECT, Link::open(amqp_url, self.partitions(), self.confirm_within)).await;
+            let opening =
+                tokio::time::timeout(CONNECT, Link::open(amqp_url, self.partitions(), self.confirm_within)).await;
             match opening.unwrap_or(Err(NotConfirmed::TimedOut)) {
                 Ok((link, outcomes)) => {
                     tracing::info!("connected to rabbitmq");
@@ -175,7 +180,9 @@ async fn receive_outcomes(mut replies: Consumer, pending: &PendingReplies) {
     while let Some(Ok(delivery)) = replies.next().await {
         match decode_outcomes(&delivery.data) {
             Ok(outcomes) => outcomes.outcomes.into_iter().for_each(|(id, outcome)| pending.resolve(id, outcome)),
-            Err(error) => tracing::error!(%error, "an outcome cannot be read; do the api and the worker have the same version?"),
+            Err(error) => {
+                tracing::error!(%error, "an outcome cannot be read; do the api and the worker have the same version?")
+            }
         }
     }
 }

@@ -66,14 +66,23 @@ pub(crate) struct CallWithBodies {
 }
 
 /// Finds a call of an organization.
-pub(crate) async fn find_call(database: &Database, organization: OrganizationId, id: Uuid) -> Result<Option<CallWithBodies>, ReadError> {
-    let Some(row) = database.points(organization).query_opt(CALL, &[&organization, &id]).await? else { return Ok(None) };
+pub(crate) async fn find_call(
+    database: &Database,
+    organization: OrganizationId,
+    id: Uuid,
+) -> Result<Option<CallWithBodies>, ReadError> {
+    let Some(row) = database.points(organization).query_opt(CALL, &[&organization, &id]).await? else {
+        return Ok(None);
+    };
     let (request_body, response_body) = (row.try_get("request_body")?, row.try_get("response_body")?);
     Ok(Some(CallWithBodies { call: found(&row)?, request_body, response_body }))
 }
 
 /// The time until which an organization's bodies are recorded, if they are.
-pub(crate) async fn recording(database: &Database, organization: OrganizationId) -> Result<Option<Timestamp>, ReadError> {
+pub(crate) async fn recording(
+    database: &Database,
+    organization: OrganizationId,
+) -> Result<Option<Timestamp>, ReadError> {
     let row = database.points(organization).query_opt(RECORDING, &[&organization]).await?;
     Ok(row.map(|row| row.try_get("bodies_until")).transpose()?)
 }
@@ -95,7 +104,17 @@ pub(crate) async fn find_calls(
         .queries(organization)
         .query(
             FIND,
-            &[&organization, &filter.before, &filter.after, &meaning, &least, &most, &filter.text, &SEARCHED_CALLS, &i64::from(count)],
+            &[
+                &organization,
+                &filter.before,
+                &filter.after,
+                &meaning,
+                &least,
+                &most,
+                &filter.text,
+                &SEARCHED_CALLS,
+                &i64::from(count),
+            ],
         )
         .await?;
     rows.iter().map(found).collect()

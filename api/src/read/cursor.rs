@@ -46,10 +46,15 @@ pub(super) fn write(query: &str, side: Side, position: Position) -> Result<Strin
 pub(super) fn read(query: &str, text: &str) -> Result<(Side, Position), ScimError> {
     let read = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| serde_json::from_slice::<Cursor>(&bytes).ok());
     match read {
-        Some(Cursor(of, side, position)) if of == query && !position.sort_key.as_deref().unwrap_or_default().contains('\0') => {
+        Some(Cursor(of, side, position))
+            if of == query && !position.sort_key.as_deref().unwrap_or_default().contains('\0') =>
+        {
             Ok((side, position))
         }
-        Some(_) => Err(ScimError::bad_request(ScimType::InvalidCursor, "cursor belongs to a query with another filter or order")),
+        Some(_) => Err(ScimError::bad_request(
+            ScimType::InvalidCursor,
+            "cursor belongs to a query with another filter or order",
+        )),
         None => Err(ScimError::bad_request(ScimType::InvalidCursor, "cursor is not one that this service gave")),
     }
 }

@@ -100,8 +100,13 @@ impl Database {
     pub(crate) fn new(url: &SecretString, connections: Connections, page_bytes: u32) -> Result<Self, String> {
         let mut config = Config::from_str(url.expose_secret()).map_err(|error| error.to_string())?;
         let options = config.get_options().map_or_else(String::new, |options| format!("{options} ")) + SESSION;
-        config.application_name("rollcall-api").options(options).connect_timeout(CONNECT).tcp_user_timeout(Duration::from_secs(10));
-        let shared = |size: u16| Ok::<_, String>((pool(&config, size)?, Shares::new(connections.per_organization, WAIT)));
+        config
+            .application_name("rollcall-api")
+            .options(options)
+            .connect_timeout(CONNECT)
+            .tcp_user_timeout(Duration::from_secs(10));
+        let shared =
+            |size: u16| Ok::<_, String>((pool(&config, size)?, Shares::new(connections.per_organization, WAIT)));
         Ok(Self {
             sessions: pool(&config, connections.sessions)?,
             points: shared(connections.points)?,
@@ -175,7 +180,8 @@ impl Database {
 }
 
 fn pool(config: &Config, size: u16) -> Result<Pool, String> {
-    let manager = Manager::from_config(config.clone(), NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+    let manager =
+        Manager::from_config(config.clone(), NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
     let pool = Pool::builder(manager)
         .max_size(size.into())
         .wait_timeout(Some(WAIT))
@@ -201,12 +207,20 @@ impl Reader<'_> {
     }
 
     /// Runs a prepared query that returns at most one row.
-    pub(crate) async fn query_opt(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, ReadError> {
+    pub(crate) async fn query_opt(
+        &self,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Option<Row>, ReadError> {
         Ok(self.query(sql, parameters).await?.into_iter().next())
     }
 
     /// Runs a query that is not prepared, in one round trip.
-    pub(super) async fn query_typed(&self, sql: &str, parameters: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<Row>, ReadError> {
+    pub(super) async fn query_typed(
+        &self,
+        sql: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Row>, ReadError> {
         self.run(async |client: &mut Object| Ok(client.query_typed(sql, parameters).await?)).await
     }
 

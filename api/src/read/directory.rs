@@ -72,8 +72,13 @@ pub(crate) struct GroupMapping {
 }
 
 /// An organization's workspaces, at most 1,000.
-pub(crate) async fn list_workspaces(database: &Database, organization: OrganizationId) -> Result<Vec<ListedWorkspace>, ReadError> {
-    let read = |row: &Row| Ok(ListedWorkspace { id: row.try_get("id")?, name: row.try_get("name")?, members: row.try_get("members")? });
+pub(crate) async fn list_workspaces(
+    database: &Database,
+    organization: OrganizationId,
+) -> Result<Vec<ListedWorkspace>, ReadError> {
+    let read = |row: &Row| {
+        Ok(ListedWorkspace { id: row.try_get("id")?, name: row.try_get("name")?, members: row.try_get("members")? })
+    };
     database.queries(organization).query(WORKSPACES, &[&organization, &COUNT_LIMIT]).await?.iter().map(read).collect()
 }
 
@@ -83,12 +88,23 @@ pub(crate) async fn workspace_members(
     organization: OrganizationId,
     workspace: WorkspaceId,
 ) -> Result<Vec<WorkspaceMember>, ReadError> {
-    let read = |row: &Row| Ok(WorkspaceMember { id: row.try_get("id")?, name: row.try_get("name")?, through: row.try_get("through")? });
-    database.queries(organization).query(MEMBERS, &[&organization, &workspace, &COUNT_LIMIT]).await?.iter().map(read).collect()
+    let read = |row: &Row| {
+        Ok(WorkspaceMember { id: row.try_get("id")?, name: row.try_get("name")?, through: row.try_get("through")? })
+    };
+    database
+        .queries(organization)
+        .query(MEMBERS, &[&organization, &workspace, &COUNT_LIMIT])
+        .await?
+        .iter()
+        .map(read)
+        .collect()
 }
 
 /// An organization's groups, at most 1,000.
-pub(crate) async fn list_groups(database: &Database, organization: OrganizationId) -> Result<Vec<ListedGroup>, ReadError> {
+pub(crate) async fn list_groups(
+    database: &Database,
+    organization: OrganizationId,
+) -> Result<Vec<ListedGroup>, ReadError> {
     let read = |row: &Row| {
         Ok(ListedGroup {
             id: row.try_get("id")?,

@@ -33,12 +33,19 @@ pub(crate) struct LogEntry {
 }
 
 /// The log entry of a request, if it is recorded yet.
-pub(crate) async fn find_event(database: &Database, organization: OrganizationId, id: EventId) -> Result<Option<LogEntry>, ReadError> {
-    let Some(row) = database.points(organization).query_opt(FIND, &[&organization, &id]).await? else { return Ok(None) };
+pub(crate) async fn find_event(
+    database: &Database,
+    organization: OrganizationId,
+    id: EventId,
+) -> Result<Option<LogEntry>, ReadError> {
+    let Some(row) = database.points(organization).query_opt(FIND, &[&organization, &id]).await? else {
+        return Ok(None);
+    };
     let name: &str = row.try_get("type")?;
     let error: Option<Json<ScimError>> = row.try_get("error")?;
     Ok(Some(LogEntry {
-        event_type: EventType::from_name(name).ok_or_else(|| ReadError::Malformed(format!("the log has the unknown type {name}")))?,
+        event_type: EventType::from_name(name)
+            .ok_or_else(|| ReadError::Malformed(format!("the log has the unknown type {name}")))?,
         subject_type: row.try_get::<_, Option<&str>>("subject_type")?.and_then(SubjectType::from_name),
         subject_id: row.try_get("subject_id")?,
         recorded_at: row.try_get("recorded_at")?,

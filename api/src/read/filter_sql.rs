@@ -38,7 +38,8 @@ impl Values {
 /// Compiles a filter to a condition on the rows of a table. An attribute that the resource type does not have
 /// has no values.
 pub(super) fn condition(filter: &Filter, table: &Table, values: &mut Values) -> String {
-    Compiler { table, values, elements: 0 }.filter(filter, At { scope: Scope::Resource(table.resource_type), element: None })
+    Compiler { table, values, elements: 0 }
+        .filter(filter, At { scope: Scope::Resource(table.resource_type), element: None })
 }
 
 /// The expression by which a table's rows are sorted: the attribute's first value, or the primary one (RFC
@@ -56,7 +57,10 @@ pub(super) fn sort_key(path: &AttributePath, table: &Table) -> Option<String> {
     };
     Some(if found.attribute.multi_valued {
         let values = format!("jsonb_array_elements({container} -> {name}) WITH ORDINALITY AS s (v, n)");
-        format!("(SELECT {} FROM {values} ORDER BY (s.v -> 'primary') = 'true' DESC NULLS LAST, s.n LIMIT 1)", value("s.v".to_owned()))
+        format!(
+            "(SELECT {} FROM {values} ORDER BY (s.v -> 'primary') = 'true' DESC NULLS LAST, s.n LIMIT 1)",
+            value("s.v".to_owned())
+        )
     } else {
         value(format!("({container} -> {name})"))
     })
@@ -120,9 +124,17 @@ impl Compiler<'_, '_> {
         }
     }
 
-    fn any_holds(&mut self, path: &AttributePath, found: &Resolved<'_>, operator: Comparison, wanted: &Value, at: At<'_>) -> String {
+    fn any_holds(
+        &mut self,
+        path: &AttributePath,
+        found: &Resolved<'_>,
+        operator: Comparison,
+        wanted: &Value,
+        at: At<'_>,
+    ) -> String {
         let attribute = found.sub.unwrap_or(found.attribute);
-        let compared = if attribute.kind == Kind::Complex { attribute.sub("value").unwrap_or(attribute) } else { attribute };
+        let compared =
+            if attribute.kind == Kind::Complex { attribute.sub("value").unwrap_or(attribute) } else { attribute };
         self.any(path, at, true, |compiler, value| compiler.holds(compared, operator, value, wanted))
     }
 
@@ -171,7 +183,9 @@ impl Compiler<'_, '_> {
         let floor = wanted.as_nanosecond().div_euclid(1000);
         let is_between = wanted.as_nanosecond().rem_euclid(1000) != 0;
         let operator = match (operator, is_between) {
-            (Comparison::Eq, true) | (Comparison::Co | Comparison::Sw | Comparison::Ew, _) => return "FALSE".to_owned(),
+            (Comparison::Eq, true) | (Comparison::Co | Comparison::Sw | Comparison::Ew, _) => {
+                return "FALSE".to_owned();
+            }
             (Comparison::Ne, true) => return "TRUE".to_owned(),
             (Comparison::Gt | Comparison::Ge, true) | (Comparison::Gt, false) => ">",
             (Comparison::Lt | Comparison::Le, true) | (Comparison::Le, false) => "<=",
@@ -201,7 +215,13 @@ impl Compiler<'_, '_> {
 
     /// Whether any value of a path fulfills a condition. With `by_value`, a complex value is compared by its
     /// `value`.
-    fn any(&mut self, path: &AttributePath, at: At<'_>, by_value: bool, holds: impl FnOnce(&mut Self, &str) -> String) -> String {
+    fn any(
+        &mut self,
+        path: &AttributePath,
+        at: At<'_>,
+        by_value: bool,
+        holds: impl FnOnce(&mut Self, &str) -> String,
+    ) -> String {
         let Some(found) = at.scope.resolve(path) else { return "FALSE".to_owned() };
         let last = found.sub.unwrap_or(found.attribute);
         let value_part = if by_value && last.kind == Kind::Complex { last.sub("value") } else { None };
@@ -210,14 +230,20 @@ impl Compiler<'_, '_> {
             Source::Value(value) => (value, Vec::new()),
             Source::Values(rows) => {
                 self.elements += 1;
-                (format!("e{}.v", self.elements), vec![format!("EXISTS (SELECT FROM ({rows}) AS e{} (v) WHERE ", self.elements)])
+                (
+                    format!("e{}.v", self.elements),
+                    vec![format!("EXISTS (SELECT FROM ({rows}) AS e{} (v) WHERE ", self.elements)],
+                )
             }
         };
         for step in steps {
             value = format!("({value} -> {})", quoted(&step.name));
             if step.multi_valued {
                 self.elements += 1;
-                wrap.push(format!("EXISTS (SELECT FROM jsonb_array_elements({value}) AS e{} (v) WHERE ", self.elements));
+                wrap.push(format!(
+                    "EXISTS (SELECT FROM jsonb_array_elements({value}) AS e{} (v) WHERE ",
+                    self.elements
+                ));
                 value = format!("e{}.v", self.elements);
             }
         }
@@ -232,18 +258,26 @@ impl Compiler<'_, '_> {
             Some(number) if found.is_element => return Source::Value(format!("e{number}.v")),
             Some(number) => format!("(e{number}.v -> {name})"),
             None => {
-                if let Some(relation) = self.table.relation_of(&found.attribute.name).filter(|_| found.extension.is_none()) {
+                if let Some(relation) =
+                    self.table.relation_of(&found.attribute.name).filter(|_| found.extension.is_none())
+                {
                     return Source::Values(relation.searched.to_owned());
                 }
-                if let Some((_, rows)) =
-                    self.table.derived.filter(|(attribute, _)| found.extension.is_some() && *attribute == found.attribute.name)
+                if let Some((_, rows)) = self
+                    .table
+                    .derived
+                    .filter(|(attribute, _)| found.extension.is_some() && *attribute == found.attribute.name)
                 {
                     return Source::Values(rows.to_owned());
                 }
                 format!("({} -> {name})", container(found))
             }
         };
-        if found.attribute.multi_valued { Source::Values(format!("SELECT jsonb_array_elements({value})")) } else { Source::Value(value) }
+        if found.attribute.multi_valued {
+            Source::Values(format!("SELECT jsonb_array_elements({value})"))
+        } else {
+            Source::Value(value)
+        }
     }
 
     fn holds(&mut self, attribute: &Attribute, operator: Comparison, value: &str, wanted: &Value) -> String {
@@ -253,7 +287,10 @@ impl Compiler<'_, '_> {
                 format!("{value} {operator} {}", self.values.bind(key(attribute, wanted), Type::JSONB))
             }
             (_, Value::String(text)) if attribute.kind == Kind::DateTime => {
-                return format!("COALESCE({}, FALSE)", self.time(&format!("({value} #>> '{{}}')::timestamptz"), operator, text));
+                return format!(
+                    "COALESCE({}, FALSE)",
+                    self.time(&format!("({value} #>> '{{}}')::timestamptz"), operator, text)
+                );
             }
             (_, Value::String(_)) => {
                 let Value::String(wanted) = key(attribute, wanted) else { return "FALSE".to_owned() };

@@ -24,7 +24,8 @@ pub(crate) async fn find_by_id(
     id: Uuid,
     projection: &Projection,
 ) -> Result<Option<Attributes>, ReadError> {
-    read_row(table, database.points(organization).query_opt(table.by_id(projection), &[&organization, &id]).await?).await
+    read_row(table, database.points(organization).query_opt(table.by_id(projection), &[&organization, &id]).await?)
+        .await
 }
 
 /// The resource whose unique attribute has this key.
@@ -35,7 +36,8 @@ pub(crate) async fn find_by_key(
     key: &str,
     projection: &Projection,
 ) -> Result<Option<Attributes>, ReadError> {
-    read_row(table, database.points(organization).query_opt(table.by_key(projection), &[&organization, &key]).await?).await
+    read_row(table, database.points(organization).query_opt(table.by_key(projection), &[&organization, &key]).await?)
+        .await
 }
 
 /// The attributes of a user that a PUT in another dialect keeps.
@@ -46,7 +48,8 @@ pub(crate) struct UserSummary {
     pub(crate) entitlements: Option<Value>,
 }
 
-const USER_SUMMARIES: &str = "SELECT id, resource ->> 'userName' AS user_name, resource -> 'entitlements' AS entitlements
+const USER_SUMMARIES: &str =
+    "SELECT id, resource ->> 'userName' AS user_name, resource -> 'entitlements' AS entitlements
     FROM users WHERE organization_id = $1 AND id = ANY ($2)";
 
 /// The summaries of users. Users who do not exist are missing.

@@ -83,8 +83,11 @@ impl ListQuery<'_> {
     /// Identifies the query. Pages of the same query can follow each other.
     fn fingerprint(&self) -> String {
         let tables: Vec<_> = self.tables.iter().map(|table| table.name).collect();
-        let text =
-            format!("{tables:?} {:?} {:?}", self.filter.map(ToString::to_string), self.sort.map(|(path, down)| (path.to_string(), down)));
+        let text = format!(
+            "{tables:?} {:?} {:?}",
+            self.filter.map(ToString::to_string),
+            self.sort.map(|(path, down)| (path.to_string(), down))
+        );
         blake3::hash(text.as_bytes()).to_hex()[..16].to_owned()
     }
 }
@@ -93,10 +96,16 @@ impl ListQuery<'_> {
 ///
 /// # Errors
 /// 400 for a wrong cursor. Otherwise if Postgres fails.
-pub(crate) async fn list(database: &Database, page_cache: &PageCache, query: &ListQuery<'_>) -> Result<Listed, ListError> {
+pub(crate) async fn list(
+    database: &Database,
+    page_cache: &PageCache,
+    query: &ListQuery<'_>,
+) -> Result<Listed, ListError> {
     let fingerprint = query.fingerprint();
     match query.page {
-        Page::Index { start_index, count } => by_index(database, page_cache, query, fingerprint, *start_index, *count).await,
+        Page::Index { start_index, count } => {
+            by_index(database, page_cache, query, fingerprint, *start_index, *count).await
+        }
         Page::Cursor { cursor, count } => by_cursor(database, query, &fingerprint, cursor, *count).await,
     }
 }
@@ -119,7 +128,11 @@ async fn by_index(
     let shown = rows.len() as u64;
     // A page that is not full shows the total, unless it is past the end or rows before it were deleted in
     // the meantime.
-    let total = if chosen < count && !is_known && (chosen > 0 || offset == 0) { offset + chosen } else { total(database, query).await? };
+    let total = if chosen < count && !is_known && (chosen > 0 || offset == 0) {
+        offset + chosen
+    } else {
+        total(database, query).await?
+    };
     if let (Some(last), true) = (rows.last(), chosen == count || shown < chosen) {
         page_cache.0.insert((query.organization, fingerprint, start_index + shown), position(last)?);
     }
@@ -127,7 +140,13 @@ async fn by_index(
     Ok(Listed { total, resources: resources(query, rows).await?, bytes, ..Listed::default() })
 }
 
-async fn by_cursor(database: &Database, query: &ListQuery<'_>, fingerprint: &str, cursor: &str, count: u64) -> Result<Listed, ListError> {
+async fn by_cursor(
+    database: &Database,
+    query: &ListQuery<'_>,
+    fingerprint: &str,
+    cursor: &str,
+    count: u64,
+) -> Result<Listed, ListError> {
     let start = match cursor {
         "" => Start::Offset(0),
         cursor => {
@@ -152,7 +171,9 @@ async fn by_cursor(database: &Database, query: &ListQuery<'_>, fingerprint: &str
         rows.reverse();
     }
     let end = |row: Option<&Row>, side, wanted: bool| match row.filter(|_| wanted) {
-        Some(row) => cursor::write(fingerprint, side, position(row)?).map(Some).map_err(|error| ReadError::Malformed(error.to_string())),
+        Some(row) => cursor::write(fingerprint, side, position(row)?)
+            .map(Some)
+            .map_err(|error| ReadError::Malformed(error.to_string())),
         None => Ok(None),
     };
     let next_cursor = end(rows.last(), Side::After, has_more)?;
@@ -203,7 +224,8 @@ async fn page(database: &Database, query: &ListQuery<'_>, start: &Start, limit: 
     let mut values = Values::default();
     values.bind(query.organization, Type::UUID);
     let backwards = matches!(start, Start::At(Side::Before, _));
-    let chosen: Vec<_> = (0_i32..).zip(query.tables).map(|(number, table)| chosen(query, number, table, start, &mut values)).collect();
+    let chosen: Vec<_> =
+        (0_i32..).zip(query.tables).map(|(number, table)| chosen(query, number, table, start, &mut values)).collect();
     let order = order(query, backwards);
     let offset = values.bind(if let Start::Offset(offset) = start { *offset } else { 0 }, Type::INT8);
     let limit = values.bind(i64::try_from(limit).unwrap_or(i64::MAX), Type::INT8);
@@ -216,9 +238,14 @@ async fn page(database: &Database, query: &ListQuery<'_>, start: &Start, limit: 
         });
         selected.collect::<Vec<_>>().join(" UNION ALL ")
     };
-    let measured = of_each(&|table| format!("p.n, p.id, p.sort_key, {} AS bytes", table.bytes(query.projection)), "page", "TRUE");
+    let measured =
+        of_each(&|table| format!("p.n, p.id, p.sort_key, {} AS bytes", table.bytes(query.projection)), "page", "TRUE");
     let fits = format!("p.before < {enough}");
-    let shown = of_each(&|table| format!("p.n, p.id, p.sort_key, p.chosen, {}", table.columns(query.projection)), "measured", &fits);
+    let shown = of_each(
+        &|table| format!("p.n, p.id, p.sort_key, p.chosen, {}", table.columns(query.projection)),
+        "measured",
+        &fits,
+    );
     let chosen = chosen.join(" UNION ALL ");
     let sql = format!(
         "WITH page AS MATERIALIZED ({chosen} ORDER BY {order} OFFSET {offset} LIMIT {limit}),
@@ -252,7 +279,9 @@ fn order(query: &ListQuery<'_>, backwards: bool) -> String {
     let ids = if backwards { "DESC" } else { "ASC" };
     let mut parts = Vec::new();
     if let Some((_, descending)) = query.sort {
-        parts.push(if descending == backwards { "sort_key ASC NULLS LAST" } else { "sort_key DESC NULLS FIRST" }.to_owned());
+        parts.push(
+            if descending == backwards { "sort_key ASC NULLS LAST" } else { "sort_key DESC NULLS FIRST" }.to_owned(),
+        );
     }
     if query.tables.len() > 1 {
         parts.push(format!("n {ids}"));
@@ -262,7 +291,14 @@ fn order(query: &ListQuery<'_>, backwards: bool) -> String {
 }
 
 /// The condition that a row is on a side of a position.
-fn seek(query: &ListQuery<'_>, number: i32, sort: Option<&str>, side: Side, position: &Position, values: &mut Values) -> String {
+fn seek(
+    query: &ListQuery<'_>,
+    number: i32,
+    sort: Option<&str>,
+    side: Side,
+    position: &Position,
+    values: &mut Values,
+) -> String {
     let by_id = |values: &mut Values, sign: &str| match number.cmp(&position.table) {
         std::cmp::Ordering::Equal => format!("r.id {sign} {}", values.bind(position.id, Type::UUID)),
         std::cmp::Ordering::Greater => (sign == ">").to_string(),

@@ -68,7 +68,9 @@ impl Condition {
         match self {
             Self::Types(types) => {
                 let names: Vec<&str> = types.iter().map(|event_type| event_type.as_str()).collect();
-                let all_rare = types.iter().all(|event_type| !matches!(event_type, EventType::UserCreated | EventType::UserUpdated));
+                let all_rare = types
+                    .iter()
+                    .all(|event_type| !matches!(event_type, EventType::UserCreated | EventType::UserUpdated));
                 let rare = if all_rare { " AND e.type NOT IN ('UserCreated', 'UserUpdated')" } else { "" };
                 format!("e.type = ANY ({}){rare}", values.bind(names, Type::TEXT_ARRAY))
             }
@@ -79,7 +81,9 @@ impl Condition {
                 _ => format!("e.subject_id = ANY ({})", values.bind(ids.clone(), Type::UUID_ARRAY)),
             },
             Self::Token(id) => format!("e.actor ->> 'token_id' = {}", values.bind(id.to_string(), Type::TEXT)),
-            Self::Origin(origin) => format!("e.actor ->> 'service_origin' = {}", values.bind(origin.clone(), Type::TEXT)),
+            Self::Origin(origin) => {
+                format!("e.actor ->> 'service_origin' = {}", values.bind(origin.clone(), Type::TEXT))
+            }
             Self::Network(network) => {
                 let operator = if network.prefix_len() == network.max_prefix_len() { "=" } else { "<<=" };
                 let network = values.bind(network.to_string(), Type::TEXT);
@@ -92,7 +96,9 @@ impl Condition {
             Self::Workspace(id) => {
                 let inside = json!({"resource": {ROLLCALL_SCHEMA: {"workspaces": [{"value": id}]}}});
                 let (subject, inside) = (values.bind(*id, Type::UUID), values.bind(Json(inside), Type::JSONB));
-                format!("(e.subject_id = {subject} OR e.payload @> {inside} OR e.payload -> 'workspaces' ? {subject}::text)")
+                format!(
+                    "(e.subject_id = {subject} OR e.payload @> {inside} OR e.payload -> 'workspaces' ? {subject}::text)"
+                )
             }
             Self::AppliedToUsers => "e.subject_type = 'User' AND e.outcome = 'applied'".to_owned(),
         }
@@ -155,7 +161,8 @@ async fn read_entries(
     };
     let goes_on = is_cut || rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
     let bytes = rows.iter().map(Row::raw_size_bytes).sum();
-    let entries: Result<_, ReadError> = offload(bytes, move || rows.iter().map(|row| Ok(entry(row)?)).collect()).await?;
+    let entries: Result<_, ReadError> =
+        offload(bytes, move || rows.iter().map(|row| Ok(entry(row)?)).collect()).await?;
     Ok(Entries { entries: entries?, goes_on })
 }
 
@@ -180,20 +187,32 @@ pub(crate) async fn last_entries_of_users(
 }
 
 /// The ids of the users that have or had a name.
-pub(crate) async fn users_named(database: &Database, organization: OrganizationId, name: &str) -> Result<Vec<Uuid>, ReadError> {
+pub(crate) async fn users_named(
+    database: &Database,
+    organization: OrganizationId,
+    name: &str,
+) -> Result<Vec<Uuid>, ReadError> {
     let folded = casefold(name);
     let spellings = [name.to_ascii_lowercase(), folded.to_ascii_lowercase()];
     ids(&database.queries(organization).query(NAMED, &[&organization, &folded, &spellings.as_slice()]).await?)
 }
 
 /// The ids of the users and groups that have or had an `externalId`.
-pub(crate) async fn with_external_id(database: &Database, organization: OrganizationId, external_id: &str) -> Result<Vec<Uuid>, ReadError> {
+pub(crate) async fn with_external_id(
+    database: &Database,
+    organization: OrganizationId,
+    external_id: &str,
+) -> Result<Vec<Uuid>, ReadError> {
     ids(&database.queries(organization).query(WITH_EXTERNAL_ID, &[&organization, &external_id]).await?)
 }
 
 /// A condition for entries from a network. It costs as little for a rare network as for one that all calls
 /// come from.
-pub(crate) async fn from_network(database: &Database, organization: OrganizationId, network: IpNet) -> Result<Condition, ReadError> {
+pub(crate) async fn from_network(
+    database: &Database,
+    organization: OrganizationId,
+    network: IpNet,
+) -> Result<Condition, ReadError> {
     if network.prefix_len() == network.max_prefix_len() {
         return Ok(Condition::Network(network));
     }

@@ -29,9 +29,17 @@ pub(crate) struct Membership {
 }
 
 /// The memberships of a user, at most 500.
-pub(crate) async fn memberships(database: &Database, organization: OrganizationId, user: UserId) -> Result<Vec<Membership>, ReadError> {
+pub(crate) async fn memberships(
+    database: &Database,
+    organization: OrganizationId,
+    user: UserId,
+) -> Result<Vec<Membership>, ReadError> {
     let read = |row: &tokio_postgres::Row| {
-        Ok(Membership { workspace: row.try_get("name")?, permissions: row.try_get("permissions")?, through: row.try_get("through")? })
+        Ok(Membership {
+            workspace: row.try_get("name")?,
+            permissions: row.try_get("permissions")?,
+            through: row.try_get("through")?,
+        })
     };
     database.queries(organization).query(OF_USER, &[&organization, &user]).await?.iter().map(read).collect()
 }

@@ -27,7 +27,8 @@ mod workspaces;
 pub(crate) use calls::{CallFilter, FoundCall, find_call, find_calls, recording};
 pub(crate) use database::{Connections, Database, Pulse};
 pub(crate) use directory::{
-    COUNT_LIMIT, ListedGroup, ListedWorkspace, WorkspaceMember, group_mapping, list_groups, list_workspaces, workspace_members,
+    COUNT_LIMIT, ListedGroup, ListedWorkspace, WorkspaceMember, group_mapping, list_groups, list_workspaces,
+    workspace_members,
 };
 pub(crate) use events::{LogEntry, find_dead_letter, find_event};
 pub(crate) use feed::{find_stream, next_changes};
@@ -35,12 +36,13 @@ pub(crate) use find::{UserSummary, complete, find_by_id, find_by_key, user_summa
 pub(crate) use follow::{Followers, Following, Growth, LogNotification};
 pub(crate) use list::{ListError, ListQuery, Listed, PageCache, list, single};
 pub(crate) use log::{
-    Condition, Entries, Order, from_network, last_entries_of_users, log_entries, log_size, users_named, with_external_id,
+    Condition, Entries, Order, from_network, last_entries_of_users, log_entries, log_size, users_named,
+    with_external_id,
 };
 pub(crate) use memberships::{Membership, memberships};
 pub(crate) use operations::{
-    DeadLetter, LATENCY_BUCKETS, LastReplay, Latency, ReplayState, SHOWN_BYTES, ServiceStatus, dead_letter_count, dead_letters,
-    expiring_tokens, last_replay, latencies, service_status,
+    DeadLetter, LATENCY_BUCKETS, LastReplay, Latency, ReplayState, SHOWN_BYTES, ServiceStatus, dead_letter_count,
+    dead_letters, expiring_tokens, last_replay, latencies, service_status,
 };
 pub(crate) use organizations::organization_names;
 pub(crate) use partitions::{OldestRequest, PartitionStatus, partitions, stopped_partitions};
@@ -95,10 +97,12 @@ impl From<ReadError> for ApiError {
         match error {
             ReadError::Malformed(reason) => Self::Internal(reason),
             ReadError::Crowded => Self::TooManyAtOnce,
-            ReadError::Postgres(error) if error.code() == Some(&SqlState::QUERY_CANCELED) => ApiError::Scim(ScimError::bad_request(
-                ScimType::TooMany,
-                "the query takes too long; narrow it down, by an attribute that is unique, a time or a subject",
-            )),
+            ReadError::Postgres(error) if error.code() == Some(&SqlState::QUERY_CANCELED) => {
+                ApiError::Scim(ScimError::bad_request(
+                    ScimType::TooMany,
+                    "the query takes too long; narrow it down, by an attribute that is unique, a time or a subject",
+                ))
+            }
             error => {
                 tracing::warn!(%error, "a read failed");
                 Self::Unavailable("postgres")

@@ -115,7 +115,10 @@ pub(crate) struct DeadLetter {
 }
 
 /// Reads the state of the service for an organization.
-pub(crate) async fn service_status(database: &Database, organization: OrganizationId) -> Result<ServiceStatus, ReadError> {
+pub(crate) async fn service_status(
+    database: &Database,
+    organization: OrganizationId,
+) -> Result<ServiceStatus, ReadError> {
     let row = database
         .queries(organization)
         .query_opt(STATUS, &[&organization])
@@ -142,12 +145,19 @@ pub(crate) async fn latencies(database: &Database, organization: OrganizationId)
 }
 
 /// The last replay of an organization's log, if there was one.
-pub(crate) async fn last_replay(database: &Database, organization: OrganizationId) -> Result<Option<LastReplay>, ReadError> {
+pub(crate) async fn last_replay(
+    database: &Database,
+    organization: OrganizationId,
+) -> Result<Option<LastReplay>, ReadError> {
     let Some(row) = database.queries(organization).query_opt(REPLAY, &[&organization]).await? else { return Ok(None) };
     let ended: Option<Timestamp> = row.try_get("ended_at")?;
     let (rows, is_repaired): (Option<i64>, Option<bool>) = (row.try_get("different_rows")?, row.try_get("is_mended")?);
     let state = match ended {
-        Some(at) => ReplayState::Ended { at, rows: rows.unwrap_or_default().unsigned_abs(), is_repaired: is_repaired.unwrap_or_default() },
+        Some(at) => ReplayState::Ended {
+            at,
+            rows: rows.unwrap_or_default().unsigned_abs(),
+            is_repaired: is_repaired.unwrap_or_default(),
+        },
         None if row.try_get("is_running")? => ReplayState::Running,
         None => ReplayState::Interrupted,
     };
@@ -161,7 +171,10 @@ pub(crate) async fn last_replay(database: &Database, organization: OrganizationI
 }
 
 /// The newest 100 undecided dead letters of an organization.
-pub(crate) async fn dead_letters(database: &Database, organization: OrganizationId) -> Result<Vec<DeadLetter>, ReadError> {
+pub(crate) async fn dead_letters(
+    database: &Database,
+    organization: OrganizationId,
+) -> Result<Vec<DeadLetter>, ReadError> {
     let rows = database.queries(organization).query(DEAD_LETTERS, &[&organization, &(SHOWN_BYTES + 1)]).await?;
     let letter = |row: &tokio_postgres::Row| {
         Ok(DeadLetter {
@@ -183,7 +196,11 @@ pub(crate) async fn dead_letter_count(database: &Database) -> Result<i64, ReadEr
 }
 
 /// The tokens of all organizations that expire within 30 days, with the time; at most 1,000.
-pub(crate) async fn expiring_tokens(database: &Database) -> Result<Vec<(OrganizationId, TokenId, Timestamp)>, ReadError> {
+pub(crate) async fn expiring_tokens(
+    database: &Database,
+) -> Result<Vec<(OrganizationId, TokenId, Timestamp)>, ReadError> {
     let rows = database.points(OrganizationId::SYSTEM).query(EXPIRING, &[]).await?;
-    rows.iter().map(|row| Ok((row.try_get("organization_id")?, row.try_get("id")?, row.try_get("expires_at")?))).collect()
+    rows.iter()
+        .map(|row| Ok((row.try_get("organization_id")?, row.try_get("id")?, row.try_get("expires_at")?)))
+        .collect()
 }

@@ -44,7 +44,11 @@ pub(crate) struct FoundSession {
 /// The link with this secret's digest.
 pub(crate) async fn find_link(database: &Database, digest: &TokenDigest) -> Result<Option<FoundLink>, ReadError> {
     let Some(row) = database.sessions().query_opt(LINK, &[&digest.as_bytes()]).await? else { return Ok(None) };
-    Ok(Some(FoundLink { person: person(&row)?, expires_at: row.try_get("link_expires_at")?, is_used: row.try_get("is_used")? }))
+    Ok(Some(FoundLink {
+        person: person(&row)?,
+        expires_at: row.try_get("link_expires_at")?,
+        is_used: row.try_get("is_used")?,
+    }))
 }
 
 /// The session with this secret's digest.

@@ -169,7 +169,8 @@ pub(crate) static GROUPS: LazyLock<Table> = LazyLock::new(|| {
 /// The table of roles that administrators have defined.
 pub(crate) static ROLES: LazyLock<Table> = LazyLock::new(|| Table::of_names(&ROLE, "role_resources"));
 /// The table of entitlements that administrators have defined.
-pub(crate) static ENTITLEMENTS: LazyLock<Table> = LazyLock::new(|| Table::of_names(&ENTITLEMENT, "entitlement_resources"));
+pub(crate) static ENTITLEMENTS: LazyLock<Table> =
+    LazyLock::new(|| Table::of_names(&ENTITLEMENT, "entitlement_resources"));
 /// The table of workspaces, as entitlements.
 pub(crate) static WORKSPACES: LazyLock<Table> = LazyLock::new(|| Table::of_names(&WORKSPACE, "workspace_resources"));
 
@@ -194,13 +195,21 @@ impl Table {
         names: &'static str,
         derived: Option<(&'static str, &'static str)>,
     ) -> Self {
-        let select =
-            |names: &str, related: &str, derived: &str| format!("r.resource, {names} AS names, {related} AS related, {derived} AS derived");
-        let all_derived = derived.map_or_else(|| NOTHING.to_owned(), |(_, rows)| format!("(SELECT jsonb_agg(d.v) FROM ({rows}) d)"));
+        let select = |names: &str, related: &str, derived: &str| {
+            format!("r.resource, {names} AS names, {related} AS related, {derived} AS derived")
+        };
+        let all_derived =
+            derived.map_or_else(|| NOTHING.to_owned(), |(_, rows)| format!("(SELECT jsonb_agg(d.v) FROM ({rows}) d)"));
         let related = relation.as_ref().map_or(NOTHING, |relation| relation.shown);
-        let columns = [select(NOTHING, related, NOTHING), select(names, related, &all_derived), select(NOTHING, NOTHING, NOTHING)];
+        let columns = [
+            select(NOTHING, related, NOTHING),
+            select(names, related, &all_derived),
+            select(NOTHING, NOTHING, NOTHING),
+        ];
         let find = |column: &str| {
-            let find = |columns: &String| format!("SELECT {columns} FROM {name} r WHERE r.organization_id = $1 AND {column} = $2");
+            let find = |columns: &String| {
+                format!("SELECT {columns} FROM {name} r WHERE r.organization_id = $1 AND {column} = $2")
+            };
             columns.each_ref().map(find)
         };
         let (by_id, by_key) = (find("r.id"), find(unique.1));

@@ -54,12 +54,19 @@ pub(crate) struct ListedToken {
 }
 
 /// An organization's tokens, at most 500.
-pub(crate) async fn list_tokens(database: &Database, organization: OrganizationId) -> Result<Vec<ListedToken>, ReadError> {
+pub(crate) async fn list_tokens(
+    database: &Database,
+    organization: OrganizationId,
+) -> Result<Vec<ListedToken>, ReadError> {
     database.queries(organization).query(LIST, &[&organization]).await?.iter().map(listed).collect()
 }
 
 /// One token of an organization.
-pub(crate) async fn find_token(database: &Database, organization: OrganizationId, id: TokenId) -> Result<Option<ListedToken>, ReadError> {
+pub(crate) async fn find_token(
+    database: &Database,
+    organization: OrganizationId,
+    id: TokenId,
+) -> Result<Option<ListedToken>, ReadError> {
     database.points(organization).query_opt(FIND, &[&organization, &id]).await?.as_ref().map(listed).transpose()
 }
 

@@ -26,22 +26,34 @@ const CHECKPOINT: &str = "
     SELECT size, note FROM checkpoints WHERE organization_id = $1 AND ($2::bigint IS NULL OR size = $2) ORDER BY size DESC LIMIT 1";
 
 /// The roots of ranges of leaves.
-pub(crate) async fn roots(database: &Database, organization: OrganizationId, ranges: &[Range<u64>]) -> Result<Vec<Hash>, ReadError> {
+pub(crate) async fn roots(
+    database: &Database,
+    organization: OrganizationId,
+    ranges: &[Range<u64>],
+) -> Result<Vec<Hash>, ReadError> {
     let covers: Vec<Vec<Node>> = ranges.iter().map(cover).collect();
     let wanted: BTreeSet<Tile> = covers.iter().flatten().copied().map(Tile::of).collect();
-    let (levels, indexes): (Vec<_>, Vec<_>) =
-        wanted.iter().map(|tile| (i16::try_from(tile.level).unwrap_or(i16::MAX), i64::try_from(tile.index).unwrap_or(i64::MAX))).unzip();
+    let (levels, indexes): (Vec<_>, Vec<_>) = wanted
+        .iter()
+        .map(|tile| (i16::try_from(tile.level).unwrap_or(i16::MAX), i64::try_from(tile.index).unwrap_or(i64::MAX)))
+        .unzip();
     let rows = database.queries(organization).query(TILES, &[&organization, &levels, &indexes]).await?;
     let mut tiles: BTreeMap<Tile, &[u8]> = BTreeMap::new();
     for row in &rows {
         let (level, index): (i16, i64) = (row.try_get("level")?, row.try_get("tile")?);
         let hashes: Option<&[u8]> = row.try_get("hashes")?;
-        tiles.insert(Tile { level: level.unsigned_abs().into(), index: index.unsigned_abs() }, hashes.unwrap_or_default());
+        tiles.insert(
+            Tile { level: level.unsigned_abs().into(), index: index.unsigned_abs() },
+            hashes.unwrap_or_default(),
+        );
     }
     let node = |node: &Node| tiles.get(&Tile::of(*node)).and_then(|hashes| node_in(hashes, *node));
-    let root = |nodes: &Vec<Node>| nodes.iter().map(node).collect::<Option<Vec<_>>>().map(|nodes| root_of(nodes.into_iter()));
+    let root =
+        |nodes: &Vec<Node>| nodes.iter().map(node).collect::<Option<Vec<_>>>().map(|nodes| root_of(nodes.into_iter()));
     let roots: Option<Vec<_>> = covers.iter().map(root).collect();
-    roots.ok_or_else(|| ReadError::Malformed("the tree of a log has holes; `rollcall-worker verify` says where".to_owned()))
+    roots.ok_or_else(|| {
+        ReadError::Malformed("the tree of a log has holes; `rollcall-worker verify` says where".to_owned())
+    })
 }
 
 /// The checkpoint of a size, or the newest one: the size and the signed note.
@@ -51,6 +63,8 @@ pub(crate) async fn checkpoint(
     size: Option<u64>,
 ) -> Result<Option<(u64, String)>, ReadError> {
     let size = size.map(|size| i64::try_from(size).unwrap_or(i64::MAX));
-    let Some(row) = database.points(organization).query_opt(CHECKPOINT, &[&organization, &size]).await? else { return Ok(None) };
+    let Some(row) = database.points(organization).query_opt(CHECKPOINT, &[&organization, &size]).await? else {
+        return Ok(None);
+    };
     Ok(Some((row.try_get::<_, i64>("size")?.unsigned_abs(), row.try_get("note")?)))
 }

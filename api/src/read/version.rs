@@ -73,6 +73,10 @@ mod tests {
         let distinct: std::collections::BTreeSet<_> = tags.iter().collect();
         assert_eq!(distinct.len(), tags.len(), "{tags:?}");
         assert_eq!(tag(&[("groups", group("a"))]), tags[0]);
-        assert!(tags[0].starts_with("W/\"3-") && tags[0].ends_with('"') && tags[0].len() == "W/\"3-\"".len() + DIGITS, "{}", tags[0]);
+        assert!(
+            tags[0].starts_with("W/\"3-") && tags[0].ends_with('"') && tags[0].len() == "W/\"3-\"".len() + DIGITS,
+            "{}",
+            tags[0]
+        );
     }
 }

@@ -12,7 +12,13 @@ const NAMED: &str = "SELECT id, name_key FROM workspaces WHERE organization_id =
 
 /// The types of the entitlements that an organization's administrators have defined.
 pub(crate) async fn defined_types(database: &Database, organization: OrganizationId) -> Result<Vec<String>, ReadError> {
-    database.points(organization).query(TYPES, &[&organization]).await?.iter().map(|row| Ok(row.try_get("type")?)).collect()
+    database
+        .points(organization)
+        .query(TYPES, &[&organization])
+        .await?
+        .iter()
+        .map(|row| Ok(row.try_get("type")?))
+        .collect()
 }
 
 /// The workspaces with these casefolded names, by name.
@@ -31,7 +37,10 @@ pub(crate) async fn workspaces_named(
 }
 
 /// An organization's workspaces with their names, at most 1,000, for a list to choose from.
-pub(crate) async fn named_workspaces(database: &Database, organization: OrganizationId) -> Result<Vec<(WorkspaceId, String)>, ReadError> {
+pub(crate) async fn named_workspaces(
+    database: &Database,
+    organization: OrganizationId,
+) -> Result<Vec<(WorkspaceId, String)>, ReadError> {
     database
         .points(organization)
         .query(LIST, &[&organization])

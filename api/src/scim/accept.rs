@@ -11,7 +11,10 @@ use crate::media_type::SCIM_JSON;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Answers in plain JSON if the caller prefers it to SCIM's own media type. The content is the same.
-pub(crate) async fn as_accepted<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, actix_web::Error> {
+pub(crate) async fn as_accepted<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, actix_web::Error> {
     let wants_json = wants_json(request.headers());
     let mut response = next.call(request).await?;
     let headers = response.headers_mut();
@@ -27,7 +30,8 @@ fn wants_json(headers: &HeaderMap) -> bool {
     let ranges = || headers.get_all(ACCEPT).filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
     let weight = |media_type: &str| {
         let weights = ranges().filter_map(|range| range.parse::<QualityItem<String>>().ok());
-        let is_named = |range: &str| range.split(';').next().is_some_and(|named| named.trim().eq_ignore_ascii_case(media_type));
+        let is_named =
+            |range: &str| range.split(';').next().is_some_and(|named| named.trim().eq_ignore_ascii_case(media_type));
         weights.filter(|range| is_named(&range.item)).map(|range| range.quality).max().unwrap_or(Quality::ZERO)
     };
     let (json, scim) = (weight("application/json"), weight(SCIM_JSON));

@@ -66,8 +66,8 @@ impl<'a> Shown<'a> {
     /// An answer with the resource, or 304 if the caller already has this version (RFC 9110 section 13.1.2).
     pub(super) fn unless_known(self, headers: &HeaderMap, projection: &Projection) -> ApiResult {
         let weak = |tag: &str| tag.trim_start_matches("W/").to_owned();
-        let known =
-            entity_tags(headers, &IF_NONE_MATCH)?.is_some_and(|tags| tags.iter().any(|tag| tag == "*" || weak(tag) == weak(&self.etag)));
+        let known = entity_tags(headers, &IF_NONE_MATCH)?
+            .is_some_and(|tags| tags.iter().any(|tag| tag == "*" || weak(tag) == weak(&self.etag)));
         if known {
             Ok(HttpResponse::NotModified().insert_header((ETAG, self.etag)).finish())
         } else {
@@ -95,14 +95,17 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> ApiResult {
 }
 
 fn body(response: &mut actix_web::HttpResponseBuilder, value: &impl Serialize) -> ApiResult {
-    let text = serde_json::to_string(value).map_err(|error| ApiError::Internal(format!("an answer cannot be written: {error}")))?;
+    let text = serde_json::to_string(value)
+        .map_err(|error| ApiError::Internal(format!("an answer cannot be written: {error}")))?;
     Ok(response.content_type(SCIM_JSON).body(text))
 }
 
 /// 202: the request is on a durable queue. `Location` is the address of its outcome (RFC 9967 section 2.5.1).
 pub(super) fn accepted(base: &Base, txn: EventId, prefer: &Prefer) -> HttpResponse {
     let mut response = HttpResponse::Accepted();
-    response.insert_header((SET_TXN, txn.to_string())).insert_header((LOCATION, format!("{}/Events/{txn}", base.as_str())));
+    response
+        .insert_header((SET_TXN, txn.to_string()))
+        .insert_header((LOCATION, format!("{}/Events/{txn}", base.as_str())));
     if prefer.respond_async {
         response.insert_header((PREFERENCE_APPLIED, "respond-async"));
     }

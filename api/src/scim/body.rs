@@ -58,7 +58,8 @@ impl FromRequest for ScimBody {
 /// the header is taken for JSON.
 fn check_media_type(request: &HttpRequest) -> Result<(), ScimError> {
     let Some(value) = request.headers().get(CONTENT_TYPE) else { return Ok(()) };
-    let media_type = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let media_type =
+        value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match media_type.as_str() {
         "application/scim+json" | "application/json" => Ok(()),
         _ => Err(ScimError::new(415, "Content-Type must be application/scim+json or application/json")),
@@ -67,7 +68,8 @@ fn check_media_type(request: &HttpRequest) -> Result<(), ScimError> {
 
 /// Refuses compressed bodies: the bound on the size would say little about the size after decompression.
 fn check_coding(request: &HttpRequest) -> Result<(), ScimError> {
-    match request.headers().get(CONTENT_ENCODING).map(|coding| coding.to_str().unwrap_or("something unreadable").trim()) {
+    match request.headers().get(CONTENT_ENCODING).map(|coding| coding.to_str().unwrap_or("something unreadable").trim())
+    {
         None | Some("") => Ok(()),
         Some(coding) if coding.eq_ignore_ascii_case("identity") => Ok(()),
         Some(coding) => {

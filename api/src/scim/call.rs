@@ -69,7 +69,14 @@ impl Call {
     fn request(&self, content: RequestBody, body: &[u8]) -> Result<Request, ScimError> {
         let organization_id = self.caller.organization_id();
         let (id, fingerprint) = self.identity(body)?;
-        Ok(Request { id, organization_id, requested_at: Timestamp::now(), actor: self.caller.actor(), fingerprint, body: content })
+        Ok(Request {
+            id,
+            organization_id,
+            requested_at: Timestamp::now(),
+            actor: self.caller.actor(),
+            fingerprint,
+            body: content,
+        })
     }
 
     fn read(http: &HttpRequest, payload: &mut Payload) -> Result<Self, ApiError> {
@@ -134,7 +141,12 @@ impl Writing {
     ///
     /// # Errors
     /// 503 if these parts cannot be read now: the change itself is committed.
-    pub(super) async fn shown(&self, call: &Call, table: &'static Table, left: Option<Attributes>) -> Result<Shown<'static>, ApiError> {
+    pub(super) async fn shown(
+        &self,
+        call: &Call,
+        table: &'static Table,
+        left: Option<Attributes>,
+    ) -> Result<Shown<'static>, ApiError> {
         let mut left = present(left)?;
         self.complete(call, table, &mut left).await.map_err(ReadError::after_a_change)?;
         Ok(Shown::new(table.resource_type, &self.base, left))
@@ -142,7 +154,9 @@ impl Writing {
 
     async fn complete(&self, call: &Call, table: &'static Table, left: &mut Attributes) -> Result<(), ReadError> {
         match text(left, "id").and_then(|id| id.parse().ok()) {
-            Some(id) => complete(&self.database, table, call.caller.organization_id(), id, &call.projection, left).await,
+            Some(id) => {
+                complete(&self.database, table, call.caller.organization_id(), id, &call.projection, left).await
+            }
             None => Ok(()),
         }
     }

@@ -17,7 +17,9 @@ use super::query::Parameters;
 use super::search::Reading;
 use crate::error::ApiResult;
 use crate::media_type::SCIM_JSON;
-use crate::openapi::{Endpoints, Entitlement, Errors, ListResponse, Projection, Query, Role, SearchRequest, Workspace, endpoint};
+use crate::openapi::{
+    Endpoints, Entitlement, Errors, ListResponse, Projection, Query, Role, SearchRequest, Workspace, endpoint,
+};
 use crate::read::{Database, ENTITLEMENTS, ROLES, Table, WORKSPACES, find_by_id};
 
 /// Declares the endpoints of one resource type. `rustfmt` indents attributes in a macro again on every run.
@@ -102,7 +104,13 @@ async fn search(table: &'static Table, body: ScimBody, reading: Reading) -> ApiR
 }
 
 /// Reads one resource (RFC 7644 section 3.4.1).
-async fn read(table: &'static Table, call: Call, id: Path<String>, database: Data<Database>, base: Data<Base>) -> ApiResult {
+async fn read(
+    table: &'static Table,
+    call: Call,
+    id: Path<String>,
+    database: Data<Database>,
+    base: Data<Base>,
+) -> ApiResult {
     let resource_type = table.resource_type;
     let none = || ScimError::new(404, format!("there is no such {}", resource_type.name));
     let id = id.parse().ok().filter(|known: &Uuid| known.to_string() == *id).ok_or_else(none)?;

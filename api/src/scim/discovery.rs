@@ -38,11 +38,18 @@ pub(super) async fn service_provider_config(
     bounds: Data<Bounds>,
 ) -> ApiResult {
     refuse_filter(&parameters)?;
-    let limits = Limits { max_results: bounds.max_page, max_operations: bounds.max_operations, max_payload_bytes: bounds.max_body_bytes };
+    let limits = Limits {
+        max_results: bounds.max_page,
+        max_operations: bounds.max_operations,
+        max_payload_bytes: bounds.max_body_bytes,
+    };
     let mut config = discovery::service_provider_config(base.as_str(), limits);
     let asked = parameters.get("attributes").unwrap_or_default();
     let asks_for = |attribute: &str| {
-        asked.split(',').filter_map(|name| name.trim().rsplit(':').next()).any(|name| name.eq_ignore_ascii_case(attribute))
+        asked
+            .split(',')
+            .filter_map(|name| name.trim().rsplit(':').next())
+            .any(|name| name.eq_ignore_ascii_case(attribute))
     };
     if asks_for("pagination") {
         config["pagination"] = discovery::pagination(limits);
@@ -64,7 +71,10 @@ pub(super) async fn service_provider_config(
 )]
 pub(super) async fn resource_types(_: Caller, parameters: Parameters, base: Data<Base>) -> ApiResult {
     refuse_filter(&parameters)?;
-    json(StatusCode::OK, &ListResponse::whole(ResourceType::all().map(|known| discovery::resource_type(base.as_str(), known)).to_vec()))
+    json(
+        StatusCode::OK,
+        &ListResponse::whole(ResourceType::all().map(|known| discovery::resource_type(base.as_str(), known)).to_vec()),
+    )
 }
 
 /// Reads a type of resources.
@@ -99,7 +109,8 @@ pub(super) async fn schemas(
 ) -> ApiResult {
     refuse_filter(&parameters)?;
     let types = entitlement_types(&caller, &*dialect, &database).await?;
-    let schemas = schema::all().into_iter().map(|schema| shown(&base, schema, caller.default_workspace(), &types)).collect();
+    let schemas =
+        schema::all().into_iter().map(|schema| shown(&base, schema, caller.default_workspace(), &types)).collect();
     json(StatusCode::OK, &ListResponse::whole(schemas))
 }
 
@@ -140,7 +151,11 @@ fn shown(base: &Base, schema: &Schema, default_workspace: WorkspaceId, types: &[
 /// The types of entitlements that callers may use, if these are only the listed ones
 /// (draft-zollner-scim-interop-profile-01 section 5.4). None in a dialect where they are suggestions: those
 /// of the schema are enough.
-async fn entitlement_types(caller: &Caller, dialect: &dyn Dialect, database: &Database) -> Result<Vec<String>, ApiError> {
+async fn entitlement_types(
+    caller: &Caller,
+    dialect: &dyn Dialect,
+    database: &Database,
+) -> Result<Vec<String>, ApiError> {
     if !dialect.closes_entitlement_types() {
         return Ok(Vec::new());
     }
@@ -154,5 +169,9 @@ fn refuse_filter(parameters: &Parameters) -> Result<(), ScimError> {
     if parameters.get("filter").is_none() {
         return Ok(());
     }
-    Err(ScimError { status: 403, scim_type: Some(ScimType::InvalidFilter), detail: "this endpoint cannot be filtered".to_owned() })
+    Err(ScimError {
+        status: 403,
+        scim_type: Some(ScimType::InvalidFilter),
+        detail: "this endpoint cannot be filtered".to_owned(),
+    })
 }

@@ -31,20 +31,34 @@ use crate::read::{Database, LogEntry, ReadError, find_dead_letter, find_event};
     params(("id" = String, Path)),
     responses(Errors, (status = 200, description = "The outcome.", body = String, content_type = MEDIA_TYPE))
 )]
-pub(super) async fn read(caller: Caller, txn: Path<String>, database: Data<Database>, base: Data<Base>, keys: Data<SetKeys>) -> ApiResult {
+pub(super) async fn read(
+    caller: Caller,
+    txn: Path<String>,
+    database: Data<Database>,
+    base: Data<Base>,
+    keys: Data<SetKeys>,
+) -> ApiResult {
     let claims = match event_id(&caller, &txn) {
         Some(id) => completion(&database, &base, caller.organization_id(), id).await?,
         None => None,
     };
     let Some(claims) = claims else {
         let error = ScimError::new(404, "there is no outcome of such a request, or none yet");
-        return Ok(HttpResponse::NotFound().insert_header((RETRY_AFTER, "1")).content_type(SCIM_JSON).body(error.to_body().to_string()));
+        return Ok(HttpResponse::NotFound()
+            .insert_header((RETRY_AFTER, "1"))
+            .content_type(SCIM_JSON)
+            .body(error.to_body().to_string()));
     };
     Ok(HttpResponse::build(StatusCode::OK).content_type(MEDIA_TYPE).body(keys.sign(&claims)))
 }
 
 /// The claims of the completion of a request; `None` before it is complete.
-async fn completion(database: &Database, base: &Base, organization: OrganizationId, id: EventId) -> Result<Option<Value>, ReadError> {
+async fn completion(
+    database: &Database,
+    base: &Base,
+    organization: OrganizationId,
+    id: EventId,
+) -> Result<Option<Value>, ReadError> {
     if let Some(entry) = find_event(database, organization, id).await? {
         return Ok(Some(claims(base, id, &entry)));
     }
@@ -52,7 +66,10 @@ async fn completion(database: &Database, base: &Base, organization: Organization
 }
 
 fn failure(base: &Base, txn: EventId, since: Timestamp) -> Value {
-    let error = ScimError::new(500, "the request could not be processed, and changed nothing; it is kept for the operator of the service");
+    let error = ScimError::new(
+        500,
+        "the request could not be processed, and changed nothing; it is kept for the operator of the service",
+    );
     let response = json!({"status": "500", "response": error.to_body()});
     json!({"iss": base.as_str(), "iat": since.as_second(), "jti": txn, "txn": txn, "events": {ASYNC_RESPONSE: response}})
 }
@@ -61,7 +78,9 @@ fn failure(base: &Base, txn: EventId, since: Timestamp) -> Value {
 fn event_id(caller: &Caller, txn: &str) -> Option<EventId> {
     match txn.split_once(':') {
         None => txn.parse().ok(),
-        Some((txn, index)) => Some(txn.parse::<EventId>().ok()?.of_operation(caller.organization_id(), index.parse().ok()?)),
+        Some((txn, index)) => {
+            Some(txn.parse::<EventId>().ok()?.of_operation(caller.organization_id(), index.parse().ok()?))
+        }
     }
 }
 

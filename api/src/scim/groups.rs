@@ -55,7 +55,8 @@ pub(super) async fn create(call: Call, mut body: ScimBody, writing: Writing) -> 
     )
 )]
 pub(super) async fn read(call: Call, id: Path<String>, database: Data<Database>, base: Data<Base>) -> ApiResult {
-    let found = find_by_id(&database, &GROUPS, call.caller.organization_id(), group_id(&id)?.0, &call.projection).await?;
+    let found =
+        find_by_id(&database, &GROUPS, call.caller.organization_id(), group_id(&id)?.0, &call.projection).await?;
     call.answer_to_read(Shown::new(&GROUP, &base, found.ok_or_else(no_group)?))
 }
 

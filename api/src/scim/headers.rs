@@ -33,7 +33,9 @@ impl Prefer {
     /// Reads every `Prefer` header of a call.
     pub(super) fn read(headers: &HeaderMap) -> Self {
         let mut prefer = Self::default();
-        for preference in headers.get_all(PREFER).filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')) {
+        for preference in
+            headers.get_all(PREFER).filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','))
+        {
             let preference = preference.split(';').next().unwrap_or_default();
             let (name, value) = preference.split_once('=').map_or((preference, ""), |(name, value)| (name, value));
             match (name.trim().to_ascii_lowercase().as_str(), value.trim().trim_matches('"')) {
@@ -75,11 +77,17 @@ pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<IfMatch>, ScimError
 
 /// The event id of a call, and the fingerprint of the call if it has an `Idempotency-Key`. A repeated call
 /// with the same key gets the same id.
-pub(super) fn identity(request: &HttpRequest, organization: OrganizationId, body: &[u8]) -> Result<(EventId, Option<String>), ScimError> {
+pub(super) fn identity(
+    request: &HttpRequest,
+    organization: OrganizationId,
+    body: &[u8],
+) -> Result<(EventId, Option<String>), ScimError> {
     let Some(key) = request.headers().get(IDEMPOTENCY_KEY) else { return Ok((EventId::generate(), None)) };
     let key = key.to_str().unwrap_or_default().trim().trim_matches('"');
     if key.is_empty() || key.len() > MAX_KEY_CHARS || !key.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
-        return Err(ScimError::invalid_value(format!("Idempotency-Key must have 1 to {MAX_KEY_CHARS} printable ASCII characters")));
+        return Err(ScimError::invalid_value(format!(
+            "Idempotency-Key must have 1 to {MAX_KEY_CHARS} printable ASCII characters"
+        )));
     }
     let fingerprint = EventId::fingerprint([request.method().as_str().as_bytes(), request.path().as_bytes(), body]);
     Ok((EventId::from_client_key(organization, key), Some(fingerprint)))

@@ -22,7 +22,9 @@ impl Parameters {
     pub(crate) fn read(text: &str) -> Result<Self, ScimError> {
         let malformed = |_| ScimError::invalid_value("the query string is malformed");
         let pairs = Query::<Vec<(String, String)>>::from_query(text).map_err(malformed)?.into_inner();
-        if let Some((name, _)) = pairs.iter().find(|(name, value)| !json::is_storable(name) || !json::is_storable(value)) {
+        if let Some((name, _)) =
+            pairs.iter().find(|(name, value)| !json::is_storable(name) || !json::is_storable(value))
+        {
             return Err(ScimError::invalid_value(format!("{} holds the character U+0000", name.replace('\0', ""))));
         }
         let mut parameters = HashMap::new();
@@ -42,16 +44,23 @@ impl Parameters {
             let lower = name.to_ascii_lowercase();
             let text = match (lower.as_str(), value) {
                 ("schemas", schemas) => {
-                    let is_search = |urn: &Value| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(SEARCH_SCHEMA));
+                    let is_search =
+                        |urn: &Value| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(SEARCH_SCHEMA));
                     if !lenience::list(schemas).iter().all(is_search) {
-                        return Err(ScimError::invalid_syntax(format!("schemas holds something else than {SEARCH_SCHEMA}")));
+                        return Err(ScimError::invalid_syntax(format!(
+                            "schemas holds something else than {SEARCH_SCHEMA}"
+                        )));
                     }
                     continue;
                 }
                 (_, Value::Null) => continue,
                 ("attributes" | "excludedattributes", Value::Array(names)) => {
                     let names: Option<Vec<_>> = names.iter().map(Value::as_str).collect();
-                    names.ok_or_else(|| ScimError::invalid_value(format!("{name} holds something that is not a string")))?.join(",")
+                    names
+                        .ok_or_else(|| {
+                            ScimError::invalid_value(format!("{name} holds something that is not a string"))
+                        })?
+                        .join(",")
                 }
                 (_, Value::String(text)) if !says_something(&lower, &text) => continue,
                 (_, Value::String(text)) => text,

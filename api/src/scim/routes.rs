@@ -37,8 +37,12 @@ pub(crate) fn endpoints() -> Endpoints {
 
 /// The routes, behind authentication and the call log.
 pub(crate) fn routes(config: &mut ServiceConfig) {
-    let scope =
-        endpoints().scope().wrap(from_fn(gate)).wrap(from_fn(as_accepted)).wrap(from_fn(observe)).default_service(web::to(no_endpoint));
+    let scope = endpoints()
+        .scope()
+        .wrap(from_fn(gate))
+        .wrap(from_fn(as_accepted))
+        .wrap(from_fn(observe))
+        .default_service(web::to(no_endpoint));
     config.service(scope);
 }
 

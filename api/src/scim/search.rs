@@ -113,7 +113,12 @@ impl Reading {
     /// Answers a query.
     pub(super) async fn answer(&self, tables: &[&'static Table], parameters: &Parameters) -> ApiResult {
         let projection = self.dialect.projection(parameters)?;
-        let page = Page::parse(parameters.get("startIndex"), parameters.get("count"), parameters.get("cursor"), self.bounds.max_page)?;
+        let page = Page::parse(
+            parameters.get("startIndex"),
+            parameters.get("count"),
+            parameters.get("cursor"),
+            self.bounds.max_page,
+        )?;
         let filter = parameters.get("filter").map(|text| checked(text, tables)).transpose()?;
         let sort = parameters.get("sortBy").map(|text| sort(text, parameters.get("sortOrder"), tables)).transpose()?;
         let query = ListQuery {
@@ -125,7 +130,9 @@ impl Reading {
             projection: &projection,
         };
         let listed = match by_key(&query) {
-            Some((table, key)) => single(find_by_key(&self.database, table, query.organization, &key, &projection).await?, table, &page),
+            Some((table, key)) => {
+                single(find_by_key(&self.database, table, query.organization, &key, &projection).await?, table, &page)
+            }
             None => list(&self.database, &self.page_cache, &query).await?,
         };
         let (base, dialect) = (self.base.clone(), self.dialect.clone());
@@ -138,7 +145,9 @@ impl Reading {
             let mut response = ListResponse::of(listed.total, shown.collect());
             match page {
                 Page::Index { start_index, .. } => response.start_index = Some(start_index),
-                Page::Cursor { .. } => (response.next_cursor, response.previous_cursor) = (listed.next_cursor, listed.previous_cursor),
+                Page::Cursor { .. } => {
+                    (response.next_cursor, response.previous_cursor) = (listed.next_cursor, listed.previous_cursor)
+                }
             }
             serde_json::to_string(&response)
         };
@@ -154,17 +163,20 @@ fn listing(text: String) -> HttpResponse {
 /// The key that a query looks for, if it is a unique attribute. Identity providers ask before every create
 /// whether the name is taken; one prepared statement answers that.
 fn by_key(query: &ListQuery<'_>) -> Option<(&'static Table, String)> {
-    let ([table], Some(Filter::Compare(path, Comparison::Eq, Value::String(value))), None) = (query.tables, query.filter, query.sort)
+    let ([table], Some(Filter::Compare(path, Comparison::Eq, Value::String(value))), None) =
+        (query.tables, query.filter, query.sort)
     else {
         return None;
     };
     let found = Scope::Resource(table.resource_type).resolve(path)?;
-    (found.sub.is_none() && found.extension.is_none() && table.is_unique(found.attribute)).then(|| (*table, casefold(value)))
+    (found.sub.is_none() && found.extension.is_none() && table.is_unique(found.attribute))
+        .then(|| (*table, casefold(value)))
 }
 
 /// A filter that at least one type of the resources knows.
 fn checked(text: &str, tables: &[&'static Table]) -> Result<Filter, ScimError> {
-    let filter = tables.iter().fold(filter::parse(text)?, |filter, table| fit(filter, Scope::Resource(table.resource_type)));
+    let filter =
+        tables.iter().fold(filter::parse(text)?, |filter, table| fit(filter, Scope::Resource(table.resource_type)));
     let mut wrong = None;
     for table in tables {
         match check(&filter, Scope::Resource(table.resource_type)) {

@@ -109,7 +109,9 @@ pub(super) async fn patch(call: Call, id: Path<String>, mut body: ScimBody, writ
     let operation = read_operation(&call, &writing, Change::Patch, id, &mut body).await?;
     match submit(&call, &writing, id, if_match, operation, &body.bytes).await? {
         Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
-        Answer::Applied(left) if expects_the_resource => call.answer(StatusCode::OK, writing.shown(&call, &USERS, left).await?),
+        Answer::Applied(left) if expects_the_resource => {
+            call.answer(StatusCode::OK, writing.shown(&call, &USERS, left).await?)
+        }
         Answer::Applied(left) => writing.patched(&call, &USERS, left).await,
     }
 }
@@ -161,7 +163,12 @@ async fn submit(
 }
 
 /// The content of a request on a user.
-pub(super) fn content(default_workspace: WorkspaceId, user_id: UserId, if_match: Option<IfMatch>, operation: UserOperation) -> RequestBody {
+pub(super) fn content(
+    default_workspace: WorkspaceId,
+    user_id: UserId,
+    if_match: Option<IfMatch>,
+    operation: UserOperation,
+) -> RequestBody {
     let size_limit = SizeLimit::default();
     RequestBody::UserRequested(UserRequested { user_id, default_workspace, if_match, size_limit, operation })
 }

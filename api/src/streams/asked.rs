@@ -37,7 +37,11 @@ impl Asked {
         let wrong = |name: &str, what: &str| ScimError::invalid_value(format!("{name} must be {what}"));
         let most = match members.get("maxEvents") {
             None | Some(Value::Null) => USUAL,
-            Some(number) => number.as_u64().ok_or_else(|| wrong("maxEvents", "a number that is not negative"))?.try_into().unwrap_or(MOST),
+            Some(number) => number
+                .as_u64()
+                .ok_or_else(|| wrong("maxEvents", "a number that is not negative"))?
+                .try_into()
+                .unwrap_or(MOST),
         };
         let return_immediately = match members.get("returnImmediately") {
             None | Some(Value::Null) => false,
@@ -57,10 +61,12 @@ impl Asked {
             return Err(wrong("ack", &format!("a list of at most {MOST_ACKNOWLEDGED}")));
         }
         let place = |jti: &str| jti.parse().ok().filter(|id: &SetId| id.stream_id == stream_id).map(|id| id.seq);
-        let done = acknowledged.into_iter().chain(failed.iter().map(|(jti, _)| jti.as_str())).filter_map(place).collect();
+        let done =
+            acknowledged.into_iter().chain(failed.iter().map(|(jti, _)| jti.as_str())).filter_map(place).collect();
         let reported = |jti: &str, error: &Value| format!("{jti}: {} {}", error["err"], error["description"]);
-        let errors =
-            failed.iter().map(|(jti, error)| reported(jti, error).chars().filter(|c| !c.is_control()).take(MAX_ERROR_CHARS).collect());
+        let errors = failed.iter().map(|(jti, error)| {
+            reported(jti, error).chars().filter(|c| !c.is_control()).take(MAX_ERROR_CHARS).collect()
+        });
         Ok(Self { most: most.min(MOST), return_immediately, done, errors: errors.collect() })
     }
 }
@@ -81,7 +87,10 @@ mod tests {
 
     #[test]
     fn an_empty_request_waits_for_a_usual_number() {
-        assert_eq!(read(json!({})).unwrap(), Asked { most: USUAL, return_immediately: false, done: vec![], errors: vec![] });
+        assert_eq!(
+            read(json!({})).unwrap(),
+            Asked { most: USUAL, return_immediately: false, done: vec![], errors: vec![] }
+        );
     }
 
     #[test]

@@ -71,7 +71,9 @@ pub(super) async fn poll(receiver: Receiver, id: Path<String>, body: ScimBody, p
     let asked = Asked::read(&body.json, receiver.stream_id)?;
     asked.errors.iter().for_each(|error| tracing::warn!(error, "a receiver cannot use an event"));
     // Follow first, then read the log. Otherwise an entry in between would be missed.
-    let mut following = followers.follow(receiver.organization_id).ok_or(ApiError::Unavailable("too many connections follow the logs"))?;
+    let mut following = followers
+        .follow(receiver.organization_id)
+        .ok_or(ApiError::Unavailable("too many connections follow the logs"))?;
     let mut stream = current(database, receiver).await?;
     let (from, deadline) = (stream.position.clone(), Instant::now() + *longest);
     if !asked.done.is_empty() {
@@ -145,7 +147,10 @@ async fn keep(requests: &RequestClient, receiver: Receiver, position: &Position)
 }
 
 fn answer(receiver: &Receiver, found: &Found, keys: &SetKeys) -> HttpResponse {
-    let sets = found.sets.values().map(|claims| (claims["jti"].as_str().unwrap_or_default().to_owned(), json!(keys.sign(claims))));
+    let sets = found
+        .sets
+        .values()
+        .map(|claims| (claims["jti"].as_str().unwrap_or_default().to_owned(), json!(keys.sign(claims))));
     let sets: Map<String, Value> = sets.collect();
     tracing::debug!(stream = %receiver.stream_id, sets = sets.len(), "a stream was polled");
     HttpResponse::Ok()

@@ -17,9 +17,12 @@ impl ToSchema for PollResponse {}
 
 impl PartialSchema for PollRequest {
     fn schema() -> RefOr<Schema> {
-        let most = of(Type::Integer).minimum(Some(0)).description(Some("Maximum number of events; 0 only acknowledges."));
+        let most =
+            of(Type::Integer).minimum(Some(0)).description(Some("Maximum number of events; 0 only acknowledges."));
         let immediately = of(Type::Boolean).description(Some("Whether to answer at once if there are no events."));
-        let ack = ArrayBuilder::new().items(of(Type::String)).description(Some("The jti of each event that the receiver has."));
+        let ack = ArrayBuilder::new()
+            .items(of(Type::String))
+            .description(Some("The jti of each event that the receiver has."));
         let error = of(Type::Object).property("err", of(Type::String)).property("description", of(Type::String));
         let errors = of(Type::Object)
             .additional_properties(Some(Schema::from(error)))
@@ -38,8 +41,11 @@ impl PartialSchema for PollResponse {
         let sets = of(Type::Object)
             .additional_properties(Some(Schema::from(of(Type::String))))
             .description(Some("Security Event Tokens by their jti."));
-        let response =
-            of(Type::Object).required("sets").property("sets", sets).required("moreAvailable").property("moreAvailable", of(Type::Boolean));
+        let response = of(Type::Object)
+            .required("sets")
+            .property("sets", sets)
+            .required("moreAvailable")
+            .property("moreAvailable", of(Type::Boolean));
         Schema::from(response).into()
     }
 }

@@ -23,7 +23,9 @@ fn is_plain(value: &Value) -> bool {
     match value {
         Value::Number(number) => !number.is_f64(),
         Value::Array(values) => values.iter().all(is_plain),
-        Value::Object(members) => members.keys().is_sorted() && members.iter().all(|(name, value)| name.is_ascii() && is_plain(value)),
+        Value::Object(members) => {
+            members.keys().is_sorted() && members.iter().all(|(name, value)| name.is_ascii() && is_plain(value))
+        }
         Value::Null | Value::Bool(_) | Value::String(_) => true,
     }
 }
@@ -42,7 +44,10 @@ mod tests {
         let names = json!({"\u{20ac}": 1, "\r": 2, "\u{fb33}": 3, "1": 4, "\u{1f600}": 5, "\u{80}": 6, "\u{f6}": 7});
         let expected = "{\"\\r\":2,\"1\":4,\"\u{80}\":6,\"\u{f6}\":7,\"\u{20ac}\":1,\"\u{1f600}\":5,\"\u{fb33}\":3}";
         assert_eq!(String::from_utf8(canonical(&names).unwrap()).unwrap(), expected);
-        assert_eq!(canonical(&json!("\u{20ac}$\u{f}\nA'B\"\\\\\"/")).unwrap(), "\"\u{20ac}$\\u000f\\nA'B\\\"\\\\\\\\\\\"/\"".as_bytes());
+        assert_eq!(
+            canonical(&json!("\u{20ac}$\u{f}\nA'B\"\\\\\"/")).unwrap(),
+            "\"\u{20ac}$\\u000f\\nA'B\\\"\\\\\\\\\\\"/\"".as_bytes()
+        );
     }
 
     proptest! {

@@ -83,7 +83,9 @@ impl SigningKeys {
     /// # Errors
     /// If a text is not a private key. The error does not contain the text.
     pub fn read(keys: &[SecretString]) -> Result<Self, InvalidKey> {
-        let read = |key: &SecretString| StandardSigner::new(key.expose_secret().trim()).map_err(|error| InvalidKey(error.to_string()));
+        let read = |key: &SecretString| {
+            StandardSigner::new(key.expose_secret().trim()).map_err(|error| InvalidKey(error.to_string()))
+        };
         Ok(Self { keys: keys.iter().map(read).collect::<Result<_, _>>()? })
     }
 
@@ -117,7 +119,9 @@ impl VerifyingKeys {
     pub fn read<T: AsRef<str>>(keys: &[T]) -> Result<Self, InvalidKey> {
         let read = |key: &T| {
             let key = key.as_ref().trim();
-            StandardVerifier::new(key).map(|key| Box::new(key) as Box<dyn Verifier>).map_err(|error| InvalidKey(format!("{key}: {error}")))
+            StandardVerifier::new(key)
+                .map(|key| Box::new(key) as Box<dyn Verifier>)
+                .map_err(|error| InvalidKey(format!("{key}: {error}")))
         };
         Ok(Self(VerifierList::new(keys.iter().map(read).collect::<Result<_, _>>()?)))
     }
@@ -151,11 +155,15 @@ mod tests {
 
     #[test]
     fn a_checkpoint_is_opened_with_either_key_while_one_takes_over_from_the_other() {
-        let ((old, old_public), (new, new_public)) = (generate_key("log.example.com").unwrap(), generate_key("log.example.com").unwrap());
+        let ((old, old_public), (new, new_public)) =
+            (generate_key("log.example.com").unwrap(), generate_key("log.example.com").unwrap());
         let note = SigningKeys::read(&[new, old]).unwrap().sign(&checkpoint()).unwrap();
         assert!(note.starts_with("log.example.com/00000000-0000-0000-0000-000000000007\n42\n"), "{note}");
         for public in [&old_public, &new_public] {
-            assert_eq!(Checkpoint::open(note.as_bytes(), &VerifyingKeys::read(&[public]).unwrap()).unwrap(), checkpoint());
+            assert_eq!(
+                Checkpoint::open(note.as_bytes(), &VerifyingKeys::read(&[public]).unwrap()).unwrap(),
+                checkpoint()
+            );
         }
     }
 

@@ -241,7 +241,10 @@ mod tests {
                 r#"","subject_type":"User","type":"UserCreated"}"#,
             )
         );
-        assert_eq!(header.leaf().unwrap().to_string(), "858e31b98aa355de35ea2bc78e6b473e94782a4cda6be1a1410b6476f17b5b48");
+        assert_eq!(
+            header.leaf().unwrap().to_string(),
+            "858e31b98aa355de35ea2bc78e6b473e94782a4cda6be1a1410b6476f17b5b48"
+        );
     }
 
     proptest! {

@@ -125,7 +125,11 @@ impl EventId {
     /// The event id of the announcement that a token expires at `expires_at`, made `days` days ahead.
     pub fn of_announcement(organization: OrganizationId, token: TokenId, expires_at: Timestamp, days: u32) -> Self {
         let expires_at = expires_at.to_string();
-        Self::derived(ANNOUNCEMENT_CONTEXT, organization, &[token.0.as_bytes(), &days.to_be_bytes(), expires_at.as_bytes()])
+        Self::derived(
+            ANNOUNCEMENT_CONTEXT,
+            organization,
+            &[token.0.as_bytes(), &days.to_be_bytes(), expires_at.as_bytes()],
+        )
     }
 
     /// Hashes the parts into an id. All parts but the last must have a fixed length: then different parts
@@ -173,8 +177,14 @@ mod tests {
         assert_ne!(EventId::from_client_key(organization, &format!("expiring {token} {at} 7")), announcement);
         assert_ne!(operation, announcement);
         // A client that knows how ids are derived can choose the hashed bytes, as far as they are text.
-        let (text, index) = (EventId(Uuid::from_bytes(*b"0123456789abcdef")), usize::try_from(u64::from_be_bytes(*b"ghijklmn")).unwrap());
-        assert_ne!(EventId::from_client_key(organization, "0123456789abcdefghijklmn"), text.of_operation(organization, index));
+        let (text, index) = (
+            EventId(Uuid::from_bytes(*b"0123456789abcdef")),
+            usize::try_from(u64::from_be_bytes(*b"ghijklmn")).unwrap(),
+        );
+        assert_ne!(
+            EventId::from_client_key(organization, "0123456789abcdefghijklmn"),
+            text.of_operation(organization, index)
+        );
     }
 
     #[test]

@@ -102,8 +102,10 @@ pub fn verify_inclusion(leaf: Hash, seq: u64, size: u64, root: Hash, proof: &[Ha
     if path.len() != proof.len() {
         return Err(InvalidProof::WrongLength);
     }
-    let found =
-        path.iter().zip(proof).fold(leaf, |node, (range, hash)| if range.start >= seq { parent(node, *hash) } else { parent(*hash, node) });
+    let found = path
+        .iter()
+        .zip(proof)
+        .fold(leaf, |node, (range, hash)| if range.start >= seq { parent(node, *hash) } else { parent(*hash, node) });
     if found == root { Ok(()) } else { Err(InvalidProof::WrongRoot) }
 }
 
@@ -123,7 +125,11 @@ pub fn verify_consistency(earlier: (u64, Hash), later: (u64, Hash), proof: &[Has
         None => (earlier.1, earlier.1),
     };
     for (range, hash) in steps {
-        both = if range.start >= earlier.0 { (both.0, parent(both.1, hash)) } else { (parent(hash, both.0), parent(hash, both.1)) };
+        both = if range.start >= earlier.0 {
+            (both.0, parent(both.1, hash))
+        } else {
+            (parent(hash, both.0), parent(hash, both.1))
+        };
     }
     if both == (earlier.1, later.1) { Ok(()) } else { Err(InvalidProof::WrongRoot) }
 }
@@ -151,7 +157,13 @@ mod tests {
 
     fn hashes(path: &[Range<u64>]) -> Vec<Hash> {
         path.iter()
-            .map(|range| root_of(cover(range).into_iter().map(|node| root(node.index << node.height..(node.index + 1) << node.height))))
+            .map(|range| {
+                root_of(
+                    cover(range)
+                        .into_iter()
+                        .map(|node| root(node.index << node.height..(node.index + 1) << node.height)),
+                )
+            })
             .collect()
     }
 
@@ -173,14 +185,27 @@ mod tests {
         for size in 1..=40 {
             for seq in 1..=size {
                 let proof = hashes(&inclusion(seq, size).unwrap());
-                assert_eq!(verify_inclusion(leaf(seq - 1), seq, size, root(0..size), &proof), Ok(()), "{seq} of {size}");
+                assert_eq!(
+                    verify_inclusion(leaf(seq - 1), seq, size, root(0..size), &proof),
+                    Ok(()),
+                    "{seq} of {size}"
+                );
                 assert!(verify_inclusion(leaf(seq), seq, size, root(0..size), &proof).is_err());
                 let proof = hashes(&consistency(seq, size).unwrap());
-                assert_eq!(verify_consistency((seq, root(0..seq)), (size, root(0..size)), &proof), Ok(()), "{seq} of {size}");
+                assert_eq!(
+                    verify_consistency((seq, root(0..seq)), (size, root(0..size)), &proof),
+                    Ok(()),
+                    "{seq} of {size}"
+                );
                 assert!(verify_consistency((seq, root(1..seq + 1)), (size, root(0..size)), &proof).is_err());
             }
         }
-        assert!(inclusion(0, 3).is_err() && inclusion(4, 3).is_err() && consistency(0, 3).is_err() && consistency(4, 3).is_err());
+        assert!(
+            inclusion(0, 3).is_err()
+                && inclusion(4, 3).is_err()
+                && consistency(0, 3).is_err()
+                && consistency(4, 3).is_err()
+        );
     }
 
     proptest! {

@@ -91,7 +91,9 @@ mod tests {
             new.append(&mut log, leaf(n));
         }
         assert_eq!(new.full.len() as u64, size / WIDTH);
-        let leaves = |index: u64| -> Vec<u8> { (index * WIDTH..(index + 1) * WIDTH).flat_map(|n| leaf(n).as_bytes().to_vec()).collect() };
+        let leaves = |index: u64| -> Vec<u8> {
+            (index * WIDTH..(index + 1) * WIDTH).flat_map(|n| leaf(n).as_bytes().to_vec()).collect()
+        };
         let stored = |node: Node| {
             let tile = Tile::of(node);
             if tile.level == 0 { node_in(&leaves(tile.index), node) } else { node_in(new.more.get(&tile)?, node) }

@@ -21,7 +21,10 @@ impl ToSql for Timestamp {
 impl<'a> FromSql<'a> for Timestamp {
     fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
         // Postgres has an infinite timestamp, which we refuse.
-        i64::from_sql(ty, raw)?.checked_add(POSTGRES_EPOCH_MICROS).and_then(Self::from_microsecond).ok_or_else(|| "not a time".into())
+        i64::from_sql(ty, raw)?
+            .checked_add(POSTGRES_EPOCH_MICROS)
+            .and_then(Self::from_microsecond)
+            .ok_or_else(|| "not a time".into())
     }
 
     accepts!(TIMESTAMPTZ);

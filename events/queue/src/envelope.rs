@@ -124,7 +124,9 @@ pub fn properties(request: &Request, app_id: &str, reply_to: Option<ReplyTo<'_>>
         .with_timestamp(u64::try_from(request.requested_at.as_second()).unwrap_or(0))
         .with_app_id(app_id.into());
     match reply_to {
-        Some(reply) => properties.with_reply_to(reply.queue.into()).with_correlation_id(reply.correlation_id.to_string().into()),
+        Some(reply) => {
+            properties.with_reply_to(reply.queue.into()).with_correlation_id(reply.correlation_id.to_string().into())
+        }
         None => properties,
     }
 }
@@ -141,7 +143,8 @@ pub fn reply_to(properties: &BasicProperties) -> Option<ReplyTo<'_>> {
 /// If the message is malformed, has another version or an unknown type, or its properties contradict its
 /// body.
 pub fn decode(properties: &BasicProperties, body: &[u8]) -> Result<Request, DecodeError> {
-    let read: Read<'_> = serde_json::from_slice(body).map_err(|error| Preamble::other_version(body).unwrap_or(error.into()))?;
+    let read: Read<'_> =
+        serde_json::from_slice(body).map_err(|error| Preamble::other_version(body).unwrap_or(error.into()))?;
     if read.version != VERSION {
         return Err(DecodeError::UnknownVersion(read.version));
     }

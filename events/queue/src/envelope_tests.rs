@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::{DecodeError, ReplyTo, decode, encode, properties, reply_to};
 use rollcall_events::actor::Actor;
-use rollcall_events::request::{Dialect, IfMatch, Request, RequestBody, SettingsRequested, TokenSettings, UserOperation, UserRequested};
+use rollcall_events::request::{
+    Dialect, IfMatch, Request, RequestBody, SettingsRequested, TokenSettings, UserOperation, UserRequested,
+};
 use rollcall_events::token::Token;
 use rollcall_events::{CorrelationId, EventId, OrganizationId, Timestamp, TokenId, UserId, WorkspaceId};
 
@@ -39,8 +41,7 @@ fn edited(request: &Request, edit: impl Fn(&mut Value)) -> Result<Request, Decod
 
 #[test]
 fn every_kind_of_request_arrives_as_it_was_sent() {
-    let patch =
-        json!({"schemas": [PATCH_SCHEMA], "Operations": [{"op": "replace", "path": "emails[type eq \"work\"].value", "value": "a@x"}]});
+    let patch = json!({"schemas": [PATCH_SCHEMA], "Operations": [{"op": "replace", "path": "emails[type eq \"work\"].value", "value": "a@x"}]});
     let token = TokenSettings {
         label: "HR".to_owned(),
         default_workspace: WorkspaceId::generate(),
@@ -52,8 +53,12 @@ fn every_kind_of_request_arrives_as_it_was_sent() {
         calls_per_second: std::num::NonZeroU32::new(5),
     };
     let digest = Token::generate().unwrap().digest();
-    let issue =
-        SettingsRequested::IssueToken { token_id: TokenId::generate(), digest, prefix: Some("rc_abcde".to_owned()), settings: token };
+    let issue = SettingsRequested::IssueToken {
+        token_id: TokenId::generate(),
+        digest,
+        prefix: Some("rc_abcde".to_owned()),
+        settings: token,
+    };
     let requests = [
         user(UserOperation::Create(json!({"userName": "ada"}).as_object().cloned().unwrap())),
         user(UserOperation::Patch(parse(&USER, patch).unwrap())),
@@ -70,7 +75,10 @@ fn unknown_messages_have_distinct_errors() {
     let request = user(UserOperation::Delete);
     assert!(matches!(edited(&request, |body| body["version"] = json!(2)), Err(DecodeError::UnknownVersion(2))));
     assert!(matches!(edited(&request, |body| body["type"] = json!("TeaRequested")), Err(DecodeError::UnknownType(_))));
-    assert!(matches!(edited(&request, |body| body["id"] = json!(EventId::generate())), Err(DecodeError::WrongMessageId)));
+    assert!(matches!(
+        edited(&request, |body| body["id"] = json!(EventId::generate())),
+        Err(DecodeError::WrongMessageId)
+    ));
     assert!(matches!(edited(&request, |body| body["data"] = json!(7)), Err(DecodeError::Malformed(_))));
     assert!(matches!(decode(&BasicProperties::default(), b"{"), Err(DecodeError::Malformed(_))));
 }

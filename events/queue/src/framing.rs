@@ -126,7 +126,8 @@ pub fn unpack(message: &Message) -> Result<Option<Vec<Message>>, DecodeError> {
 }
 
 fn entries(body: &[u8]) -> Result<Vec<Entry<'_>>, DecodeError> {
-    let batch: Batch<'_> = serde_json::from_slice(body).map_err(|error| Preamble::other_version(body).unwrap_or(error.into()))?;
+    let batch: Batch<'_> =
+        serde_json::from_slice(body).map_err(|error| Preamble::other_version(body).unwrap_or(error.into()))?;
     if batch.version == VERSION { Ok(batch.messages) } else { Err(DecodeError::UnknownVersion(batch.version)) }
 }
 

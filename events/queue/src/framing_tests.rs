@@ -11,7 +11,8 @@ fn request(name: &str) -> Request {
 }
 
 fn packed(requests: &[(Request, Option<CorrelationId>)]) -> Message {
-    let packed: Vec<_> = requests.iter().map(|(request, correlation_id)| Frame::new(request, *correlation_id).unwrap()).collect();
+    let packed: Vec<_> =
+        requests.iter().map(|(request, correlation_id)| Frame::new(request, *correlation_id).unwrap()).collect();
     pack(&packed, "test", "answers").unwrap()
 }
 
@@ -58,7 +59,10 @@ fn a_request_alone_is_the_message_that_it_was_before_there_were_batches() {
 fn what_is_in_a_batch_is_not_looked_at() {
     let messages = edited(|body| body["messages"][0]["body"] = json!({"version": 99})).unwrap().unwrap();
     assert!(matches!(decode(&messages[0].properties, &messages[0].body), Err(DecodeError::UnknownVersion(99))));
-    assert!(decode(&messages[1].properties, &messages[1].body).is_ok(), "one that is not understood is no matter of the others");
+    assert!(
+        decode(&messages[1].properties, &messages[1].body).is_ok(),
+        "one that is not understood is no matter of the others"
+    );
 }
 
 #[test]

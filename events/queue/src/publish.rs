@@ -49,10 +49,20 @@ impl Publisher {
     /// # Errors
     /// If the broker did not confirm the message. The broker may still have it, except after
     /// [`PublishError::Unroutable`].
-    pub async fn publish(&self, exchange: &str, key: &str, body: &[u8], properties: BasicProperties) -> Result<(), PublishError> {
+    pub async fn publish(
+        &self,
+        exchange: &str,
+        key: &str,
+        body: &[u8],
+        properties: BasicProperties,
+    ) -> Result<(), PublishError> {
         let mandatory = BasicPublishOptions { mandatory: true, ..Default::default() };
-        let publishing = async { self.channel.basic_publish(exchange.into(), key.into(), mandatory, body, properties).await?.await };
-        match timeout(self.confirm_within, publishing).await.map_err(|_| PublishError::TimedOut(self.confirm_within))?? {
+        let publishing =
+            async { self.channel.basic_publish(exchange.into(), key.into(), mandatory, body, properties).await?.await };
+        match timeout(self.confirm_within, publishing)
+            .await
+            .map_err(|_| PublishError::TimedOut(self.confirm_within))??
+        {
             Confirmation::Ack(None) => Ok(()),
             // A returned message comes with its confirm.
             Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_)) => Err(PublishError::Unroutable),

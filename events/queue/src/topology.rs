@@ -57,10 +57,17 @@ pub async fn declare(channel: &Channel, partitions: u16) -> Result<(), lapin::Er
     Ok(())
 }
 
-async fn declare_queue(channel: &Channel, name: &str, exchange: &str, arguments: FieldTable) -> Result<(), lapin::Error> {
+async fn declare_queue(
+    channel: &Channel,
+    name: &str,
+    exchange: &str,
+    arguments: FieldTable,
+) -> Result<(), lapin::Error> {
     let options = QueueDeclareOptions { durable: true, ..Default::default() };
     channel.queue_declare(name.into(), options, arguments).await?;
-    channel.queue_bind(name.into(), exchange.into(), name.into(), QueueBindOptions::default(), FieldTable::default()).await
+    channel
+        .queue_bind(name.into(), exchange.into(), name.into(), QueueBindOptions::default(), FieldTable::default())
+        .await
 }
 
 fn quorum() -> FieldTable {

@@ -3,10 +3,12 @@
 mod entitlement;
 mod settings;
 
-pub use entitlement::{ENTITLEMENT_TYPE, EntitlementChange, EntitlementKind, EntitlementSettings, ROLE_TYPE, WORKSPACE_TYPE};
+pub use entitlement::{
+    ENTITLEMENT_TYPE, EntitlementChange, EntitlementKind, EntitlementSettings, ROLE_TYPE, WORKSPACE_TYPE,
+};
 pub use settings::{
-    AuditorTokenSettings, BegunSession, DeadLetterChange, Dialect, MAX_CALLS_PER_SECOND, MAX_RECORDING_SECONDS, SessionChange,
-    SettingsRequested, StreamChange, TokenSettings,
+    AuditorTokenSettings, BegunSession, DeadLetterChange, Dialect, MAX_CALLS_PER_SECOND, MAX_RECORDING_SECONDS,
+    SessionChange, SettingsRequested, StreamChange, TokenSettings,
 };
 
 use rollcall_scim::ScimError;

@@ -10,7 +10,9 @@ use crate::origin::ServiceOrigin;
 use crate::session::Role;
 use crate::stream::StreamSettings;
 use crate::token::TokenDigest;
-use crate::{DeadLetterId, EntitlementId, GroupId, OrganizationId, SessionId, StreamId, Timestamp, TokenId, UserId, WorkspaceId};
+use crate::{
+    DeadLetterId, EntitlementId, GroupId, OrganizationId, SessionId, StreamId, Timestamp, TokenId, UserId, WorkspaceId,
+};
 
 /// A change of settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -293,6 +295,9 @@ impl std::str::FromStr for Dialect {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|dialect| dialect.as_str() == text).ok_or_else(|| "a dialect is standard, interop or braze".to_owned())
+        Self::ALL
+            .into_iter()
+            .find(|dialect| dialect.as_str() == text)
+            .ok_or_else(|| "a dialect is standard, interop or braze".to_owned())
     }
 }

@@ -70,7 +70,8 @@ pub fn parse(body: Value, max_operations: usize) -> Result<BulkRequest, ScimErro
         let detail = format!("Operations has more than {max_operations} entries");
         return Err(ScimError { status: 413, scim_type: Some(ScimType::TooMany), detail });
     }
-    let operations: Vec<_> = operations.into_iter().enumerate().map(|(index, one)| operation(index, one)).collect::<Result<_, _>>()?;
+    let operations: Vec<_> =
+        operations.into_iter().enumerate().map(|(index, one)| operation(index, one)).collect::<Result<_, _>>()?;
     let mut seen = BTreeSet::new();
     for id in operations.iter().filter_map(|operation| operation.bulk_id.as_deref()) {
         if !seen.insert(id) {
@@ -118,7 +119,8 @@ impl Operation {
     /// Replaces references by the ids of the created resources.
     pub fn resolve(&mut self, ids: &HashMap<String, String>) {
         let of = |text: &str| text.strip_prefix(REFERENCE).and_then(|id| ids.get(id)).cloned();
-        self.path = self.path.split('/').map(|part| of(part).unwrap_or_else(|| part.to_owned())).collect::<Vec<_>>().join("/");
+        self.path =
+            self.path.split('/').map(|part| of(part).unwrap_or_else(|| part.to_owned())).collect::<Vec<_>>().join("/");
         replace(&mut self.data, &of);
     }
 }
@@ -207,7 +209,10 @@ mod tests {
         let mut operation = bulk(json!([patch])).unwrap().operations.remove(0);
         assert_eq!(operation.references(), BTreeSet::from(["a", "g"]));
         operation.resolve(&HashMap::from([("g".to_owned(), "7".to_owned()), ("a".to_owned(), "8".to_owned())]));
-        assert_eq!((operation.path.as_str(), &operation.data), ("/Groups/7", &json!({"Operations": [{"value": [{"value": "8"}]}]})));
+        assert_eq!(
+            (operation.path.as_str(), &operation.data),
+            ("/Groups/7", &json!({"Operations": [{"value": [{"value": "8"}]}]}))
+        );
     }
 
     #[test_case(json!("x"), 400; "not a list")]

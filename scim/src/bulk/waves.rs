@@ -38,12 +38,20 @@ struct Plan {
 
 impl Plan {
     fn new(operations: &[Operation]) -> Self {
-        let creators: HashMap<&str, usize> =
-            operations.iter().enumerate().filter_map(|(index, operation)| Some((operation.bulk_id.as_deref()?, index))).collect();
+        let creators: HashMap<&str, usize> = operations
+            .iter()
+            .enumerate()
+            .filter_map(|(index, operation)| Some((operation.bulk_id.as_deref()?, index)))
+            .collect();
         let (mut needed_by, mut open) = (vec![Vec::new(); operations.len()], vec![0; operations.len()]);
         let mut open_before = open.clone();
         for (index, operation) in operations.iter().enumerate() {
-            for needed in operation.references().iter().filter_map(|id| creators.get(id).copied()).filter(|needed| *needed != index) {
+            for needed in operation
+                .references()
+                .iter()
+                .filter_map(|id| creators.get(id).copied())
+                .filter(|needed| *needed != index)
+            {
                 needed_by[needed].push(index);
                 open[index] += 1;
                 open_before[index] += usize::from(needed < index);
@@ -153,8 +161,10 @@ mod tests {
     fn a_chain_of_many_operations_is_put_in_order() {
         let id = |index: usize| format!("b{index}");
         for (step, waves_expected) in [(1, 20_000), (-1_isize, 20_000)] {
-            let posts: Vec<_> = (0..20_000_usize).map(|index| post(&id(index), &[&id(index.wrapping_add_signed(step))])).collect();
-            let operations = parse(json!({"schemas": [BULK_REQUEST_SCHEMA], "Operations": posts}), 20_000).unwrap().operations;
+            let posts: Vec<_> =
+                (0..20_000_usize).map(|index| post(&id(index), &[&id(index.wrapping_add_signed(step))])).collect();
+            let operations =
+                parse(json!({"schemas": [BULK_REQUEST_SCHEMA], "Operations": posts}), 20_000).unwrap().operations;
             assert_eq!(waves(&operations).len(), waves_expected);
         }
     }

@@ -43,7 +43,12 @@ pub(super) fn compared(attribute: &Attribute) -> &Attribute {
     if attribute.kind == Kind::Complex { attribute.sub("value").unwrap_or(attribute) } else { attribute }
 }
 
-fn comparable(path: &AttributePath, attribute: &Attribute, operator: Comparison, value: &Value) -> Result<(), ScimError> {
+fn comparable(
+    path: &AttributePath,
+    attribute: &Attribute,
+    operator: Comparison,
+    value: &Value,
+) -> Result<(), ScimError> {
     use Comparison::{Co, Eq, Ew, Ge, Gt, Le, Lt, Ne, Sw};
     let fits = match (attribute.kind, value) {
         (Kind::Complex, _) => false,
@@ -51,9 +56,15 @@ fn comparable(path: &AttributePath, attribute: &Attribute, operator: Comparison,
         (Kind::Boolean, value) => value.is_boolean() && matches!(operator, Eq | Ne),
         (Kind::Binary, value) => value.is_string() && matches!(operator, Eq | Ne),
         (Kind::Decimal | Kind::Integer, value) => value.is_number() && !matches!(operator, Co | Sw | Ew),
-        (Kind::DateTime, Value::String(text)) => text.parse::<jiff::Timestamp>().is_ok() && matches!(operator, Eq | Ne | Gt | Ge | Lt | Le),
+        (Kind::DateTime, Value::String(text)) => {
+            text.parse::<jiff::Timestamp>().is_ok() && matches!(operator, Eq | Ne | Gt | Ge | Lt | Le)
+        }
         (Kind::String | Kind::Reference, value) => value.is_string(),
         (Kind::DateTime, _) => false,
     };
-    if fits { Ok(()) } else { Err(ScimError::invalid_filter(format!("{path} cannot be compared by {operator} with that value"))) }
+    if fits {
+        Ok(())
+    } else {
+        Err(ScimError::invalid_filter(format!("{path} cannot be compared by {operator} with that value")))
+    }
 }

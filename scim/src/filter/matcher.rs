@@ -73,17 +73,28 @@ impl<'f> Matcher<'f> {
     /// # Errors
     /// 400 `tooMany` if the budget is spent. `what` names the work.
     pub fn matches(&self, subject: &Value, budget: &mut Budget, what: &str) -> Result<bool, ScimError> {
-        let mut subject = Subject { value: subject, found: vec![None; self.columns.len()], read: vec![None; self.columns.len()] };
+        let mut subject =
+            Subject { value: subject, found: vec![None; self.columns.len()], read: vec![None; self.columns.len()] };
         budget.spend((self.columns.len() + 1) * PREPARING, what)?;
         self.holds(&self.root, &mut subject, budget, what)
     }
 
-    fn holds<'v>(&self, node: &Node<'f>, subject: &mut Subject<'v>, budget: &mut Budget, what: &str) -> Result<bool, ScimError> {
+    fn holds<'v>(
+        &self,
+        node: &Node<'f>,
+        subject: &mut Subject<'v>,
+        budget: &mut Budget,
+        what: &str,
+    ) -> Result<bool, ScimError> {
         // Every term costs a step, even without a value to compare.
         budget.spend(1, what)?;
         match node {
-            Node::Or(left, right) => Ok(self.holds(left, subject, budget, what)? || self.holds(right, subject, budget, what)?),
-            Node::And(left, right) => Ok(self.holds(left, subject, budget, what)? && self.holds(right, subject, budget, what)?),
+            Node::Or(left, right) => {
+                Ok(self.holds(left, subject, budget, what)? || self.holds(right, subject, budget, what)?)
+            }
+            Node::And(left, right) => {
+                Ok(self.holds(left, subject, budget, what)? && self.holds(right, subject, budget, what)?)
+            }
             Node::Not(inside) => Ok(!self.holds(inside, subject, budget, what)?),
             Node::Unknown => Ok(false),
             Node::Present(column) => Ok(!self.found(*column, subject, budget, what)?.is_empty()),
@@ -142,7 +153,8 @@ impl<'f> Matcher<'f> {
         if subject.read[column].is_none() {
             let found = self.found(column, subject, budget, what)?.clone();
             let attribute = self.columns[column].compared.unwrap_or(self.columns[column].attribute);
-            let found = found.into_iter().filter_map(|value| if value.is_object() { value.get("value") } else { Some(value) });
+            let found =
+                found.into_iter().filter_map(|value| if value.is_object() { value.get("value") } else { Some(value) });
             let mut read = Vec::new();
             for value in found {
                 budget.spend(reading(attribute, value), what)?;
@@ -164,10 +176,13 @@ fn node<'f>(filter: &'f Filter, scope: Scope<'f>, columns: &mut Vec<Column<'f>>)
         Filter::Compare(path, operator, value) => {
             let Ok(attribute) = resolve(path, scope).map(compared) else { return Node::Unknown };
             let wanted = wanted(attribute, value);
-            column(path, scope, Some(attribute), columns).map_or(Node::Unknown, |column| Node::Compare(column, *operator, wanted))
+            column(path, scope, Some(attribute), columns)
+                .map_or(Node::Unknown, |column| Node::Compare(column, *operator, wanted))
         }
         Filter::ValuePath(path, inside) => match (scope.attribute(path), column(path, scope, None, columns)) {
-            (Some(attribute), Some(column)) => Node::ValuePath(column, Box::new(Matcher::new(inside, Scope::Element(attribute)))),
+            (Some(attribute), Some(column)) => {
+                Node::ValuePath(column, Box::new(Matcher::new(inside, Scope::Element(attribute))))
+            }
             _ => Node::Unknown,
         },
     }
@@ -175,7 +190,12 @@ fn node<'f>(filter: &'f Filter, scope: Scope<'f>, columns: &mut Vec<Column<'f>>)
 
 /// The column of a name: the column of an earlier term with the same name, or a new one. A filter has few
 /// terms (`MAX_TERMS`).
-fn column<'f>(path: &'f AttributePath, scope: Scope<'f>, compared: Option<&'f Attribute>, columns: &mut Vec<Column<'f>>) -> Option<usize> {
+fn column<'f>(
+    path: &'f AttributePath,
+    scope: Scope<'f>,
+    compared: Option<&'f Attribute>,
+    columns: &mut Vec<Column<'f>>,
+) -> Option<usize> {
     let attribute = scope.attribute(path)?;
     let sub = match &path.sub {
         Some(sub) => Some(attribute.sub(sub)?),
@@ -187,7 +207,10 @@ fn column<'f>(path: &'f AttributePath, scope: Scope<'f>, compared: Option<&'f At
         _ => false,
     };
     let known = columns.iter().position(|column| {
-        std::ptr::eq(column.attribute, attribute) && same(column.sub, sub) && same(column.compared, compared) && column.path.urn == path.urn
+        std::ptr::eq(column.attribute, attribute)
+            && same(column.sub, sub)
+            && same(column.compared, compared)
+            && column.path.urn == path.urn
     });
     Some(known.unwrap_or_else(|| {
         columns.push(Column { path, scope, attribute, sub, compared });
@@ -198,7 +221,9 @@ fn column<'f>(path: &'f AttributePath, scope: Scope<'f>, compared: Option<&'f At
 /// The values of a column. A multi-valued attribute has one of each element.
 fn values<'v>(column: &Column<'_>, subject: &'v Value) -> Vec<&'v Value> {
     let container = match (column.scope, &column.path.urn) {
-        (Scope::Resource(resource_type), Some(urn)) => resource_type.extension(urn).map_or(Some(subject), |schema| subject.get(&schema.id)),
+        (Scope::Resource(resource_type), Some(urn)) => {
+            resource_type.extension(urn).map_or(Some(subject), |schema| subject.get(&schema.id))
+        }
         _ => Some(subject),
     };
     let found = match column.scope {
@@ -238,7 +263,9 @@ fn wanted<'f>(attribute: &Attribute, value: &'f Value) -> Wanted<'f> {
 /// A value of this attribute, prepared for comparison.
 fn present<'v>(attribute: &Attribute, value: &'v Value) -> Present<'v> {
     match value {
-        Value::String(text) if attribute.kind == Kind::DateTime => text.parse::<Timestamp>().map_or(Present::UnreadableTime, Present::Time),
+        Value::String(text) if attribute.kind == Kind::DateTime => {
+            text.parse::<Timestamp>().map_or(Present::UnreadableTime, Present::Time)
+        }
         Value::String(text) if is_folded(attribute) => Present::Text(Cow::Owned(casefold(text))),
         Value::String(text) => Present::Text(Cow::Borrowed(text)),
         Value::Number(number) => number.as_f64().map_or(Present::Other, Present::Number),

@@ -32,11 +32,15 @@ pub(crate) type Input<'a> = Stateful<&'a str, Budget>;
 /// # Errors
 /// 400 `invalidFilter` with the place of the fault and the expected syntax.
 pub fn parse(text: &str) -> Result<Filter, ScimError> {
-    whole(text, delimited(multispace0, or, multispace0)).map_err(|why| ScimError::invalid_filter(format!("the filter is wrong {why}")))
+    whole(text, delimited(multispace0, or, multispace0))
+        .map_err(|why| ScimError::invalid_filter(format!("the filter is wrong {why}")))
 }
 
 /// Runs a parser over a whole text of bounded length. The error names the place where it stopped.
-pub(crate) fn whole<'a, T>(text: &'a str, parser: impl Parser<Input<'a>, T, ErrMode<ContextError>>) -> Result<T, String> {
+pub(crate) fn whole<'a, T>(
+    text: &'a str,
+    parser: impl Parser<Input<'a>, T, ErrMode<ContextError>>,
+) -> Result<T, String> {
     if text.len() > MAX_LENGTH {
         return Err(format!("in its length: more than {MAX_LENGTH} bytes"));
     }
@@ -45,7 +49,11 @@ pub(crate) fn whole<'a, T>(text: &'a str, parser: impl Parser<Input<'a>, T, ErrM
     parser.parse(input).map_err(|error| {
         let at = text.get(..error.offset()).map_or(0, |before| before.chars().count()) + 1;
         let why = error.inner().to_string();
-        if why.is_empty() { format!("at character {at}") } else { format!("at character {at}: {}", why.replace('\n', ", ")) }
+        if why.is_empty() {
+            format!("at character {at}")
+        } else {
+            format!("at character {at}: {}", why.replace('\n', ", "))
+        }
     })
 }
 
@@ -111,8 +119,12 @@ fn nested(input: &mut Input<'_>, open: char, close: char) -> ModalResult<Filter>
         return too_much("nesting, which is too deep");
     };
     input.state.depth = depth;
-    let inside = delimited((open, multispace0), cut_err(or), (multispace0, cut_err(close).context(expected("a closing bracket"))))
-        .parse_next(input)?;
+    let inside = delimited(
+        (open, multispace0),
+        cut_err(or),
+        (multispace0, cut_err(close).context(expected("a closing bracket"))),
+    )
+    .parse_next(input)?;
     input.state.depth += 1;
     Ok(inside)
 }
@@ -132,7 +144,8 @@ fn comparison(input: &mut Input<'_>) -> ModalResult<Filter> {
 /// Reads the text after the brackets of a value path. Entra ID compares the chosen values there: `emails[type
 /// eq "work"].value eq "a@x"`. The comparison is moved into the brackets.
 fn value_path(input: &mut Input<'_>, path: AttributePath, inside: Filter) -> ModalResult<Filter> {
-    let part = opt(preceded('.', cut_err(attribute_path).verify(|part| part.urn.is_none() && part.sub.is_none()))).parse_next(input)?;
+    let part = opt(preceded('.', cut_err(attribute_path).verify(|part| part.urn.is_none() && part.sub.is_none())))
+        .parse_next(input)?;
     let compared = if let Some(part) = part {
         Some(cut_err(move |input: &mut Input<'_>| operation(input, &part)).parse_next(input)?)
     } else {
@@ -173,10 +186,12 @@ fn operation(input: &mut Input<'_>, path: &AttributePath) -> ModalResult<Filter>
 /// `urn:…:User:name.givenName`: the URN ends at the last colon, and may contain dots.
 pub(crate) fn attribute_path(input: &mut Input<'_>) -> ModalResult<AttributePath> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '$');
-    let text =
-        (one_of(|c: char| c.is_ascii_alphabetic() || c == '$'), take_while(0.., move |c: char| is_name(c) || matches!(c, ':' | '.')))
-            .take()
-            .parse_next(input)?;
+    let text = (
+        one_of(|c: char| c.is_ascii_alphabetic() || c == '$'),
+        take_while(0.., move |c: char| is_name(c) || matches!(c, ':' | '.')),
+    )
+        .take()
+        .parse_next(input)?;
     let urn = |text| match str::rsplit_once(text, ':') {
         Some((urn, local)) => (Some(urn), local),
         None => (None, text),
@@ -204,7 +219,8 @@ fn word(input: &mut Input<'_>) -> ModalResult<Value> {
             let spelling = value.to_string();
             spelling == text
         };
-        let literal = || lenience::boolean(text).map(Value::Bool).or_else(|| lenience::number(text)).filter(is_spelt_so);
+        let literal =
+            || lenience::boolean(text).map(Value::Bool).or_else(|| lenience::number(text)).filter(is_spelt_so);
         null.or_else(literal).or_else(|| lenience::unquoted(text))
     };
     take_while(1.., is_part).verify_map(read).parse_next(input)

@@ -65,7 +65,11 @@ fn length_depth_and_terms_are_bounded() {
 
 fn paths() -> impl Strategy<Value = AttributePath> {
     let name = "[a-z][a-zA-Z0-9]{0,6}";
-    (proptest::option::of(Just("urn:ietf:params:scim:schemas:core:2.0:User".to_owned())), name, proptest::option::of(name))
+    (
+        proptest::option::of(Just("urn:ietf:params:scim:schemas:core:2.0:User".to_owned())),
+        name,
+        proptest::option::of(name),
+    )
         .prop_map(|(urn, name, sub)| AttributePath { urn, name, sub })
 }
 
@@ -79,7 +83,8 @@ fn literals() -> impl Strategy<Value = Value> {
 }
 
 fn filters() -> impl Strategy<Value = Filter> {
-    let operators = proptest::sample::select(vec![Comparison::Eq, Comparison::Ne, Comparison::Co, Comparison::Lt, Comparison::Ge]);
+    let operators =
+        proptest::sample::select(vec![Comparison::Eq, Comparison::Ne, Comparison::Co, Comparison::Lt, Comparison::Ge]);
     let leaf = prop_oneof![
         paths().prop_map(Filter::Present),
         (paths(), operators, literals()).prop_map(|(path, operator, value)| Filter::Compare(path, operator, value)),

@@ -116,7 +116,9 @@ impl Work<'_> {
             }
             // There is nothing to add or to set. The parser leaves such operations out.
             (_, None, None) => {}
-            (_, None, Some(value)) if attribute.kind == Kind::Complex => inside(object, &attribute.name, |inner| merge(inner, value)),
+            (_, None, Some(value)) if attribute.kind == Kind::Complex => {
+                inside(object, &attribute.name, |inner| merge(inner, value))
+            }
             (_, None, Some(value)) => {
                 object.insert(attribute.name.clone(), value.clone());
             }
@@ -189,7 +191,12 @@ impl Work<'_> {
     }
 
     /// Sets, adds to or removes a part of one object.
-    fn change_part(&mut self, object: &mut Attributes, sub: &Attribute, value: Option<&Value>) -> Result<(), ScimError> {
+    fn change_part(
+        &mut self,
+        object: &mut Attributes,
+        sub: &Attribute,
+        value: Option<&Value>,
+    ) -> Result<(), ScimError> {
         // The cost of the listed, added or copied values for each object. A copy also removes the value that
         // was there.
         self.spend(2 * (1 + value.map_or(0, weight)))?;

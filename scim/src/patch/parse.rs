@@ -112,7 +112,9 @@ impl Reader<'_> {
     /// as in a whole resource.
     fn whole(&mut self, op: Op, value: Option<Value>) -> Result<(), ScimError> {
         let Some(Value::Object(members)) = value else {
-            return Err(ScimError::invalid_value("value is missing or not an object, and there is no path to an attribute"));
+            return Err(ScimError::invalid_value(
+                "value is missing or not an object, and there is no path to an attribute",
+            ));
         };
         self.members(op, None, members).map(|_| ())
     }
@@ -140,13 +142,20 @@ impl Reader<'_> {
 
     /// Reads the members of an object that stands for a resource, or for its part `within` an extension.
     /// Returns whether any of them is known.
-    fn members(&mut self, op: Op, within: Option<&'static Schema>, members: Map<String, Value>) -> Result<bool, ScimError> {
+    fn members(
+        &mut self,
+        op: Op,
+        within: Option<&'static Schema>,
+        members: Map<String, Value>,
+    ) -> Result<bool, ScimError> {
         let unfolded = unfold::members(self.resource_type, self.reserved, within, members)?;
         for (name, value) in unfolded.attributes {
             match (self.resource_type.extension(&name), value) {
                 (Some(schema), Value::Object(attributes)) => {
                     let mut attributes = attributes.into_iter();
-                    attributes.try_for_each(|(name, value)| self.push(op, format!("{}:{name}", schema.id).parse()?, Some(value)))?;
+                    attributes.try_for_each(|(name, value)| {
+                        self.push(op, format!("{}:{name}", schema.id).parse()?, Some(value))
+                    })?;
                 }
                 (_, value) => self.push(op, name.parse()?, Some(value))?,
             }
@@ -162,7 +171,9 @@ impl Reader<'_> {
         check_path(self.reserved, &target, &path.to_string())?;
         match target {
             Target::Extension(schema) => self.extension(op, schema, path, value),
-            Target::Attribute(target) if is_read_only(&target) => Err(ScimError::mutability(format!("{path} is read-only"))),
+            Target::Attribute(target) if is_read_only(&target) => {
+                Err(ScimError::mutability(format!("{path} is read-only")))
+            }
             Target::Attribute(target) if target.innermost().mutability == Mutability::WriteOnly => Ok(()),
             Target::Attribute(target) => match (op, value) {
                 // There is nothing to add.
@@ -176,7 +187,13 @@ impl Reader<'_> {
     }
 
     /// A whole extension. The members of its value are paths in every operation.
-    fn extension(&mut self, op: Op, schema: &'static Schema, path: Path, value: Option<Value>) -> Result<(), ScimError> {
+    fn extension(
+        &mut self,
+        op: Op,
+        schema: &'static Schema,
+        path: Path,
+        value: Option<Value>,
+    ) -> Result<(), ScimError> {
         match (op, value) {
             (Op::Add, None) => Ok(()),
             (Op::Remove | Op::Replace, None) => push_one(Operation { op: Op::Remove, path, value: None }, self.parsed),

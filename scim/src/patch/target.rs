@@ -15,7 +15,12 @@ use crate::{ScimError, lenience, validate};
 /// not say what to remove and is refused. Both hold for every attribute, except that `""` is `null` for a
 /// lone reference ([`lenience::is_no_reference`]). The value beside the path of a single-valued attribute
 /// must be readable, and is not compared with the present value.
-pub(super) fn remove_listed(target: &AttributeTarget<'_>, path: &Path, value: Value, parsed: &mut Vec<Operation>) -> Result<(), ScimError> {
+pub(super) fn remove_listed(
+    target: &AttributeTarget<'_>,
+    path: &Path,
+    value: Value,
+    parsed: &mut Vec<Operation>,
+) -> Result<(), ScimError> {
     let innermost = target.innermost();
     if is_empty_list(&value) {
         return if target.is_chosen_value() { push_removal(target, path.clone(), parsed) } else { Ok(()) };
@@ -34,7 +39,13 @@ pub(super) fn remove_listed(target: &AttributeTarget<'_>, path: &Path, value: Va
 }
 
 /// Adds or replaces a value.
-pub(super) fn set(target: &AttributeTarget<'_>, op: Op, path: &Path, value: Value, parsed: &mut Vec<Operation>) -> Result<(), ScimError> {
+pub(super) fn set(
+    target: &AttributeTarget<'_>,
+    op: Op,
+    path: &Path,
+    value: Value,
+    parsed: &mut Vec<Operation>,
+) -> Result<(), ScimError> {
     if target.sub.is_some_and(|sub| sub.name == "value") && value.as_str().is_some_and(str::is_empty) {
         return match (target.attribute.multi_valued, op) {
             (true, _) => Err(ScimError::invalid_value(format!("{path}: an empty text is no value"))),
@@ -54,26 +65,38 @@ pub(super) fn set(target: &AttributeTarget<'_>, op: Op, path: &Path, value: Valu
         (_, None) => {}
         (op, value) => push_one(Operation { op, path: path.clone(), value }, parsed)?,
     }
-    nulls.into_iter().try_for_each(|part| push_removal(&AttributeTarget { sub: Some(part), ..*target }, path.part(&part.name), parsed))
+    nulls.into_iter().try_for_each(|part| {
+        push_removal(&AttributeTarget { sub: Some(part), ..*target }, path.part(&part.name), parsed)
+    })
 }
 
 /// The parts that are `null` in a new value of a single-valued complex attribute. They are removed; parts
 /// that the new value does not have stay (RFC 7644 section 3.5.2.3).
 fn null_parts(target: &AttributeTarget<'_>, value: &Value) -> Vec<&'static Attribute> {
-    let Some(value) = value.as_object().filter(|_| !target.attribute.multi_valued && target.sub.is_none()) else { return Vec::new() };
+    let Some(value) = value.as_object().filter(|_| !target.attribute.multi_valued && target.sub.is_none()) else {
+        return Vec::new();
+    };
     let nulls = value.iter().filter(|(_, part)| part.is_null());
-    nulls.filter_map(|(name, _)| target.attribute.sub(name)).filter(|part| part.mutability == Mutability::ReadWrite).collect()
+    nulls
+        .filter_map(|(name, _)| target.attribute.sub(name))
+        .filter(|part| part.mutability == Mutability::ReadWrite)
+        .collect()
 }
 
 /// Whether a path leads to the `value` of a reference: `manager.value`, `members[value eq "id"].value`. A
 /// reference needs its `value`, so Entra ID removes the `value` to remove the reference.
 fn is_reference(target: &AttributeTarget<'_>) -> bool {
-    let is_one = |value: &Attribute| !target.attribute.multi_valued || (target.filter.is_some() && value.must_be_given());
+    let is_one =
+        |value: &Attribute| !target.attribute.multi_valued || (target.filter.is_some() && value.must_be_given());
     target.sub.is_some_and(|sub| sub.name == "value" && is_one(sub))
 }
 
 /// Removes the whole target.
-pub(super) fn push_removal(target: &AttributeTarget<'_>, path: Path, parsed: &mut Vec<Operation>) -> Result<(), ScimError> {
+pub(super) fn push_removal(
+    target: &AttributeTarget<'_>,
+    path: Path,
+    parsed: &mut Vec<Operation>,
+) -> Result<(), ScimError> {
     if is_reference(target) {
         return push_one(Operation { op: Op::Remove, path: path.whole(), value: None }, parsed);
     }
@@ -115,7 +138,9 @@ fn typed(path: &Path, target: &AttributeTarget<'_>, value: Value) -> Result<Opti
 /// A chosen value with the required parts that the filter names: `workspaces[value eq "id"]` is about the
 /// workspace `id`.
 fn with_required(target: &AttributeTarget<'_>, value: Value) -> Value {
-    let (Value::Object(mut given), Some(Value::Object(said))) = (value.clone(), template(target.filter, target.attribute)) else {
+    let (Value::Object(mut given), Some(Value::Object(said))) =
+        (value.clone(), template(target.filter, target.attribute))
+    else {
         return value;
     };
     for (name, part) in said {

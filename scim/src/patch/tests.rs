@@ -148,15 +148,20 @@ fn the_manager(op: &str, choice: &str, value: Value) -> Value {
 
 #[test]
 fn a_filter_on_a_part_of_a_single_value_chooses_it() {
-    let path = |choice: &str| json!([{"op": "replace", "path": format!("name[{choice}].familyName"), "value": "Byron"}]);
+    let path =
+        |choice: &str| json!([{"op": "replace", "path": format!("name[{choice}].familyName"), "value": "Byron"}]);
     assert_eq!(patched(path("givenName eq \"ada\"")).unwrap()["name"]["familyName"], "Byron");
-    assert!(operations(json!([{"op": "replace", "path": "title[value eq \"x\"]", "value": "y"}])).is_err(), "a title has no parts");
+    assert!(
+        operations(json!([{"op": "replace", "path": "title[value eq \"x\"]", "value": "y"}])).is_err(),
+        "a title has no parts"
+    );
 }
 
 #[test]
 fn a_single_value_that_is_made_is_one_that_the_filter_chooses() {
     let none = json!({"op": "remove", "path": MANAGER});
-    let set = |value: Value| json!([none, {"op": "replace", "path": format!("{MANAGER}[value eq \"m2\"]"), "value": value}]);
+    let set =
+        |value: Value| json!([none, {"op": "replace", "path": format!("{MANAGER}[value eq \"m2\"]"), "value": value}]);
     assert_eq!(patched(set(json!({"value": "m2"}))).unwrap()[ENTERPRISE_SCHEMA]["manager"], json!({"value": "m2"}));
     assert_eq!(patched(set(json!({"value": "m3"}))).unwrap_err().scim_type, Some(ScimType::NoTarget));
 }
@@ -234,12 +239,17 @@ fn an_empty_text_is_no_value_of_a_list() {
 
 #[test]
 fn an_extension_that_is_null_is_unassigned() {
-    for operation in
-        [json!({"op": "replace", "value": {ENTERPRISE_SCHEMA: null}}), json!({"op": "replace", "path": ENTERPRISE_SCHEMA, "value": null})]
-    {
+    for operation in [
+        json!({"op": "replace", "value": {ENTERPRISE_SCHEMA: null}}),
+        json!({"op": "replace", "path": ENTERPRISE_SCHEMA, "value": null}),
+    ] {
         assert_eq!(patched(json!([operation])).unwrap().get(ENTERPRISE_SCHEMA), None);
     }
-    assert_eq!(patched(json!([{"op": "add", "value": {ENTERPRISE_SCHEMA: null}}])).unwrap(), ada(), "null adds nothing");
+    assert_eq!(
+        patched(json!([{"op": "add", "value": {ENTERPRISE_SCHEMA: null}}])).unwrap(),
+        ada(),
+        "null adds nothing"
+    );
 }
 
 #[test]
@@ -254,7 +264,8 @@ fn no_operations_change_nothing_and_a_bare_list_is_understood() {
 fn a_filter_makes_a_value_with_the_types_of_its_attribute() {
     let user = patched(json!([{"op": "Add", "path": "roles[primary eq \"True\"].value", "value": "admin"}])).unwrap();
     assert_eq!(user["roles"], json!([{"primary": true, "value": "admin"}]));
-    let user = patched(json!([{"op": "replace", "path": "emails[primary eq \"true\"].value", "value": "p@x"}])).unwrap();
+    let user =
+        patched(json!([{"op": "replace", "path": "emails[primary eq \"true\"].value", "value": "p@x"}])).unwrap();
     assert_eq!(user["emails"][0]["value"], "p@x");
 }
 

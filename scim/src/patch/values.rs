@@ -26,7 +26,8 @@ const HASHING: usize = 8;
 /// Takes the steps to look for `wanted` values among the present ones.
 fn spend_looking(present: &[Value], wanted: usize, budget: &mut Budget, cause: &str) -> Result<(), ScimError> {
     // Most unequal values differ at the beginning.
-    let steps = if wanted <= FEW { present.len() * wanted } else { present.iter().map(weight).sum::<usize>() * HASHING };
+    let steps =
+        if wanted <= FEW { present.len() * wanted } else { present.iter().map(weight).sum::<usize>() * HASHING };
     budget.spend(steps, cause)
 }
 
@@ -79,11 +80,14 @@ pub(super) fn remove_listed(
     for (value, of_type) in listed.iter().filter_map(|listed| identity(attribute, listed)) {
         types.entry(value).or_default().push(of_type);
     }
-    let whole: HashSet<Value> = listed.iter().filter(|listed| listed.get("value").is_none()).map(|listed| key(attribute, listed)).collect();
-    let is_same = |present: Option<&Value>, listed: Option<&Value>| present.is_none() || listed.is_none() || present == listed;
+    let whole: HashSet<Value> =
+        listed.iter().filter(|listed| listed.get("value").is_none()).map(|listed| key(attribute, listed)).collect();
+    let is_same =
+        |present: Option<&Value>, listed: Option<&Value>| present.is_none() || listed.is_none() || present == listed;
     let is_listed = |present: &Value| {
-        let by_value = identity(attribute, present)
-            .and_then(|(value, of_type)| Some(types.get(&value)?.iter().any(|listed| is_same(of_type.as_ref(), listed.as_ref()))));
+        let by_value = identity(attribute, present).and_then(|(value, of_type)| {
+            Some(types.get(&value)?.iter().any(|listed| is_same(of_type.as_ref(), listed.as_ref())))
+        });
         by_value.unwrap_or(false) || (!whole.is_empty() && whole.contains(&key(attribute, present)))
     };
     values.retain(|present| !is_listed(present));
@@ -136,13 +140,15 @@ pub(super) fn template(filter: Option<&Filter>, attribute: &Attribute) -> Option
 fn describe(filter: &Filter, attribute: &Attribute, object: &mut Map<String, Value>) -> bool {
     match filter {
         Filter::And(left, right) => describe(left, attribute, object) && describe(right, attribute, object),
-        Filter::Compare(path, Comparison::Eq, value) if path.sub.is_none() && !value.is_null() => match attribute.sub(&path.name) {
-            Some(sub) => {
-                object.insert(sub.name.clone(), value.clone());
-                true
+        Filter::Compare(path, Comparison::Eq, value) if path.sub.is_none() && !value.is_null() => {
+            match attribute.sub(&path.name) {
+                Some(sub) => {
+                    object.insert(sub.name.clone(), value.clone());
+                    true
+                }
+                None => false,
             }
-            None => false,
-        },
+        }
         _ => false,
     }
 }

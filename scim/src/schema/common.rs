@@ -20,7 +20,11 @@ pub static COMMON: LazyLock<Vec<Attribute>> = LazyLock::new(|| {
     vec![
         Attribute { multi_valued: true, returned: Returned::Always, ..server_made("schemas", Kind::Reference) },
         Attribute { returned: Returned::Always, uniqueness: Uniqueness::Server, ..server_made("id", Kind::String) },
-        Attribute { mutability: Mutability::ReadWrite, max_chars: Some(256), ..server_made("externalId", Kind::String) },
+        Attribute {
+            mutability: Mutability::ReadWrite,
+            max_chars: Some(256),
+            ..server_made("externalId", Kind::String)
+        },
         meta,
     ]
 });

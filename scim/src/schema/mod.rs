@@ -207,7 +207,8 @@ pub static ROLE_CORE: LazyLock<Schema> = LazyLock::new(|| load(include_str!("dat
 pub static ENTITLEMENT_CORE: LazyLock<Schema> = LazyLock::new(|| load(include_str!("data/entitlement.json")));
 
 /// The schema of the service provider configuration (RFC 7643 section 5).
-pub static SERVICE_PROVIDER_CONFIG: LazyLock<Schema> = LazyLock::new(|| load(include_str!("data/service_provider_config.json")));
+pub static SERVICE_PROVIDER_CONFIG: LazyLock<Schema> =
+    LazyLock::new(|| load(include_str!("data/service_provider_config.json")));
 /// The schema of a resource type (RFC 7643 section 6).
 pub static RESOURCE_TYPE: LazyLock<Schema> = LazyLock::new(|| load(include_str!("data/resource_type.json")));
 /// The schema of a schema (RFC 7643 section 7).

@@ -3,7 +3,8 @@
 use std::sync::LazyLock;
 
 use super::{
-    Attribute, COMMON, ENTERPRISE_USER, ENTITLEMENT_CORE, GROUP_CORE, ROLE_CORE, ROLLCALL_USER, Returned, Schema, USER_CORE, find,
+    Attribute, COMMON, ENTERPRISE_USER, ENTITLEMENT_CORE, GROUP_CORE, ROLE_CORE, ROLLCALL_USER, Returned, Schema,
+    USER_CORE, find,
 };
 
 /// The type of the resources that an endpoint serves.
@@ -26,11 +27,13 @@ pub struct ResourceType {
 pub type Part = (&'static Schema, &'static Attribute, Option<&'static Attribute>);
 
 /// The user.
-pub static USER: LazyLock<ResourceType> =
-    LazyLock::new(|| ResourceType::new("User", "/Users", "User Account", &USER_CORE, vec![&ENTERPRISE_USER, &ROLLCALL_USER]));
+pub static USER: LazyLock<ResourceType> = LazyLock::new(|| {
+    ResourceType::new("User", "/Users", "User Account", &USER_CORE, vec![&ENTERPRISE_USER, &ROLLCALL_USER])
+});
 
 /// The group.
-pub static GROUP: LazyLock<ResourceType> = LazyLock::new(|| ResourceType::new("Group", "/Groups", "Group", &GROUP_CORE, Vec::new()));
+pub static GROUP: LazyLock<ResourceType> =
+    LazyLock::new(|| ResourceType::new("Group", "/Groups", "Group", &GROUP_CORE, Vec::new()));
 
 /// A role. Administrators define roles; callers can read them and assign them to users.
 pub static ROLE: LazyLock<ResourceType> =
@@ -38,12 +41,24 @@ pub static ROLE: LazyLock<ResourceType> =
 
 /// An entitlement. Administrators define entitlements; callers can read them and assign them to users.
 pub static ENTITLEMENT: LazyLock<ResourceType> = LazyLock::new(|| {
-    ResourceType::new("Entitlement", "/Entitlements", "Something that users can be entitled to", &ENTITLEMENT_CORE, Vec::new())
+    ResourceType::new(
+        "Entitlement",
+        "/Entitlements",
+        "Something that users can be entitled to",
+        &ENTITLEMENT_CORE,
+        Vec::new(),
+    )
 });
 
 /// A workspace, as an entitlement: users who are entitled to it are members.
 pub static WORKSPACE: LazyLock<ResourceType> = LazyLock::new(|| {
-    ResourceType::new("Workspace", "/Workspaces", "A workspace that users can be members of", &ENTITLEMENT_CORE, Vec::new())
+    ResourceType::new(
+        "Workspace",
+        "/Workspaces",
+        "A workspace that users can be members of",
+        &ENTITLEMENT_CORE,
+        Vec::new(),
+    )
 });
 
 impl ResourceType {
@@ -70,7 +85,8 @@ impl ResourceType {
             let inside = attribute.sub_attributes.iter().map(Some);
             std::iter::once(None).chain(inside).map(move |part| (schema, attribute, part))
         });
-        let on_request = parts.filter(|(_, attribute, part)| part.unwrap_or(attribute).returned == Returned::Request).collect();
+        let on_request =
+            parts.filter(|(_, attribute, part)| part.unwrap_or(attribute).returned == Returned::Request).collect();
         Self { name, endpoint, description, core, extensions, on_request }
     }
 

@@ -13,7 +13,8 @@ use clap::Parser;
 use futures_util::{FutureExt, StreamExt};
 use lapin::message::Delivery;
 use lapin::options::{
-    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions, QueueDeclareOptions,
+    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
+    QueueDeclareOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Consumer};
@@ -116,8 +117,10 @@ async fn create(desk: Data<Desk>, body: Bytes) -> HttpResponse {
     let id = Uuid::now_v7();
     let (sender, outcome) = oneshot::channel();
     desk.waiting.lock().unwrap().insert(id, sender);
-    let properties =
-        BasicProperties::default().with_delivery_mode(2).with_message_id(id.to_string().into()).with_reply_to(desk.answers.as_str().into());
+    let properties = BasicProperties::default()
+        .with_delivery_mode(2)
+        .with_message_id(id.to_string().into())
+        .with_reply_to(desk.answers.as_str().into());
     let options = BasicPublishOptions { mandatory: true, ..Default::default() };
     desk.channel.basic_publish("".into(), QUEUE.into(), options, &body, properties).await.unwrap().await.unwrap();
     outcome.await.unwrap();
@@ -140,7 +143,10 @@ async fn worker(amqp_url: &str, database_url: &str) {
     }
     let (_connection, channel) = connect(amqp_url).await;
     channel.basic_qos(BATCH, BasicQosOptions::default()).await.unwrap();
-    let mut consumer = channel.basic_consume(QUEUE.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default()).await.unwrap();
+    let mut consumer = channel
+        .basic_consume(QUEUE.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default())
+        .await
+        .unwrap();
     while let Some(first) = consumer.next().await {
         let mut batch: Vec<Delivery> = vec![first.unwrap()];
         while batch.len() < usize::from(BATCH) {
@@ -149,7 +155,8 @@ async fn worker(amqp_url: &str, database_url: &str) {
                 _ => break,
             }
         }
-        let id = |delivery: &Delivery| delivery.properties.message_id().as_ref().unwrap().as_str().parse::<Uuid>().unwrap();
+        let id =
+            |delivery: &Delivery| delivery.properties.message_id().as_ref().unwrap().as_str().parse::<Uuid>().unwrap();
         let ids: Vec<_> = batch.iter().map(id).collect();
         let bodies: Vec<Value> = batch.iter().map(|delivery| serde_json::from_slice(&delivery.data).unwrap()).collect();
         let (begin, commit) = (database.batch_execute("BEGIN"), database.batch_execute("COMMIT"));
@@ -165,7 +172,13 @@ async fn worker(amqp_url: &str, database_url: &str) {
         }
         for (queue, body) in replies {
             channel
-                .basic_publish("".into(), queue.into(), BasicPublishOptions::default(), &body, BasicProperties::default())
+                .basic_publish(
+                    "".into(),
+                    queue.into(),
+                    BasicPublishOptions::default(),
+                    &body,
+                    BasicProperties::default(),
+                )
                 .await
                 .unwrap();
         }

@@ -35,7 +35,10 @@ async fn an_auditor_watches_the_log_filters_it_and_reads_what_changed() {
     browser.press(".filters button").await;
     browser.sees("#rows tr", "Request refused").await;
     assert_eq!(browser.driver.find_all(By::Css("#rows tr")).await.unwrap().len(), 1);
-    assert!(browser.driver.current_url().await.unwrap().query().unwrap().contains("outcome=rejected"), "the view can be shared");
+    assert!(
+        browser.driver.current_url().await.unwrap().query().unwrap().contains("outcome=rejected"),
+        "the view can be shared"
+    );
     client.patch(&ada, json!([{"op": "replace", "path": "title", "value": "Lady"}])).await.expect(204);
     client.create(user("ADA<b>")).await.expect_error(409, Some("uniqueness"));
     eventually("the second refusal", async || {
@@ -55,7 +58,11 @@ async fn an_auditor_watches_the_log_filters_it_and_reads_what_changed() {
 
     let auditor = Bare::sign_in(&stack, &organization, "auditor").await;
     let (status, csv, headers) = auditor.get("/audit/export?format=csv").await;
-    assert!(status == 200 && csv.lines().count() > 5 && headers["content-disposition"].to_str().unwrap().contains(&organization.id));
+    assert!(
+        status == 200
+            && csv.lines().count() > 5
+            && headers["content-disposition"].to_str().unwrap().contains(&organization.id)
+    );
     let stranger = Bare::sign_in(&stack, &stack.organization(), "auditor").await;
     assert!(!stranger.get("/audit/export?format=ndjson").await.1.contains("Countess"));
     assert!(!stranger.get("/audit").await.1.contains("Countess"));
@@ -112,7 +119,9 @@ async fn an_auditor_checks_an_entry_in_the_browser_and_sees_who_was_who_at_a_dat
     browser.goto(&format!("{}/audit?subject={ada}&type=UserUpdated", stack.url)).await;
     browser.press("#rows a").await;
     browser.press("#check-proof").await;
-    for step in ["The content matches", "hash of the entry is this leaf", "leads to the root", "signed checkpoint below"] {
+    for step in
+        ["The content matches", "hash of the entry is this leaf", "leads to the root", "signed checkpoint below"]
+    {
         browser.sees("#proof-steps", step).await;
     }
     let told = browser.text("#proof-steps").await;

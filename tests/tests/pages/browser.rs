@@ -51,7 +51,11 @@ impl Browser {
         let mut wanted: thirtyfour::ChromeCapabilities = Capabilities::chrome();
         // Chromium's sandbox does not work for root, and shared memory is scarce in containers.
         let flags = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars"];
-        for flag in flags.map(str::to_owned).into_iter().chain([format!("--accept-lang={language}"), "--window-size=1280,900".to_owned()]) {
+        for flag in flags
+            .map(str::to_owned)
+            .into_iter()
+            .chain([format!("--accept-lang={language}"), "--window-size=1280,900".to_owned()])
+        {
             wanted.add_arg(&flag).unwrap();
         }
         let url = format!("http://127.0.0.1:{port}");
@@ -107,7 +111,8 @@ impl Browser {
         let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
         tools.send_raw("Emulation.setEmulatedMedia", media).await.unwrap();
         let (width, height) = if matches!(look, Look::Phone) { (390, 844) } else { (1280, 900) };
-        let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": matches!(look, Look::Phone)});
+        let size =
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": matches!(look, Look::Phone)});
         tools.send_raw("Emulation.setDeviceMetricsOverride", size).await.unwrap();
     }
 
@@ -117,15 +122,24 @@ impl Browser {
         std::fs::create_dir_all(&folder).unwrap();
         for (look, kind) in [(Look::Phone, "phone"), (Look::Dark, "dark"), (Look::Light, "light")] {
             self.look(look).await;
-            let shot = self.driver.cdp().send_raw("Page.captureScreenshot", json!({"captureBeyondViewport": true})).await.unwrap();
-            let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, shot["data"].as_str().unwrap()).unwrap();
+            let shot = self
+                .driver
+                .cdp()
+                .send_raw("Page.captureScreenshot", json!({"captureBeyondViewport": true}))
+                .await
+                .unwrap();
+            let bytes =
+                base64::Engine::decode(&base64::engine::general_purpose::STANDARD, shot["data"].as_str().unwrap())
+                    .unwrap();
             std::fs::write(folder.join(format!("{name}-{kind}.png")), bytes).unwrap();
         }
     }
 
     /// The accessibility faults that axe finds (WCAG 2.2 A and AA): light, dark, and on a phone.
     pub(crate) async fn barriers(&self) -> Vec<String> {
-        let axe = std::fs::read_to_string(std::env::var("ROLLCALL_AXE").expect("axe: run ./dev test, which fetches it")).unwrap();
+        let axe =
+            std::fs::read_to_string(std::env::var("ROLLCALL_AXE").expect("axe: run ./dev test, which fetches it"))
+                .unwrap();
         let run = "const done = arguments[0]; axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']}).then(r => done(r.violations), e => done([{id: String(e), nodes: []}]));";
         let mut found = Vec::new();
         for look in [Look::Phone, Look::Dark, Look::Light] {
@@ -133,7 +147,8 @@ impl Browser {
             self.driver.execute(axe.as_str(), Vec::new()).await.unwrap();
             let violations = self.driver.execute_async(run, Vec::new()).await.unwrap();
             for violation in violations.json().as_array().unwrap() {
-                let nodes: Vec<_> = violation["nodes"].as_array().unwrap().iter().map(|node| node["html"].to_string()).collect();
+                let nodes: Vec<_> =
+                    violation["nodes"].as_array().unwrap().iter().map(|node| node["html"].to_string()).collect();
                 found.push(format!("{look:?} {}: {}", violation["id"], nodes.join(", ")));
             }
         }

@@ -32,7 +32,15 @@ async fn signed_in(stack: &Stack, organization: &Organization) -> Browser {
 /// Fills the form for a new token.
 async fn fill(browser: &Browser, label: &str, origin: &str) {
     browser.type_in("#label", label).await;
-    browser.find("#workspace").await.find(By::XPath("option[text()='Marketing']")).await.unwrap().click().await.unwrap();
+    browser
+        .find("#workspace")
+        .await
+        .find(By::XPath("option[text()='Marketing']"))
+        .await
+        .unwrap()
+        .click()
+        .await
+        .unwrap();
     browser.type_in("#origin", origin).await;
 }
 
@@ -65,8 +73,13 @@ impl Bare {
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let link = organization.sign_in_link(role);
         let secret = link.split_once("link=").unwrap().1;
-        let answer =
-            http.post(format!("{}/sign-in", stack.url)).body(format!("link={secret}")).header("content-type", FORM).send().await.unwrap();
+        let answer = http
+            .post(format!("{}/sign-in", stack.url))
+            .body(format!("link={secret}"))
+            .header("content-type", FORM)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(answer.status(), 303);
         assert_eq!(answer.headers()[LOCATION], format!("{}/", stack.url));
         let cookie = answer.headers()[SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
@@ -80,7 +93,8 @@ impl Bare {
     }
 
     async fn post(&self, path: &str, body: String, headers: &[(&'static str, &str)]) -> (u16, String) {
-        let request = self.http.post(format!("{}{path}", self.url)).header(COOKIE, &self.cookie).header("content-type", FORM);
+        let request =
+            self.http.post(format!("{}{path}", self.url)).header(COOKIE, &self.cookie).header("content-type", FORM);
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         let answer = request.body(body).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())

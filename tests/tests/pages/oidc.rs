@@ -29,7 +29,11 @@ impl Provided {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("provider/provider.py");
         let python = std::env::var("ROLLCALL_PYTHON").expect("the OpenID provider is set up by ./dev test");
         let mut command = Command::new(python);
-        command.arg(program).arg(&folder).args([&port.to_string(), &format!("{url}/sign-in/oidc/callback"), &accounts.to_string()]);
+        command.arg(program).arg(&folder).args([
+            &port.to_string(),
+            &format!("{url}/sign-in/oidc/callback"),
+            &accounts.to_string(),
+        ]);
         let mut provider = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(provider.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -97,12 +101,24 @@ async fn an_administrator_signs_in_at_the_provider_with_the_role_that_it_tells()
     accessible(&browser, "not-vouched").await;
     browser.close().await;
 
-    let log = organization.auditor().query("/events", &[("type", "SignedIn,SignedOut"), ("order", "oldest")]).await.expect(200);
-    let entries: Vec<_> =
-        log["entries"].as_array().unwrap().iter().map(|entry| (&entry["header"]["type"], &entry["payload"]["session"]["role"])).collect();
+    let log = organization
+        .auditor()
+        .query("/events", &[("type", "SignedIn,SignedOut"), ("order", "oldest")])
+        .await
+        .expect(200);
+    let entries: Vec<_> = log["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| (&entry["header"]["type"], &entry["payload"]["session"]["role"]))
+        .collect();
     assert_eq!(
         entries,
-        [(&json!("SignedIn"), &json!("administrator")), (&json!("SignedOut"), &Value::Null), (&json!("SignedIn"), &json!("auditor"))]
+        [
+            (&json!("SignedIn"), &json!("administrator")),
+            (&json!("SignedOut"), &Value::Null),
+            (&json!("SignedIn"), &json!("auditor"))
+        ]
     );
     let (whole, told) = verified(&stack.instance, &organization.id).await;
     assert!(whole, "{told}");
@@ -112,7 +128,8 @@ async fn an_administrator_signs_in_at_the_provider_with_the_role_that_it_tells()
 /// Waits until the system organization's log records the denial of an unknown administrator.
 async fn refused(stack: &Stack) {
     let database = stack.database("rollcall_auditor").await;
-    let sql = "SELECT 1 FROM events WHERE type = 'AccessDenied' AND payload::text LIKE '%unknownAdministrator%' LIMIT 1";
+    let sql =
+        "SELECT 1 FROM events WHERE type = 'AccessDenied' AND payload::text LIKE '%unknownAdministrator%' LIMIT 1";
     eventually("the refusal in the log", async || database.query_opt(sql, &[]).await.unwrap()).await;
 }
 
@@ -120,8 +137,7 @@ async fn refused(stack: &Stack) {
 async fn whoever_has_several_organizations_chooses_one() {
     let stack = Stack::shared().await;
     let (one, other) = (stack.organization(), stack.organization());
-    let accounts =
-        json!({"grace": [format!("{}:owner", one.id), format!("{}:auditor", other.id), "01890000-0000-7000-8000-0000000000ff:owner"]});
+    let accounts = json!({"grace": [format!("{}:owner", one.id), format!("{}:auditor", other.id), "01890000-0000-7000-8000-0000000000ff:owner"]});
     let provided = Provided::start(&stack, &accounts).await;
     let browser = sign_in(&provided.url, "grace").await;
     browser.sees("h1", "Choose an organization").await;
@@ -135,7 +151,8 @@ async fn whoever_has_several_organizations_chooses_one() {
     // The form on the page works only in the browser that it was made for, and only unchanged.
     let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let post = async |cookie: &str, body: String| {
-        let request = http.post(format!("{}/sign-in/oidc", provided.url)).header(COOKIE, cookie).header("content-type", FORM);
+        let request =
+            http.post(format!("{}/sign-in/oidc", provided.url)).header(COOKIE, cookie).header("content-type", FORM);
         request.body(body).send().await.unwrap().status()
     };
     let body = format!("organization={}&known={known}", one.id);
@@ -154,11 +171,14 @@ async fn a_flow_that_this_browser_did_not_begin_signs_nobody_in() {
     assert!(to.contains("code_challenge_method=S256") && to.contains("nonce=") && to.contains("scope=openid"), "{to}");
     let cookie = begun.headers()[SET_COOKIE].to_str().unwrap().to_owned();
     assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
-    let (cookie, state) = (cookie.split(';').next().unwrap(), to.split("state=").nth(1).unwrap().split('&').next().unwrap());
+    let (cookie, state) =
+        (cookie.split(';').next().unwrap(), to.split("state=").nth(1).unwrap().split('&').next().unwrap());
     let back = async |cookie: &str, query: String| {
         let request = http.get(format!("{}/sign-in/oidc/callback?{query}", provided.url)).header(COOKIE, cookie);
         let answer = request.send().await.unwrap();
-        assert!(answer.headers().get(SET_COOKIE).is_none_or(|cookie| !cookie.to_str().unwrap().starts_with("rollcall=")));
+        assert!(
+            answer.headers().get(SET_COOKIE).is_none_or(|cookie| !cookie.to_str().unwrap().starts_with("rollcall="))
+        );
         answer.status()
     };
     assert_eq!(back("", format!("state={state}&code=x")).await, 403, "without the cookie");

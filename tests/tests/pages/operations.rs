@@ -63,7 +63,10 @@ async fn a_dead_letter_is_tried_again_once_nothing_is_in_its_way_and_another_is_
     accessible(&browser, "operations").await;
     browser.press(&format!("[data-letter='{letter}'] button.primary")).await;
     let client = organization.client();
-    eventually("the user", async || (client.find("userName eq \"ada\"").await.expect(200)["totalResults"] == 1).then_some(())).await;
+    eventually("the user", async || {
+        (client.find("userName eq \"ada\"").await.expect(200)["totalResults"] == 1).then_some(())
+    })
+    .await;
     assert_eq!(stack.dead_letter(&ada.id.to_string()).await, None);
 
     browser.type_in(&format!("[data-letter='{other}'] input[name=reason]"), "a mistake of ours").await;
@@ -74,9 +77,16 @@ async fn a_dead_letter_is_tried_again_once_nothing_is_in_its_way_and_another_is_
         .query("/events", &[("type", "DeadLetterRetried,DeadLetterDiscarded"), ("order", "oldest")])
         .await
         .expect(200);
-    let entries: Vec<_> =
-        log["entries"].as_array().unwrap().iter().map(|entry| (&entry["header"]["type"], &entry["payload"]["reason"])).collect();
-    assert_eq!(entries, [(&json!("DeadLetterRetried"), &Value::Null), (&json!("DeadLetterDiscarded"), &json!("a mistake of ours"))]);
+    let entries: Vec<_> = log["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| (&entry["header"]["type"], &entry["payload"]["reason"]))
+        .collect();
+    assert_eq!(
+        entries,
+        [(&json!("DeadLetterRetried"), &Value::Null), (&json!("DeadLetterDiscarded"), &json!("a mistake of ours"))]
+    );
     browser.close().await;
 }
 
@@ -98,7 +108,10 @@ async fn what_is_tried_again_in_vain_is_a_dead_letter_again_and_only_its_own_adm
     let csrf = hidden(&admin.get("/operations").await.1, "csrf");
     assert_eq!(admin.post(&path, format!("csrf={csrf}"), &[]).await.0, 303);
     let id = request.id.to_string();
-    let again = eventually("the dead letter again", async || stack.dead_letter(&id).await.filter(|(again, _, _)| *again != letter)).await;
+    let again = eventually("the dead letter again", async || {
+        stack.dead_letter(&id).await.filter(|(again, _, _)| *again != letter)
+    })
+    .await;
     assert!(again.1.contains("version 99"), "{}", again.1);
     assert_eq!(admin.post(&path, format!("csrf={csrf}"), &[]).await.0, 404, "it is another one now");
 }
@@ -112,11 +125,17 @@ async fn an_operator_discards_what_nobody_can_read() {
     assert!(reason.contains("without an acknowledgement"), "{reason}");
     let system = "00000000-0000-0000-0000-000000000000";
     let listed = answers(&stack.instance, &["dead-letter", "list"]);
-    assert!(listed.iter().any(|line| line["id"] == letter.as_str() && line["organization"] == system && line["bytes"] == 1), "{listed:?}");
+    assert!(
+        listed.iter().any(|line| line["id"] == letter.as_str() && line["organization"] == system && line["bytes"] == 1),
+        "{listed:?}"
+    );
     answers(&stack.instance, &["dead-letter", "discard", "--organization", system, &letter, "--reason", "nonsense"]);
     assert_eq!(stack.dead_letter(&nonsense).await, None);
     let again = command(&stack.instance, &["dead-letter", "retry", "--organization", system, &letter]);
-    assert!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains("no such dead letter"), "{again:?}");
+    assert!(
+        !again.status.success() && String::from_utf8_lossy(&again.stderr).contains("no such dead letter"),
+        "{again:?}"
+    );
 }
 
 #[tokio::test]
@@ -128,29 +147,46 @@ async fn requests_that_no_worker_takes_are_seen_to_wait_and_for_how_long() {
     client.create(user("ada")).await.expect(201);
     let admin = Bare::sign_in(&stack, &organization, "administrator").await;
     let standing = async || admin.get("/operations/standing").await.1;
-    assert!(!admin.get("/operations/standing").await.2.contains_key("set-cookie"), "an open page does not keep a session alive");
+    assert!(
+        !admin.get("/operations/standing").await.2.contains_key("set-cookie"),
+        "an open page does not keep a session alive"
+    );
     let page = standing().await;
-    assert!(page.contains("a worker serves it") && !page.contains("id=\"oldest\"") && page.contains("id=\"latency\""), "{page}");
+    assert!(
+        page.contains("a worker serves it") && !page.contains("id=\"oldest\"") && page.contains("id=\"latency\""),
+        "{page}"
+    );
 
-    let (database, told) = (stack.database("rollcall_worker").await, "SELECT 1 FROM rollcall.partitions WHERE oldest_at IS NULL");
-    eventually("what the worker tells of every partition", async || (database.query(told, &[]).await.unwrap().len() == 8).then_some(()))
-        .await;
+    let (database, told) =
+        (stack.database("rollcall_worker").await, "SELECT 1 FROM rollcall.partitions WHERE oldest_at IS NULL");
+    eventually("what the worker tells of every partition", async || {
+        (database.query(told, &[]).await.unwrap().len() == 8).then_some(())
+    })
+    .await;
     stack.worker.as_mut().unwrap().kill();
     let later = client.call(Method::POST, "/Users").header("prefer", "respond-async").json(&user("mary"));
     assert_eq!(later.send().await.status, 202);
-    let page = eventually("the request that waits", async || Some(standing().await).filter(|page| page.contains("id=\"oldest\""))).await;
+    let page = eventually("the request that waits", async || {
+        Some(standing().await).filter(|page| page.contains("id=\"oldest\""))
+    })
+    .await;
     assert!(page.contains("the oldest has waited for at most"), "{page}");
     eventually("that nobody serves it", async || standing().await.contains("no worker serves it").then_some(())).await;
     let oldest = async || {
         let told = reqwest::get(format!("http://{listen}/metrics")).await.unwrap().text().await.unwrap();
-        let waits = told.lines().filter_map(|line| line.strip_prefix("rollcall_queue_oldest_seconds{")?.split_once("} ")?.1.parse().ok());
+        let waits = told
+            .lines()
+            .filter_map(|line| line.strip_prefix("rollcall_queue_oldest_seconds{")?.split_once("} ")?.1.parse().ok());
         waits.fold(0.0, f64::max)
     };
     assert!(oldest().await > 0.0);
 
     stack.worker = Some(Service::worker(&stack.instance));
     eventually("the end of the wait", async || (!standing().await.contains("id=\"oldest\"")).then_some(())).await;
-    eventually("the user", async || (client.find("userName eq \"mary\"").await.expect(200)["totalResults"] == 1).then_some(())).await;
+    eventually("the user", async || {
+        (client.find("userName eq \"mary\"").await.expect(200)["totalResults"] == 1).then_some(())
+    })
+    .await;
     eventually("that nothing waits", async || (oldest().await == 0.0).then_some(())).await;
 }
 
@@ -164,8 +200,9 @@ async fn how_far_a_replay_is_and_what_it_found_is_seen() {
     // The recording setting of the organization comes from the log, so the replay covers it.
     let csrf = hidden(&admin.get("/requests").await.1, "csrf");
     assert_eq!(admin.post("/requests/recording", format!("csrf={csrf}&hours=1"), &[]).await.0, 303);
-    let replay =
-        |arguments: &[&str]| owner_command(&stack.instance, &[&["replay", "--organization", &organization.id], arguments].concat());
+    let replay = |arguments: &[&str]| {
+        owner_command(&stack.instance, &[&["replay", "--organization", &organization.id], arguments].concat())
+    };
     assert!(replay(&["--check"]).status.success());
     assert!(admin.get("/operations").await.1.contains("finished: no differences"));
     let database = stack.database("rollcall_worker").await;
@@ -177,8 +214,10 @@ async fn how_far_a_replay_is_and_what_it_found_is_seen() {
     assert!(replay(&[]).status.success());
     assert!(admin.get("/operations").await.1.contains("finished: 2 rows differed and were repaired"));
     // A replay that was killed. Its lock is gone with its connection, so the page knows that it does not run.
-    let (owner, ended) =
-        (stack.database("postgres").await, "UPDATE rollcall.replays SET ended_at = NULL WHERE organization_id = $1::text::uuid");
+    let (owner, ended) = (
+        stack.database("postgres").await,
+        "UPDATE rollcall.replays SET ended_at = NULL WHERE organization_id = $1::text::uuid",
+    );
     assert_eq!(owner.execute(ended, &[&organization.id]).await.unwrap(), 1);
     assert!(admin.get("/operations").await.1.contains("interrupted"));
     owner.execute("SELECT pg_advisory_lock(hashtext('rollcall_shadow'))", &[]).await.unwrap();

@@ -10,7 +10,10 @@ async fn an_administrator_finds_users_and_sees_where_they_belong_and_why() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
-    let ada = client.create(user_with("ada<i>", &json!({"displayName": "Countess", "emails": [{"value": "ada@example.com"}]}))).await.id();
+    let ada = client
+        .create(user_with("ada<i>", &json!({"displayName": "Countess", "emails": [{"value": "ada@example.com"}]})))
+        .await
+        .id();
     client.create(user("bob")).await.expect(201);
     let group = client.create_group("Authors & co", &[&ada]).await.id();
     organization.map_group(&group, &[&format!("{}=publish", organization.sales)]);
@@ -30,7 +33,10 @@ async fn an_administrator_finds_users_and_sees_where_they_belong_and_why() {
     browser.press("#users a").await;
     browser.sees("h1", "ada<i>").await;
     let belongings = browser.text("#belongings").await;
-    assert!(belongings.contains("Marketing direct") && belongings.contains("Sales through the group Authors & co publish"), "{belongings}");
+    assert!(
+        belongings.contains("Marketing direct") && belongings.contains("Sales through the group Authors & co publish"),
+        "{belongings}"
+    );
     browser.sees("#rows", "User created").await;
     accessible(&browser, "user").await;
     browser.close().await;
@@ -69,7 +75,8 @@ async fn a_group_is_mapped_to_a_workspace_and_its_members_are_in_it() {
     browser.press("#groups a").await;
     browser.press(&format!("input{sales}")).await;
     browser.press("main button.primary").await;
-    eventually("the end of the mapping", async || (!browser.text("#groups").await.contains("Sales")).then_some(())).await;
+    eventually("the end of the mapping", async || (!browser.text("#groups").await.contains("Sales")).then_some(()))
+        .await;
     browser.close().await;
     let stranger = Bare::sign_in(&stack, &stack.organization(), "owner").await;
     assert_eq!(stranger.get(&format!("/workspaces/{}", organization.sales)).await.0, 404);

@@ -22,7 +22,9 @@ async fn an_administrator_sees_each_request_what_it_meant_and_how_it_was_answere
     client.patch(&mary, json!([{"op": "replace", "path": "active", "value": false}])).await.expect(204);
     let strange = rollcall_tests::client::Client::new(&stack.url, &organization.issue(&[]).1, Some("evil.example"));
     strange.get(&format!("/Users/{mary}")).await.expect(403);
-    for seen in ["Look-up", "userName eq \"percy\"", "uniqueness", "Deactivate", "403", "may not be used with this origin"] {
+    for seen in
+        ["Look-up", "userName eq \"percy\"", "uniqueness", "Deactivate", "403", "may not be used with this origin"]
+    {
         browser.sees("#calls", seen).await;
     }
     accessible(&browser, "requests").await;
@@ -47,7 +49,8 @@ async fn requests_are_for_administrators_of_the_organization_and_end_with_whoeve
     client.find("userName eq \"MARY-<b>\"").await;
     client.find("userName eq \"percy\"").await;
     client.delete(&mary).await;
-    let (admin, auditor) = (Bare::sign_in(&stack, &organization, "owner").await, Bare::sign_in(&stack, &organization, "auditor").await);
+    let (admin, auditor) =
+        (Bare::sign_in(&stack, &organization, "owner").await, Bare::sign_in(&stack, &organization, "auditor").await);
     let stranger = Bare::sign_in(&stack, &other, "owner").await;
     let seen = eventually("the requests", async || {
         let (_, page, _) = admin.get("/requests").await;
@@ -125,8 +128,10 @@ async fn what_calls_hold_is_recorded_for_a_while_without_secrets_where_an_admini
     client.delete(&id).await.expect(204);
     call_with(&admin, &format!("{id}&meaning=delete")).await;
     // A shortened body is removed too, because it may break off inside a name.
-    let (database, shortened) =
-        (stack.database("postgres").await, "UPDATE rollcall.requests SET response_body = '[{\"emails\":…' WHERE id = $1::text::uuid");
+    let (database, shortened) = (
+        stack.database("postgres").await,
+        "UPDATE rollcall.requests SET response_body = '[{\"emails\":…' WHERE id = $1::text::uuid",
+    );
     let first = format!("/requests/{}", call_with(&admin, "before").await);
     assert_eq!(database.execute(shortened, &[&first.trim_start_matches("/requests/")]).await.unwrap(), 1);
     assert!(admin.get(&first).await.1.contains("body-response"));
@@ -140,9 +145,13 @@ async fn what_calls_hold_is_recorded_for_a_while_without_secrets_where_an_admini
     browser.goto(&format!("{}/requests", stack.url)).await;
     browser.press("#recording button").await;
     browser.sees("#recording", "Duration").await;
-    let log = organization.auditor().query("/events", &[("type", "RecordingChanged"), ("order", "oldest")]).await.expect(200);
+    let log =
+        organization.auditor().query("/events", &[("type", "RecordingChanged"), ("order", "oldest")]).await.expect(200);
     let entries = log["entries"].as_array().unwrap();
-    assert!(entries.len() == 2 && entries[0]["payload"]["until"].is_string() && entries[1]["payload"]["until"].is_null(), "{log}");
+    assert!(
+        entries.len() == 2 && entries[0]["payload"]["until"].is_string() && entries[1]["payload"]["until"].is_null(),
+        "{log}"
+    );
     browser.close().await;
 }
 
@@ -151,13 +160,15 @@ async fn what_calls_hold_is_for_administrators_of_the_organization_alone() {
     let stack = Stack::shared().await;
     let (organization, other) = (stack.organization(), stack.organization());
     organization.client().create(user("mary")).await.expect(201);
-    let (admin, auditor) = (Bare::sign_in(&stack, &organization, "owner").await, Bare::sign_in(&stack, &organization, "auditor").await);
+    let (admin, auditor) =
+        (Bare::sign_in(&stack, &organization, "owner").await, Bare::sign_in(&stack, &organization, "auditor").await);
     let path = format!("/requests/{}", call_with(&admin, "mary").await);
     assert_eq!(Bare::sign_in(&stack, &other, "owner").await.get(&path).await.0, 404);
     assert_eq!(auditor.get(&path).await.0, 403);
     let csrf = hidden(&admin.get("/requests").await.1, "csrf");
-    let record =
-        async |who: &Bare, csrf: &str, hours: &str| who.post("/requests/recording", format!("csrf={csrf}&hours={hours}"), &[]).await.0;
+    let record = async |who: &Bare, csrf: &str, hours: &str| {
+        who.post("/requests/recording", format!("csrf={csrf}&hours={hours}"), &[]).await.0
+    };
     assert_eq!(record(&auditor, &csrf, "1").await, 403);
     assert_eq!(record(&admin, "", "1").await, 403);
     assert_eq!(record(&admin, &csrf, "9999").await, 303);

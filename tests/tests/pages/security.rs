@@ -18,8 +18,12 @@ async fn a_form_that_is_not_ours_changes_nothing() {
     assert!(!policy.contains("unsafe") && policy.contains("frame-ancestors 'none'"), "{policy}");
     assert_eq!(headers["cache-control"], "no-store");
     let (csrf, id) = (hidden(&page, "csrf"), hidden(&page, "id"));
-    let body =
-        |csrf: &str| format!("csrf={csrf}&id={id}&label=x&workspace={}&origin=hr.example.com&dialect=standard", organization.marketing);
+    let body = |csrf: &str| {
+        format!(
+            "csrf={csrf}&id={id}&label=x&workspace={}&origin=hr.example.com&dialect=standard",
+            organization.marketing
+        )
+    };
     assert_eq!(admin.post("/settings/scim/tokens", body(""), &[]).await.0, 403, "without what the page holds");
     assert_eq!(admin.post("/settings/scim/tokens", body(&"0".repeat(64)), &[]).await.0, 403);
     assert_eq!(
@@ -53,17 +57,29 @@ async fn nobody_does_or_sees_what_is_not_theirs() {
     let stranger = Bare::sign_in(&stack, &other, "owner").await;
     assert!(!stranger.get("/settings/scim").await.1.contains(&token));
     for path in ["", "/revoke", "/reset"] {
-        assert_eq!(stranger.get(&format!("/settings/scim/tokens/{token}{path}")).await.0, 404, "another organization's {path}");
+        assert_eq!(
+            stranger.get(&format!("/settings/scim/tokens/{token}{path}")).await.0,
+            404,
+            "another organization's {path}"
+        );
     }
     let csrf = hidden(&stranger.get("/settings/scim").await.1, "csrf");
-    assert_eq!(stranger.post(&format!("/settings/scim/tokens/{token}/revoke"), format!("csrf={csrf}"), &[]).await.0, 404);
+    assert_eq!(
+        stranger.post(&format!("/settings/scim/tokens/{token}/revoke"), format!("csrf={csrf}"), &[]).await.0,
+        404
+    );
     assert_eq!(organization.client().get("/Users").await.status, 200);
 
     // Only a session that the service issued is valid, not a forged one.
     let (name, value) = stranger.cookie.split_once('=').unwrap();
     let parts: Vec<_> = value.split('.').collect();
-    for forged in [format!("{}.{}.{}", parts[0], parts[1].parse::<u64>().unwrap() + 1, parts[2]), parts[0].to_owned(), String::new()] {
-        let forged = Bare { cookie: format!("{name}={forged}"), http: stranger.http.clone(), url: stranger.url.clone() };
+    for forged in [
+        format!("{}.{}.{}", parts[0], parts[1].parse::<u64>().unwrap() + 1, parts[2]),
+        parts[0].to_owned(),
+        String::new(),
+    ] {
+        let forged =
+            Bare { cookie: format!("{name}={forged}"), http: stranger.http.clone(), url: stranger.url.clone() };
         assert_eq!(forged.get("/settings/scim").await.0, 401);
     }
     stranger.post("/sign-out", format!("csrf={csrf}"), &[]).await;
@@ -81,7 +97,14 @@ async fn a_program_of_an_administrator_erases_a_deleted_person_and_nobody_elses_
     let admin = Bare::sign_in(&stack, &organization, "administrator").await;
     let call = async |who: &Bare, headers: &[(&'static str, &str)]| {
         let request = who.http.post(format!("{}{path}", who.url)).header(COOKIE, &who.cookie);
-        headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).send().await.unwrap().status().as_u16()
+        headers
+            .iter()
+            .fold(request, |request, (name, value)| request.header(*name, *value))
+            .send()
+            .await
+            .unwrap()
+            .status()
+            .as_u16()
     };
     assert_eq!(call(&admin, &[json]).await, 409, "the user is not deleted");
     client.delete(&mary).await.expect(204);
@@ -94,10 +117,18 @@ async fn a_program_of_an_administrator_erases_a_deleted_person_and_nobody_elses_
     assert_eq!(call(&admin, &[]).await, 415, "as a form of another site would send it");
     assert_eq!(call(&admin, &[json, ("origin", "https://evil.example")]).await, 403);
     organization.auditor().send(Method::POST, &format!("/users/{mary}/erase"), json!({})).await.expect_error(415, None);
-    let by_token = organization.auditor().call(Method::POST, &format!("/users/{mary}/erase")).body("", "application/json").send().await;
+    let by_token = organization
+        .auditor()
+        .call(Method::POST, &format!("/users/{mary}/erase"))
+        .body("", "application/json")
+        .send()
+        .await;
     by_token.expect_error(401, None);
     assert_eq!(call(&admin, &[json]).await, 204);
     let export = organization.auditor().get("/export").await.expect(200);
     assert!(!export.as_str().unwrap().contains("Wollstonecraft"));
-    assert_eq!(admin.http.head(format!("{}/audit", admin.url)).header(COOKIE, &admin.cookie).send().await.unwrap().status(), 200);
+    assert_eq!(
+        admin.http.head(format!("{}/audit", admin.url)).header(COOKIE, &admin.cookie).send().await.unwrap().status(),
+        200
+    );
 }

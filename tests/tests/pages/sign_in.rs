@@ -20,7 +20,10 @@ async fn an_administrator_signs_in_by_a_link_that_works_once_and_signs_out() {
     assert!(browser.text(".who").await.contains("Ada Lovelace"));
     let cookies = browser.cookies().await;
     let cookie = cookies.iter().find(|cookie| cookie["name"] == "rollcall").unwrap();
-    assert_eq!((&cookie["httpOnly"], &cookie["sameSite"], &cookie["session"]), (&json!(true), &json!("Lax"), &json!(true)));
+    assert_eq!(
+        (&cookie["httpOnly"], &cookie["sameSite"], &cookie["session"]),
+        (&json!(true), &json!("Lax"), &json!(true))
+    );
 
     let other = Browser::open("en").await;
     other.goto(&link).await;
@@ -34,9 +37,13 @@ async fn an_administrator_signs_in_by_a_link_that_works_once_and_signs_out() {
     browser.sees("h1", "You are not signed in").await;
     browser.driver.back().await.unwrap();
     browser.sees("h1", "You are not signed in").await;
-    let log =
-        organization.auditor().query("/events", &[("type", "SignInLinkIssued,SignedIn,SignedOut"), ("order", "oldest")]).await.expect(200);
-    let types: Vec<_> = log["entries"].as_array().unwrap().iter().map(|entry| entry["header"]["type"].as_str().unwrap()).collect();
+    let log = organization
+        .auditor()
+        .query("/events", &[("type", "SignInLinkIssued,SignedIn,SignedOut"), ("order", "oldest")])
+        .await
+        .expect(200);
+    let types: Vec<_> =
+        log["entries"].as_array().unwrap().iter().map(|entry| entry["header"]["type"].as_str().unwrap()).collect();
     assert_eq!(types, ["SignInLinkIssued", "SignedIn", "SignedOut"]);
     browser.close().await;
     other.close().await;
@@ -62,6 +69,12 @@ async fn a_link_that_was_used_signs_nobody_in_and_the_attempt_is_an_event() {
     let refusals = log["entries"].as_array().unwrap();
     assert_eq!(refusals.len(), 2);
     assert_eq!(refusals[0]["header"]["error"]["detail"], "the link was used before");
-    let nobody = http.post(format!("{}/sign-in", stack.url)).header("content-type", FORM).body("link=rc_no").send().await.unwrap();
+    let nobody = http
+        .post(format!("{}/sign-in", stack.url))
+        .header("content-type", FORM)
+        .body("link=rc_no")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(nobody.status(), 403);
 }

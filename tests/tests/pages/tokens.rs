@@ -22,10 +22,16 @@ async fn a_token_is_generated_shown_once_and_provisions() {
     browser.type_in("#allow", "127.0.0.0/8, 10.0.0.1").await;
     eventually("the button", async || is_ready(&browser).await.then_some(())).await;
     browser.press("details summary").await;
-    for (address, answer) in [("203.0.113.7", "is refused"), ("10.0.0.1", "is allowed"), ("here", "is not an address")] {
+    for (address, answer) in [("203.0.113.7", "is refused"), ("10.0.0.1", "is allowed"), ("here", "is not an address")]
+    {
         browser.type_in("#address", address).await;
         browser.press(".inline button").await;
-        browser.sees("#address-answer", &format!("{address}{}", if address == "here" { "” is not an address" } else { "" })).await;
+        browser
+            .sees(
+                "#address-answer",
+                &format!("{address}{}", if address == "here" { "” is not an address" } else { "" }),
+            )
+            .await;
         browser.sees("#address-answer", answer).await;
     }
     browser.press("#generate").await;
@@ -48,7 +54,13 @@ async fn a_token_is_generated_shown_once_and_provisions() {
     browser.goto(&format!("{}/settings/scim", stack.url)).await;
     browser.sees("tbody", "Okta production").await;
     let row = browser.text("tbody tr").await;
-    assert!(row.contains("Active") && row.contains("Marketing") && row.contains("hr.example.com") && row.contains("127.0.0.1"), "{row}");
+    assert!(
+        row.contains("Active")
+            && row.contains("Marketing")
+            && row.contains("hr.example.com")
+            && row.contains("127.0.0.1"),
+        "{row}"
+    );
     assert!(row.contains("Ada Lovelace"), "who made it: {row}");
     assert!(row.contains(&format!("{}…", &token[..8])), "how it begins: {row}");
     assert!(!browser.source().await.contains(&token[..12]), "and nothing more of it");
@@ -82,7 +94,8 @@ async fn a_token_is_reset_with_an_overlap_changed_and_revoked() {
     accessible(&browser, "revoke").await;
     browser.press("button.danger").await;
     browser.sees("tbody", "Revoked").await;
-    eventually("the refusal of the old token", async || (with(&old).get("/Users").await.status == 401).then_some(())).await;
+    eventually("the refusal of the old token", async || (with(&old).get("/Users").await.status == 401).then_some(()))
+        .await;
     with(&new).get("/Users").await.expect(200);
 
     browser.press(".row-actions a").await;
@@ -100,9 +113,13 @@ async fn a_token_is_reset_with_an_overlap_changed_and_revoked() {
     browser.sees("tbody", "2 calls per second").await;
     let hasty = Client::new(&stack.url, &new, Some("pay.example.com"));
     eventually("the token's own rate to count", async || (hasty.get("/Users").await.status == 429).then_some(())).await;
-    let log = organization.auditor().query("/events", &[("type", "TokenIssued,TokenChanged,TokenRevoked"), ("order", "oldest")]).await;
+    let log = organization
+        .auditor()
+        .query("/events", &[("type", "TokenIssued,TokenChanged,TokenRevoked"), ("order", "oldest")])
+        .await;
     let log = log.expect(200);
-    let types: Vec<_> = log["entries"].as_array().unwrap().iter().map(|entry| entry["header"]["type"].as_str().unwrap()).collect();
+    let types: Vec<_> =
+        log["entries"].as_array().unwrap().iter().map(|entry| entry["header"]["type"].as_str().unwrap()).collect();
     assert_eq!(types, ["TokenIssued", "TokenIssued", "TokenChanged", "TokenRevoked", "TokenChanged"]);
     let (is_whole, told) = verified(&stack.instance, &organization.id).await;
     assert!(is_whole, "tokens and sessions are what the log adds up to: {told}");
@@ -113,17 +130,26 @@ async fn a_token_is_reset_with_an_overlap_changed_and_revoked() {
 async fn a_token_that_is_about_to_expire_is_announced_once_and_a_read_counts_as_a_use() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
-    let in_days = |days: i64| jiff::Timestamp::now().checked_add(jiff::SignedDuration::from_hours(24 * days)).unwrap().to_string();
+    let in_days = |days: i64| {
+        jiff::Timestamp::now().checked_add(jiff::SignedDuration::from_hours(24 * days)).unwrap().to_string()
+    };
     let (id, token) = organization.issue(&["--expires", &in_days(5)]);
     let (late, _) = organization.issue(&["--expires", &in_days(40)]);
     organization.issue_for_auditor(&["--expires", &in_days(29)]);
     let auditor = organization.auditor();
-    let announced =
-        async || auditor.query("/events", &[("type", "TokenExpiring"), ("order", "oldest")]).await.expect(200)["entries"].take();
-    let entries =
-        eventually("both announcements", async || Some(announced().await).filter(|entries| entries.as_array().unwrap().len() > 1)).await;
-    let told: std::collections::BTreeMap<_, _> =
-        entries.as_array().unwrap().iter().map(|entry| (entry["payload"]["label"].as_str().unwrap(), &entry["payload"]["days"])).collect();
+    let announced = async || {
+        auditor.query("/events", &[("type", "TokenExpiring"), ("order", "oldest")]).await.expect(200)["entries"].take()
+    };
+    let entries = eventually("both announcements", async || {
+        Some(announced().await).filter(|entries| entries.as_array().unwrap().len() > 1)
+    })
+    .await;
+    let told: std::collections::BTreeMap<_, _> = entries
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| (entry["payload"]["label"].as_str().unwrap(), &entry["payload"]["days"]))
+        .collect();
     assert_eq!(told, [("auditor", &json!(30)), ("test", &json!(7))].into());
 
     let admin = Bare::sign_in(&stack, &organization, "administrator").await;
@@ -133,7 +159,8 @@ async fn a_token_that_is_about_to_expire_is_announced_once_and_a_read_counts_as_
         page.contains("<small>127.0.0.1</small>").then_some(page)
     })
     .await;
-    let notices: Vec<_> = page.split("class=\"notice\"").skip(1).map(|rest| rest.split("</p>").next().unwrap()).collect();
+    let notices: Vec<_> =
+        page.split("class=\"notice\"").skip(1).map(|rest| rest.split("</p>").next().unwrap()).collect();
     let [notice] = notices.as_slice() else { panic!("{notices:?}") };
     assert!(notice.contains("The token test expires soon") && notice.contains(&format!("{id}/reset")), "{notice}");
     assert!(page.contains(&late), "it is there, and nothing is said of it");

@@ -33,7 +33,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// Delay before a failed dead letter is stored or sent again.
 const RETRY_DELAY: Duration = Duration::from_secs(5);
 /// The reason of messages that reached the broker's delivery limit.
-const GIVEN_UP: &str = "the broker delivered it too often without an acknowledgement; it may crash the worker that processes it";
+const GIVEN_UP: &str =
+    "the broker delivered it too often without an acknowledgement; it may crash the worker that processes it";
 
 const INSERT: &str = "
     INSERT INTO dead_letters (organization_id, id, message_id, type, reason, body)
@@ -78,7 +79,8 @@ async fn run(settings: &Settings, stop: &CancellationToken) -> Result<(), TaskEr
     let channel = answered(connection.create_channel()).await?;
     let mut consumer = answered(consume(&channel, settings.partitions)).await?;
     let publisher = Publisher::open(channel, ANSWER).await?;
-    let mut task = Deliveries { database, publisher, partitions: settings.partitions, held: Vec::new(), delayed: HashMap::new() };
+    let mut task =
+        Deliveries { database, publisher, partitions: settings.partitions, held: Vec::new(), delayed: HashMap::new() };
     let (mut poll, mut retry) = (tokio::time::interval(POLL_INTERVAL), tokio::time::interval(RETRY_DELAY));
     while !stop.is_cancelled() {
         tokio::select! {
@@ -144,7 +146,10 @@ impl Deliveries {
 
     /// Sends a dead letter to the partition of its organization, and deletes it once the broker has confirmed
     /// it. After a crash in between it is sent twice and applied once.
-    async fn send_next(&self, delayed: &[DeadLetterId]) -> Result<Option<(DeadLetterId, Result<(), TaskError>)>, TaskError> {
+    async fn send_next(
+        &self,
+        delayed: &[DeadLetterId],
+    ) -> Result<Option<(DeadLetterId, Result<(), TaskError>)>, TaskError> {
         let Some(row) = self.database.query_opt(NEXT, &[&delayed]).await? else { return Ok(None) };
         let id = row.try_get("id")?;
         match self.send(&row).await {
@@ -168,7 +173,8 @@ impl Deliveries {
 /// Stores each request of a message separately, except those that name an erased person.
 async fn store(database: &Database, delivery: &Delivery) -> Result<(), TaskError> {
     let headers = delivery.properties.headers().as_ref();
-    let reason = headers.and_then(|headers| headers.inner().get(REASON_HEADER)?.as_long_string().map(ToString::to_string));
+    let reason =
+        headers.and_then(|headers| headers.inner().get(REASON_HEADER)?.as_long_string().map(ToString::to_string));
     let reason = reason.map_or_else(|| GIVEN_UP.to_owned(), |reason| storable(&reason));
     let message = Message { properties: delivery.properties.clone(), body: delivery.data.clone() };
     // Store a message whose frames cannot be read as a whole.
@@ -187,12 +193,17 @@ async fn store_one(database: &Database, Message { properties, body }: &Message, 
     let text = |text: &Option<ShortString>| text.as_ref().map(|text| storable(text.as_str()));
     let (message_id, type_name) = (text(properties.message_id()), text(properties.kind()));
     let organization = organization_of(body);
-    let sent = properties.timestamp().and_then(|seconds| Timestamp::from_microsecond(i64::try_from(seconds).ok()?.checked_mul(1_000_000)?));
+    let sent = properties
+        .timestamp()
+        .and_then(|seconds| Timestamp::from_microsecond(i64::try_from(seconds).ok()?.checked_mul(1_000_000)?));
     if names_erased_person(database, organization, body, reason, sent).await? {
         tracing::info!(message_id, "a dead letter about an erased person is not stored");
         return Ok(());
     }
-    database.execute(INSERT, &[&organization, &DeadLetterId::generate(), &message_id, &type_name, &reason, body]).await.map(|_| ())
+    database
+        .execute(INSERT, &[&organization, &DeadLetterId::generate(), &message_id, &type_name, &reason, body])
+        .await
+        .map(|_| ())
 }
 
 /// Replaces NUL, which Postgres cannot store in a text.
@@ -218,7 +229,10 @@ mod tests {
     #[test]
     fn the_organization_is_read_from_the_body_if_possible() {
         let organization = OrganizationId::generate();
-        assert_eq!(organization_of(format!(r#"{{"version": 99, "organization_id": "{organization}"}}"#).as_bytes()), organization);
+        assert_eq!(
+            organization_of(format!(r#"{{"version": 99, "organization_id": "{organization}"}}"#).as_bytes()),
+            organization
+        );
         assert_eq!(organization_of(b"{"), OrganizationId::SYSTEM);
         assert_eq!(organization_of(br#"{"organization_id": 7}"#), OrganizationId::SYSTEM);
     }

@@ -34,7 +34,12 @@ pub(crate) async fn publish_status(database_url: &SecretString, in_flight: &InFl
     supervise("the status of the partitions", &stop, async || run(database_url, worker, in_flight, &stop).await).await;
 }
 
-async fn run(database_url: &SecretString, worker: Uuid, in_flight: &InFlight, stop: &CancellationToken) -> Result<(), TaskError> {
+async fn run(
+    database_url: &SecretString,
+    worker: Uuid,
+    in_flight: &InFlight,
+    stop: &CancellationToken,
+) -> Result<(), TaskError> {
     let database = Database::open(database_url, APPLICATION).await?;
     database.batch(SESSION).await?;
     let mut interval = tokio::time::interval(INTERVAL);
@@ -44,6 +49,8 @@ async fn run(database_url: &SecretString, worker: Uuid, in_flight: &InFlight, st
             _ = interval.tick() => {}
         }
         let PartitionRows { partitions, oldest, stopped_at, stopped_reasons, demand_loads } = in_flight.status();
-        database.execute(UPDATE, &[&worker, &partitions, &oldest, &stopped_at, &stopped_reasons, &demand_loads]).await?;
+        database
+            .execute(UPDATE, &[&worker, &partitions, &oldest, &stopped_at, &stopped_reasons, &demand_loads])
+            .await?;
     }
 }

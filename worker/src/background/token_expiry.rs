@@ -107,6 +107,11 @@ fn announcement(row: &Row) -> Result<Announcement, TaskError> {
     let (organization, token_id): (OrganizationId, TokenId) = (row.try_get("organization_id")?, row.try_get("id")?);
     let (expires_at, days): (Timestamp, i32) = (row.try_get("expires_at")?, row.try_get("days")?);
     let id = EventId::of_announcement(organization, token_id, expires_at, days.unsigned_abs());
-    let change = SettingsRequested::AnnounceExpiry { token_id, label: row.try_get("label")?, expires_at, days: days.unsigned_abs() };
+    let change = SettingsRequested::AnnounceExpiry {
+        token_id,
+        label: row.try_get("label")?,
+        expires_at,
+        days: days.unsigned_abs(),
+    };
     Ok(Announcement { organization, id, change })
 }

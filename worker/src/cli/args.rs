@@ -5,7 +5,9 @@ use rollcall_events::address::AllowList;
 use rollcall_events::request::ENTITLEMENT_TYPE;
 use rollcall_events::session::Role;
 use rollcall_events::stream::Endpoint;
-use rollcall_events::{DeadLetterId, EntitlementId, GroupId, OrganizationId, StreamId, Timestamp, TokenId, UserId, WorkspaceId};
+use rollcall_events::{
+    DeadLetterId, EntitlementId, GroupId, OrganizationId, StreamId, Timestamp, TokenId, UserId, WorkspaceId,
+};
 use rollcall_scim::event::Event;
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -21,7 +21,12 @@ pub(super) async fn run(settings: &Settings, command: DeadLetterCommand) -> Resu
     match command {
         DeadLetterCommand::List { organization } => list(settings, organization).await,
         DeadLetterCommand::Retry { organization, id } => {
-            submit(settings, organization, SettingsRequested::DeadLetter { dead_letter_id: id, change: DeadLetterChange::Retry }).await?;
+            submit(
+                settings,
+                organization,
+                SettingsRequested::DeadLetter { dead_letter_id: id, change: DeadLetterChange::Retry },
+            )
+            .await?;
             print(&json!({"id": id, "retried": true}));
             Ok(())
         }

@@ -14,7 +14,8 @@ use crate::submit::submit;
 pub(super) async fn role(settings: &Settings, command: RoleCommand) -> Result<(), CommandError> {
     match command {
         RoleCommand::Define { organization, name, description } => {
-            let role = EntitlementSettings { kind: EntitlementKind::Role, name, type_name: ROLE_TYPE.to_owned(), description };
+            let role =
+                EntitlementSettings { kind: EntitlementKind::Role, name, type_name: ROLE_TYPE.to_owned(), description };
             define(settings, organization, role).await
         }
         RoleCommand::List { organization } => list::entitlements(settings, organization, EntitlementKind::Role).await,
@@ -25,18 +26,34 @@ pub(super) async fn role(settings: &Settings, command: RoleCommand) -> Result<()
 pub(super) async fn entitlement(settings: &Settings, command: EntitlementCommand) -> Result<(), CommandError> {
     match command {
         EntitlementCommand::Define { organization, name, type_name, description } => {
-            define(settings, organization, EntitlementSettings { kind: EntitlementKind::Entitlement, name, type_name, description }).await
+            define(
+                settings,
+                organization,
+                EntitlementSettings { kind: EntitlementKind::Entitlement, name, type_name, description },
+            )
+            .await
         }
-        EntitlementCommand::List { organization } => list::entitlements(settings, organization, EntitlementKind::Entitlement).await,
+        EntitlementCommand::List { organization } => {
+            list::entitlements(settings, organization, EntitlementKind::Entitlement).await
+        }
         EntitlementCommand::Remove { organization, entitlement } => {
             remove(settings, organization, entitlement, EntitlementKind::Entitlement).await
         }
     }
 }
 
-async fn define(settings: &Settings, organization: OrganizationId, chosen: EntitlementSettings) -> Result<(), CommandError> {
+async fn define(
+    settings: &Settings,
+    organization: OrganizationId,
+    chosen: EntitlementSettings,
+) -> Result<(), CommandError> {
     let entitlement_id = EntitlementId::generate();
-    submit(settings, organization, SettingsRequested::Entitlement { entitlement_id, change: EntitlementChange::Define(chosen) }).await?;
+    submit(
+        settings,
+        organization,
+        SettingsRequested::Entitlement { entitlement_id, change: EntitlementChange::Define(chosen) },
+    )
+    .await?;
     print(&json!({"id": entitlement_id}));
     Ok(())
 }
@@ -47,7 +64,12 @@ async fn remove(
     entitlement_id: EntitlementId,
     kind: EntitlementKind,
 ) -> Result<(), CommandError> {
-    submit(settings, organization, SettingsRequested::Entitlement { entitlement_id, change: EntitlementChange::Remove(kind) }).await?;
+    submit(
+        settings,
+        organization,
+        SettingsRequested::Entitlement { entitlement_id, change: EntitlementChange::Remove(kind) },
+    )
+    .await?;
     print(&json!({"id": entitlement_id, "removed": true}));
     Ok(())
 }

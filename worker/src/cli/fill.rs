@@ -66,9 +66,12 @@ async fn fill_chunk(
     log: &mut CompactRange,
 ) -> Result<ControlFlow<()>, CommandError> {
     let mut new = NewTiles::default();
-    let rows = transaction.query(LEAVES, &[&organization, &seq_column(log.size() + 1), &seq_column(log.size() + CHUNK)]).await?;
+    let rows = transaction
+        .query(LEAVES, &[&organization, &seq_column(log.size() + 1), &seq_column(log.size() + CHUNK)])
+        .await?;
     for row in &rows {
-        let leaf = Hash::from_bytes(row.try_get("leaf")?).ok_or_else(|| StoreError::Unreadable("a leaf is not a hash".to_owned()))?;
+        let leaf = Hash::from_bytes(row.try_get("leaf")?)
+            .ok_or_else(|| StoreError::Unreadable("a leaf is not a hash".to_owned()))?;
         new.append(log, leaf);
     }
     let mut tiles = TileColumns::default();

@@ -68,8 +68,12 @@ impl From<IssueToken> for TokenSettings {
 /// Issues a token and prints it. It cannot be printed again.
 pub(super) async fn issue_token(settings: &Settings, issue: IssueToken) -> Result<(), CommandError> {
     let (token, token_id, organization) = (Token::generate()?, TokenId::generate(), issue.organization);
-    let request =
-        SettingsRequested::IssueToken { token_id, digest: token.digest(), prefix: Some(token.prefix().to_owned()), settings: issue.into() };
+    let request = SettingsRequested::IssueToken {
+        token_id,
+        digest: token.digest(),
+        prefix: Some(token.prefix().to_owned()),
+        settings: issue.into(),
+    };
     submit(settings, organization, request).await?;
     print(&json!({"id": token_id, "token": token.reveal()}));
     Ok(())

@@ -14,7 +14,8 @@ use crate::settings::Settings;
 
 const ORGANIZATIONS: &str = "SELECT id, name, created_at FROM organizations ORDER BY created_at, id";
 
-const WORKSPACES: &str = "SELECT id, name, created_at FROM workspaces WHERE organization_id = $1 ORDER BY created_at, id";
+const WORKSPACES: &str =
+    "SELECT id, name, created_at FROM workspaces WHERE organization_id = $1 ORDER BY created_at, id";
 
 const ENTITLEMENTS: &str = "
     SELECT id, name, type, description, created_at FROM entitlements WHERE organization_id = $1 AND kind = $2 ORDER BY created_at, id";
@@ -67,7 +68,11 @@ pub(super) async fn workspaces(settings: &Settings, organization: OrganizationId
     .await
 }
 
-pub(super) async fn entitlements(settings: &Settings, organization: OrganizationId, kind: EntitlementKind) -> Result<(), CommandError> {
+pub(super) async fn entitlements(
+    settings: &Settings,
+    organization: OrganizationId,
+    kind: EntitlementKind,
+) -> Result<(), CommandError> {
     print_rows(settings, ENTITLEMENTS, &[&organization, &kind.as_str()], |row| {
         Ok(json!({
             "id": row.try_get::<_, EntitlementId>("id")?,

@@ -15,7 +15,8 @@ mod embedded {
 }
 
 /// All objects except the views are in one schema, including the table of applied migrations.
-const PREPARE: &str = "SET client_min_messages = warning; CREATE SCHEMA IF NOT EXISTS rollcall; SET search_path = rollcall";
+const PREPARE: &str =
+    "SET client_min_messages = warning; CREATE SCHEMA IF NOT EXISTS rollcall; SET search_path = rollcall";
 
 pub(super) async fn migrate(settings: &Migrate) -> Result<(), CommandError> {
     let connecting = connect(&settings.database_url, "rollcall-worker migrate");
@@ -41,7 +42,11 @@ pub(super) async fn migrate(settings: &Migrate) -> Result<(), CommandError> {
 
 /// Sends a SCRAM verifier, so that neither the server nor its log sees the password. A verifier contains no
 /// quotes.
-async fn set_password(client: &tokio_postgres::Client, role: &str, password: &SecretString) -> Result<(), CommandError> {
+async fn set_password(
+    client: &tokio_postgres::Client,
+    role: &str,
+    password: &SecretString,
+) -> Result<(), CommandError> {
     if password.expose_secret().is_empty() {
         return Ok(());
     }

@@ -26,7 +26,8 @@ use crate::settings::Settings;
 use crate::submit::submit;
 pub(crate) use args::Cli;
 use args::{
-    AdminCommand, AuditorTokenCommand, Command, GroupCommand, KeyCommand, OrganizationCommand, TokenCommand, UserCommand, WorkspaceCommand,
+    AdminCommand, AuditorTokenCommand, Command, GroupCommand, KeyCommand, OrganizationCommand, TokenCommand,
+    UserCommand, WorkspaceCommand,
 };
 pub(crate) use error::CommandError;
 use print::print;
@@ -48,7 +49,8 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), Comm
         }
         Command::Organization(OrganizationCommand::Create { name }) => {
             let organization_id = OrganizationId::generate();
-            submit(&settings, OrganizationId::SYSTEM, SettingsRequested::CreateOrganization { organization_id, name }).await?;
+            submit(&settings, OrganizationId::SYSTEM, SettingsRequested::CreateOrganization { organization_id, name })
+                .await?;
             print(&serde_json::json!({"id": organization_id}));
             Ok(())
         }
@@ -94,7 +96,9 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), Comm
         Command::Entitlement(command) => entitlement::entitlement(&settings, command).await,
         Command::DeadLetter(command) => dead_letters::run(&settings, command).await,
         Command::Stream(command) => stream::run(&settings, command).await,
-        Command::AuditorToken(AuditorTokenCommand::List { organization }) => list::auditor_tokens(&settings, organization).await,
+        Command::AuditorToken(AuditorTokenCommand::List { organization }) => {
+            list::auditor_tokens(&settings, organization).await
+        }
         Command::Token(TokenCommand::Revoke { organization, token })
         | Command::AuditorToken(AuditorTokenCommand::Revoke { organization, token }) => {
             submit(&settings, organization, SettingsRequested::RevokeToken { token_id: token }).await?;

@@ -39,10 +39,16 @@ pub(super) async fn replay(settings: &Settings, command: &ReplayCommand) -> Resu
             bar.set_length(size);
             bar.set_position(done);
         };
-        let found = if command.check { replay.check(organization, report).await? } else { replay.repair(organization, report).await? };
+        let found = if command.check {
+            replay.check(organization, report).await?
+        } else {
+            replay.repair(organization, report).await?
+        };
         bar.finish_and_clear();
         print_differences(organization, &found);
-        print(&json!({"organization": organization, "different_rows": found.rows, "mended": !command.check && found.rows > 0}));
+        print(
+            &json!({"organization": organization, "different_rows": found.rows, "mended": !command.check && found.rows > 0}),
+        );
         differing += found.rows;
     }
     replay.close().await?;
@@ -69,7 +75,9 @@ pub(super) async fn verify(settings: &Settings, organization: Option<Organizatio
         bar.finish_and_clear();
         log.broken.iter().for_each(|what| print(&json!({"organization": organization, "broken": what})));
         print_differences(organization, &found);
-        print(&json!({"organization": organization, "entries": log.entries, "broken": log.broken.len(), "different_rows": found.rows}));
+        print(
+            &json!({"organization": organization, "entries": log.entries, "broken": log.broken.len(), "different_rows": found.rows}),
+        );
         is_valid &= log.broken.is_empty() && found.rows == 0;
     }
     replay.close().await?;
@@ -84,6 +92,9 @@ fn print_differences(organization: OrganizationId, found: &Found) {
 
 /// A progress bar. It is shown only on a terminal.
 fn bar(organization: OrganizationId) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg} {bar:30} {human_pos} of {human_len} entries, {per_sec}, {eta} left");
-    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_message(organization.to_string())
+    let style =
+        ProgressStyle::with_template("{msg} {bar:30} {human_pos} of {human_len} entries, {per_sec}, {eta} left");
+    ProgressBar::new(0)
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        .with_message(organization.to_string())
 }

@@ -30,11 +30,17 @@ pub(super) async fn run(settings: Settings) -> Result<(), CommandError> {
     let stop = shutdown::on_signal()?;
     let settings = Arc::new(settings);
     let keys = settings.signing_keys()?;
-    let shared =
-        Arc::new(Shared { settings: settings.clone(), in_flight: InFlight::new(settings.partitions), suspicions: Suspicions::default() });
-    let partitions = join_all((0..settings.partitions).map(|partition| supervise_partition(shared.clone(), partition, stop.clone())));
+    let shared = Arc::new(Shared {
+        settings: settings.clone(),
+        in_flight: InFlight::new(settings.partitions),
+        suspicions: Suspicions::default(),
+    });
+    let partitions = join_all(
+        (0..settings.partitions).map(|partition| supervise_partition(shared.clone(), partition, stop.clone())),
+    );
     let pushing = push_events(settings.clone(), Pushing::read(&settings)?, stop.clone());
-    let (call_log, expiry) = (store_call_log(settings.clone(), stop.clone()), announce_expiring_tokens(settings.clone(), stop.clone()));
+    let (call_log, expiry) =
+        (store_call_log(settings.clone(), stop.clone()), announce_expiring_tokens(settings.clone(), stop.clone()));
     let serving = async {
         tokio::join!(
             partitions,

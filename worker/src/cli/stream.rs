@@ -21,12 +21,22 @@ pub(super) async fn run(settings: &Settings, command: StreamCommand) -> Result<(
         StreamCommand::Create(create) => self::create(settings, *create).await,
         StreamCommand::List { organization } => list::streams(settings, organization).await,
         StreamCommand::Resume { organization, stream } => {
-            submit(settings, organization, SettingsRequested::Stream { stream_id: stream, change: StreamChange::Resume }).await?;
+            submit(
+                settings,
+                organization,
+                SettingsRequested::Stream { stream_id: stream, change: StreamChange::Resume },
+            )
+            .await?;
             print(&json!({"id": stream, "resumed": true}));
             Ok(())
         }
         StreamCommand::Delete { organization, stream } => {
-            submit(settings, organization, SettingsRequested::Stream { stream_id: stream, change: StreamChange::Delete }).await?;
+            submit(
+                settings,
+                organization,
+                SettingsRequested::Stream { stream_id: stream, change: StreamChange::Delete },
+            )
+            .await?;
             print(&json!({"id": stream, "deleted": true}));
             Ok(())
         }
@@ -50,7 +60,12 @@ async fn create(settings: &Settings, create: CreateStream) -> Result<(), Command
         from_start: create.from_start,
         delivery,
     };
-    submit(settings, create.organization, SettingsRequested::Stream { stream_id, change: StreamChange::Create(chosen) }).await?;
+    submit(
+        settings,
+        create.organization,
+        SettingsRequested::Stream { stream_id, change: StreamChange::Create(chosen) },
+    )
+    .await?;
     print(&match token {
         Some(token) => {
             json!({"id": stream_id, "token": token.reveal(), "poll": format!("{}/streams/v1/{stream_id}/poll", settings.public_url)})

@@ -14,7 +14,8 @@ use super::{StoreError, connect};
 use crate::wait::{ANSWER, OPEN, STATEMENT, TimedOut, within};
 
 /// The server's limits are shorter than the client's, so a slow statement fails in the server first.
-const SESSION: &str = "SET statement_timeout = '30s'; SET lock_timeout = '20s'; SET idle_in_transaction_session_timeout = '2min'";
+const SESSION: &str =
+    "SET statement_timeout = '30s'; SET lock_timeout = '20s'; SET idle_in_transaction_session_timeout = '2min'";
 
 /// Number of rows per page of a long result.
 const PAGE: i32 = 1000;
@@ -75,7 +76,12 @@ impl TaskError {
             Self::Postgres(error) => error.code().map_or(error.is_closed(), is_outage_code),
             Self::Publish(error) => matches!(error, PublishError::Broker(_) | PublishError::TimedOut(_)),
             Self::Unreadable(_) | Self::Checkpoint(_) | Self::ComputationFailed(_) => false,
-            Self::Broker(_) | Self::TimedOut(_) | Self::ConsumerClosed | Self::Closed | Self::Certificates(_) | Self::Store(_) => true,
+            Self::Broker(_)
+            | Self::TimedOut(_)
+            | Self::ConsumerClosed
+            | Self::Closed
+            | Self::Certificates(_)
+            | Self::Store(_) => true,
         }
     }
 }
@@ -122,7 +128,11 @@ impl Database {
     ///
     /// # Errors
     /// If Postgres refuses, or does not answer in time.
-    pub(crate) async fn query_opt(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, TaskError> {
+    pub(crate) async fn query_opt(
+        &self,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Option<Row>, TaskError> {
         Ok(within("an answer of postgres", STATEMENT, self.client.query_opt(sql, parameters)).await??)
     }
 
@@ -167,7 +177,10 @@ impl Database {
     ///
     /// # Errors
     /// If Postgres refuses, or `work` fails.
-    pub(crate) async fn in_transaction<T>(&self, work: impl Future<Output = Result<T, TaskError>>) -> Result<T, TaskError> {
+    pub(crate) async fn in_transaction<T>(
+        &self,
+        work: impl Future<Output = Result<T, TaskError>>,
+    ) -> Result<T, TaskError> {
         self.batch("BEGIN").await?;
         match work.await {
             Ok(done) => self.batch("COMMIT").await.map(|()| done),

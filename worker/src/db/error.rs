@@ -116,9 +116,12 @@ impl StoreError {
             Self::TimedOut(_) | Self::NoRandomness(_) | Self::Busy | Self::Contended => Remedy::Retry,
             Self::HeadMoved | Self::AlreadyRecorded => Remedy::DecideAgain,
             Self::Head(_) | Self::HeadBehind | Self::Unreadable(_) | Self::NotPrepared(_) => Remedy::Stop,
-            Self::Scattered | Self::NotCanonical(_) | Self::Malformed(_) | Self::Panicked | Self::Contradiction | Self::Unwritable(_) => {
-                Remedy::Poison
-            }
+            Self::Scattered
+            | Self::NotCanonical(_)
+            | Self::Malformed(_)
+            | Self::Panicked
+            | Self::Contradiction
+            | Self::Unwritable(_) => Remedy::Poison,
         }
     }
 
@@ -139,7 +142,9 @@ impl StoreError {
     /// SQLSTATE class 22, or a value that the protocol cannot encode.
     pub(crate) fn is_about_a_value(&self) -> bool {
         match self {
-            Self::Postgres(error) => error.code().map_or_else(|| has_no_form(error), |code| code.code().starts_with("22")),
+            Self::Postgres(error) => {
+                error.code().map_or_else(|| has_no_form(error), |code| code.code().starts_with("22"))
+            }
             Self::NotCanonical(_) | Self::Malformed(_) | Self::Panicked | Self::Unwritable(_) => true,
             _ => false,
         }
@@ -160,7 +165,8 @@ fn of_postgres(error: &tokio_postgres::Error) -> Remedy {
 
 fn is_of_the_network(error: &tokio_postgres::Error) -> bool {
     let cause = std::error::Error::source(error);
-    cause.is_some_and(<dyn std::error::Error>::is::<std::io::Error>) || error.to_string().contains("timeout waiting for server")
+    cause.is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
+        || error.to_string().contains("timeout waiting for server")
 }
 
 /// Whether a parameter could not be encoded.

@@ -27,7 +27,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The worker only looks up keys, and planning each batch again would cost more than running it. A lock that
 /// another session holds for long, as a replay does, is waited for in short turns, so that the error names
 /// the lock.
-const SESSION: &str = "SET statement_timeout = '60s'; SET lock_timeout = '10s'; SET jit = off; SET plan_cache_mode = force_generic_plan;
+const SESSION: &str =
+    "SET statement_timeout = '60s'; SET lock_timeout = '10s'; SET jit = off; SET plan_cache_mode = force_generic_plan;
     SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off";
 
 /// Lets queries read whole tables, until the end of the transaction.
@@ -156,12 +157,20 @@ impl Store {
     }
 
     /// Runs a query that is not prepared.
-    pub(crate) async fn query_once(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, StoreError> {
+    pub(crate) async fn query_once(
+        &self,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, StoreError> {
         self.bounded(self.client.query(sql, parameters)).await
     }
 
     /// Runs a prepared query.
-    pub(crate) async fn query(&self, sql: &'static str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, StoreError> {
+    pub(crate) async fn query(
+        &self,
+        sql: &'static str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, StoreError> {
         match self.statements.get(sql) {
             Some(statement) => self.bounded(self.client.query(statement, parameters)).await,
             None => self.bounded(self.client.query(sql, parameters)).await,
@@ -169,7 +178,10 @@ impl Store {
     }
 
     /// Waits for an answer for a limited time, because a server that hangs keeps its connections open.
-    async fn bounded<T>(&self, coming: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, StoreError> {
+    async fn bounded<T>(
+        &self,
+        coming: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, StoreError> {
         if self.is_patient.load(Ordering::Relaxed) {
             return Ok(coming.await?);
         }
@@ -177,7 +189,11 @@ impl Store {
     }
 
     /// Runs a prepared query in a pipeline. Preparing it here would break the order.
-    pub(super) async fn run_prepared(&self, sql: &'static str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, StoreError> {
+    pub(super) async fn run_prepared(
+        &self,
+        sql: &'static str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Vec<Row>, StoreError> {
         let statement = self.statements.get(sql).ok_or(StoreError::NotPrepared(sql))?;
         Ok(self.client.query(statement, parameters).await?)
     }

@@ -30,7 +30,8 @@ const NAMES: &str = "
     SELECT n.name_hash, u.erased_at FROM unnest($2::bytea[]) AS k (name_hash)
     JOIN erased_names n ON n.organization_id = $1 AND n.name_hash = k.name_hash
     JOIN erased_users u ON u.organization_id = n.organization_id AND u.user_id = n.user_id";
-const LIVING: &str = "SELECT id, resource ->> 'userName' AS name FROM users WHERE organization_id = $1 AND id = ANY($2)";
+const LIVING: &str =
+    "SELECT id, resource ->> 'userName' AS name FROM users WHERE organization_id = $1 AND id = ANY($2)";
 /// Of some ids: the organizations with erased users among them, and the organizations of the erased users
 /// among them.
 const ORGANIZATIONS: &str = "
@@ -83,9 +84,13 @@ impl Reading {
     /// contain no name that counts.
     pub(crate) fn call(texts: &CallTexts<'_>, newest: Timestamp) -> Self {
         let with_names = texts.at <= newest;
-        let (mut head, mut bodies) = (Mentions::new(texts.organization, with_names), Mentions::new(texts.organization, with_names));
+        let (mut head, mut bodies) =
+            (Mentions::new(texts.organization, with_names), Mentions::new(texts.organization, with_names));
         head.id(texts.subject_id);
-        [Some(texts.path), texts.query, texts.subject, texts.detail].into_iter().flatten().for_each(|text| head.text(text));
+        [Some(texts.path), texts.query, texts.subject, texts.detail]
+            .into_iter()
+            .flatten()
+            .for_each(|text| head.text(text));
         texts.bodies.into_iter().flatten().for_each(|body| bodies.body(body));
         let is_cut = |text: &&str| text.chars().nth(CUT_CHARS - 1).is_some();
         Self {
@@ -134,7 +139,11 @@ struct Known {
 ///
 /// # Errors
 /// If Postgres fails.
-pub(crate) async fn judge(database: &impl Run, organization: OrganizationId, readings: &[Reading]) -> Result<Vec<Verdict>, TaskError> {
+pub(crate) async fn judge(
+    database: &impl Run,
+    organization: OrganizationId,
+    readings: &[Reading],
+) -> Result<Vec<Verdict>, TaskError> {
     let known = known(database, organization, readings).await?;
     Ok(readings.iter().map(|reading| known.verdict(reading)).collect())
 }
@@ -142,16 +151,22 @@ pub(crate) async fn judge(database: &impl Run, organization: OrganizationId, rea
 async fn known(database: &impl Run, organization: OrganizationId, readings: &[Reading]) -> Result<Known, TaskError> {
     let mut known = Known::default();
     let mentions = || readings.iter().flat_map(Reading::mentions);
-    let ids: Vec<Uuid> = mentions().flat_map(|mentions| &mentions.ids).copied().collect::<HashSet<_>>().into_iter().collect();
+    let ids: Vec<Uuid> =
+        mentions().flat_map(|mentions| &mentions.ids).copied().collect::<HashSet<_>>().into_iter().collect();
     for row in database.run(IDS, &[&organization, &ids]).await? {
         known.ids.insert(row.try_get("user_id")?);
     }
-    let names: Vec<&[u8]> =
-        mentions().flat_map(|mentions| &mentions.names).collect::<HashSet<_>>().into_iter().map(<[u8; 32]>::as_slice).collect();
+    let names: Vec<&[u8]> = mentions()
+        .flat_map(|mentions| &mentions.names)
+        .collect::<HashSet<_>>()
+        .into_iter()
+        .map(<[u8; 32]>::as_slice)
+        .collect();
     for chunk in names.chunks(CHUNK) {
         for row in database.run(NAMES, &[&organization, &chunk]).await? {
             let hash = NameHash::try_from(row.try_get::<_, &[u8]>("name_hash")?);
-            let hash = hash.map_err(|_| TaskError::Unreadable("a stored hash of a name has another length".to_owned()))?;
+            let hash =
+                hash.map_err(|_| TaskError::Unreadable("a stored hash of a name has another length".to_owned()))?;
             let erased_at: Timestamp = row.try_get("erased_at")?;
             known.names.entry(hash).and_modify(|at| *at = erased_at.max(*at)).or_insert(erased_at);
         }
@@ -167,17 +182,24 @@ async fn known(database: &impl Run, organization: OrganizationId, readings: &[Re
 
 impl Known {
     fn verdict(&self, reading: &Reading) -> Verdict {
-        let theirs: HashSet<_> = reading.head.ids.iter().chain(&reading.bodies.ids).filter_map(|id| self.living.get(id)).collect();
+        let theirs: HashSet<_> =
+            reading.head.ids.iter().chain(&reading.bodies.ids).filter_map(|id| self.living.get(id)).collect();
         let is_named = |mentions: &Mentions| {
             let names = mentions.names.iter().filter(|name| !theirs.contains(name));
             mentions.ids.iter().any(|id| self.ids.contains(id))
-                || names.filter_map(|name| self.names.get(name)).any(|erased_at| reading.at.is_none_or(|at| at <= *erased_at))
+                || names
+                    .filter_map(|name| self.names.get(name))
+                    .any(|erased_at| reading.at.is_none_or(|at| at <= *erased_at))
         };
         if is_named(&reading.head) {
             return Verdict::Drop;
         }
         let bodies = reading.has_cut_body || is_named(&reading.bodies);
-        if bodies || reading.has_cut_text { Verdict::Redact { cut_texts: reading.has_cut_text, bodies } } else { Verdict::Keep }
+        if bodies || reading.has_cut_text {
+            Verdict::Redact { cut_texts: reading.has_cut_text, bodies }
+        } else {
+            Verdict::Keep
+        }
     }
 }
 
@@ -212,7 +234,9 @@ pub(crate) async fn names_erased_person(
     for organization in organizations {
         let texts = [text.clone(), reason.to_owned()];
         // A body can be large, and reading it is CPU work.
-        let reading = tokio::task::spawn_blocking(move || Reading::letter(organization, at, &texts.each_ref().map(String::as_str)));
+        let reading = tokio::task::spawn_blocking(move || {
+            Reading::letter(organization, at, &texts.each_ref().map(String::as_str))
+        });
         if judge(database, organization, &[reading.await?]).await? == [Verdict::Drop] {
             return Ok(true);
         }
@@ -266,7 +290,11 @@ mod tests {
     #[test]
     fn a_call_about_a_living_user_with_the_name_is_kept() {
         assert_eq!(call(50, "filter=userName eq \"mary\"", 2, "{\"userName\":\"mary\"}"), Verdict::Keep);
-        assert_eq!(call(50, "filter=userName eq \"mary\"", 3, ""), Verdict::Drop, "another living user does not have it");
+        assert_eq!(
+            call(50, "filter=userName eq \"mary\"", 3, ""),
+            Verdict::Drop,
+            "another living user does not have it"
+        );
     }
 
     #[test]

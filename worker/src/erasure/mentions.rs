@@ -60,7 +60,27 @@ pub(super) fn name_hash(organization: OrganizationId, name: &str) -> Option<Name
 }
 
 fn is_separator(c: char) -> bool {
-    matches!(c, ',' | ';' | '&' | '=' | ':' | '|' | '/' | '\\' | '(' | ')' | '[' | ']' | '{' | '}' | '<' | '>' | '"' | '\'' | '`')
+    matches!(
+        c,
+        ',' | ';'
+            | '&'
+            | '='
+            | ':'
+            | '|'
+            | '/'
+            | '\\'
+            | '('
+            | ')'
+            | '['
+            | ']'
+            | '{'
+            | '}'
+            | '<'
+            | '>'
+            | '"'
+            | '\''
+            | '`'
+    )
 }
 
 impl Mentions {
@@ -118,7 +138,8 @@ impl Mentions {
     /// Adds a casefolded text as a whole, and each run of up to [`MAX_WORDS`] words in it.
     fn phrases(&mut self, text: &str) {
         let words: Vec<_> = text.split_whitespace().collect();
-        let windows = (0..words.len()).flat_map(|first| (first + 1..=words.len().min(first + MAX_WORDS)).map(move |end| first..end));
+        let windows = (0..words.len())
+            .flat_map(|first| (first + 1..=words.len().min(first + MAX_WORDS)).map(move |end| first..end));
         let whole = (words.len() > MAX_WORDS && text.len() <= MAX_BYTES).then_some(0..words.len());
         for range in windows.chain(whole) {
             if let Some(name) = canonical(words[range].iter().copied()) {

@@ -32,7 +32,11 @@ const ALONE: &str = "SELECT pg_advisory_xact_lock(hashtext('rollcall_dead'))";
 /// A connection that runs statements: that of a partition or of a background task.
 pub(crate) trait Run: Sync {
     /// Runs a query.
-    fn run(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> impl Future<Output = Result<Vec<Row>, TaskError>> + Send;
+    fn run(
+        &self,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> impl Future<Output = Result<Vec<Row>, TaskError>> + Send;
     /// Runs a statement without parameters.
     fn command(&self, sql: &str) -> impl Future<Output = Result<(), TaskError>> + Send;
 }

@@ -22,7 +22,8 @@ const LOOK: Duration = Duration::from_secs(30);
 /// Maximum time that the background task spends on the erasures it found.
 const BUDGET: Duration = Duration::from_mins(10);
 
-const UNHASHED: &str = "SELECT organization_id, user_id, names FROM erased_users WHERE user_id = ANY($1) AND names IS NOT NULL FOR UPDATE";
+const UNHASHED: &str =
+    "SELECT organization_id, user_id, names FROM erased_users WHERE user_id = ANY($1) AND names IS NOT NULL FOR UPDATE";
 const HASH: &str = "
     INSERT INTO erased_names (organization_id, name_hash, user_id)
     SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::uuid[]) ON CONFLICT DO NOTHING";
@@ -30,10 +31,10 @@ const HASHED: &str = "UPDATE erased_users SET names = NULL WHERE user_id = ANY($
 
 const UNSWEPT: &str = "SELECT organization_id, user_id, calls_after FROM erased_users WHERE user_id = ANY($1) AND calls_after IS NOT NULL";
 /// A user who was erased again in the meantime has names again, and must be swept from the start.
-const SWEPT: &str = "UPDATE erased_users SET calls_after = $3 WHERE organization_id = $1 AND user_id = ANY($2) AND names IS NULL";
+const SWEPT: &str =
+    "UPDATE erased_users SET calls_after = $3 WHERE organization_id = $1 AND user_id = ANY($2) AND names IS NULL";
 
-const UNFINISHED: &str =
-    "SELECT user_id FROM erased_users WHERE names IS NOT NULL OR calls_after IS NOT NULL ORDER BY organization_id, user_id LIMIT 100";
+const UNFINISHED: &str = "SELECT user_id FROM erased_users WHERE names IS NOT NULL OR calls_after IS NOT NULL ORDER BY organization_id, user_id LIMIT 100";
 
 const LETTERS: &str = "
     SELECT id, reason, body, kept_at FROM dead_letters WHERE organization_id = $1 AND id > $2 ORDER BY id LIMIT 20";
@@ -101,8 +102,8 @@ pub(crate) async fn complete(database: &impl Run, users: &[UserId], budget: Dura
         users.push(row.try_get("user_id")?);
     }
     for (organization, (after, users)) in unswept {
-        let is_swept =
-            sweep_letters(database, organization, deadline).await? && sweep_letters(database, OrganizationId::SYSTEM, deadline).await?;
+        let is_swept = sweep_letters(database, organization, deadline).await?
+            && sweep_letters(database, OrganizationId::SYSTEM, deadline).await?;
         if !is_swept {
             continue;
         }
@@ -131,14 +132,19 @@ async fn hash_names(database: &impl Run, users: &[UserId]) -> Result<(), TaskErr
 
 /// Removes the dead letters of an organization that name an erased person. Returns whether it finished before
 /// the deadline.
-async fn sweep_letters(database: &impl Run, organization: OrganizationId, deadline: Instant) -> Result<bool, TaskError> {
+async fn sweep_letters(
+    database: &impl Run,
+    organization: OrganizationId,
+    deadline: Instant,
+) -> Result<bool, TaskError> {
     let mut last = DeadLetterId(Uuid::nil());
     loop {
         let rows = database.run(LETTERS, &[&organization, &last]).await?;
         let mut named = Vec::new();
         for row in &rows {
             last = row.try_get("id")?;
-            let (body, reason, kept_at): (&[u8], &str, Timestamp) = (row.try_get("body")?, row.try_get("reason")?, row.try_get("kept_at")?);
+            let (body, reason, kept_at): (&[u8], &str, Timestamp) =
+                (row.try_get("body")?, row.try_get("reason")?, row.try_get("kept_at")?);
             if names_erased_person(database, organization, body, reason, Some(kept_at)).await? {
                 named.push(last);
             }
@@ -157,7 +163,12 @@ async fn sweep_letters(database: &impl Run, organization: OrganizationId, deadli
 
 /// Removes erased users from the call records of an organization, page by page. Returns the last record it
 /// checked if the deadline came first.
-async fn sweep_calls(database: &impl Run, organization: OrganizationId, after: Uuid, deadline: Instant) -> Result<Option<Uuid>, TaskError> {
+async fn sweep_calls(
+    database: &impl Run,
+    organization: OrganizationId,
+    after: Uuid,
+    deadline: Instant,
+) -> Result<Option<Uuid>, TaskError> {
     let Some(&newest) = newest_erasures(database, &[organization]).await?.get(&organization) else { return Ok(None) };
     let mut last = after;
     loop {
@@ -166,8 +177,9 @@ async fn sweep_calls(database: &impl Run, organization: OrganizationId, after: U
         last = end.try_get("id")?;
         let ids: Vec<Uuid> = rows.iter().map(|row| row.try_get("id")).collect::<Result<_, _>>()?;
         // Reading the records is CPU work.
-        let reading =
-            tokio::task::spawn_blocking(move || rows.iter().map(|row| read(organization, row, newest)).collect::<Result<Vec<_>, _>>());
+        let reading = tokio::task::spawn_blocking(move || {
+            rows.iter().map(|row| read(organization, row, newest)).collect::<Result<Vec<_>, _>>()
+        });
         let verdicts = judge(database, organization, &reading.await??).await?;
         apply(database, organization, &ids, &verdicts).await?;
         if Instant::now() > deadline {
@@ -190,7 +202,12 @@ fn read(organization: OrganizationId, row: &Row, newest: Timestamp) -> Result<Re
     Ok(Reading::call(&texts, newest))
 }
 
-async fn apply(database: &impl Run, organization: OrganizationId, ids: &[Uuid], verdicts: &[Verdict]) -> Result<(), TaskError> {
+async fn apply(
+    database: &impl Run,
+    organization: OrganizationId,
+    ids: &[Uuid],
+    verdicts: &[Verdict],
+) -> Result<(), TaskError> {
     let (mut removed, mut cut, mut cleared) = (Vec::new(), Vec::new(), Vec::new());
     for (id, verdict) in ids.iter().zip(verdicts) {
         match *verdict {

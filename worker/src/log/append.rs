@@ -26,7 +26,8 @@ const SCHEMA_VERSION: i16 = 1;
 
 /// The first statement of every transaction that appends. If a head does not have the version that was read,
 /// it fails, and the transaction with it ([`StoreError::HeadMoved`]).
-const ADVANCE_HEADS: &str = "SELECT advance_heads($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::timestamptz[])";
+const ADVANCE_HEADS: &str =
+    "SELECT advance_heads($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::timestamptz[])";
 
 rows! {
     /// The entries to append.
@@ -63,7 +64,8 @@ static APPEND: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// Erases the payloads about users. The SQL function refuses unless the log has an entry for the erasure.
-const ERASE: &str = "SELECT erase_user(k.organization_id, k.id) FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)";
+const ERASE: &str =
+    "SELECT erase_user(k.organization_id, k.id) FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)";
 
 /// Marks dead letters for a retry, or deletes them. Projections do not do this, because dead letters are not
 /// part of the state that a replay computes.
@@ -120,7 +122,11 @@ impl LogAppend {
     ///
     /// # Errors
     /// If the system returns no random bytes.
-    pub(crate) fn at(heads: BTreeMap<OrganizationId, Head>, now: Timestamp, entries: usize) -> Result<Self, StoreError> {
+    pub(crate) fn at(
+        heads: BTreeMap<OrganizationId, Head>,
+        now: Timestamp,
+        entries: usize,
+    ) -> Result<Self, StoreError> {
         Ok(Self {
             heads,
             now,

@@ -94,7 +94,8 @@ impl Signer<'_> {
         let mut last: Option<OrganizationId> = None;
         loop {
             let rows = self.database.query(GROWN, &[&organization, &last, &PAGE]).await?;
-            let (mut organizations, mut sizes, mut notes): (Vec<OrganizationId>, Vec<i64>, Vec<String>) = Default::default();
+            let (mut organizations, mut sizes, mut notes): (Vec<OrganizationId>, Vec<i64>, Vec<String>) =
+                Default::default();
             for row in &rows {
                 let id = row.try_get("organization_id")?;
                 last = Some(id);

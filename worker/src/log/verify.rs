@@ -53,7 +53,11 @@ struct Recomputed {
 ///
 /// # Errors
 /// If Postgres fails, or an entry cannot be read.
-pub(crate) async fn verify_log(url: &SecretString, organization: OrganizationId, report: impl Fn(u64, u64)) -> Result<Verified, TaskError> {
+pub(crate) async fn verify_log(
+    url: &SecretString,
+    organization: OrganizationId,
+    report: impl Fn(u64, u64),
+) -> Result<Verified, TaskError> {
     let database = Database::open(url, APPLICATION).await?;
     database.batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
     let head = database.query_opt(HEAD, &[&organization]).await?;
@@ -68,7 +72,11 @@ pub(crate) async fn verify_log(url: &SecretString, organization: OrganizationId,
     }
     match CompactRange::from_parts(size.unsigned_abs(), &peaks) {
         Ok(head) if head.size() != found.tree.size() => {
-            found.broken.push(format!("the head of the log counts {} entries, and there are {}", head.size(), found.tree.size()));
+            found.broken.push(format!(
+                "the head of the log counts {} entries, and there are {}",
+                head.size(),
+                found.tree.size()
+            ));
         }
         Ok(head) if head.root() != found.tree.root() => {
             found.broken.push("the head of the log has another root than its entries".to_owned());
@@ -79,7 +87,10 @@ pub(crate) async fn verify_log(url: &SecretString, organization: OrganizationId,
     // A tile of leaves is stored once it is full. The levels above are stored as they grow.
     let above = found.tiles.split_off(&Tile { level: 1, index: 0 });
     found.compare_tiles(&database, organization, above).await?;
-    for size in checkpoints(&database, organization, found.tree.size()..=i64::MAX.unsigned_abs(), MAX_REPORTED as u64).await?.into_keys() {
+    for size in checkpoints(&database, organization, found.tree.size()..=i64::MAX.unsigned_abs(), MAX_REPORTED as u64)
+        .await?
+        .into_keys()
+    {
         found.add_fault(no_root(size));
     }
     Ok(Verified { entries: found.tree.size(), broken: found.broken })
@@ -111,7 +122,9 @@ impl Recomputed {
 
     /// Reads the next entries. Returns whether there were any.
     async fn read_chunk(&mut self, database: &Database, organization: OrganizationId) -> Result<bool, TaskError> {
-        let sql = format!("SELECT {COLUMNS} FROM rollcall.events e WHERE e.organization_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3");
+        let sql = format!(
+            "SELECT {COLUMNS} FROM rollcall.events e WHERE e.organization_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3"
+        );
         let rows = database.query(&sql, &[&organization, &seq_column(self.last), &seq_column(CHUNK)]).await?;
         let before = self.tree.size();
         self.checkpoints = checkpoints(database, organization, before..=before + rows.len() as u64, CHUNK).await?;
@@ -137,7 +150,10 @@ impl Recomputed {
         }
         let mut new = NewTiles::default();
         new.append(&mut self.tree, entry.leaf);
-        self.tiles.entry(Tile { level: 0, index: (self.tree.size() - 1) / WIDTH }).or_default().extend(entry.leaf.as_bytes());
+        self.tiles
+            .entry(Tile { level: 0, index: (self.tree.size() - 1) / WIDTH })
+            .or_default()
+            .extend(entry.leaf.as_bytes());
         for (tile, hashes) in new.more {
             self.tiles.entry(tile).or_default().extend(hashes);
         }
@@ -170,7 +186,10 @@ impl Recomputed {
         let rows = database.query(TILES, &[&organization, &levels, &indexes]).await?;
         for ((tile, hashes), row) in expected.iter().zip(&rows) {
             if row.try_get::<_, Option<&[u8]>>("hashes")? != Some(hashes) {
-                self.add_fault(format!("tile {} of level {} is missing or does not match the entries", tile.index, tile.level));
+                self.add_fault(format!(
+                    "tile {} of level {} is missing or does not match the entries",
+                    tile.index, tile.level
+                ));
             }
         }
         Ok(())

@@ -54,7 +54,9 @@ pub(crate) struct Applied {
 pub(crate) async fn apply(store: &Store, mut batch: Batch<'_>) -> Result<Applied, StoreError> {
     for _ in 0..MAX_ATTEMPTS {
         match attempt(store, batch).await {
-            Err(StoreError::AlreadyRecorded) if batch.expected == Expected::Repeats => return Err(StoreError::Contradiction),
+            Err(StoreError::AlreadyRecorded) if batch.expected == Expected::Repeats => {
+                return Err(StoreError::Contradiction);
+            }
             // The entries that moved the head may come from these same requests.
             Err(StoreError::AlreadyRecorded | StoreError::HeadMoved) => batch.expected = Expected::Repeats,
             applied => return applied,
@@ -127,7 +129,8 @@ fn prepare(loaded: &mut Loaded, requests: &[Request], now: Timestamp) -> Result<
         Err(Undecided::Malformed(error)) => return Err(error.into()),
     };
     let mut append = LogAppend::at(std::mem::take(heads), now, requests.len())?;
-    let (mut projection, mut positions, mut notifications) = (Projection::default(), Positions::default(), Notifications::default());
+    let (mut projection, mut positions, mut notifications) =
+        (Projection::default(), Positions::default(), Notifications::default());
     let mut outcomes: Vec<Outcome> = Vec::with_capacity(requests.len());
     for (request, step) in requests.iter().zip(steps) {
         let organization = request.organization_id;
@@ -159,7 +162,14 @@ fn prepare(loaded: &mut Loaded, requests: &[Request], now: Timestamp) -> Result<
     append.sizes().for_each(|(organization, size)| notifications.log(organization, size));
     projection.organizations_with_new_members().for_each(|organization| notifications.change(organization));
     let settings = projection.organizations_with_new_settings().into_iter().collect();
-    Ok(Ok(Prepared { append, rows: projection.rows()?, positions: positions.rows(), settings, outcomes, notifications }))
+    Ok(Ok(Prepared {
+        append,
+        rows: projection.rows()?,
+        positions: positions.rows(),
+        settings,
+        outcomes,
+        notifications,
+    }))
 }
 
 /// Writes everything in one transaction. The heads are advanced first: if one has moved, nothing else is
@@ -173,7 +183,8 @@ async fn write(
     ending: Ending,
 ) -> Result<(), StoreError> {
     let columns = append.columns();
-    let (channels, payloads) = (vec![SETTINGS_CHANNEL; settings.len()], settings.iter().map(OrganizationId::to_string).collect());
+    let (channels, payloads) =
+        (vec![SETTINGS_CHANNEL; settings.len()], settings.iter().map(OrganizationId::to_string).collect());
     let mut batch = StatementBatch::default();
     append.add_to(&columns, &mut batch);
     rows.add_to(&mut batch);
@@ -192,7 +203,9 @@ fn outcome(error: Option<ScimError>, resource: Option<&Attributes>) -> Result<Ou
 /// The outcome of a request that an earlier batch recorded.
 fn recorded_outcome(recorded: Option<&Recorded>, request: &Request) -> Result<Outcome, StoreError> {
     match recorded {
-        Some(recorded) if !recorded.is_other_than(request) => outcome(recorded.error.clone(), recorded.resource.as_deref()),
+        Some(recorded) if !recorded.is_other_than(request) => {
+            outcome(recorded.error.clone(), recorded.resource.as_deref())
+        }
         _ => Ok(Outcome::Rejected(other_request())),
     }
 }

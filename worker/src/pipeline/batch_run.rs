@@ -216,7 +216,8 @@ impl BatchRun {
     fn follows_a_failure(&self, span: &Range<usize>) -> bool {
         let failed = self.failed.iter().filter(|(_, error)| !error.is_about_a_value());
         let failed: HashSet<_> = failed.map(|(index, _)| self.requests[*index].organization_id).collect();
-        !failed.is_empty() && self.requests[span.clone()].iter().any(|request| failed.contains(&request.organization_id))
+        !failed.is_empty()
+            && self.requests[span.clone()].iter().any(|request| failed.contains(&request.organization_id))
     }
 
     fn defer(&mut self, span: Range<usize>) {

@@ -25,7 +25,12 @@ impl DeadLetters {
     ///
     /// # Errors
     /// If the broker did not confirm it.
-    pub(crate) async fn publish(&self, properties: &BasicProperties, data: &[u8], reason: &str) -> Result<(), PublishError> {
+    pub(crate) async fn publish(
+        &self,
+        properties: &BasicProperties,
+        data: &[u8],
+        reason: &str,
+    ) -> Result<(), PublishError> {
         let message_id = properties.message_id().as_ref().map_or("none", |id| id.as_str());
         tracing::error!(message_id, reason, "a request can never be applied; it becomes a dead letter in {DEAD}");
         let mut headers = properties.headers().clone().unwrap_or_default();

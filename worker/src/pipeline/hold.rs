@@ -29,9 +29,16 @@ impl Hold {
     ///
     /// # Errors
     /// `error`, if it is permanent, if the batch was held for `hold_seconds`, or after `stop`.
-    pub(super) async fn recover(&mut self, place: &Place<'_>, error: RunError, store: &mut Store) -> Result<(), RunError> {
+    pub(super) async fn recover(
+        &mut self,
+        place: &Place<'_>,
+        error: RunError,
+        store: &mut Store,
+    ) -> Result<(), RunError> {
         match &error {
-            RunError::Store(failure) if failure.remedy() == Remedy::Retry => tracing::warn!(%error, "the batch is held and retried"),
+            RunError::Store(failure) if failure.remedy() == Remedy::Retry => {
+                tracing::warn!(%error, "the batch is held and retried")
+            }
             RunError::Slow(_) => tracing::warn!(%error, "a slow request is retried once"),
             RunError::Stopped(failure) => report_stop(place.shared, place.partition, failure),
             _ => return Err(error),

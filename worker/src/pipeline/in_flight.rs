@@ -35,7 +35,11 @@ pub(crate) struct PartitionRows {
 impl InFlight {
     /// Of so many partitions, none of which is served yet.
     pub(crate) fn new(partitions: u16) -> Self {
-        let none = |_| PartitionInFlight { oldest: AtomicI64::new(AWAY), stopped: Mutex::default(), demand_loads: AtomicI64::new(0) };
+        let none = |_| PartitionInFlight {
+            oldest: AtomicI64::new(AWAY),
+            stopped: Mutex::default(),
+            demand_loads: AtomicI64::new(0),
+        };
         Self((0..partitions).map(none).collect())
     }
 
@@ -112,7 +116,12 @@ mod tests {
 
     fn status(in_flight: &InFlight) -> Vec<(i32, i64, Option<String>)> {
         let PartitionRows { partitions, oldest, stopped_reasons, .. } = in_flight.status();
-        partitions.into_iter().zip(oldest).zip(stopped_reasons).map(|((partition, oldest), reason)| (partition, oldest, reason)).collect()
+        partitions
+            .into_iter()
+            .zip(oldest)
+            .zip(stopped_reasons)
+            .map(|((partition, oldest), reason)| (partition, oldest, reason))
+            .collect()
     }
 
     #[test]
@@ -134,7 +143,10 @@ mod tests {
         in_flight.stop(1, "a missing column".to_owned());
         let since = in_flight.status().stopped_at;
         in_flight.stop(1, "a missing table".to_owned());
-        assert_eq!((status(&in_flight), in_flight.status().stopped_at), (vec![(1, 0, Some("a missing table".to_owned()))], since));
+        assert_eq!(
+            (status(&in_flight), in_flight.status().stopped_at),
+            (vec![(1, 0, Some("a missing table".to_owned()))], since)
+        );
         in_flight.empty(1);
         in_flight.resume(1, 3);
         assert_eq!((status(&in_flight), in_flight.status().demand_loads), (vec![(1, 0, None)], vec![3]));

@@ -10,7 +10,8 @@ use crate::db::{StatementBatch, Store, StoreError};
 /// All statements of this module, for preparation.
 pub(crate) const STATEMENTS: &[&str] = &[NOTIFY];
 
-const NOTIFY: &str = "SELECT pg_notify(k.channel, k.payload) FROM unnest($1::text[], $2::text[]) AS k (channel, payload)";
+const NOTIFY: &str =
+    "SELECT pg_notify(k.channel, k.payload) FROM unnest($1::text[], $2::text[]) AS k (channel, payload)";
 
 /// The pending notifications, at most one per channel and organization.
 #[derive(Debug, Default)]

@@ -55,7 +55,12 @@ pub(crate) async fn serve(shared: Arc<Shared>, partition: u16, stop: Cancellatio
 
 /// One run: processes batch after batch until `stop` or an error. A batch that goes back to the broker leaves
 /// a trial in `given_back`.
-async fn run(shared: &Shared, partition: u16, stop: &CancellationToken, given_back: &mut Option<Trial>) -> Result<(), RunError> {
+async fn run(
+    shared: &Shared,
+    partition: u16,
+    stop: &CancellationToken,
+    given_back: &mut Option<Trial>,
+) -> Result<(), RunError> {
     let (settings, in_flight) = (&shared.settings, &shared.in_flight);
     let name = format!("rollcall-worker/{partition}");
     let place = Place { shared, partition, name: &name, stop };
@@ -110,7 +115,12 @@ fn drain(first: Delivery, consumer: &mut Consumer, enough: usize) -> Result<Batc
 }
 
 /// Applies a batch, then sends its replies, so that no reply promises a change that can still be lost.
-async fn process(place: &Place<'_>, session: &mut Session, mut batch: BatchRun, given_back: &mut Option<Trial>) -> Result<(), RunError> {
+async fn process(
+    place: &Place<'_>,
+    session: &mut Session,
+    mut batch: BatchRun,
+    given_back: &mut Option<Trial>,
+) -> Result<(), RunError> {
     if let Err(error) = finish(place, session, &mut batch).await {
         *given_back = Some(batch.give_back());
         return Err(error);
@@ -128,7 +138,8 @@ async fn finish(place: &Place<'_>, session: &mut Session, batch: &mut BatchRun) 
     let mut hold = Hold::begin();
     loop {
         let Session { store, dead, .. } = &*session;
-        let tools = Tools { store, dead, suspicions: &place.shared.suspicions, prefetch: place.shared.settings.prefetch };
+        let tools =
+            Tools { store, dead, suspicions: &place.shared.suspicions, prefetch: place.shared.settings.prefetch };
         match batch.resume(&tools).await {
             Ok(()) => break,
             Err(error) => hold.recover(place, error, &mut session.store).await?,

@@ -69,7 +69,8 @@ async fn send(channel: &Channel, replies: Vec<Reply>) -> Result<(), RunError> {
     }
     for (queue, outcomes) in by_queue {
         let body = encode_outcomes(&Outcomes { outcomes })?;
-        let properties = BasicProperties::default().with_type(OUTCOMES_TYPE.into()).with_content_type(CONTENT_TYPE.into());
+        let properties =
+            BasicProperties::default().with_type(OUTCOMES_TYPE.into()).with_content_type(CONTENT_TYPE.into());
         channel.basic_publish("".into(), queue.into(), BasicPublishOptions::default(), &body, properties).await?;
     }
     Ok(())

@@ -55,9 +55,11 @@ pub(super) async fn open(place: &Place<'_>, given_back: &mut Option<Trial>) -> R
     let Place { shared, name, .. } = *place;
     let store = within("a session with postgres", OPEN, connect(&shared.settings, name)).await??;
     if let Some(trial) = given_back {
-        trial.run(&store, &shared.suspicions, shared.settings.prefetch).await.map_err(|error| match error.remedy() {
-            Remedy::Retry => RunError::Store(error),
-            _ => RunError::Stopped(error),
+        trial.run(&store, &shared.suspicions, shared.settings.prefetch).await.map_err(|error| {
+            match error.remedy() {
+                Remedy::Retry => RunError::Store(error),
+                _ => RunError::Stopped(error),
+            }
         })?;
     }
     *given_back = None;
@@ -84,7 +86,15 @@ async fn consume(place: &Place<'_>, store: Store) -> Result<Session, RunError> {
     // One batch is processed while another waits for its acks.
     channel.basic_qos(settings.batch_size.saturating_mul(2), BasicQosOptions::default()).await?;
     let queue = topology::queue_name(partition);
-    let consumer = channel.basic_consume(queue.into(), name.into(), BasicConsumeOptions::default(), FieldTable::default()).await?;
+    let consumer =
+        channel.basic_consume(queue.into(), name.into(), BasicConsumeOptions::default(), FieldTable::default()).await?;
     let (replier, dead) = (Replier::open(&connection).await?, DeadLetters::open(&connection).await?);
-    Ok(Session { store, connection, consumer, replier, dead, pending_acks: PendingAcks::new(settings.batch_size.into()) })
+    Ok(Session {
+        store,
+        connection,
+        consumer,
+        replier,
+        dead,
+        pending_acks: PendingAcks::new(settings.batch_size.into()),
+    })
 }

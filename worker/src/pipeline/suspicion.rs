@@ -158,7 +158,8 @@ mod tests {
     const PATCH: Kind = Kind("UserRequested", "patch");
 
     fn failure(request: u128, organization: u128, kind: Kind, sql_state: Option<&str>) -> Failure {
-        let (request, organization) = (EventId(Uuid::from_u128(request)), OrganizationId(Uuid::from_u128(organization)));
+        let (request, organization) =
+            (EventId(Uuid::from_u128(request)), OrganizationId(Uuid::from_u128(organization)));
         Failure { request, organization, kind, sql_state: sql_state.map(str::to_owned) }
     }
 
@@ -169,10 +170,16 @@ mod tests {
     #[test]
     fn failures_of_one_organization_are_not_systemic() {
         let suspicions = Suspicions::default();
-        assert!(!are_systemic(&suspicions, [failure(1, 1, CREATE, Some("23514")), failure(2, 1, CREATE, Some("23514"))]));
+        assert!(!are_systemic(
+            &suspicions,
+            [failure(1, 1, CREATE, Some("23514")), failure(2, 1, CREATE, Some("23514"))]
+        ));
         let others = [failure(3, 2, PATCH, Some("23514")), failure(4, 2, CREATE, Some("23502"))];
         assert!(!are_systemic(&suspicions, others), "other faults");
-        assert!(are_systemic(&suspicions, [failure(5, 2, CREATE, Some("23514"))]), "the same fault of another organization");
+        assert!(
+            are_systemic(&suspicions, [failure(5, 2, CREATE, Some("23514"))]),
+            "the same fault of another organization"
+        );
     }
 
     #[test]
@@ -187,7 +194,10 @@ mod tests {
         suspicions.applied([PATCH].into_iter());
         assert!(are_systemic(&suspicions, [failure(2, 2, CREATE, Some("23514"))]), "another kind proves nothing");
         suspicions.applied([CREATE].into_iter());
-        assert!(!are_systemic(&suspicions, [failure(1, 1, CREATE, Some("23514")), failure(2, 2, CREATE, Some("23514"))]));
+        assert!(!are_systemic(
+            &suspicions,
+            [failure(1, 1, CREATE, Some("23514")), failure(2, 2, CREATE, Some("23514"))]
+        ));
         assert!(!suspicions.suspects(EventId(Uuid::from_u128(1))) && !suspicions.suspects(EventId(Uuid::from_u128(2))));
     }
 
@@ -203,7 +213,10 @@ mod tests {
     fn a_success_before_the_failure_explains_nothing() {
         let suspicions = Suspicions::default();
         suspicions.applied([CREATE].into_iter());
-        assert!(are_systemic(&suspicions, [failure(1, 1, CREATE, Some("23514")), failure(2, 2, CREATE, Some("23514"))]));
+        assert!(are_systemic(
+            &suspicions,
+            [failure(1, 1, CREATE, Some("23514")), failure(2, 2, CREATE, Some("23514"))]
+        ));
         assert!(suspicions.suspects(EventId(Uuid::from_u128(1))) && suspicions.suspects(EventId(Uuid::from_u128(2))));
     }
 }

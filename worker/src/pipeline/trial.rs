@@ -26,13 +26,21 @@ impl Trial {
     ///
     /// # Errors
     /// If the batch still fails.
-    pub(crate) async fn run(&self, store: &Store, suspicions: &Suspicions, prefetch: Prefetch) -> Result<(), StoreError> {
+    pub(crate) async fn run(
+        &self,
+        store: &Store,
+        suspicions: &Suspicions,
+        prefetch: Prefetch,
+    ) -> Result<(), StoreError> {
         let Self { requests, bytes, erased } = self;
         if !requests.is_empty() {
-            let batch = Batch { requests, bytes: *bytes, expected: Expected::Repeats, prefetch, ending: Ending::RollBack };
+            let batch =
+                Batch { requests, bytes: *bytes, expected: Expected::Repeats, prefetch, ending: Ending::RollBack };
             match apply(store, batch).await {
                 // Only these requests fail. The run bisects them.
-                Err(error) if error.remedy() == Remedy::Poison && !requests.iter().any(|request| suspicions.suspects(request.id)) => {}
+                Err(error)
+                    if error.remedy() == Remedy::Poison
+                        && !requests.iter().any(|request| suspicions.suspects(request.id)) => {}
                 tried => tried.map(|_| ())?,
             }
         }

@@ -35,7 +35,9 @@ pub(crate) struct Found {
 /// Selects the rows that one schema has and the other one does not.
 fn only_in(table: &Table, schema: &str, other: &str) -> String {
     let Table { name, organization, .. } = table;
-    format!("(SELECT * FROM {schema}.{name} WHERE {organization} = $1 EXCEPT ALL SELECT * FROM {other}.{name} WHERE {organization} = $1)")
+    format!(
+        "(SELECT * FROM {schema}.{name} WHERE {organization} = $1 EXCEPT ALL SELECT * FROM {other}.{name} WHERE {organization} = $1)"
+    )
 }
 
 /// Finds the rows of an organization that differ.
@@ -43,14 +45,16 @@ pub(super) async fn differences(store: &Store, organization: OrganizationId) -> 
     let mut found = Found::default();
     store.plan_for_whole_tables().await?;
     for table in &TABLES {
-        let (live, shadow) = (only_in(table, "rollcall", "rollcall_shadow"), only_in(table, "rollcall_shadow", "rollcall"));
+        let (live, shadow) =
+            (only_in(table, "rollcall", "rollcall_shadow"), only_in(table, "rollcall_shadow", "rollcall"));
         let sql = format!(
             "SELECT d.*, count(*) OVER () AS rows FROM (
                 SELECT true AS is_live, to_jsonb(d) AS row FROM {live} d UNION ALL SELECT false, to_jsonb(d) FROM {shadow} d
             ) d LIMIT {MAX_REPORTED}"
         );
         let rows = store.query_once(&sql, &[&organization]).await?;
-        found.rows += rows.first().map(|row| row.try_get::<_, i64>("rows")).transpose()?.unwrap_or_default().unsigned_abs();
+        found.rows +=
+            rows.first().map(|row| row.try_get::<_, i64>("rows")).transpose()?.unwrap_or_default().unsigned_abs();
         for row in rows {
             let (is_live, row): (bool, Value) = (row.try_get("is_live")?, row.try_get("row")?);
             let (is, should_be) = if is_live { (Some(row), None) } else { (None, Some(row)) };
@@ -64,10 +68,18 @@ pub(super) async fn differences(store: &Store, organization: OrganizationId) -> 
 /// Notifies the processes that cache some of the rows.
 pub(super) async fn repair(store: &Store, organization: OrganizationId) -> Result<(), StoreError> {
     for table in &TABLES {
-        let (live, shadow) = (only_in(table, "rollcall", "rollcall_shadow"), only_in(table, "rollcall_shadow", "rollcall"));
+        let (live, shadow) =
+            (only_in(table, "rollcall", "rollcall_shadow"), only_in(table, "rollcall_shadow", "rollcall"));
         let same = table.key.iter().map(|column| format!("t.{column} = d.{column}")).collect::<Vec<_>>().join(" AND ");
-        store.query_once(&format!("DELETE FROM rollcall.{0} t USING {live} d WHERE {same}", table.name), &[&organization]).await?;
-        store.query_once(&format!("INSERT INTO rollcall.{} SELECT * FROM {shadow} d", table.name), &[&organization]).await?;
+        store
+            .query_once(
+                &format!("DELETE FROM rollcall.{0} t USING {live} d WHERE {same}", table.name),
+                &[&organization],
+            )
+            .await?;
+        store
+            .query_once(&format!("INSERT INTO rollcall.{} SELECT * FROM {shadow} d", table.name), &[&organization])
+            .await?;
     }
     for channel in [APPLICATION_CHANNEL, SETTINGS_CHANNEL] {
         store.command(&format!("NOTIFY {channel}, '{organization}'")).await?;

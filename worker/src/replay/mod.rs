@@ -60,7 +60,10 @@ impl Replay {
     /// If Postgres refuses. A replay needs the owner of the database.
     pub(crate) async fn open(url: &SecretString, afresh: bool) -> Result<Self, StoreError> {
         let lock = shadow::prepare(url, APPLICATION, afresh).await?;
-        Ok(Self { store: Store::connect(url, APPLICATION, "rollcall_shadow, rollcall", of_batches()).await?, _lock: lock })
+        Ok(Self {
+            store: Store::connect(url, APPLICATION, "rollcall_shadow, rollcall", of_batches()).await?,
+            _lock: lock,
+        })
     }
 
     /// Lists all organizations.
@@ -71,7 +74,11 @@ impl Replay {
 
     /// Replays the log of an organization chunk by chunk, and calls `report` after each chunk with the
     /// entries done and the total. Then compares the projections with the whole log in one snapshot.
-    pub(crate) async fn check(&self, organization: OrganizationId, report: impl Fn(u64, u64)) -> Result<Found, StoreError> {
+    pub(crate) async fn check(
+        &self,
+        organization: OrganizationId,
+        report: impl Fn(u64, u64),
+    ) -> Result<Found, StoreError> {
         self.catch_up(organization, &report).await?;
         self.store.command("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
         let found = async {
@@ -85,7 +92,11 @@ impl Replay {
 
     /// Like [`Replay::check`], but also repairs the projections. Returns the differences that it found. The
     /// organization's requests wait during the comparison.
-    pub(crate) async fn repair(&self, organization: OrganizationId, report: impl Fn(u64, u64)) -> Result<Found, StoreError> {
+    pub(crate) async fn repair(
+        &self,
+        organization: OrganizationId,
+        report: impl Fn(u64, u64),
+    ) -> Result<Found, StoreError> {
         self.catch_up(organization, &report).await?;
         self.store.command("BEGIN").await?;
         let found = async {
@@ -182,8 +193,9 @@ impl Replay {
             let payload: Option<Value> = row.try_get("payload")?;
             let fact = Fact::new(event_type(row)?, row.try_get("subject_id")?, payload.unwrap_or_default());
             if let Some(change) = fact.into_change()? {
-                let before =
-                    state.apply(organization, &change).map_err(|missing| StoreError::Unreadable(format!("not loaded: {missing:?}")))?;
+                let before = state
+                    .apply(organization, &change)
+                    .map_err(|missing| StoreError::Unreadable(format!("not loaded: {missing:?}")))?;
                 projection.take(organization, row.try_get::<_, i64>("seq")?.unsigned_abs(), change, before.as_ref());
             }
         }
@@ -199,7 +211,9 @@ impl Replay {
 /// Turns the error for repeated requests into one about the log. A replay takes nothing for new.
 fn of_replay(error: StoreError) -> StoreError {
     match error {
-        StoreError::AlreadyRecorded => StoreError::Unreadable("the log adds up to two rows with the same key".to_owned()),
+        StoreError::AlreadyRecorded => {
+            StoreError::Unreadable("the log adds up to two rows with the same key".to_owned())
+        }
         other => other,
     }
 }

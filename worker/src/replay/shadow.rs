@@ -60,8 +60,9 @@ pub(super) async fn prepare(url: &SecretString, name: &str, afresh: bool) -> Res
     if afresh {
         client.batch_execute(REMOVE).await?;
     }
-    let tables =
-        TABLES.map(|table| format!("CREATE TABLE IF NOT EXISTS rollcall_shadow.{0} (LIKE rollcall.{0} INCLUDING ALL);", table.name));
+    let tables = TABLES.map(|table| {
+        format!("CREATE TABLE IF NOT EXISTS rollcall_shadow.{0} (LIKE rollcall.{0} INCLUDING ALL);", table.name)
+    });
     let sql = format!(
         "SET client_min_messages = warning; CREATE SCHEMA IF NOT EXISTS rollcall_shadow; {}
         CREATE TABLE IF NOT EXISTS rollcall_shadow.replayed (organization_id uuid PRIMARY KEY, seq bigint NOT NULL)",

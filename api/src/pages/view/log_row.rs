@@ -38,7 +38,8 @@ impl LogRow {
     /// The row of an entry.
     pub(in crate::pages) fn new(entry: &StoredEntry, t: Language) -> Self {
         let header = &entry.header;
-        let payload: Value = entry.payload.as_ref().and_then(|payload| serde_json::from_str(payload.get()).ok()).unwrap_or_default();
+        let payload: Value =
+            entry.payload.as_ref().and_then(|payload| serde_json::from_str(payload.get()).ok()).unwrap_or_default();
         Self {
             seq: header.seq,
             time: second(header.recorded_at),

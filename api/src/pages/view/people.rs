@@ -79,11 +79,13 @@ pub(in crate::pages) fn user_attributes(resource: &Attributes) -> Vec<UserAttrib
             _ if ["schemas", "groups"].contains(&name.as_str()) => {}
             Value::Object(parts) if name == "meta" => {
                 let shown = ["created", "lastModified", "version"];
-                attributes.extend(shown.iter().filter_map(|part| Some(attribute(format!("meta.{part}"), parts.get(*part)?))));
+                attributes
+                    .extend(shown.iter().filter_map(|part| Some(attribute(format!("meta.{part}"), parts.get(*part)?))));
             }
             Value::Object(parts) => {
                 let separator = if name.contains(':') { ":" } else { "." };
-                attributes.extend(parts.iter().map(|(part, value)| attribute(format!("{name}{separator}{part}"), value)));
+                attributes
+                    .extend(parts.iter().map(|(part, value)| attribute(format!("{name}{separator}{part}"), value)));
             }
             value => attributes.push(attribute(name.clone(), value)),
         }

@@ -48,7 +48,9 @@ pub(super) fn subject(body: &RequestBody) -> (&'static ResourceType, String) {
     match body {
         RequestBody::GroupRequested(call) => (&GROUP, call.group_id.to_string()),
         RequestBody::UserRequested(call) => (&USER, call.user_id.to_string()),
-        RequestBody::SettingsRequested(_) | RequestBody::AccessDenied(_) | RequestBody::StreamAcknowledged(_) => (&USER, String::new()),
+        RequestBody::SettingsRequested(_) | RequestBody::AccessDenied(_) | RequestBody::StreamAcknowledged(_) => {
+            (&USER, String::new())
+        }
     }
 }
 
@@ -64,6 +66,10 @@ mod tests {
         assert_eq!(Progress::of(&Ok(Answer::Accepted(EventId::generate()))), Progress::Unknown);
         assert_eq!(Progress::of(&Err(ApiError::OutcomeUnknown("rabbitmq"))), Progress::Unknown);
         assert_eq!(Progress::of(&Err(ScimError::new(409, "taken").into())), Progress::Failed);
-        assert_eq!(Progress::of(&Err(ApiError::Unavailable("too many calls wait"))), Progress::Failed, "it was never sent");
+        assert_eq!(
+            Progress::of(&Err(ApiError::Unavailable("too many calls wait"))),
+            Progress::Failed,
+            "it was never sent"
+        );
     }
 }

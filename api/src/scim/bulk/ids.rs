@@ -80,6 +80,9 @@ mod tests {
         ids.became("u", Some(&real.to_string()));
         ids.became("v", None);
         assert_eq!([planned[1], real, planned[2]].map(|id| ids.creator_of(UserId(id))), [None, Some(1), None]);
-        assert_eq!(operations.map(|operation| ids.created_by(&operation)), [planned[0].to_string(), real.to_string(), String::new()]);
+        assert_eq!(
+            operations.map(|operation| ids.created_by(&operation)),
+            [planned[0].to_string(), real.to_string(), String::new()]
+        );
     }
 }

@@ -84,7 +84,8 @@ impl<'a> Job<'a> {
     fn new(call: &'a Call, writing: &'a Writing, txn: EventId, operations: &[Operation], bytes: usize) -> Self {
         // A repeated request plans the same ids again, because the resources may be there already.
         let (organization, is_repeatable) = (call.caller.organization_id(), call.is_repeatable());
-        let planned = |index| if is_repeatable { txn.created_by_operation(organization, index) } else { UserId::generate().0 };
+        let planned =
+            |index| if is_repeatable { txn.created_by_operation(organization, index) } else { UserId::generate().0 };
         let (ids, progress) = (Ids::plan(operations, planned), vec![Progress::Unknown; operations.len()]);
         Self { call, writing, txn, bytes, ids, outcomes: vec![None; operations.len()], progress }
     }
@@ -140,12 +141,17 @@ impl<'a> Job<'a> {
 
     /// The requests of some operations. If the whole body is large, they are read away from the threads that
     /// serve other calls.
-    async fn requests(&self, operations: &[Operation], wave: &[usize]) -> Result<Vec<Result<Request, ScimError>>, ApiError> {
+    async fn requests(
+        &self,
+        operations: &[Operation],
+        wave: &[usize],
+    ) -> Result<Vec<Result<Request, ScimError>>, ApiError> {
         let steps: Vec<_> = wave.iter().map(|&index| self.step(&operations[index])).collect();
         let users = self.translation(operations, &steps).await?;
         let (workspace, dialect) = (self.call.caller.default_workspace(), self.call.dialect.clone());
         let read = move |step: Step| Ok((step.content(workspace, &*dialect, &*users)?, step.operation));
-        let read = offload(self.bytes, move || steps.into_iter().map(|step| step.and_then(&read)).collect::<Vec<_>>()).await?;
+        let read =
+            offload(self.bytes, move || steps.into_iter().map(|step| step.and_then(&read)).collect::<Vec<_>>()).await?;
         let request = |(&index, read): (&usize, Result<_, ScimError>)| {
             let read = read.and_then(|(body, operation)| self.request(index, &operation, body));
             read.map_err(|error| self.in_callers_words(&operations[index], error))
@@ -165,7 +171,11 @@ impl<'a> Job<'a> {
     }
 
     /// The translation of those steps that change users.
-    async fn translation(&self, operations: &[Operation], steps: &[Result<Step, ScimError>]) -> Result<Box<dyn UserTranslation>, ApiError> {
+    async fn translation(
+        &self,
+        operations: &[Operation],
+        steps: &[Result<Step, ScimError>],
+    ) -> Result<Box<dyn UserTranslation>, ApiError> {
         let created_by = |user| self.ids.creator_of(user).map(|index| &operations[index].data);
         let changes = steps.iter().flatten().filter_map(Step::user_change);
         let changes = changes.map(|change| UserChange { created_by: created_by(change.id), ..change }).collect();
@@ -192,7 +202,13 @@ impl<'a> Job<'a> {
         })
     }
 
-    fn outcome(&self, operation: &Operation, index: usize, request: &Request, answer: Result<Answer, ApiError>) -> Outcome {
+    fn outcome(
+        &self,
+        operation: &Operation,
+        index: usize,
+        request: &Request,
+        answer: Result<Answer, ApiError>,
+    ) -> Outcome {
         let (base, method) = (&self.writing.base, &operation.method);
         let (resource_type, id) = subject(&request.body);
         let of = |status: u16, location: String, version: Option<String>| Outcome {

@@ -37,7 +37,9 @@ impl Step {
     /// The change of a user, for the dialect to prepare; `None` for any other operation.
     pub(super) fn user_change(&self) -> Option<UserChange<'_>> {
         match self.target {
-            Target::User(id, Some(change)) => Some(UserChange { change, id, body: &self.operation.data, created_by: None }),
+            Target::User(id, Some(change)) => {
+                Some(UserChange { change, id, body: &self.operation.data, created_by: None })
+            }
             Target::User(_, None) | Target::Group(..) => None,
         }
     }
@@ -93,7 +95,9 @@ fn target(operation: &Operation, created: &str) -> Result<Target, ScimError> {
     match (endpoint, id) {
         ("Users", Some(id)) => Ok(Target::User(users::user_id(id)?, change)),
         ("Groups", Some(id)) => Ok(Target::Group(groups::group_id(id)?, change)),
-        ("Users" | "Groups", None) => Err(ScimError::new(405, format!("{} cannot be done at {}", operation.method, operation.path))),
+        ("Users" | "Groups", None) => {
+            Err(ScimError::new(405, format!("{} cannot be done at {}", operation.method, operation.path)))
+        }
         _ => Err(ScimError::new(404, format!("{} is not an endpoint for bulk operations", operation.path))),
     }
 }

@@ -53,7 +53,12 @@ pub(in crate::scim) type Preparation<'a> = LocalBoxFuture<'a, Result<Box<dyn Use
 /// A dialect of SCIM. The default methods answer in SCIM's own words.
 pub(in crate::scim) trait Dialect: Send + Sync {
     /// Prepares the translation of some changes of users: looks up what it needs, in one query for each kind.
-    fn users<'a>(&'a self, database: &'a Database, organization: OrganizationId, changes: Vec<UserChange<'a>>) -> Preparation<'a>;
+    fn users<'a>(
+        &'a self,
+        database: &'a Database,
+        organization: OrganizationId,
+        changes: Vec<UserChange<'a>>,
+    ) -> Preparation<'a>;
 
     /// The operation on a group that a body describes.
     ///

@@ -11,7 +11,10 @@ pub(crate) async fn run(stack: &Stack, bare: &Target, callers: &[usize], rounds:
     let (_, token) = stack.organization().issue(&[]);
     let headers = vec![("authorization", format!("Bearer {token}")), ("x-request-origin", "hr.example.com".to_owned())];
     let rollcall = Target { address: stack.url.trim_start_matches("http://").to_owned(), headers };
-    println!("creates, {rounds} rounds of {} s each in turns, median; load generator and servers on the same machine", time.as_secs());
+    println!(
+        "creates, {rounds} rounds of {} s each in turns, median; load generator and servers on the same machine",
+        time.as_secs()
+    );
     println!(
         "{:>7} | {:>9} {:>9} {:>9} | {:>9} {:>9} {:>9} | {:>5}",
         "callers", "bare/s", "p50", "p99", "rollcall/s", "p50", "p99", "ratio"

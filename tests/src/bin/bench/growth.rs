@@ -41,7 +41,11 @@ pub(crate) async fn run(stack: &Stack, bare: &Target, sizes: &[u32]) {
         let filled = fill(stack, size).await;
         columns.push(rows(stack, &filled, bare, size).await);
     }
-    println!("\n{:<44} | {}", "one caller: median in ms", sizes.iter().map(|size| format!("{size:>10}")).collect::<Vec<_>>().join(" "));
+    println!(
+        "\n{:<44} | {}",
+        "one caller: median in ms",
+        sizes.iter().map(|size| format!("{size:>10}")).collect::<Vec<_>>().join(" ")
+    );
     for (row, (name, _)) in columns[0].iter().enumerate() {
         let figures: Vec<_> = columns.iter().map(|column| column[row].1).collect();
         let growth = figures.last().unwrap() / figures[0];
@@ -69,11 +73,14 @@ fn get(path: &str) -> Call {
 
 /// All results for one organization, in milliseconds except the ratios.
 async fn rows(stack: &Stack, filled: &Filled, bare: &Target, size: u32) -> Vec<(&'static str, f64)> {
-    let one = async |call: Box<dyn Fn(u64) -> Call + Send + Sync>| measure(&filled.target, 1, TIME, call).await.p50.as_secs_f64() * 1000.0;
+    let one = async |call: Box<dyn Fn(u64) -> Call + Send + Sync>| {
+        measure(&filled.target, 1, TIME, call).await.p50.as_secs_f64() * 1000.0
+    };
     let (users, many) = (filled.users.clone(), filled.users.clone());
     let by_id = move |n: u64| get(&format!("/Users/{}", pick(&users, n)));
     let by_name = |n: u64| get(&format!("/Users?filter=userName%20eq%20%22user{}@example.com%22", 1 + n % 900));
-    let mut rows = vec![("get by id", one(Box::new(by_id.clone())).await), ("userName eq", one(Box::new(by_name)).await)];
+    let mut rows =
+        vec![("get by id", one(Box::new(by_id.clone())).await), ("userName eq", one(Box::new(by_name)).await)];
     let (organization, bare_users) = (filled.id, filled.users.clone());
     let select = move |n: u64| get(&format!("/bare/{organization}/{}", pick(&bare_users, n)));
     let (ours, theirs) = (measure(&filled.target, 16, TIME, by_id).await, measure(bare, 16, TIME, select).await);
@@ -83,14 +90,25 @@ async fn rows(stack: &Stack, filled: &Filled, bare: &Target, size: u32) -> Vec<(
     rows.push(("page of 100 by cursor", deep_by_cursor(filled).await));
     let patched = many.clone();
     let patch = move |n: u64| {
-        let body = json!({"schemas": [PATCH], "Operations": [{"op": "replace", "path": "title", "value": format!("t{n}")}]});
-        Call { method: "PATCH", path: format!("/scim/v2/Users/{}", pick(&patched, n)), body: body.to_string(), status: 204 }
+        let body =
+            json!({"schemas": [PATCH], "Operations": [{"op": "replace", "path": "title", "value": format!("t{n}")}]});
+        Call {
+            method: "PATCH",
+            path: format!("/scim/v2/Users/{}", pick(&patched, n)),
+            body: body.to_string(),
+            status: 204,
+        }
     };
     rows.push(("PATCH", one(Box::new(patch)).await));
     let replace = move |n: u64| {
         let mut body = user(&format!("put{}@example.com", n % 500));
         body["title"] = json!(format!("p{n}"));
-        Call { method: "PUT", path: format!("/scim/v2/Users/{}", pick(&many, n % 500)), body: body.to_string(), status: 200 }
+        Call {
+            method: "PUT",
+            path: format!("/scim/v2/Users/{}", pick(&many, n % 500)),
+            body: body.to_string(),
+            status: 200,
+        }
     };
     rows.push(("PUT", one(Box::new(replace)).await));
     rows.push(("one member more, group of 10", add_member(stack, filled, 10).await));
@@ -138,8 +156,12 @@ pub(crate) fn middle(mut taken: Vec<f64>) -> f64 {
 async fn add_member(stack: &Stack, filled: &Filled, members: i64) -> f64 {
     let mut connection = open(&filled.target.address).await;
     let body = json!({"schemas": [GROUP], "displayName": format!("group {members}")}).to_string();
-    let created =
-        send(&mut connection, &filled.target, Call { method: "POST", path: "/scim/v2/Groups".to_owned(), body, status: 201 }).await;
+    let created = send(
+        &mut connection,
+        &filled.target,
+        Call { method: "POST", path: "/scim/v2/Groups".to_owned(), body, status: 201 },
+    )
+    .await;
     let created: Value = serde_json::from_slice(&created).unwrap();
     let group = created["id"].as_str().unwrap().to_owned();
     let database = stack.database("postgres").await;

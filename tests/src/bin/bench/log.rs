@@ -78,7 +78,12 @@ async fn fill(writer: &Target, events: u64) {
 }
 
 fn sample(file: &str) -> Vec<Entry> {
-    std::fs::read_to_string(file).unwrap().lines().take(SAMPLE).map(|line| serde_json::from_str(line).unwrap()).collect()
+    std::fs::read_to_string(file)
+        .unwrap()
+        .lines()
+        .take(SAMPLE)
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 /// Seconds to hash an append: the payload's canonical form and commitment, the leaf, the tree and its tiles.
@@ -146,7 +151,12 @@ async fn question(reader: &Target, query: &str) -> f64 {
     let mut connection = open(&reader.address).await;
     let mut taken = Vec::new();
     for _ in 0..15 {
-        let call = Call { method: "GET", path: format!("/audit/v1/events?count=100{query}"), body: String::new(), status: 200 };
+        let call = Call {
+            method: "GET",
+            path: format!("/audit/v1/events?count=100{query}"),
+            body: String::new(),
+            status: 200,
+        };
         let began = Instant::now();
         send(&mut connection, reader, call).await;
         taken.push(began.elapsed().as_secs_f64() * 1000.0);
@@ -198,7 +208,8 @@ fn verified(organization: &Organization, entries: &[Entry], hashing: f64) -> (f6
     let checkpoint = Checkpoint::new("bench.example", organization.id.parse().unwrap(), tree.size(), tree.root());
     std::fs::write(&note, SigningKeys::read(&[private]).unwrap().sign(&checkpoint).unwrap()).unwrap();
     let began = Instant::now();
-    let (code, printed) = verify(&["log", part.to_str().unwrap(), "--checkpoint", note.to_str().unwrap(), "--key", &public]);
+    let (code, printed) =
+        verify(&["log", part.to_str().unwrap(), "--checkpoint", note.to_str().unwrap(), "--key", &public]);
     let taken = began.elapsed().as_secs_f64();
     assert_eq!(code, 0, "{printed}");
     let count = f64::from(u32::try_from(entries.len()).unwrap());

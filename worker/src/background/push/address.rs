@@ -13,7 +13,8 @@ use tower_service::Service;
 
 /// Networks that are not public (the special-purpose registries of RFC 6890), and networks whose addresses
 /// contain another address.
-static SPECIAL: LazyLock<Vec<IpNet>> = LazyLock::new(|| SPECIAL_NETWORKS.iter().filter_map(|network| network.parse().ok()).collect());
+static SPECIAL: LazyLock<Vec<IpNet>> =
+    LazyLock::new(|| SPECIAL_NETWORKS.iter().filter_map(|network| network.parse().ok()).collect());
 
 const SPECIAL_NETWORKS: [&str; 27] = [
     "0.0.0.0/8",

@@ -115,22 +115,35 @@ impl Pushed {
         let scoped = !self.stream.feed.workspaces.is_empty();
         let rows = context
             .database
-            .query(CHANGES, &[&organization, &seq_column(stretch.after), &seq_column(stretch.until), &seq_column(stretch.most()), &scoped])
+            .query(
+                CHANGES,
+                &[
+                    &organization,
+                    &seq_column(stretch.after),
+                    &seq_column(stretch.until),
+                    &seq_column(stretch.most()),
+                    &scoped,
+                ],
+            )
             .await?;
         let (changes, unreadable) = readable(&rows)?;
         let seen = match &unreadable {
             Some((seq, _)) => Stretch { until: seq.saturating_sub(1), ..stretch },
             None => stretch.seen(&changes),
         };
-        let events: BTreeMap<_, _> =
-            changes.iter().filter_map(|change| Some((change.seq, self.stream.feed.claims(&context.issuer, change)?))).collect();
+        let events: BTreeMap<_, _> = changes
+            .iter()
+            .filter_map(|change| Some((change.seq, self.stream.feed.claims(&context.issuer, change)?)))
+            .collect();
         let mut kept = from;
         let mut stuck = None;
         for (count, (seq, claims)) in events.iter().enumerate() {
             if stop.is_cancelled() {
                 break;
             }
-            if let Err(error) = context.sender.send(&self.endpoint, self.authorization.as_ref(), context.keys.sign(claims)).await {
+            if let Err(error) =
+                context.sender.send(&self.endpoint, self.authorization.as_ref(), context.keys.sign(claims)).await
+            {
                 stuck = Some(error.to_string());
                 break;
             }
@@ -143,7 +156,8 @@ impl Pushed {
         if self.stream.position.seq > kept && (!events.is_empty() || self.stream.position.seq >= kept + WORTH_KEEPING) {
             self.keep(context).await?;
         }
-        let stuck = stuck.or_else(|| unreadable.map(|(seq, error)| format!("entry {seq} of the log cannot be read: {error}")));
+        let stuck =
+            stuck.or_else(|| unreadable.map(|(seq, error)| format!("entry {seq} of the log cannot be read: {error}")));
         Ok(match stuck {
             Some(reason) => Progress::Stuck(reason),
             None if seen.until < size => Progress::More,
@@ -164,8 +178,10 @@ impl Pushed {
     async fn failed(&self, context: &Context, failure: String) -> Result<bool, TaskError> {
         let (stream, now) = (&self.stream, Timestamp::now());
         let id = stream.feed.stream_id;
-        let row =
-            context.database.query_opt(FAILED, &[&stream.organization_id, &id, &seq_column(stream.position.seq), &now, &failure]).await?;
+        let row = context
+            .database
+            .query_opt(FAILED, &[&stream.organization_id, &id, &seq_column(stream.position.seq), &now, &failure])
+            .await?;
         let Some(row) = row else { return Ok(true) };
         let since = row.try_get::<_, Timestamp>("failing_since")?.max(self.enabled_at);
         tracing::warn!(stream = %id, organization = %stream.organization_id, %since, failure, "an event was not delivered and will be retried");

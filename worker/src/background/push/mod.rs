@@ -152,12 +152,19 @@ impl Deliveries {
     }
 
     fn wake(&self, organization: Option<OrganizationId>) {
-        self.running.values().filter(|running| Some(running.organization) == organization).for_each(|running| running.grown.notify_one());
+        self.running
+            .values()
+            .filter(|running| Some(running.organization) == organization)
+            .for_each(|running| running.grown.notify_one());
     }
 
     /// Reads all streams, page by page. A stream that cannot be read is skipped, and the others are
     /// delivered.
-    async fn look(&mut self, context: &Arc<Context>, authorizations: &HashMap<StreamId, SecretString>) -> Result<(), TaskError> {
+    async fn look(
+        &mut self,
+        context: &Arc<Context>,
+        authorizations: &HashMap<StreamId, SecretString>,
+    ) -> Result<(), TaskError> {
         let sql = format!(
             "SELECT s.endpoint, s.enabled_at, {STREAM_COLUMNS} WHERE s.endpoint IS NOT NULL AND s.enabled
                 AND (s.organization_id, s.id) > ($1, $2) ORDER BY s.organization_id, s.id LIMIT {PAGE}"
@@ -206,11 +213,15 @@ impl Deliveries {
 
     fn start(&mut self, context: &Arc<Context>, id: StreamId, pushed: Pushed) {
         let (grown, stop) = (Arc::new(Notify::new()), CancellationToken::new());
-        self.running.insert(id, Running { organization: pushed.stream.organization_id, grown: grown.clone(), stop: stop.clone() });
+        self.running.insert(
+            id,
+            Running { organization: pushed.stream.organization_id, grown: grown.clone(), stop: stop.clone() },
+        );
         let context = context.clone();
         self.tasks.spawn(async move {
             let delivered = AssertUnwindSafe(deliver(context, pushed, grown, stop.clone())).catch_unwind().await;
-            let delivered = delivered.unwrap_or_else(|_| Err(TaskError::Unreadable("the delivery panicked".to_owned())));
+            let delivered =
+                delivered.unwrap_or_else(|_| Err(TaskError::Unreadable("the delivery panicked".to_owned())));
             (id, isolated(id, delivered, &stop).await)
         });
     }

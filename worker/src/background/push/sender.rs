@@ -57,7 +57,8 @@ impl Sender {
         connector.set_connect_timeout(Some(timeout));
         let provider = rustls::crypto::ring::default_provider();
         let tls = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider)?;
-        let client = Client::builder(TokioExecutor::new()).build(tls.https_or_http().enable_http1().wrap_connector(connector));
+        let client =
+            Client::builder(TokioExecutor::new()).build(tls.https_or_http().enable_http1().wrap_connector(connector));
         Ok(Self { client, private_allowed, timeout })
     }
 
@@ -65,7 +66,12 @@ impl Sender {
     ///
     /// # Errors
     /// If the receiver may not have accepted it.
-    pub(super) async fn send(&self, endpoint: &Endpoint, authorization: Option<&SecretString>, token: String) -> Result<(), SendError> {
+    pub(super) async fn send(
+        &self,
+        endpoint: &Endpoint,
+        authorization: Option<&SecretString>,
+        token: String,
+    ) -> Result<(), SendError> {
         check_endpoint(endpoint, self.private_allowed)?;
         let mut request = Request::builder()
             .method(Method::POST)
@@ -81,7 +87,11 @@ impl Sender {
         }
         let sending = async {
             let response = self.client.request(request).await?;
-            if response.status().is_success() { Ok(()) } else { Err(SendError::Answered(response.status(), reason(response).await)) }
+            if response.status().is_success() {
+                Ok(())
+            } else {
+                Err(SendError::Answered(response.status(), reason(response).await))
+            }
         };
         tokio::time::timeout(self.timeout, sending).await.map_err(|_| SendError::TimedOut)?
     }

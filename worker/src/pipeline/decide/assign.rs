@@ -50,8 +50,9 @@ pub(super) type Found = BTreeMap<Key, Option<Named>>;
 
 /// The keys to look up for a user's `roles`, `entitlements` and `workspaces`.
 pub(crate) fn keys(organization: OrganizationId, attributes: &Attributes) -> impl Iterator<Item = Key> {
-    let of_kind =
-        move |kind: EntitlementKind| list(attributes, kind.attribute()).iter().filter_map(move |value| key(organization, kind, value));
+    let of_kind = move |kind: EntitlementKind| {
+        list(attributes, kind.attribute()).iter().filter_map(move |value| key(organization, kind, value))
+    };
     let of_workspaces = workspaces(attributes).iter().filter_map(move |value| workspace_key(organization, value));
     EntitlementKind::ALL.into_iter().flat_map(of_kind).chain(of_workspaces)
 }
@@ -113,7 +114,8 @@ pub(super) fn resolve(
         }
         merge_by(values, identity);
     }
-    for value in workspaces_mut(attributes).into_iter().flatten().filter(|value| !kept_workspaces.contains(value, None)) {
+    for value in workspaces_mut(attributes).into_iter().flatten().filter(|value| !kept_workspaces.contains(value, None))
+    {
         assign_workspace(value, workspace_key(organization, value).as_ref(), &found)?;
     }
     Ok(())
@@ -125,7 +127,12 @@ pub(super) fn is_name(key: &Key) -> bool {
 }
 
 /// Writes the id, the name and the type into a value of `roles` or `entitlements`.
-pub(super) fn assign(value: &mut Value, kind: EntitlementKind, key: Option<&Key>, found: &Found) -> Result<(), ScimError> {
+pub(super) fn assign(
+    value: &mut Value,
+    kind: EntitlementKind,
+    key: Option<&Key>,
+    found: &Found,
+) -> Result<(), ScimError> {
     let named = key.and_then(|key| found.get(key)).and_then(Option::as_ref);
     match named.filter(|named| named.kind.is_none_or(|of| of == kind)) {
         Some(named) => {

@@ -49,7 +49,12 @@ pub(crate) struct Decided {
 impl Decided {
     /// The entry that records it.
     pub(crate) fn entry(&self) -> NewEntry<'_> {
-        NewEntry { event_type: self.event_type, subject: self.subject, error: self.error.as_ref(), payload: &self.payload }
+        NewEntry {
+            event_type: self.event_type,
+            subject: self.subject,
+            error: self.error.as_ref(),
+            payload: &self.payload,
+        }
     }
 }
 

@@ -69,7 +69,12 @@ impl<'a> Names<'a> {
         Ok(translated)
     }
 
-    fn operation(&self, operation: &Operation, assigned: Assigned, sub: Option<&str>) -> Result<Vec<Operation>, ScimError> {
+    fn operation(
+        &self,
+        operation: &Operation,
+        assigned: Assigned,
+        sub: Option<&str>,
+    ) -> Result<Vec<Operation>, ScimError> {
         let of_type = operation.path.said("type");
         let path = self.path(&operation.path, assigned)?;
         let (path, value) = match (operation.op, sub, &operation.value) {
@@ -80,7 +85,10 @@ impl<'a> Names<'a> {
                 let value = self.value(&json!({"value": text}), assigned, of_type)?["value"].take();
                 // The stored name belongs to the old value, so remove it.
                 let renamed = assigned.map(|kind| without_name(kind, &value)).transpose()?;
-                return Ok(Some(Operation { op: operation.op, path, value: Some(value) }).into_iter().chain(renamed).collect());
+                return Ok(Some(Operation { op: operation.op, path, value: Some(value) })
+                    .into_iter()
+                    .chain(renamed)
+                    .collect());
             }
             (Op::Add | Op::Replace, None, Some(Value::Array(values))) => {
                 (path, Some(values.iter().map(|value| self.value(value, assigned, None)).collect::<Result<_, _>>()?))
@@ -107,14 +115,18 @@ impl<'a> Names<'a> {
 
     /// The values to remove, both as given and as ids.
     fn listed(&self, listed: &[Value], assigned: Assigned) -> Value {
-        let by_id = listed.iter().filter_map(|value| self.ids(&alternatives(self.organization, assigned, value), assigned).next());
+        let by_id = listed
+            .iter()
+            .filter_map(|value| self.ids(&alternatives(self.organization, assigned, value), assigned).next());
         listed.iter().cloned().chain(by_id.map(|id| json!({"value": id}))).collect()
     }
 
     fn path(&self, path: &Path, assigned: Assigned) -> Result<Path, ScimError> {
-        let is_unanswered = |term: &TextTerm<'_>| assigned.is_none() && term.is_about("display") && !compares_whole(term);
+        let is_unanswered =
+            |term: &TextTerm<'_>| assigned.is_none() && term.is_about("display") && !compares_whole(term);
         if let Some(term) = path.text_terms().into_iter().find(is_unanswered) {
-            let detail = format!("{path}: the name of a workspace cannot be compared by {}, only by eq and ne", term.operator);
+            let detail =
+                format!("{path}: the name of a workspace cannot be compared by {}, only by eq and ne", term.operator);
             return Err(ScimError::invalid_filter(detail));
         }
         let of_type = path.said("type");
@@ -124,7 +136,8 @@ impl<'a> Names<'a> {
     /// Replaces a comparison with a name by comparisons with ids. The text itself is compared as well if the
     /// user has it as plain text, because the name may have been defined later.
     fn term(&self, term: &TextTerm<'_>, assigned: Assigned, of_type: Option<&str>) -> Option<Filter> {
-        let can_be_name = |term: &TextTerm<'_>| term.is_about("value") || (assigned.is_none() && term.is_about("display"));
+        let can_be_name =
+            |term: &TextTerm<'_>| term.is_about("value") || (assigned.is_none() && term.is_about("display"));
         if !can_be_name(term) || !compares_whole(term) {
             return None;
         }
@@ -165,9 +178,11 @@ fn assigned(operation: &Operation) -> Option<(Assigned, Option<&'static str>)> {
 fn keys(organization: OrganizationId, operation: &Operation) -> Vec<Key> {
     let Some((assigned, sub)) = assigned(operation) else { return Vec::new() };
     let of_type = operation.path.said("type");
-    let compared = operation.path.text_terms().into_iter().filter(|term| term.is_about("value") || term.is_about("display"));
-    let mut keys: Vec<_> =
-        compared.flat_map(|term| alternatives(organization, assigned, &json!({"value": term.text, "type": of_type}))).collect();
+    let compared =
+        operation.path.text_terms().into_iter().filter(|term| term.is_about("value") || term.is_about("display"));
+    let mut keys: Vec<_> = compared
+        .flat_map(|term| alternatives(organization, assigned, &json!({"value": term.text, "type": of_type})))
+        .collect();
     let key = |value: &Value| value_key(organization, assigned, value, of_type);
     match (operation.op, sub, &operation.value) {
         (Op::Remove, None, Some(Value::Array(listed))) => {
@@ -198,7 +213,8 @@ fn value_key(organization: OrganizationId, assigned: Assigned, value: &Value, of
 /// type can be a workspace. Ids need no look-up.
 fn alternatives(organization: OrganizationId, assigned: Assigned, value: &Value) -> Vec<Key> {
     let own = value_key(organization, assigned, value, None);
-    let can_be_workspace = assigned == Some(EntitlementKind::Entitlement) && !is_workspace(value) && value["type"].is_null();
+    let can_be_workspace =
+        assigned == Some(EntitlementKind::Entitlement) && !is_workspace(value) && value["type"].is_null();
     let workspace = can_be_workspace.then(|| workspace_key(organization, value)).flatten();
     let is_id = |key: &Key| match key {
         Key::Entitlement(_, id) => value["value"] == id.to_string(),

@@ -1,10 +1,14 @@
 //! The entities of the state, and the changes that a fact can make to it.
 
-use rollcall_events::request::{AuditorTokenSettings, BegunSession, EntitlementKind, EntitlementSettings, TokenSettings};
+use rollcall_events::request::{
+    AuditorTokenSettings, BegunSession, EntitlementKind, EntitlementSettings, TokenSettings,
+};
 use rollcall_events::session::Role;
 use rollcall_events::stream::StreamSettings;
 use rollcall_events::token::TokenDigest;
-use rollcall_events::{EntitlementId, GroupId, OrganizationId, SessionId, StreamId, Timestamp, TokenId, UserId, WorkspaceId};
+use rollcall_events::{
+    EntitlementId, GroupId, OrganizationId, SessionId, StreamId, Timestamp, TokenId, UserId, WorkspaceId,
+};
 use rollcall_scim::casefold::casefold;
 use rollcall_scim::resource::{Attributes, text};
 use serde::{Deserialize, Serialize};

@@ -21,7 +21,12 @@ use super::state::State;
 use super::{Decision, Interrupt, Refusal, rejected};
 
 /// Decides a SCIM call about a group.
-pub(super) fn decide(state: &State, request: &Request, call: &GroupRequested, at: Timestamp) -> Result<Decision, NotLoaded> {
+pub(super) fn decide(
+    state: &State,
+    request: &Request,
+    call: &GroupRequested,
+    at: Timestamp,
+) -> Result<Decision, NotLoaded> {
     match attempt(state, request, call, at) {
         Ok(decision) => Ok(decision),
         Err(Interrupt::NotLoaded(missing)) => Err(missing),
@@ -96,7 +101,12 @@ fn checked(
 /// The users who join (`true`) or leave (`false`), after all changes in order. Users whose membership stays
 /// the same are not included. A change that sets all members overrides the changes before it, but the users
 /// that those add must still exist.
-fn moves(state: &State, request: &Request, call: &GroupRequested, is_new: bool) -> Result<BTreeMap<UserId, bool>, Interrupt> {
+fn moves(
+    state: &State,
+    request: &Request,
+    call: &GroupRequested,
+    is_new: bool,
+) -> Result<BTreeMap<UserId, bool>, Interrupt> {
     let organization = request.organization_id;
     let CombinedChange { replaces_all, mut after, joining } = combined(call.operation.member_changes());
     let known = look_up_all(joining, |user| Ok(state.has_user(organization, *user)?.then_some(())));
@@ -141,18 +151,25 @@ fn applied(
     resource: Attributes,
     moves: &BTreeMap<UserId, bool>,
 ) -> Decision {
-    let mut changed: Vec<_> = changed_paths(before, &resource).into_iter().filter(|path| path != "meta" && path != "schemas").collect();
+    let mut changed: Vec<_> =
+        changed_paths(before, &resource).into_iter().filter(|path| path != "meta" && path != "schemas").collect();
     if !moves.is_empty() {
         changed.push(MEMBERS.to_owned());
     }
-    let side = |joins: bool| moves.iter().filter(|(_, to)| **to == joins).map(|(user, _)| json!(user)).collect::<Value>();
+    let side =
+        |joins: bool| moves.iter().filter(|(_, to)| **to == joins).map(|(user, _)| json!(user)).collect::<Value>();
     let payload = Map::from_iter([
         ("operation".to_owned(), Value::from(call.operation.name())),
         (RESOURCE.to_owned(), Value::Object(resource)),
         ("changed".to_owned(), Value::from(changed)),
         (MEMBERS.to_owned(), json!({"added": side(true), "removed": side(false)})),
     ]);
-    Decision { event_type, subject: Some((SubjectType::Group, call.group_id.0)), error: None, payload: Value::Object(payload) }
+    Decision {
+        event_type,
+        subject: Some((SubjectType::Group, call.group_id.0)),
+        error: None,
+        payload: Value::Object(payload),
+    }
 }
 
 fn delete(call: &GroupRequested) -> Decision {

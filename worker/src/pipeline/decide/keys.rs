@@ -1,7 +1,9 @@
 //! The keys that a decision looks up, and the result of a look-up.
 
 use rollcall_events::request::EntitlementKind;
-use rollcall_events::{DeadLetterId, EntitlementId, GroupId, OrganizationId, SessionId, StreamId, TokenId, UserId, WorkspaceId};
+use rollcall_events::{
+    DeadLetterId, EntitlementId, GroupId, OrganizationId, SessionId, StreamId, TokenId, UserId, WorkspaceId,
+};
 use std::collections::BTreeSet;
 
 /// The result of a look-up: *present* (`Ok(Some)`), *absent* (`Ok(None)`) or *not loaded* (`Err`). If a key
@@ -126,9 +128,16 @@ impl Keys {
     pub(crate) fn len(&self) -> usize {
         let of_users = self.users.len() + self.user_names.len() + self.presences.len() + self.deletions.len();
         let of_groups = self.groups.len() + self.group_names.len() + self.members.len() + self.members_of.len();
-        let of_settings = self.organizations.len() + self.workspaces.len() + self.workspace_names.len() + self.tokens.len();
+        let of_settings =
+            self.organizations.len() + self.workspaces.len() + self.workspace_names.len() + self.tokens.len();
         let of_entitlements = self.entitlements.len() + self.entitlement_names.len();
-        of_users + of_groups + of_settings + of_entitlements + self.sessions.len() + self.streams.len() + self.dead_letters.len()
+        of_users
+            + of_groups
+            + of_settings
+            + of_entitlements
+            + self.sessions.len()
+            + self.streams.len()
+            + self.dead_letters.len()
     }
 
     /// Keeps the keys for which `choose` returns true.

@@ -38,7 +38,12 @@ pub(super) struct Members {
 
 impl Members {
     /// Whether a user is a member of a group.
-    pub(super) fn contains(&self, organization: OrganizationId, group: GroupId, user: UserId) -> Result<bool, NotLoaded> {
+    pub(super) fn contains(
+        &self,
+        organization: OrganizationId,
+        group: GroupId,
+        user: UserId,
+    ) -> Result<bool, NotLoaded> {
         let changed = self.changed.get(&(organization, group));
         if let Some(is_in) = changed.and_then(|changed| changed.moved.get(&user)) {
             return Ok(*is_in);
@@ -137,8 +142,14 @@ mod tests {
         assert_eq!(members.contains(ACME, GROUP, user(7)), Err(NotLoaded::one(Key::Member(ACME, GROUP, user(7)))));
         members.load(ACME, GROUP, user(7), true);
         members.load(ACME, GROUP, user(8), false);
-        assert_eq!((members.contains(ACME, GROUP, user(7)), members.contains(ACME, GROUP, user(8))), (Ok(true), Ok(false)));
-        assert!(members.all(ACME, GROUP).is_err() && members.contains(GLOBEX, GROUP, user(7)).is_err(), "some are not all");
+        assert_eq!(
+            (members.contains(ACME, GROUP, user(7)), members.contains(ACME, GROUP, user(8))),
+            (Ok(true), Ok(false))
+        );
+        assert!(
+            members.all(ACME, GROUP).is_err() && members.contains(GLOBEX, GROUP, user(7)).is_err(),
+            "some are not all"
+        );
         members.load_whole(ACME, GROUP);
         assert_eq!(members.all(ACME, GROUP), Ok(BTreeSet::from([user(7)])));
         assert_eq!(members.contains(ACME, GROUP, user(9)), Ok(false));
@@ -150,7 +161,10 @@ mod tests {
         members.move_user(ACME, GROUP, user(7), true);
         members.remove_user(ACME, user(7));
         members.load(ACME, OTHER, user(7), true);
-        assert_eq!((members.contains(ACME, GROUP, user(7)), members.contains(ACME, OTHER, user(7))), (Ok(false), Ok(false)));
+        assert_eq!(
+            (members.contains(ACME, GROUP, user(7)), members.contains(ACME, OTHER, user(7))),
+            (Ok(false), Ok(false))
+        );
         members.move_user(ACME, OTHER, user(7), true);
         assert_eq!(members.contains(ACME, OTHER, user(7)), Ok(true));
         members.revert();

@@ -21,8 +21,8 @@ mod users;
 pub(crate) use assign::keys as assigned_keys;
 pub(crate) use batch::{Decided, Step, Undecided, decide_batch};
 pub(crate) use entity::{
-    AuditorToken, Before, Change, Entitlement, Group, Mapping, Session, SessionState, SignInLink, Stream, Token, TokenStatus, User,
-    Workspace, is_active,
+    AuditorToken, Before, Change, Entitlement, Group, Mapping, Session, SessionState, SignInLink, Stream, Token,
+    TokenStatus, User, Workspace, is_active,
 };
 pub(crate) use fact::{Fact, MalformedFact, resource_of};
 pub(crate) use keys::{Key, Keys, NotLoaded};
@@ -100,7 +100,9 @@ pub(crate) fn decide(state: &State, request: &Request, at: Timestamp) -> Result<
             payload: json!(denied),
         },
         // It changes nothing that the organization has, so it is not decided.
-        RequestBody::StreamAcknowledged(_) => rejected(ScimError::new(500, "an acknowledgement is not decided"), None, json!({})),
+        RequestBody::StreamAcknowledged(_) => {
+            rejected(ScimError::new(500, "an acknowledgement is not decided"), None, json!({}))
+        }
     };
     if let Some(fingerprint) = &request.fingerprint {
         decision.payload["fingerprint"] = json!(fingerprint);

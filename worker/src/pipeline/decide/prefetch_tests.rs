@@ -6,8 +6,8 @@ use rollcall_events::actor::Actor;
 use rollcall_events::log::{EventType, SubjectType};
 use rollcall_events::members::take_member_changes;
 use rollcall_events::request::{
-    Dialect, ENTITLEMENT_TYPE, EntitlementChange, EntitlementKind, EntitlementSettings, GroupOperation, GroupRequested, Request,
-    RequestBody, SettingsRequested, TokenSettings, UserOperation, UserRequested,
+    Dialect, ENTITLEMENT_TYPE, EntitlementChange, EntitlementKind, EntitlementSettings, GroupOperation, GroupRequested,
+    Request, RequestBody, SettingsRequested, TokenSettings, UserOperation, UserRequested,
 };
 use rollcall_events::token::Token;
 use rollcall_events::{EntitlementId, EventId, GroupId, OrganizationId, Timestamp, TokenId, UserId, WorkspaceId};
@@ -72,14 +72,22 @@ fn patches_of_users() -> impl Strategy<Value = Value> {
         (0_u8..8).prop_map(|name| json!([{"op": "replace", "path": "userName", "value": format!("NAME{name}")}])),
         any::<bool>().prop_map(|active| json!([{"op": "replace", "path": "active", "value": active}])),
         (0_u8..5).prop_map(move |n| json!([{"op": "add", "path": add, "value": [{"value": workspace(n)}]}])),
-        (0_u8..5).prop_map(move |n| json!([{"op": "remove", "path": format!("{choose}[value eq \"{}\"]", workspace(n))}])),
-        (0_u8..5).prop_map(move |n| json!([{"op": "add", "path": by_name, "value": [{"value": format!("Workspace {n}")}]}])),
-        (0_u8..8, prop::sample::select(&EntitlementKind::ALL[..]))
-            .prop_map(move |(n, kind)| json!([{"op": "add", "path": kind.attribute(), "value": [{"value": named(n)}]}])),
-        (0_u8..10).prop_map(move |n| json!([{"op": "add", "path": "entitlements", "value": [{"value": place(n), "type": "Workspace"}]}])),
-        (0_u8..5).prop_map(move |n| json!([{"op": "remove", "path": format!("entitlements[value eq \"{}\"]", workspace(n))}])),
+        (0_u8..5)
+            .prop_map(move |n| json!([{"op": "remove", "path": format!("{choose}[value eq \"{}\"]", workspace(n))}])),
+        (0_u8..5)
+            .prop_map(move |n| json!([{"op": "add", "path": by_name, "value": [{"value": format!("Workspace {n}")}]}])),
+        (0_u8..8, prop::sample::select(&EntitlementKind::ALL[..])).prop_map(
+            move |(n, kind)| json!([{"op": "add", "path": kind.attribute(), "value": [{"value": named(n)}]}])
+        ),
+        (0_u8..10).prop_map(
+            move |n| json!([{"op": "add", "path": "entitlements", "value": [{"value": place(n), "type": "Workspace"}]}])
+        ),
+        (0_u8..5).prop_map(
+            move |n| json!([{"op": "remove", "path": format!("entitlements[value eq \"{}\"]", workspace(n))}])
+        ),
         (0_u8..5).prop_map(move |n| json!([{"op": "remove", "path": format!("entitlements[value eq \"THING {n}\"]")}])),
-        (0_u8..5).prop_map(move |n| json!([{"op": "remove", "path": "roles", "value": [{"value": format!("thing {n}")}]}])),
+        (0_u8..5)
+            .prop_map(move |n| json!([{"op": "remove", "path": "roles", "value": [{"value": format!("thing {n}")}]}])),
         (0_u8..8, 0_u8..5).prop_map(move |(name, n)| json!([
             {"op": "replace", "path": "userName", "value": format!("name{name}")},
             {"op": "replace", "path": workspaces, "value": [{"value": workspace(n)}]},
@@ -135,7 +143,12 @@ fn body(act: Act, default_workspace: WorkspaceId) -> RequestBody {
         })
     };
     let of_group = |n: u8, operation| {
-        RequestBody::GroupRequested(GroupRequested { group_id: group(n), if_match: None, size_limit: SizeLimit::default(), operation })
+        RequestBody::GroupRequested(GroupRequested {
+            group_id: group(n),
+            if_match: None,
+            size_limit: SizeLimit::default(),
+            operation,
+        })
     };
     let named = |name: u8, place: Option<u8>| {
         let mut attributes = json!({"userName": format!("name{name}")});
@@ -144,8 +157,9 @@ fn body(act: Act, default_workspace: WorkspaceId) -> RequestBody {
         }
         attributes.as_object().cloned().unwrap()
     };
-    let operations =
-        |resource_type, operations: Value| parse(resource_type, json!({"schemas": [PATCH_SCHEMA], "Operations": operations})).unwrap();
+    let operations = |resource_type, operations: Value| {
+        parse(resource_type, json!({"schemas": [PATCH_SCHEMA], "Operations": operations})).unwrap()
+    };
     let settings = |place: u8, dialect| TokenSettings {
         label: "test".to_owned(),
         default_workspace: workspace(place),
@@ -176,12 +190,14 @@ fn body(act: Act, default_workspace: WorkspaceId) -> RequestBody {
             RequestBody::SettingsRequested(SettingsRequested::MapGroup { group_id: group(n), workspaces })
         }
         Act::CreateWorkspace(n) => {
-            let create = SettingsRequested::CreateWorkspace { workspace_id: workspace(n), name: format!("Workspace {}", n % 4) };
+            let create =
+                SettingsRequested::CreateWorkspace { workspace_id: workspace(n), name: format!("Workspace {}", n % 4) };
             RequestBody::SettingsRequested(create)
         }
         Act::Define(n, name, kind) => {
             let name = format!("thing {name}");
-            let settings = EntitlementSettings { kind, name, type_name: ENTITLEMENT_TYPE.to_owned(), description: None };
+            let settings =
+                EntitlementSettings { kind, name, type_name: ENTITLEMENT_TYPE.to_owned(), description: None };
             let change = EntitlementChange::Define(settings);
             RequestBody::SettingsRequested(SettingsRequested::Entitlement { entitlement_id: entitlement(n), change })
         }
@@ -191,11 +207,17 @@ fn body(act: Act, default_workspace: WorkspaceId) -> RequestBody {
         }
         Act::IssueToken(n, place, dialect) => {
             let digest = Token::generate().unwrap().digest();
-            let issue = SettingsRequested::IssueToken { token_id: token(n), digest, prefix: None, settings: settings(place, dialect) };
+            let issue = SettingsRequested::IssueToken {
+                token_id: token(n),
+                digest,
+                prefix: None,
+                settings: settings(place, dialect),
+            };
             RequestBody::SettingsRequested(issue)
         }
         Act::ChangeToken(n, place) => {
-            let change = SettingsRequested::ChangeToken { token_id: token(n), settings: settings(place, Dialect::Standard) };
+            let change =
+                SettingsRequested::ChangeToken { token_id: token(n), settings: settings(place, Dialect::Standard) };
             RequestBody::SettingsRequested(change)
         }
         Act::RevokeToken(n) => RequestBody::SettingsRequested(SettingsRequested::RevokeToken { token_id: token(n) }),
@@ -289,7 +311,11 @@ impl World {
             }
         }
         for (of, id) in &keys.entitlements {
-            world.entitlement(*of, *id).unwrap().into_iter().for_each(|found| into.load_entitlement(*of, found.clone()));
+            world
+                .entitlement(*of, *id)
+                .unwrap()
+                .into_iter()
+                .for_each(|found| into.load_entitlement(*of, found.clone()));
         }
         for (of, kind, name) in &keys.entitlement_names {
             let named = world.entitlement_named(*of, *kind, name.clone());
@@ -359,7 +385,12 @@ fn every_key() -> Keys {
         keys.insert(Key::Organization(of));
         for n in 0..8 {
             let name = format!("name{n}");
-            keys.extend([Key::User(of, user(n)), Key::UserName(of, name), Key::Presence(of, user(n)), Key::Deletion(of, user(n))]);
+            keys.extend([
+                Key::User(of, user(n)),
+                Key::UserName(of, name),
+                Key::Presence(of, user(n)),
+                Key::Deletion(of, user(n)),
+            ]);
         }
         for n in 0..5 {
             let name = format!("workspace {n}");
@@ -367,7 +398,11 @@ fn every_key() -> Keys {
             // A filter can name an entitlement that is a workspace.
             keys.extend([Key::Entitlement(of, entitlement(n)), Key::WorkspaceName(of, format!("thing {n}"))]);
             keys.extend(EntitlementKind::ALL.map(|kind| Key::EntitlementName(of, kind, format!("thing {n}"))));
-            keys.extend([Key::Group(of, group(n)), Key::GroupName(of, format!("group{n}")), Key::Members(of, group(n))]);
+            keys.extend([
+                Key::Group(of, group(n)),
+                Key::GroupName(of, format!("group{n}")),
+                Key::Members(of, group(n)),
+            ]);
             keys.extend((0..8).map(|member| Key::Member(of, group(n), user(member))));
         }
     }

@@ -14,7 +14,9 @@ pub(super) fn check_version(etag: &str, if_match: Option<&IfMatch>, what: &str) 
     match if_match {
         None | Some(IfMatch::Any) => Ok(()),
         Some(IfMatch::Tags(tags)) if tags.iter().any(|tag| version(tag) == version(etag)) => Ok(()),
-        Some(IfMatch::Tags(_)) => Err(ScimError::new(412, format!("{what} has changed: its version is not the one in If-Match"))),
+        Some(IfMatch::Tags(_)) => {
+            Err(ScimError::new(412, format!("{what} has changed: its version is not the one in If-Match")))
+        }
     }
 }
 

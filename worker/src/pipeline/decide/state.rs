@@ -2,11 +2,15 @@
 //! loaded: see [`Lookup`].
 
 use rollcall_events::request::EntitlementKind;
-use rollcall_events::{DeadLetterId, EntitlementId, GroupId, OrganizationId, SessionId, StreamId, TokenId, UserId, WorkspaceId};
+use rollcall_events::{
+    DeadLetterId, EntitlementId, GroupId, OrganizationId, SessionId, StreamId, TokenId, UserId, WorkspaceId,
+};
 use rollcall_scim::casefold::casefold;
 use std::collections::{BTreeSet, HashSet};
 
-use super::entity::{AuditorToken, Before, Change, Entitlement, Group, SessionState, Stream, Token, TokenStatus, User, Workspace};
+use super::entity::{
+    AuditorToken, Before, Change, Entitlement, Group, SessionState, Stream, Token, TokenStatus, User, Workspace,
+};
 use super::keys::{Key, Keys, Lookup, NotLoaded};
 use super::layer::Layers;
 use super::members::Members;
@@ -55,7 +59,11 @@ impl State {
     /// Whether a user exists.
     pub(crate) fn has_user(&self, organization: OrganizationId, id: UserId) -> Result<bool, NotLoaded> {
         let (key, name) = ((organization, id), || Key::Presence(organization, id));
-        if self.users.knows(&key) { Ok(self.users.get(&key, name)?.is_some()) } else { Ok(self.presences.get(&key, name)?.is_some()) }
+        if self.users.knows(&key) {
+            Ok(self.users.get(&key, name)?.is_some())
+        } else {
+            Ok(self.presences.get(&key, name)?.is_some())
+        }
     }
 
     /// Whether a user existed and was deleted.
@@ -77,7 +85,12 @@ impl State {
         self.members.all(organization, group)
     }
 
-    pub(crate) fn is_member(&self, organization: OrganizationId, group: GroupId, user: UserId) -> Result<bool, NotLoaded> {
+    pub(crate) fn is_member(
+        &self,
+        organization: OrganizationId,
+        group: GroupId,
+        user: UserId,
+    ) -> Result<bool, NotLoaded> {
         self.members.contains(organization, group, user)
     }
 
@@ -99,7 +112,12 @@ impl State {
     }
 
     /// The role or entitlement with this name.
-    pub(crate) fn entitlement_named(&self, organization: OrganizationId, kind: EntitlementKind, name_key: String) -> Lookup<&Entitlement> {
+    pub(crate) fn entitlement_named(
+        &self,
+        organization: OrganizationId,
+        kind: EntitlementKind,
+        name_key: String,
+    ) -> Lookup<&Entitlement> {
         let key = (organization, kind, name_key);
         match self.entitlement_names.get(&key, || Key::EntitlementName(organization, kind, key.2.clone()))? {
             Some(id) => self.entitlement(organization, *id),
@@ -147,7 +165,8 @@ impl State {
                 self.entitlements.change((organization, entitlement.id), Some(entitlement.clone()));
             }
             Change::DeleteEntitlement(id) => {
-                let name_key = self.entitlement(organization, *id)?.map(|entitlement| entitlement.name_key(organization));
+                let name_key =
+                    self.entitlement(organization, *id)?.map(|entitlement| entitlement.name_key(organization));
                 if let Some(key) = name_key {
                     self.entitlement_names.change(key, None);
                 }
@@ -159,8 +178,12 @@ impl State {
             Change::RevokeToken { id, revoked_at } => {
                 self.tokens.change((organization, *id), Some(TokenStatus::RevokedAt(*revoked_at)));
             }
-            Change::PutSignInLink(link) => self.sessions.change((organization, link.id), Some(SessionState::Invited(link.expires_at))),
-            Change::PutSession(session) => self.sessions.change((organization, session.id), Some(SessionState::SignedIn)),
+            Change::PutSignInLink(link) => {
+                self.sessions.change((organization, link.id), Some(SessionState::Invited(link.expires_at)))
+            }
+            Change::PutSession(session) => {
+                self.sessions.change((organization, session.id), Some(SessionState::SignedIn))
+            }
             Change::SignIn { id, .. } => self.sessions.change((organization, *id), Some(SessionState::SignedIn)),
             Change::SignOut { id, .. } => self.sessions.change((organization, *id), Some(SessionState::Ended)),
             Change::PutStream(Stream { id, .. }) => self.streams.change((organization, *id), Some(true)),
@@ -217,7 +240,13 @@ impl State {
         Ok(before.map(Before::User))
     }
 
-    fn put_group(&mut self, organization: OrganizationId, group: &Group, added: &[UserId], removed: &[UserId]) -> Lookup<Before> {
+    fn put_group(
+        &mut self,
+        organization: OrganizationId,
+        group: &Group,
+        added: &[UserId],
+        removed: &[UserId],
+    ) -> Lookup<Before> {
         let before = self.group(organization, group.id)?.cloned();
         let name_key = group.name_key();
         match before.as_ref().map(Group::name_key) {

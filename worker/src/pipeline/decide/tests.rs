@@ -118,7 +118,11 @@ fn a_name_is_unique_whatever_its_case_until_its_holder_is_gone() {
     story.create(7, json!({"userName": "Straße"}));
     let refused = story.create(8, json!({"userName": "STRASSE"}));
     assert_eq!((status(&refused), refused.event_type), (409, EventType::RequestRejected));
-    assert_eq!(refused.subject.unwrap().1, Uuid::from_u128(7), "the refusal is about the holder, so that erasing them reaches it");
+    assert_eq!(
+        refused.subject.unwrap().1,
+        Uuid::from_u128(7),
+        "the refusal is about the holder, so that erasing them reaches it"
+    );
     assert!(!refused.error.unwrap().detail.to_lowercase().contains("strasse"), "no personal data in the header");
     story.user(7, None, UserOperation::Delete);
     assert_eq!(status(&story.create(8, json!({"userName": "STRASSE"}))), 200);
@@ -142,7 +146,11 @@ fn unassigning_active_leaves_it_as_it_is() {
         story.create(7, json!({"userName": "ada", "active": active}));
         for operations in &patches {
             let decision = story.patch(7, operations.clone());
-            assert_eq!((decision.event_type, &shown(&decision)["active"]), (EventType::UserUpdated, &json!(active)), "{operations}");
+            assert_eq!(
+                (decision.event_type, &shown(&decision)["active"]),
+                (EventType::UserUpdated, &json!(active)),
+                "{operations}"
+            );
         }
         let decision = story.replace(7, json!({"userName": "ada", "title": "y"}));
         assert_eq!((decision.event_type, &shown(&decision)["active"]), (EventType::UserUpdated, &json!(active)));
@@ -158,7 +166,8 @@ fn a_user_leaves_its_workspaces_only_by_a_request_that_names_them() {
     assert_eq!(workspaces(&put), json!({"workspaces": [{"value": SALES}], "companyPermissions": ["admin"]}));
     let put = story.replace(7, json!({"userName": "ada", ROLLCALL_SCHEMA: {"companyPermissions": []}}));
     assert_eq!(workspaces(&put), json!({"workspaces": [{"value": SALES}]}));
-    let patched = story.patch(7, json!([{"op": "replace", "path": ROLLCALL_SCHEMA, "value": {"companyPermissions": ["x"]}}]));
+    let patched =
+        story.patch(7, json!([{"op": "replace", "path": ROLLCALL_SCHEMA, "value": {"companyPermissions": ["x"]}}]));
     assert_eq!(workspaces(&patched), json!({"workspaces": [{"value": SALES}], "companyPermissions": ["x"]}));
     let removed = story.patch(7, json!([{"op": "remove", "path": ROLLCALL_SCHEMA}]));
     assert_eq!(workspaces(&removed), Value::Null, "nobody is put into the default workspace again");
@@ -167,8 +176,10 @@ fn a_user_leaves_its_workspaces_only_by_a_request_that_names_them() {
 #[test]
 fn an_unknown_workspace_is_refused_and_nothing_is_created() {
     let mut story = Story::new();
-    let refused =
-        story.create(7, json!({"userName": "ada", ROLLCALL_SCHEMA: {"workspaces": [{"value": WorkspaceId(Uuid::from_u128(99))}]}}));
+    let refused = story.create(
+        7,
+        json!({"userName": "ada", ROLLCALL_SCHEMA: {"workspaces": [{"value": WorkspaceId(Uuid::from_u128(99))}]}}),
+    );
     assert_eq!(status(&refused), 400);
     assert_eq!(status(&story.user(7, None, UserOperation::Delete)), 404);
 }
@@ -199,16 +210,27 @@ fn a_change_that_changes_nothing_keeps_version_and_time() {
 fn deactivation_and_reactivation_differ_from_other_changes() {
     let mut story = Story::new();
     story.create(7, json!({"userName": "ada"}));
-    assert_eq!(story.patch(7, json!([{"op": "replace", "value": {"active": "False"}}])).event_type, EventType::UserDeactivated);
-    assert_eq!(story.patch(7, json!([{"op": "replace", "path": "title", "value": "x"}])).event_type, EventType::UserUpdated);
-    assert_eq!(story.patch(7, json!([{"op": "replace", "path": "active", "value": true}])).event_type, EventType::UserReactivated);
+    assert_eq!(
+        story.patch(7, json!([{"op": "replace", "value": {"active": "False"}}])).event_type,
+        EventType::UserDeactivated
+    );
+    assert_eq!(
+        story.patch(7, json!([{"op": "replace", "path": "title", "value": "x"}])).event_type,
+        EventType::UserUpdated
+    );
+    assert_eq!(
+        story.patch(7, json!([{"op": "replace", "path": "active", "value": true}])).event_type,
+        EventType::UserReactivated
+    );
 }
 
 #[test]
 fn if_match_refuses_another_version() {
     let mut story = Story::new();
     story.create(7, json!({"userName": "ada"}));
-    let delete = |story: &mut Story, tag: &str| status(&story.user(7, Some(IfMatch::Tags(vec![tag.to_owned()])), UserOperation::Delete));
+    let delete = |story: &mut Story, tag: &str| {
+        status(&story.user(7, Some(IfMatch::Tags(vec![tag.to_owned()])), UserOperation::Delete))
+    };
     assert_eq!(delete(&mut story, "W/\"2\""), 412);
     assert_eq!(delete(&mut story, "W/\"1\""), 200);
 }
@@ -236,7 +258,10 @@ fn repeated_patches_cannot_grow_a_list_without_bound() {
 fn settings_need_an_organization_and_free_names() {
     let mut story = Story::new();
     let workspace = |name: &str| {
-        RequestBody::SettingsRequested(SettingsRequested::CreateWorkspace { workspace_id: WorkspaceId::generate(), name: name.to_owned() })
+        RequestBody::SettingsRequested(SettingsRequested::CreateWorkspace {
+            workspace_id: WorkspaceId::generate(),
+            name: name.to_owned(),
+        })
     };
     assert_eq!(status(&story.happens(workspace("Legal"))), 200);
     assert_eq!(status(&story.happens(workspace("LEGAL"))), 409);

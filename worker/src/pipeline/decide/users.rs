@@ -2,7 +2,9 @@
 
 use rollcall_events::Timestamp;
 use rollcall_events::log::{EventType, SubjectType};
-use rollcall_events::membership::{WORKSPACES, join_default, memberships, merge_repeated, merge_within, unknown_workspace};
+use rollcall_events::membership::{
+    WORKSPACES, join_default, memberships, merge_repeated, merge_within, unknown_workspace,
+};
 use rollcall_events::request::{Request, UserOperation, UserRequested};
 use rollcall_scim::casefold::casefold;
 use rollcall_scim::resource::{Attributes, changed_paths, text, without_stamp};
@@ -22,7 +24,12 @@ use super::state::State;
 use super::{Decision, Interrupt, Refusal, rejected};
 
 /// Decides a SCIM call about a user.
-pub(super) fn decide(state: &State, request: &Request, call: &UserRequested, at: Timestamp) -> Result<Decision, NotLoaded> {
+pub(super) fn decide(
+    state: &State,
+    request: &Request,
+    call: &UserRequested,
+    at: Timestamp,
+) -> Result<Decision, NotLoaded> {
     match attempt(state, request, call, at) {
         Ok(decision) => Ok(decision),
         Err(Interrupt::NotLoaded(missing)) => Err(missing),
@@ -43,10 +50,13 @@ fn attempt(state: &State, request: &Request, call: &UserRequested, at: Timestamp
             None => create(state, request, call, attributes.clone(), at),
         };
     }
-    let before = state.user(request.organization_id, call.user_id)?.ok_or_else(|| ScimError::new(404, "there is no such user"))?;
+    let before = state
+        .user(request.organization_id, call.user_id)?
+        .ok_or_else(|| ScimError::new(404, "there is no such user"))?;
     check_version(before.etag(), call.if_match.as_ref(), "the user")?;
-    let resolve =
-        |before: &Before<'_>, attributes: &mut Attributes| assign::resolve(state, request.organization_id, Some(before), attributes);
+    let resolve = |before: &Before<'_>, attributes: &mut Attributes| {
+        assign::resolve(state, request.organization_id, Some(before), attributes)
+    };
     let mut attributes = match &call.operation {
         UserOperation::Replace(attributes) => {
             let asked = assign::keys(request.organization_id, attributes).filter(assign::is_name).collect();
@@ -132,13 +142,20 @@ fn change(
 
 /// Checks that the user's workspaces exist and that the name is free. Looks up only values that the request
 /// adds, because earlier values were checked when they were added.
-fn check(state: &State, request: &Request, call: &UserRequested, attributes: &Attributes, before: Option<&User>) -> Result<(), Interrupt> {
+fn check(
+    state: &State,
+    request: &Request,
+    call: &UserRequested,
+    attributes: &Attributes,
+    before: Option<&User>,
+) -> Result<(), Interrupt> {
     let organization = request.organization_id;
     let had: HashSet<_> = match before {
         Some(before) => memberships(&before.resource)?.into_iter().map(|membership| membership.workspace_id).collect(),
         None => HashSet::new(),
     };
-    let joined = memberships(attributes)?.into_iter().map(|membership| membership.workspace_id).filter(|id| !had.contains(id));
+    let joined =
+        memberships(attributes)?.into_iter().map(|membership| membership.workspace_id).filter(|id| !had.contains(id));
     let user_name = text(attributes, "userName").unwrap_or_default();
     let name_key = casefold(user_name);
     let is_name_new = before.is_none_or(|before| before.name_key() != name_key);
@@ -160,13 +177,19 @@ fn check(state: &State, request: &Request, call: &UserRequested, attributes: &At
 }
 
 fn applied(call: &UserRequested, event_type: EventType, before: &Attributes, resource: Attributes) -> Decision {
-    let changed: Vec<_> = changed_paths(before, &resource).into_iter().filter(|path| path != "meta" && path != "schemas").collect();
+    let changed: Vec<_> =
+        changed_paths(before, &resource).into_iter().filter(|path| path != "meta" && path != "schemas").collect();
     let payload = Map::from_iter([
         ("operation".to_owned(), Value::from(call.operation.name())),
         (RESOURCE.to_owned(), Value::Object(resource)),
         ("changed".to_owned(), Value::from(changed)),
     ]);
-    Decision { event_type, subject: Some((SubjectType::User, call.user_id.0)), error: None, payload: Value::Object(payload) }
+    Decision {
+        event_type,
+        subject: Some((SubjectType::User, call.user_id.0)),
+        error: None,
+        payload: Value::Object(payload),
+    }
 }
 
 fn delete(before: &User) -> Decision {

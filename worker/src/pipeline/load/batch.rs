@@ -12,7 +12,12 @@ use crate::pipeline::decide::{Keys, State};
 ///
 /// # Errors
 /// If Postgres fails or holds a value that cannot be read.
-pub(crate) async fn load(store: &Store, requests: &[Request], expected: Expected, prefetch: Prefetch) -> Result<Loaded, StoreError> {
+pub(crate) async fn load(
+    store: &Store,
+    requests: &[Request],
+    expected: Expected,
+    prefetch: Prefetch,
+) -> Result<Loaded, StoreError> {
     store.renew_plans().await?;
     let Expectation { organizations, events, new_users, keys } = Expectation::of(requests, expected);
     let keys = prefetch.choose(keys);

@@ -3,7 +3,8 @@
 
 use rollcall_events::members::MemberChange;
 use rollcall_events::request::{
-    EntitlementChange, GroupOperation, GroupRequested, Request, RequestBody, SettingsRequested, StreamChange, UserOperation,
+    EntitlementChange, GroupOperation, GroupRequested, Request, RequestBody, SettingsRequested, StreamChange,
+    UserOperation,
 };
 use rollcall_events::{EventId, OrganizationId, UserId, WorkspaceId};
 use rollcall_scim::casefold::casefold;
@@ -136,11 +137,13 @@ impl Expectation {
         self.keys.insert(Key::Group(organization, call.group_id));
         match &call.operation {
             GroupOperation::Create(attributes, _) | GroupOperation::Replace(attributes, _) => {
-                self.keys.extend(text(attributes, "displayName").map(|name| Key::GroupName(organization, casefold(name))));
+                self.keys
+                    .extend(text(attributes, "displayName").map(|name| Key::GroupName(organization, casefold(name))));
             }
             GroupOperation::Patch(operations, _) => {
-                let renames =
-                    operations.iter().filter(|operation| operation.path.to_string().to_ascii_lowercase().ends_with("displayname"));
+                let renames = operations
+                    .iter()
+                    .filter(|operation| operation.path.to_string().to_ascii_lowercase().ends_with("displayname"));
                 let names = renames.flat_map(|operation| &operation.value).flat_map(texts);
                 self.keys.extend(names.map(|name| Key::GroupName(organization, casefold(name))));
             }
@@ -167,7 +170,9 @@ impl Expectation {
         keys.insert(Key::Organization(organization));
         match settings {
             SettingsRequested::ChangeRecording { .. } => {}
-            SettingsRequested::CreateOrganization { organization_id, .. } => keys.insert(Key::Organization(*organization_id)),
+            SettingsRequested::CreateOrganization { organization_id, .. } => {
+                keys.insert(Key::Organization(*organization_id))
+            }
             SettingsRequested::CreateWorkspace { workspace_id, name } => {
                 keys.insert(Key::Workspace(organization, *workspace_id));
                 keys.insert(Key::WorkspaceName(organization, casefold(name)));
@@ -180,9 +185,12 @@ impl Expectation {
                 keys.insert(Key::Presence(organization, *user_id));
                 keys.insert(Key::Deletion(organization, *user_id));
             }
-            SettingsRequested::DeadLetter { dead_letter_id, .. } => keys.insert(Key::DeadLetter(organization, *dead_letter_id)),
+            SettingsRequested::DeadLetter { dead_letter_id, .. } => {
+                keys.insert(Key::DeadLetter(organization, *dead_letter_id))
+            }
             SettingsRequested::Session { session_id, .. } => keys.insert(Key::Session(organization, *session_id)),
-            SettingsRequested::IssueToken { token_id, settings, .. } | SettingsRequested::ChangeToken { token_id, settings } => {
+            SettingsRequested::IssueToken { token_id, settings, .. }
+            | SettingsRequested::ChangeToken { token_id, settings } => {
                 keys.insert(Key::Token(organization, *token_id));
                 keys.insert(Key::Workspace(organization, settings.default_workspace));
             }

@@ -20,7 +20,8 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static str> {
     of_resources.into_iter().chain(of_settings)
 }
 
-pub(super) const ENSURE_HEADS: &str = "INSERT INTO log_heads (organization_id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING";
+pub(super) const ENSURE_HEADS: &str =
+    "INSERT INTO log_heads (organization_id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING";
 
 /// Selects what nearly every batch looks up, in one snapshot: users by id and by name, log heads, workspaces,
 /// and `$more`. This is one query, because each query costs a response packet and a wake-up of the reader.
@@ -159,7 +160,8 @@ pub(super) async fn fetch(
     let (users, user_names, workspaces) = (pairs(&keys.users), pairs(&keys.user_names), pairs(&keys.workspaces));
     let (presences, deletions) = (pairs(&keys.presences), pairs(&keys.deletions));
     let (groups, group_names, members_of) = (pairs(&keys.groups), pairs(&keys.group_names), pairs(&keys.members_of));
-    let members: (Vec<_>, (Vec<_>, Vec<_>)) = keys.members.iter().map(|(of, group, user)| (*of, (*group, *user))).unzip();
+    let members: (Vec<_>, (Vec<_>, Vec<_>)) =
+        keys.members.iter().map(|(of, group, user)| (*of, (*group, *user))).unzip();
     let organizations: Vec<_> = keys.organizations.iter().copied().collect();
     let workspace_names = pairs(&keys.workspace_names);
     let entitlements = pairs(&keys.entitlements);
@@ -168,9 +170,11 @@ pub(super) async fn fetch(
     let (tokens, sessions) = (pairs(&keys.tokens), pairs(&keys.sessions));
     let (streams, dead_letters) = (pairs(&keys.streams), pairs(&keys.dead_letters));
 
-    let mut common: Vec<Parameter<'_>> = vec![&users.0, &users.1, &user_names.0, &user_names.1, &heads, &workspaces.0, &workspaces.1];
+    let mut common: Vec<Parameter<'_>> =
+        vec![&users.0, &users.1, &user_names.0, &user_names.1, &heads, &workspaces.0, &workspaces.1];
     let has_events = !events.0.is_empty();
-    let is_common = has_events || !(heads.is_empty() && users.0.is_empty() && user_names.0.is_empty() && workspaces.0.is_empty());
+    let is_common =
+        has_events || !(heads.is_empty() && users.0.is_empty() && user_names.0.is_empty() && workspaces.0.is_empty());
     if has_events {
         common.extend([&events.0 as Parameter<'_>, &events.1]);
     }
@@ -183,7 +187,12 @@ pub(super) async fn fetch(
     let of_members: Vec<Parameter<'_>> = vec![&members.0, &members.1.0, &members.1.1, &members_of.0, &members_of.1];
     plan.add_if(!(members.0.is_empty() && members_of.0.is_empty()), MEMBERS, of_members, read_member);
     plan.add_if(!organizations.is_empty(), ORGANIZATIONS, vec![&organizations], read_organization);
-    plan.add_if(!workspace_names.0.is_empty(), WORKSPACES_BY_NAME, vec![&workspace_names.0, &workspace_names.1], read_workspace);
+    plan.add_if(
+        !workspace_names.0.is_empty(),
+        WORKSPACES_BY_NAME,
+        vec![&workspace_names.0, &workspace_names.1],
+        read_workspace,
+    );
     let of_entitlements: Vec<Parameter<'_>> =
         vec![&entitlements.0, &entitlements.1, &entitlement_names.0, &entitlement_names.1.0, &entitlement_names.1.1];
     let has_entitlements = !(entitlements.0.is_empty() && entitlement_names.0.is_empty());
@@ -226,9 +235,16 @@ fn read_workspace(loaded: &mut Loaded, row: &Row) -> Result<(), StoreError> {
 }
 
 fn read_entitlement(loaded: &mut Loaded, row: &Row) -> Result<(), StoreError> {
-    let kind = row.try_get::<_, &str>("kind")?.parse().map_err(|error| StoreError::Unreadable(format!("entitlements.kind: {error}")))?;
-    let settings =
-        EntitlementSettings { kind, name: row.try_get("name")?, type_name: row.try_get("type")?, description: row.try_get("description")? };
+    let kind = row
+        .try_get::<_, &str>("kind")?
+        .parse()
+        .map_err(|error| StoreError::Unreadable(format!("entitlements.kind: {error}")))?;
+    let settings = EntitlementSettings {
+        kind,
+        name: row.try_get("name")?,
+        type_name: row.try_get("type")?,
+        description: row.try_get("description")?,
+    };
     let entitlement = Entitlement { id: row.try_get("id")?, settings, created_at: row.try_get("created_at")? };
     loaded.state.load_entitlement(row.try_get("organization_id")?, entitlement);
     Ok(())

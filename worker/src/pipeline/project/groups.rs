@@ -15,7 +15,8 @@ use crate::pipeline::decide::{Group, Mapping};
 
 /// All statements of this module, to be prepared.
 pub(super) fn statements() -> impl Iterator<Item = &'static str> {
-    let deletions = [&DELETE_GROUPS, &DELETE_MEMBERS_OF_GROUPS, &DELETE_MEMBERSHIPS_OF_USERS, &DELETE_MAPPINGS, &DELETE_MEMBERS];
+    let deletions =
+        [&DELETE_GROUPS, &DELETE_MEMBERS_OF_GROUPS, &DELETE_MEMBERSHIPS_OF_USERS, &DELETE_MAPPINGS, &DELETE_MEMBERS];
     let writes = [&INSERT_GROUPS, &UPDATE_GROUPS, &INSERT_MEMBERS, &INSERT_MAPPINGS, &COUNT_GROUPS];
     deletions.into_iter().chain(writes).map(|sql| sql.as_str())
 }
@@ -99,7 +100,10 @@ static INSERT_MAPPINGS: LazyLock<String> = LazyLock::new(|| {
 
 /// Updates the number of groups in an organization.
 static COUNT_GROUPS: LazyLock<String> = LazyLock::new(|| {
-    format!("UPDATE organizations o SET groups = o.groups + r.more FROM {} WHERE o.id = r.organization_id", Counts::source(1))
+    format!(
+        "UPDATE organizations o SET groups = o.groups + r.more FROM {} WHERE o.id = r.organization_id",
+        Counts::source(1)
+    )
 });
 
 /// The changes of a batch to groups.
@@ -150,7 +154,13 @@ impl Groups {
         self.put.insert(key, (group, seq));
     }
 
-    pub(super) fn move_members(&mut self, organization: OrganizationId, group: GroupId, users: &[UserId], are_in: bool) {
+    pub(super) fn move_members(
+        &mut self,
+        organization: OrganizationId,
+        group: GroupId,
+        users: &[UserId],
+        are_in: bool,
+    ) {
         for user in users {
             self.members.insert((organization, group, *user), are_in);
             self.moves.entry((organization, *user)).or_default().insert(group);
@@ -201,7 +211,12 @@ impl Groups {
             left: MemberRows::default(),
             joined: MemberRows::default(),
             mappings: MappingRows::default(),
-            counts: self.more.iter().map(|(organization, more)| (*organization, *more)).filter(|(_, more)| *more != 0).collect(),
+            counts: self
+                .more
+                .iter()
+                .map(|(organization, more)| (*organization, *more))
+                .filter(|(_, more)| *more != 0)
+                .collect(),
         };
         for (key, (group, seq)) in &self.put {
             let is_there = self.stored.get(key) == Some(&true) && !self.removed.contains(key);

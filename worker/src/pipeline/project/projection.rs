@@ -16,7 +16,11 @@ use crate::pipeline::decide::{Before, Change};
 /// All statements that project, to be prepared.
 pub(crate) fn statements() -> impl Iterator<Item = &'static str> {
     let of_resources = users::statements().chain(groups::statements());
-    of_resources.chain(settings::statements()).chain(entitlements::statements()).chain(sessions::statements()).chain(streams::statements())
+    of_resources
+        .chain(settings::statements())
+        .chain(entitlements::statements())
+        .chain(sessions::statements())
+        .chain(streams::statements())
 }
 
 /// The changes of a batch to the projections. Each row occurs once, however often it was changed.
@@ -58,7 +62,9 @@ impl Projection {
             }
             Change::DeleteGroup(id) => self.groups.delete(organization, id, before.and_then(Before::group)),
             Change::MapGroup { id, workspaces } => self.groups.map(organization, id, workspaces),
-            Change::PutOrganization { id, name, created_at } => self.settings.organizations.push((id, name, created_at)),
+            Change::PutOrganization { id, name, created_at } => {
+                self.settings.organizations.push((id, name, created_at))
+            }
             Change::SetRecording { until } => {
                 self.settings.recording.insert(organization, until);
             }

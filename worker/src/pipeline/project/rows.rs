@@ -34,7 +34,10 @@ impl FromIterator<(OrganizationId, i64)> for Counts {
 
 /// Deletes the rows of a table whose column has one of some ids.
 pub(super) fn delete_by(table: &str, column: &str) -> String {
-    format!("DELETE FROM {table} t USING {} WHERE t.organization_id = r.organization_id AND t.{column} = r.id", Ids::source(1))
+    format!(
+        "DELETE FROM {table} t USING {} WHERE t.organization_id = r.organization_id AND t.{column} = r.id",
+        Ids::source(1)
+    )
 }
 
 /// Reads a time of a resource's `meta`.

@@ -78,11 +78,15 @@ const TOKEN_SETTINGS: &str = "jsonb_to_record(r.settings) AS s (
 )";
 
 static INSERT_ORGANIZATIONS: LazyLock<String> = LazyLock::new(|| {
-    format!("INSERT INTO organizations (id, name, created_at) SELECT id, name, created_at FROM {}", OrganizationRows::source(1))
+    format!(
+        "INSERT INTO organizations (id, name, created_at) SELECT id, name, created_at FROM {}",
+        OrganizationRows::source(1)
+    )
 });
 
-static SET_RECORDING: LazyLock<String> =
-    LazyLock::new(|| format!("UPDATE organizations o SET bodies_until = r.until FROM {} WHERE o.id = r.id", RecordingRows::source(1)));
+static SET_RECORDING: LazyLock<String> = LazyLock::new(|| {
+    format!("UPDATE organizations o SET bodies_until = r.until FROM {} WHERE o.id = r.id", RecordingRows::source(1))
+});
 
 static INSERT_WORKSPACES: LazyLock<String> = LazyLock::new(|| {
     format!(

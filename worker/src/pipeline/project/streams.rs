@@ -91,7 +91,8 @@ impl Streams {
     }
 
     pub(super) fn rows(&self) -> StreamRows {
-        let mut rows = StreamRows { deleted: self.deleted.iter().map(|(of, id)| (*of, id.0)).collect(), ..StreamRows::default() };
+        let mut rows =
+            StreamRows { deleted: self.deleted.iter().map(|(of, id)| (*of, id.0)).collect(), ..StreamRows::default() };
         for ((organization, id), (seq, stream)) in &self.put {
             rows.created.organization_id.push(*organization);
             rows.created.id.push(*id);

@@ -16,7 +16,9 @@ use crate::pipeline::decide::{User, is_active};
 
 /// All statements of this module, to be prepared.
 pub(super) fn statements() -> impl Iterator<Item = &'static str> {
-    [&DELETE_USERS, &DELETE_MEMBERS, &INSERT_USERS, &UPDATE_USERS, &INSERT_MEMBERS, &COUNT_USERS].into_iter().map(|sql| sql.as_str())
+    [&DELETE_USERS, &DELETE_MEMBERS, &INSERT_USERS, &UPDATE_USERS, &INSERT_MEMBERS, &COUNT_USERS]
+        .into_iter()
+        .map(|sql| sql.as_str())
 }
 
 rows! {
@@ -77,7 +79,10 @@ static INSERT_MEMBERS: LazyLock<String> = LazyLock::new(|| {
 
 /// Updates the number of users in an organization.
 static COUNT_USERS: LazyLock<String> = LazyLock::new(|| {
-    format!("UPDATE organizations o SET users = o.users + r.more FROM {} WHERE o.id = r.organization_id", Counts::source(1))
+    format!(
+        "UPDATE organizations o SET users = o.users + r.more FROM {} WHERE o.id = r.organization_id",
+        Counts::source(1)
+    )
 });
 
 /// The changes of a batch to users.
@@ -137,12 +142,22 @@ impl Users {
     pub(super) fn rows(&self) -> Result<UserTables, StoreError> {
         let stored = self.stored.iter().filter(|(_, is_stored)| **is_stored).map(|(key, _)| (key.0, key.1.0));
         let mut tables = UserTables {
-            removed: self.removed.iter().filter(|key| self.stored.get(*key) == Some(&true)).map(|key| (key.0, key.1.0)).collect(),
+            removed: self
+                .removed
+                .iter()
+                .filter(|key| self.stored.get(*key) == Some(&true))
+                .map(|key| (key.0, key.1.0))
+                .collect(),
             without_memberships: stored.collect(),
             inserted: UserRows::default(),
             updated: UserRows::default(),
             members: MemberRows::default(),
-            counts: self.more.iter().map(|(organization, more)| (*organization, *more)).filter(|(_, more)| *more != 0).collect(),
+            counts: self
+                .more
+                .iter()
+                .map(|(organization, more)| (*organization, *more))
+                .filter(|(_, more)| *more != 0)
+                .collect(),
         };
         for (key, (user, seq)) in &self.put {
             let is_there = self.stored.get(key) == Some(&true) && !self.removed.contains(key);

@@ -38,8 +38,9 @@ pub(super) fn name_the_user(operations: &[Operation]) -> bool {
 /// # Errors
 /// 400 `mutability` for another name: users of this dialect keep their names in every method.
 pub(super) fn keeping_the_name(mut operations: Vec<Operation>, user_name: &str) -> Result<Vec<Operation>, ScimError> {
-    let keeps =
-        |given: &Operation| given.value.as_ref().and_then(Value::as_str).is_some_and(|given| casefold(given) == casefold(user_name));
+    let keeps = |given: &Operation| {
+        given.value.as_ref().and_then(Value::as_str).is_some_and(|given| casefold(given) == casefold(user_name))
+    };
     if operations.iter().any(|operation| is_on_user_name(operation) && !keeps(operation)) {
         return Err(ScimError::mutability("userName cannot be changed"));
     }
@@ -58,7 +59,9 @@ fn translated(vocabulary: Vocabulary<'_>, mut operation: Value) -> Result<Transl
     let part = |name: &str| given(members, name).unwrap_or(&Value::Null);
     let change = Change { vocabulary, op: part("op") };
     match (part("path"), part("value")) {
-        (Value::String(path), _) if is_servers_own(local(path)) => Err(ScimError::mutability(format!("{path} is read-only"))),
+        (Value::String(path), _) if is_servers_own(local(path)) => {
+            Err(ScimError::mutability(format!("{path} is read-only")))
+        }
         (Value::String(path), value) => match change.at(path, value)? {
             Some(translated) => Ok(Translation { translated, ..Translation::default() }),
             None => Ok(Translation::own(vec![operation])),
@@ -71,7 +74,8 @@ fn translated(vocabulary: Vocabulary<'_>, mut operation: Value) -> Result<Transl
 /// The URN of the core schema as a path says the same as that URN as the only key of a value without a path.
 fn without_core_path(operation: &mut Map<String, Value>) {
     let removes = given(operation, "op").and_then(Value::as_str).is_some_and(|op| op.eq_ignore_ascii_case("remove"));
-    let is_core = given(operation, "path").and_then(Value::as_str).is_some_and(|path| path.eq_ignore_ascii_case(USER_SCHEMA));
+    let is_core =
+        given(operation, "path").and_then(Value::as_str).is_some_and(|path| path.eq_ignore_ascii_case(USER_SCHEMA));
     if is_core && !removes {
         let value = given(operation, "value").cloned().unwrap_or_default();
         operation.retain(|name, _| name.eq_ignore_ascii_case("op"));
@@ -102,7 +106,9 @@ impl Change<'_> {
     /// SCIM become one operation, without a path as well.
     fn each_member(&self, members: &Map<String, Value>) -> Result<Translation, ScimError> {
         let (mut translated, mut own, mut places) = (Vec::new(), Map::new(), Given::default());
-        for (name, value) in beside_the_core(members.clone()).into_iter().filter(|(name, _)| !is_servers_own(local(name))) {
+        for (name, value) in
+            beside_the_core(members.clone()).into_iter().filter(|(name, _)| !is_servers_own(local(name)))
+        {
             attributes(local(&name), &value).iter().try_for_each(|attribute| places.add(attribute))?;
             match self.at(&name, &value)? {
                 Some(operations) => translated.extend(operations),
@@ -169,7 +175,9 @@ impl Change<'_> {
             ("appGroupPermissionSets", _) => permission_sets(value),
             ("team", _) => self.vocabulary.teams(value),
             ("appGroup", false) => self.vocabulary.workspaces(value),
-            ("appGroup", true) => self.vocabulary.workspace(chosen("permissions.appGroup", value)?, target.said("value")),
+            ("appGroup", true) => {
+                self.vocabulary.workspace(chosen("permissions.appGroup", value)?, target.said("value"))
+            }
             ("roles", false) => roles(value),
             ("roles", true) => {
                 let parts = chosen("permissions.roles", value)?.into_iter();
@@ -182,8 +190,10 @@ impl Change<'_> {
     /// Each role by its id, or by its name if that is all that is given.
     fn remove_roles(&self, target: &TargetPath, listed: Value) -> Result<Vec<Value>, ScimError> {
         let remove = |role: &Map<String, Value>| {
-            let by = ["roleId", "roleName"].into_iter().find_map(|name| Some((member("roles", name)?.1, role.get(name)?)));
-            let (by, value) = by.ok_or_else(|| ScimError::invalid_value("permissions.roles has neither roleId nor roleName"))?;
+            let by =
+                ["roleId", "roleName"].into_iter().find_map(|name| Some((member("roles", name)?.1, role.get(name)?)));
+            let (by, value) =
+                by.ok_or_else(|| ScimError::invalid_value("permissions.roles has neither roleId nor roleName"))?;
             match value {
                 Value::String(_) => Ok(self.operation(target.with(by, value).path(), Value::Null)),
                 _ => Err(ScimError::invalid_value("permissions.roles is not a list of roles with texts")),

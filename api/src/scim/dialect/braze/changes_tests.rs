@@ -76,7 +76,8 @@ fn a_value_without_a_path_sets_what_it_gives() {
         set(of_rollcall("companyPermissions"), json!(null)),
     ]);
     assert_eq!(read(json!([{"op": "replace", "value": given}])).unwrap(), standard(expected));
-    let flat = json!({"permissions.appGroup[appGroupName eq \"Sales\"].team": null, "permissions.roles": [{"roleId": "r"}]});
+    let flat =
+        json!({"permissions.appGroup[appGroupName eq \"Sales\"].team": null, "permissions.roles": [{"roleId": "r"}]});
     let expected = json!([set(of_sales(".teams"), json!(null)), set("roles", json!([{"value": "r"}]))]);
     assert_eq!(read(json!({"op": "Replace", "value": flat})).unwrap(), standard(expected));
     assert_eq!(read(json!([{"op": "add", "value": {"createdAt": "x"}}])).unwrap(), []);
@@ -111,7 +112,8 @@ fn other_enterprise_attributes_are_those_of_scim() {
 fn a_removal_takes_what_it_names() {
     let remove = |path: &str, value: Value| read(json!([{"op": "Remove", "path": path, "value": value}])).unwrap();
     let removed = |path: &str| json!({"op": "remove", "path": path});
-    let all = json!([removed(&of_rollcall("companyPermissions")), removed("roles"), removed(&of_rollcall("workspaces"))]);
+    let all =
+        json!([removed(&of_rollcall("companyPermissions")), removed("roles"), removed(&of_rollcall("workspaces"))]);
     assert_eq!(remove("permissions", json!(null)), standard(all.clone()));
     assert_eq!(read(json!([set("permissions", json!(null))])).unwrap(), standard(all));
     assert_eq!(remove("permissions", json!({"roles": null})), standard(json!([removed("roles")])));
@@ -122,7 +124,10 @@ fn a_removal_takes_what_it_names() {
     );
     let listed = json!([{"op": "remove", "path": of_rollcall("workspaces"), "value": [{"value": SALES}]}]);
     assert_eq!(remove("permissions.appGroup", json!([{"appGroupName": "Sales"}])), standard(listed));
-    assert_eq!(remove("permissions.appGroup[appGroupName eq \"Sales\"]", json!(null)), standard(json!([removed(&of_sales(""))])));
+    assert_eq!(
+        remove("permissions.appGroup[appGroupName eq \"Sales\"]", json!(null)),
+        standard(json!([removed(&of_sales(""))]))
+    );
     for nobody in ["permissions.companyPermissions", "permissions.roles", "permissions.appGroup"] {
         assert_eq!(remove(nobody, json!([])), [], "an empty list removes nothing");
     }
@@ -161,7 +166,11 @@ fn refused(operation: Value, why: &str) {
     let error =
         read(json!([{"op": "add", "path": "permissions.appGroup", "value": [{"appGroupId": "a"}, {"appGroupId": "b"}]}, operation]))
             .unwrap_err();
-    assert!(error.status == 400 && error.detail.starts_with("Operations[1]: ") && error.detail.contains(why), "{}", error.detail);
+    assert!(
+        error.status == 400 && error.detail.starts_with("Operations[1]: ") && error.detail.contains(why),
+        "{}",
+        error.detail
+    );
 }
 
 #[test_case(json!([set("userName", json!("ADA"))]), true; "by its path")]
@@ -241,7 +250,8 @@ fn anything() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(5, 40, 6, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-            prop::collection::btree_map(word.clone(), inner, 0..6).prop_map(|members| Value::from(Map::from_iter(members))),
+            prop::collection::btree_map(word.clone(), inner, 0..6)
+                .prop_map(|members| Value::from(Map::from_iter(members))),
         ]
     })
 }

@@ -4,7 +4,8 @@ use rollcall_scim::schema::USER_SCHEMA;
 
 /// The path without the URN of the core schema, which some write before every attribute.
 pub(super) fn local(path: &str) -> &str {
-    let below = path.get(..USER_SCHEMA.len()).filter(|urn| urn.eq_ignore_ascii_case(USER_SCHEMA)).map(|urn| &path[urn.len()..]);
+    let below =
+        path.get(..USER_SCHEMA.len()).filter(|urn| urn.eq_ignore_ascii_case(USER_SCHEMA)).map(|urn| &path[urn.len()..]);
     below.and_then(|rest| rest.strip_prefix([':', '.'])).unwrap_or(path)
 }
 

@@ -50,7 +50,12 @@ impl Braze {
 }
 
 impl Dialect for Braze {
-    fn users<'a>(&'a self, database: &'a Database, organization: OrganizationId, changes: Vec<UserChange<'a>>) -> Preparation<'a> {
+    fn users<'a>(
+        &'a self,
+        database: &'a Database,
+        organization: OrganizationId,
+        changes: Vec<UserChange<'a>>,
+    ) -> Preparation<'a> {
         Box::pin(async move {
             let prepared = BrazeUsers::prepare(self.vocabulary.clone(), database, organization, &changes).await?;
             Ok(Box::new(prepared) as Box<dyn UserTranslation>)

@@ -45,7 +45,8 @@ pub(super) fn may_name_the_user(body: &Value) -> bool {
 /// The user that the body of a POST creates; `None` if it has no name.
 pub(super) fn created_user(body: &Value) -> Option<UserSummary> {
     let members: Map<_, _> = beside_the_core(body.as_object()?.clone()).into_iter().collect();
-    let part = |name: &str| members.iter().find(|(key, _)| local(key).eq_ignore_ascii_case(name)).map(|(_, value)| value);
+    let part =
+        |name: &str| members.iter().find(|(key, _)| local(key).eq_ignore_ascii_case(name)).map(|(_, value)| value);
     let user_name = part("userName")?.as_str()?.to_owned();
     Some(UserSummary { user_name, entitlements: part("entitlements").cloned() })
 }

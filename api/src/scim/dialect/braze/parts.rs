@@ -33,7 +33,9 @@ impl Vocabulary<'_> {
             (Some(id), ..) => id,
             (None, Some(name), _) => json!(self.workspace_id(name)?),
             (None, None, Some(id)) => id.clone(),
-            (None, None, None) => return Err(ScimError::invalid_value("permissions.appGroup has neither appGroupId nor appGroupName")),
+            (None, None, None) => {
+                return Err(ScimError::invalid_value("permissions.appGroup has neither appGroupId nor appGroupName"));
+            }
         };
         workspace.insert("value".to_owned(), id);
         for (name, part) in group.into_iter().filter(|(_, part)| !part.is_null()) {

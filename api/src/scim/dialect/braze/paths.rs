@@ -25,7 +25,8 @@ pub(super) struct TargetPath {
 /// The keys of the names of workspaces that the filter of a path has.
 pub(super) fn names_in_path(path: &str) -> Vec<String> {
     let mut names = Vec::new();
-    let below = after_permissions(local(path)).filter(|rest| rest.contains('[')).and_then(|rest| rest.strip_prefix('.'));
+    let below =
+        after_permissions(local(path)).filter(|rest| rest.contains('[')).and_then(|rest| rest.strip_prefix('.'));
     let path = below.and_then(|below| below.parse::<Path>().ok());
     if let Some(filter) = path.as_ref().and_then(|path| path.pieces().1) {
         names_in(filter, &mut names);
@@ -35,9 +36,13 @@ pub(super) fn names_in_path(path: &str) -> Vec<String> {
 
 fn names_in(filter: &Filter, names: &mut Vec<String>) {
     match filter {
-        Filter::Or(left, right) | Filter::And(left, right) => [left, right].into_iter().for_each(|side| names_in(side, names)),
+        Filter::Or(left, right) | Filter::And(left, right) => {
+            [left, right].into_iter().for_each(|side| names_in(side, names))
+        }
         Filter::Not(inside) | Filter::ValuePath(_, inside) => names_in(inside, names),
-        Filter::Compare(path, _, value) if is_workspace_name(path) => names.extend(word(value).map(|name| casefold(&name))),
+        Filter::Compare(path, _, value) if is_workspace_name(path) => {
+            names.extend(word(value).map(|name| casefold(&name)))
+        }
         Filter::Compare(..) | Filter::Present(_) => {}
     }
 }
@@ -62,14 +67,19 @@ impl TargetPath {
     /// 400 `invalidPath` or `invalidFilter` for a name that is not known, 400 `invalidValue` for an unknown
     /// workspace.
     pub(super) fn read(vocabulary: Vocabulary<'_>, rest: &str) -> Result<Self, ScimError> {
-        let below = rest.strip_prefix('.').ok_or_else(|| ScimError::invalid_path("permissions has no values to choose from"))?;
+        let below = rest
+            .strip_prefix('.')
+            .ok_or_else(|| ScimError::invalid_path("permissions has no values to choose from"))?;
         let path: Path = below.parse()?;
         let (attribute, filter, sub) = path.pieces();
         let unknown = |path: &str, holder, name| ScimError::invalid_path(not_known(path, holder, name));
         let (name, urn) = (&attribute.name, &attribute.urn);
-        let part = member("permissions", name).filter(|_| urn.is_none()).ok_or_else(|| unknown("permissions", "permissions", name))?;
+        let part = member("permissions", name)
+            .filter(|_| urn.is_none())
+            .ok_or_else(|| unknown("permissions", "permissions", name))?;
         let sub = attribute.sub.as_deref().or(sub);
-        let sub = sub.map(|sub| member(part.0, sub).ok_or_else(|| unknown(&format!("permissions.{}", part.0), part.0, sub)));
+        let sub =
+            sub.map(|sub| member(part.0, sub).ok_or_else(|| unknown(&format!("permissions.{}", part.0), part.0, sub)));
         let filter = filter.map(|filter| in_the_model(vocabulary, part.0, filter));
         Ok(Self { part, filter: filter.transpose()?, sub: sub.transpose()? })
     }
@@ -130,7 +140,8 @@ fn in_the_model(vocabulary: Vocabulary<'_>, holder: &str, filter: &Filter) -> Re
         Filter::Present(path) => Filter::Present(renamed(holder, path)?),
         Filter::Compare(path, operator, value) if holder == "appGroup" && is_workspace_name(path) => {
             let name = word(value).filter(|_| matches!(operator, Comparison::Eq | Comparison::Ne));
-            let name = name.ok_or_else(|| ScimError::invalid_filter("appGroupName is compared with a name by eq or ne"))?;
+            let name =
+                name.ok_or_else(|| ScimError::invalid_filter("appGroupName is compared with a name by eq or ne"))?;
             Filter::Compare(renamed(holder, &plain("appGroupId"))?, *operator, json!(vocabulary.workspace_id(&name)?))
         }
         Filter::Compare(path, operator, value) => Filter::Compare(renamed(holder, path)?, *operator, value.clone()),
@@ -151,7 +162,8 @@ fn renamed(holder: &str, path: &AttributePath) -> Result<AttributePath, ScimErro
         return Ok(path.clone());
     }
     let known = |holder: &str, name: &str| {
-        member(holder, name).ok_or_else(|| ScimError::invalid_filter(not_known(&format!("permissions: {holder}"), holder, name)))
+        member(holder, name)
+            .ok_or_else(|| ScimError::invalid_filter(not_known(&format!("permissions: {holder}"), holder, name)))
     };
     let (spelt, name) = known(holder, &path.name)?;
     let sub = path.sub.as_deref().map(|sub| known(spelt, sub)).transpose()?;

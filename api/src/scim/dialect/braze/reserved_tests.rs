@@ -21,7 +21,8 @@ fn patch(operation: Value) -> Result<Vec<Operation>, ScimError> {
 
 fn post(mut body: Value) -> Result<Value, ScimError> {
     body.as_object_mut().unwrap().entry("userName").or_insert_with(|| json!("ada"));
-    let standard = to_standard(Vocabulary { known: &BrazeVocabulary::read("").unwrap(), ids: &HashMap::new() }, body, None)?;
+    let standard =
+        to_standard(Vocabulary { known: &BrazeVocabulary::read("").unwrap(), ids: &HashMap::new() }, body, None)?;
     validate::resource(&USER, standard).map(Value::Object)
 }
 
@@ -55,7 +56,12 @@ fn refused_as_a_key_wherever_it_stands(body: Value, scim_type: ScimType, why: &s
         patch(json!({"op": "replace", "path": USER_SCHEMA.to_uppercase(), "value": below_core})).unwrap_err(),
     ];
     for error in errors {
-        assert!(error.detail.contains(why) && error.scim_type == Some(scim_type), "{:?} {}", error.scim_type, error.detail);
+        assert!(
+            error.detail.contains(why) && error.scim_type == Some(scim_type),
+            "{:?} {}",
+            error.scim_type,
+            error.detail
+        );
     }
 }
 
@@ -72,7 +78,11 @@ fn refused_as_a_path(schema: &str, rest: &str) {
             json!({"op": "add", "path": path}),
         ] {
             let error = patch(operation).unwrap_err();
-            assert!(error.scim_type == Some(InvalidPath) && error.detail.contains("is not used in this dialect"), "{}", error.detail);
+            assert!(
+                error.scim_type == Some(InvalidPath) && error.detail.contains("is not used in this dialect"),
+                "{}",
+                error.detail
+            );
         }
     }
 }
@@ -105,10 +115,17 @@ fn the_department_stands_beside_the_rest_of_the_extension(body: Value, expected:
 /// Generates objects with the value `evil`, under keys that may name a reserved attribute.
 fn evil() -> impl Strategy<Value = Value> {
     let (u, e, r) = (USER_SCHEMA, ENTERPRISE_SCHEMA, ROLLCALL_SCHEMA);
-    let mut keys: Vec<_> =
-        ["department", "permissions", "companyPermissions", "workspaces", "value", "manager", "permissions.companyPermissions"]
-            .map(str::to_owned)
-            .into();
+    let mut keys: Vec<_> = [
+        "department",
+        "permissions",
+        "companyPermissions",
+        "workspaces",
+        "value",
+        "manager",
+        "permissions.companyPermissions",
+    ]
+    .map(str::to_owned)
+    .into();
     let before = [
         u.to_owned(),
         e.to_owned(),
@@ -131,7 +148,8 @@ fn evil() -> impl Strategy<Value = Value> {
         ":department[value pr]",
     ];
     keys.extend(before.iter().flat_map(|before| after.map(|after| format!("{before}{after}"))));
-    let key = (prop::sample::select(keys), any::<bool>()).prop_map(|(key, is_upper)| if is_upper { key.to_uppercase() } else { key });
+    let key = (prop::sample::select(keys), any::<bool>())
+        .prop_map(|(key, is_upper)| if is_upper { key.to_uppercase() } else { key });
     let leaf = prop_oneof![
         Just(json!("evil")),
         Just(json!(["evil"])),

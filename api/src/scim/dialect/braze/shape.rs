@@ -19,7 +19,11 @@ use crate::read::UserSummary;
 ///
 /// # Errors
 /// 400 as for a user in SCIM's own words, and for names that the dialect does not know or reserves.
-pub(super) fn to_standard(vocabulary: Vocabulary<'_>, body: Value, present: Option<&UserSummary>) -> Result<Value, ScimError> {
+pub(super) fn to_standard(
+    vocabulary: Vocabulary<'_>,
+    body: Value,
+    present: Option<&UserSummary>,
+) -> Result<Value, ScimError> {
     let Value::Object(body) = body else { return Err(ScimError::invalid_syntax("the body is not a JSON object")) };
     let mut body = spelt(body)?;
     if let Some(present) = present {
@@ -79,8 +83,10 @@ fn set_permissions(
     let mut permissions = given_permissions(permissions)?;
     let mut part = |name: &str| permissions.remove(name).filter(|part| !part.is_null());
     let mut extension = Map::new();
-    extension
-        .insert("companyPermissions".to_owned(), vocabulary.known.company_permissions(part("companyPermissions").unwrap_or_default())?);
+    extension.insert(
+        "companyPermissions".to_owned(),
+        vocabulary.known.company_permissions(part("companyPermissions").unwrap_or_default())?,
+    );
     // If `appGroup` is not given, the body does not name the workspaces, and a replacement keeps them (see
     // `rollcall_scim::defaults`).
     if let Some(groups) = part("appGroup") {
@@ -118,12 +124,14 @@ pub(super) fn from_standard(user: &Attributes) -> Value {
     let both = |one: &Value, id: &str, name: &str| {
         Map::from_iter([(id.to_owned(), one["value"].clone()), (name.to_owned(), one["display"].clone())])
     };
-    let roles: Vec<_> = list(user.get("roles").unwrap_or(&Value::Null)).iter().map(|role| both(role, "roleId", "roleName")).collect();
+    let roles: Vec<_> =
+        list(user.get("roles").unwrap_or(&Value::Null)).iter().map(|role| both(role, "roleId", "roleName")).collect();
     let groups = list(&extension["workspaces"]).into_iter().map(|workspace| {
         let mut group = both(&workspace, "appGroupId", "appGroupName");
         group.insert("appGroupPermissions".to_owned(), or_empty(&workspace["permissions"]));
         let sets = list(&workspace["permissionSets"]);
-        let sets = sets.iter().map(|set| Value::Object(both(set, "appGroupPermissionSetId", "appGroupPermissionSetName")));
+        let sets =
+            sets.iter().map(|set| Value::Object(both(set, "appGroupPermissionSetId", "appGroupPermissionSetName")));
         group.insert("appGroupPermissionSets".to_owned(), sets.collect());
         let teams = list(&workspace["teams"]).into_iter().map(|team| {
             let mut shown = both(&team, "teamId", "teamName");
@@ -157,7 +165,8 @@ mod tests {
     use test_case::test_case;
 
     fn standard(body: Value, ids: &HashMap<String, WorkspaceId>, user_name: Option<&str>) -> Result<Value, ScimError> {
-        let present = user_name.map(|name| UserSummary { user_name: name.to_owned(), entitlements: Some(json!([{"value": "e"}])) });
+        let present = user_name
+            .map(|name| UserSummary { user_name: name.to_owned(), entitlements: Some(json!([{"value": "e"}])) });
         to_standard(Vocabulary { known: &BrazeVocabulary::read("").unwrap(), ids }, body, present.as_ref())
     }
 
@@ -186,7 +195,10 @@ mod tests {
             group["appGroupPermissionSets"],
             json!([{"appGroupPermissionSetId": "Editors", "appGroupPermissionSetName": "Editors"}])
         );
-        assert_eq!(group["team"], json!([{"teamId": "EMEA", "teamName": "EMEA", "teamPermissions": ["view_campaigns"]}]));
+        assert_eq!(
+            group["team"],
+            json!([{"teamId": "EMEA", "teamName": "EMEA", "teamPermissions": ["view_campaigns"]}])
+        );
     }
 
     #[test_case(json!({"department": "bi", ENTERPRISE_SCHEMA: {"manager": {"value": "m"}}}), json!({"manager": {"value": "m"}, "department": "bi"}); "beside the manager")]
@@ -199,7 +211,8 @@ mod tests {
     #[test]
     fn a_department_goes_to_the_extension_in_any_case() {
         let key = ENTERPRISE_SCHEMA.to_uppercase();
-        let body = standard(json!({"department": "bi", key.clone(): {"costCenter": "7"}}), &HashMap::new(), None).unwrap();
+        let body =
+            standard(json!({"department": "bi", key.clone(): {"costCenter": "7"}}), &HashMap::new(), None).unwrap();
         assert_eq!((body.get(&key), &body[ENTERPRISE_SCHEMA]), (None, &json!({"costCenter": "7", "department": "bi"})));
     }
 

@@ -67,7 +67,9 @@ pub(super) fn spelt(body: Map<String, Value>) -> Result<Map<String, Value>, Scim
     let (mut spelt, mut parts) = (Map::new(), Map::new());
     for (name, value) in beside_the_core(body) {
         match after_permissions(local(&name)) {
-            Some("") => put_once(&mut spelt, PERMISSIONS.to_owned(), inside(PERMISSIONS, PERMISSIONS, lenience::lone(value))?)?,
+            Some("") => {
+                put_once(&mut spelt, PERMISSIONS.to_owned(), inside(PERMISSIONS, PERMISSIONS, lenience::lone(value))?)?
+            }
             Some(rest) => {
                 let part = part_of_permissions(&name, rest)?;
                 put_once(&mut parts, part.to_owned(), inside(&format!("{PERMISSIONS}.{part}"), part, value)?)?;
@@ -93,7 +95,10 @@ fn part_of_permissions(key: &str, rest: &str) -> Result<&'static str, ScimError>
     let (part, inside) = rest[1..].split_once(['.', '[']).map_or((&rest[1..], false), |(part, _)| (part, true));
     match member(PERMISSIONS, part) {
         Some((part, _)) if !inside => Ok(part),
-        Some((part, _)) => Err(ScimError::invalid_syntax(format!("{} does not say which value of permissions.{part} it is of", shown()))),
+        Some((part, _)) => Err(ScimError::invalid_syntax(format!(
+            "{} does not say which value of permissions.{part} it is of",
+            shown()
+        ))),
         None => Err(ScimError::invalid_value(not_known(PERMISSIONS, PERMISSIONS, part))),
     }
 }
@@ -104,7 +109,9 @@ pub(super) fn beside_the_core(members: Map<String, Value>) -> Vec<(String, Value
     let mut all = Vec::with_capacity(members.len());
     for (name, value) in members {
         match value {
-            Value::Object(inside) if name.eq_ignore_ascii_case(USER_SCHEMA) && inside.keys().any(|key| is_known(key)) => {
+            Value::Object(inside)
+                if name.eq_ignore_ascii_case(USER_SCHEMA) && inside.keys().any(|key| is_known(key)) =>
+            {
                 all.extend(beside_the_core(inside));
             }
             value => all.push((name, value)),
@@ -115,7 +122,9 @@ pub(super) fn beside_the_core(members: Map<String, Value>) -> Vec<(String, Value
 
 fn is_known(key: &str) -> bool {
     let name = local(key);
-    OF_USER.into_iter().any(|known| known.eq_ignore_ascii_case(name)) || after_permissions(name).is_some() || knows(&USER, key)
+    OF_USER.into_iter().any(|known| known.eq_ignore_ascii_case(name))
+        || after_permissions(name).is_some()
+        || knows(&USER, key)
 }
 
 /// The values of a member that holds objects, every name as it is spelt.

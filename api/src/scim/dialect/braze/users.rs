@@ -89,7 +89,8 @@ async fn present_users(
 ) -> Result<HashMap<UserId, UserSummary>, ApiError> {
     let needed: Vec<_> = changes.iter().filter(|change| needs_the_user(change)).collect();
     let ids: Vec<_> = needed.iter().map(|change| change.id).collect();
-    let mut users: HashMap<_, _> = needed.iter().filter_map(|change| Some((change.id, created_user(change.created_by?)?))).collect();
+    let mut users: HashMap<_, _> =
+        needed.iter().filter_map(|change| Some((change.id, created_user(change.created_by?)?))).collect();
     if !ids.is_empty() {
         users.extend(user_summaries(database, organization, &ids).await?);
     }

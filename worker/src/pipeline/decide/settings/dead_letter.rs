@@ -20,12 +20,19 @@ pub(super) fn operation(change: &DeadLetterChange) -> &'static str {
 
 /// Decides whether a dead letter is retried or discarded. This happens once: afterwards, there is no dead
 /// letter with this id.
-pub(super) fn attempt(state: &State, request: &Request, id: DeadLetterId, change: &DeadLetterChange) -> Result<SettingFact, Interrupt> {
+pub(super) fn attempt(
+    state: &State,
+    request: &Request,
+    id: DeadLetterId,
+    change: &DeadLetterChange,
+) -> Result<SettingFact, Interrupt> {
     if !state.has_dead_letter(request.organization_id, id)? {
         return Err(ScimError::new(404, "there is no such dead letter, or no longer").into());
     }
     Ok(match change {
         DeadLetterChange::Retry => (EventType::DeadLetterRetried, json!({"operation": operation(change)})),
-        DeadLetterChange::Discard { reason } => (EventType::DeadLetterDiscarded, json!({"operation": operation(change), "reason": reason})),
+        DeadLetterChange::Discard { reason } => {
+            (EventType::DeadLetterDiscarded, json!({"operation": operation(change), "reason": reason}))
+        }
     })
 }

@@ -22,7 +22,12 @@ pub(super) fn operation(change: &EntitlementChange) -> &'static str {
 }
 
 /// Decides a change of a role or an entitlement.
-pub(super) fn attempt(state: &State, request: &Request, id: EntitlementId, change: &EntitlementChange) -> Result<SettingFact, Interrupt> {
+pub(super) fn attempt(
+    state: &State,
+    request: &Request,
+    id: EntitlementId,
+    change: &EntitlementChange,
+) -> Result<SettingFact, Interrupt> {
     let organization = request.organization_id;
     match change {
         EntitlementChange::Define(settings) => {
@@ -30,15 +35,21 @@ pub(super) fn attempt(state: &State, request: &Request, id: EntitlementId, chang
             let named = state.entitlement_named(organization, settings.kind, casefold(&settings.name));
             let (with_id, named) = both(state.entitlement(organization, id), named)?;
             if with_id.is_some() || named.is_some() {
-                return Err(ScimError::uniqueness(format!("this name or id is taken by another {}", settings.kind.as_str())).into());
+                return Err(ScimError::uniqueness(format!(
+                    "this name or id is taken by another {}",
+                    settings.kind.as_str()
+                ))
+                .into());
             }
             let entitlement = Entitlement { id, settings: settings.clone(), created_at: request.requested_at };
             Ok((EventType::EntitlementDefined, json!({"entitlement": entitlement})))
         }
-        EntitlementChange::Remove(kind) => match state.entitlement(organization, id)?.filter(|found| found.settings.kind == *kind) {
-            Some(entitlement) => Ok((EventType::EntitlementRemoved, json!({"entitlement": entitlement}))),
-            None => Err(ScimError::new(404, format!("there is no such {}", kind.as_str())).into()),
-        },
+        EntitlementChange::Remove(kind) => {
+            match state.entitlement(organization, id)?.filter(|found| found.settings.kind == *kind) {
+                Some(entitlement) => Ok((EventType::EntitlementRemoved, json!({"entitlement": entitlement}))),
+                None => Err(ScimError::new(404, format!("there is no such {}", kind.as_str())).into()),
+            }
+        }
     }
 }
 
@@ -49,7 +60,9 @@ fn check(settings: &EntitlementSettings) -> Result<(), ScimError> {
         return Err(ScimError::invalid_value("name: a name cannot have the form of an id"));
     }
     if settings.type_name.eq_ignore_ascii_case(WORKSPACE_TYPE) {
-        return Err(ScimError::invalid_value("type: Workspace is the type of workspaces, which are entitlements by themselves"));
+        return Err(ScimError::invalid_value(
+            "type: Workspace is the type of workspaces, which are entitlements by themselves",
+        ));
     }
     Ok(())
 }

@@ -16,7 +16,11 @@ pub(super) fn erase(state: &State, request: &Request, id: UserId) -> Result<Sett
     let organization = request.organization_id;
     let (is_there, was_deleted) = both(state.has_user(organization, id), state.was_deleted(organization, id))?;
     if is_there {
-        return Err(ScimError::new(409, "the user is not deleted, and only what is known of deleted users can be erased").into());
+        return Err(ScimError::new(
+            409,
+            "the user is not deleted, and only what is known of deleted users can be erased",
+        )
+        .into());
     }
     if !was_deleted {
         return Err(ScimError::new(404, "the log knows of no such user").into());

@@ -40,35 +40,50 @@ fn subject(request: &Request, settings: &SettingsRequested) -> ((SubjectType, Uu
         SettingsRequested::CreateOrganization { organization_id, .. } => {
             ((SubjectType::Organization, organization_id.0), "createOrganization")
         }
-        SettingsRequested::CreateWorkspace { workspace_id, .. } => ((SubjectType::Workspace, workspace_id.0), "createWorkspace"),
+        SettingsRequested::CreateWorkspace { workspace_id, .. } => {
+            ((SubjectType::Workspace, workspace_id.0), "createWorkspace")
+        }
         SettingsRequested::MapGroup { group_id, .. } => ((SubjectType::Group, group_id.0), "mapGroup"),
-        SettingsRequested::ChangeRecording { .. } => ((SubjectType::Organization, request.organization_id.0), "changeRecording"),
+        SettingsRequested::ChangeRecording { .. } => {
+            ((SubjectType::Organization, request.organization_id.0), "changeRecording")
+        }
         SettingsRequested::EraseUser { user_id } => ((SubjectType::User, user_id.0), "eraseUser"),
         SettingsRequested::IssueToken { token_id, .. } => ((SubjectType::Token, token_id.0), "issueToken"),
-        SettingsRequested::IssueAuditorToken { token_id, .. } => ((SubjectType::Token, token_id.0), "issueAuditorToken"),
+        SettingsRequested::IssueAuditorToken { token_id, .. } => {
+            ((SubjectType::Token, token_id.0), "issueAuditorToken")
+        }
         SettingsRequested::RevokeToken { token_id } => ((SubjectType::Token, token_id.0), "revokeToken"),
         SettingsRequested::AnnounceExpiry { token_id, .. } => ((SubjectType::Token, token_id.0), "announceExpiry"),
         SettingsRequested::ChangeToken { token_id, .. } => ((SubjectType::Token, token_id.0), "changeToken"),
-        SettingsRequested::Session { session_id, change } => ((SubjectType::Session, session_id.0), session::operation(change)),
+        SettingsRequested::Session { session_id, change } => {
+            ((SubjectType::Session, session_id.0), session::operation(change))
+        }
         SettingsRequested::DeadLetter { dead_letter_id, change } => {
             ((SubjectType::DeadLetter, dead_letter_id.0), dead_letter::operation(change))
         }
         SettingsRequested::Entitlement { entitlement_id, change } => {
             ((SubjectType::Entitlement, entitlement_id.0), entitlement::operation(change))
         }
-        SettingsRequested::Stream { stream_id, change } => ((SubjectType::Stream, stream_id.0), stream::operation(change)),
+        SettingsRequested::Stream { stream_id, change } => {
+            ((SubjectType::Stream, stream_id.0), stream::operation(change))
+        }
     }
 }
 
 fn attempt(state: &State, request: &Request, settings: &SettingsRequested) -> Result<SettingFact, Interrupt> {
     let is_of_system = matches!(settings, SettingsRequested::CreateOrganization { .. })
-        || request.organization_id == OrganizationId::SYSTEM && matches!(settings, SettingsRequested::DeadLetter { .. });
+        || request.organization_id == OrganizationId::SYSTEM
+            && matches!(settings, SettingsRequested::DeadLetter { .. });
     if !is_of_system && !state.has_organization(request.organization_id)? {
         return Err(ScimError::new(404, "there is no such organization").into());
     }
     match settings {
-        SettingsRequested::CreateOrganization { organization_id, name } => organization::create(state, request, *organization_id, name),
-        SettingsRequested::CreateWorkspace { workspace_id, name } => workspace::create(state, request, *workspace_id, name),
+        SettingsRequested::CreateOrganization { organization_id, name } => {
+            organization::create(state, request, *organization_id, name)
+        }
+        SettingsRequested::CreateWorkspace { workspace_id, name } => {
+            workspace::create(state, request, *workspace_id, name)
+        }
         SettingsRequested::MapGroup { group_id, workspaces } => mapping::map(state, request, *group_id, workspaces),
         SettingsRequested::ChangeRecording { until } => recording::change(request, *until),
         SettingsRequested::EraseUser { user_id } => erasure::erase(state, request, *user_id),
@@ -85,8 +100,12 @@ fn attempt(state: &State, request: &Request, settings: &SettingsRequested) -> Re
         }
         SettingsRequested::ChangeToken { token_id, settings } => token::change(state, request, *token_id, settings),
         SettingsRequested::Session { session_id, change } => session::attempt(state, request, *session_id, change),
-        SettingsRequested::DeadLetter { dead_letter_id, change } => dead_letter::attempt(state, request, *dead_letter_id, change),
-        SettingsRequested::Entitlement { entitlement_id, change } => entitlement::attempt(state, request, *entitlement_id, change),
+        SettingsRequested::DeadLetter { dead_letter_id, change } => {
+            dead_letter::attempt(state, request, *dead_letter_id, change)
+        }
+        SettingsRequested::Entitlement { entitlement_id, change } => {
+            entitlement::attempt(state, request, *entitlement_id, change)
+        }
         SettingsRequested::Stream { stream_id, change } => stream::attempt(state, request, *stream_id, change),
     }
 }

@@ -11,7 +11,12 @@ use crate::pipeline::decide::Interrupt;
 use crate::pipeline::decide::state::State;
 
 /// Creates an organization.
-pub(super) fn create(state: &State, request: &Request, id: OrganizationId, name: &str) -> Result<SettingFact, Interrupt> {
+pub(super) fn create(
+    state: &State,
+    request: &Request,
+    id: OrganizationId,
+    name: &str,
+) -> Result<SettingFact, Interrupt> {
     if state.has_organization(id)? {
         return Err(ScimError::uniqueness("there is an organization with this id already").into());
     }

@@ -21,7 +21,12 @@ pub(super) fn operation(change: &SessionChange) -> &'static str {
 }
 
 /// Decides a change of a session.
-pub(super) fn attempt(state: &State, request: &Request, id: SessionId, change: &SessionChange) -> Result<SettingFact, Interrupt> {
+pub(super) fn attempt(
+    state: &State,
+    request: &Request,
+    id: SessionId,
+    change: &SessionChange,
+) -> Result<SettingFact, Interrupt> {
     let at = request.requested_at;
     match (change, state.session(request.organization_id, id)?) {
         (SessionChange::Begin(_) | SessionChange::Invite { .. }, Some(_)) => {
@@ -32,14 +37,20 @@ pub(super) fn attempt(state: &State, request: &Request, id: SessionId, change: &
             let link = SignInLink { id, digest: *digest, name, role: *role, expires_at, created_at: at };
             Ok((EventType::SignInLinkIssued, json!({"link": link})))
         }
-        (SessionChange::Begin(begun), None) => Ok((EventType::SignedIn, json!({"session": Session { id, begun: begun.clone(), at }}))),
+        (SessionChange::Begin(begun), None) => {
+            Ok((EventType::SignedIn, json!({"session": Session { id, begun: begun.clone(), at }})))
+        }
         (_, None) => Err(ScimError::new(404, "there is no such session").into()),
         (SessionChange::SignIn { digest }, Some(SessionState::Invited(until))) if at < until => {
             Ok((EventType::SignedIn, json!({"digest": digest, "at": at})))
         }
-        (SessionChange::SignIn { .. }, Some(SessionState::Invited(_))) => Err(ScimError::new(403, "the link has expired").into()),
+        (SessionChange::SignIn { .. }, Some(SessionState::Invited(_))) => {
+            Err(ScimError::new(403, "the link has expired").into())
+        }
         (SessionChange::SignIn { .. }, Some(_)) => Err(ScimError::new(403, "the link was used before").into()),
-        (SessionChange::SignOut, Some(SessionState::Ended)) => Err(ScimError::new(409, "the session has ended already").into()),
+        (SessionChange::SignOut, Some(SessionState::Ended)) => {
+            Err(ScimError::new(409, "the session has ended already").into())
+        }
         (SessionChange::SignOut, Some(_)) => Ok((EventType::SignedOut, json!({"at": at}))),
     }
 }

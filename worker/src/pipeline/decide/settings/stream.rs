@@ -23,10 +23,17 @@ pub(super) fn operation(change: &StreamChange) -> &'static str {
 }
 
 /// Decides a change of an event stream.
-pub(super) fn attempt(state: &State, request: &Request, id: StreamId, change: &StreamChange) -> Result<SettingFact, Interrupt> {
+pub(super) fn attempt(
+    state: &State,
+    request: &Request,
+    id: StreamId,
+    change: &StreamChange,
+) -> Result<SettingFact, Interrupt> {
     let (organization, at) = (request.organization_id, request.requested_at);
     match (change, state.stream(organization, id)?) {
-        (StreamChange::Create(_), Some(_)) => Err(ScimError::uniqueness("there is an event stream with this id already").into()),
+        (StreamChange::Create(_), Some(_)) => {
+            Err(ScimError::uniqueness("there is an event stream with this id already").into())
+        }
         (StreamChange::Create(settings), None) => {
             let named = look_up_all(&settings.workspaces, |id| state.workspace(organization, **id))?;
             if let Some((unknown, _)) = named.iter().find(|(_, workspace)| workspace.is_none()) {
@@ -36,8 +43,12 @@ pub(super) fn attempt(state: &State, request: &Request, id: StreamId, change: &S
             Ok((EventType::StreamCreated, json!({"stream": stream})))
         }
         (_, None) => Err(ScimError::new(404, "there is no such event stream").into()),
-        (StreamChange::Pause { reason }, Some(true)) => Ok((EventType::StreamPaused, json!({"at": at, "reason": reason}))),
-        (StreamChange::Pause { .. }, Some(false)) => Err(ScimError::new(409, "the event stream is paused already").into()),
+        (StreamChange::Pause { reason }, Some(true)) => {
+            Ok((EventType::StreamPaused, json!({"at": at, "reason": reason})))
+        }
+        (StreamChange::Pause { .. }, Some(false)) => {
+            Err(ScimError::new(409, "the event stream is paused already").into())
+        }
         (StreamChange::Resume, Some(false)) => Ok((EventType::StreamResumed, json!({"at": at}))),
         (StreamChange::Resume, Some(true)) => Err(ScimError::new(409, "the event stream is not paused").into()),
         (StreamChange::Delete, Some(_)) => Ok((EventType::StreamDeleted, json!({"operation": "deleteStream"}))),

@@ -22,14 +22,16 @@ pub(super) fn issue(
     settings: &TokenSettings,
 ) -> Result<SettingFact, Interrupt> {
     let organization = request.organization_id;
-    let (token, workspace) = both(state.token(organization, id), state.workspace(organization, settings.default_workspace))?;
+    let (token, workspace) =
+        both(state.token(organization, id), state.workspace(organization, settings.default_workspace))?;
     if token.is_some() {
         return Err(id_is_taken().into());
     }
     if workspace.is_none() {
         return Err(no_default_workspace().into());
     }
-    let token = Token { id, digest, prefix: prefix.cloned(), settings: settings.clone(), created_at: request.requested_at };
+    let token =
+        Token { id, digest, prefix: prefix.cloned(), settings: settings.clone(), created_at: request.requested_at };
     Ok((EventType::TokenIssued, json!({"token": token})))
 }
 
@@ -59,13 +61,23 @@ pub(super) fn revoke(state: &State, request: &Request, id: TokenId) -> Result<Se
 }
 
 /// Announces that a token expires soon.
-pub(super) fn announce_expiry(state: &State, request: &Request, id: TokenId, announced: Value) -> Result<SettingFact, Interrupt> {
+pub(super) fn announce_expiry(
+    state: &State,
+    request: &Request,
+    id: TokenId,
+    announced: Value,
+) -> Result<SettingFact, Interrupt> {
     check_valid(state, request, id)?;
     Ok((EventType::TokenExpiring, announced))
 }
 
 /// Changes the settings of a token.
-pub(super) fn change(state: &State, request: &Request, id: TokenId, settings: &TokenSettings) -> Result<SettingFact, Interrupt> {
+pub(super) fn change(
+    state: &State,
+    request: &Request,
+    id: TokenId,
+    settings: &TokenSettings,
+) -> Result<SettingFact, Interrupt> {
     check_valid(state, request, id)?;
     if state.workspace(request.organization_id, settings.default_workspace)?.is_none() {
         return Err(no_default_workspace().into());

@@ -19,7 +19,8 @@ pub(super) fn create(state: &State, request: &Request, id: WorkspaceId, name: &s
         return Err(ScimError::invalid_value("name: a name cannot have the form of an id").into());
     }
     let organization = request.organization_id;
-    let (named, with_id) = both(state.workspace_named(organization, casefold(name)), state.workspace(organization, id))?;
+    let (named, with_id) =
+        both(state.workspace_named(organization, casefold(name)), state.workspace(organization, id))?;
     if named.is_some() || with_id.is_some() {
         return Err(ScimError::uniqueness("there is a workspace with this name or id already").into());
     }
