@@ -33,7 +33,7 @@ async fn story(client: &Client) -> (String, String) {
 }
 
 #[tokio::test]
-async fn an_auditor_finds_what_happened_by_everything_that_is_known_of_it() {
+async fn an_auditor_finds_entries_by_user_name_actor_type_and_time() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let (token, secret) = organization.issue(&[]);
@@ -86,7 +86,7 @@ async fn an_auditor_finds_what_happened_by_everything_that_is_known_of_it() {
 }
 
 #[tokio::test]
-async fn pages_in_both_directions_hold_every_entry_once_while_the_log_grows() {
+async fn pages_in_both_directions_have_every_entry_once_while_the_log_grows() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -121,7 +121,7 @@ async fn pages_in_both_directions_hold_every_entry_once_while_the_log_grows() {
 }
 
 #[tokio::test]
-async fn a_users_history_says_what_changed_from_what_to_what_and_its_state_can_be_seen_at_any_time() {
+async fn a_users_history_has_old_and_new_values_and_the_state_at_any_time() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -163,7 +163,7 @@ async fn a_users_history_says_what_changed_from_what_to_what_and_its_state_can_b
 
 /// The log returns every earlier state of every user exactly as the test captured it at the time.
 #[tokio::test]
-async fn the_log_gives_back_each_state_as_it_was() {
+async fn the_log_returns_every_earlier_state_of_a_user() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let (client, auditor) = (organization.client(), organization.auditor());
@@ -206,7 +206,7 @@ async fn the_log_gives_back_each_state_as_it_was() {
 }
 
 #[tokio::test]
-async fn an_export_is_the_log_in_every_form() {
+async fn every_export_format_has_the_whole_log() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -234,7 +234,7 @@ async fn an_export_is_the_log_in_every_form() {
 }
 
 #[tokio::test]
-async fn an_auditors_token_reads_one_log_and_does_nothing_else() {
+async fn an_auditors_token_reads_one_log_and_allows_nothing_else() {
     let stack = Stack::shared().await;
     let (organization, other) = (stack.organization(), stack.organization());
     let client = organization.client();
@@ -294,7 +294,7 @@ async fn read_events(response: &mut reqwest::Response, count: usize) -> Vec<(u64
 }
 
 #[tokio::test]
-async fn whoever_follows_the_log_sees_each_entry_once_and_goes_on_where_it_was() {
+async fn a_tail_delivers_each_entry_once_and_resumes_after_the_last() {
     let stack = Stack::shared().await;
     let (organization, other) = (stack.organization(), stack.organization());
     let (client, auditor) = (organization.client(), organization.auditor());

@@ -55,7 +55,7 @@ async fn the_origin_is_not_required_of_callers_that_cannot_send_it(headers: &[(&
 #[test_case("127.0.0.1", "hr.example.com; 203.0.113.7" => 403; "an address in the header narrows")]
 #[test_case("203.0.113.7", "hr.example.com; 203.0.113.7" => 403; "and never widens")]
 #[tokio::test]
-async fn the_allowlist_holds(allow: &str, origin: &str) -> u16 {
+async fn the_allowlist_is_enforced(allow: &str, origin: &str) -> u16 {
     let stack = Stack::shared().await;
     call(&stack.organization().client_with(&["--allow", allow]), &[("x-request-origin", origin)]).await.status
 }
@@ -73,7 +73,7 @@ async fn an_address_cannot_be_spoofed_through_an_untrusted_peer(spoofed: &[(&str
 }
 
 #[tokio::test]
-async fn through_a_trusted_proxy_the_last_untrusted_hop_counts() {
+async fn behind_a_trusted_proxy_the_last_untrusted_hop_is_the_address() {
     let stack = Stack::shared().await;
     let (_api, url) = Service::api(&stack.instance, TRUSTED).await;
     let client = stack.organization().client_with(&["--allow", "203.0.113.7,2001:db8::7"]).at(&url);
@@ -105,7 +105,7 @@ async fn through_a_trusted_proxy_the_last_untrusted_hop_counts() {
 }
 
 #[tokio::test]
-async fn without_a_valid_token_nothing_is_told() {
+async fn without_a_valid_token_an_answer_reveals_nothing() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     let unknown = rollcall_events::token::Token::generate().unwrap();
@@ -129,7 +129,7 @@ async fn without_a_valid_token_nothing_is_told() {
 }
 
 #[tokio::test]
-async fn a_revoked_token_is_refused_at_once_and_an_expired_one_always() {
+async fn a_revoked_token_and_an_expired_token_are_refused() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let (id, token) = organization.issue(&[]);
@@ -143,7 +143,7 @@ async fn a_revoked_token_is_refused_at_once_and_an_expired_one_always() {
 }
 
 #[tokio::test]
-async fn refusals_are_counted_in_the_log_without_any_secret() {
+async fn denials_are_counted_in_the_log_without_any_secret() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -172,7 +172,7 @@ async fn refusals_are_counted_in_the_log_without_any_secret() {
 }
 
 #[tokio::test]
-async fn a_token_is_shown_once_and_only_its_digest_is_kept() {
+async fn a_token_is_shown_once_and_only_its_digest_is_stored() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let (id, token) =
@@ -207,7 +207,7 @@ async fn a_token_is_shown_once_and_only_its_digest_is_kept() {
 }
 
 #[tokio::test]
-async fn a_caller_that_calls_too_often_is_told_when_to_come_back() {
+async fn a_caller_over_its_rate_limit_gets_429_with_retry_after() {
     let stack = Stack::shared().await;
     let (_api, url) =
         Service::api(&stack.instance, &[("ROLLCALL_API__CALLS_PER_SECOND", "1"), ("ROLLCALL_API__BURST", "3")]).await;

@@ -61,7 +61,7 @@ fn bad_bodies() -> Vec<(Vec<u8>, u16, Option<&'static str>, &'static str)> {
 }
 
 #[tokio::test]
-async fn a_bad_body_is_refused_by_name_and_creates_nothing() {
+async fn a_bad_body_is_refused_with_a_reason_and_creates_nothing() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -84,7 +84,7 @@ async fn a_bad_body_is_refused_by_name_and_creates_nothing() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_too_large_is_refused_and_its_sender_hears_why() {
+async fn a_body_that_is_too_large_is_refused_with_a_reason() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     let body = user_with("ada", &json!({"title": "x".repeat(10 * 1024 * 1024)})).to_string();
@@ -94,7 +94,7 @@ async fn a_body_that_is_too_large_is_refused_and_its_sender_hears_why() {
 }
 
 #[tokio::test]
-async fn other_media_types_are_refused_and_all_spellings_of_ours_are_taken() {
+async fn other_media_types_are_refused_and_every_spelling_of_ours_is_accepted() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     for media_type in ["text/plain", "application/xml", "application/x-www-form-urlencoded", "application/jsonp"] {
@@ -152,7 +152,7 @@ async fn a_bad_patch_is_refused_and_changes_nothing() {
 /// Empty values of an attribute, in every kind of request: they are refused by name, and neither resource nor
 /// tables change.
 #[tokio::test]
-async fn a_value_that_says_nothing_is_refused_and_empties_nothing() {
+async fn an_empty_value_is_refused_and_changes_nothing() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -206,7 +206,7 @@ async fn a_value_that_says_nothing_is_refused_and_empties_nothing() {
 
 /// No request reactivates a user unless it says `true`.
 #[tokio::test]
-async fn a_deactivated_user_stays_so_whatever_is_unassigned() {
+async fn a_deactivated_user_stays_inactive_whatever_is_unassigned() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -232,7 +232,7 @@ async fn a_deactivated_user_stays_so_whatever_is_unassigned() {
 }
 
 #[tokio::test]
-async fn work_and_size_have_limits_and_what_is_over_them_changes_nothing() {
+async fn a_request_over_the_work_or_size_limit_changes_nothing() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -261,7 +261,7 @@ async fn work_and_size_have_limits_and_what_is_over_them_changes_nothing() {
 }
 
 #[tokio::test]
-async fn bad_addresses_and_queries_are_told() {
+async fn bad_paths_and_queries_are_refused_with_a_reason() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     client.get("/Users/not-an-id").await.expect_error(404, None);
@@ -278,13 +278,13 @@ async fn bad_addresses_and_queries_are_told() {
     long.expect_error(400, Some("invalidValue"));
 }
 
-fn half_a_form(path: &str, begin: &str) -> String {
+fn incomplete_form(path: &str, begin: &str) -> String {
     let head = "content-type: application/x-www-form-urlencoded\r\ncontent-length: 1000";
     format!("POST {path} HTTP/1.1\r\nhost: x\r\n{head}\r\n\r\n{begin}")
 }
 
 #[tokio::test]
-async fn a_form_is_bounded_in_size() {
+async fn the_size_of_a_form_is_limited() {
     let stack = Stack::shared().await;
     for path in ["/sign-in", "/sign-in/oidc", "/language"] {
         let form = format!("link={}", "x".repeat(100_000));
@@ -296,7 +296,7 @@ async fn a_form_is_bounded_in_size() {
 }
 
 #[tokio::test]
-async fn a_caller_that_stops_in_the_middle_is_answered_and_let_go() {
+async fn a_caller_that_stops_sending_gets_an_answer_and_is_disconnected() {
     let stack = Stack::shared().await;
     let (_api, url) =
         rollcall_tests::service::Service::api(&stack.instance, &[("ROLLCALL_API__RECEIVE_SECONDS", "1")]).await;
@@ -308,9 +308,9 @@ async fn a_caller_that_stops_in_the_middle_is_answered_and_let_go() {
             "POST /scim/v2/Users HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\nx-request-origin: hr.example.com\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{{",
             client.token
         ),
-        half_a_form("/sign-in", "link="),
-        half_a_form("/sign-in/oidc", "chosen="),
-        half_a_form("/language", "language=en&path="),
+        incomplete_form("/sign-in", "link="),
+        incomplete_form("/sign-in/oidc", "chosen="),
+        incomplete_form("/language", "language=en&path="),
     ];
     for head in heads {
         let mut connection = TcpStream::connect(&address).await.unwrap();
@@ -325,7 +325,7 @@ async fn a_caller_that_stops_in_the_middle_is_answered_and_let_go() {
 
 /// Text that does not compress. An index cannot hold it, so it must be refused before Postgres gets it.
 #[tokio::test]
-async fn no_text_is_too_long_for_an_index() {
+async fn a_text_too_long_for_an_index_is_refused() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();

@@ -26,7 +26,7 @@ fn id(outcome: &Value) -> &str {
 }
 
 #[tokio::test]
-async fn operations_are_answered_in_order_each_with_its_own_status() {
+async fn operations_are_answered_in_order_with_a_status_each() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -57,7 +57,7 @@ async fn operations_are_answered_in_order_each_with_its_own_status() {
 }
 
 #[tokio::test]
-async fn what_is_created_can_be_referred_to_before_and_after() {
+async fn operations_can_refer_to_resources_created_earlier_or_later() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     let group = |name: &str, members: &[&str]| {
@@ -87,7 +87,7 @@ async fn what_is_created_can_be_referred_to_before_and_after() {
 }
 
 #[tokio::test]
-async fn after_so_many_errors_nothing_more_is_done() {
+async fn after_fail_on_errors_the_other_operations_are_skipped() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     let operations = [create("a", "1"), create("a", "2"), create("b", "3"), create("A", "4"), create("c", "5")];
@@ -98,7 +98,7 @@ async fn after_so_many_errors_nothing_more_is_done() {
 }
 
 #[tokio::test]
-async fn where_errors_count_nothing_is_done_after_an_outcome_that_is_not_known() {
+async fn with_fail_on_errors_an_unknown_outcome_skips_the_other_operations() {
     let mut stack = Stack::private("bulk-unknown", &[("ROLLCALL_API__WAIT_SECONDS", "1")]).await;
     let (one, other) = (stack.organization().client(), stack.organization().client());
     let body = |operations: Value| json!({"schemas": [BULK], "failOnErrors": 1, "Operations": operations});
@@ -138,7 +138,7 @@ async fn where_errors_count_nothing_is_done_after_an_outcome_that_is_not_known()
 }
 
 #[tokio::test]
-async fn no_key_of_a_client_meets_an_id_that_the_service_makes() {
+async fn a_clients_key_never_collides_with_an_id_made_by_the_service() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -158,7 +158,7 @@ async fn no_key_of_a_client_meets_an_id_that_the_service_makes() {
 }
 
 #[tokio::test]
-async fn a_repeated_bulk_request_is_done_once() {
+async fn a_repeated_bulk_request_is_applied_once() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -178,7 +178,7 @@ async fn a_repeated_bulk_request_is_done_once() {
 /// Operations of one batch get different times. A reader that pages with `lastModified gt` therefore misses
 /// nobody between two pages.
 #[tokio::test]
-async fn a_walk_by_the_newest_time_seen_misses_nobody_of_a_batch() {
+async fn paging_by_last_modified_misses_nobody_of_a_batch() {
     let stack = Stack::shared().await;
     for organization in [stack.organization(), stack.organization()] {
         let client = organization.client();
@@ -201,7 +201,7 @@ async fn a_walk_by_the_newest_time_seen_misses_nobody_of_a_batch() {
 }
 
 #[tokio::test]
-async fn a_repeated_bulk_request_refers_to_what_the_first_created() {
+async fn a_repeated_bulk_request_refers_to_the_resources_of_the_first() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -233,7 +233,7 @@ async fn a_repeated_bulk_request_refers_to_what_the_first_created() {
 }
 
 #[tokio::test]
-async fn an_asynchronous_bulk_request_is_accepted_at_once_and_each_outcome_can_be_asked_for() {
+async fn an_asynchronous_bulk_request_is_accepted_at_once_and_has_an_outcome_per_operation() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     let operations = json!([create("ada", "a"), create("ADA", "b")]);
@@ -251,7 +251,7 @@ async fn an_asynchronous_bulk_request_is_accepted_at_once_and_each_outcome_can_b
 }
 
 #[tokio::test]
-async fn a_bulk_request_beyond_the_limits_is_refused_as_a_whole() {
+async fn a_bulk_request_over_the_limits_is_refused_as_a_whole() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     let many: Vec<_> = (0..1001).map(|n| create(&format!("u{n}"), &format!("{n}"))).collect();
@@ -261,7 +261,7 @@ async fn a_bulk_request_beyond_the_limits_is_refused_as_a_whole() {
 }
 
 #[tokio::test]
-async fn a_dialect_is_understood_in_repeated_and_in_asynchronous_bulk_requests() {
+async fn a_dialect_applies_to_repeated_and_asynchronous_bulk_requests() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let clients = [&organization.marketing, &organization.sales].map(|workspace| {

@@ -127,7 +127,7 @@ impl Connector {
 }
 
 #[tokio::test]
-async fn entra_is_told_how_fast_it_may_go_and_may_repeat_what_timed_out() {
+async fn a_throttled_entra_connector_retries_calls_and_timeouts_safely() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let (_api, url) =

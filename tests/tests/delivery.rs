@@ -45,7 +45,7 @@ async fn an_event_that_is_delivered_twice_has_one_effect_and_one_outcome() {
 }
 
 #[tokio::test]
-async fn a_creation_that_comes_again_long_after_finds_what_became_of_it() {
+async fn a_create_repeated_much_later_gets_the_current_resource() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -75,7 +75,7 @@ async fn a_creation_that_comes_again_long_after_finds_what_became_of_it() {
 }
 
 #[tokio::test]
-async fn events_are_decided_in_the_order_in_which_the_broker_took_them() {
+async fn events_are_decided_in_the_order_of_the_queue() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -100,7 +100,7 @@ async fn events_are_decided_in_the_order_in_which_the_broker_took_them() {
 }
 
 #[tokio::test]
-async fn requests_that_travel_together_are_decided_one_by_one_and_in_their_order() {
+async fn requests_in_one_message_are_decided_one_by_one_in_order() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let to: OrganizationId = organization.id.parse().unwrap();
@@ -130,7 +130,7 @@ async fn requests_that_travel_together_are_decided_one_by_one_and_in_their_order
 }
 
 #[tokio::test]
-async fn requests_that_the_broker_gave_up_together_are_dead_letters_each_by_itself() {
+async fn requests_in_one_dead_lettered_message_become_one_dead_letter_each() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let [ada, grace] = ["ada", "grace"].map(|name| create(&organization, &json!({"userName": name})));
@@ -145,7 +145,7 @@ async fn requests_that_the_broker_gave_up_together_are_dead_letters_each_by_itse
 }
 
 #[tokio::test]
-async fn what_is_not_understood_becomes_a_dead_letter_with_its_reason_and_the_rest_goes_on() {
+async fn a_malformed_message_becomes_a_dead_letter_with_its_reason_and_blocks_nothing() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let to: OrganizationId = organization.id.parse().unwrap();
@@ -181,7 +181,7 @@ async fn what_is_not_understood_becomes_a_dead_letter_with_its_reason_and_the_re
 }
 
 #[tokio::test]
-async fn an_event_that_can_never_be_applied_costs_only_itself() {
+async fn a_poison_message_does_not_affect_other_requests() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let sender = Sender::connect(&stack.instance).await;
@@ -204,7 +204,7 @@ async fn an_event_that_can_never_be_applied_costs_only_itself() {
 
 /// A caller whose message cannot be decoded must not wait for an outcome that never comes.
 #[tokio::test]
-async fn the_caller_of_a_message_that_is_not_understood_is_told_at_once() {
+async fn the_caller_of_a_malformed_message_gets_an_error_at_once() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let to: OrganizationId = organization.id.parse().unwrap();
@@ -248,7 +248,7 @@ async fn notified(organization: &Organization, notifications: &mut UnboundedRece
 }
 
 #[tokio::test]
-async fn applications_hear_of_every_change() {
+async fn applications_are_notified_of_every_change() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let (_client, mut notifications) = listen(&stack).await;
@@ -258,7 +258,7 @@ async fn applications_hear_of_every_change() {
 
 /// A worker may end after its commit and before its notification. Then the redelivery sends the notification.
 #[tokio::test]
-async fn applications_hear_of_an_event_that_is_delivered_again() {
+async fn a_redelivered_event_is_notified_again() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let (sender, ada) = (Sender::connect(&stack.instance).await, create(&organization, &json!({"userName": "ada"})));

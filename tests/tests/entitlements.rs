@@ -15,7 +15,7 @@ fn names(list: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn an_organization_sees_and_assigns_its_own_and_no_others() {
+async fn an_organization_lists_and_assigns_only_its_own_entitlements() {
     let stack = Stack::shared().await;
     let (one, other) = (stack.organization(), stack.organization());
     let (mine, theirs) =
@@ -53,7 +53,7 @@ async fn an_organization_sees_and_assigns_its_own_and_no_others() {
 }
 
 #[tokio::test]
-async fn a_definition_is_unique_by_name_and_can_be_removed_and_made_again() {
+async fn the_name_of_a_definition_is_unique_and_free_again_after_removal() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -107,7 +107,7 @@ async fn put(client: &Client, id: &str, body: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn an_entitlement_of_the_type_workspace_is_a_membership_beside_those_of_the_extension() {
+async fn an_entitlement_of_type_workspace_is_a_membership_besides_the_extensions() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -149,7 +149,7 @@ async fn an_entitlement_of_the_type_workspace_is_a_membership_beside_those_of_th
 }
 
 #[tokio::test]
-async fn values_are_added_chosen_and_removed_by_name_and_a_repeat_changes_nothing() {
+async fn values_are_added_selected_and_removed_by_name_and_a_repeat_changes_nothing() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();

@@ -40,7 +40,7 @@ fn erase(stack: &Stack, organization: &Organization, user: &str) -> (bool, Strin
 }
 
 #[tokio::test]
-async fn what_is_erased_is_nowhere_and_the_log_holds_all_the_same() {
+async fn an_erased_user_is_nowhere_in_the_database_and_the_log_still_verifies() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -101,7 +101,7 @@ async fn what_is_erased_is_nowhere_and_the_log_holds_all_the_same() {
 }
 
 #[tokio::test]
-async fn nothing_can_be_erased_that_the_log_does_not_say_is() {
+async fn no_payload_can_be_erased_without_an_entry_in_the_log() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let ada = organization.client().create(user_with("ada", &json!({}))).await.id();
@@ -153,7 +153,7 @@ const REFUSED: (&str, bool) = ("RequestRejected", false);
 const REFUSED_AND_ERASED: (&str, bool) = ("RequestRejected", true);
 
 #[tokio::test]
-async fn erasures_and_refusals_about_the_same_users_in_one_message_stop_nothing() {
+async fn erasures_and_rejections_about_the_same_users_in_one_message_are_all_applied() {
     let stack = Stack::shared().await;
     let sender = Sender::connect(&stack.instance).await;
     for organization in [stack.organization(), stack.organization()] {
@@ -217,7 +217,7 @@ async fn erasures_and_refusals_about_the_same_users_in_one_message_stop_nothing(
 }
 
 #[tokio::test]
-async fn an_entry_behind_an_erasure_cannot_be_erased() {
+async fn an_entry_after_an_erasure_cannot_be_erased() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -286,7 +286,7 @@ const NAMES: [(&str, &str); 5] = [
 ];
 
 #[tokio::test]
-async fn calls_that_name_an_erased_person_go_and_those_that_arrive_late_are_not_kept() {
+async fn call_records_that_name_an_erased_person_are_removed_and_late_ones_are_not_stored() {
     let stack = Stack::shared().await;
     let (organization, other) = (stack.organization(), stack.organization());
     let sender = Sender::connect(&stack.instance).await;
@@ -358,7 +358,7 @@ async fn calls_that_name_an_erased_person_go_and_those_that_arrive_late_are_not_
 }
 
 #[tokio::test]
-async fn every_name_that_an_erased_person_ever_had_is_recognized() {
+async fn an_erased_person_is_recognized_by_every_former_name() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let sender = Sender::connect(&stack.instance).await;
@@ -392,7 +392,7 @@ async fn every_name_that_an_erased_person_ever_had_is_recognized() {
 }
 
 #[tokio::test]
-async fn dead_letters_that_name_an_erased_person_go_and_those_that_arrive_late_are_not_kept() {
+async fn dead_letters_that_name_an_erased_person_are_removed_and_late_ones_are_not_stored() {
     let stack = Stack::shared().await;
     let (organization, other) = (stack.organization(), stack.organization());
     let sender = Sender::connect(&stack.instance).await;

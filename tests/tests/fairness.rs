@@ -40,7 +40,7 @@ async fn daily_work(organization: &Organization, round: usize) {
 }
 
 #[tokio::test]
-async fn costly_filters_of_one_token_hold_up_nobody_else() {
+async fn costly_filters_of_one_token_do_not_slow_other_callers() {
     let stack = Stack::private("costly", &[]).await;
     let (busy, other) = (stack.organization(), stack.organization());
     let client = busy.client();
@@ -125,7 +125,7 @@ fn signal(kind: &str, processes: &[String]) {
 }
 
 #[tokio::test]
-async fn a_database_that_hangs_holds_neither_a_call_nor_the_end_of_the_api() {
+async fn a_hanging_database_blocks_neither_calls_nor_the_shutdown_of_the_api() {
     let mut stack = Stack::private("hanging", &[("ROLLCALL_API__SHUTDOWN_SECONDS", "5")]).await;
     let organization = stack.organization();
     let client = organization.client();
@@ -151,7 +151,7 @@ async fn a_database_that_hangs_holds_neither_a_call_nor_the_end_of_the_api() {
 }
 
 #[tokio::test]
-async fn an_api_is_ready_unless_it_lacks_what_it_needs_or_a_partition_was_stopped() {
+async fn an_api_is_not_ready_without_its_servers_or_with_a_stopped_partition() {
     let listen = format!("127.0.0.1:{}", free_port());
     let mut stack = Stack::private("readiness", &[("ROLLCALL_API__METRICS_LISTEN", &listen)]).await;
     let organization = stack.organization();
@@ -199,7 +199,7 @@ async fn an_api_is_ready_unless_it_lacks_what_it_needs_or_a_partition_was_stoppe
 }
 
 #[tokio::test]
-async fn a_poll_looks_through_a_bounded_part_of_the_log_and_goes_on_from_there() {
+async fn a_poll_searches_a_bounded_part_of_the_log_and_the_next_continues_there() {
     let stack = Stack::private("long-poll", &[]).await;
     let organization = stack.organization();
     let stream = organization.stream(&[]);

@@ -66,7 +66,7 @@ async fn check(stack: &Stack, organization: &Organization) {
 }
 
 #[tokio::test]
-async fn a_worker_killed_in_the_middle_of_a_stream_loses_and_doubles_nothing() {
+async fn killing_a_worker_under_load_loses_and_duplicates_nothing() {
     let mut stack = Stack::private("worker-killed", &[]).await;
     let organization = stack.organization();
     let (client, answered) = (organization.client(), AtomicUsize::new(0));
@@ -84,7 +84,7 @@ async fn a_worker_killed_in_the_middle_of_a_stream_loses_and_doubles_nothing() {
 }
 
 #[tokio::test]
-async fn a_broker_killed_in_the_middle_of_a_stream_loses_and_doubles_nothing() {
+async fn killing_the_broker_under_load_loses_and_duplicates_nothing() {
     let stack = Stack::private("broker-killed", &[]).await;
     let organization = stack.organization();
     let (client, answered) = (organization.client(), AtomicUsize::new(0));
@@ -103,7 +103,7 @@ async fn a_broker_killed_in_the_middle_of_a_stream_loses_and_doubles_nothing() {
 }
 
 #[tokio::test]
-async fn a_database_killed_in_the_middle_of_a_stream_loses_and_doubles_nothing() {
+async fn killing_the_database_under_load_loses_and_duplicates_nothing() {
     let stack = Stack::private("database-killed", &[]).await;
     let organization = stack.organization();
     let (client, answered) = (organization.client(), AtomicUsize::new(0));
@@ -125,7 +125,7 @@ async fn in_background(stack: &Stack, what: &'static str) {
 }
 
 #[tokio::test]
-async fn a_service_that_is_asked_to_stop_finishes_what_it_accepted() {
+async fn a_service_finishes_accepted_requests_before_it_stops() {
     let mut stack = Stack::private("stopped", &[("ROLLCALL_API__WAIT_SECONDS", "30")]).await;
     let organization = stack.organization();
     let client = organization.client();
@@ -167,7 +167,7 @@ async fn a_service_that_is_asked_to_stop_finishes_what_it_accepted() {
 }
 
 #[tokio::test]
-async fn a_call_that_no_queue_takes_is_promised_nothing() {
+async fn a_call_gets_503_if_the_queue_does_not_take_its_message() {
     let mut stack = Stack::private("unroutable", &[]).await;
     let organization = stack.organization();
     let client = organization.client();

@@ -201,7 +201,7 @@ async fn agree(client: &Client, of: &'static ResourceType, paths: BoxedStrategy<
 }
 
 #[tokio::test]
-async fn a_filter_means_the_same_in_memory_and_in_the_database() {
+async fn a_filter_matches_the_same_resources_in_memory_and_in_the_database() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     let mut runner = TestRunner::deterministic();
@@ -225,7 +225,7 @@ async fn a_filter_means_the_same_in_memory_and_in_the_database() {
 }
 
 #[tokio::test]
-async fn a_query_across_types_finds_both_and_a_search_by_post_finds_the_same() {
+async fn a_query_across_types_finds_both_and_post_search_finds_the_same() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     let ada = client.create(user_with("ada", &json!({"displayName": "Twins"}))).await.id();

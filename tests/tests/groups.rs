@@ -26,7 +26,7 @@ fn set(ids: &[&String]) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn a_groups_life_is_visible_to_every_read_that_follows() {
+async fn every_read_sees_the_earlier_changes_of_a_group() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -67,7 +67,7 @@ async fn a_groups_life_is_visible_to_every_read_that_follows() {
 }
 
 #[tokio::test]
-async fn a_change_of_members_that_changes_nothing_keeps_the_version() {
+async fn a_member_change_without_effect_keeps_the_version() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     let ids = users(&client, 2).await;
@@ -88,7 +88,7 @@ async fn a_change_of_members_that_changes_nothing_keeps_the_version() {
 }
 
 #[tokio::test]
-async fn members_that_are_added_at_the_same_moment_are_all_in() {
+async fn members_added_concurrently_are_all_in_the_group() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -103,7 +103,7 @@ async fn members_that_are_added_at_the_same_moment_are_all_in() {
 }
 
 #[tokio::test]
-async fn of_many_creates_of_one_name_one_succeeds_and_the_others_conflict() {
+async fn of_concurrent_creates_of_one_group_name_one_succeeds_and_the_others_conflict() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     let answers = join_all(["One", "ONE", "one", "oNe", "onE"].map(|name| client.create_group(name, &[]))).await;
@@ -114,7 +114,7 @@ async fn of_many_creates_of_one_name_one_succeeds_and_the_others_conflict() {
 }
 
 #[tokio::test]
-async fn what_a_group_cannot_have_is_refused_and_nothing_is_changed() {
+async fn an_invalid_group_or_member_is_refused_and_changes_nothing() {
     let stack = Stack::shared().await;
     let (client, stranger) = (stack.organization().client(), stack.organization().client());
     let (ours, theirs) = (users(&client, 1).await.remove(0), users(&stranger, 1).await.remove(0));
@@ -135,7 +135,7 @@ async fn what_a_group_cannot_have_is_refused_and_nothing_is_changed() {
 }
 
 #[tokio::test]
-async fn a_large_group_is_read_without_its_members_where_they_are_excluded() {
+async fn excluded_members_of_a_large_group_are_not_read() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     let ids = users(&client, 20).await;
@@ -157,7 +157,7 @@ async fn a_large_group_is_read_without_its_members_where_they_are_excluded() {
 }
 
 #[tokio::test]
-async fn the_members_of_a_mapped_group_belong_to_its_workspaces_for_as_long_as_they_are_in_it() {
+async fn members_of_a_mapped_group_belong_to_its_workspaces_while_they_are_members() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();

@@ -41,7 +41,7 @@ async fn blocked(observer: &Client, by: &Transaction<'_>, names: &[&str]) -> Vec
 /// case of two workers that each believe the other is gone. The head of the log lets only one of them write
 /// at a time, and the other one decides again.
 #[tokio::test]
-async fn two_workers_on_one_organization_write_one_log() {
+async fn two_workers_of_one_organization_write_one_log() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let id: OrganizationId = organization.id.parse().unwrap();
@@ -79,7 +79,7 @@ async fn two_workers_on_one_organization_write_one_log() {
 /// Two batches are decided on the same head. The second is decided again at once: a lost race is not an
 /// outage, and no reason to stop or to reconnect.
 #[tokio::test]
-async fn two_workers_that_decided_on_the_same_head_write_one_after_the_other() {
+async fn two_batches_decided_on_the_same_head_are_written_one_after_the_other() {
     let stack = Stack::shared().await;
     let (mut owner, observer) = (stack.database("postgres").await, stack.database("postgres").await);
     let (sender, auditor) = (Sender::connect(&stack.instance).await, stack.auditor().await);
@@ -116,7 +116,7 @@ async fn two_workers_that_decided_on_the_same_head_write_one_after_the_other() {
 
 /// One batch with everything: each statement of its transaction sees what the earlier statements wrote.
 #[tokio::test]
-async fn a_statement_sees_what_the_statements_before_it_have_written() {
+async fn each_statement_of_a_batch_sees_the_writes_of_earlier_statements() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let to: OrganizationId = organization.id.parse().unwrap();
@@ -187,7 +187,7 @@ async fn a_statement_sees_what_the_statements_before_it_have_written() {
 
 /// A repair changes the rows that a batch is decided on. It adds no log entry and violates no unique index.
 #[tokio::test]
-async fn a_batch_that_was_decided_on_a_row_that_has_changed_since_is_decided_again() {
+async fn a_batch_is_decided_again_if_a_row_it_was_decided_on_has_changed() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let (client, id) = (organization.client(), organization.id.parse::<Uuid>().unwrap());
@@ -214,7 +214,7 @@ async fn a_batch_that_was_decided_on_a_row_that_has_changed_since_is_decided_aga
 /// Nothing is locked while a batch is decided. A change of the rows it was decided on moves the head of the
 /// log, and the batch is decided again.
 #[tokio::test]
-async fn a_batch_that_is_overtaken_is_decided_anew() {
+async fn a_batch_is_decided_again_if_another_writer_was_faster() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();

@@ -12,7 +12,7 @@ use test_case::test_case;
 use tokio_postgres::error::SqlState;
 
 #[tokio::test]
-async fn every_change_is_one_entry_in_a_log_without_gaps_that_adds_up_to_the_tables() {
+async fn every_change_has_one_entry_and_the_log_adds_up_to_the_tables() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -92,7 +92,7 @@ async fn no_role_of_the_services_has_the_right_to_change_the_log() {
 }
 
 #[tokio::test]
-async fn not_even_the_owner_changes_the_log_by_mistake() {
+async fn the_owner_of_the_database_cannot_change_the_log_by_mistake() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let database = stack.database("postgres").await;
@@ -121,7 +121,7 @@ async fn not_even_the_owner_changes_the_log_by_mistake() {
 #[test_case("rollcall_auditor", &["workspaces", "scim_tokens", "users", "workspace_members", "organizations"]; "an auditor")]
 #[test_case("rollcall_app", &["events", "log_heads", "users", "scim_tokens"]; "an application")]
 #[tokio::test]
-async fn who_may_only_read_can_only_read(role: &str, hidden: &[&str]) {
+async fn a_reading_role_can_only_read(role: &str, hidden: &[&str]) {
     let stack = Stack::shared().await;
     let database = stack.database(role).await;
     for table in ["organizations", "workspaces", "scim_tokens", "users", "workspace_members", "events", "log_heads"] {
@@ -168,7 +168,7 @@ async fn an_application_reads_users_and_memberships_by_the_documented_views() {
 }
 
 #[tokio::test]
-async fn one_organization_neither_sees_nor_touches_anothers_users() {
+async fn an_organization_cannot_read_or_change_users_of_another() {
     let stack = Stack::shared().await;
     let (ours, theirs) = (stack.organization(), stack.organization());
     let (us, them) = (ours.client(), theirs.client());
@@ -219,7 +219,7 @@ fn acceptable_json() -> impl Strategy<Value = Value> {
 
 /// A value must have the same canonical form after Postgres has stored and returned it.
 #[test]
-fn what_the_database_gives_back_has_the_canonical_form_of_what_was_written() {
+fn a_value_has_the_same_canonical_form_after_a_round_trip_through_the_database() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let database = runtime.block_on(async { Stack::shared().await.database("postgres").await });
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(64));

@@ -7,7 +7,7 @@ use rollcall_tests::service::{Service, free_port};
 use rollcall_tests::{Stack, eventually};
 
 #[tokio::test]
-async fn a_monitoring_system_is_told_at_an_address_of_its_own() {
+async fn metrics_are_served_at_an_address_of_their_own() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let listen = format!("127.0.0.1:{}", free_port());

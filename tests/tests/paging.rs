@@ -40,7 +40,7 @@ const TITLES: [Option<&str>; 7] = [Some("b"), None, Some("A"), Some("ß"), Some(
 #[test_case(&[("sortBy", "userName"), ("sortOrder", "descending")], "6543210"; "by an indexed attribute")]
 #[test_case(&[("sortBy", "meta.created")], "0123456"; "by time")]
 #[tokio::test]
-async fn every_order_is_walked_page_by_page_in_both_directions(order: &[(&str, &str)], expected: &str) {
+async fn every_sort_order_can_be_paged_in_both_directions(order: &[(&str, &str)], expected: &str) {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     titled(&client, &TITLES).await;
@@ -63,7 +63,7 @@ async fn every_order_is_walked_page_by_page_in_both_directions(order: &[(&str, &
 }
 
 #[tokio::test]
-async fn nobody_who_stays_is_missed_while_others_are_deleted_on_the_way() {
+async fn paging_misses_no_remaining_user_while_others_are_deleted() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     titled(&client, &[None; 12]).await;
@@ -88,7 +88,7 @@ async fn nobody_who_stays_is_missed_while_others_are_deleted_on_the_way() {
 }
 
 #[tokio::test]
-async fn a_cursor_is_good_for_its_own_query_only() {
+async fn a_cursor_is_valid_only_for_its_own_query() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     titled(&client, &TITLES).await;
@@ -122,7 +122,7 @@ async fn large_users(stack: &Stack, organization: &Organization, count: usize) -
 const FITTING: usize = 4;
 
 #[tokio::test]
-async fn a_page_ends_when_it_has_enough_bytes_and_the_next_goes_on_behind_it() {
+async fn a_page_ends_at_its_byte_limit_and_the_next_continues_there() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let (_api, url) = large_users(&stack, &organization, 10).await;
@@ -168,7 +168,7 @@ async fn a_page_ends_when_it_has_enough_bytes_and_the_next_goes_on_behind_it() {
 }
 
 #[tokio::test]
-async fn pages_of_the_log_end_by_bytes_and_miss_nothing() {
+async fn pages_of_the_log_end_at_their_byte_limit_and_miss_nothing() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let stream = organization.stream(&[]);

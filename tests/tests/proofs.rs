@@ -102,7 +102,7 @@ impl Case {
 }
 
 #[tokio::test]
-async fn an_untouched_log_holds_and_any_change_to_it_is_named() {
+async fn an_unchanged_log_verifies_and_every_change_is_reported() {
     let case = Case::new(10).await;
     let (code, told) = case.verify_log(&case.export().await);
     assert_eq!(code, 0, "{told}");
@@ -160,7 +160,7 @@ async fn an_untouched_log_holds_and_any_change_to_it_is_named() {
 /// The owner of the database can recompute every hash, but cannot forge the signature of a checkpoint that an
 /// auditor has.
 #[tokio::test]
-async fn a_log_that_was_hashed_anew_or_rolled_back_is_not_the_one_that_was_signed() {
+async fn a_rehashed_or_rolled_back_log_does_not_match_its_checkpoint() {
     let case = Case::new(6).await;
     let mut entries: Vec<Entry> = case.export().await.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     let forged = &mut entries[8];
@@ -176,7 +176,7 @@ async fn a_log_that_was_hashed_anew_or_rolled_back_is_not_the_one_that_was_signe
 }
 
 #[tokio::test]
-async fn every_entry_can_be_proved_and_every_earlier_checkpoint_too() {
+async fn every_entry_and_every_earlier_checkpoint_has_a_proof() {
     let case = Case::new(8).await;
     let entries = case.export().await;
     let later = case.path("later.checkpoint");
@@ -235,7 +235,7 @@ async fn every_entry_can_be_proved_and_every_earlier_checkpoint_too() {
 /// A log of more than two tiles, created in bulk. Its proofs come from the tiles and from the leaves after
 /// them.
 #[tokio::test]
-async fn the_proofs_of_a_long_log_come_from_its_tiles() {
+async fn proofs_of_a_long_log_are_computed_from_its_tiles() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -289,7 +289,7 @@ async fn signed(organization: &Organization) {
 }
 
 #[tokio::test]
-async fn a_log_whose_head_cannot_be_read_keeps_no_other_log_from_being_signed() {
+async fn a_log_with_an_unreadable_head_does_not_keep_other_logs_from_being_signed() {
     let stack = Stack::shared().await;
     let (broken, sound) = (stack.organization(), stack.organization());
     broken.client().create(user("ada")).await.expect(201);
@@ -312,7 +312,7 @@ async fn a_log_whose_head_cannot_be_read_keeps_no_other_log_from_being_signed() 
 /// After a week, only the newest checkpoint of each hour is kept; after three months, only that of each day.
 /// Checkpoints that an auditor has saved still verify.
 #[tokio::test]
-async fn old_checkpoints_are_thinned_out_and_those_that_auditors_keep_still_hold() {
+async fn old_checkpoints_are_thinned_out_and_saved_ones_still_verify() {
     let (case, other) = (Case::new(6).await, Case::new(6).await);
     let owner = case.stack.database("postgres").await;
     let sizes = "SELECT size FROM rollcall.checkpoints WHERE organization_id = $1 ORDER BY size";
@@ -382,7 +382,7 @@ async fn old_checkpoints_are_thinned_out_and_those_that_auditors_keep_still_hold
 }
 
 #[tokio::test]
-async fn a_checkpoint_with_another_root_is_found_wherever_it_is() {
+async fn a_stored_checkpoint_with_another_root_is_reported() {
     let case = Case::new(6).await;
     let owner = case.stack.database("postgres").await;
     let forge = "UPDATE rollcall.checkpoints SET note = replace(note, split_part(note, E'\\n', 3), 'AAAA') WHERE organization_id = $1 AND size = $2";

@@ -28,7 +28,7 @@ async fn a_user_created_without_a_workspace_joins_the_tokens_default_workspace()
 }
 
 #[tokio::test]
-async fn a_user_goes_to_the_workspaces_that_are_named_and_to_no_other() {
+async fn a_user_joins_only_the_workspaces_that_the_request_names() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let sales = json!({"value": organization.sales, "permissions": ["read"], "teams": [{"value": "emea", "permissions": ["lead"]}]});
@@ -44,7 +44,7 @@ async fn a_user_goes_to_the_workspaces_that_are_named_and_to_no_other() {
 }
 
 #[tokio::test]
-async fn a_users_life_is_visible_to_every_read_that_follows() {
+async fn every_read_sees_the_earlier_changes_of_a_user() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     let id = client.create(user_with("ada", &json!({"title": "Countess", "externalId": "E1"}))).await.id();
@@ -68,7 +68,7 @@ async fn a_users_life_is_visible_to_every_read_that_follows() {
 }
 
 #[tokio::test]
-async fn a_patch_answers_with_the_user_where_that_is_asked_for() {
+async fn a_patch_returns_the_user_if_the_caller_asks_for_it() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     let id = client.create(user("ada")).await.id();
@@ -85,7 +85,7 @@ async fn a_patch_answers_with_the_user_where_that_is_asked_for() {
 }
 
 #[tokio::test]
-async fn a_name_is_taken_whatever_its_case_and_normal_form() {
+async fn names_are_unique_regardless_of_case_and_normal_form() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     for (taken, again) in [
@@ -106,7 +106,7 @@ async fn a_name_is_taken_whatever_its_case_and_normal_form() {
 }
 
 #[tokio::test]
-async fn of_many_creates_of_one_name_at_the_same_moment_one_wins() {
+async fn of_concurrent_creates_of_one_user_name_one_succeeds() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -119,7 +119,7 @@ async fn of_many_creates_of_one_name_at_the_same_moment_one_wins() {
 }
 
 #[tokio::test]
-async fn a_change_is_made_to_the_version_that_was_meant() {
+async fn if_match_changes_only_the_named_version() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     let id = client.create(user("ada")).await.id();
@@ -138,7 +138,7 @@ async fn a_change_is_made_to_the_version_that_was_meant() {
 }
 
 #[tokio::test]
-async fn a_change_that_changes_nothing_keeps_the_version() {
+async fn a_change_without_effect_keeps_the_version() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     let created = client.create(user_with("ada", &json!({"title": "Lady"}))).await;
@@ -148,7 +148,7 @@ async fn a_change_that_changes_nothing_keeps_the_version() {
 }
 
 #[tokio::test]
-async fn users_are_found_by_name_external_id_and_id_and_a_miss_is_an_empty_list() {
+async fn users_are_found_by_name_external_id_and_id() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     let id = client.create(user_with("ada", &json!({"externalId": "E1"}))).await.id();
@@ -170,7 +170,7 @@ async fn users_are_found_by_name_external_id_and_id_and_a_miss_is_an_empty_list(
 }
 
 #[tokio::test]
-async fn pages_hold_every_user_once_and_tell_the_true_total() {
+async fn pages_have_every_user_once_and_the_true_total() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     let creates = (0..25).map(|n| client.create(user(&format!("user{n}"))));
@@ -198,7 +198,7 @@ async fn pages_hold_every_user_once_and_tell_the_true_total() {
 }
 
 #[tokio::test]
-async fn an_asynchronous_call_is_accepted_and_its_outcome_is_found_where_it_says() {
+async fn an_asynchronous_call_is_accepted_and_its_outcome_is_at_the_returned_location() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     let ask =
@@ -266,7 +266,7 @@ async fn a_call_repeated_with_its_idempotency_key_has_one_effect_and_one_answer(
 #[test_case("attributes=name.givenName" => json!({"name": {"givenName": "Ada"}}); "a part")]
 #[test_case("excludedAttributes=name,emails,active,meta,urn:ietf:params:scim:schemas:extension:rollcall:2.0:User" => json!({"userName": "ada", "title": "Lady"}); "all but some")]
 #[tokio::test]
-async fn only_the_attributes_that_are_asked_for_are_answered(query: &str) -> Value {
+async fn only_the_requested_attributes_are_returned(query: &str) -> Value {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     let more =
@@ -281,7 +281,7 @@ async fn only_the_attributes_that_are_asked_for_are_answered(query: &str) -> Val
 }
 
 #[tokio::test]
-async fn a_password_is_taken_and_forgotten() {
+async fn a_password_is_accepted_and_not_stored() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let created = organization.client().create(user_with("ada", &json!({"password": "correct horse battery"}))).await;
@@ -291,7 +291,7 @@ async fn a_password_is_taken_and_forgotten() {
 }
 
 #[tokio::test]
-async fn the_service_describes_itself_truly() {
+async fn discovery_describes_what_the_service_does() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -328,7 +328,7 @@ async fn the_service_describes_itself_truly() {
 }
 
 #[tokio::test]
-async fn the_api_is_described_to_programs_and_to_people_without_help_from_elsewhere() {
+async fn the_api_serves_its_openapi_document_and_a_page_without_external_files() {
     let stack = Stack::shared().await;
     let get = async |path: &str| {
         let answer = reqwest::get(format!("{}{path}", stack.url)).await.unwrap();

@@ -65,7 +65,7 @@ fn refusal(answers: &str) -> Value {
 /// Bytes in a URL that should be percent-encoded. The api accepts them if the parser does, and otherwise
 /// refuses them with a reason.
 #[tokio::test]
-async fn raw_bytes_in_an_address_are_understood_or_refused_with_a_reason() {
+async fn raw_bytes_in_a_url_are_accepted_or_refused_with_a_reason() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -101,7 +101,7 @@ async fn raw_bytes_in_an_address_are_understood_or_refused_with_a_reason() {
 
 /// A refusal closes its connection. Earlier requests are answered, and later bytes are not read as a request.
 #[tokio::test]
-async fn a_refused_address_does_not_touch_other_requests_of_its_connection() {
+async fn a_refused_url_does_not_affect_other_requests_on_its_connection() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     let address = stack.url.strip_prefix("http://").unwrap();

@@ -120,7 +120,7 @@ async fn take(client: &Client, step: Step) {
 }
 
 #[tokio::test]
-async fn any_sequence_of_requests_adds_up_to_the_state_that_is_there() {
+async fn any_sequence_of_requests_replays_to_the_stored_state() {
     let stack = Stack::shared().await;
     let mut runner = TestRunner::default();
     for _ in 0..3 {
@@ -136,7 +136,7 @@ async fn any_sequence_of_requests_adds_up_to_the_state_that_is_there() {
 }
 
 #[tokio::test]
-async fn a_row_that_is_not_what_the_log_says_is_found_and_mended_while_the_service_runs() {
+async fn a_row_that_differs_from_the_log_is_found_and_repaired_while_the_service_runs() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -172,7 +172,7 @@ async fn a_row_that_is_not_what_the_log_says_is_found_and_mended_while_the_servi
 }
 
 #[tokio::test]
-async fn a_log_that_was_changed_where_it_is_kept_is_found() {
+async fn a_log_changed_in_the_database_is_reported() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     organization.client().create(user_with("ada", &json!({}))).await.expect(201);
@@ -215,7 +215,7 @@ async fn a_log_that_was_changed_where_it_is_kept_is_found() {
 
 /// A resumed replay keeps what it had built: a change that the test made to that stays visible.
 #[tokio::test]
-async fn a_replay_that_was_killed_goes_on_from_where_it_was() {
+async fn a_killed_replay_resumes_where_it_was() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();

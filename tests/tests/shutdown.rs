@@ -12,7 +12,7 @@ use serde_json::json;
 
 /// A server that hangs keeps its connections open and does not answer.
 #[tokio::test]
-async fn a_worker_ends_while_a_server_hangs_and_nothing_is_lost() {
+async fn a_worker_stops_while_a_server_hangs_and_loses_nothing() {
     let mut stack = Stack::private("hung-servers", &[]).await;
     let organizations = [stack.organization(), stack.organization()];
     for organization in &organizations {
@@ -48,7 +48,7 @@ async fn a_worker_ends_while_a_server_hangs_and_nothing_is_lost() {
 }
 
 #[tokio::test]
-async fn a_command_ends_while_a_server_hangs() {
+async fn a_command_stops_while_a_server_hangs() {
     let stack = Stack::private("hung-command", &[]).await;
     let organization = stack.organization();
     for (hung, arguments) in [

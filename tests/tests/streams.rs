@@ -71,7 +71,7 @@ fn jtis(sets: &[Value]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_receiver_that_polls_is_told_of_every_change_until_it_acknowledges_it() {
+async fn a_polling_receiver_gets_every_event_until_it_acknowledges_it() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -139,7 +139,7 @@ async fn a_receiver_that_polls_is_told_of_every_change_until_it_acknowledges_it(
 }
 
 #[tokio::test]
-async fn a_receiver_that_waits_is_answered_when_something_happens() {
+async fn a_long_poll_is_answered_when_an_event_occurs() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let (client, stream) =
@@ -160,7 +160,7 @@ async fn a_receiver_that_waits_is_answered_when_something_happens() {
 }
 
 #[tokio::test]
-async fn a_stream_tells_only_of_the_members_of_its_workspaces_from_when_it_begins() {
+async fn a_stream_delivers_only_later_events_about_members_of_its_workspaces() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let (client, sales) = (organization.client(), organization.sales.clone());
@@ -188,7 +188,7 @@ async fn a_stream_tells_only_of_the_members_of_its_workspaces_from_when_it_begin
 }
 
 #[tokio::test]
-async fn nobody_reads_a_stream_but_its_receiver() {
+async fn only_its_receiver_can_read_a_stream() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let stream = Polled::create(&stack, &organization, &[]);
@@ -228,7 +228,7 @@ async fn nobody_reads_a_stream_but_its_receiver() {
 }
 
 #[tokio::test]
-async fn what_is_pushed_comes_in_the_order_of_the_log() {
+async fn events_are_pushed_in_the_order_of_the_log() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let (client, receiver) = (organization.client(), Receiver::start());
@@ -248,7 +248,7 @@ async fn what_is_pushed_comes_in_the_order_of_the_log() {
 /// The receiver refuses, the worker is killed, the receiver recovers. Then the receiver stays away until the
 /// stream is resumed.
 #[tokio::test]
-async fn nothing_is_lost_between_a_receiver_that_fails_and_a_worker_that_is_killed() {
+async fn a_failing_receiver_and_a_killed_worker_lose_no_event() {
     let mut stack = Stack::private("streams", &[]).await;
     let organization = stack.organization();
     let (client, receiver) = (organization.client(), Receiver::start());
@@ -314,7 +314,7 @@ async fn nothing_is_lost_between_a_receiver_that_fails_and_a_worker_that_is_kill
 
 /// The owner of the database can break a row. Only the stream that needs the row must wait.
 #[tokio::test]
-async fn a_stream_or_an_entry_that_cannot_be_read_stops_no_other_stream() {
+async fn an_unreadable_stream_or_entry_does_not_stop_other_streams() {
     let mut stack = Stack::private("push-unreadable", &[]).await;
     let owner = stack.database("postgres").await;
     let [nameless, nowhere, unreadable, sound] = [(); 4].map(|()| stack.organization());

@@ -70,7 +70,7 @@ async fn outlasts(stack: &Stack, clients: &[Client; 3], name: &str, breaking: &s
 }
 
 #[tokio::test]
-async fn a_fault_of_the_database_stops_partitions_and_loses_nothing() {
+async fn a_systemic_fault_stops_partitions_and_loses_nothing() {
     let stack = Stack::private("systemic", &[]).await;
     let organizations = organizations(&stack);
     let faults = [
@@ -120,7 +120,7 @@ fn stops(stack: &Stack) -> usize {
 /// The broker dead-letters a message after too many deliveries, so a lasting fault must not use up
 /// deliveries.
 #[tokio::test]
-async fn a_partition_that_gave_its_messages_back_takes_none_before_they_can_be_applied() {
+async fn a_stopped_partition_takes_no_messages_until_a_trial_succeeds() {
     let mut stack = Stack::private_with("trial", &[], &[("ROLLCALL_WORKER__HOLD_SECONDS", "1")]).await;
     let organizations = organizations(&stack);
     let clients = organizations.each_ref().map(Organization::client);
@@ -168,7 +168,7 @@ const FAULTS: &str = "
     CREATE TRIGGER fail BEFORE INSERT ON rollcall.users FOR EACH ROW EXECUTE FUNCTION rollcall.fail()";
 
 #[tokio::test]
-async fn requests_of_two_organizations_that_fail_alike_do_not_stop_a_partition_where_others_can_be_applied() {
+async fn the_same_failure_in_two_organizations_does_not_stop_a_partition_if_others_succeed() {
     let stack = Stack::private("alike", &[]).await;
     let organizations = organizations(&stack);
     let clients = organizations.each_ref().map(Organization::client);
@@ -186,7 +186,7 @@ async fn requests_of_two_organizations_that_fail_alike_do_not_stop_a_partition_w
 }
 
 #[tokio::test]
-async fn a_request_that_takes_too_long_is_tried_once_more() {
+async fn a_request_that_times_out_is_retried_once() {
     let stack = Stack::private("slow", &[]).await;
     let clients = organizations(&stack).each_ref().map(Organization::client);
     stack.database("postgres").await.batch_execute(FAULTS).await.unwrap();

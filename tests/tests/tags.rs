@@ -39,7 +39,7 @@ fn member(id: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_users_tag_covers_the_groups_that_are_shown() {
+async fn a_users_tag_covers_the_returned_groups() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     let (ada, ben) = (client.create(user("ada")).await.id(), client.create(user("ben")).await.id());
@@ -61,7 +61,7 @@ async fn a_users_tag_covers_the_groups_that_are_shown() {
 }
 
 #[tokio::test]
-async fn a_tag_covers_what_is_shown_and_nothing_else() {
+async fn a_tag_covers_exactly_the_returned_attributes() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -85,7 +85,7 @@ async fn a_tag_covers_what_is_shown_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn every_answer_names_the_same_tag_for_the_same_content() {
+async fn every_endpoint_returns_the_same_tag_for_the_same_content() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     let created = client.create(user("ada")).await;
@@ -116,7 +116,7 @@ async fn every_answer_names_the_same_tag_for_the_same_content() {
 }
 
 #[tokio::test]
-async fn a_tag_that_was_just_read_is_good_for_a_change() {
+async fn a_tag_that_was_just_read_is_valid_for_a_change() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     let ada = client.create(user("ada")).await.id();
@@ -150,7 +150,7 @@ async fn a_tag_that_was_just_read_is_good_for_a_change() {
 }
 
 #[tokio::test]
-async fn a_groups_tag_covers_the_members_that_are_shown() {
+async fn a_groups_tag_covers_the_returned_members() {
     let stack = Stack::shared().await;
     let client = stack.organization().client();
     let (ada, ben) = (client.create(user("ada")).await.id(), client.create(user("ben")).await.id());

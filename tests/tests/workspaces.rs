@@ -14,7 +14,7 @@ fn in_workspaces(ids: &[&String]) -> Value {
 }
 
 /// Patches, replaces, deactivates and deletes a user with a token whose default workspace is not the user's.
-async fn lives_through_everything(client: &Client, organization: &Organization, home: &String) {
+async fn survives_every_change(client: &Client, organization: &Organization, home: &String) {
     let id = client.create(user_with("ada", &in_workspaces(&[home]))).await.id();
     let path = format!("/Users/{id}");
     client.patch(&id, json!([{"op": "replace", "path": "title", "value": "Countess"}])).await.expect(204);
@@ -44,7 +44,7 @@ async fn a_user_in_another_workspace_than_the_tokens_default_can_be_changed_in_e
     for default in [&organization.legal, &organization.marketing, &organization.sales] {
         let client = organization.client_of(default);
         for home in [&organization.legal, &organization.marketing] {
-            lives_through_everything(&client, &organization, home).await;
+            survives_every_change(&client, &organization, home).await;
         }
     }
     let stranger = other.client().create(user_with("ada", &in_workspaces(&[&organization.legal]))).await;
@@ -78,7 +78,7 @@ async fn tokens_of_both_dialects_and_different_defaults_change_the_same_users() 
 }
 
 #[tokio::test]
-async fn users_in_several_workspaces_and_groups_are_moved_by_callers_who_know_one_of_them() {
+async fn callers_who_know_one_workspace_can_move_users_in_several_workspaces_and_groups() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let [of_legal, of_sales] =

@@ -8,7 +8,7 @@ use serde_json::json;
 use thirtyfour::prelude::By;
 
 #[tokio::test]
-async fn an_auditor_watches_the_log_filters_it_and_reads_what_changed() {
+async fn an_auditor_follows_and_filters_the_log_and_reads_the_changes() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -69,7 +69,7 @@ async fn an_auditor_watches_the_log_filters_it_and_reads_what_changed() {
 }
 
 #[tokio::test]
-async fn an_administrator_has_a_deleted_person_forgotten_and_an_auditor_cannot() {
+async fn an_administrator_can_erase_a_deleted_person_and_an_auditor_cannot() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -96,7 +96,7 @@ async fn an_administrator_has_a_deleted_person_forgotten_and_an_auditor_cannot()
 }
 
 #[tokio::test]
-async fn an_auditor_checks_an_entry_in_the_browser_and_sees_who_was_who_at_a_date() {
+async fn an_auditor_verifies_an_entry_in_the_browser_and_reads_the_users_at_a_date() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();

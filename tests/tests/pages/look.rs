@@ -5,7 +5,7 @@ use crate::{accessible, generate, signed_in};
 use rollcall_tests::Stack;
 
 #[tokio::test]
-async fn the_pages_speak_the_language_that_is_liked_or_chosen() {
+async fn the_pages_use_the_preferred_or_the_chosen_language() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let browser = Browser::open("es-MX,es").await;
@@ -27,7 +27,7 @@ async fn the_pages_speak_the_language_that_is_liked_or_chosen() {
 }
 
 #[tokio::test]
-async fn what_people_type_is_text_everywhere_and_a_page_is_light() {
+async fn typed_markup_is_shown_as_text_and_pages_are_small() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let browser = signed_in(&stack, &organization).await;

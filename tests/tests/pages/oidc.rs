@@ -72,7 +72,7 @@ async fn sign_in(url: &str, account: &str) -> Browser {
 }
 
 #[tokio::test]
-async fn an_administrator_signs_in_at_the_provider_with_the_role_that_it_tells() {
+async fn an_administrator_signs_in_through_the_provider_with_the_role_in_its_claims() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let accounts = json!({"grace": {organization.id.as_str(): "administrator"}, "late": [format!("{}:auditor", organization.id)], "eve": ["wiki:owner"]});
@@ -134,7 +134,7 @@ async fn refused(stack: &Stack) {
 }
 
 #[tokio::test]
-async fn whoever_has_several_organizations_chooses_one() {
+async fn an_administrator_of_several_organizations_chooses_one() {
     let stack = Stack::shared().await;
     let (one, other) = (stack.organization(), stack.organization());
     let accounts = json!({"grace": [format!("{}:owner", one.id), format!("{}:auditor", other.id), "01890000-0000-7000-8000-0000000000ff:owner"]});
@@ -161,7 +161,7 @@ async fn whoever_has_several_organizations_chooses_one() {
 }
 
 #[tokio::test]
-async fn a_flow_that_this_browser_did_not_begin_signs_nobody_in() {
+async fn a_sign_in_begun_in_another_browser_is_refused() {
     let stack = Stack::shared().await;
     let provided = Provided::start(&stack, &json!({})).await;
     let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
@@ -189,7 +189,7 @@ async fn a_flow_that_this_browser_did_not_begin_signs_nobody_in() {
 }
 
 #[tokio::test]
-async fn a_provider_that_is_away_is_told_and_links_still_work() {
+async fn an_unavailable_provider_is_reported_and_links_still_work() {
     let stack = Stack::shared().await;
     let (_api, url) = api(&stack, &format!("http://127.0.0.1:{}/o", free_port())).await;
     let away = reqwest::get(format!("{url}/sign-in/oidc")).await.unwrap();

@@ -45,7 +45,7 @@ async fn bury(stack: &Stack, organization: &Organization, name: &str) -> (Reques
 }
 
 #[tokio::test]
-async fn a_dead_letter_is_tried_again_once_nothing_is_in_its_way_and_another_is_discarded() {
+async fn a_dead_letter_can_be_retried_after_a_repair_or_discarded() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let (ada, letter) = bury(&stack, &organization, "ada").await;
@@ -91,7 +91,7 @@ async fn a_dead_letter_is_tried_again_once_nothing_is_in_its_way_and_another_is_
 }
 
 #[tokio::test]
-async fn what_is_tried_again_in_vain_is_a_dead_letter_again_and_only_its_own_administrators_decide() {
+async fn a_failed_retry_is_a_dead_letter_again_and_only_its_own_administrators_decide() {
     let stack = Stack::shared().await;
     let (organization, other) = (stack.organization(), stack.organization());
     let (request, letter) = bury(&stack, &organization, "ada").await;
@@ -117,7 +117,7 @@ async fn what_is_tried_again_in_vain_is_a_dead_letter_again_and_only_its_own_adm
 }
 
 #[tokio::test]
-async fn an_operator_discards_what_nobody_can_read() {
+async fn an_operator_discards_an_unreadable_dead_letter() {
     let stack = Stack::shared().await;
     let nonsense = EventId::generate().to_string();
     Sender::connect(&stack.instance).await.bury(&nonsense, b"{").await;
@@ -139,7 +139,7 @@ async fn an_operator_discards_what_nobody_can_read() {
 }
 
 #[tokio::test]
-async fn requests_that_no_worker_takes_are_seen_to_wait_and_for_how_long() {
+async fn the_page_shows_waiting_requests_and_their_lag() {
     let listen = format!("127.0.0.1:{}", free_port());
     let mut stack = Stack::private("pages-waiting", &[("ROLLCALL_API__METRICS_LISTEN", &listen)]).await;
     let organization = stack.organization();
@@ -191,7 +191,7 @@ async fn requests_that_no_worker_takes_are_seen_to_wait_and_for_how_long() {
 }
 
 #[tokio::test]
-async fn how_far_a_replay_is_and_what_it_found_is_seen() {
+async fn the_page_shows_the_progress_and_the_result_of_a_replay() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     organization.client().create(user("ada")).await.expect(201);

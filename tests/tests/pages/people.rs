@@ -6,7 +6,7 @@ use rollcall_tests::{Stack, eventually};
 use serde_json::json;
 
 #[tokio::test]
-async fn an_administrator_finds_users_and_sees_where_they_belong_and_why() {
+async fn an_administrator_finds_users_and_the_reasons_for_their_memberships() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -47,7 +47,7 @@ async fn an_administrator_finds_users_and_sees_where_they_belong_and_why() {
 }
 
 #[tokio::test]
-async fn a_group_is_mapped_to_a_workspace_and_its_members_are_in_it() {
+async fn mapping_a_group_to_a_workspace_adds_its_members() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::{Bare, accessible, hidden, signed_in};
 
 #[tokio::test]
-async fn an_administrator_sees_each_request_what_it_meant_and_how_it_was_answered() {
+async fn an_administrator_sees_each_call_with_its_meaning_and_answer() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let browser = signed_in(&stack, &organization).await;
@@ -41,7 +41,7 @@ async fn an_administrator_sees_each_request_what_it_meant_and_how_it_was_answere
 }
 
 #[tokio::test]
-async fn requests_are_for_administrators_of_the_organization_and_end_with_whoever_is_erased() {
+async fn only_the_organizations_administrators_see_calls_and_erasure_removes_them() {
     let stack = Stack::shared().await;
     let (organization, other) = (stack.organization(), stack.organization());
     let client = organization.client();
@@ -84,7 +84,7 @@ async fn call_with(admin: &Bare, text: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_calls_hold_is_recorded_for_a_while_without_secrets_where_an_administrator_asks_for_it() {
+async fn bodies_of_calls_are_recorded_on_request_for_a_limited_time_without_secrets() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
@@ -156,7 +156,7 @@ async fn what_calls_hold_is_recorded_for_a_while_without_secrets_where_an_admini
 }
 
 #[tokio::test]
-async fn what_calls_hold_is_for_administrators_of_the_organization_alone() {
+async fn only_the_organizations_administrators_see_bodies_of_calls() {
     let stack = Stack::shared().await;
     let (organization, other) = (stack.organization(), stack.organization());
     organization.client().create(user("mary")).await.expect(201);
@@ -179,7 +179,7 @@ async fn what_calls_hold_is_for_administrators_of_the_organization_alone() {
 }
 
 #[tokio::test]
-async fn what_is_too_old_goes_and_what_calls_held_goes_before() {
+async fn old_calls_are_deleted_and_their_bodies_earlier() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let database = stack.database("postgres").await;

@@ -8,7 +8,7 @@ use rollcall_tests::client::user;
 use serde_json::json;
 
 #[tokio::test]
-async fn a_form_that_is_not_ours_changes_nothing() {
+async fn a_form_from_another_site_changes_nothing() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let admin = Bare::sign_in(&stack, &organization, "administrator").await;
@@ -44,7 +44,7 @@ async fn a_form_that_is_not_ours_changes_nothing() {
 }
 
 #[tokio::test]
-async fn nobody_does_or_sees_what_is_not_theirs() {
+async fn each_role_reads_and_changes_only_its_own_organization() {
     let stack = Stack::shared().await;
     let (organization, other) = (stack.organization(), stack.organization());
     let (token, _) = organization.issue(&[]);
@@ -87,7 +87,7 @@ async fn nobody_does_or_sees_what_is_not_theirs() {
 }
 
 #[tokio::test]
-async fn a_program_of_an_administrator_erases_a_deleted_person_and_nobody_elses_does() {
+async fn only_an_administrators_session_can_erase_a_person_through_the_api() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();

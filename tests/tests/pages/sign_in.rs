@@ -6,7 +6,7 @@ use rollcall_tests::Stack;
 use serde_json::json;
 
 #[tokio::test]
-async fn an_administrator_signs_in_by_a_link_that_works_once_and_signs_out() {
+async fn an_administrator_signs_in_by_a_link_once_and_signs_out() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let link = organization.sign_in_link("owner");
@@ -50,7 +50,7 @@ async fn an_administrator_signs_in_by_a_link_that_works_once_and_signs_out() {
 }
 
 #[tokio::test]
-async fn a_link_that_was_used_signs_nobody_in_and_the_attempt_is_an_event() {
+async fn a_used_link_is_refused_and_the_attempt_is_logged() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let link = organization.sign_in_link("owner");

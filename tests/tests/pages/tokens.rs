@@ -7,7 +7,7 @@ use rollcall_tests::{Client, Stack, eventually};
 use serde_json::json;
 
 #[tokio::test]
-async fn a_token_is_generated_shown_once_and_provisions() {
+async fn a_token_is_generated_and_shown_once_and_provisions() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let browser = signed_in(&stack, &organization).await;
@@ -71,7 +71,7 @@ async fn a_token_is_generated_shown_once_and_provisions() {
 }
 
 #[tokio::test]
-async fn a_token_is_reset_with_an_overlap_changed_and_revoked() {
+async fn a_token_can_be_reset_with_an_overlap_changed_and_revoked() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let browser = signed_in(&stack, &organization).await;
@@ -127,7 +127,7 @@ async fn a_token_is_reset_with_an_overlap_changed_and_revoked() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_about_to_expire_is_announced_once_and_a_read_counts_as_a_use() {
+async fn an_expiring_token_is_announced_once_and_a_read_counts_as_use() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let in_days = |days: i64| {

@@ -21,7 +21,7 @@ async fn bury(sender: &Sender, organization: &Organization) -> String {
 }
 
 #[tokio::test]
-async fn a_letter_that_cannot_be_kept_holds_up_no_other() {
+async fn a_dead_letter_that_cannot_be_stored_does_not_block_others() {
     let stack = Stack::shared().await;
     let (broken, sound) = (stack.organization(), stack.organization());
     let owner = stack.database("postgres").await;
@@ -43,7 +43,7 @@ async fn a_letter_that_cannot_be_kept_holds_up_no_other() {
 }
 
 #[tokio::test]
-async fn a_letter_that_cannot_be_tried_again_holds_up_no_other() {
+async fn a_dead_letter_that_cannot_be_retried_does_not_block_others() {
     let stack = Stack::private("letters", &[]).await;
     let partition =
         |organization: &Organization| partition(organization.id.parse::<OrganizationId>().unwrap(), PARTITIONS);
@@ -70,7 +70,7 @@ async fn a_letter_that_cannot_be_tried_again_holds_up_no_other() {
 }
 
 #[tokio::test]
-async fn an_observed_call_that_cannot_be_kept_costs_only_itself() {
+async fn a_call_record_that_cannot_be_stored_does_not_block_others() {
     let stack = Stack::shared().await;
     let organizations = [stack.organization(), stack.organization()];
     let call = |organization: &Organization, subject: &str| CallRecord {
