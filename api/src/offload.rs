@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn only_large_work_leaves_its_thread() {
+    async fn only_large_work_moves_to_another_thread() {
         let here = std::thread::current().id();
         let thread = || std::thread::current().id();
         assert_eq!(offload(SMALL, thread).await.unwrap(), here);

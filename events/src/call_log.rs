@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_meaning_has_one_name_everywhere() {
+    fn each_meaning_has_one_name() {
         for meaning in Meaning::ALL {
             assert_eq!(serde_json::to_value(meaning).unwrap(), meaning.as_str());
             assert_eq!(meaning.as_str().parse(), Ok(*meaning));

@@ -127,7 +127,7 @@ fn member_changes_of_a_group_are_delivered() {
 }
 
 #[test]
-fn only_members_of_the_workspaces_are_delivered_and_nothing_once_they_leave() {
+fn only_events_about_members_of_the_workspaces_are_delivered() {
     let feed = feed(Event::ALL, &[1]);
     let update = |before: &[u128], after: &[u128]| {
         let payload = json!({"operation": "patch", "resource": user("ada", after), "changed": ["title"]});

@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_after_the_last_replacement_counts_but_all_who_join_must_exist() {
+    fn only_changes_after_the_last_replacement_count_but_every_new_member_must_exist() {
         let changes = vec![
             MemberChange::Add(ids([1])),
             MemberChange::Set(ids([2, 3])),
@@ -215,7 +215,7 @@ mod tests {
 
     /// None of these values identifies a user, so nobody may join or leave.
     #[test]
-    fn who_is_not_said_is_refused_and_never_everybody() {
+    fn an_unreadable_member_is_refused_and_never_means_all_members() {
         let unreadable = [
             json!([{"display": "kim"}]),
             json!([{"userId": ONE}]),

@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_workspace_is_only_for_who_names_none() {
+    fn the_default_workspace_applies_only_to_requests_that_name_none() {
         let (default, own) = (WorkspaceId::generate(), WorkspaceId::generate());
         let mut nowhere = json!({"userName": "ada"}).as_object().cloned().unwrap();
         join_default(&mut nowhere, default);

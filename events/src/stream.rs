@@ -215,7 +215,7 @@ mod tests {
         /// The order and grouping of acknowledgements make no difference: exactly the unacknowledged events
         /// stay to be delivered.
         #[test]
-        fn nothing_is_passed_over(
+        fn no_event_is_skipped(
             seqs in proptest::collection::btree_set(1u64..60, 0..30), acknowledged in proptest::collection::vec(1u64..60, 0..40), cut in 0usize..40,
         ) {
             let mut position = Position::default();

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_token_nor_digest_shows_itself_in_a_debug_print() {
+    fn debug_output_has_neither_token_nor_digest() {
         let token = Token::from_bytes([7; 32]);
         let shown = format!("{token:?} {:?}", token.digest());
         assert!(!shown.contains("G9mk") && !shown.contains(&String::from(token.digest())), "{shown}");

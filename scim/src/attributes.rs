@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_returned_on_request_is_returned_on_request() {
+    fn an_attribute_returned_on_request_is_shown_only_on_request() {
         let user =
             json!({"userName": "ada", ROLLCALL_SCHEMA: {"workspaces": [{"value": "w", "display": "Marketing"}]}});
         let shown = |names: Option<&str>| {

@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attribute_with_a_default_stays_as_it_is() {
+    fn an_absent_attribute_with_a_default_keeps_its_value() {
         let (inactive, mut after) = (object(json!({"active": false})), object(json!({"title": "x"})));
         keep(&USER, &inactive, &mut after);
         assert_eq!(after["active"], false);

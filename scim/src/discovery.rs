@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn values_can_be_suggested_to_whoever_asks() {
+    fn canonical_values_can_be_suggested() {
         let mut shown = schema("https://x/scim/v2", &ROLLCALL_USER);
         suggest(&mut shown, "workspaces", "value", &["w".to_owned()]);
         assert_eq!(shown["attributes"][0]["subAttributes"][0]["canonicalValues"], json!(["w"]));

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_thousand_levels_are_refused_and_the_limit_is_not() {
+    fn nesting_above_the_limit_is_refused() {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         assert!(parse(nested(10_000).as_bytes()).unwrap_err().detail.contains("nested"));
         assert!(parse(nested(MAX_DEPTH + 1).as_bytes()).unwrap_err().detail.contains("nested"));
@@ -180,7 +180,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_accepted_is_what_was_written(text in "[^\0]{0,32}", number in -9_007_199_254_740_991_i64..9_007_199_254_740_991) {
+        fn a_parsed_value_equals_the_written_one(text in "[^\0]{0,32}", number in -9_007_199_254_740_991_i64..9_007_199_254_740_991) {
             let value = json!({"text": text, "list": [number, null, true]});
             prop_assert_eq!(parse(value.to_string().as_bytes()).unwrap(), value);
         }

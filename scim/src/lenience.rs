@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn brackets_may_be_left_out_and_put_in() {
+    fn brackets_are_optional() {
         assert_eq!(
             (list(json!("a")), list(json!(["a", "b"])), list(Value::Null)),
             (vec![json!("a")], vec![json!("a"), json!("b")], vec![])
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_value_stands_for_an_object_that_has_one() {
+    fn a_plain_value_means_an_object_with_that_value() {
         let manager = ENTERPRISE_USER.attributes.iter().find(|attribute| attribute.name == "manager").unwrap();
         assert_eq!(complex(manager, json!("7")), json!({"value": "7"}));
         assert_eq!(complex(manager, json!("")), Value::Null);
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_that_is_named_and_not_used_does_no_harm() {
+    fn a_named_but_unused_schema_is_accepted() {
         let body = json!({"http://x.example/Used": {}});
         let names = |schema: &str| names_without_using(body.as_object().unwrap(), schema);
         assert!(names("http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group"));

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn the_stamp_lists_the_schemas_in_use_and_comes_off_again() {
+    fn a_stamp_lists_the_schemas_in_use_and_can_be_removed() {
         let attributes = object(json!({"userName": "ada", ENTERPRISE_SCHEMA: {"department": "Engines"}}));
         let meta =
             Meta { created: "2026-01-01T00:00:00.000000Z", last_modified: "2026-01-02T00:00:00.000000Z", version: 2 };
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_large_is_refused_by_its_largest_attribute_and_may_shrink() {
+    fn a_resource_that_is_too_large_names_its_largest_attribute_and_may_shrink() {
         let user = |title: usize, active: bool| {
             object(json!({"active": active, "title": "x".repeat(title), ENTERPRISE_SCHEMA: {"department": "A"}}))
         };

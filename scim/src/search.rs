@@ -61,7 +61,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn texts_are_folded_where_case_does_not_count_and_the_rest_is_kept_or_left_out() {
+    fn only_searched_attributes_are_kept_and_case_insensitive_texts_are_folded() {
         let user = json!({
             "schemas": ["x"], "id": "7", "meta": {"version": "1"}, "externalId": "E1", "active": true, "userName": "Ada", "title": "STRASSE",
             "emails": [{"value": "A@X", "type": "Work", "primary": true}], "x509Certificates": [{"value": "QUJD"}],

@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_schemas_define_is_accepted_in_any_case() {
+    fn defined_attributes_are_accepted_in_any_case() {
         let user = json!({"schemas": [USER_SCHEMA], "ID": "7", "USERNAME": "ada", "meta": {"version": "1"}, "groups": [{"value": "g"}],
             "Emails": [{"Value": "a@x", "type": "work"}], "password": "x", ENTERPRISE_SCHEMA: {"manager": {"value": "7"}, "department": null}});
         assert_eq!(check_resource(&USER, &user), Ok(()));

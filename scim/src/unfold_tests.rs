@@ -106,7 +106,7 @@ fn the_core_schema_must_hold_attributes(value: Value, why: &str) {
 #[test_case(json!({"phoneNumbers[primary eq \"True\"]": null}), "phoneNumbers"; "whole values without a value")]
 #[test_case(json!({ENTERPRISE_SCHEMA: {"manager[value eq \"a:b\"]": {"value": "7"}}}), "manager"; "inside an extension")]
 #[test_case(json!({urn(ROLLCALL_SCHEMA, ":workspaces[value eq \"w\"].teams"): []}), "workspaces"; "of an extension")]
-fn a_post_does_not_choose(body: Value, name: &str) {
+fn a_post_cannot_name_a_sub_attribute_of_an_unspecified_value(body: Value, name: &str) {
     let error = unfolded(body).unwrap_err();
     assert!(
         error.detail.contains(&format!("does not say which value of {}", name.split('.').next().unwrap())),
@@ -119,13 +119,13 @@ fn a_post_does_not_choose(body: Value, name: &str) {
 #[test_case(json!({"emails[type eq \"work\"].value": "a@x", "EMAILS[TYPE eq \"work\"].VALUE": "b@x"}); "one value in two cases")]
 #[test_case(json!({"emails[type eq \"work\"].value": "a@x", "emails[type eq \"work\"]": {"value": "b@x"}}); "a part of a chosen value")]
 #[test_case(json!({"emails[type eq \"work\"].value": "a@x", "emails.value": "b@x"}); "a part of all values")]
-fn a_patch_does_not_choose_twice(body: Value) {
+fn a_patch_cannot_give_an_attribute_twice(body: Value) {
     let error = patched(&body).unwrap_err();
     assert!(error.detail.contains("is given twice"), "{}", error.detail);
 }
 
 #[test]
-fn a_patch_chooses_different_values() {
+fn a_patch_can_select_several_values_by_filters() {
     // Members are applied in the order of the map. These are sorted, so the order is that of their insertion as well.
     let body = json!({"emails[type eq \"home\"].primary": true, "emails[type eq \"home\"].value": "b@x", "emails[type eq \"work\"].value": "a@x"});
     let emails = json!([{"type": "home", "primary": true, "value": "b@x"}, {"type": "work", "value": "a@x"}]);

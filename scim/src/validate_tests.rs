@@ -11,7 +11,7 @@ fn read(mut attributes: Value) -> Result<Value, ScimError> {
 }
 
 #[test]
-fn names_get_their_canonical_spelling_and_what_is_not_the_callers_is_left_out() {
+fn names_get_their_canonical_spelling_and_read_only_attributes_are_left_out() {
     let user = read(json!({
         "USERNAME": "ada", "Id": "mine", "meta": {"version": "1"}, "groups": [], "password": "secret", "shoeSize": 42,
         "name": {"GivenName": "Ada", "age": 3}, "ENTITLEMENTS": [], "nickName": null,
@@ -20,7 +20,7 @@ fn names_get_their_canonical_spelling_and_what_is_not_the_callers_is_left_out() 
 }
 
 #[test]
-fn values_that_identity_providers_spell_loosely_are_understood() {
+fn loosely_spelled_values_of_identity_providers_are_accepted() {
     let user = read(json!({
         "userName": "ada", "active": "False", "roles": ["admin"], "emails": {"value": "a@example.com", "primary": "True"},
         ENTERPRISE_SCHEMA: {"manager": "26118915"},

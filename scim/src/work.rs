@@ -88,7 +88,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_budget_ends_where_it_ends_and_names_the_cause() {
+    fn an_exhausted_budget_names_the_cause() {
         let mut budget = Budget::new(10);
         assert_eq!(budget.spend(10, "emails"), Ok(()));
         assert_eq!(budget.spent(), 10);
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_weighs_what_is_in_it() {
+    fn the_weight_of_a_value_is_that_of_its_content() {
         assert_eq!(weight(&json!(null)), 1);
         assert_eq!(weight(&json!([1, true, "x"])), 4);
         assert_eq!(weight(&json!({"value": "x".repeat(640)})), 12);

@@ -177,7 +177,7 @@ fn assert_refused(result: Result<impl std::fmt::Debug, ScimError>, name: &str, f
 }
 
 #[test]
-fn a_value_that_says_nothing_is_refused_in_every_form() {
+fn an_unreadable_value_is_refused_in_every_form() {
     for place in Place::all() {
         for value in unreadable(place.attribute) {
             let body = place.body(value.clone());
@@ -194,7 +194,7 @@ fn a_value_that_says_nothing_is_refused_in_every_form() {
 }
 
 #[test]
-fn what_says_something_is_taken_in_every_form_with_unknown_members_beside_it() {
+fn a_readable_value_is_accepted_in_every_form_with_unknown_members() {
     for place in Place::all() {
         let mut value = good(place.attribute);
         if let Value::Object(value) = &mut value {
@@ -209,7 +209,7 @@ fn what_says_something_is_taken_in_every_form_with_unknown_members_beside_it() {
 }
 
 #[test]
-fn a_part_that_says_nothing_is_refused_in_every_form() {
+fn an_empty_sub_attribute_is_refused_in_every_form() {
     for place in Place::all() {
         for part in place.attribute.sub_attributes.iter().filter(|part| is_writable(part)) {
             for value in unreadable(part) {
@@ -237,7 +237,7 @@ fn a_part_that_says_nothing_is_refused_in_every_form() {
 }
 
 #[test]
-fn a_chosen_value_is_not_set_to_nothing() {
+fn a_value_selected_by_a_filter_cannot_be_emptied() {
     let lists = |place: &Place| place.attribute.multi_valued && place.attribute.sub("value").is_some();
     for place in Place::all().into_iter().filter(lists) {
         let path = format!("{}[value pr]", place.path());
@@ -302,7 +302,7 @@ fn a_remove_that_lists_nothing_removes_nothing() {
 }
 
 #[test]
-fn a_remove_takes_the_listed_values_and_no_others_wrapped_or_not() {
+fn a_remove_removes_only_the_listed_values_wrapped_or_not() {
     for place in Place::all().into_iter().filter(|place| place.attribute.multi_valued) {
         let mut other = good(place.attribute);
         match place.attribute.sub("value").map(|part| part.kind) {
@@ -337,7 +337,7 @@ fn a_remove_takes_the_listed_values_and_no_others_wrapped_or_not() {
 }
 
 #[test]
-fn null_parts_of_a_new_value_go_and_the_others_stay() {
+fn null_sub_attributes_are_removed_and_the_others_kept() {
     let user = ResourceType::writable()[0];
     let place = Place { resource_type: user, extension: None, attribute: user.attribute("name").unwrap() };
     let replace =
@@ -405,7 +405,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn whatever_is_sent_an_attribute_is_emptied_only_by_what_means_so(
+    fn only_a_value_that_means_unassigned_empties_an_attribute(
         place in proptest::sample::select(Place::all()), value in json_values(), form in any::<prop::sample::Index>()
     ) {
         let body = place.body(value.clone());

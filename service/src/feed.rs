@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stretch_is_bounded_and_ends_with_the_log() {
+    fn a_range_is_bounded_and_ends_with_the_log() {
         assert_eq!(Stretch::after(5, 7), Stretch { after: 5, until: 7 });
         assert_eq!(Stretch::after(5, 1_000_000), Stretch { after: 5, until: 5 + SPAN });
         assert_eq!(Stretch::after(7, 5), Stretch { after: 7, until: 7 });

@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attribute_that_nobody_has_is_refused() {
+    fn an_unknown_attribute_is_refused() {
         let Err(error) = EntryFilter::parse("shoeSize eq 42") else { panic!("it was accepted") };
         assert_eq!(error.scim_type, Some(ScimType::InvalidFilter));
     }

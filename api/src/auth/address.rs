@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn without_trusted_proxies_no_header_counts() {
+    fn without_trusted_proxies_headers_are_ignored() {
         assert_eq!(
             counting(ProxyHeader::XForwardedFor, "", PROXY, &[("x-forwarded-for", CALLER)]),
             Some(PROXY.to_owned())

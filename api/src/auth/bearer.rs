@@ -34,7 +34,7 @@ mod tests {
     }
 
     #[test]
-    fn only_one_well_formed_token_is_taken() {
+    fn only_one_well_formed_token_is_accepted() {
         let token = Token::generate().unwrap();
         let good = format!("Bearer {}", token.reveal());
         let typo = format!("{}x", &good[..good.len() - 1]);

@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flood_from_everywhere_makes_few_entries_and_every_call_is_counted() {
+    fn a_flood_from_many_addresses_makes_few_entries_and_counts_every_call() {
         let denials = Denials::default();
         for n in 0..100_000_u32 {
             let address = Some(IpAddr::from(n.to_be_bytes()));

@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_that_is_used_too_often_is_told_when_to_come_back_and_others_are_not() {
+    fn a_token_over_its_rate_gets_a_wait_time_and_others_do_not() {
         let limits = Limits::by(Quota::per_hour(NonZeroU32::new(3).unwrap()));
         let (busy, other) = (TokenId::generate(), TokenId::generate());
         assert!((0..3).all(|_| limits.take(busy).is_ok()));
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_with_a_rate_of_its_own_is_held_to_that() {
+    fn a_tokens_own_rate_is_enforced() {
         let limits = Limits::new(1000, 1000);
         let (slow, rate) = (TokenId::generate(), NonZeroU32::new(2));
         let taken = (0..100).filter(|_| limits.take_at(slow, rate).is_ok()).count();

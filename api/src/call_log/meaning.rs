@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_subject_of_a_path_is_known() {
+    fn the_subject_of_a_path_is_recognized() {
         assert_eq!(Meant::seemingly(&Method::GET, &format!("/Users/{ID}"), false).subject_id, ID.parse().ok());
         assert_eq!(Meant::seemingly(&Method::GET, "/Users/.search", false).subject_id, None);
     }
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_patch_of_a_group_says_who_comes_and_goes() {
+    fn a_patch_of_a_group_names_joining_and_leaving_members() {
         let change = |changes| of_group(&GroupOperation::Patch(Vec::new(), changes));
         let some = || [ID.parse().unwrap()].into();
         assert_eq!(change(vec![]), Meaning::Modify);

@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_can_be_read_and_is_short() {
+    fn recorded_queries_are_decoded_and_recorded_texts_are_short() {
         assert_eq!(
             readable("filter=userName%20eq%20%22ada%22&startIndex=1&x"),
             "filter=userName eq \"ada\"&startIndex=1&x"

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_is_counted_and_not_kept() {
+    fn a_flood_of_denials_is_counted_and_not_stored() {
         let recorder = CallRecorder::new(2);
         (0..5).for_each(|_| recorder.note(call));
         let gathered = recorder.gathered.lock().unwrap();
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_are_kept_while_there_is_room_for_them() {
+    fn bodies_are_kept_up_to_the_memory_limit() {
         let recorder = CallRecorder::new(100);
         let with_body = || CallRecord { response_body: Some("x".repeat(MOST_BODY_BYTES / 2)), ..call() };
         recorder.note(with_body);

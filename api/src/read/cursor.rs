@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_reads_back_with_its_own_query_only() {
+    fn a_cursor_can_be_read_only_with_its_own_query() {
         let position = Position { table: 1, id: Uuid::from_u128(7), sort_key: Some("ß".to_owned()) };
         let cursor = write("q", Side::Before, position.clone()).unwrap();
         assert_eq!(read("q", &cursor), Ok((Side::Before, position)));

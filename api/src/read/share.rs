@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_organization_waits_for_itself_and_for_nobody_else() {
+    async fn an_organization_over_its_share_does_not_affect_others() {
         let shares = Shares::new(2, Duration::ZERO);
         let (one, other) = (OrganizationId::generate(), OrganizationId::generate());
         let held = (shares.take(one).await.unwrap(), shares.take(one).await.unwrap());
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_share_that_is_used_is_not_forgotten_however_many_others_come() {
+    async fn a_share_in_use_is_never_evicted() {
         let shares = Shares::new(1, Duration::ZERO);
         let busy = OrganizationId::generate();
         let held = shares.take(busy).await.unwrap();

@@ -56,12 +56,12 @@ mod tests {
     }
 
     #[test]
-    fn the_tag_of_what_is_stored_alone_is_its_version() {
+    fn the_tag_of_a_stored_resource_alone_is_its_version() {
         assert_eq!(tag(&[]), "W/\"3\"");
     }
 
     #[test]
-    fn every_part_that_is_joined_changes_the_tag() {
+    fn every_joined_part_changes_the_tag() {
         let group = |name: &str| json!([{"value": "1", "display": name}]);
         let tags = [
             tag(&[("groups", group("a"))]),

@@ -113,7 +113,7 @@ mod tests {
     use test_case::test_case;
 
     #[test]
-    fn what_was_asked_for_stands_in_an_address() {
+    fn given_parameters_are_kept_in_a_query_string() {
         let asked = Parameters::read("type=UserCreated&outcome=&userName=a%26b&before=7").unwrap();
         assert_eq!(asked.kept(&["type", "outcome", "userName"]), "&type=UserCreated&userName=a%26b");
         assert_eq!(asked.kept(&["outcome"]), "");
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_empty_is_absent_but_for_the_cursor() {
+    fn empty_parameters_are_absent_except_the_cursor() {
         let parameters = Parameters::read("filter=&count=%20&sortBy=&attributes=&startIndex=&filter=&cursor=").unwrap();
         for name in ["filter", "count", "sortBy", "attributes", "startIndex"] {
             assert_eq!(parameters.get(name), None, "{name}");

@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_request_waits_for_a_usual_number() {
+    fn an_empty_request_waits_for_the_default_number() {
         assert_eq!(
             read(json!({})).unwrap(),
             Asked { most: USUAL, return_immediately: false, done: vec![], errors: vec![] }
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_acknowledged_is_done_with_and_so_is_what_failed() {
+    fn acknowledged_events_and_failed_events_are_both_done() {
         let body = json!({
             "maxEvents": 100_000, "returnImmediately": true, "ack": [jti(1, 7), jti(2, 8), "?"],
             "setErrs": {jti(1, 9): {"err": "invalid_key", "description": "no\nsuch key"}},

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checkpoint_is_opened_with_either_key_while_one_takes_over_from_the_other() {
+    fn during_a_key_change_a_checkpoint_verifies_with_either_key() {
         let ((old, old_public), (new, new_public)) =
             (generate_key("log.example.com").unwrap(), generate_key("log.example.com").unwrap());
         let note = SigningKeys::read(&[new, old]).unwrap().sign(&checkpoint()).unwrap();
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_changed_or_signed_by_somebody_else_is_refused() {
+    fn a_changed_or_foreign_signature_is_refused() {
         let (private, public) = generate_key("log.example.com").unwrap();
         let (_, stranger) = generate_key("log.example.com").unwrap();
         let note = SigningKeys::read(&[private]).unwrap().sign(&checkpoint()).unwrap();

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn no_key_of_a_client_gives_an_id_that_the_service_makes() {
+    fn a_clients_key_never_gives_an_id_made_by_the_service() {
         let (organization, token) = (OrganizationId::generate(), TokenId::generate());
         let (txn, at) = (EventId::generate(), Timestamp::now());
         let operation = txn.of_operation(organization, 3);

@@ -24,7 +24,7 @@ fn edited(edit: impl Fn(&mut Value)) -> Result<Option<Vec<Message>>, DecodeError
 }
 
 #[test]
-fn requests_that_travel_together_arrive_as_if_each_had_come_by_itself() {
+fn requests_in_one_message_are_decoded_like_single_requests() {
     let requests = [
         (request("ada \"\\ é"), Some(CorrelationId::generate())),
         (request("grace"), None),
@@ -44,7 +44,7 @@ fn requests_that_travel_together_arrive_as_if_each_had_come_by_itself() {
 }
 
 #[test]
-fn a_request_alone_is_the_message_that_it_was_before_there_were_batches() {
+fn a_single_request_has_the_same_format_as_before_batches() {
     for correlation_id in [None, Some(CorrelationId::generate())] {
         let ada = request("ada");
         let message = packed(&[(ada.clone(), correlation_id)]);
@@ -56,7 +56,7 @@ fn a_request_alone_is_the_message_that_it_was_before_there_were_batches() {
 }
 
 #[test]
-fn what_is_in_a_batch_is_not_looked_at() {
+fn one_malformed_message_in_a_batch_does_not_affect_the_others() {
     let messages = edited(|body| body["messages"][0]["body"] = json!({"version": 99})).unwrap().unwrap();
     assert!(matches!(decode(&messages[0].properties, &messages[0].body), Err(DecodeError::UnknownVersion(99))));
     assert!(

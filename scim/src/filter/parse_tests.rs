@@ -113,7 +113,7 @@ proptest! {
     }
 
     #[test]
-    fn no_heap_of_tokens_makes_it_panic(tokens in proptest::collection::vec(proptest::sample::select(
+    fn no_sequence_of_tokens_makes_it_panic(tokens in proptest::collection::vec(proptest::sample::select(
         vec!["(", ")", "[", "]", "not", "and", "or", "eq", "pr", "a", "a.b", "\"x\"", "1", "null", " ", "\\", "\""]), 0..24)) {
         let _ = parse(&tokens.concat());
         let _ = parse(&tokens.join(" "));

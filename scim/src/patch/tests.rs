@@ -158,7 +158,7 @@ fn a_filter_on_a_part_of_a_single_value_chooses_it() {
 }
 
 #[test]
-fn a_single_value_that_is_made_is_one_that_the_filter_chooses() {
+fn a_created_single_value_matches_its_filter() {
     let none = json!({"op": "remove", "path": MANAGER});
     let set =
         |value: Value| json!([none, {"op": "replace", "path": format!("{MANAGER}[value eq \"m2\"]"), "value": value}]);
@@ -167,7 +167,7 @@ fn a_single_value_that_is_made_is_one_that_the_filter_chooses() {
 }
 
 #[test]
-fn what_the_filter_says_stays_as_the_value_has_it() {
+fn a_replaced_value_keeps_the_sub_attribute_that_its_filter_compares() {
     let operation = json!({"op": "replace", "path": "emails[type eq \"HOME\"]", "value": {"value": "n@x"}});
     assert_eq!(patched(json!([operation])).unwrap()["emails"][1], json!({"value": "n@x", "type": "home"}));
 }
@@ -218,7 +218,7 @@ fn json_in_a_text_is_read(value: Value) {
 #[test_case(json!([{"op": "replace", "value": {"active": false}}, {"op": "replace", "value": {"active": null, "title": "x"}}]) => json!(false); "deactivated and null")]
 #[test_case(json!([{"op": "remove", "path": "active"}, {"op": "replace", "path": "active", "value": false}]) => json!(false); "removed and deactivated")]
 #[test_case(json!([{"op": "remove", "path": "active"}]) => json!(true); "removed alone")]
-fn an_attribute_with_a_default_keeps_what_it_has_by_now(operations: Value) -> Value {
+fn an_attribute_with_a_default_keeps_its_current_value(operations: Value) -> Value {
     patched(operations).unwrap()["active"].clone()
 }
 
@@ -253,7 +253,7 @@ fn an_extension_that_is_null_is_unassigned() {
 }
 
 #[test]
-fn no_operations_change_nothing_and_a_bare_list_is_understood() {
+fn an_empty_list_of_operations_changes_nothing_and_a_bare_list_is_accepted() {
     assert_eq!(patched(json!([])).unwrap(), ada());
     let bare = json!([{"op": "replace", "path": "title", "value": "x"}]);
     assert_eq!(parse(&USER, bare.clone()).unwrap(), operations(bare.clone()).unwrap());
@@ -315,7 +315,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_added_and_removed_again_leaves_no_trace(
+    fn adding_and_removing_a_value_restores_the_resource(
         (path, chosen, value) in proptest::sample::select(vec![
             ("nickName", "nickName", json!("Countess of Lovelace")),
             ("name.middleName", "name.middleName", json!("Noel")),

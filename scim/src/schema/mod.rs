@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn only_complex_attributes_have_parts_and_all_of_them_do() {
+    fn only_complex_attributes_have_sub_attributes_and_all_of_them_do() {
         fn check(attribute: &Attribute) {
             assert_eq!(attribute.kind == Kind::Complex, !attribute.sub_attributes.is_empty(), "{}", attribute.name);
             assert!(!attribute.description.is_empty(), "{}", attribute.name);

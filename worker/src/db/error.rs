@@ -227,7 +227,7 @@ mod tests {
     #[test_case("57014" => Remedy::Poison; "a statement that takes too long")]
     #[test_case("RC002" => Remedy::Poison; "the log refuses a change")]
     #[test_case("99999" => Remedy::Poison; "a state that nobody knows")]
-    fn what_a_sql_state_means(code: &str) -> Remedy {
+    fn sql_states_are_classified(code: &str) -> Remedy {
         of_sql_state(code)
     }
 }

@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_go_without_their_call_and_so_do_texts_that_were_cut() {
+    fn bodies_and_shortened_texts_that_may_name_an_erased_person_are_removed() {
         assert_eq!(call(50, "", 3, "{\"userName\":\"Mary\"}"), BODIES);
         assert_eq!(call(50, "", 3, "{\"userName\":\"ma…"), BODIES);
         assert_eq!(call(101, "", 3, "{\"userName\":\"ma…"), Verdict::Keep);

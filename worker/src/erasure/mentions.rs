@@ -234,7 +234,7 @@ mod tests {
     #[test_case(&format!("user-{}x", ID.to_uppercase()); "within other text")]
     #[test_case(&ID.replace('-', ""); "without hyphens")]
     #[test_case(&format!("ab{ID}cd"); "within hexadecimal digits")]
-    fn an_id_is_found(text: &str) {
+    fn an_id_in_a_text_is_found(text: &str) {
         assert!(ids(text).any(|id| id == Uuid::try_parse(ID).unwrap()));
     }
 

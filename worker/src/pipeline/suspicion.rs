@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_about_a_value_is_not_systemic() {
+    fn a_value_error_is_not_systemic() {
         assert!(!are_systemic(&Suspicions::default(), [failure(1, 1, CREATE, None), failure(2, 2, CREATE, None)]));
     }
 

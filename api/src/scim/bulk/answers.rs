@@ -61,7 +61,7 @@ mod tests {
     use rollcall_scim::ScimError;
 
     #[test]
-    fn an_outcome_that_is_not_known_is_neither_done_nor_failed() {
+    fn an_unknown_outcome_is_neither_success_nor_failure() {
         assert_eq!(Progress::of(&Ok(Answer::Applied(None))), Progress::Done);
         assert_eq!(Progress::of(&Ok(Answer::Accepted(EventId::generate()))), Progress::Unknown);
         assert_eq!(Progress::of(&Err(ApiError::OutcomeUnknown("rabbitmq"))), Progress::Unknown);

@@ -109,7 +109,7 @@ mod tests {
     use test_case::test_case;
 
     #[test]
-    fn every_network_is_one() {
+    fn every_network_parses() {
         assert_eq!(SPECIAL.len(), SPECIAL_NETWORKS.len());
     }
 
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_that_leads_inside_is_not_connected_to() {
+    async fn a_name_with_a_private_address_is_not_connected_to() {
         let look_up = async |private_allowed| Resolver { private_allowed }.call("localhost".parse().unwrap()).await;
         assert_eq!(look_up(false).await.unwrap_err().to_string(), RefusedEndpoint::Private.to_string());
         assert!(look_up(true).await.unwrap().next().unwrap().ip().is_loopback());

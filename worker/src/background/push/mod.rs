@@ -265,7 +265,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn only_an_outage_of_one_delivery_ends_the_others() {
+    async fn only_an_outage_in_one_delivery_ends_the_other_deliveries() {
         let (id, stop) = (StreamId::generate(), CancellationToken::new());
         stop.cancel();
         let unreadable = Err(TaskError::Unreadable("the log holds an unknown type".to_owned()));

@@ -58,7 +58,7 @@ mod tests {
     use rollcall_events::OrganizationId;
 
     #[test]
-    fn absent_is_not_the_same_as_not_loaded() {
+    fn absent_and_not_loaded_are_different() {
         let mut layers: Layers<u8, &str> = Layers::default();
         let name = || Key::Organization(OrganizationId::SYSTEM);
         assert_eq!(layers.get(&1, name), Err(NotLoaded::one(name())));

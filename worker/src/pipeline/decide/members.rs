@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_that_was_not_loaded_is_neither_in_nor_out() {
+    fn an_unloaded_member_is_neither_present_nor_absent() {
         let mut members = Members::default();
         assert_eq!(members.contains(ACME, GROUP, user(7)), Err(NotLoaded::one(Key::Member(ACME, GROUP, user(7)))));
         members.load(ACME, GROUP, user(7), true);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deleted_user_is_in_no_group_also_in_one_that_is_loaded_later() {
+    fn a_deleted_user_is_in_no_group_even_if_the_group_is_loaded_later() {
         let mut members = Members::default();
         members.move_user(ACME, GROUP, user(7), true);
         members.remove_user(ACME, user(7));
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_that_begins_in_the_batch_is_known_as_a_whole() {
+    fn all_members_of_a_group_created_in_the_batch_are_known() {
         let mut members = Members::default();
         members.empty(ACME, GROUP);
         members.move_user(ACME, GROUP, user(7), true);

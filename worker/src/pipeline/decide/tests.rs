@@ -113,7 +113,7 @@ fn a_new_user_joins_the_default_workspace_and_is_active() {
 }
 
 #[test]
-fn a_name_is_unique_whatever_its_case_until_its_holder_is_gone() {
+fn a_name_is_unique_in_any_case_until_its_user_is_deleted() {
     let mut story = Story::new();
     story.create(7, json!({"userName": "Straße"}));
     let refused = story.create(8, json!({"userName": "STRASSE"}));
@@ -130,7 +130,7 @@ fn a_name_is_unique_whatever_its_case_until_its_holder_is_gone() {
 
 /// No request reactivates a user unless it says `true`, and a user always has `active`.
 #[test]
-fn unassigning_active_leaves_it_as_it_is() {
+fn unassigning_active_does_not_change_it() {
     let patches = [
         json!([{"op": "remove", "path": "active"}]),
         json!([{"op": "remove", "path": "active", "value": false}]),
@@ -185,7 +185,7 @@ fn an_unknown_workspace_is_refused_and_nothing_is_created() {
 }
 
 #[test]
-fn replace_clears_what_it_does_not_carry_but_neither_lets_in_nor_throws_out() {
+fn a_replace_clears_absent_attributes_but_keeps_active_and_workspaces() {
     let mut story = Story::new();
     let sales = json!({"workspaces": [{"value": SALES}]});
     story.create(7, json!({"userName": "ada", "title": "Countess", "active": false, ROLLCALL_SCHEMA: sales}));
@@ -255,7 +255,7 @@ fn repeated_patches_cannot_grow_a_list_without_bound() {
 }
 
 #[test]
-fn settings_need_an_organization_and_free_names() {
+fn a_setting_needs_an_existing_organization_and_an_unused_name() {
     let mut story = Story::new();
     let workspace = |name: &str| {
         RequestBody::SettingsRequested(SettingsRequested::CreateWorkspace {

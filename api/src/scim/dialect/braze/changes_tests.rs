@@ -61,7 +61,7 @@ fn set(path: impl Into<Value>, value: Value) -> Value {
 #[test_case("permissions.appGroup[not (appGroupName ne \"Sales\" or team.teamName eq \"A\")].appGroupPermissions", json!(null), of_rollcall(&format!("workspaces[not (value ne \"{SALES}\" or teams.display eq \"A\")].permissions")), json!(null); "a longer choice")]
 #[test_case("name.givenName", json!("Ada"), "name.givenName".to_owned(), json!("Ada"); "a part of SCIM's own")]
 #[test_case("emails[type eq \"work\"].value", json!("a@x"), "emails[type eq \"work\"].value".to_owned(), json!("a@x"); "a value of SCIM's own")]
-fn a_path_of_the_dialect_is_one_of_the_model(path: &str, value: Value, expected: String, sets: Value) {
+fn each_path_of_the_dialect_has_a_path_of_the_model(path: &str, value: Value, expected: String, sets: Value) {
     assert_eq!(read(json!([set(path, value)])).unwrap(), standard(json!([set(expected, sets)])));
 }
 
@@ -84,7 +84,7 @@ fn a_value_without_a_path_sets_what_it_gives() {
 }
 
 #[test]
-fn what_is_added_to_a_workspace_has_the_given_parts_only() {
+fn an_added_workspace_has_only_the_given_sub_attributes() {
     let groups = json!([
         {"appGroupName": "Sales", "team": [{"teamId": "t"}]}, {"appGroupId": LEGAL.to_uppercase(), "appGroupPermissions": ["admin"]},
         {"appGroupId": "Sales", "team": null},
@@ -109,7 +109,7 @@ fn other_enterprise_attributes_are_those_of_scim() {
 }
 
 #[test]
-fn a_removal_takes_what_it_names() {
+fn a_remove_removes_only_the_named_values() {
     let remove = |path: &str, value: Value| read(json!([{"op": "Remove", "path": path, "value": value}])).unwrap();
     let removed = |path: &str| json!({"op": "remove", "path": path});
     let all =
@@ -179,7 +179,7 @@ fn refused(operation: Value, why: &str) {
 #[test_case(json!([set(format!("{USER_SCHEMA}.userName"), json!("other"))]), false; "another name by a longer path")]
 #[test_case(json!([set("userName", json!(["other"]))]), false; "another name in brackets")]
 #[test_case(json!([set("userName", json!("ada")), {"op": "replace", "value": {"username": {"value": "other"}}}]), false; "another name at last")]
-fn a_user_keeps_its_name(given: Value, is_kept: bool) {
+fn the_name_of_a_user_cannot_be_changed(given: Value, is_kept: bool) {
     assert!(may_name_the_user(&given));
     let changes = read(given).unwrap();
     assert!(name_the_user(&changes));
@@ -190,7 +190,7 @@ fn a_user_keeps_its_name(given: Value, is_kept: bool) {
 }
 
 #[test]
-fn the_names_of_workspaces_are_found_wherever_they_may_stand() {
+fn names_of_workspaces_are_found_in_every_form() {
     let body = json!([
         {"op": "add", "PATH": "permissions.appGroup[appGroupName eq \"A\" or not (APPGROUPNAME ne B)].team", "value": []},
         {"op": "add", "value": {"permissions": {"appGroup": {"appgroupname": "C"}}, "permissions.appGroup[appGroupName eq 7]": null}},
@@ -258,7 +258,7 @@ fn anything() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn whatever_comes_is_read_or_refused(body in anything(), path in ".*", op in "add|replace|remove", value in anything()) {
+    fn any_input_is_read_or_refused(body in anything(), path in ".*", op in "add|replace|remove", value in anything()) {
         workspace_names(&body, &mut BTreeSet::new());
         let known = BrazeVocabulary::read("").unwrap();
         let ids = ids();

@@ -42,7 +42,7 @@ fn urn(schema: &str, rest: &str) -> String {
 #[test_case(json!({ENTERPRISE_SCHEMA: {urn(ENTERPRISE_SCHEMA, ":department"): "evil"}}), InvalidValue, "use department"; "a department in its own extension")]
 #[test_case(json!({ENTERPRISE_SCHEMA: {urn(ROLLCALL_SCHEMA, ":companyPermissions"): ["evil"], "costCenter": "1"}}), InvalidSyntax, "is not an attribute of"; "permissions in another extension")]
 #[test_case(json!({ENTERPRISE_SCHEMA: {urn(USER_SCHEMA, ":title"): "t", "costCenter": "1"}}), InvalidSyntax, "is not an attribute of"; "an attribute of the core in an extension")]
-fn refused_as_a_key_wherever_it_stands(body: Value, scim_type: ScimType, why: &str) {
+fn refused_as_a_key_at_any_level(body: Value, scim_type: ScimType, why: &str) {
     let below_core = json!({USER_SCHEMA: body});
     let twice_below_core = json!({USER_SCHEMA.to_uppercase(): {USER_SCHEMA: body}, "title": "t"});
     let errors = [
@@ -104,7 +104,7 @@ fn refused_in_the_value_of_an_extension() {
 #[test_case(json!({ENTERPRISE_SCHEMA: null, "department": "bi"}), json!({"department": "bi"}); "nothing else")]
 #[test_case(json!({USER_SCHEMA: {ENTERPRISE_SCHEMA: {"manager.value": "m"}, "department": "bi"}}), json!({"manager": {"value": "m"}, "department": "bi"}); "below the core schema")]
 #[test_case(json!({urn(ENTERPRISE_SCHEMA, ":costCenter"): "7", urn(ENTERPRISE_SCHEMA, ":departmentCode"): "x", urn(USER_SCHEMA, ":department"): "bi"}), json!({"costCenter": "7", "department": "bi"}); "as paths")]
-fn the_department_stands_beside_the_rest_of_the_extension(body: Value, expected: Value) {
+fn the_department_is_shown_with_the_rest_of_the_extension(body: Value, expected: Value) {
     assert_eq!(post(body.clone()).unwrap()[ENTERPRISE_SCHEMA], expected);
     let mut user = json!({"userName": "ada", ENTERPRISE_SCHEMA: {"department": "pm"}}).as_object().cloned().unwrap();
     let changes = patch(json!({"op": "replace", "value": body})).unwrap();

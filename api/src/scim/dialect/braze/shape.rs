@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_comes_back_in_the_same_shape() {
+    fn a_translated_user_is_shown_in_the_shape_in_which_it_was_sent() {
         let id = WorkspaceId::generate();
         let permissions = json!({
             "companyPermissions": ["admin"], "roles": [{"roleId": "r1", "roleName": "Lead"}],
@@ -229,7 +229,7 @@ mod tests {
     #[test_case(json!({USER_SCHEMA: {"userName": "ADA", "department": "bi"}}); "below the core schema")]
     #[test_case(json!({format!("{USER_SCHEMA}:userName"): "ada", format!("{USER_SCHEMA}.department"): "bi"}); "with the core schema before them")]
     #[test_case(json!({"USERNAME": ["ada"], "Department": "bi"}); "in another case and in brackets")]
-    fn the_present_name_is_given_once_however_it_is_written(body: Value) {
+    fn the_current_name_is_given_once_in_every_spelling(body: Value) {
         let body = standard(body, &HashMap::new(), Some("ada")).unwrap();
         assert_eq!((&body["userName"], &body[ENTERPRISE_SCHEMA]), (&json!("ada"), &json!({"department": "bi"})));
     }

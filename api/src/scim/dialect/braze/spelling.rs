@@ -207,7 +207,7 @@ mod tests {
     #[test_case(json!({USER_SCHEMA: {USER_SCHEMA: {"title": "t"}}, "userName": "ada"}), json!({"title": "t", "userName": "ada"}); "below the core schema in itself")]
     #[test_case(json!({USER_SCHEMA: {"shoeSize": 7}}), json!({USER_SCHEMA: {"shoeSize": 7}}); "nothing known below the core schema")]
     #[test_case(json!({"permissions": [{"companyPermissions": []}]}), json!({"permissions": {"companyPermissions": []}}); "in brackets")]
-    fn each_member_gets_to_its_place(body: Value, expected: Value) {
+    fn each_member_is_put_in_its_place(body: Value, expected: Value) {
         assert_eq!(read(body), Ok(expected));
     }
 
