@@ -9,13 +9,13 @@ use actix_web::dev::{AppConfig, ServiceResponse, fn_service};
 use actix_web::rt::net::TcpStream;
 use std::time::Duration;
 
-use crate::refusal::Explaining;
+use crate::refusal::ExplainingStream;
 
 /// Maximum time to close a connection.
 const DISCONNECT: Duration = Duration::from_secs(1);
 
 /// Serves each connection as actix's own server does, on a stream that adds a body to the refusals of the
-/// HTTP parser (see [`Explaining`]).
+/// HTTP parser (see [`ExplainingStream`]).
 pub(crate) fn connections<F, B>(
     app: impl IntoServiceFactory<F, Request>,
     receive: Duration,
@@ -43,7 +43,7 @@ where
         .finish(map_config(app, |()| AppConfig::default()));
     fn_service(|stream: TcpStream| async {
         let peer = stream.peer_addr().ok();
-        Ok((Explaining::new(stream), Protocol::Http1, peer))
+        Ok((ExplainingStream::new(stream), Protocol::Http1, peer))
     })
     .and_then(http)
 }

@@ -31,7 +31,7 @@ const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Answered {
+struct CallLabels {
     method: &'static str,
     status: u16,
 }
@@ -42,7 +42,7 @@ struct Partition {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Expiring {
+struct TokenLabels {
     organization: String,
     token: String,
 }
@@ -57,7 +57,7 @@ struct Server {
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
     registry: Registry,
-    calls: Family<Answered, Counter>,
+    calls: Family<CallLabels, Counter>,
     seconds: Option<Histogram>,
     waiting: Gauge,
     messages: Family<Partition, Gauge>,
@@ -66,7 +66,7 @@ pub(crate) struct Metrics {
     stopped: Family<Partition, Gauge>,
     demand_loads: Family<Partition, Gauge>,
     letters: Gauge,
-    expiring: Family<Expiring, Gauge>,
+    expiring: Family<TokenLabels, Gauge>,
     up: Family<Server, Gauge>,
 }
 
@@ -103,7 +103,7 @@ impl Metrics {
     pub(crate) fn count(&self, method: &str, status: u16, took: Duration) {
         // A caller can send any text as a method. Each distinct one would stay in memory.
         let method = METHODS.into_iter().find(|known| *known == method).unwrap_or("other");
-        self.calls.get_or_create(&Answered { method, status }).inc();
+        self.calls.get_or_create(&CallLabels { method, status }).inc();
         if let Some(seconds) = &self.seconds {
             seconds.observe(took.as_secs_f64());
         }
@@ -142,7 +142,7 @@ impl Metrics {
         self.expiring.clear();
         for (organization, token, at) in expiring {
             self.expiring
-                .get_or_create(&Expiring { organization: organization.to_string(), token: token.to_string() })
+                .get_or_create(&TokenLabels { organization: organization.to_string(), token: token.to_string() })
                 .set(at.as_second());
         }
         let reports = partitions(database).await?;

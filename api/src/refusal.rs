@@ -1,7 +1,7 @@
 //! SCIM errors for the requests that the HTTP parser refuses before any handler sees them (RFC 7644 section
 //! 3.12).
 //!
-//! Actix answers such a request with a status and an empty body, and closes the connection. [`Explaining`] is
+//! Actix answers such a request with a status and an empty body, and closes the connection. [`ExplainingStream`] is
 //! the stream below actix. It replaces that answer with a SCIM error. It inspects outgoing bytes only, so it
 //! cannot move the boundary between two requests. To percent-encode the target of an incoming request, it
 //! would need that boundary.
@@ -20,7 +20,7 @@ const MAX_EMPTY_ANSWER: usize = 160;
 
 /// A connection that adds a body to empty refusals.
 #[derive(Debug)]
-pub(crate) struct Explaining<S = TcpStream> {
+pub(crate) struct ExplainingStream<S = TcpStream> {
     stream: S,
     explanation: Option<Explanation>,
 }
@@ -34,7 +34,7 @@ struct Explanation {
     replaces: usize,
 }
 
-impl<S> Explaining<S> {
+impl<S> ExplainingStream<S> {
     /// Wraps an accepted connection.
     pub(crate) fn new(stream: S) -> Self {
         Self { stream, explanation: None }
@@ -89,7 +89,7 @@ impl Explanation {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Explaining<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for ExplainingStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -99,7 +99,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Explaining<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Explaining<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for ExplainingStream<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let Self { stream, explanation } = self.get_mut();
         if explanation.is_none() {
@@ -168,7 +168,7 @@ mod tests {
     }
 
     fn sent(written: &str, at_most: usize) -> String {
-        let mut stream = Explaining::new(Slow { at_most, ..Slow::default() });
+        let mut stream = ExplainingStream::new(Slow { at_most, ..Slow::default() });
         let mut rest = written.as_bytes();
         while !rest.is_empty() {
             if let Poll::Ready(length) =

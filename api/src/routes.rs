@@ -7,33 +7,33 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::openapi::{self, Endpoints};
 use crate::{audit, health, pages, scim, streams};
 
-/// A family of endpoints: its registration with all middleware, and the list that it registers.
-struct Family {
+/// A group of endpoints: its registration with all middleware, and the list that it registers.
+struct EndpointGroup {
     routes: fn(&mut ServiceConfig),
     endpoints: fn() -> Endpoints,
 }
 
-/// The families of the public interface, in the order in which a call is matched. The most frequent calls are
+/// The groups of the public interface, in the order in which a call is matched. The most frequent calls are
 /// first.
-const FAMILIES: [Family; 6] = [
-    Family { routes: scim::routes, endpoints: scim::endpoints },
-    Family { routes: scim::key_routes, endpoints: scim::key_endpoints },
-    Family { routes: health::routes, endpoints: health::endpoints },
+const GROUPS: [EndpointGroup; 6] = [
+    EndpointGroup { routes: scim::routes, endpoints: scim::endpoints },
+    EndpointGroup { routes: scim::key_routes, endpoints: scim::key_endpoints },
+    EndpointGroup { routes: health::routes, endpoints: health::endpoints },
     // Administrators call these below the path of the auditors, so they come first.
-    Family { routes: pages::api_routes, endpoints: pages::api_endpoints },
-    Family { routes: audit::routes, endpoints: audit::endpoints },
-    Family { routes: streams::routes, endpoints: streams::endpoints },
+    EndpointGroup { routes: pages::api_routes, endpoints: pages::api_endpoints },
+    EndpointGroup { routes: audit::routes, endpoints: audit::endpoints },
+    EndpointGroup { routes: streams::routes, endpoints: streams::endpoints },
 ];
 
 /// The description of the public interface. `server` is the public address of the service.
 pub(crate) fn description(server: &str) -> OpenApi {
-    openapi::document(server, FAMILIES.iter().map(|family| (family.endpoints)()))
+    openapi::document(server, GROUPS.iter().map(|group| (group.endpoints)()))
 }
 
 /// Registers everything: the public interface, its description, and the pages.
 pub(crate) fn configure(config: &mut ServiceConfig, description: &OpenApi) {
-    for family in FAMILIES {
-        (family.routes)(config);
+    for group in GROUPS {
+        (group.routes)(config);
     }
     config
         .service(web::redirect("/docs", "/docs/index.html"))
@@ -51,11 +51,11 @@ mod tests {
     use serde_json::Value;
     use std::collections::BTreeSet;
 
-    /// The document of all families, or of one.
-    fn document(families: &[Family]) -> Value {
+    /// The document of all groups, or of one.
+    fn document(groups: &[EndpointGroup]) -> Value {
         serde_json::to_value(openapi::document(
             "https://id.example.com",
-            families.iter().map(|family| (family.endpoints)()),
+            groups.iter().map(|group| (group.endpoints)()),
         ))
         .unwrap()
     }
@@ -71,32 +71,32 @@ mod tests {
         operations
     }
 
-    /// The status of a call to a family's endpoints alone, without authentication and without a database.
-    async fn status(family: &Family, method: Method, path: &str) -> StatusCode {
-        let app = init_service(App::new().service((family.endpoints)().scope())).await;
+    /// The status of a call to a group's endpoints alone, without authentication and without a database.
+    async fn status(group: &EndpointGroup, method: Method, path: &str) -> StatusCode {
+        let app = init_service(App::new().service((group.endpoints)().scope())).await;
         let call = TestRequest::default().method(method).uri(path).to_request();
         call_service(&app, call).await.status()
     }
 
     #[actix_web::test]
     async fn every_described_operation_is_registered() {
-        for family in &FAMILIES {
-            for (method, path, _) in operations(&document(std::slice::from_ref(family))) {
-                let status = status(family, method.clone(), &path.replace(['{', '}'], "")).await;
+        for group in &GROUPS {
+            for (method, path, _) in operations(&document(std::slice::from_ref(group))) {
+                let status = status(group, method.clone(), &path.replace(['{', '}'], "")).await;
                 assert!(
                     ![StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED].contains(&status),
                     "{method} {path}: {status}"
                 );
             }
         }
-        assert_eq!(status(&FAMILIES[0], Method::GET, "/scim/v2/Nothing").await, StatusCode::NOT_FOUND);
-        assert_eq!(status(&FAMILIES[0], Method::PUT, "/scim/v2/Users").await, StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(status(&GROUPS[0], Method::GET, "/scim/v2/Nothing").await, StatusCode::NOT_FOUND);
+        assert_eq!(status(&GROUPS[0], Method::PUT, "/scim/v2/Users").await, StatusCode::METHOD_NOT_ALLOWED);
     }
 
     #[test]
     fn every_registered_route_is_described_with_an_id_of_its_own() {
-        let described = operations(&document(&FAMILIES));
-        let registered: usize = FAMILIES.iter().map(|family| (family.endpoints)().operations().count()).sum();
+        let described = operations(&document(&GROUPS));
+        let registered: usize = GROUPS.iter().map(|group| (group.endpoints)().operations().count()).sum();
         assert_eq!(described.len(), registered, "two routes have the same path and method");
         let ids: BTreeSet<_> =
             described.iter().map(|(.., operation)| operation["operationId"].as_str().unwrap()).collect();
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn every_parameter_of_a_path_is_described() {
-        for (method, path, operation) in operations(&document(&FAMILIES)) {
+        for (method, path, operation) in operations(&document(&GROUPS)) {
             let named = path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
             let described =
                 operation["parameters"].as_array().into_iter().flatten().filter(|parameter| parameter["in"] == "path");
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn every_schema_that_is_referred_to_is_in_the_document() {
-        let document = document(&FAMILIES);
+        let document = document(&GROUPS);
         let text = document.to_string();
         let referred = text.split("\"$ref\":\"").skip(1).filter_map(|rest| rest.split('"').next());
         let missing: BTreeSet<_> = referred.filter(|reference| document.pointer(&reference[1..]).is_none()).collect();
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn the_document_names_every_attribute() {
-        let document = document(&FAMILIES);
+        let document = document(&GROUPS);
         let user = &document["components"]["schemas"]["User"]["properties"];
         assert_eq!(user["emails"]["items"]["properties"]["value"]["type"], "string");
         assert!(user.get("password").is_none() && user.get("id").is_some());

@@ -15,7 +15,7 @@ pub enum Outcome {
     /// The request is committed.
     Applied {
         /// The resource as it was committed. `None` if there is no resource.
-        resource: Option<Committed>,
+        resource: Option<CommittedResource>,
     },
     /// The request is recorded as rejected.
     Rejected(ScimError),
@@ -27,9 +27,9 @@ pub enum Outcome {
 /// api of another version gives the same answer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Committed(Arc<RawValue>);
+pub struct CommittedResource(Arc<RawValue>);
 
-impl Committed {
+impl CommittedResource {
     /// Encodes a resource.
     ///
     /// # Errors
@@ -49,7 +49,7 @@ impl Committed {
 
 /// Compares resources regardless of the order of their members, because Postgres sorts the members of a
 /// `jsonb` object.
-impl PartialEq for Committed {
+impl PartialEq for CommittedResource {
     fn eq(&self, other: &Self) -> bool {
         self.0.get() == other.0.get() || matches!((self.read(), other.read()), (Ok(left), Ok(right)) if left == right)
     }
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn a_resource_arrives_as_it_was_committed() {
         let resource = json!({"userName": "ada", "meta": {"version": "W/\"1\""}}).as_object().cloned().unwrap();
-        let outcome = Outcome::Applied { resource: Some(Committed::write(&resource).unwrap()) };
+        let outcome = Outcome::Applied { resource: Some(CommittedResource::write(&resource).unwrap()) };
         let outcomes = Outcomes { outcomes: vec![(CorrelationId::generate(), outcome.clone())] };
         let arrived: Outcomes = serde_json::from_slice(&serde_json::to_vec(&outcomes).unwrap()).unwrap();
         let Outcome::Applied { resource: Some(committed) } = &arrived.outcomes[0].1 else { panic!("{arrived:?}") };

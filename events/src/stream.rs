@@ -166,7 +166,7 @@ impl Position {
     /// Moves the position to just before the first event that is not acknowledged, or to `until` if there is
     /// none. `seqs` holds the seqs up to `until` that have an event in this stream. Returns the seqs that are
     /// not acknowledged.
-    pub fn move_on(&mut self, seqs: impl IntoIterator<Item = u64>, until: u64) -> Vec<u64> {
+    pub fn advance(&mut self, seqs: impl IntoIterator<Item = u64>, until: u64) -> Vec<u64> {
         let waiting: Vec<_> = seqs.into_iter().filter(|seq| *seq > self.seq && !self.beyond.contains(seq)).collect();
         self.seq = waiting.first().map_or(until, |first| first - 1).max(self.seq);
         self.beyond.retain(|seq| *seq > self.seq);
@@ -194,13 +194,13 @@ mod tests {
     fn a_position_moves_up_to_what_is_not_acknowledged() {
         let mut position = Position { seq: 2, ..Position::default() };
         position.acknowledge(7);
-        assert_eq!(position.move_on([4, 7, 9], 10), [4, 9]);
+        assert_eq!(position.advance([4, 7, 9], 10), [4, 9]);
         assert_eq!(position, Position { seq: 3, beyond: [7].into() });
         position.acknowledge(4);
-        assert_eq!(position.move_on([4, 7, 9], 10), [9]);
+        assert_eq!(position.advance([4, 7, 9], 10), [9]);
         assert_eq!(position, Position { seq: 8, beyond: [].into() });
         position.acknowledge(9);
-        assert_eq!(position.move_on([9], 10), [] as [u64; 0]);
+        assert_eq!(position.advance([9], 10), [] as [u64; 0]);
         assert_eq!(position, Position { seq: 10, beyond: [].into() });
     }
 
@@ -222,11 +222,11 @@ mod tests {
             let (first, rest) = acknowledged.split_at(cut.min(acknowledged.len()));
             let mut other = Position::default();
             for seq in first { position.acknowledge(*seq); }
-            position.move_on(seqs.iter().copied(), 60);
+            position.advance(seqs.iter().copied(), 60);
             for seq in rest { other.acknowledge(*seq); }
-            other.move_on(seqs.iter().copied(), 60);
+            other.advance(seqs.iter().copied(), 60);
             position.merge(other);
-            let waiting = position.move_on(seqs.iter().copied(), 60);
+            let waiting = position.advance(seqs.iter().copied(), 60);
             let expected: Vec<_> = seqs.iter().copied().filter(|seq| !acknowledged.contains(seq)).collect();
             prop_assert_eq!(waiting, expected);
         }

@@ -148,7 +148,7 @@ fn complex(attribute: &Attribute, value: Value, path: &str) -> Result<Option<Val
     if !value.keys().any(|name| attribute.sub(name).is_some_and(is_writable)) {
         return Err(unreadable(attribute, path));
     }
-    let object = members(&attribute.sub_attributes, value, &format!("{path}."), Empty::IsAbsent)?;
+    let object = members(&attribute.sub_attributes, value, &format!("{path}."), EmptyList::IsAbsent)?;
     // If every member is null, the caller says that there is no value.
     if object.is_empty() {
         return Ok(None);
@@ -180,7 +180,7 @@ fn extension(schema: &Schema, value: Value) -> Result<Option<Value>, ScimError> 
         Value::Object(value) => value,
         _ => return Err(ScimError::invalid_value(format!("{} is not an object", schema.id))),
     };
-    let empty = if schema.kept_by_put { Empty::IsKept } else { Empty::IsAbsent };
+    let empty = if schema.kept_by_put { EmptyList::IsKept } else { EmptyList::IsAbsent };
     let value = members(&schema.attributes, value, &format!("{}:", schema.id), empty)?;
     Ok((!value.is_empty()).then_some(Value::Object(value)))
 }
@@ -195,7 +195,7 @@ fn unassigned(schema: &Schema) -> Option<Value> {
 
 /// The result for a multi-valued attribute without values.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Empty {
+enum EmptyList {
     /// The attribute is left out.
     IsAbsent,
     /// The attribute stays as `[]`. A PUT keeps the attributes that are not named, and this one is named.
@@ -208,7 +208,7 @@ fn members(
     attributes: &[Attribute],
     given: Map<String, Value>,
     before: &str,
-    empty: Empty,
+    empty: EmptyList,
 ) -> Result<Map<String, Value>, ScimError> {
     let (mut object, mut names) = (Map::new(), BTreeSet::new());
     for (name, value) in given {
@@ -218,7 +218,7 @@ fn members(
             return Err(ScimError::invalid_syntax(format!("{before}{} is given twice", attribute.name)));
         }
         let read = part(attribute, value, &format!("{before}{}", attribute.name))?;
-        let kept = (attribute.multi_valued && empty == Empty::IsKept).then(|| Value::Array(Vec::new()));
+        let kept = (attribute.multi_valued && empty == EmptyList::IsKept).then(|| Value::Array(Vec::new()));
         if let Some(value) = read.or(kept) {
             object.insert(attribute.name.clone(), value);
         }

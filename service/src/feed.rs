@@ -34,7 +34,7 @@ pub const CHANGES: &str = "
 /// How many seqs one query covers.
 const SPAN: u64 = 10_000;
 /// Maximum number of changes that one query returns.
-const MOST: u64 = 1000;
+const MAX_CHANGES: u64 = 1000;
 
 /// An event stream.
 #[derive(Debug, Clone)]
@@ -49,37 +49,37 @@ pub struct Stream {
 
 /// A range of seqs in a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stretch {
+pub struct SeqRange {
     /// The seq before the range.
     pub after: u64,
     /// The last seq of the range.
     pub until: u64,
 }
 
-impl Stretch {
+impl SeqRange {
     /// The range after a seq, in a log of `size` entries.
     pub fn after(after: u64, size: u64) -> Self {
         Self { after, until: size.min(after.saturating_add(SPAN)).max(after) }
     }
 
     /// The maximum number of changes to read from the range.
-    pub fn most(self) -> u64 {
-        MOST
+    pub fn max_changes(self) -> u64 {
+        MAX_CHANGES
     }
 
     /// Shortens the range to end at the last change that was found. Use it when there are known to be more
     /// changes.
     #[must_use]
-    pub fn cut(self, found: &[LoggedChange]) -> Self {
+    pub fn until_last(self, found: &[LoggedChange]) -> Self {
         Self { until: found.last().map_or(self.after, |last| last.seq), ..self }
     }
 
     /// The part of the range that was read, given the changes that were found. If the maximum number was
     /// found, there may be more, so the range ends at the last one.
     #[must_use]
-    pub fn seen(self, found: &[LoggedChange]) -> Self {
+    pub fn part_read(self, found: &[LoggedChange]) -> Self {
         match found.last() {
-            Some(last) if found.len() as u64 >= MOST => Self { until: last.seq, ..self },
+            Some(last) if found.len() as u64 >= MAX_CHANGES => Self { until: last.seq, ..self },
             _ => self,
         }
     }
@@ -135,8 +135,8 @@ mod tests {
 
     #[test]
     fn a_range_is_bounded_and_ends_with_the_log() {
-        assert_eq!(Stretch::after(5, 7), Stretch { after: 5, until: 7 });
-        assert_eq!(Stretch::after(5, 1_000_000), Stretch { after: 5, until: 5 + SPAN });
-        assert_eq!(Stretch::after(7, 5), Stretch { after: 7, until: 7 });
+        assert_eq!(SeqRange::after(5, 7), SeqRange { after: 5, until: 7 });
+        assert_eq!(SeqRange::after(5, 1_000_000), SeqRange { after: 5, until: 5 + SPAN });
+        assert_eq!(SeqRange::after(7, 5), SeqRange { after: 7, until: 7 });
     }
 }

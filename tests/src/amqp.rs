@@ -147,12 +147,12 @@ impl Sender {
     }
 
     /// Publishes a dead letter.
-    pub async fn bury(&self, message_id: &str, body: &[u8]) {
-        self.give_up(BasicProperties::default().with_message_id(message_id.into()), body).await;
+    pub async fn publish_dead_letter(&self, message_id: &str, body: &[u8]) {
+        self.dead_letter_by_broker(BasicProperties::default().with_message_id(message_id.into()), body).await;
     }
 
     /// Publishes a dead letter as the broker does after too many deliveries.
-    pub async fn give_up(&self, properties: BasicProperties, body: &[u8]) {
+    pub async fn dead_letter_by_broker(&self, properties: BasicProperties, body: &[u8]) {
         let confirm = self
             .channel
             .basic_publish(DEAD.into(), DEAD.into(), BasicPublishOptions::default(), body, properties)

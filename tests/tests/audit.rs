@@ -21,7 +21,7 @@ async fn events(auditor: &Client, parameters: &[(&str, &str)]) -> Value {
 }
 
 /// Gives an organization some history: two users, one renamed, one deleted, one rejected.
-async fn story(client: &Client) -> (String, String) {
+async fn create_history(client: &Client) -> (String, String) {
     let ada = client.create(user_with("ada", &json!({"title": "Countess", "externalId": "hr-1"}))).await.id();
     let bob = client.create(user_with("Bob", &json!({}))).await.id();
     client.create(user_with("ADA", &json!({}))).await.expect_error(409, Some("uniqueness"));
@@ -38,7 +38,7 @@ async fn an_auditor_finds_entries_by_user_name_actor_type_and_time() {
     let organization = stack.organization();
     let (token, secret) = organization.issue(&[]);
     let client = Client::new(&stack.url, &secret, Some("hr.example.com"));
-    let (ada, bob) = story(&client).await;
+    let (ada, bob) = create_history(&client).await;
     let auditor = organization.auditor();
     let all = events(&auditor, &[("order", "oldest")]).await;
     assert_eq!(seqs(&all), (1..=12).collect::<Vec<_>>());
@@ -90,7 +90,7 @@ async fn pages_in_both_directions_have_every_entry_once_while_the_log_grows() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
-    story(&client).await;
+    create_history(&client).await;
     let auditor = organization.auditor();
     let whole = seqs(&events(&auditor, &[("order", "oldest")]).await);
     for (order, filter) in [("oldest", false), ("newest", false), ("newest", true)] {
@@ -125,7 +125,7 @@ async fn a_users_history_has_old_and_new_values_and_the_state_at_any_time() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let client = organization.client();
-    let (ada, bob) = story(&client).await;
+    let (ada, bob) = create_history(&client).await;
     let auditor = organization.auditor();
     let history = auditor.get(&format!("/users/{ada}/history")).await.expect(200);
     let steps = history["steps"].as_array().unwrap();

@@ -83,7 +83,7 @@ struct Connector {
 }
 
 impl Connector {
-    async fn patiently(&self, call: impl Fn() -> Call) -> Answer {
+    async fn call_with_retries(&self, call: impl Fn() -> Call) -> Answer {
         eventually("an answer other than 429", async || {
             let answer = call().send().await;
             if answer.status != 429 {
@@ -99,7 +99,7 @@ impl Connector {
 
     async fn find(&self, name: &str) -> Value {
         let path = format!("/Users?filter=userName%20eq%20%22{name}%22");
-        self.patiently(|| self.client.call(Method::GET, &path)).await.expect(200)
+        self.call_with_retries(|| self.client.call(Method::GET, &path)).await.expect(200)
     }
 
     /// Looks a user up, creates it, and disables it. If `times_out`, it aborts the creation and sends it
@@ -111,7 +111,7 @@ impl Connector {
             // The connector does not know whether the call was applied, refused or never sent.
             let _ = tokio::time::timeout(Duration::from_millis(2), create().try_send()).await;
         }
-        let created = self.patiently(create).await;
+        let created = self.call_with_retries(create).await;
         match created.status {
             409 if times_out => drop(created.expect_error(409, Some("uniqueness"))),
             _ => drop(created.expect(201)),
@@ -121,7 +121,7 @@ impl Connector {
         let path = format!("/Users/{}", found["Resources"][0]["id"].as_str().unwrap());
         let operations = json!([{"op": "Replace", "path": "active", "value": "False"}]);
         let disable = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations});
-        let disabled = self.patiently(|| self.client.call(Method::PATCH, &path).json(&disable)).await;
+        let disabled = self.call_with_retries(|| self.client.call(Method::PATCH, &path).json(&disable)).await;
         assert!(matches!(disabled.status, 200 | 204), "{}", disabled.body);
     }
 }

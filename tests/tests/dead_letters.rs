@@ -13,10 +13,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 /// Publishes a dead letter of an organization that cannot be decoded. Returns its message id.
-async fn bury(sender: &Sender, organization: &Organization) -> String {
+async fn publish_dead_letter(sender: &Sender, organization: &Organization) -> String {
     let id = Uuid::now_v7().to_string();
     let body = json!({"version": 99, "organization_id": organization.id}).to_string();
-    sender.give_up(BasicProperties::default().with_message_id(id.as_str().into()), body.as_bytes()).await;
+    sender.dead_letter_by_broker(BasicProperties::default().with_message_id(id.as_str().into()), body.as_bytes()).await;
     id
 }
 
@@ -32,9 +32,9 @@ async fn a_dead_letter_that_cannot_be_stored_does_not_block_others() {
     );
     owner.batch_execute(&refuse).await.unwrap();
     let sender = Sender::connect(&stack.instance).await;
-    let held = bury(&sender, &broken).await;
+    let held = publish_dead_letter(&sender, &broken).await;
     for _ in 0..3 {
-        let kept = bury(&sender, &sound).await;
+        let kept = publish_dead_letter(&sender, &sound).await;
         eventually("the other organization's letter", async || stack.dead_letter(&kept).await).await;
     }
     assert_eq!(stack.dead_letter(&held).await, None);
@@ -51,7 +51,7 @@ async fn a_dead_letter_that_cannot_be_retried_does_not_block_others() {
     let sound =
         std::iter::repeat_with(|| stack.organization()).find(|other| partition(other) != partition(&broken)).unwrap();
     let sender = Sender::connect(&stack.instance).await;
-    let (unsendable, other) = (bury(&sender, &broken).await, bury(&sender, &sound).await);
+    let (unsendable, other) = (publish_dead_letter(&sender, &broken).await, publish_dead_letter(&sender, &sound).await);
     for id in [&unsendable, &other] {
         eventually("the letter", async || stack.dead_letter(id).await).await;
     }

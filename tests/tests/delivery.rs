@@ -135,7 +135,7 @@ async fn requests_in_one_dead_lettered_message_become_one_dead_letter_each() {
     let organization = stack.organization();
     let [ada, grace] = ["ada", "grace"].map(|name| create(&organization, &json!({"userName": name})));
     let Message { properties, body } = together(&[&ada, &grace]);
-    Sender::connect(&stack.instance).await.give_up(properties, &body).await;
+    Sender::connect(&stack.instance).await.dead_letter_by_broker(properties, &body).await;
     for request in [ada, grace] {
         let (_, reason, kept) =
             eventually("the dead letter", async || stack.dead_letter(&request.id.to_string()).await).await;

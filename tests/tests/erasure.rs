@@ -54,8 +54,8 @@ async fn an_erased_user_is_nowhere_in_the_database_and_the_log_still_verifies() 
     client.delete(&mary).await.expect(204);
     let before = note(&organization, "before.checkpoint").await;
     let sender = Sender::connect(&stack.instance).await;
-    sender.bury(&mary, json!({"user": mary, "name": SECRET}).to_string().as_bytes()).await;
-    sender.bury(&ada, json!({"user": ada}).to_string().as_bytes()).await;
+    sender.publish_dead_letter(&mary, json!({"user": mary, "name": SECRET}).to_string().as_bytes()).await;
+    sender.publish_dead_letter(&ada, json!({"user": ada}).to_string().as_bytes()).await;
 
     let (done, told) = erase(&stack, &organization, &mary);
     assert!(done, "{told}");
@@ -399,11 +399,12 @@ async fn dead_letters_that_name_an_erased_person_are_removed_and_late_ones_are_n
     for (name, variant) in NAMES {
         let mary = organization.client().create(user(name)).await.id();
         let letter = |of: &Organization, name: &str| creation(of, UserId::generate(), name);
-        let bury =
-            async |letter: &Request| sender.give_up(properties(letter, "test", None), &encode(letter).unwrap()).await;
+        let publish_dead_letter = async |letter: &Request| {
+            sender.dead_letter_by_broker(properties(letter, "test", None), &encode(letter).unwrap()).await
+        };
         let [early, late, unrelated] = [variant, variant, "percy"].map(|name| letter(&organization, name));
         let elsewhere = letter(&other, variant);
-        bury(&early).await;
+        publish_dead_letter(&early).await;
         eventually("the letter", async || stack.dead_letter(&early.id.to_string()).await).await;
         organization.client().delete(&mary).await.expect(204);
         assert!(erase(&stack, &organization, &mary).0);
@@ -414,7 +415,7 @@ async fn dead_letters_that_name_an_erased_person_are_removed_and_late_ones_are_n
         );
         let heir = letter(&organization, variant);
         for letter in [&late, &elsewhere, &heir, &unrelated] {
-            bury(letter).await;
+            publish_dead_letter(letter).await;
         }
         eventually("the last letter", async || stack.dead_letter(&unrelated.id.to_string()).await).await;
         assert_eq!(stack.dead_letter(&late.id.to_string()).await, None, "{name}: it names whom nobody may find");

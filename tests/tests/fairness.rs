@@ -104,16 +104,16 @@ fn postgres_processes(stack: &Stack) -> Vec<String> {
 }
 
 /// Stopped processes. They continue when this is dropped, even if the test fails.
-struct Stopped(Vec<String>);
+struct StoppedProcesses(Vec<String>);
 
-impl Stopped {
+impl StoppedProcesses {
     fn stop(processes: Vec<String>) -> Self {
         signal("-STOP", &processes);
         Self(processes)
     }
 }
 
-impl Drop for Stopped {
+impl Drop for StoppedProcesses {
     fn drop(&mut self) {
         signal("-CONT", &self.0);
     }
@@ -130,7 +130,7 @@ async fn a_hanging_database_blocks_neither_calls_nor_the_shutdown_of_the_api() {
     let organization = stack.organization();
     let client = organization.client();
     let id = client.create(user("ada")).await.id();
-    let stopped = Stopped::stop(postgres_processes(&stack));
+    let stopped = StoppedProcesses::stop(postgres_processes(&stack));
     let calls = ["/Users?filter=title%20pr".to_owned(), format!("/Users/{id}"), "/Groups".to_owned()];
     for answer in within("answers", join_all(calls.iter().map(|path| client.get(path)))).await {
         let told = answer.expect_error(503, None);
@@ -141,7 +141,7 @@ async fn a_hanging_database_blocks_neither_calls_nor_the_shutdown_of_the_api() {
     assert_eq!(reqwest::get(format!("{}/healthz", stack.url)).await.unwrap().status(), 200);
     drop(stopped);
     eventually("the database", async || (client.get(&format!("/Users/{id}")).await.status == 200).then_some(())).await;
-    let stopped = Stopped::stop(postgres_processes(&stack));
+    let stopped = StoppedProcesses::stop(postgres_processes(&stack));
     let waiting = client.call(Method::GET, "/Groups").try_send();
     stack.api.as_ref().unwrap().terminate();
     let (_, is_in_order) = tokio::join!(waiting, stack.api.as_mut().unwrap().ended());

@@ -50,7 +50,14 @@ fn organizations(stack: &Stack) -> [Organization; 3] {
 
 /// Breaks the database, sends creates of three organizations, repairs the database, and expects the creates
 /// to be applied.
-async fn outlasts(stack: &Stack, clients: &[Client; 3], name: &str, breaking: &str, mending: &str, reason: &str) {
+async fn survives_fault(
+    stack: &Stack,
+    clients: &[Client; 3],
+    name: &str,
+    breaking: &str,
+    repairing: &str,
+    reason: &str,
+) {
     let owner = stack.database("postgres").await;
     owner.batch_execute(breaking).await.unwrap();
     for client in clients {
@@ -59,7 +66,7 @@ async fn outlasts(stack: &Stack, clients: &[Client; 3], name: &str, breaking: &s
     let said = stopped(stack).await;
     assert!(said.contains(reason), "{said}");
     assert_eq!(dead_letters(stack).await, 0);
-    owner.batch_execute(mending).await.unwrap();
+    owner.batch_execute(repairing).await.unwrap();
     for client in clients {
         let filter = format!("userName eq \"{name}\"");
         eventually("the user", async || (client.find(&filter).await.expect(200)["totalResults"] == 1).then_some(()))
@@ -97,12 +104,12 @@ async fn a_systemic_fault_stops_partitions_and_loses_nothing() {
         .batch_execute("CREATE TABLE kept AS SELECT organization_id, peaks FROM rollcall.log_heads WHERE false")
         .await
         .unwrap();
-    for (number, (breaking, mending, reason)) in faults.into_iter().enumerate() {
+    for (number, (breaking, repairing, reason)) in faults.into_iter().enumerate() {
         owner
             .batch_execute("TRUNCATE kept; INSERT INTO kept SELECT organization_id, peaks FROM rollcall.log_heads")
             .await
             .unwrap();
-        outlasts(&stack, &clients, &format!("user{number}"), breaking, mending, reason).await;
+        survives_fault(&stack, &clients, &format!("user{number}"), breaking, repairing, reason).await;
     }
     let auditor = stack.auditor().await;
     for organization in &organizations {

@@ -17,7 +17,7 @@ const CHUNK: usize = 4096;
 const BUFFER_BYTES: usize = 1 << 20;
 
 /// The result of checking one line. Its place in the log is checked later.
-struct Checked {
+struct CheckedLine {
     seq: u64,
     organization: OrganizationId,
     leaf: Hash,
@@ -96,7 +96,7 @@ fn chunk(lines: &mut dyn BufRead) -> std::io::Result<Vec<Vec<u8>>> {
     Ok(chunk)
 }
 
-fn one(line: &[u8]) -> Result<Checked, String> {
+fn one(line: &[u8]) -> Result<CheckedLine, String> {
     let entry: Entry = serde_json::from_slice(line).map_err(|error| format!("a line is not an entry: {error}"))?;
     let (leaf, broken) = match entry.check().map_err(|error| error.to_string())? {
         Ok(leaf) => (leaf, None),
@@ -104,11 +104,11 @@ fn one(line: &[u8]) -> Result<Checked, String> {
         Err(mismatch) => (entry.header.leaf().map_err(|error| error.to_string())?, Some(mismatch.to_string())),
     };
     let (seq, organization) = (entry.header.seq, entry.header.organization_id);
-    Ok(Checked { seq, organization, leaf, is_erased: entry.payload.is_none(), broken })
+    Ok(CheckedLine { seq, organization, leaf, is_erased: entry.payload.is_none(), broken })
 }
 
 impl Log {
-    fn take(&mut self, entry: Checked) {
+    fn take(&mut self, entry: CheckedLine) {
         let expected = self.tree.size() + 1;
         if entry.seq != expected {
             self.findings.broken.push(format!("entry {} stands in the place of entry {expected}", entry.seq));

@@ -79,12 +79,12 @@ fn size(entry: &StoredEntry) -> usize {
 }
 
 /// The work that a filter may still do for a page.
-struct Work {
+struct FilterBudget {
     entries: usize,
     bytes: usize,
 }
 
-impl Work {
+impl FilterBudget {
     /// The full budget for a filter with this number of terms.
     fn new(terms: usize, page_bytes: usize) -> Self {
         Self {
@@ -115,7 +115,7 @@ async fn filtered(
     filter: EntryFilter,
 ) -> Result<Page, ApiError> {
     let filter = Arc::new(filter);
-    let (mut work, mut left) = (Work::new(filter.terms(), database.page_bytes()), database.page_bytes());
+    let (mut work, mut left) = (FilterBudget::new(filter.terms(), database.page_bytes()), database.page_bytes());
     let mut entries: Vec<StoredEntry> = Vec::new();
     while work.next() > 0 {
         let found = log_entries(database, organization, conditions, order, work.next()).await?;
@@ -205,9 +205,9 @@ mod tests {
 
     #[test]
     fn a_filter_with_more_terms_looks_at_fewer_entries() {
-        let entries = |terms| Work::new(terms, 1).entries;
+        let entries = |terms| FilterBudget::new(terms, 1).entries;
         assert_eq!((entries(1), entries(12), entries(1_000_000)), (MAX_LOOKED_AT, MAX_STEPS / 12, 1));
-        let mut work = Work::new(1, 1);
+        let mut work = FilterBudget::new(1, 1);
         assert_eq!(work.next(), MAX_COUNT);
         work.bytes = 0;
         assert_eq!(work.next(), 0);

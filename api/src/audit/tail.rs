@@ -60,7 +60,7 @@ pub(super) async fn tail(
     let watch = Watch { database, organization: auditor.organization_id, conditions, following, after, most: CHUNK };
     Ok(server_sent(stream::try_unfold(watch, move |mut watch| async move {
         let database = watch.database.clone();
-        let next = watch.next(async || auditor.may_stay(&database).await, events).await?;
+        let next = watch.next(async || auditor.is_still_valid(&database).await, events).await?;
         Ok(next.map(|bytes| (bytes, watch)))
     })))
 }

@@ -38,11 +38,11 @@ impl Watch {
     /// If the log cannot be read or an entry cannot be written.
     pub(crate) async fn next(
         &mut self,
-        may_stay: impl AsyncFn() -> Result<bool, ReadError>,
+        is_still_valid: impl AsyncFn() -> Result<bool, ReadError>,
         write: impl Fn(&[StoredEntry]) -> Result<String, ApiError>,
     ) -> Result<Option<Bytes>, ApiError> {
         loop {
-            if !may_stay().await? {
+            if !is_still_valid().await? {
                 return Ok(None);
             }
             let size = log_size(&self.database, self.organization).await?;

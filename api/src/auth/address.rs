@@ -5,7 +5,7 @@ use rollcall_events::address::{AllowList, canonical};
 use serde::Deserialize;
 use std::net::{IpAddr, SocketAddr};
 
-use super::origin::{HEADERS, Stated};
+use super::origin::{HEADERS, OriginHeaders};
 
 /// The header in which trusted proxies report the caller's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -67,7 +67,7 @@ impl Proxies {
                 values("forwarded").flat_map(|value| value.split(',')).map(forwarded_for).collect()
             }
             ProxyHeader::XRequestOrigin if HEADERS.iter().any(|name| headers.contains_key(*name)) => {
-                Stated::read(headers).addresses.into_iter().map(Some).collect()
+                OriginHeaders::read(headers).addresses.into_iter().map(Some).collect()
             }
             ProxyHeader::XRequestOrigin => Vec::new(),
         }

@@ -37,7 +37,7 @@ pub(crate) async fn audit_gate(
 
 impl Auditor {
     /// Whether the token is still valid. This is for connections that stay open.
-    pub(crate) async fn may_stay(&self, database: &Database) -> Result<bool, ReadError> {
+    pub(crate) async fn is_still_valid(&self, database: &Database) -> Result<bool, ReadError> {
         let row = database.sessions().query_opt(STILL_GOOD, &[&self.organization_id, &self.token_id]).await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(false))
     }

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use tokio_postgres::Row;
 
 use super::bearer::bearer;
-use super::denials::{Presented, Refused};
+use super::denials::{PresentedToken, Refused};
 use super::gate::{Authentication, check_time, refusal};
 use crate::error::ApiError;
 use crate::read::{Database, ReadError};
@@ -35,7 +35,7 @@ pub(super) async fn admit(request: &ServiceRequest, find: &'static str) -> Resul
     };
     let address = authentication.proxies.counting(request.peer_addr().map(|peer| peer.ip()), request.headers());
     let refuse = |credential: Option<&Credential>, reason| {
-        let token = credential.map(|known| Presented {
+        let token = credential.map(|known| PresentedToken {
             organization_id: known.organization_id,
             id: known.id,
             label: &known.label,

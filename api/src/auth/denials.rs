@@ -20,14 +20,14 @@ const MAX_ENTRIES: usize = 256;
 
 /// The token that a denied call presented.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Presented<'a> {
+pub(super) struct PresentedToken<'a> {
     pub(super) organization_id: OrganizationId,
     pub(super) id: TokenId,
     pub(super) label: &'a str,
     pub(super) origin: Option<&'a ServiceOrigin>,
 }
 
-impl<'a> From<&'a KnownToken> for Presented<'a> {
+impl<'a> From<&'a KnownToken> for PresentedToken<'a> {
     fn from(token: &'a KnownToken) -> Self {
         Self {
             organization_id: token.organization_id,
@@ -40,7 +40,7 @@ impl<'a> From<&'a KnownToken> for Presented<'a> {
 
 /// A denied call.
 pub(super) struct Refused<'a> {
-    pub(super) token: Option<Presented<'a>>,
+    pub(super) token: Option<PresentedToken<'a>>,
     pub(super) reason: Denial,
     pub(super) address: Option<IpAddr>,
 }
@@ -53,7 +53,7 @@ struct Key {
     address: Option<IpAddr>,
 }
 
-struct Tally {
+struct DenialCount {
     label: Option<String>,
     service_origin: Option<String>,
     count: u64,
@@ -64,7 +64,7 @@ struct Tally {
 /// The denials since the last interval.
 #[derive(Default)]
 pub(crate) struct Denials {
-    counts: Mutex<HashMap<Key, Tally>>,
+    counts: Mutex<HashMap<Key, DenialCount>>,
 }
 
 impl Denials {
@@ -74,7 +74,7 @@ impl Denials {
         let now = Timestamp::now();
         let organization_id = token.map_or(OrganizationId::SYSTEM, |token| token.organization_id);
         let key = Key { organization_id, token_id: token.map(|token| token.id), reason, address };
-        let tally = Tally {
+        let tally = DenialCount {
             label: token.map(|token| token.label.to_owned()),
             service_origin: token.and_then(|token| token.origin).map(ToString::to_string),
             count: 1,
@@ -84,7 +84,7 @@ impl Denials {
         self.add(key, tally);
     }
 
-    fn add(&self, key: Key, tally: Tally) {
+    fn add(&self, key: Key, tally: DenialCount) {
         let mut counts = self.lock();
         let key = match counts.len() {
             _ if counts.contains_key(&key) => key,
@@ -92,13 +92,13 @@ impl Denials {
             MAX_ADDRESSES..MAX_ENTRIES => Key { address: None, ..key },
             _ => Key { organization_id: OrganizationId::SYSTEM, token_id: None, address: None, ..key },
         };
-        let sum = counts.entry(key).or_insert(Tally { count: 0, ..tally });
+        let sum = counts.entry(key).or_insert(DenialCount { count: 0, ..tally });
         sum.count += tally.count;
         sum.first_at = sum.first_at.min(tally.first_at);
         sum.last_at = sum.last_at.max(tally.last_at);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Tally>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, DenialCount>> {
         // No holder of the lock can panic and leave the counts half-changed.
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -123,7 +123,7 @@ impl Denials {
     }
 }
 
-fn request(key: &Key, tally: &Tally) -> Request {
+fn request(key: &Key, tally: &DenialCount) -> Request {
     Request {
         id: EventId::generate(),
         organization_id: key.organization_id,

@@ -13,11 +13,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::bearer::bearer;
-use super::denials::{Denials, Presented, Refused};
-use super::origin::Stated;
+use super::denials::{Denials, PresentedToken, Refused};
+use super::origin::OriginHeaders;
 use super::tokens::{KnownToken, Tokens};
 use super::{Caller, Limits, Proxies};
-use crate::call_log::Attributed;
+use crate::call_log::CallToken;
 use crate::error::ApiError;
 
 /// The state of authentication.
@@ -66,11 +66,11 @@ impl Authentication {
         if let Some(token) = &token {
             let (organization_id, token_id, label) = (token.organization_id, token.id, token.label.clone());
             let is_recorded = token.bodies_until.is_some_and(|until| now < until);
-            request.extensions_mut().insert(Attributed { organization_id, token_id, label, address, is_recorded });
+            request.extensions_mut().insert(CallToken { organization_id, token_id, label, address, is_recorded });
         }
         let verdict = match &token {
             None => Err(Denial::UnknownToken),
-            Some(token) => check(token, address, &Stated::read(headers), now),
+            Some(token) => check(token, address, &OriginHeaders::read(headers), now),
         };
         match (token, verdict) {
             (Some(token), Ok(())) => {
@@ -80,7 +80,7 @@ impl Authentication {
             }
             (token, verdict) => {
                 let reason = verdict.err().unwrap_or(Denial::UnknownToken);
-                self.denials.count(&Refused { token: token.as_deref().map(Presented::from), reason, address });
+                self.denials.count(&Refused { token: token.as_deref().map(PresentedToken::from), reason, address });
                 Err(refusal(reason))
             }
         }
@@ -109,7 +109,7 @@ pub(super) fn check_time(
 }
 
 /// Checks that a token may be used now, with this origin, from this address.
-fn check(token: &KnownToken, address: Option<IpAddr>, stated: &Stated, now: Timestamp) -> Result<(), Denial> {
+fn check(token: &KnownToken, address: Option<IpAddr>, stated: &OriginHeaders, now: Timestamp) -> Result<(), Denial> {
     check_time(token.revoked_at, token.expires_at, now)?;
     if stated.origins.is_empty() && token.origin_required {
         return Err(Denial::MissingOrigin);
@@ -153,12 +153,12 @@ mod tests {
         }
     }
 
-    fn stated(value: &str) -> Stated {
+    fn stated(value: &str) -> OriginHeaders {
         let mut headers = HeaderMap::new();
         if !value.is_empty() {
             headers.append(HeaderName::from_static("x-request-origin"), HeaderValue::from_str(value).unwrap());
         }
-        Stated::read(&headers)
+        OriginHeaders::read(&headers)
     }
 
     fn checked(token: &KnownToken, address: &str, origin: &str) -> Result<(), Denial> {

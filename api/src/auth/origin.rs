@@ -10,14 +10,14 @@ pub(super) const HEADERS: [&str; 2] = ["x-request-origin", "x-origin-request"];
 
 /// The values of all origin headers of a call.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Stated {
+pub(super) struct OriginHeaders {
     /// The origins; `None` for a malformed one, which belongs to no token.
     pub(super) origins: Vec<Option<ServiceOrigin>>,
     /// The addresses.
     pub(super) addresses: Vec<IpAddr>,
 }
 
-impl Stated {
+impl OriginHeaders {
     /// Reads every origin header of a call.
     pub(super) fn read(headers: &HeaderMap) -> Self {
         let mut stated = Self::default();
@@ -53,7 +53,7 @@ mod tests {
         for (name, value) in values {
             headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         }
-        let stated = Stated::read(&headers);
+        let stated = OriginHeaders::read(&headers);
         let origins = stated.origins.into_iter().map(|origin| origin.map_or("?".to_owned(), String::from)).collect();
         (origins, stated.addresses.iter().map(ToString::to_string).collect())
     }

@@ -12,14 +12,14 @@ use uuid::Uuid;
 
 /// The meaning of a call, as far as it is known.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Meant {
+pub(crate) struct CallMeaning {
     pub(super) meaning: Meaning,
     pub(super) subject: Option<String>,
     pub(super) subject_id: Option<Uuid>,
     pub(super) txn: Option<EventId>,
 }
 
-impl Meant {
+impl CallMeaning {
     /// The meaning of a change.
     pub(crate) fn by(request: &Request) -> Self {
         let (meaning, name, subject_id) = match &request.body {
@@ -39,7 +39,7 @@ impl Meant {
     }
 
     /// The probable meaning of a call by its method and path. `path` is below the base path.
-    pub(super) fn seemingly(method: &Method, path: &str, is_filtered: bool) -> Self {
+    pub(super) fn guess(method: &Method, path: &str, is_filtered: bool) -> Self {
         let mut parts = path.trim_matches('/').split('/');
         let (endpoint, id) = (parts.next().unwrap_or_default(), parts.next());
         let is_read = [Method::GET, Method::HEAD].contains(method);
@@ -133,13 +133,13 @@ mod tests {
     #[test_case("GET", "/Events/x", false => Meaning::Outcome)]
     #[test_case("TRACE", "/Users", false => Meaning::Other)]
     fn by_method_and_path(method: &str, path: &str, is_filtered: bool) -> Meaning {
-        Meant::seemingly(&method.parse().unwrap(), path, is_filtered).meaning
+        CallMeaning::guess(&method.parse().unwrap(), path, is_filtered).meaning
     }
 
     #[test]
     fn the_subject_of_a_path_is_recognized() {
-        assert_eq!(Meant::seemingly(&Method::GET, &format!("/Users/{ID}"), false).subject_id, ID.parse().ok());
-        assert_eq!(Meant::seemingly(&Method::GET, "/Users/.search", false).subject_id, None);
+        assert_eq!(CallMeaning::guess(&Method::GET, &format!("/Users/{ID}"), false).subject_id, ID.parse().ok());
+        assert_eq!(CallMeaning::guess(&Method::GET, "/Users/.search", false).subject_id, None);
     }
 
     #[test_case(&json!([{"op": "replace", "path": "active", "value": false}]) => Meaning::Deactivate)]

@@ -14,7 +14,7 @@ use std::time::Instant;
 use uuid::Uuid;
 
 use super::body::{RequestBody, kept, look_into};
-use super::{CallRecorder, Meant};
+use super::{CallMeaning, CallRecorder};
 use crate::error::ApiError;
 use crate::metrics::Metrics;
 use crate::redact::redact_query;
@@ -26,7 +26,7 @@ const MAX_CHARS: usize = 500;
 /// The token of a call and its organization. Authentication adds this to each call with a known token,
 /// whether it refuses the call or not.
 #[derive(Debug, Clone)]
-pub(crate) struct Attributed {
+pub(crate) struct CallToken {
     pub(crate) organization_id: OrganizationId,
     pub(crate) token_id: TokenId,
     pub(crate) label: String,
@@ -45,7 +45,7 @@ pub(crate) async fn observe(
     if let Some(metrics) = response.request().app_data::<Data<Metrics>>() {
         metrics.count(response.request().method().as_str(), response.status().as_u16(), began.elapsed());
     }
-    let by = response.request().extensions_mut().remove::<Attributed>();
+    let by = response.request().extensions_mut().remove::<CallToken>();
     let (Some(recorder), Some(by)) = (response.request().app_data::<Data<CallRecorder>>().cloned(), by) else {
         return Ok(response.map_into_left_body());
     };
@@ -68,13 +68,13 @@ struct Bodies {
     response: Option<String>,
 }
 
-fn call<B>(response: &ServiceResponse<B>, by: Attributed, at: Timestamp, began: Instant, bodies: Bodies) -> CallRecord {
+fn call<B>(response: &ServiceResponse<B>, by: CallToken, at: Timestamp, began: Instant, bodies: Bodies) -> CallRecord {
     let http = response.request();
     let path = http.path().strip_prefix(BASE_PATH).unwrap_or(http.path());
     let query = http.query_string();
-    let seemingly = || Meant::seemingly(http.method(), path, query.contains("filter="));
-    let meant = http.extensions_mut().remove::<Meant>();
-    let meant = meant.unwrap_or_else(seemingly);
+    let guess = || CallMeaning::guess(http.method(), path, query.contains("filter="));
+    let meant = http.extensions_mut().remove::<CallMeaning>();
+    let meant = meant.unwrap_or_else(guess);
     let error = response.response().error().and_then(|error| error.as_error::<ApiError>()).map(ApiError::to_scim);
     CallRecord {
         id: Uuid::now_v7(),

@@ -7,6 +7,6 @@ mod middleware;
 mod recorder;
 
 pub(crate) use body::RequestBody;
-pub(crate) use meaning::Meant;
-pub(crate) use middleware::{Attributed, observe};
+pub(crate) use meaning::CallMeaning;
+pub(crate) use middleware::{CallToken, observe};
 pub(crate) use recorder::CallRecorder;

@@ -16,13 +16,13 @@ const MOST_BODY_BYTES: usize = 64 * 1024;
 
 /// Collects call records.
 pub(crate) struct CallRecorder {
-    gathered: Mutex<Gathered>,
+    buffer: Mutex<CallBuffer>,
     /// Maximum number of records in an interval.
     most: usize,
 }
 
 #[derive(Default)]
-struct Gathered {
+struct CallBuffer {
     calls: Vec<CallRecord>,
     left_out: u64,
     body_bytes: usize,
@@ -31,31 +31,31 @@ struct Gathered {
 impl CallRecorder {
     /// A recorder that keeps `calls_per_second` records per second.
     pub(crate) fn new(calls_per_second: u32) -> Self {
-        Self { gathered: Mutex::default(), most: usize::try_from(calls_per_second).unwrap_or(usize::MAX) }
+        Self { buffer: Mutex::default(), most: usize::try_from(calls_per_second).unwrap_or(usize::MAX) }
     }
 
     /// Records a call. `call` is only evaluated if the interval has room for the record.
     pub(super) fn note(&self, call: impl FnOnce() -> CallRecord) {
-        let mut gathered = self.gathered();
-        if gathered.calls.len() < self.most {
+        let mut buffer = self.buffer();
+        if buffer.calls.len() < self.most {
             let call = call();
-            gathered.body_bytes +=
+            buffer.body_bytes +=
                 [&call.request_body, &call.response_body].into_iter().flatten().map(String::len).sum::<usize>();
-            gathered.calls.push(call);
+            buffer.calls.push(call);
         } else {
-            gathered.left_out += 1;
+            buffer.left_out += 1;
         }
     }
 
     /// Whether the bodies of another call would be kept.
     pub(super) fn has_room_for_bodies(&self) -> bool {
-        let gathered = self.gathered();
-        gathered.body_bytes < MOST_BODY_BYTES && gathered.calls.len() < self.most
+        let buffer = self.buffer();
+        buffer.body_bytes < MOST_BODY_BYTES && buffer.calls.len() < self.most
     }
 
-    fn gathered(&self) -> MutexGuard<'_, Gathered> {
+    fn buffer(&self) -> MutexGuard<'_, CallBuffer> {
         // No holder of the lock can panic and leave it half-changed.
-        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
+        self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Publishes the collected records at intervals, until the process ends.
@@ -68,7 +68,7 @@ impl CallRecorder {
 
     /// Publishes the collected records.
     pub(crate) async fn send(&self, requests: &RequestClient) {
-        let Gathered { calls, left_out, .. } = std::mem::take(&mut *self.gathered());
+        let CallBuffer { calls, left_out, .. } = std::mem::take(&mut *self.buffer());
         if left_out > 0 {
             tracing::info!(
                 left_out,
@@ -121,8 +121,8 @@ mod tests {
     fn a_flood_of_denials_is_counted_and_not_stored() {
         let recorder = CallRecorder::new(2);
         (0..5).for_each(|_| recorder.note(call));
-        let gathered = recorder.gathered.lock().unwrap();
-        assert_eq!((gathered.calls.len(), gathered.left_out), (2, 3));
+        let buffer = recorder.buffer.lock().unwrap();
+        assert_eq!((buffer.calls.len(), buffer.left_out), (2, 3));
     }
 
     #[test]

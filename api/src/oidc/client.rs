@@ -59,7 +59,7 @@ type Fields = IdTokenFields<
     CoreJwsSigningAlgorithm,
 >;
 type Tokens = StandardTokenResponse<Fields, CoreTokenType>;
-type Relying = Client<
+type RelyingParty = Client<
     Claims,
     CoreAuthDisplay,
     CoreGenderClaim,
@@ -124,7 +124,7 @@ pub(crate) struct Provider {
     redirect: RedirectUrl,
     scopes: Vec<Scope>,
     roles_claim: String,
-    found: Cache<(), Arc<Relying>>,
+    found: Cache<(), Arc<RelyingParty>>,
 }
 
 impl Provider {
@@ -201,7 +201,7 @@ impl Provider {
     /// 1.0 section 5.3).
     async fn roles_claim(
         &self,
-        client: &Relying,
+        client: &RelyingParty,
         claims: &IdTokenClaims<Claims, CoreGenderClaim>,
         access: &AccessToken,
     ) -> Result<Value, NotIdentified> {
@@ -217,13 +217,13 @@ impl Provider {
         Ok(info.additional_claims().0.get(&self.roles_claim).cloned().unwrap_or_default())
     }
 
-    async fn client(&self) -> Result<Arc<Relying>, NotIdentified> {
+    async fn client(&self) -> Result<Arc<RelyingParty>, NotIdentified> {
         let found = self.found.try_get_with((), self.discover()).await;
         found.map_err(|error: Arc<String>| NotIdentified::Provider(error.to_string()))
     }
 
     /// Reads the provider's metadata (OpenID Connect Discovery 1.0).
-    async fn discover(&self) -> Result<Arc<Relying>, String> {
+    async fn discover(&self) -> Result<Arc<RelyingParty>, String> {
         let send = |request| self.http.send(request);
         let metadata =
             CoreProviderMetadata::discover_async(self.issuer.clone(), &send).await.map_err(|error| root(&error))?;

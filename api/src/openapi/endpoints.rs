@@ -1,6 +1,6 @@
 //! Endpoints, each registered together with its description.
 //!
-//! Every family of endpoints lists its handlers once, in [`Endpoints`]. The routes of the server and the
+//! Every group of endpoints lists its handlers once, in [`Endpoints`]. The routes of the server and the
 //! paths of the document both come from this list, so neither can have an endpoint that the other lacks.
 
 use actix_web::dev::Handler;
@@ -25,7 +25,7 @@ macro_rules! endpoint {
 }
 pub(crate) use endpoint;
 
-/// A family of endpoints below a common path.
+/// A group of endpoints below a common path.
 pub(crate) struct Endpoints {
     base: &'static str,
     endpoints: Vec<Endpoint>,

@@ -26,10 +26,10 @@ const DESCRIPTION: &str = "SCIM 2.0 provisioning (RFC 7643, RFC 7644) with an ev
 /// The name of the security scheme of bearer tokens.
 const TOKEN: &str = "token";
 
-/// The document of these families of endpoints. `server` is the public address of the service.
-pub(crate) fn document(server: &str, families: impl IntoIterator<Item = Endpoints>) -> OpenApi {
+/// The document of these groups of endpoints. `server` is the public address of the service.
+pub(crate) fn document(server: &str, groups: impl IntoIterator<Item = Endpoints>) -> OpenApi {
     let mut paths = Paths::new();
-    for (path, method, operation) in families.into_iter().flat_map(|family| family.operations().collect::<Vec<_>>()) {
+    for (path, method, operation) in groups.into_iter().flat_map(|group| group.operations().collect::<Vec<_>>()) {
         paths.add_path_operation(path, vec![method], operation);
     }
     let license = LicenseBuilder::new().name("Apache-2.0").build();

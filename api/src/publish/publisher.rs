@@ -49,12 +49,12 @@ impl Publisher {
     ///
     /// # Errors
     /// If the request was not sent at all.
-    pub(crate) fn publish(&self, request: &Request, slot: Option<&ReplySlot>) -> Result<Publishing, NotConfirmed> {
+    pub(crate) fn publish(&self, request: &Request, slot: Option<&ReplySlot>) -> Result<PendingPublish, NotConfirmed> {
         self.link()?;
         let frame = Frame::new(request, slot.map(ReplySlot::id))?;
         let confirmation =
             self.publishers[usize::from(self.partition(request.organization_id))].enqueue(frame, slot)?;
-        Ok(Publishing { confirmation, deadline: Instant::now() + self.confirm_within })
+        Ok(PendingPublish { confirmation, deadline: Instant::now() + self.confirm_within })
     }
 
     /// Publishes requests of one organization in their order. Returns for each whether the broker has it on a
@@ -156,12 +156,12 @@ impl Publisher {
 
 /// A request on its way to the broker. If this is dropped before the request is sent, the request is not
 /// sent.
-pub(crate) struct Publishing {
+pub(crate) struct PendingPublish {
     confirmation: oneshot::Receiver<Result<(), NotConfirmed>>,
     deadline: Instant,
 }
 
-impl Publishing {
+impl PendingPublish {
     /// Returns once the broker has the request on a durable queue.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use rollcall_events::feed::LoggedChange;
 use rollcall_events::{OrganizationId, StreamId};
-use rollcall_service::feed::{CHANGES, STREAM_COLUMNS, Stream, Stretch, happened, stream};
+use rollcall_service::feed::{CHANGES, STREAM_COLUMNS, SeqRange, Stream, happened, stream};
 
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
@@ -27,9 +27,9 @@ pub(crate) async fn find_stream(
 pub(crate) async fn next_changes(
     database: &Database,
     stream: &Stream,
-    stretch: Stretch,
-) -> Result<(Vec<LoggedChange>, Stretch), ReadError> {
-    let (after, until, most) = (seq_column(stretch.after), seq_column(stretch.until), seq_column(stretch.most()));
+    range: SeqRange,
+) -> Result<(Vec<LoggedChange>, SeqRange), ReadError> {
+    let (after, until, most) = (seq_column(range.after), seq_column(range.until), seq_column(range.max_changes()));
     let has_before = !stream.feed.workspaces.is_empty();
     let parameters: [(&(dyn ToSql + Sync), Type); 5] = [
         (&stream.organization_id, Type::UUID),
@@ -44,6 +44,6 @@ pub(crate) async fn next_changes(
     let changes: Result<Vec<_>, ReadError> =
         offload(bytes, move || rows.iter().map(|row| Ok(happened(row)?)).collect()).await?;
     let changes = changes?;
-    let seen = if is_cut { stretch.cut(&changes) } else { stretch.seen(&changes) };
-    Ok((changes, seen))
+    let read = if is_cut { range.until_last(&changes) } else { range.part_read(&changes) };
+    Ok((changes, read))
 }

@@ -12,7 +12,7 @@ use tokio_postgres::types::Json;
 use uuid::Uuid;
 
 use super::table::Table;
-use super::version::Joined;
+use super::version::JoinedParts;
 use super::{Database, ReadError};
 use crate::offload::offload;
 
@@ -95,7 +95,7 @@ pub(super) fn resource(table: &Table, row: &Row) -> Result<Attributes, ReadError
 
 /// Adds the parts from other tables to a resource, and the entity tag that covers them.
 fn relate(table: &Table, row: &Row, resource: &mut Attributes) -> Result<(), ReadError> {
-    let mut joined = Joined::default();
+    let mut joined = JoinedParts::default();
     if let Some(Json(names)) = row.try_get::<_, Option<Json<BTreeMap<WorkspaceId, String>>>>("names")? {
         joined.add("names", &names)?;
         show_names(resource, &names);

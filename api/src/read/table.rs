@@ -21,11 +21,11 @@ pub(crate) struct Table {
     /// An attribute of an extension that is derived from the relation and returned on request only: its name,
     /// and a query for its values as rows `v`.
     pub(super) derived: Option<(&'static str, &'static str)>,
-    /// The statements that find a resource by id, one for each [`Wanted`].
+    /// The statements that find a resource by id, one for each [`RequestedParts`].
     by_id: [String; 3],
-    /// The statements that find a resource by its unique attribute, one for each [`Wanted`].
+    /// The statements that find a resource by its unique attribute, one for each [`RequestedParts`].
     by_key: [String; 3],
-    /// The selected columns, one for each [`Wanted`]. They join only what the caller wants.
+    /// The selected columns, one for each [`RequestedParts`]. They join only what the caller wants.
     columns: [String; 3],
 }
 
@@ -176,7 +176,7 @@ pub(crate) static WORKSPACES: LazyLock<Table> = LazyLock::new(|| Table::of_names
 
 /// The parts of a resource that a caller wants.
 #[derive(Debug, Clone, Copy)]
-enum Wanted {
+enum RequestedParts {
     /// The parts that are returned by default.
     Default,
     /// Those, and the parts that are returned on request only.
@@ -228,11 +228,11 @@ impl Table {
 
     fn wanted(&self, projection: &Projection) -> usize {
         let wanted = if projection.asks_on_request(self.resource_type) {
-            Wanted::OnRequest
+            RequestedParts::OnRequest
         } else if self.relation.as_ref().is_some_and(|relation| projection.wants(relation.attribute)) {
-            Wanted::Default
+            RequestedParts::Default
         } else {
-            Wanted::Bare
+            RequestedParts::Bare
         };
         wanted as usize
     }
@@ -257,7 +257,7 @@ impl Table {
     pub(super) fn bytes(&self, projection: &Projection) -> String {
         let stored = "octet_length(r.resource::text)";
         match &self.relation {
-            Some(relation) if self.wanted(projection) != Wanted::Bare as usize => {
+            Some(relation) if self.wanted(projection) != RequestedParts::Bare as usize => {
                 format!("{stored} + {RELATED_BYTES} * {}", relation.count)
             }
             _ => stored.to_owned(),

@@ -19,9 +19,9 @@ const DIGITS: usize = 16;
 
 /// The parts that are joined to a resource.
 #[derive(Default)]
-pub(super) struct Joined(Option<blake3::Hasher>);
+pub(super) struct JoinedParts(Option<blake3::Hasher>);
 
-impl Joined {
+impl JoinedParts {
     /// Adds a part that is returned.
     pub(super) fn add(&mut self, name: &str, part: &impl Serialize) -> Result<(), ReadError> {
         let hasher = self.0.get_or_insert_with(|| blake3::Hasher::new_derive_key(CONTEXT));
@@ -46,7 +46,7 @@ mod tests {
     use serde_json::json;
 
     fn tag(parts: &[(&str, Value)]) -> String {
-        let mut joined = Joined::default();
+        let mut joined = JoinedParts::default();
         for (name, part) in parts {
             joined.add(name, part).unwrap();
         }

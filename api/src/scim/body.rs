@@ -10,7 +10,7 @@ use rollcall_scim::{ScimError, json};
 use serde_json::Value;
 
 use super::{Bounds, set_up};
-use crate::call_log::{Attributed, RequestBody};
+use crate::call_log::{CallToken, RequestBody};
 use crate::error::ApiError;
 use crate::offload::offload;
 
@@ -44,7 +44,7 @@ impl FromRequest for ScimBody {
             let bounds: Data<Bounds> = set_up(&request, "the bounds")?;
             let receiving = tokio::time::timeout(bounds.receive, receive(payload, bounds.max_body_bytes));
             let bytes = receiving.await.map_err(|_| ScimError::new(408, "the body did not arrive in time"))??;
-            if request.extensions().get::<Attributed>().is_some_and(|by| by.is_recorded) {
+            if request.extensions().get::<CallToken>().is_some_and(|by| by.is_recorded) {
                 request.extensions_mut().insert(RequestBody(bytes.clone()));
             }
             let text = bytes.clone();

@@ -1,4 +1,4 @@
-//! A SCIM call: its caller, conditions and preferences. [`Writing`] submits the changes that calls ask for,
+//! A SCIM call: its caller, conditions and preferences. [`WriteContext`] submits the changes that calls ask for,
 //! and shows the result.
 
 use actix_web::dev::Payload;
@@ -21,7 +21,7 @@ use super::headers::{IDEMPOTENCY_KEY, Prefer, identity, if_match};
 use super::query::Parameters;
 use super::{Base, Bounds, set_up};
 use crate::auth::Caller;
-use crate::call_log::Meant;
+use crate::call_log::CallMeaning;
 use crate::error::{ApiError, ApiResult};
 use crate::read::{Database, ReadError, Table, complete};
 use crate::submit::{Answer, RequestClient};
@@ -97,18 +97,18 @@ impl FromRequest for Call {
 }
 
 /// Everything that a call needs to change something.
-pub(super) struct Writing {
+pub(super) struct WriteContext {
     requests: Data<RequestClient>,
     pub(super) database: Data<Database>,
     pub(super) base: Data<Base>,
     bounds: Data<Bounds>,
 }
 
-impl Writing {
+impl WriteContext {
     /// Submits the request of a call, and waits for its outcome.
     pub(super) async fn submit(&self, call: &Call, content: RequestBody, body: &[u8]) -> Result<Answer, ApiError> {
         let request = call.request(self.bounded(content)?, body)?;
-        call.http.extensions_mut().insert(Meant::by(&request));
+        call.http.extensions_mut().insert(CallMeaning::by(&request));
         self.requests.submit(request, &call.prefer).await
     }
 
@@ -183,7 +183,7 @@ fn present(left: Option<Attributes>) -> Result<Attributes, ApiError> {
     left.ok_or_else(|| ApiError::Internal("a change was answered without the resource".to_owned()))
 }
 
-impl FromRequest for Writing {
+impl FromRequest for WriteContext {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 

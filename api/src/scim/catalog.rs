@@ -14,7 +14,7 @@ use super::answer::Shown;
 use super::body::ScimBody;
 use super::call::Call;
 use super::query::Parameters;
-use super::search::Reading;
+use super::search::QueryContext;
 use crate::error::ApiResult;
 use crate::media_type::SCIM_JSON;
 use crate::openapi::{
@@ -38,8 +38,8 @@ macro_rules! catalog {
                 params(Query, Projection),
                 responses(Errors, (status = 200, description = "A page.", body = ListResponse, content_type = SCIM_JSON))
             )]
-            pub(super) async fn list(parameters: Parameters, reading: Reading) -> ApiResult {
-                super::list(&$table, parameters, reading).await
+            pub(super) async fn list(parameters: Parameters, context: QueryContext) -> ApiResult {
+                super::list(&$table, parameters, context).await
             }
 
             #[utoipa::path(
@@ -51,8 +51,8 @@ macro_rules! catalog {
                 request_body(content = SearchRequest, content_type = SCIM_JSON),
                 responses(Errors, (status = 200, description = "A page.", body = ListResponse, content_type = SCIM_JSON))
             )]
-            pub(super) async fn search(body: ScimBody, reading: Reading) -> ApiResult {
-                super::search(&$table, body, reading).await
+            pub(super) async fn search(body: ScimBody, context: QueryContext) -> ApiResult {
+                super::search(&$table, body, context).await
             }
 
             #[utoipa::path(
@@ -94,13 +94,13 @@ pub(super) fn add_to(endpoints: Endpoints) -> Endpoints {
 }
 
 /// Lists the resources that a filter chooses, or all (RFC 7644 section 3.4.2).
-async fn list(table: &'static Table, parameters: Parameters, reading: Reading) -> ApiResult {
-    reading.answer(&[table], &parameters).await
+async fn list(table: &'static Table, parameters: Parameters, context: QueryContext) -> ApiResult {
+    context.answer(&[table], &parameters).await
 }
 
 /// Lists the resources by POST (RFC 7644 section 3.4.3).
-async fn search(table: &'static Table, body: ScimBody, reading: Reading) -> ApiResult {
-    reading.answer(&[table], &Parameters::of_search(body.json)?).await
+async fn search(table: &'static Table, body: ScimBody, context: QueryContext) -> ApiResult {
+    context.answer(&[table], &Parameters::of_search(body.json)?).await
 }
 
 /// Reads one resource (RFC 7644 section 3.4.1).

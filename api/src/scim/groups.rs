@@ -12,7 +12,7 @@ use rollcall_scim::schema::GROUP;
 use super::Base;
 use super::answer::{Shown, accepted};
 use super::body::ScimBody;
-use super::call::{Call, Writing};
+use super::call::{Call, WriteContext};
 use super::dialect::Change;
 use crate::error::{ApiError, ApiResult};
 use crate::media_type::SCIM_JSON;
@@ -33,11 +33,11 @@ const TAG: &str = "Groups";
     request_body(content = GroupRequest, content_type = SCIM_JSON),
     responses(Errors, Created<Group>, Accepted)
 )]
-pub(super) async fn create(call: Call, mut body: ScimBody, writing: Writing) -> ApiResult {
+pub(super) async fn create(call: Call, mut body: ScimBody, context: WriteContext) -> ApiResult {
     let content = content(GroupId::generate(), None, read_operation(&call, Change::Create, &mut body).await?);
-    match writing.submit(&call, content, &body.bytes).await? {
-        Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
-        Answer::Applied(left) => call.answer(StatusCode::CREATED, writing.shown(&call, &GROUPS, left).await?),
+    match context.submit(&call, content, &body.bytes).await? {
+        Answer::Accepted(txn) => Ok(accepted(&context.base, txn, &call.prefer)),
+        Answer::Applied(left) => call.answer(StatusCode::CREATED, context.shown(&call, &GROUPS, left).await?),
     }
 }
 
@@ -74,12 +74,12 @@ pub(super) async fn read(call: Call, id: Path<String>, database: Data<Database>,
         Accepted,
     )
 )]
-pub(super) async fn replace(call: Call, id: Path<String>, mut body: ScimBody, writing: Writing) -> ApiResult {
+pub(super) async fn replace(call: Call, id: Path<String>, mut body: ScimBody, context: WriteContext) -> ApiResult {
     let (id, if_match) = (group_id(&id)?, call.if_match()?);
     let content = content(id, if_match, read_operation(&call, Change::Replace, &mut body).await?);
-    match writing.submit(&call, content, &body.bytes).await? {
-        Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
-        Answer::Applied(left) => call.answer(StatusCode::OK, writing.shown(&call, &GROUPS, left).await?),
+    match context.submit(&call, content, &body.bytes).await? {
+        Answer::Accepted(txn) => Ok(accepted(&context.base, txn, &call.prefer)),
+        Answer::Applied(left) => call.answer(StatusCode::OK, context.shown(&call, &GROUPS, left).await?),
     }
 }
 
@@ -98,12 +98,12 @@ pub(super) async fn replace(call: Call, id: Path<String>, mut body: ScimBody, wr
         Accepted,
     )
 )]
-pub(super) async fn patch(call: Call, id: Path<String>, mut body: ScimBody, writing: Writing) -> ApiResult {
+pub(super) async fn patch(call: Call, id: Path<String>, mut body: ScimBody, context: WriteContext) -> ApiResult {
     let (id, if_match) = (group_id(&id)?, call.if_match()?);
     let content = content(id, if_match, read_operation(&call, Change::Patch, &mut body).await?);
-    match writing.submit(&call, content, &body.bytes).await? {
-        Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
-        Answer::Applied(left) => writing.patched(&call, &GROUPS, left).await,
+    match context.submit(&call, content, &body.bytes).await? {
+        Answer::Accepted(txn) => Ok(accepted(&context.base, txn, &call.prefer)),
+        Answer::Applied(left) => context.patched(&call, &GROUPS, left).await,
     }
 }
 
@@ -118,9 +118,9 @@ pub(super) async fn patch(call: Call, id: Path<String>, mut body: ScimBody, writ
     params(("id" = String, Path)),
     responses(Errors, (status = 204, description = "Deleted."), Accepted)
 )]
-pub(super) async fn delete(call: Call, id: Path<String>, writing: Writing) -> ApiResult {
-    match writing.submit(&call, content(group_id(&id)?, call.if_match()?, GroupOperation::Delete), b"").await? {
-        Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
+pub(super) async fn delete(call: Call, id: Path<String>, context: WriteContext) -> ApiResult {
+    match context.submit(&call, content(group_id(&id)?, call.if_match()?, GroupOperation::Delete), b"").await? {
+        Answer::Accepted(txn) => Ok(accepted(&context.base, txn, &call.prefer)),
         Answer::Applied(_) => Ok(HttpResponse::NoContent().finish()),
     }
 }

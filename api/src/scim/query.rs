@@ -28,7 +28,7 @@ impl Parameters {
             return Err(ScimError::invalid_value(format!("{} holds the character U+0000", name.replace('\0', ""))));
         }
         let mut parameters = HashMap::new();
-        for (name, value) in pairs.into_iter().filter(|(name, value)| says_something(name, value)) {
+        for (name, value) in pairs.into_iter().filter(|(name, value)| is_given(name, value)) {
             if let Some(_first) = parameters.insert(name.to_ascii_lowercase(), value) {
                 return Err(ScimError::invalid_value(format!("{name} is given twice")));
             }
@@ -62,7 +62,7 @@ impl Parameters {
                         })?
                         .join(",")
                 }
-                (_, Value::String(text)) if !says_something(&lower, &text) => continue,
+                (_, Value::String(text)) if !is_given(&lower, &text) => continue,
                 (_, Value::String(text)) => text,
                 ("startindex" | "count", Value::Number(number)) => number.to_string(),
                 _ => return Err(ScimError::invalid_value(format!("{name} has a value of a wrong type"))),
@@ -94,7 +94,7 @@ impl Parameters {
 
 /// Whether a parameter has a value. Forms and some clients send fields that nobody has filled in; these count
 /// as absent. An empty `cursor` asks for the first page (RFC 9865 section 2.1).
-fn says_something(name: &str, value: &str) -> bool {
+fn is_given(name: &str, value: &str) -> bool {
     name.eq_ignore_ascii_case("cursor") || !value.trim().is_empty()
 }
 

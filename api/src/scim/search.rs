@@ -30,8 +30,8 @@ use crate::read::{Database, GROUPS, ListError, ListQuery, PageCache, Table, USER
     params(Query, ProjectionParameters),
     responses(Errors, (status = 200, description = "A page.", body = ListSchema, content_type = SCIM_JSON))
 )]
-pub(super) async fn users(parameters: Parameters, reading: Reading) -> ApiResult {
-    reading.answer(&[&USERS], &parameters).await
+pub(super) async fn users(parameters: Parameters, context: QueryContext) -> ApiResult {
+    context.answer(&[&USERS], &parameters).await
 }
 
 /// Lists groups (RFC 7644 section 3.4.2).
@@ -43,8 +43,8 @@ pub(super) async fn users(parameters: Parameters, reading: Reading) -> ApiResult
     params(Query, ProjectionParameters),
     responses(Errors, (status = 200, description = "A page.", body = ListSchema, content_type = SCIM_JSON))
 )]
-pub(super) async fn groups(parameters: Parameters, reading: Reading) -> ApiResult {
-    reading.answer(&[&GROUPS], &parameters).await
+pub(super) async fn groups(parameters: Parameters, context: QueryContext) -> ApiResult {
+    context.answer(&[&GROUPS], &parameters).await
 }
 
 /// Lists users and groups (RFC 7644 section 3.4.2).
@@ -56,8 +56,8 @@ pub(super) async fn groups(parameters: Parameters, reading: Reading) -> ApiResul
     params(Query, ProjectionParameters),
     responses(Errors, (status = 200, description = "A page.", body = ListSchema, content_type = SCIM_JSON))
 )]
-pub(super) async fn everything(parameters: Parameters, reading: Reading) -> ApiResult {
-    reading.answer(&Table::provisioned(), &parameters).await
+pub(super) async fn everything(parameters: Parameters, context: QueryContext) -> ApiResult {
+    context.answer(&Table::provisioned(), &parameters).await
 }
 
 /// Searches users by POST (RFC 7644 section 3.4.3).
@@ -69,8 +69,8 @@ pub(super) async fn everything(parameters: Parameters, reading: Reading) -> ApiR
     request_body(content = SearchRequest, content_type = SCIM_JSON),
     responses(Errors, (status = 200, description = "A page.", body = ListSchema, content_type = SCIM_JSON))
 )]
-pub(super) async fn search_users(body: ScimBody, reading: Reading) -> ApiResult {
-    reading.answer(&[&USERS], &Parameters::of_search(body.json)?).await
+pub(super) async fn search_users(body: ScimBody, context: QueryContext) -> ApiResult {
+    context.answer(&[&USERS], &Parameters::of_search(body.json)?).await
 }
 
 /// Searches groups by POST (RFC 7644 section 3.4.3).
@@ -82,8 +82,8 @@ pub(super) async fn search_users(body: ScimBody, reading: Reading) -> ApiResult 
     request_body(content = SearchRequest, content_type = SCIM_JSON),
     responses(Errors, (status = 200, description = "A page.", body = ListSchema, content_type = SCIM_JSON))
 )]
-pub(super) async fn search_groups(body: ScimBody, reading: Reading) -> ApiResult {
-    reading.answer(&[&GROUPS], &Parameters::of_search(body.json)?).await
+pub(super) async fn search_groups(body: ScimBody, context: QueryContext) -> ApiResult {
+    context.answer(&[&GROUPS], &Parameters::of_search(body.json)?).await
 }
 
 /// Searches users and groups by POST (RFC 7644 section 3.4.3).
@@ -95,12 +95,12 @@ pub(super) async fn search_groups(body: ScimBody, reading: Reading) -> ApiResult
     request_body(content = SearchRequest, content_type = SCIM_JSON),
     responses(Errors, (status = 200, description = "A page.", body = ListSchema, content_type = SCIM_JSON))
 )]
-pub(super) async fn search_everything(body: ScimBody, reading: Reading) -> ApiResult {
-    reading.answer(&Table::provisioned(), &Parameters::of_search(body.json)?).await
+pub(super) async fn search_everything(body: ScimBody, context: QueryContext) -> ApiResult {
+    context.answer(&Table::provisioned(), &Parameters::of_search(body.json)?).await
 }
 
 /// Everything that a query needs besides its parameters.
-pub(super) struct Reading {
+pub(super) struct QueryContext {
     caller: Caller,
     dialect: Arc<dyn Dialect>,
     database: Data<Database>,
@@ -109,7 +109,7 @@ pub(super) struct Reading {
     bounds: Data<Bounds>,
 }
 
-impl Reading {
+impl QueryContext {
     /// Answers a query.
     pub(super) async fn answer(&self, tables: &[&'static Table], parameters: &Parameters) -> ApiResult {
         let projection = self.dialect.projection(parameters)?;
@@ -208,7 +208,7 @@ fn is_sortable(path: &AttributePath, table: &Table) -> bool {
         && Scope::Resource(table.resource_type).resolve(path).is_some_and(|found| !table.is_relation(found.attribute))
 }
 
-impl actix_web::FromRequest for Reading {
+impl actix_web::FromRequest for QueryContext {
     type Error = ApiError;
     type Future = std::future::Ready<Result<Self, ApiError>>;
 

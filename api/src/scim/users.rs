@@ -11,7 +11,7 @@ use rollcall_scim::{ScimError, lenience};
 
 use super::answer::{Shown, accepted};
 use super::body::ScimBody;
-use super::call::{Call, Writing};
+use super::call::{Call, WriteContext};
 use super::dialect::{Change, UserChange};
 use crate::error::{ApiError, ApiResult};
 use crate::media_type::SCIM_JSON;
@@ -32,16 +32,16 @@ const TAG: &str = "Users";
     request_body(content = UserRequest, content_type = SCIM_JSON),
     responses(Errors, Created<User>, Accepted)
 )]
-pub(super) async fn create(call: Call, mut body: ScimBody, writing: Writing) -> ApiResult {
+pub(super) async fn create(call: Call, mut body: ScimBody, context: WriteContext) -> ApiResult {
     let id = UserId::generate();
-    let operation = read_operation(&call, &writing, Change::Create, id, &mut body).await?;
-    match submit(&call, &writing, id, None, operation, &body.bytes).await? {
-        Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
+    let operation = read_operation(&call, &context, Change::Create, id, &mut body).await?;
+    match submit(&call, &context, id, None, operation, &body.bytes).await? {
+        Answer::Accepted(txn) => Ok(accepted(&context.base, txn, &call.prefer)),
         // A new user is in no group yet, so there is nothing to look up unless names are asked for.
         Answer::Applied(left) if call.projection.asks_on_request(&USER) => {
-            call.answer(StatusCode::CREATED, writing.shown(&call, &USERS, left).await?)
+            call.answer(StatusCode::CREATED, context.shown(&call, &USERS, left).await?)
         }
-        Answer::Applied(left) => call.answer(StatusCode::CREATED, writing.plain(&USERS, left)?),
+        Answer::Applied(left) => call.answer(StatusCode::CREATED, context.plain(&USERS, left)?),
     }
 }
 
@@ -58,11 +58,11 @@ pub(super) async fn create(call: Call, mut body: ScimBody, writing: Writing) -> 
         (status = 304, description = "The version is the one in If-None-Match."),
     )
 )]
-pub(super) async fn read(call: Call, id: Path<String>, writing: Writing) -> ApiResult {
+pub(super) async fn read(call: Call, id: Path<String>, context: WriteContext) -> ApiResult {
     let id = called_user(&call, &id)?;
-    let found = find_by_id(&writing.database, &USERS, call.caller.organization_id(), id.0, &call.projection).await?;
+    let found = find_by_id(&context.database, &USERS, call.caller.organization_id(), id.0, &call.projection).await?;
     let user = found.ok_or_else(|| call.dialect.user_error(no_user()))?;
-    call.answer_to_read(Shown::new(&USER, &writing.base, user))
+    call.answer_to_read(Shown::new(&USER, &context.base, user))
 }
 
 /// Replaces a user (RFC 7644 section 3.5.1).
@@ -79,12 +79,12 @@ pub(super) async fn read(call: Call, id: Path<String>, writing: Writing) -> ApiR
         Accepted,
     )
 )]
-pub(super) async fn replace(call: Call, id: Path<String>, mut body: ScimBody, writing: Writing) -> ApiResult {
+pub(super) async fn replace(call: Call, id: Path<String>, mut body: ScimBody, context: WriteContext) -> ApiResult {
     let (id, if_match) = (called_user(&call, &id)?, call.if_match()?);
-    let operation = read_operation(&call, &writing, Change::Replace, id, &mut body).await?;
-    match submit(&call, &writing, id, if_match, operation, &body.bytes).await? {
-        Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
-        Answer::Applied(left) => call.answer(StatusCode::OK, writing.shown(&call, &USERS, left).await?),
+    let operation = read_operation(&call, &context, Change::Replace, id, &mut body).await?;
+    match submit(&call, &context, id, if_match, operation, &body.bytes).await? {
+        Answer::Accepted(txn) => Ok(accepted(&context.base, txn, &call.prefer)),
+        Answer::Applied(left) => call.answer(StatusCode::OK, context.shown(&call, &USERS, left).await?),
     }
 }
 
@@ -103,16 +103,16 @@ pub(super) async fn replace(call: Call, id: Path<String>, mut body: ScimBody, wr
         Accepted,
     )
 )]
-pub(super) async fn patch(call: Call, id: Path<String>, mut body: ScimBody, writing: Writing) -> ApiResult {
+pub(super) async fn patch(call: Call, id: Path<String>, mut body: ScimBody, context: WriteContext) -> ApiResult {
     let (id, if_match) = (called_user(&call, &id)?, call.if_match()?);
     let expects_the_resource = lenience::expects_the_resource(&body.json);
-    let operation = read_operation(&call, &writing, Change::Patch, id, &mut body).await?;
-    match submit(&call, &writing, id, if_match, operation, &body.bytes).await? {
-        Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
+    let operation = read_operation(&call, &context, Change::Patch, id, &mut body).await?;
+    match submit(&call, &context, id, if_match, operation, &body.bytes).await? {
+        Answer::Accepted(txn) => Ok(accepted(&context.base, txn, &call.prefer)),
         Answer::Applied(left) if expects_the_resource => {
-            call.answer(StatusCode::OK, writing.shown(&call, &USERS, left).await?)
+            call.answer(StatusCode::OK, context.shown(&call, &USERS, left).await?)
         }
-        Answer::Applied(left) => writing.patched(&call, &USERS, left).await,
+        Answer::Applied(left) => context.patched(&call, &USERS, left).await,
     }
 }
 
@@ -127,10 +127,10 @@ pub(super) async fn patch(call: Call, id: Path<String>, mut body: ScimBody, writ
     params(("id" = String, Path)),
     responses(Errors, (status = 204, description = "Deleted."), Accepted)
 )]
-pub(super) async fn delete(call: Call, id: Path<String>, writing: Writing) -> ApiResult {
+pub(super) async fn delete(call: Call, id: Path<String>, context: WriteContext) -> ApiResult {
     let (id, if_match) = (called_user(&call, &id)?, call.if_match()?);
-    match submit(&call, &writing, id, if_match, UserOperation::Delete, b"").await? {
-        Answer::Accepted(txn) => Ok(accepted(&writing.base, txn, &call.prefer)),
+    match submit(&call, &context, id, if_match, UserOperation::Delete, b"").await? {
+        Answer::Accepted(txn) => Ok(accepted(&context.base, txn, &call.prefer)),
         Answer::Applied(_) => Ok(HttpResponse::NoContent().finish()),
     }
 }
@@ -139,27 +139,27 @@ pub(super) async fn delete(call: Call, id: Path<String>, writing: Writing) -> Ap
 /// calls.
 async fn read_operation(
     call: &Call,
-    writing: &Writing,
+    context: &WriteContext,
     change: Change,
     id: UserId,
     body: &mut ScimBody,
 ) -> Result<UserOperation, ApiError> {
     let changes = vec![UserChange { change, id, body: &body.json, created_by: None }];
-    let users = call.dialect.users(&writing.database, call.caller.organization_id(), changes).await?;
+    let users = call.dialect.users(&context.database, call.caller.organization_id(), changes).await?;
     body.read(move |json| users.operation(change, id, json)).await.map_err(|error| in_callers_words(call, error))
 }
 
 /// Submits an operation on a user.
 async fn submit(
     call: &Call,
-    writing: &Writing,
+    context: &WriteContext,
     id: UserId,
     if_match: Option<IfMatch>,
     operation: UserOperation,
     body: &[u8],
 ) -> Result<Answer, ApiError> {
     let content = content(call.caller.default_workspace(), id, if_match, operation);
-    writing.submit(call, content, body).await.map_err(|error| in_callers_words(call, error))
+    context.submit(call, content, body).await.map_err(|error| in_callers_words(call, error))
 }
 
 /// The content of a request on a user.

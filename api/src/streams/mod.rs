@@ -1,7 +1,7 @@
 //! The receivers' endpoint: event streams with poll delivery (RFC 8936).
 
-mod asked;
 mod poll;
+mod poll_parameters;
 mod schemas;
 
 use actix_web::middleware::from_fn;

@@ -10,13 +10,13 @@ use rollcall_events::set::SetKeys;
 use rollcall_events::stream::Position;
 use rollcall_events::{EventId, Timestamp};
 use rollcall_scim::ScimError;
-use rollcall_service::feed::{Stream, Stretch};
+use rollcall_service::feed::{SeqRange, Stream};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::Polling;
-use super::asked::Asked;
+use super::poll_parameters::PollParameters;
 use super::schemas::{PollRequest, PollResponse};
 use crate::auth::Receiver;
 use crate::error::{ApiError, ApiResult};
@@ -31,16 +31,16 @@ const WORTH_KEEPING: u64 = 1000;
 /// Limits of the search in one request: the number of ranges of the log, and the time after which no further
 /// range is begun. If nothing was found by then, the answer has no events and says that there are more (RFC
 /// 8936 section 2.3), and the receiver polls again.
-const MOST_STRETCHES: usize = 5;
-const LONGEST_LOOK: Duration = Duration::from_secs(2);
+const MAX_RANGES: usize = 5;
+const MAX_SEARCH_TIME: Duration = Duration::from_secs(2);
 
 /// The unacknowledged events, and whether there are more.
-struct Found {
+struct UnacknowledgedEvents {
     sets: BTreeMap<u64, Value>,
     more: bool,
 }
 
-impl Found {
+impl UnacknowledgedEvents {
     /// Whether the search ended at a limit before it found an event.
     fn is_unfinished(&self) -> bool {
         self.sets.is_empty() && self.more
@@ -68,32 +68,32 @@ pub(super) async fn poll(receiver: Receiver, id: Path<String>, body: ScimBody, p
     if !keys.can_sign() {
         return Err(ApiError::Unavailable("event_keys, which sign what streams deliver"));
     }
-    let asked = Asked::read(&body.json, receiver.stream_id)?;
-    asked.errors.iter().for_each(|error| tracing::warn!(error, "a receiver cannot use an event"));
+    let parameters = PollParameters::read(&body.json, receiver.stream_id)?;
+    parameters.errors.iter().for_each(|error| tracing::warn!(error, "a receiver cannot use an event"));
     // Follow first, then read the log. Otherwise an entry in between would be missed.
     let mut following = followers
         .follow(receiver.organization_id)
         .ok_or(ApiError::Unavailable("too many connections follow the logs"))?;
     let mut stream = current(database, receiver).await?;
     let (from, deadline) = (stream.position.clone(), Instant::now() + *longest);
-    if !asked.done.is_empty() {
+    if !parameters.done.is_empty() {
         // An event that does not exist yet cannot be acknowledged.
         let size = log_size(database, receiver.organization_id).await?;
-        asked.done.iter().filter(|seq| **seq <= size).for_each(|seq| stream.position.acknowledge(*seq));
+        parameters.done.iter().filter(|seq| **seq <= size).for_each(|seq| stream.position.acknowledge(*seq));
     }
-    let mut found = look(database, base, &mut stream, asked.most).await?;
-    if !asked.done.is_empty() {
+    let mut found = look(database, base, &mut stream, parameters.most).await?;
+    if !parameters.done.is_empty() {
         keep(requests, receiver, &stream.position).await?;
     }
-    while found.sets.is_empty() && !found.more && asked.most > 0 && !asked.return_immediately {
+    while found.sets.is_empty() && !found.more && parameters.most > 0 && !parameters.return_immediately {
         match following.wait(deadline.saturating_duration_since(Instant::now())).await {
             // The stream may have been deleted in the meantime.
             LogNotification::Growth => current(database, receiver).await.map(|_| ())?,
             LogNotification::Timeout | LogNotification::Stop => break,
         }
-        found = look(database, base, &mut stream, asked.most).await?;
+        found = look(database, base, &mut stream, parameters.most).await?;
     }
-    let is_kept = !asked.done.is_empty() && !found.is_unfinished();
+    let is_kept = !parameters.done.is_empty() && !found.is_unfinished();
     let moved = stream.position.seq.saturating_sub(from.seq);
     if moved >= WORTH_KEEPING && !is_kept || moved > 0 && found.is_unfinished() {
         // If this fails, the next poll only takes longer.
@@ -111,25 +111,30 @@ async fn current(database: &Database, receiver: Receiver) -> Result<Stream, ApiE
 
 /// Moves a stream's position up to the first unacknowledged event, and finds the unacknowledged events,
 /// within the limits of one request.
-async fn look(database: &Database, base: &Base, stream: &mut Stream, most: usize) -> Result<Found, ApiError> {
+async fn look(
+    database: &Database,
+    base: &Base,
+    stream: &mut Stream,
+    most: usize,
+) -> Result<UnacknowledgedEvents, ApiError> {
     let size = log_size(database, stream.organization_id).await?;
     let begun = Instant::now();
-    for _ in 0..MOST_STRETCHES {
-        let (changes, seen) = next_changes(database, stream, Stretch::after(stream.position.seq, size)).await?;
+    for _ in 0..MAX_RANGES {
+        let (changes, read) = next_changes(database, stream, SeqRange::after(stream.position.seq, size)).await?;
         let claims = changes.iter().filter_map(|change| Some((change.seq, stream.feed.claims(base.as_str(), change)?)));
         let mut claims: BTreeMap<_, _> = claims.collect();
-        let waiting = stream.position.move_on(claims.keys().copied(), seen.until);
-        let is_end = seen.until >= size;
+        let waiting = stream.position.advance(claims.keys().copied(), read.until);
+        let is_end = read.until >= size;
         if !waiting.is_empty() || is_end {
             let more = waiting.len() > most || !is_end;
             let sets = waiting.into_iter().take(most).filter_map(|seq| claims.remove_entry(&seq));
-            return Ok(Found { sets: sets.collect(), more });
+            return Ok(UnacknowledgedEvents { sets: sets.collect(), more });
         }
-        if begun.elapsed() >= LONGEST_LOOK {
+        if begun.elapsed() >= MAX_SEARCH_TIME {
             break;
         }
     }
-    Ok(Found { sets: BTreeMap::new(), more: true })
+    Ok(UnacknowledgedEvents { sets: BTreeMap::new(), more: true })
 }
 
 /// Asks the worker to save the position of a receiver.
@@ -146,7 +151,7 @@ async fn keep(requests: &RequestClient, receiver: Receiver, position: &Position)
     requests.submit(request, &Prefer::default()).await.map(|_| ())
 }
 
-fn answer(receiver: &Receiver, found: &Found, keys: &SetKeys) -> HttpResponse {
+fn answer(receiver: &Receiver, found: &UnacknowledgedEvents, keys: &SetKeys) -> HttpResponse {
     let sets = found
         .sets
         .values()

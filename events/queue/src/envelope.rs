@@ -38,7 +38,7 @@ pub enum DecodeError {
 
 /// The message format, for writing.
 #[derive(Serialize)]
-pub(crate) struct Written<'a> {
+pub(crate) struct RequestMessage<'a> {
     version: u16,
     id: EventId,
     organization_id: OrganizationId,
@@ -71,7 +71,7 @@ pub(crate) struct Preamble {
     version: u16,
 }
 
-impl<'a> Written<'a> {
+impl<'a> RequestMessage<'a> {
     pub(crate) fn of(request: &'a Request) -> Self {
         let Request { id, organization_id, requested_at, actor, fingerprint, body } = request;
         Self {
@@ -100,7 +100,7 @@ impl Preamble {
 /// # Errors
 /// If the request cannot be written as JSON. A request made of these types can.
 pub fn encode(request: &Request) -> Result<Vec<u8>, serde_json::Error> {
-    serde_json::to_vec(&Written::of(request))
+    serde_json::to_vec(&RequestMessage::of(request))
 }
 
 /// The address for an outcome: the reply queue and the correlation id that identifies the call. The

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::envelope::{CONTENT_TYPE, DecodeError, PERSISTENT, Preamble, ReplyTo, VERSION, Written, reply_to};
+use crate::envelope::{CONTENT_TYPE, DecodeError, PERSISTENT, Preamble, ReplyTo, RequestMessage, VERSION, reply_to};
 use rollcall_events::request::Request;
 use rollcall_events::{CorrelationId, EventId};
 
@@ -70,7 +70,7 @@ impl Frame {
             type_name: request.body.type_name(),
             timestamp: u64::try_from(request.requested_at.as_second()).unwrap_or(0),
             correlation_id,
-            body: to_raw_value(&Written::of(request))?,
+            body: to_raw_value(&RequestMessage::of(request))?,
         })
     }
 

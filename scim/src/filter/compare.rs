@@ -26,7 +26,7 @@ pub(super) enum Present<'v> {
 
 /// The operand of a term.
 #[derive(Debug)]
-pub(super) enum Wanted<'f> {
+pub(super) enum Operand<'f> {
     /// No value.
     Null,
     /// A value.
@@ -40,7 +40,7 @@ impl Present<'_> {
     }
 }
 
-impl Wanted<'_> {
+impl Operand<'_> {
     pub(super) fn is_null(&self) -> bool {
         matches!(self, Self::Null)
     }
@@ -51,8 +51,8 @@ impl Wanted<'_> {
 }
 
 /// Whether a present value fulfils a term. Values of different types are unequal and have no order.
-pub(super) fn holds(operator: Comparison, present: &Present<'_>, wanted: &Wanted<'_>) -> bool {
-    let Wanted::Value(wanted) = wanted else { return false };
+pub(super) fn holds(operator: Comparison, present: &Present<'_>, wanted: &Operand<'_>) -> bool {
+    let Operand::Value(wanted) = wanted else { return false };
     match (present, wanted) {
         (Present::Text(present), Present::Text(wanted)) => text_holds(operator, present, wanted),
         (Present::Time(present), Present::Time(wanted)) => ordered(operator, present.cmp(wanted)),

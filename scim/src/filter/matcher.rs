@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::check::{compared, resolve};
-use super::compare::{Present, Wanted, holds};
+use super::compare::{Operand, Present, holds};
 use super::{AttributePath, Comparison, Filter, Scope};
 use crate::ScimError;
 use crate::casefold::casefold;
@@ -36,7 +36,7 @@ enum Node<'f> {
     And(Box<Node<'f>>, Box<Node<'f>>),
     Not(Box<Node<'f>>),
     Present(usize),
-    Compare(usize, Comparison, Wanted<'f>),
+    Compare(usize, Comparison, Operand<'f>),
     ValuePath(usize, Box<Matcher<'f>>),
     /// A name that `check` would refuse. It has no values.
     Unknown,
@@ -253,10 +253,10 @@ fn reading(attribute: &Attribute, value: &Value) -> usize {
     }
 }
 
-fn wanted<'f>(attribute: &Attribute, value: &'f Value) -> Wanted<'f> {
+fn wanted<'f>(attribute: &Attribute, value: &'f Value) -> Operand<'f> {
     match value {
-        Value::Null => Wanted::Null,
-        value => Wanted::Value(present(attribute, value)),
+        Value::Null => Operand::Null,
+        value => Operand::Value(present(attribute, value)),
     }
 }
 

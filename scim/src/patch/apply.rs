@@ -36,7 +36,7 @@ pub fn apply(
                 resource.remove(&schema.id);
             }
             Target::Attribute(target) => {
-                let mut work = Work { target, operation, cause: operation.path.to_string(), budget };
+                let mut work = AppliedOperation { target, operation, cause: operation.path.to_string(), budget };
                 match target.extension {
                     None => work.apply(resource)?,
                     Some(schema) => inside(resource, &schema.id, |extension| work.apply(extension))?,
@@ -61,7 +61,7 @@ fn inside<T>(object: &mut Attributes, key: &str, work: impl FnOnce(&mut Attribut
 }
 
 /// One operation that is applied.
-struct Work<'a> {
+struct AppliedOperation<'a> {
     target: AttributeTarget<'a>,
     operation: &'a Operation,
     /// The path, as errors name it.
@@ -69,7 +69,7 @@ struct Work<'a> {
     budget: &'a mut Budget,
 }
 
-impl Work<'_> {
+impl AppliedOperation<'_> {
     fn spend(&mut self, steps: usize) -> Result<(), ScimError> {
         self.budget.spend(steps, &self.cause)
     }

@@ -24,7 +24,7 @@ const FEW: usize = 4;
 const HASHING: usize = 8;
 
 /// Takes the steps to look for `wanted` values among the present ones.
-fn spend_looking(present: &[Value], wanted: usize, budget: &mut Budget, cause: &str) -> Result<(), ScimError> {
+fn spend_on_search(present: &[Value], wanted: usize, budget: &mut Budget, cause: &str) -> Result<(), ScimError> {
     // Most unequal values differ at the beginning.
     let steps =
         if wanted <= FEW { present.len() * wanted } else { present.iter().map(weight).sum::<usize>() * HASHING };
@@ -42,8 +42,8 @@ pub(super) fn add(
     budget: &mut Budget,
     cause: &str,
 ) -> Result<Vec<usize>, ScimError> {
-    spend_looking(values, given.len(), budget, cause)?;
-    spend_looking(given, given.len(), budget, cause)?;
+    spend_on_search(values, given.len(), budget, cause)?;
+    spend_on_search(given, given.len(), budget, cause)?;
     let mut new: Vec<&Value> = Vec::new();
     if given.len() <= FEW {
         for value in given {
@@ -74,8 +74,8 @@ pub(super) fn remove_listed(
     budget: &mut Budget,
     cause: &str,
 ) -> Result<(), ScimError> {
-    spend_looking(values, listed.len(), budget, cause)?;
-    spend_looking(listed, listed.len(), budget, cause)?;
+    spend_on_search(values, listed.len(), budget, cause)?;
+    spend_on_search(listed, listed.len(), budget, cause)?;
     let mut types: HashMap<Value, Vec<Option<Value>>> = HashMap::new();
     for (value, of_type) in listed.iter().filter_map(|listed| identity(attribute, listed)) {
         types.entry(value).or_default().push(of_type);

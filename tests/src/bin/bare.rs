@@ -54,7 +54,7 @@ enum Part {
 
 type Waiting = Arc<Mutex<HashMap<Uuid, oneshot::Sender<()>>>>;
 
-struct Desk {
+struct HandlerState {
     channel: Channel,
     answers: String,
     waiting: Waiting,
@@ -88,7 +88,7 @@ async fn api(amqp_url: &str, database_url: &str, listen: &str) {
     let consumer = channel.basic_consume(answers.clone(), "".into(), options, FieldTable::default()).await.unwrap();
     let waiting = Waiting::default();
     tokio::spawn(consume(consumer, waiting.clone()));
-    let desk = Data::new(Desk { channel, answers: answers.as_str().to_owned(), waiting });
+    let desk = Data::new(HandlerState { channel, answers: answers.as_str().to_owned(), waiting });
     let (database, driver) = tokio_postgres::connect(database_url, NoTls).await.unwrap();
     tokio::spawn(driver);
     let select = database.prepare(SELECT).await.unwrap();
@@ -113,7 +113,7 @@ async fn consume(mut consumer: Consumer, waiting: Waiting) {
     }
 }
 
-async fn create(desk: Data<Desk>, body: Bytes) -> HttpResponse {
+async fn create(desk: Data<HandlerState>, body: Bytes) -> HttpResponse {
     let id = Uuid::now_v7();
     let (sender, outcome) = oneshot::channel();
     desk.waiting.lock().unwrap().insert(id, sender);

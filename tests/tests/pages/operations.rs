@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::{Bare, accessible, hidden, signed_in};
 
 /// A request to create a user, in a version that no api sends.
-fn strange(organization: &Organization, name: &str) -> (Request, Vec<u8>) {
+fn unreadable_request(organization: &Organization, name: &str) -> (Request, Vec<u8>) {
     let user = UserRequested {
         user_id: UserId::generate(),
         default_workspace: organization.marketing.parse().unwrap(),
@@ -35,8 +35,8 @@ fn strange(organization: &Organization, name: &str) -> (Request, Vec<u8>) {
     (request, body.to_string().into_bytes())
 }
 
-async fn bury(stack: &Stack, organization: &Organization, name: &str) -> (Request, String) {
-    let (request, body) = strange(organization, name);
+async fn publish_dead_letter(stack: &Stack, organization: &Organization, name: &str) -> (Request, String) {
+    let (request, body) = unreadable_request(organization, name);
     let sender = Sender::connect(&stack.instance).await;
     sender.publish(request.organization_id, properties(&request, "test", None), &body).await;
     let id = request.id.to_string();
@@ -48,8 +48,8 @@ async fn bury(stack: &Stack, organization: &Organization, name: &str) -> (Reques
 async fn a_dead_letter_can_be_retried_after_a_repair_or_discarded() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
-    let (ada, letter) = bury(&stack, &organization, "ada").await;
-    let (_, other) = bury(&stack, &organization, "<b>mary</b>").await;
+    let (ada, letter) = publish_dead_letter(&stack, &organization, "ada").await;
+    let (_, other) = publish_dead_letter(&stack, &organization, "<b>mary</b>").await;
     // Repair the cause. Here it is the dead letter itself: give it a version that the worker reads.
     let mended = encode(&ada).unwrap();
     let database = stack.database("rollcall_worker").await;
@@ -94,7 +94,7 @@ async fn a_dead_letter_can_be_retried_after_a_repair_or_discarded() {
 async fn a_failed_retry_is_a_dead_letter_again_and_only_its_own_administrators_decide() {
     let stack = Stack::shared().await;
     let (organization, other) = (stack.organization(), stack.organization());
-    let (request, letter) = bury(&stack, &organization, "ada").await;
+    let (request, letter) = publish_dead_letter(&stack, &organization, "ada").await;
     let stranger = Bare::sign_in(&stack, &other, "owner").await;
     let (_, page, _) = stranger.get("/operations").await;
     assert!(!page.contains(&letter));
@@ -120,7 +120,7 @@ async fn a_failed_retry_is_a_dead_letter_again_and_only_its_own_administrators_d
 async fn an_operator_discards_an_unreadable_dead_letter() {
     let stack = Stack::shared().await;
     let nonsense = EventId::generate().to_string();
-    Sender::connect(&stack.instance).await.bury(&nonsense, b"{").await;
+    Sender::connect(&stack.instance).await.publish_dead_letter(&nonsense, b"{").await;
     let (letter, reason, _) = eventually("the dead letter", async || stack.dead_letter(&nonsense).await).await;
     assert!(reason.contains("without an acknowledgement"), "{reason}");
     let system = "00000000-0000-0000-0000-000000000000";

@@ -16,7 +16,7 @@ use tokio_postgres::types::Json;
 use tokio_util::sync::CancellationToken;
 
 use crate::db::{Database, TaskError, answered, broker};
-use crate::erasure::{BESIDE, CUT_CHARS, CallTexts, Reading, Verdict, judge, newest_erasures};
+use crate::erasure::{BESIDE, CUT_CHARS, CallTexts, RecordMentions, Verdict, judge, newest_erasures};
 use crate::settings::Settings;
 use crate::supervise::{close, supervise};
 
@@ -145,7 +145,7 @@ async fn without_erased(database: &Database, calls: &[CallRecord]) -> Result<Vec
         };
         // Reading bodies takes CPU time, so it runs on a blocking thread.
         let (observed, readings) = tokio::task::spawn_blocking(move || {
-            let readings: Vec<_> = observed.iter().map(|call| Reading::call(&texts(call), newest)).collect();
+            let readings: Vec<_> = observed.iter().map(|call| RecordMentions::call(&texts(call), newest)).collect();
             (observed, readings)
         })
         .await?;

@@ -8,7 +8,7 @@ use super::error::CommandError;
 use super::print::print;
 
 use crate::log::verify::verify_log;
-use crate::replay::{Found, Replay};
+use crate::replay::{Replay, TableDifferences};
 use crate::settings::Settings;
 
 /// The arguments of `replay`.
@@ -84,7 +84,7 @@ pub(super) async fn verify(settings: &Settings, organization: Option<Organizatio
     if is_valid { Ok(()) } else { Err(CommandError::Differs) }
 }
 
-fn print_differences(organization: OrganizationId, found: &Found) {
+fn print_differences(organization: OrganizationId, found: &TableDifferences) {
     for difference in &found.reported {
         print(&json!({"organization": organization, "difference": difference}));
     }

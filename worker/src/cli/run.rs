@@ -9,7 +9,7 @@ use super::error::CommandError;
 use crate::background::call_log::store_call_log;
 use crate::background::dead_letters::store_dead_letters;
 use crate::background::pruning::prune_regularly;
-use crate::background::push::{Pushing, push_events};
+use crate::background::push::{PushSettings, push_events};
 use crate::background::status::publish_status;
 use crate::background::token_expiry::announce_expiring_tokens;
 use crate::erasure::finish_erasures;
@@ -38,7 +38,7 @@ pub(super) async fn run(settings: Settings) -> Result<(), CommandError> {
     let partitions = join_all(
         (0..settings.partitions).map(|partition| supervise_partition(shared.clone(), partition, stop.clone())),
     );
-    let pushing = push_events(settings.clone(), Pushing::read(&settings)?, stop.clone());
+    let pushing = push_events(settings.clone(), PushSettings::read(&settings)?, stop.clone());
     let (call_log, expiry) =
         (store_call_log(settings.clone(), stop.clone()), announce_expiring_tokens(settings.clone(), stop.clone()));
     let serving = async {

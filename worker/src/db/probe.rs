@@ -10,9 +10,9 @@ use super::{Store, StoreError};
 
 /// No rows: an empty array if a statement takes an array, otherwise NULL.
 #[derive(Debug)]
-struct Nothing;
+struct NoRows;
 
-impl ToSql for Nothing {
+impl ToSql for NoRows {
     fn to_sql(&self, of_type: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
         let Kind::Array(element) = of_type.kind() else { return Ok(IsNull::Yes) };
         // The binary format of an array without dimensions: their number, whether there are NULLs, the
@@ -49,7 +49,7 @@ impl Store {
     async fn run_without_rows(&self) -> Result<(), StoreError> {
         for (sql, statement) in &self.statements {
             if !super::store::TRANSACTION.contains(sql) {
-                let nothing = vec![&Nothing as &(dyn ToSql + Sync); statement.params().len()];
+                let nothing = vec![&NoRows as &(dyn ToSql + Sync); statement.params().len()];
                 self.client.query(statement, &nothing).await?;
             }
         }

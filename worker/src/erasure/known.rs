@@ -39,7 +39,7 @@ const ORGANIZATIONS: &str = "
     UNION SELECT u.organization_id FROM unnest($1::uuid[]) AS k (id) JOIN erased_users u ON u.user_id = k.id";
 
 /// The ids and possible names in a record.
-pub(crate) struct Reading {
+pub(crate) struct RecordMentions {
     /// When the record was made. `None` if unknown, which counts as before any erasure.
     at: Option<Timestamp>,
     /// The mentions in the essential parts. Without these parts, the record has no use.
@@ -79,7 +79,7 @@ pub(crate) enum Verdict {
     Drop,
 }
 
-impl Reading {
+impl RecordMentions {
     /// Reads a call record. `newest` is the time of the newest erasure in its organization. Later records can
     /// contain no name that counts.
     pub(crate) fn call(texts: &CallTexts<'_>, newest: Timestamp) -> Self {
@@ -127,7 +127,7 @@ pub(crate) async fn newest_erasures(
 
 /// The erased persons whom some records may name.
 #[derive(Default)]
-struct Known {
+struct ErasedPersons {
     ids: HashSet<Uuid>,
     /// The hashes of names, each with the newest erasure of a person with this name.
     names: HashMap<NameHash, Timestamp>,
@@ -142,15 +142,19 @@ struct Known {
 pub(crate) async fn judge(
     database: &impl Run,
     organization: OrganizationId,
-    readings: &[Reading],
+    readings: &[RecordMentions],
 ) -> Result<Vec<Verdict>, TaskError> {
     let known = known(database, organization, readings).await?;
     Ok(readings.iter().map(|reading| known.verdict(reading)).collect())
 }
 
-async fn known(database: &impl Run, organization: OrganizationId, readings: &[Reading]) -> Result<Known, TaskError> {
-    let mut known = Known::default();
-    let mentions = || readings.iter().flat_map(Reading::mentions);
+async fn known(
+    database: &impl Run,
+    organization: OrganizationId,
+    readings: &[RecordMentions],
+) -> Result<ErasedPersons, TaskError> {
+    let mut known = ErasedPersons::default();
+    let mentions = || readings.iter().flat_map(RecordMentions::mentions);
     let ids: Vec<Uuid> =
         mentions().flat_map(|mentions| &mentions.ids).copied().collect::<HashSet<_>>().into_iter().collect();
     for row in database.run(IDS, &[&organization, &ids]).await? {
@@ -180,8 +184,8 @@ async fn known(database: &impl Run, organization: OrganizationId, readings: &[Re
     Ok(known)
 }
 
-impl Known {
-    fn verdict(&self, reading: &Reading) -> Verdict {
+impl ErasedPersons {
+    fn verdict(&self, reading: &RecordMentions) -> Verdict {
         let theirs: HashSet<_> =
             reading.head.ids.iter().chain(&reading.bodies.ids).filter_map(|id| self.living.get(id)).collect();
         let is_named = |mentions: &Mentions| {
@@ -205,7 +209,7 @@ impl Known {
 
 /// The time at which a dead letter's request was made, if it can be read.
 #[derive(Deserialize)]
-struct Dated {
+struct RequestTime {
     requested_at: Timestamp,
 }
 
@@ -230,12 +234,12 @@ pub(crate) async fn names_erased_person(
     } else {
         newest_erasures(database, &[organization]).await?.into_keys().collect::<Vec<_>>()
     };
-    let at = serde_json::from_slice::<Dated>(body).ok().map(|dated| dated.requested_at).or(sent);
+    let at = serde_json::from_slice::<RequestTime>(body).ok().map(|dated| dated.requested_at).or(sent);
     for organization in organizations {
         let texts = [text.clone(), reason.to_owned()];
         // A body can be large, and reading it is CPU work.
         let reading = tokio::task::spawn_blocking(move || {
-            Reading::letter(organization, at, &texts.each_ref().map(String::as_str))
+            RecordMentions::letter(organization, at, &texts.each_ref().map(String::as_str))
         });
         if judge(database, organization, &[reading.await?]).await? == [Verdict::Drop] {
             return Ok(true);
@@ -255,8 +259,8 @@ mod tests {
     }
 
     /// Mary was erased at second 100.
-    fn known() -> Known {
-        let mut known = Known::default();
+    fn known() -> ErasedPersons {
+        let mut known = ErasedPersons::default();
         known.ids.insert(Uuid::from_u128(1));
         known.names.insert(name_hash(NOBODY, "mary").unwrap(), at(100));
         known.living.insert(Uuid::from_u128(2), name_hash(NOBODY, "Mary").unwrap());
@@ -275,7 +279,7 @@ mod tests {
             detail: None,
             bodies: [None, Some(body)],
         };
-        known().verdict(&Reading::call(&texts, at(100)))
+        known().verdict(&RecordMentions::call(&texts, at(100)))
     }
 
     const BODIES: Verdict = Verdict::Redact { cut_texts: false, bodies: true };

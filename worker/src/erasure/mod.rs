@@ -15,7 +15,7 @@ mod mentions;
 mod sweep;
 
 pub(crate) use forget::forget;
-pub(crate) use known::{CUT_CHARS, CallTexts, Reading, Verdict, judge, names_erased_person, newest_erasures};
+pub(crate) use known::{CUT_CHARS, CallTexts, RecordMentions, Verdict, judge, names_erased_person, newest_erasures};
 pub(crate) use sweep::{complete, finish_erasures};
 
 use tokio_postgres::Row;

@@ -9,7 +9,7 @@ use tokio_postgres::Row;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::known::{CallTexts, Reading, Verdict, judge, names_erased_person, newest_erasures};
+use super::known::{CallTexts, RecordMentions, Verdict, judge, names_erased_person, newest_erasures};
 use super::mentions::name_hash;
 use super::{ALONE, Run};
 use crate::db::{Database, TaskError};
@@ -102,8 +102,8 @@ pub(crate) async fn complete(database: &impl Run, users: &[UserId], budget: Dura
         users.push(row.try_get("user_id")?);
     }
     for (organization, (after, users)) in unswept {
-        let is_swept = sweep_letters(database, organization, deadline).await?
-            && sweep_letters(database, OrganizationId::SYSTEM, deadline).await?;
+        let is_swept = sweep_dead_letters(database, organization, deadline).await?
+            && sweep_dead_letters(database, OrganizationId::SYSTEM, deadline).await?;
         if !is_swept {
             continue;
         }
@@ -132,7 +132,7 @@ async fn hash_names(database: &impl Run, users: &[UserId]) -> Result<(), TaskErr
 
 /// Removes the dead letters of an organization that name an erased person. Returns whether it finished before
 /// the deadline.
-async fn sweep_letters(
+async fn sweep_dead_letters(
     database: &impl Run,
     organization: OrganizationId,
     deadline: Instant,
@@ -188,7 +188,7 @@ async fn sweep_calls(
     }
 }
 
-fn read(organization: OrganizationId, row: &Row, newest: Timestamp) -> Result<Reading, tokio_postgres::Error> {
+fn read(organization: OrganizationId, row: &Row, newest: Timestamp) -> Result<RecordMentions, tokio_postgres::Error> {
     let texts = CallTexts {
         organization,
         at: row.try_get("at")?,
@@ -199,7 +199,7 @@ fn read(organization: OrganizationId, row: &Row, newest: Timestamp) -> Result<Re
         detail: row.try_get("detail")?,
         bodies: [row.try_get("request_body")?, row.try_get("response_body")?],
     };
-    Ok(Reading::call(&texts, newest))
+    Ok(RecordMentions::call(&texts, newest))
 }
 
 async fn apply(

@@ -78,7 +78,7 @@ const RESOLVE_DEAD_LETTERS: &str = "
 
 /// The heads to advance, ordered by organization. They are locked in this order.
 #[derive(Default)]
-struct Advances {
+struct HeadAdvances {
     organizations: Vec<OrganizationId>,
     versions: Vec<i64>,
     sizes: Vec<i64>,
@@ -113,7 +113,7 @@ pub(crate) struct LogAppend {
 
 /// The columns of the statements, apart from the columns of the entries.
 pub(crate) struct Columns {
-    advances: Advances,
+    advances: HeadAdvances,
     tiles: TileColumns,
 }
 
@@ -200,7 +200,7 @@ impl LogAppend {
 
     /// The columns of the statements, apart from the columns of the entries.
     pub(crate) fn columns(&self) -> Columns {
-        let (mut advances, mut tiles) = (Advances::default(), TileColumns::default());
+        let (mut advances, mut tiles) = (HeadAdvances::default(), TileColumns::default());
         for (organization, head) in self.heads.iter().filter(|(id, _)| self.tiles.contains_key(id)) {
             advances.organizations.push(*organization);
             advances.versions.push(head.version);
@@ -217,7 +217,7 @@ impl LogAppend {
         if self.entries.is_empty() {
             return;
         }
-        let Advances { organizations, versions, sizes, peaks, recorded_at } = &columns.advances;
+        let HeadAdvances { organizations, versions, sizes, peaks, recorded_at } = &columns.advances;
         batch.add(Statement::new(ADVANCE_HEADS, vec![organizations, versions, sizes, peaks, recorded_at]));
         batch.add(Statement::new(&APPEND, self.entries.parameters()).of_new_rows());
         columns.tiles.add_to(batch);

@@ -1,14 +1,14 @@
 //! Applies a batch of requests: load, decide each in order, write, commit. If the prefetch loads everything
 //! that the batch looks up, this takes two round trips, whatever the number of requests.
 
-use rollcall_events::outcome::{Committed, Outcome};
+use rollcall_events::outcome::{CommittedResource, Outcome};
 use rollcall_events::request::{Request, RequestBody, UserOperation};
 use rollcall_events::{OrganizationId, Timestamp};
 use rollcall_scim::ScimError;
 use rollcall_scim::resource::Attributes;
 
-use super::decide::{Decided, Keys, Step, Undecided, decide_batch};
-use super::load::{Expected, Loaded, Prefetch, Recorded, load, load_more};
+use super::decide::{DecideError, Decided, Keys, Step, decide_batch};
+use super::load::{Expected, Loaded, Prefetch, RecordedRequest, load, load_more};
 use super::notify::{Notifications, notify};
 use super::positions::{PositionRows, Positions};
 use super::project::{Projection, ProjectionRows};
@@ -84,7 +84,7 @@ async fn attempt(store: &Store, batch: Batch<'_>) -> Result<Applied, StoreError>
             }
         }
     };
-    let Prepared { append, rows, positions, settings, outcomes, notifications } = prepared;
+    let PreparedBatch { append, rows, positions, settings, outcomes, notifications } = prepared;
     write(store, &append, &rows, &positions, &settings, batch.ending).await?;
     Ok(Applied { outcomes, notifications, demand_loads })
 }
@@ -106,7 +106,7 @@ fn is_light(batch: Batch<'_>) -> bool {
 }
 
 /// A decided batch: the rows to write, the outcomes, and the notifications.
-struct Prepared {
+struct PreparedBatch {
     append: LogAppend,
     rows: ProjectionRows,
     positions: PositionRows,
@@ -117,16 +117,20 @@ struct Prepared {
 }
 
 /// Decides a batch and prepares its rows. Returns the missing keys if the loaded state does not suffice.
-fn prepare(loaded: &mut Loaded, requests: &[Request], now: Timestamp) -> Result<Result<Prepared, Keys>, StoreError> {
+fn prepare(
+    loaded: &mut Loaded,
+    requests: &[Request],
+    now: Timestamp,
+) -> Result<Result<PreparedBatch, Keys>, StoreError> {
     let Loaded { heads, recorded, state } = loaded;
     let time = |organization: OrganizationId| heads.get(&organization).map_or(now, |head| head.next_time(now));
     let is_recorded = |request: &Request| recorded.contains_key(&(request.organization_id, request.id));
     let steps = match decide_batch(state, requests, is_recorded, time) {
         Ok(steps) => steps,
-        Err(Undecided::NotLoaded(missing)) => return Ok(Err(*missing)),
-        Err(Undecided::Panicked) => return Err(StoreError::Panicked),
-        Err(Undecided::NotCanonical(error)) => return Err(error.into()),
-        Err(Undecided::Malformed(error)) => return Err(error.into()),
+        Err(DecideError::NotLoaded(missing)) => return Ok(Err(*missing)),
+        Err(DecideError::Panicked) => return Err(StoreError::Panicked),
+        Err(DecideError::NotCanonical(error)) => return Err(error.into()),
+        Err(DecideError::Malformed(error)) => return Err(error.into()),
     };
     let mut append = LogAppend::at(std::mem::take(heads), now, requests.len())?;
     let (mut projection, mut positions, mut notifications) =
@@ -162,7 +166,7 @@ fn prepare(loaded: &mut Loaded, requests: &[Request], now: Timestamp) -> Result<
     append.sizes().for_each(|(organization, size)| notifications.log(organization, size));
     projection.organizations_with_new_members().for_each(|organization| notifications.change(organization));
     let settings = projection.organizations_with_new_settings().into_iter().collect();
-    Ok(Ok(Prepared {
+    Ok(Ok(PreparedBatch {
         append,
         rows: projection.rows()?,
         positions: positions.rows(),
@@ -196,12 +200,12 @@ async fn write(
 fn outcome(error: Option<ScimError>, resource: Option<&Attributes>) -> Result<Outcome, StoreError> {
     match error {
         Some(error) => Ok(Outcome::Rejected(error)),
-        None => Ok(Outcome::Applied { resource: resource.map(Committed::write).transpose()? }),
+        None => Ok(Outcome::Applied { resource: resource.map(CommittedResource::write).transpose()? }),
     }
 }
 
 /// The outcome of a request that an earlier batch recorded.
-fn recorded_outcome(recorded: Option<&Recorded>, request: &Request) -> Result<Outcome, StoreError> {
+fn recorded_outcome(recorded: Option<&RecordedRequest>, request: &Request) -> Result<Outcome, StoreError> {
     match recorded {
         Some(recorded) if !recorded.is_other_than(request) => {
             outcome(recorded.error.clone(), recorded.resource.as_deref())

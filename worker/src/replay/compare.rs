@@ -25,7 +25,7 @@ pub(crate) struct Difference {
 
 /// The differences in all tables of an organization.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
+pub(crate) struct TableDifferences {
     /// The reported rows, up to a maximum per table.
     pub(crate) reported: Vec<Difference>,
     /// The number of rows that differ.
@@ -41,8 +41,8 @@ fn only_in(table: &Table, schema: &str, other: &str) -> String {
 }
 
 /// Finds the rows of an organization that differ.
-pub(super) async fn differences(store: &Store, organization: OrganizationId) -> Result<Found, StoreError> {
-    let mut found = Found::default();
+pub(super) async fn differences(store: &Store, organization: OrganizationId) -> Result<TableDifferences, StoreError> {
+    let mut found = TableDifferences::default();
     store.plan_for_whole_tables().await?;
     for table in &TABLES {
         let (live, shadow) =

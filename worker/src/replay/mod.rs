@@ -6,7 +6,7 @@
 mod compare;
 mod shadow;
 
-pub(crate) use compare::Found;
+pub(crate) use compare::TableDifferences;
 
 use rollcall_events::log::EventType;
 use rollcall_events::{GroupId, OrganizationId, UserId};
@@ -78,7 +78,7 @@ impl Replay {
         &self,
         organization: OrganizationId,
         report: impl Fn(u64, u64),
-    ) -> Result<Found, StoreError> {
+    ) -> Result<TableDifferences, StoreError> {
         self.catch_up(organization, &report).await?;
         self.store.command("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
         let found = async {
@@ -96,7 +96,7 @@ impl Replay {
         &self,
         organization: OrganizationId,
         report: impl Fn(u64, u64),
-    ) -> Result<Found, StoreError> {
+    ) -> Result<TableDifferences, StoreError> {
         self.catch_up(organization, &report).await?;
         self.store.command("BEGIN").await?;
         let found = async {
@@ -112,7 +112,12 @@ impl Replay {
         Ok(found)
     }
 
-    async fn record_end(&self, organization: OrganizationId, found: &Found, is_mended: bool) -> Result<(), StoreError> {
+    async fn record_end(
+        &self,
+        organization: OrganizationId,
+        found: &TableDifferences,
+        is_mended: bool,
+    ) -> Result<(), StoreError> {
         self.store.query(END, &[&organization, &seq_column(found.rows), &is_mended]).await.map(|_| ())
     }
 

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use super::answer::json as answer;
 use super::body::ScimBody;
-use super::call::{Call, Writing};
+use super::call::{Call, WriteContext};
 use super::dialect::{UserChange, UserTranslation};
 use super::headers::{PREFERENCE_APPLIED, SET_TXN};
 use super::{Base, Bounds};
@@ -45,17 +45,17 @@ use step::{Step, is_on_users};
         Accepted,
     )
 )]
-pub(super) async fn bulk(call: Call, body: ScimBody, writing: Writing, bounds: Data<Bounds>) -> ApiResult {
+pub(super) async fn bulk(call: Call, body: ScimBody, context: WriteContext, bounds: Data<Bounds>) -> ApiResult {
     let request = parse(body.json, bounds.max_operations)?;
     let (txn, _) = call.identity(&body.bytes)?;
-    let mut job = Job::new(&call, &writing, txn, &request.operations, body.bytes.len());
+    let mut job = Job::new(&call, &context, txn, &request.operations, body.bytes.len());
     match request.fail_on_errors {
         // The number of errors is known only when the outcomes are. Such a request is answered after them,
         // even if the caller prefers an earlier answer.
         Some(most) => job.run_until(&request.operations, most, bounds.bulk_wait).await,
         None if call.prefer.respond_async => return job.accept(&request.operations).await,
         None => {
-            let deadline = writing.deadline(&call);
+            let deadline = context.deadline(&call);
             for wave in waves(&request.operations) {
                 job.run(&request.operations, &wave, deadline).await;
             }
@@ -68,7 +68,7 @@ pub(super) async fn bulk(call: Call, body: ScimBody, writing: Writing, bounds: D
 /// A bulk request under way.
 struct Job<'a> {
     call: &'a Call,
-    writing: &'a Writing,
+    context: &'a WriteContext,
     /// The transaction of the whole request. The id of an operation is made of it and of the operation's
     /// index.
     txn: EventId,
@@ -81,13 +81,13 @@ struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    fn new(call: &'a Call, writing: &'a Writing, txn: EventId, operations: &[Operation], bytes: usize) -> Self {
+    fn new(call: &'a Call, context: &'a WriteContext, txn: EventId, operations: &[Operation], bytes: usize) -> Self {
         // A repeated request plans the same ids again, because the resources may be there already.
         let (organization, is_repeatable) = (call.caller.organization_id(), call.is_repeatable());
         let planned =
             |index| if is_repeatable { txn.created_by_operation(organization, index) } else { UserId::generate().0 };
         let (ids, progress) = (Ids::plan(operations, planned), vec![Progress::Unknown; operations.len()]);
-        Self { call, writing, txn, bytes, ids, outcomes: vec![None; operations.len()], progress }
+        Self { call, context, txn, bytes, ids, outcomes: vec![None; operations.len()], progress }
     }
 
     /// Runs one operation after the other. It stops if `most` have failed, if an outcome does not come in
@@ -97,7 +97,7 @@ impl<'a> Job<'a> {
         let end = Instant::now() + at_most;
         let mut failed = 0;
         for index in waves(operations).into_iter().flatten() {
-            self.run(operations, &[index], self.writing.deadline(self.call).min(end)).await;
+            self.run(operations, &[index], self.context.deadline(self.call).min(end)).await;
             failed += u64::from(self.progress[index] == Progress::Failed);
             if self.progress[index] == Progress::Unknown || failed >= most || Instant::now() >= end {
                 return;
@@ -121,7 +121,7 @@ impl<'a> Job<'a> {
                 Err(error) => self.record(index, Outcome::failed(&operations[index], &error), Progress::Failed),
             }
         }
-        let answers = self.writing.submit_all(&requests, deadline).await;
+        let answers = self.context.submit_all(&requests, deadline).await;
         for ((index, request), answer) in indices.into_iter().zip(requests).zip(answers) {
             let progress = Progress::of(&answer);
             let outcome = self.outcome(&operations[index], index, &request, answer);
@@ -179,7 +179,7 @@ impl<'a> Job<'a> {
         let created_by = |user| self.ids.creator_of(user).map(|index| &operations[index].data);
         let changes = steps.iter().flatten().filter_map(Step::user_change);
         let changes = changes.map(|change| UserChange { created_by: created_by(change.id), ..change }).collect();
-        self.call.dialect.users(&self.writing.database, self.call.caller.organization_id(), changes).await
+        self.call.dialect.users(&self.context.database, self.call.caller.organization_id(), changes).await
     }
 
     fn in_callers_words(&self, operation: &Operation, error: ScimError) -> ScimError {
@@ -198,7 +198,7 @@ impl<'a> Job<'a> {
             requested_at: Timestamp::now(),
             actor: self.call.caller.actor(),
             fingerprint,
-            body: self.writing.bounded(body)?,
+            body: self.context.bounded(body)?,
         })
     }
 
@@ -209,7 +209,7 @@ impl<'a> Job<'a> {
         request: &Request,
         answer: Result<Answer, ApiError>,
     ) -> Outcome {
-        let (base, method) = (&self.writing.base, &operation.method);
+        let (base, method) = (&self.context.base, &operation.method);
         let (resource_type, id) = subject(&request.body);
         let of = |status: u16, location: String, version: Option<String>| Outcome {
             method: method.clone(),
@@ -240,9 +240,9 @@ impl<'a> Job<'a> {
     async fn accept(&self, operations: &[Operation]) -> ApiResult {
         let order: Vec<_> = waves(operations).into_iter().flatten().collect();
         let requests = self.requests(operations, &order).await?.into_iter().collect::<Result<Vec<_>, _>>()?;
-        self.writing.publish_all(&requests).await?;
+        self.context.publish_all(&requests).await?;
         let mut response = HttpResponse::Accepted();
         response.insert_header((SET_TXN, self.txn.to_string())).insert_header((PREFERENCE_APPLIED, "respond-async"));
-        Ok(response.insert_header((LOCATION, self.event(&self.writing.base, 0))).finish())
+        Ok(response.insert_header((LOCATION, self.event(&self.context.base, 0))).finish())
     }
 }

@@ -28,20 +28,20 @@ pub(crate) struct Call {
 
 /// The results of a measurement.
 #[derive(Clone)]
-pub(crate) struct Figures {
+pub(crate) struct Measurement {
     pub(crate) per_second: f64,
     pub(crate) p50: Duration,
     pub(crate) p99: Duration,
 }
 
-pub(crate) fn median(mut figures: Vec<Figures>) -> Figures {
+pub(crate) fn median(mut figures: Vec<Measurement>) -> Measurement {
     figures.sort_by(|left, right| left.per_second.total_cmp(&right.per_second));
     figures[figures.len() / 2].clone()
 }
 
 /// Sends calls from `callers` connections for `time`, after half a second of warm-up. `call` makes call
 /// number n.
-pub(crate) async fn measure<F>(target: &Target, callers: usize, time: Duration, call: F) -> Figures
+pub(crate) async fn measure<F>(target: &Target, callers: usize, time: Duration, call: F) -> Measurement
 where
     F: Fn(u64) -> Call + Send + Sync + 'static,
 {
@@ -72,7 +72,7 @@ where
     let at = |quantile| Duration::from_micros(all.value_at_quantile(quantile));
     #[expect(clippy::cast_precision_loss, reason = "a count of calls is far below 2^52")]
     let per_second = all.len() as f64 / time.as_secs_f64();
-    Figures { per_second, p50: at(0.5), p99: at(0.99) }
+    Measurement { per_second, p50: at(0.5), p99: at(0.99) }
 }
 
 /// Opens a connection.

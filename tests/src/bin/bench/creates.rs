@@ -5,7 +5,7 @@ use rollcall_tests::client::user;
 use serde_json::json;
 use std::time::Duration;
 
-use crate::calls::{Call, Figures, Target, measure, median};
+use crate::calls::{Call, Measurement, Target, measure, median};
 
 pub(crate) async fn run(stack: &Stack, bare: &Target, callers: &[usize], rounds: usize, time: Duration) {
     let (_, token) = stack.organization().issue(&[]);
@@ -39,7 +39,7 @@ pub(crate) async fn run(stack: &Stack, bare: &Target, callers: &[usize], rounds:
     }
 }
 
-async fn creates(target: &Target, callers: usize, time: Duration) -> Figures {
+async fn creates(target: &Target, callers: usize, time: Duration) -> Measurement {
     let run = uuid::Uuid::now_v7();
     let create = move |n| {
         let name = format!("{run}-{n}@example.com");

@@ -28,7 +28,7 @@ const FILL_GROUP: &str = "
     SELECT $1, $2, id FROM rollcall.users WHERE organization_id = $1 ORDER BY id LIMIT $3";
 
 /// An organization with many users.
-struct Filled {
+struct FilledOrganization {
     id: Uuid,
     target: Target,
     users: Vec<String>,
@@ -54,7 +54,7 @@ pub(crate) async fn run(stack: &Stack, bare: &Target, sizes: &[u32]) {
     }
 }
 
-async fn fill(stack: &Stack, size: u32) -> Filled {
+async fn fill(stack: &Stack, size: u32) -> FilledOrganization {
     let organization = stack.organization();
     let (_, token) = organization.issue(&[]);
     let id: Uuid = organization.id.parse().unwrap();
@@ -64,7 +64,11 @@ async fn fill(stack: &Stack, size: u32) -> Filled {
     let some = "SELECT id::text FROM rollcall.users WHERE organization_id = $1 ORDER BY user_name_key LIMIT 500";
     let users = database.query(some, &[&id]).await.unwrap().iter().map(|row| row.get(0)).collect();
     let headers = vec![("authorization", format!("Bearer {token}")), ("x-request-origin", "hr.example.com".to_owned())];
-    Filled { id, target: Target { address: stack.url.trim_start_matches("http://").to_owned(), headers }, users }
+    FilledOrganization {
+        id,
+        target: Target { address: stack.url.trim_start_matches("http://").to_owned(), headers },
+        users,
+    }
 }
 
 fn get(path: &str) -> Call {
@@ -72,7 +76,7 @@ fn get(path: &str) -> Call {
 }
 
 /// All results for one organization, in milliseconds except the ratios.
-async fn rows(stack: &Stack, filled: &Filled, bare: &Target, size: u32) -> Vec<(&'static str, f64)> {
+async fn rows(stack: &Stack, filled: &FilledOrganization, bare: &Target, size: u32) -> Vec<(&'static str, f64)> {
     let one = async |call: Box<dyn Fn(u64) -> Call + Send + Sync>| {
         measure(&filled.target, 1, TIME, call).await.p50.as_secs_f64() * 1000.0
     };
@@ -123,7 +127,7 @@ fn pick(users: &[String], n: u64) -> &str {
 
 /// The page at 90 % of the list, after the page before it. Only the first page of a listing has to find its
 /// position.
-async fn deep_by_index(filled: &Filled, size: u32) -> f64 {
+async fn deep_by_index(filled: &FilledOrganization, size: u32) -> f64 {
     let (mut connection, start) = (open(&filled.target.address).await, u64::from(size) / 10 * 9 + 1);
     send(&mut connection, &filled.target, get(&format!("/Users?count=100&startIndex={}", start - 100))).await;
     let mut taken = Vec::new();
@@ -135,7 +139,7 @@ async fn deep_by_index(filled: &Filled, size: u32) -> f64 {
     middle(taken)
 }
 
-async fn deep_by_cursor(filled: &Filled) -> f64 {
+async fn deep_by_cursor(filled: &FilledOrganization) -> f64 {
     let (mut connection, mut cursor, mut taken) = (open(&filled.target.address).await, String::new(), Vec::new());
     for _ in 0..10 {
         let began = Instant::now();
@@ -153,7 +157,7 @@ pub(crate) fn middle(mut taken: Vec<f64>) -> f64 {
 }
 
 /// Adds users to a group one by one, and removes them again.
-async fn add_member(stack: &Stack, filled: &Filled, members: i64) -> f64 {
+async fn add_member(stack: &Stack, filled: &FilledOrganization, members: i64) -> f64 {
     let mut connection = open(&filled.target.address).await;
     let body = json!({"schemas": [GROUP], "displayName": format!("group {members}")}).to_string();
     let created = send(
@@ -175,7 +179,7 @@ async fn add_member(stack: &Stack, filled: &Filled, members: i64) -> f64 {
     measure(&filled.target, 1, TIME, change).await.p50.as_secs_f64() * 1000.0
 }
 
-async fn bulk(filled: &Filled) -> f64 {
+async fn bulk(filled: &FilledOrganization) -> f64 {
     let run = Uuid::now_v7();
     let call = move |n: u64| {
         let create = |i: u64| json!({"method": "POST", "path": "/Users", "bulkId": i.to_string(), "data": user(&format!("{run}-{n}-{i}@example.com"))});

@@ -17,7 +17,7 @@ use std::time::Duration;
 struct Options {
     /// The parts to measure; all by default.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "creates,growth,log")]
-    what: Vec<What>,
+    what: Vec<Benchmark>,
     /// Numbers of concurrent callers, measured one after the other.
     #[arg(long, value_delimiter = ',', default_value = "1,16,64,256")]
     callers: Vec<usize>,
@@ -36,7 +36,7 @@ struct Options {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum What {
+enum Benchmark {
     /// Creates, compared with the baseline.
     Creates,
     /// Reads and changes in organizations of different sizes.
@@ -50,13 +50,13 @@ async fn main() {
     let options = Options::parse();
     let stack = Stack::shared().await;
     let (_processes, bare) = bare::start(&stack).await;
-    if options.what.contains(&What::Creates) {
+    if options.what.contains(&Benchmark::Creates) {
         creates::run(&stack, &bare, &options.callers, options.rounds, Duration::from_secs(options.seconds)).await;
     }
-    if options.what.contains(&What::Growth) {
+    if options.what.contains(&Benchmark::Growth) {
         growth::run(&stack, &bare, &options.users).await;
     }
-    if options.what.contains(&What::Log) {
+    if options.what.contains(&Benchmark::Log) {
         log::run(&stack, options.events).await;
     }
 }

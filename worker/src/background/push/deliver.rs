@@ -6,7 +6,7 @@ use rollcall_events::request::{SettingsRequested, StreamChange};
 use rollcall_events::stream::Endpoint;
 use rollcall_service::backoff::Backoff;
 use rollcall_service::entries::MalformedEntry;
-use rollcall_service::feed::{CHANGES, Stream, Stretch, happened};
+use rollcall_service::feed::{CHANGES, SeqRange, Stream, happened};
 use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -67,7 +67,7 @@ pub(super) async fn deliver(
 ) -> Result<(), TaskError> {
     let mut backoff = Backoff::up_to(LONGEST_DELAY);
     while !stop.is_cancelled() {
-        let delay = match pushed.go_on(&context, &stop).await? {
+        let delay = match pushed.continue_push(&context, &stop).await? {
             Progress::More => continue,
             Progress::All => {
                 backoff = Backoff::up_to(LONGEST_DELAY);
@@ -107,11 +107,11 @@ fn readable(rows: &[Row]) -> Result<Readable, TaskError> {
 
 impl Pushed {
     /// Delivers the events in the next range of the log.
-    async fn go_on(&mut self, context: &Context, stop: &CancellationToken) -> Result<Progress, TaskError> {
+    async fn continue_push(&mut self, context: &Context, stop: &CancellationToken) -> Result<Progress, TaskError> {
         let (organization, from) = (self.stream.organization_id, self.stream.position.seq);
         let size = context.database.query_opt(SIZE, &[&organization]).await?;
         let size = size.map(|row| row.try_get::<_, i64>("size")).transpose()?.unwrap_or_default().unsigned_abs();
-        let stretch = Stretch::after(from, size);
+        let range = SeqRange::after(from, size);
         let scoped = !self.stream.feed.workspaces.is_empty();
         let rows = context
             .database
@@ -119,17 +119,17 @@ impl Pushed {
                 CHANGES,
                 &[
                     &organization,
-                    &seq_column(stretch.after),
-                    &seq_column(stretch.until),
-                    &seq_column(stretch.most()),
+                    &seq_column(range.after),
+                    &seq_column(range.until),
+                    &seq_column(range.max_changes()),
                     &scoped,
                 ],
             )
             .await?;
         let (changes, unreadable) = readable(&rows)?;
-        let seen = match &unreadable {
-            Some((seq, _)) => Stretch { until: seq.saturating_sub(1), ..stretch },
-            None => stretch.seen(&changes),
+        let read = match &unreadable {
+            Some((seq, _)) => SeqRange { until: seq.saturating_sub(1), ..range },
+            None => range.part_read(&changes),
         };
         let events: BTreeMap<_, _> = changes
             .iter()
@@ -152,7 +152,7 @@ impl Pushed {
                 kept = self.keep(context).await?;
             }
         }
-        self.stream.position.move_on(events.keys().copied(), seen.until);
+        self.stream.position.advance(events.keys().copied(), read.until);
         if self.stream.position.seq > kept && (!events.is_empty() || self.stream.position.seq >= kept + WORTH_KEEPING) {
             self.keep(context).await?;
         }
@@ -160,7 +160,7 @@ impl Pushed {
             stuck.or_else(|| unreadable.map(|(seq, error)| format!("entry {seq} of the log cannot be read: {error}")));
         Ok(match stuck {
             Some(reason) => Progress::Stuck(reason),
-            None if seen.until < size => Progress::More,
+            None if read.until < size => Progress::More,
             None => Progress::All,
         })
     }

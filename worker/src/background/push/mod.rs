@@ -44,7 +44,7 @@ const LOOK: Duration = Duration::from_mins(1);
 const PAGE: i64 = 500;
 
 /// The settings for pushing, read before anything starts.
-pub(crate) struct Pushing {
+pub(crate) struct PushSettings {
     keys: SetKeys,
     authorizations: HashMap<StreamId, SecretString>,
 }
@@ -53,18 +53,18 @@ pub(crate) struct Pushing {
 #[derive(Default)]
 struct Deliveries {
     tasks: JoinSet<(StreamId, Result<(), TaskError>)>,
-    running: HashMap<StreamId, Running>,
+    running: HashMap<StreamId, RunningPush>,
     /// Streams whose rows cannot be read. Each is logged once until it can be read again.
     unreadable: HashSet<StreamId>,
 }
 
-struct Running {
+struct RunningPush {
     organization: OrganizationId,
     grown: Arc<Notify>,
     stop: CancellationToken,
 }
 
-impl Pushing {
+impl PushSettings {
     /// Reads the signing keys and the receivers' `Authorization` values.
     pub(crate) fn read(settings: &Settings) -> Result<Self, SettingsError> {
         Ok(Self { keys: settings.event_keys()?, authorizations: settings.push_authorizations()? })
@@ -72,8 +72,8 @@ impl Pushing {
 }
 
 /// Pushes until `stop`.
-pub(crate) async fn push_events(settings: Arc<Settings>, pushing: Pushing, stop: CancellationToken) {
-    let Pushing { keys, authorizations } = pushing;
+pub(crate) async fn push_events(settings: Arc<Settings>, pushing: PushSettings, stop: CancellationToken) {
+    let PushSettings { keys, authorizations } = pushing;
     if !keys.can_sign() {
         tracing::warn!("events are not pushed: event_keys and event_key_file are empty");
         return;
@@ -215,7 +215,7 @@ impl Deliveries {
         let (grown, stop) = (Arc::new(Notify::new()), CancellationToken::new());
         self.running.insert(
             id,
-            Running { organization: pushed.stream.organization_id, grown: grown.clone(), stop: stop.clone() },
+            RunningPush { organization: pushed.stream.organization_id, grown: grown.clone(), stop: stop.clone() },
         );
         let context = context.clone();
         self.tasks.spawn(async move {

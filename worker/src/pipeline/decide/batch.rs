@@ -60,7 +60,7 @@ impl Decided {
 
 /// Why a batch could not be decided. The state is as it was loaded.
 #[derive(Debug)]
-pub(crate) enum Undecided {
+pub(crate) enum DecideError {
     /// These keys must be loaded first.
     NotLoaded(Box<Keys>),
     /// A decision panicked.
@@ -71,7 +71,7 @@ pub(crate) enum Undecided {
     Malformed(MalformedFact),
 }
 
-impl From<NotLoaded> for Undecided {
+impl From<NotLoaded> for DecideError {
     fn from(missing: NotLoaded) -> Self {
         let mut keys = Keys::default();
         keys.extend(missing.0);
@@ -91,7 +91,7 @@ pub(crate) fn decide_batch(
     requests: &[Request],
     is_recorded: impl Fn(&Request) -> bool,
     time: impl Fn(OrganizationId) -> Timestamp,
-) -> Result<Vec<Step>, Undecided> {
+) -> Result<Vec<Step>, DecideError> {
     let mut first: HashMap<(OrganizationId, EventId), usize> = HashMap::with_capacity(requests.len());
     let mut steps = Vec::with_capacity(requests.len());
     let mut decided: HashMap<OrganizationId, u32> = HashMap::new();
@@ -111,10 +111,10 @@ pub(crate) fn decide_batch(
                     *before += 1;
                     Step::Decided(Box::new(decided))
                 }
-                Err(Undecided::NotLoaded(mut keys)) => {
+                Err(DecideError::NotLoaded(mut keys)) => {
                     look_ahead(state, &requests[index + 1..], &is_recorded, &time, &mut keys);
                     state.revert();
-                    return Err(Undecided::NotLoaded(keys));
+                    return Err(DecideError::NotLoaded(keys));
                 }
                 Err(error) => {
                     state.revert();
@@ -127,13 +127,13 @@ pub(crate) fn decide_batch(
     Ok(steps)
 }
 
-fn decide_next(state: &mut State, request: &Request, at: Timestamp) -> Result<Decided, Undecided> {
+fn decide_next(state: &mut State, request: &Request, at: Timestamp) -> Result<Decided, DecideError> {
     let decided = catch_unwind(AssertUnwindSafe(|| decide(state, request, at)));
-    let Decision { event_type, subject, payload, error } = decided.map_err(|_| Undecided::Panicked)??;
-    let canonical = canonical(&payload).map_err(Undecided::NotCanonical)?;
+    let Decision { event_type, subject, payload, error } = decided.map_err(|_| DecideError::Panicked)??;
+    let canonical = canonical(&payload).map_err(DecideError::NotCanonical)?;
     let fact = Fact::new(event_type, subject.map(|(_, id)| id), payload);
     let resource = fact.resource.clone();
-    let change = fact.into_change().map_err(Undecided::Malformed)?;
+    let change = fact.into_change().map_err(DecideError::Malformed)?;
     let before = match &change {
         Some(change) => state.apply(request.organization_id, change)?,
         None => None,

@@ -19,7 +19,7 @@ mod state;
 mod users;
 
 pub(crate) use assign::keys as assigned_keys;
-pub(crate) use batch::{Decided, Step, Undecided, decide_batch};
+pub(crate) use batch::{DecideError, Decided, Step, decide_batch};
 pub(crate) use entity::{
     AuditorToken, Before, Change, Entitlement, Group, Mapping, Session, SessionState, SignInLink, Stream, Token,
     TokenStatus, User, Workspace, is_active,

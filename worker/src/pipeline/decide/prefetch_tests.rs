@@ -18,7 +18,7 @@ use rollcall_scim::schema::{GROUP, ROLLCALL_SCHEMA, USER};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Decided, Key, Keys, State, Step, Undecided, decide_batch};
+use super::{DecideError, Decided, Key, Keys, State, Step, decide_batch};
 
 const ORGANIZATIONS: [OrganizationId; 2] = [OrganizationId(Uuid::from_u128(1)), OrganizationId(Uuid::from_u128(2))];
 
@@ -360,7 +360,7 @@ fn logs(requests: &[Request], sizes: &[usize], mut prefetch: impl FnMut() -> boo
             let time = |of| begin.after_micros(u32::try_from(entries(of)).unwrap());
             match decide_batch(&mut state, batch, |_| false, time) {
                 Ok(steps) => break steps,
-                Err(Undecided::NotLoaded(missing)) => {
+                Err(DecideError::NotLoaded(missing)) => {
                     assert!(missing.len() > 0, "something is missing");
                     demand_loads += missing.len();
                     world.load(*missing, &mut state);

@@ -16,12 +16,12 @@ const MARKETING: WorkspaceId = WorkspaceId(Uuid::from_u128(2));
 const SALES: WorkspaceId = WorkspaceId(Uuid::from_u128(3));
 
 /// An organization with two workspaces, and its history.
-struct Story {
+struct Scenario {
     state: State,
     clock: u64,
 }
 
-impl Story {
+impl Scenario {
     fn new() -> Self {
         let mut state = State::default();
         let created_at: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
@@ -104,7 +104,7 @@ fn shown(decision: &Decision) -> &serde_json::Map<String, Value> {
 
 #[test]
 fn a_new_user_joins_the_default_workspace_and_is_active() {
-    let created = Story::new().create(7, json!({"userName": "ada"}));
+    let created = Scenario::new().create(7, json!({"userName": "ada"}));
     assert_eq!(created.event_type, EventType::UserCreated);
     let user = shown(&created);
     assert_eq!(user["active"], true);
@@ -114,7 +114,7 @@ fn a_new_user_joins_the_default_workspace_and_is_active() {
 
 #[test]
 fn a_name_is_unique_in_any_case_until_its_user_is_deleted() {
-    let mut story = Story::new();
+    let mut story = Scenario::new();
     story.create(7, json!({"userName": "Straße"}));
     let refused = story.create(8, json!({"userName": "STRASSE"}));
     assert_eq!((status(&refused), refused.event_type), (409, EventType::RequestRejected));
@@ -142,7 +142,7 @@ fn unassigning_active_does_not_change_it() {
         json!([{"op": "remove", "path": "active"}, {"op": "replace", "path": "title", "value": "x"}]),
     ];
     for active in [false, true] {
-        let mut story = Story::new();
+        let mut story = Scenario::new();
         story.create(7, json!({"userName": "ada", "active": active}));
         for operations in &patches {
             let decision = story.patch(7, operations.clone());
@@ -159,7 +159,7 @@ fn unassigning_active_does_not_change_it() {
 
 #[test]
 fn a_user_leaves_its_workspaces_only_by_a_request_that_names_them() {
-    let mut story = Story::new();
+    let mut story = Scenario::new();
     let workspaces = |decision: &Decision| shown(decision).get(ROLLCALL_SCHEMA).cloned().unwrap_or_default();
     story.create(7, json!({"userName": "ada", ROLLCALL_SCHEMA: {"workspaces": [{"value": SALES}]}}));
     let put = story.replace(7, json!({"userName": "ada", ROLLCALL_SCHEMA: {"companyPermissions": ["admin"]}}));
@@ -175,7 +175,7 @@ fn a_user_leaves_its_workspaces_only_by_a_request_that_names_them() {
 
 #[test]
 fn an_unknown_workspace_is_refused_and_nothing_is_created() {
-    let mut story = Story::new();
+    let mut story = Scenario::new();
     let refused = story.create(
         7,
         json!({"userName": "ada", ROLLCALL_SCHEMA: {"workspaces": [{"value": WorkspaceId(Uuid::from_u128(99))}]}}),
@@ -186,7 +186,7 @@ fn an_unknown_workspace_is_refused_and_nothing_is_created() {
 
 #[test]
 fn a_replace_clears_absent_attributes_but_keeps_active_and_workspaces() {
-    let mut story = Story::new();
+    let mut story = Scenario::new();
     let sales = json!({"workspaces": [{"value": SALES}]});
     story.create(7, json!({"userName": "ada", "title": "Countess", "active": false, ROLLCALL_SCHEMA: sales}));
     let replaced = story.replace(7, json!({"userName": "ada"}));
@@ -199,7 +199,7 @@ fn a_replace_clears_absent_attributes_but_keeps_active_and_workspaces() {
 
 #[test]
 fn a_change_that_changes_nothing_keeps_version_and_time() {
-    let mut story = Story::new();
+    let mut story = Scenario::new();
     let created = story.create(7, json!({"userName": "ada", "title": "Countess"}));
     let patched = story.patch(7, json!([{"op": "replace", "path": "title", "value": "Countess"}]));
     assert_eq!(patched.payload["changed"], json!([]));
@@ -208,7 +208,7 @@ fn a_change_that_changes_nothing_keeps_version_and_time() {
 
 #[test]
 fn deactivation_and_reactivation_differ_from_other_changes() {
-    let mut story = Story::new();
+    let mut story = Scenario::new();
     story.create(7, json!({"userName": "ada"}));
     assert_eq!(
         story.patch(7, json!([{"op": "replace", "value": {"active": "False"}}])).event_type,
@@ -226,9 +226,9 @@ fn deactivation_and_reactivation_differ_from_other_changes() {
 
 #[test]
 fn if_match_refuses_another_version() {
-    let mut story = Story::new();
+    let mut story = Scenario::new();
     story.create(7, json!({"userName": "ada"}));
-    let delete = |story: &mut Story, tag: &str| {
+    let delete = |story: &mut Scenario, tag: &str| {
         status(&story.user(7, Some(IfMatch::Tags(vec![tag.to_owned()])), UserOperation::Delete))
     };
     assert_eq!(delete(&mut story, "W/\"2\""), 412);
@@ -237,7 +237,7 @@ fn if_match_refuses_another_version() {
 
 #[test]
 fn a_renamed_user_frees_the_old_name_and_holds_the_new_one() {
-    let mut story = Story::new();
+    let mut story = Scenario::new();
     story.create(7, json!({"userName": "ada"}));
     story.patch(7, json!([{"op": "replace", "path": "userName", "value": "augusta"}]));
     assert_eq!(status(&story.create(8, json!({"userName": "ada"}))), 200);
@@ -247,7 +247,7 @@ fn a_renamed_user_frees_the_old_name_and_holds_the_new_one() {
 
 #[test]
 fn repeated_patches_cannot_grow_a_list_without_bound() {
-    let mut story = Story::new();
+    let mut story = Scenario::new();
     story.create(7, json!({"userName": "ada"}));
     let add = |n: usize| json!([{"op": "add", "path": "roles", "value": (0..600).map(|i| json!({"value": format!("{n}-{i}")})).collect::<Vec<_>>()}]);
     assert_eq!(status(&story.patch(7, add(1))), 200);
@@ -256,7 +256,7 @@ fn repeated_patches_cannot_grow_a_list_without_bound() {
 
 #[test]
 fn a_setting_needs_an_existing_organization_and_an_unused_name() {
-    let mut story = Story::new();
+    let mut story = Scenario::new();
     let workspace = |name: &str| {
         RequestBody::SettingsRequested(SettingsRequested::CreateWorkspace {
             workspace_id: WorkspaceId::generate(),
@@ -265,7 +265,7 @@ fn a_setting_needs_an_existing_organization_and_an_unused_name() {
     };
     assert_eq!(status(&story.happens(workspace("Legal"))), 200);
     assert_eq!(status(&story.happens(workspace("LEGAL"))), 409);
-    let (request, mut stranger) = (story.request(workspace("Legal")), Story { state: State::default(), clock: 0 });
+    let (request, mut stranger) = (story.request(workspace("Legal")), Scenario { state: State::default(), clock: 0 });
     assert_eq!(status(&stranger.decided(&request)), 404);
 }
 
@@ -285,7 +285,7 @@ proptest! {
             json!({"op": "add", "path": format!("{ROLLCALL_SCHEMA}:workspaces"), "value": [{"value": WorkspaceId(Uuid::from_u128(99))}]}),
         ]),
     ) {
-        let mut story = Story::new();
+        let mut story = Scenario::new();
         story.create(8, json!({"userName": "charles"}));
         let created = story.create(7, json!({"userName": "ada", "title": "Countess"}));
         let failed = story.patch(7, Value::Array(done.into_iter().chain([failing]).collect()));
@@ -297,7 +297,7 @@ proptest! {
 
 #[test]
 fn bodies_are_recorded_for_a_week_at_the_most() {
-    let mut story = Story::new();
+    let mut story = Scenario::new();
     let mut switch = |until: Option<&str>| {
         let until = until.map(|until| until.parse().unwrap());
         let decision = story.happens(RequestBody::SettingsRequested(SettingsRequested::ChangeRecording { until }));

@@ -16,7 +16,7 @@ use crate::pipeline::decide::{State, resource_of};
 
 /// A request that the log has already.
 #[derive(Debug)]
-pub(crate) struct Recorded {
+pub(crate) struct RecordedRequest {
     /// Why it was rejected, if it was.
     pub(crate) error: Option<ScimError>,
     /// The resource as the request left it; `None` if there is none or it was erased.
@@ -25,7 +25,7 @@ pub(crate) struct Recorded {
     fingerprint: Option<Value>,
 }
 
-impl Recorded {
+impl RecordedRequest {
     /// Whether a request with the same event id is a different one.
     pub(crate) fn is_other_than(&self, request: &Request) -> bool {
         self.fingerprint.as_ref().is_some_and(|fingerprint| fingerprint.as_str() != request.fingerprint.as_deref())
@@ -49,16 +49,16 @@ pub(crate) struct Loaded {
     /// The log heads of its organizations.
     pub(crate) heads: BTreeMap<OrganizationId, Head>,
     /// The requests that are recorded already.
-    pub(crate) recorded: HashMap<(OrganizationId, EventId), Recorded>,
+    pub(crate) recorded: HashMap<(OrganizationId, EventId), RecordedRequest>,
     /// The state.
     pub(crate) state: State,
 }
 
 /// Reads a recorded request from a row.
-pub(super) fn recorded_request(row: &Row) -> Result<Recorded, StoreError> {
+pub(super) fn recorded_request(row: &Row) -> Result<RecordedRequest, StoreError> {
     let payload: Option<Value> = row.try_get("resource")?;
     let fingerprint = payload.as_ref().map(|payload| payload["fingerprint"].clone());
-    Ok(Recorded {
+    Ok(RecordedRequest {
         error: row.try_get::<_, Option<Json<_>>>("error")?.map(|Json(error)| error),
         resource: payload.and_then(|mut payload| resource_of(&mut payload)),
         fingerprint,

@@ -59,7 +59,7 @@ fn translated(vocabulary: Vocabulary<'_>, mut operation: Value) -> Result<Transl
     let part = |name: &str| given(members, name).unwrap_or(&Value::Null);
     let change = Change { vocabulary, op: part("op") };
     match (part("path"), part("value")) {
-        (Value::String(path), _) if is_servers_own(local(path)) => {
+        (Value::String(path), _) if is_server_assigned(local(path)) => {
             Err(ScimError::mutability(format!("{path} is read-only")))
         }
         (Value::String(path), value) => match change.at(path, value)? {
@@ -83,7 +83,7 @@ fn without_core_path(operation: &mut Map<String, Value>) {
     }
 }
 
-fn is_servers_own(name: &str) -> bool {
+fn is_server_assigned(name: &str) -> bool {
     SERVERS_OWN.iter().any(|own| own.eq_ignore_ascii_case(name))
 }
 
@@ -107,7 +107,7 @@ impl Change<'_> {
     fn each_member(&self, members: &Map<String, Value>) -> Result<Translation, ScimError> {
         let (mut translated, mut own, mut places) = (Vec::new(), Map::new(), Given::default());
         for (name, value) in
-            beside_the_core(members.clone()).into_iter().filter(|(name, _)| !is_servers_own(local(name)))
+            beside_the_core(members.clone()).into_iter().filter(|(name, _)| !is_server_assigned(local(name)))
         {
             attributes(local(&name), &value).iter().try_for_each(|attribute| places.add(attribute))?;
             match self.at(&name, &value)? {

@@ -165,7 +165,7 @@ fn renamed(holder: &str, path: &AttributePath) -> Result<AttributePath, ScimErro
         member(holder, name)
             .ok_or_else(|| ScimError::invalid_filter(not_known(&format!("permissions: {holder}"), holder, name)))
     };
-    let (spelt, name) = known(holder, &path.name)?;
-    let sub = path.sub.as_deref().map(|sub| known(spelt, sub)).transpose()?;
+    let (canonical, name) = known(holder, &path.name)?;
+    let sub = path.sub.as_deref().map(|sub| known(canonical, sub)).transpose()?;
     Ok(AttributePath { urn: path.urn.clone(), name: name.to_owned(), sub: sub.map(|(_, sub)| sub.to_owned()) })
 }

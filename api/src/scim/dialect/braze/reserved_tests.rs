@@ -113,7 +113,7 @@ fn the_department_is_shown_with_the_rest_of_the_extension(body: Value, expected:
 }
 
 /// Generates objects with the value `evil`, under keys that may name a reserved attribute.
-fn evil() -> impl Strategy<Value = Value> {
+fn hostile_value() -> impl Strategy<Value = Value> {
     let (u, e, r) = (USER_SCHEMA, ENTERPRISE_SCHEMA, ROLLCALL_SCHEMA);
     let mut keys: Vec<_> = [
         "department",
@@ -164,7 +164,7 @@ fn evil() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn nothing_evil_is_set(value in evil(), op in "add|replace|remove", path in prop::option::of(prop::sample::select(vec![USER_SCHEMA, ENTERPRISE_SCHEMA]))) {
+    fn a_hostile_value_is_never_set(value in hostile_value(), op in "add|replace|remove", path in prop::option::of(prop::sample::select(vec![USER_SCHEMA, ENTERPRISE_SCHEMA]))) {
         if let Ok(changes) = patch(json!({"op": op, "path": path, "value": value})) {
             for change in changes {
                 let reserved = change.path.target(&USER).ok().and_then(|target| super::reserved::word_for(&target));

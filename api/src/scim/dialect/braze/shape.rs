@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::keys::local;
 use super::parts::{Vocabulary, roles};
 use super::reserved::word_for;
-use super::spelling::{given_twice, members_of, spelt};
+use super::spelling::{given_twice, members_of, with_canonical_names};
 use crate::read::UserSummary;
 
 /// The body of a standard call that asks for the same. `present` is the user that a replacement meets.
@@ -25,7 +25,7 @@ pub(super) fn to_standard(
     present: Option<&UserSummary>,
 ) -> Result<Value, ScimError> {
     let Value::Object(body) = body else { return Err(ScimError::invalid_syntax("the body is not a JSON object")) };
-    let mut body = spelt(body)?;
+    let mut body = with_canonical_names(body)?;
     if let Some(present) = present {
         keep(present, &mut body)?;
     }

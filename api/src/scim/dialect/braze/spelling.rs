@@ -56,37 +56,41 @@ pub(super) fn not_known(path: &str, holder: &str, name: &str) -> String {
     format!("{path} has none of {}: {shown} is not known", known.join(", "))
 }
 
-/// The members of a user with every name as it is spelt, each in its place: those under the URN of the core
+/// The members of a user with canonical names, each in its place: those under the URN of the core
 /// schema beside the others, those of keys such as `permissions.roles` inside `permissions`. An id or a name
 /// that is `null` counts as absent.
 ///
 /// # Errors
 /// 400 `invalidValue` for an unknown member of `permissions`: ignoring it would lose a request. 400
 /// `invalidSyntax` for a member that is given twice, or for a key that leads into one of several values.
-pub(super) fn spelt(body: Map<String, Value>) -> Result<Map<String, Value>, ScimError> {
-    let (mut spelt, mut parts) = (Map::new(), Map::new());
+pub(super) fn with_canonical_names(body: Map<String, Value>) -> Result<Map<String, Value>, ScimError> {
+    let (mut canonical, mut parts) = (Map::new(), Map::new());
     for (name, value) in beside_the_core(body) {
         match after_permissions(local(&name)) {
-            Some("") => {
-                put_once(&mut spelt, PERMISSIONS.to_owned(), inside(PERMISSIONS, PERMISSIONS, lenience::lone(value))?)?
-            }
+            Some("") => put_once(
+                &mut canonical,
+                PERMISSIONS.to_owned(),
+                inside(PERMISSIONS, PERMISSIONS, lenience::lone(value))?,
+            )?,
             Some(rest) => {
                 let part = part_of_permissions(&name, rest)?;
                 put_once(&mut parts, part.to_owned(), inside(&format!("{PERMISSIONS}.{part}"), part, value)?)?;
             }
             None => {
                 let known = OF_USER.into_iter().find(|known| known.eq_ignore_ascii_case(local(&name)));
-                put_once(&mut spelt, known.map_or(name, str::to_owned), value)?;
+                put_once(&mut canonical, known.map_or(name, str::to_owned), value)?;
             }
         }
     }
     if !parts.is_empty() {
-        let Value::Object(permissions) = spelt.entry(PERMISSIONS).or_insert_with(|| Value::Object(Map::new())) else {
+        let Value::Object(permissions) =
+            canonical.entry(PERMISSIONS).or_insert_with(|| Value::Object(Map::new()))
+        else {
             return Err(given_twice(PERMISSIONS));
         };
         parts.into_iter().try_for_each(|(part, value)| put_once(permissions, part, value))?;
     }
-    Ok(spelt)
+    Ok(canonical)
 }
 
 /// The part of `permissions` that a key such as `permissions.roles` leads to.
@@ -127,10 +131,10 @@ fn is_known(key: &str) -> bool {
         || knows(&USER, key)
 }
 
-/// The values of a member that holds objects, every name as it is spelt.
+/// The values of a member that holds objects, with canonical names.
 ///
 /// # Errors
-/// As [`spelt`].
+/// As [`with_canonical_names`].
 pub(super) fn inside(path: &str, holder: &str, value: Value) -> Result<Value, ScimError> {
     if members_of(holder).is_empty() {
         return Ok(value);
@@ -138,16 +142,20 @@ pub(super) fn inside(path: &str, holder: &str, value: Value) -> Result<Value, Sc
     match value {
         Value::Array(values) => values.into_iter().map(|value| inside(path, holder, value)).collect(),
         Value::Object(object) => {
-            let mut spelt = Map::new();
+            let mut canonical = Map::new();
             for (name, value) in object {
                 let unknown = || ScimError::invalid_value(not_known(path, holder, &name));
                 let (name, _) = member(holder, &name).ok_or_else(unknown)?;
                 let is_absent = value.is_null() && (name.ends_with("Id") || name.ends_with("Name"));
                 if !is_absent {
-                    put_once(&mut spelt, name.to_owned(), inside(&format!("{path}.{name}"), name, value)?)?;
+                    put_once(
+                        &mut canonical,
+                        name.to_owned(),
+                        inside(&format!("{path}.{name}"), name, value)?,
+                    )?;
                 }
             }
-            Ok(Value::Object(spelt))
+            Ok(Value::Object(canonical))
         }
         value => Ok(value),
     }
@@ -178,7 +186,7 @@ mod tests {
     use test_case::test_case;
 
     fn read(body: Value) -> Result<Value, ScimError> {
-        spelt(body.as_object().cloned().unwrap()).map(Value::Object)
+        with_canonical_names(body.as_object().cloned().unwrap()).map(Value::Object)
     }
 
     #[test]

@@ -16,7 +16,7 @@ const MAX_ERROR_CHARS: usize = 200;
 
 /// A poll request.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct PollParameters {
     /// Maximum number of events to return; 0 if the receiver only acknowledges.
     pub(super) most: usize,
     /// Whether to answer at once if there are no events.
@@ -27,7 +27,7 @@ pub(super) struct Asked {
     pub(super) errors: Vec<String>,
 }
 
-impl Asked {
+impl PollParameters {
     /// Parses a poll request. A `jti` that is not an event of the stream is ignored.
     ///
     /// # Errors
@@ -77,8 +77,8 @@ mod tests {
     use serde_json::json;
     use test_case::test_case;
 
-    fn read(body: Value) -> Result<Asked, ScimError> {
-        Asked::read(&body, StreamId(uuid::Uuid::from_u128(1)))
+    fn read(body: Value) -> Result<PollParameters, ScimError> {
+        PollParameters::read(&body, StreamId(uuid::Uuid::from_u128(1)))
     }
 
     fn jti(stream: u128, seq: u64) -> String {
@@ -89,7 +89,7 @@ mod tests {
     fn an_empty_request_waits_for_the_default_number() {
         assert_eq!(
             read(json!({})).unwrap(),
-            Asked { most: USUAL, return_immediately: false, done: vec![], errors: vec![] }
+            PollParameters { most: USUAL, return_immediately: false, done: vec![], errors: vec![] }
         );
     }
 
@@ -99,9 +99,9 @@ mod tests {
             "maxEvents": 100_000, "returnImmediately": true, "ack": [jti(1, 7), jti(2, 8), "?"],
             "setErrs": {jti(1, 9): {"err": "invalid_key", "description": "no\nsuch key"}},
         });
-        let asked = read(body).unwrap();
-        assert_eq!((asked.most, asked.return_immediately, asked.done), (MOST, true, vec![7, 9]));
-        assert_eq!(asked.errors, [format!(r#"{}: "invalid_key" "no\nsuch key""#, jti(1, 9))]);
+        let parameters = read(body).unwrap();
+        assert_eq!((parameters.most, parameters.return_immediately, parameters.done), (MOST, true, vec![7, 9]));
+        assert_eq!(parameters.errors, [format!(r#"{}: "invalid_key" "no\nsuch key""#, jti(1, 9))]);
     }
 
     #[test_case(json!([]) => "the body must be a JSON object"; "no object")]
