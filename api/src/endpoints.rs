@@ -65,7 +65,10 @@ mod tests {
     use test_case::test_case;
 
     #[test_case("/scim/v2/users" => Some("/scim/v2/Users".to_owned()); "users")]
-    #[test_case("/scim/v2/GROUPS/7?attributes=members" => Some("/scim/v2/Groups/7?attributes=members".to_owned()); "a group, with a query")]
+    #[test_case(
+        "/scim/v2/GROUPS/7?attributes=members" => Some("/scim/v2/Groups/7?attributes=members".to_owned());
+        "a group, with a query"
+    )]
     #[test_case("/scim/v2/users/.Search" => Some("/scim/v2/Users/.search".to_owned()); "a search")]
     #[test_case("/scim/v2/schemas/urn:X:y/z" => Some("/scim/v2/Schemas/urn:X:y/z".to_owned()); "only the name")]
     #[test_case("/scim/v2/Users/ABC" => None; "canonical")]

@@ -99,7 +99,9 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
     tag = TAG,
     operation_id = "alive",
     security(),
-    responses(Errors, (status = 200, description = "The process is alive.", body = Object, content_type = "application/json"))
+    responses(
+        Errors, (status = 200, description = "The process is alive.", body = Object, content_type = "application/json")
+    )
 )]
 pub(crate) async fn alive() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "alive"}))
@@ -118,7 +120,10 @@ pub(crate) async fn alive() -> HttpResponse {
     responses(
         Errors,
         (status = 200, description = "The service is ready.", body = Object, content_type = "application/json"),
-        (status = 503, description = "The service is not ready, and why.", body = Object, content_type = "application/json"),
+        (
+            status = 503, description = "The service is not ready, and why.", body = Object,
+            content_type = "application/json"
+        ),
     )
 )]
 pub(crate) async fn ready(

@@ -52,12 +52,31 @@ mod tests {
     use serde_json::json;
     use test_case::test_case;
 
-    #[test_case(json!({"issueToken": {"digest": "s"}, "token": {"digest": "s", "label": "HR"}}) => json!({"issueToken": {"digest": HIDDEN}, "token": {"digest": HIDDEN, "label": "HR"}}); "members")]
-    #[test_case(json!([{"Password": "s"}, {"urn:ietf:params:scim:schemas:core:2.0:User:password": ["s"]}]) => json!([{"Password": HIDDEN}, {"urn:ietf:params:scim:schemas:core:2.0:User:password": HIDDEN}]); "in any case, with a schema")]
-    #[test_case(json!({"Operations": [{"op": "replace", "Path": "password", "Value": "s"}, {"path": "title", "value": "x"}]}) => json!({"Operations": [{"op": "replace", "Path": "password", "Value": HIDDEN}, {"path": "title", "value": "x"}]}); "a patch")]
-    #[test_case(json!({"op": "add", "value": {"password": "s", "title": "x"}}) => json!({"op": "add", "value": {"password": HIDDEN, "title": "x"}}); "a patch without a path")]
+    #[test_case(
+        json!({"issueToken": {"digest": "s"}, "token": {"digest": "s", "label": "HR"}})
+        => json!({"issueToken": {"digest": HIDDEN}, "token": {"digest": HIDDEN, "label": "HR"}}); "members"
+    )]
+    #[test_case(
+        json!([{"Password": "s"}, {"urn:ietf:params:scim:schemas:core:2.0:User:password": ["s"]}])
+        => json!([{"Password": HIDDEN}, {"urn:ietf:params:scim:schemas:core:2.0:User:password": HIDDEN}]);
+        "in any case, with a schema"
+    )]
+    #[test_case(
+        json!({"Operations": [{"op": "replace", "Path": "password", "Value": "s"}, {"path": "title", "value": "x"}]})
+        => json!({
+            "Operations": [{"op": "replace", "Path": "password", "Value": HIDDEN}, {"path": "title", "value": "x"}]
+        });
+        "a patch"
+    )]
+    #[test_case(
+        json!({"op": "add", "value": {"password": "s", "title": "x"}})
+        => json!({"op": "add", "value": {"password": HIDDEN, "title": "x"}}); "a patch without a path"
+    )]
     #[test_case(json!({"filter": "passWord eq \"s\""}) => json!({"filter": HIDDEN}); "a search")]
-    #[test_case(json!({"filter": "title eq \"token\"", "passwords": 1}) => json!({"filter": "title eq \"token\"", "passwords": 1}); "nothing else")]
+    #[test_case(
+        json!({"filter": "title eq \"token\"", "passwords": 1})
+        => json!({"filter": "title eq \"token\"", "passwords": 1}); "nothing else"
+    )]
     fn redacted(mut value: Value) -> Value {
         redact(&mut value);
         value

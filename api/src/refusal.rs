@@ -81,7 +81,8 @@ impl Explanation {
             actix_web::http::StatusCode::from_u16(error.status).ok().and_then(|status| status.canonical_reason());
         let (status, reason, body) = (error.status, reason.unwrap_or_default(), error.to_body().to_string());
         let answer = format!(
-            "HTTP/1.1 {status} {reason}\r\ncontent-length: {}\r\ncontent-type: {SCIM_JSON}\r\nconnection: close\r\n{}\r\n{body}",
+            "HTTP/1.1 {status} {reason}\r\ncontent-length: {}\r\ncontent-type: {SCIM_JSON}\r\nconnection: \
+            close\r\n{}\r\n{body}",
             body.len(),
             date.unwrap_or_default()
         );
@@ -137,7 +138,8 @@ mod tests {
     use rollcall_scim::error::ERROR_SCHEMA;
     use test_case::test_case;
 
-    const EMPTY: &str = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\ndate: Thu, 26 Nov 2026 17:12:00 GMT\r\n\r\n";
+    const EMPTY: &str = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\ndate: Thu, 26 Nov 2026 \
+        17:12:00 GMT\r\n\r\n";
 
     /// A stream that accepts a few bytes at a time, and none on every second call.
     #[derive(Default)]
@@ -198,7 +200,9 @@ mod tests {
 
     #[test_case("HTTP/1.1 204 No Content\r\ndate: Thu, 26 Nov 2026 17:12:00 GMT\r\n\r\n"; "no error")]
     #[test_case("HTTP/1.1 400 Bad Request\r\ncontent-length: 2\r\n\r\n{}"; "with a body")]
-    #[test_case("HTTP/1.1 400 Bad Request\r\ncontent-length: 20\r\ncontent-type: application/scim+json\r\n\r\n"; "to a HEAD")]
+    #[test_case(
+        "HTTP/1.1 400 Bad Request\r\ncontent-length: 20\r\ncontent-type: application/scim+json\r\n\r\n"; "to a HEAD"
+    )]
     #[test_case("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"; "another error")]
     #[test_case("0\r\n\r\n"; "the end of a chunked body")]
     #[test_case("<p>HTTP/1.1 400 é</p>\r\n\r\n"; "a text")]

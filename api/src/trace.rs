@@ -23,7 +23,9 @@ impl RootSpanBuilder for CallSpan {
         };
         if let (true, Ok(response)) = (status.is_server_error(), outcome) {
             let request = response.request();
-            tracing::warn!(method = %request.method(), path = request.path(), status = status.as_u16(), "a call failed");
+            tracing::warn!(
+                method = %request.method(), path = request.path(), status = status.as_u16(), "a call failed"
+            );
         }
         span.record("status", status.as_u16());
         tracing::debug!(parent: &span, "answered");

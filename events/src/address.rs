@@ -131,7 +131,8 @@ mod tests {
     use super::*;
     use test_case::test_case;
 
-    const LIST: &str = "203.0.113.7, 198.51.100.0/24,192.0.2.5-192.0.2.9,2001:db8::/32, 2001:db9::1-2001:db9::ff,::ffff:10.0.0.1,::ffff:10.1.0.0/112";
+    const LIST: &str = "203.0.113.7, 198.51.100.0/24,192.0.2.5-192.0.2.9,2001:db8::/32, \
+        2001:db9::1-2001:db9::ff,::ffff:10.0.0.1,::ffff:10.1.0.0/112";
 
     #[test_case("203.0.113.7" => true; "an address")]
     #[test_case("203.0.113.8" => false; "its neighbor")]

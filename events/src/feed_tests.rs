@@ -30,7 +30,10 @@ fn happened(event_type: EventType, payload: Value) -> LoggedChange {
 
 fn user(name: &str, workspaces: &[u128]) -> Value {
     let workspaces: Vec<_> = workspaces.iter().map(|n| json!({"value": id(*n)})).collect();
-    json!({"userName": name, "externalId": "hr-1", "meta": {"version": "W/\"2\""}, ROLLCALL_SCHEMA: {"workspaces": workspaces}})
+    json!({
+        "userName": name, "externalId": "hr-1", "meta": {"version": "W/\"2\""},
+        ROLLCALL_SCHEMA: {"workspaces": workspaces}
+    })
 }
 
 fn events(feed: &Feed, happened: &LoggedChange) -> Vec<String> {

@@ -179,22 +179,64 @@ mod tests {
     const ONE: &str = "00000000-0000-0000-0000-000000000001";
     const TWO: &str = "00000000-0000-0000-0000-000000000002";
 
-    #[test_case(&json!({"op": "add", "path": "members", "value": [{"value": ONE}, {"value": TWO}]}), &MemberChange::Add(ids([1, 2])); "add")]
-    #[test_case(&json!({"op": "Add", "value": {"members": [{"value": ONE}]}}), &MemberChange::Add(ids([1])); "add without a path")]
-    #[test_case(&json!({"op": "add", "path": "members", "value": {"value": ONE, "type": "User"}}), &MemberChange::Add(ids([1])); "one without brackets")]
-    #[test_case(&json!({"op": "replace", "path": "members", "value": [{"value": ONE}]}), &MemberChange::Set(ids([1])); "replace")]
-    #[test_case(&json!({"op": "replace", "path": "members", "value": []}), &MemberChange::Set(ids([])); "replace by nothing")]
+    #[test_case(
+        &json!({"op": "add", "path": "members", "value": [{"value": ONE}, {"value": TWO}]}),
+        &MemberChange::Add(ids([1, 2])); "add"
+    )]
+    #[test_case(
+        &json!({"op": "Add", "value": {"members": [{"value": ONE}]}}), &MemberChange::Add(ids([1]));
+        "add without a path"
+    )]
+    #[test_case(
+        &json!({"op": "add", "path": "members", "value": {"value": ONE, "type": "User"}}), &MemberChange::Add(ids([1]));
+        "one without brackets"
+    )]
+    #[test_case(
+        &json!({"op": "replace", "path": "members", "value": [{"value": ONE}]}), &MemberChange::Set(ids([1])); "replace"
+    )]
+    #[test_case(
+        &json!({"op": "replace", "path": "members", "value": []}), &MemberChange::Set(ids([])); "replace by nothing"
+    )]
     #[test_case(&json!({"op": "remove", "path": "members"}), &MemberChange::Set(ids([])); "remove all")]
-    #[test_case(&json!({"op": "Remove", "path": "members", "value": [{"value": ONE}]}), &MemberChange::Remove(ids([1])); "remove the listed")]
-    #[test_case(&json!({"op": "remove", "path": "members", "value": {"members": [{"value": ONE}]}}), &MemberChange::Remove(ids([1])); "remove as Salesforce does")]
-    #[test_case(&json!({"op": "replace", "path": "members", "value": {"members": [{"value": ONE}]}}), &MemberChange::Set(ids([1])); "replace as Salesforce does")]
-    #[test_case(&json!({"op": "add", "path": "members", "value": {"members": [{"value": ONE}]}}), &MemberChange::Add(ids([1])); "add as Salesforce does")]
-    #[test_case(&json!({"op": "replace", "path": "members", "value": {"members": []}}), &MemberChange::Set(ids([])); "replace by nothing, wrapped")]
-    #[test_case(&json!({"op": "remove", "path": format!("members[value eq \"{ONE}\"]"), "value": []}), &MemberChange::Remove(ids([1])); "remove the chosen, whatever is listed")]
-    #[test_case(&json!({"op": "remove", "path": format!("members[value eq \"{ONE}\"]")}), &MemberChange::Remove(ids([1])); "remove the chosen")]
-    #[test_case(&json!({"op": "remove", "path": format!("members[value eq \"{ONE}\" or value eq \"{TWO}\"]")}), &MemberChange::Remove(ids([1, 2])); "remove several")]
-    #[test_case(&json!({"op": "remove", "path": format!("members[value eq \"{ONE}\"].value")}), &MemberChange::Remove(ids([1])); "remove the id of the chosen")]
-    #[test_case(&json!({"op": "remove", "path": "members[value eq \"x\"]"}), &MemberChange::Remove(ids([])); "remove nobody")]
+    #[test_case(
+        &json!({"op": "Remove", "path": "members", "value": [{"value": ONE}]}), &MemberChange::Remove(ids([1]));
+        "remove the listed"
+    )]
+    #[test_case(
+        &json!({"op": "remove", "path": "members", "value": {"members": [{"value": ONE}]}}),
+        &MemberChange::Remove(ids([1])); "remove as Salesforce does"
+    )]
+    #[test_case(
+        &json!({"op": "replace", "path": "members", "value": {"members": [{"value": ONE}]}}),
+        &MemberChange::Set(ids([1])); "replace as Salesforce does"
+    )]
+    #[test_case(
+        &json!({"op": "add", "path": "members", "value": {"members": [{"value": ONE}]}}), &MemberChange::Add(ids([1]));
+        "add as Salesforce does"
+    )]
+    #[test_case(
+        &json!({"op": "replace", "path": "members", "value": {"members": []}}), &MemberChange::Set(ids([]));
+        "replace by nothing, wrapped"
+    )]
+    #[test_case(
+        &json!({"op": "remove", "path": format!("members[value eq \"{ONE}\"]"), "value": []}),
+        &MemberChange::Remove(ids([1])); "remove the chosen, whatever is listed"
+    )]
+    #[test_case(
+        &json!({"op": "remove", "path": format!("members[value eq \"{ONE}\"]")}), &MemberChange::Remove(ids([1]));
+        "remove the chosen"
+    )]
+    #[test_case(
+        &json!({"op": "remove", "path": format!("members[value eq \"{ONE}\" or value eq \"{TWO}\"]")}),
+        &MemberChange::Remove(ids([1, 2])); "remove several"
+    )]
+    #[test_case(
+        &json!({"op": "remove", "path": format!("members[value eq \"{ONE}\"].value")}), &MemberChange::Remove(ids([1]));
+        "remove the id of the chosen"
+    )]
+    #[test_case(
+        &json!({"op": "remove", "path": "members[value eq \"x\"]"}), &MemberChange::Remove(ids([])); "remove nobody"
+    )]
     fn read(operation: &Value, expected: &MemberChange) {
         assert_eq!(changes(operation.clone()).unwrap(), std::slice::from_ref(expected));
     }
@@ -253,9 +295,16 @@ mod tests {
     }
 
     #[test_case(json!({"op": "add", "path": "members", "value": [{"value": "x"}]}), "no user x"; "not an id")]
-    #[test_case(json!({"op": "add", "path": "members", "value": [{"value": ONE, "type": "Group"}]}), "a group cannot"; "nested")]
-    #[test_case(json!({"op": "remove", "path": "members[type eq \"User\"]"}), "by value eq only"; "chosen by something else")]
-    #[test_case(json!({"op": "replace", "path": format!("members[value eq \"{ONE}\"].value"), "value": TWO}), "cannot be changed"; "inside a member")]
+    #[test_case(
+        json!({"op": "add", "path": "members", "value": [{"value": ONE, "type": "Group"}]}), "a group cannot"; "nested"
+    )]
+    #[test_case(
+        json!({"op": "remove", "path": "members[type eq \"User\"]"}), "by value eq only"; "chosen by something else"
+    )]
+    #[test_case(
+        json!({"op": "replace", "path": format!("members[value eq \"{ONE}\"].value"), "value": TWO}),
+        "cannot be changed"; "inside a member"
+    )]
     fn refused(operation: Value, why: &str) {
         let error = changes(operation).unwrap_err();
         assert!(error.detail.contains(why), "{}", error.detail);

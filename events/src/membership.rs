@@ -210,16 +210,24 @@ mod tests {
     #[test]
     fn values_inside_a_workspace_are_there_once() {
         let (one, other) = (WorkspaceId::generate(), WorkspaceId::generate());
-        let teams = json!([{"value": "EMEA", "display": "EMEA", "permissions": ["a"]}, {"value": "APAC"}, {"display": "nameless"}, {"display": "nameless"}, {"value": "EMEA", "permissions": ["b", "c", "b"]}]);
+        let teams = json!([
+            {"value": "EMEA", "display": "EMEA", "permissions": ["a"]}, {"value": "APAC"}, {"display": "nameless"},
+            {"display": "nameless"}, {"value": "EMEA", "permissions": ["b", "c", "b"]}
+        ]);
         let sets = json!([{"value": "s"}, {"value": "S"}, {"value": "s", "display": "Editors"}]);
-        let mut user = user(
-            json!([{"value": one, "permissions": ["a", "b", "a"], "teams": teams}, {"value": other, "permissionSets": sets}]),
-        );
+        let mut user = user(json!([
+            {"value": one, "permissions": ["a", "b", "a"], "teams": teams}, {"value": other, "permissionSets": sets}
+        ]));
         user[ROLLCALL_SCHEMA]["companyPermissions"] = json!(["x", "x", "y"]);
         merge_within(&mut user);
-        let teams = json!([{"value": "EMEA", "display": "EMEA", "permissions": ["b", "c"]}, {"value": "APAC"}, {"display": "nameless"}, {"display": "nameless"}]);
+        let teams = json!([
+            {"value": "EMEA", "display": "EMEA", "permissions": ["b", "c"]}, {"value": "APAC"}, {"display": "nameless"},
+            {"display": "nameless"}
+        ]);
         let sets = json!([{"value": "s", "display": "Editors"}, {"value": "S"}]);
-        let workspaces = json!([{"value": one, "permissions": ["a", "b"], "teams": teams}, {"value": other, "permissionSets": sets}]);
+        let workspaces = json!([
+            {"value": one, "permissions": ["a", "b"], "teams": teams}, {"value": other, "permissionSets": sets}
+        ]);
         assert_eq!(user[ROLLCALL_SCHEMA], json!({"workspaces": workspaces, "companyPermissions": ["x", "y"]}));
         let before = user.clone();
         merge_within(&mut user);

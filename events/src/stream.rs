@@ -216,7 +216,8 @@ mod tests {
         /// stay to be delivered.
         #[test]
         fn no_event_is_skipped(
-            seqs in proptest::collection::btree_set(1u64..60, 0..30), acknowledged in proptest::collection::vec(1u64..60, 0..40), cut in 0usize..40,
+            seqs in proptest::collection::btree_set(1u64..60, 0..30),
+            acknowledged in proptest::collection::vec(1u64..60, 0..40), cut in 0usize..40,
         ) {
             let mut position = Position::default();
             let (first, rest) = acknowledged.split_at(cut.min(acknowledged.len()));

@@ -201,19 +201,48 @@ mod tests {
     fn user() -> Map<String, Value> {
         let user = json!({
             "schemas": [USER_SCHEMA], "id": "7", "userName": "ada", "name": {"givenName": "Ada", "familyName": "King"},
-            "emails": [{"value": "a@x", "type": "work"}], "meta": {"version": "1"}, ENTERPRISE_SCHEMA: {"department": "E", "division": "D"},
+            "emails": [{"value": "a@x", "type": "work"}], "meta": {"version": "1"},
+            ENTERPRISE_SCHEMA: {"department": "E", "division": "D"},
         });
         user.as_object().cloned().unwrap()
     }
 
-    #[test_case("username" => json!({"schemas": [USER_SCHEMA], "id": "7", "userName": "ada"}); "any case, and what is always returned")]
-    #[test_case("name.givenName,emails.value" => json!({"schemas": [USER_SCHEMA], "id": "7", "name": {"givenName": "Ada"}, "emails": [{"value": "a@x"}]}); "parts")]
-    #[test_case("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department" => json!({"schemas": [USER_SCHEMA], "id": "7", ENTERPRISE_SCHEMA: {"department": "E"}}); "in an extension")]
-    #[test_case("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User" => json!({"schemas": [USER_SCHEMA], "id": "7", ENTERPRISE_SCHEMA: {"department": "E", "division": "D"}}); "an extension")]
-    #[test_case(r#"emails[type eq "work, or not]"].value, username"# => json!({"schemas": [USER_SCHEMA], "id": "7", "userName": "ada", "emails": [{"value": "a@x"}]}); "with a choice of values")]
-    #[test_case(r#"emails[type eq "home"]"# => json!({"schemas": [USER_SCHEMA], "id": "7", "emails": [{"value": "a@x", "type": "work"}]}); "the choice does not matter")]
-    #[test_case("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.department" => json!({"schemas": [USER_SCHEMA], "id": "7", ENTERPRISE_SCHEMA: {"department": "E"}}); "a dot before it")]
-    #[test_case("urn:ietf:params:scim:schemas:core:2.0:User:userName" => json!({"schemas": [USER_SCHEMA], "id": "7", "userName": "ada"}); "qualified")]
+    #[test_case(
+        "username" => json!({"schemas": [USER_SCHEMA], "id": "7", "userName": "ada"});
+        "any case, and what is always returned"
+    )]
+    #[test_case(
+        "name.givenName,emails.value"
+        => json!({"schemas": [USER_SCHEMA], "id": "7", "name": {"givenName": "Ada"}, "emails": [{"value": "a@x"}]});
+        "parts"
+    )]
+    #[test_case(
+        "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department"
+        => json!({"schemas": [USER_SCHEMA], "id": "7", ENTERPRISE_SCHEMA: {"department": "E"}}); "in an extension"
+    )]
+    #[test_case(
+        "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+        => json!({"schemas": [USER_SCHEMA], "id": "7", ENTERPRISE_SCHEMA: {"department": "E", "division": "D"}});
+        "an extension"
+    )]
+    #[test_case(
+        r#"emails[type eq "work, or not]"].value, username"#
+        => json!({"schemas": [USER_SCHEMA], "id": "7", "userName": "ada", "emails": [{"value": "a@x"}]});
+        "with a choice of values"
+    )]
+    #[test_case(
+        r#"emails[type eq "home"]"#
+        => json!({"schemas": [USER_SCHEMA], "id": "7", "emails": [{"value": "a@x", "type": "work"}]});
+        "the choice does not matter"
+    )]
+    #[test_case(
+        "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.department"
+        => json!({"schemas": [USER_SCHEMA], "id": "7", ENTERPRISE_SCHEMA: {"department": "E"}}); "a dot before it"
+    )]
+    #[test_case(
+        "urn:ietf:params:scim:schemas:core:2.0:User:userName"
+        => json!({"schemas": [USER_SCHEMA], "id": "7", "userName": "ada"}); "qualified"
+    )]
     #[test_case("shoeSize" => json!({"schemas": [USER_SCHEMA], "id": "7"}); "unknown")]
     fn only(names: &str) -> Value {
         Value::Object(Projection::parse(Some(names), None).unwrap().apply(&USER, user()))
@@ -239,7 +268,10 @@ mod tests {
     fn excluded_attributes_are_left_out_but_not_the_id() {
         let names = format!("id,emails,name.familyName,meta,{ENTERPRISE_SCHEMA}:division");
         let shown = Projection::parse(None, Some(&names)).unwrap().apply(&USER, user());
-        let expected = json!({"schemas": [USER_SCHEMA], "id": "7", "userName": "ada", "name": {"givenName": "Ada"}, ENTERPRISE_SCHEMA: {"department": "E"}});
+        let expected = json!({
+            "schemas": [USER_SCHEMA], "id": "7", "userName": "ada", "name": {"givenName": "Ada"},
+            ENTERPRISE_SCHEMA: {"department": "E"}
+        });
         assert_eq!(Value::Object(shown), expected);
     }
 

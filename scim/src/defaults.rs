@@ -119,11 +119,23 @@ mod tests {
         assert_eq!(activated["active"], true);
     }
 
-    #[test_case(json!({}) => json!({"workspaces": [{"value": "w"}], "companyPermissions": ["p"]}); "a put that does not know the extension")]
+    #[test_case(
+        json!({}) => json!({"workspaces": [{"value": "w"}], "companyPermissions": ["p"]});
+        "a put that does not know the extension"
+    )]
     #[test_case(json!({ROLLCALL_SCHEMA: null}) => Value::Null; "null for the extension")]
-    #[test_case(json!({ROLLCALL_SCHEMA: {"companyPermissions": ["q"]}}) => json!({"workspaces": [{"value": "w"}], "companyPermissions": ["q"]}); "no workspaces")]
-    #[test_case(json!({ROLLCALL_SCHEMA: {"companyPermissions": []}}) => json!({"workspaces": [{"value": "w"}]}); "no permissions, explicitly")]
-    #[test_case(json!({ROLLCALL_SCHEMA: {"workspaces": [{"value": "v"}]}}) => json!({"workspaces": [{"value": "v"}]}); "other workspaces")]
+    #[test_case(
+        json!({ROLLCALL_SCHEMA: {"companyPermissions": ["q"]}})
+        => json!({"workspaces": [{"value": "w"}], "companyPermissions": ["q"]}); "no workspaces"
+    )]
+    #[test_case(
+        json!({ROLLCALL_SCHEMA: {"companyPermissions": []}}) => json!({"workspaces": [{"value": "w"}]});
+        "no permissions, explicitly"
+    )]
+    #[test_case(
+        json!({ROLLCALL_SCHEMA: {"workspaces": [{"value": "v"}]}}) => json!({"workspaces": [{"value": "v"}]});
+        "other workspaces"
+    )]
     #[test_case(json!({ROLLCALL_SCHEMA: {"workspaces": []}}) => Value::Null; "no workspaces, explicitly")]
     fn a_put(mut given: Value) -> Value {
         given["schemas"] = json!([USER_SCHEMA]);

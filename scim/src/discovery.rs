@@ -37,7 +37,8 @@ pub fn service_provider_config(base: &str, limits: Limits) -> Value {
         "authenticationSchemes": [{
             "type": "oauthbearertoken",
             "name": "SCIM token",
-            "description": "A token from the settings page, sent as Authorization: Bearer, with the service origin in X-Request-Origin.",
+            "description": "A token from the settings page, sent as Authorization: Bearer, with the service origin in \
+            X-Request-Origin.",
             "specUri": "https://www.rfc-editor.org/info/rfc6750",
             "primary": true,
         }],

@@ -50,7 +50,10 @@ mod tests {
     #[test_case(&["emails.value[type eq \"work\"]", "emails"] => false; "the list after a choice")]
     #[test_case(&["emails.value", "emails.value[type eq \"work\"]"] => false; "a choice after all")]
     #[test_case(&["name.givenName", "name.familyName", "names", "name2"] => true; "different places")]
-    #[test_case(&["emails.value[type eq \"work\"]", "emails.value[type eq \"home\"]", "emails.type[type eq \"work\"]"] => true; "different choices")]
+    #[test_case(
+        &["emails.value[type eq \"work\"]", "emails.value[type eq \"home\"]", "emails.type[type eq \"work\"]"] => true;
+        "different choices"
+    )]
     fn are_different(places: &[&str]) -> bool {
         let mut given = Given::default();
         places.iter().all(|place| given.add(place).is_ok())

@@ -180,7 +180,9 @@ mod tests {
         }
 
         #[test]
-        fn a_parsed_value_equals_the_written_one(text in "[^\0]{0,32}", number in -9_007_199_254_740_991_i64..9_007_199_254_740_991) {
+        fn a_parsed_value_equals_the_written_one(
+            text in "[^\0]{0,32}", number in -9_007_199_254_740_991_i64..9_007_199_254_740_991
+        ) {
             let value = json!({"text": text, "list": [number, null, true]});
             prop_assert_eq!(parse(value.to_string().as_bytes()).unwrap(), value);
         }

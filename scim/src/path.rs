@@ -254,7 +254,10 @@ mod tests {
     #[test_case(r#"emails[type eq "work" and primary eq true].value"#; "value path with a part")]
     #[test_case("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"; "extension")]
     #[test_case("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value"; "inside an extension")]
-    #[test_case(r#"urn:ietf:params:scim:schemas:extension:rollcall:2.0:User:workspaces[value eq "w"].permissions"#; "value path in an extension")]
+    #[test_case(
+        r#"urn:ietf:params:scim:schemas:extension:rollcall:2.0:User:workspaces[value eq "w"].permissions"#;
+        "value path in an extension"
+    )]
     fn prints_as_it_was_written(text: &str) {
         let path: Path = text.parse().unwrap();
         assert_eq!(path.to_string(), text);

@@ -212,14 +212,19 @@ mod tests {
     fn changes_are_named_by_attribute() {
         let before =
             object(json!({"active": true, "title": "x", ENTERPRISE_SCHEMA: {"department": "A", "division": "D"}}));
-        let after = object(
-            json!({"active": false, "nickName": "y", "title": "x", ENTERPRISE_SCHEMA: {"department": "B", "division": "D"}}),
-        );
+        let after = object(json!({
+            "active": false, "nickName": "y", "title": "x", ENTERPRISE_SCHEMA: {"department": "B", "division": "D"}
+        }));
         assert_eq!(changed_paths(&before, &after), ["active", "nickName", &format!("{ENTERPRISE_SCHEMA}:department")]);
     }
 
     #[test_case(json!({}); "nothing")]
-    #[test_case(json!({"a": "x\"y\\\n\t\u{1}\u{7f}Straße", "b": [], "c": [1, -2.5, 1e300, null], "d": {"e": {"f": [false, {}]}}}); "all kinds of values")]
+    #[test_case(
+        json!({
+            "a": "x\"y\\\n\t\u{1}\u{7f}Straße", "b": [], "c": [1, -2.5, 1e300, null], "d": {"e": {"f": [false, {}]}}
+        });
+        "all kinds of values"
+    )]
     fn the_size_is_that_of_compact_json(value: Value) {
         assert_eq!(size(&object(value.clone())), value.to_string().len());
     }

@@ -63,7 +63,8 @@ mod tests {
     #[test]
     fn only_searched_attributes_are_kept_and_case_insensitive_texts_are_folded() {
         let user = json!({
-            "schemas": ["x"], "id": "7", "meta": {"version": "1"}, "externalId": "E1", "active": true, "userName": "Ada", "title": "STRASSE",
+            "schemas": ["x"], "id": "7", "meta": {"version": "1"}, "externalId": "E1", "active": true,
+            "userName": "Ada", "title": "STRASSE",
             "emails": [{"value": "A@X", "type": "Work", "primary": true}], "x509Certificates": [{"value": "QUJD"}],
             ENTERPRISE_SCHEMA: {"department": "Engines", "manager": {"value": "M1"}},
         });

@@ -142,7 +142,9 @@ mod tests {
     #[test_case(json!({"shoeSize": 7}), "shoeSize"; "an attribute")]
     #[test_case(json!({"name": {"givenName": "Ada", "age": 7}}), "name.age"; "a part")]
     #[test_case(json!({"emails": [{"value": "a@x", "kind": "work"}]}), "emails.kind"; "a part of a value in a list")]
-    #[test_case(json!({ENTERPRISE_SCHEMA: {"manager": {"managerId": "7"}}}), "manager.managerId"; "a part in an extension")]
+    #[test_case(
+        json!({ENTERPRISE_SCHEMA: {"manager": {"managerId": "7"}}}), "manager.managerId"; "a part in an extension"
+    )]
     #[test_case(json!({ENTERPRISE_SCHEMA: {"shoeSize": 7}}), "shoeSize"; "an attribute of an extension")]
     #[test_case(json!({"urn:x:y": {}}), "urn:x:y"; "a schema")]
     #[test_case(json!({"schemas": [USER_SCHEMA, "urn:x:y"]}), "urn:x:y"; "a schema in the list")]
@@ -154,7 +156,9 @@ mod tests {
     #[test_case(json!({ENTERPRISE_SCHEMA: {"manager": "7"}}), "manager"; "a reference as a text")]
     #[test_case(json!({"title": {"foo": null, "value": "x"}}), "title.foo"; "an unknown part of a text")]
     #[test_case(json!({"active": [{"value": false}]}), "active.value"; "a boolean as an object")]
-    #[test_case(json!({"emails": [{"value": {"value": "a@x"}}]}), "emails.value.value"; "a text as an object in a list")]
+    #[test_case(
+        json!({"emails": [{"value": {"value": "a@x"}}]}), "emails.value.value"; "a text as an object in a list"
+    )]
     fn an_unknown_name_is_refused(body: Value, name: &str) {
         let error = check_resource(&USER, &body).unwrap_err();
         assert_eq!(error.scim_type, Some(ScimType::InvalidSyntax));
@@ -164,7 +168,8 @@ mod tests {
     #[test]
     fn defined_attributes_are_accepted_in_any_case() {
         let user = json!({"schemas": [USER_SCHEMA], "ID": "7", "USERNAME": "ada", "meta": {"version": "1"}, "groups": [{"value": "g"}],
-            "Emails": [{"Value": "a@x", "type": "work"}], "password": "x", ENTERPRISE_SCHEMA: {"manager": {"value": "7"}, "department": null}});
+            "Emails": [{"Value": "a@x", "type": "work"}], "password": "x",
+            ENTERPRISE_SCHEMA: {"manager": {"value": "7"}, "department": null}});
         assert_eq!(check_resource(&USER, &user), Ok(()));
         assert_eq!(
             check_resource(&GROUP, &json!({"displayName": "g", "members": [{"value": "7", "display": "x"}]})),
@@ -178,19 +183,54 @@ mod tests {
         parse_translated(resource_type, body, nothing, |operation| super::operation(resource_type, operation))
     }
 
-    #[test_case(json!({"op": "replace", "value": {"active": false}}), ScimType::InvalidSyntax, "path is missing"; "no path")]
-    #[test_case(json!({"op": "replace", "path": null, "value": {"active": false}}), ScimType::InvalidSyntax, "path is missing"; "null")]
-    #[test_case(json!({"op": "add", "path": "shoeSize", "value": 7}), ScimType::InvalidSyntax, "shoeSize"; "an unknown path")]
-    #[test_case(json!({"op": "add", "path": "urn:x:y:z", "value": 7}), ScimType::InvalidSyntax, "urn:x:y:z"; "an unknown schema")]
-    #[test_case(json!({"op": "add", "path": "name", "value": {"age": 7}}), ScimType::InvalidSyntax, "name.age"; "an unknown part")]
-    #[test_case(json!({"op": "add", "path": ENTERPRISE_SCHEMA, "value": {"shoeSize": 7}}), ScimType::InvalidSyntax, "shoeSize"; "in an extension")]
-    #[test_case(json!({"op": "replace", "path": "emails[type eq \"work\"]", "value": {"value": "a@x"}}), ScimType::InvalidPath, "whole values"; "whole values")]
-    #[test_case(json!({"op": "replace", "path": "emails[size eq 1].value", "value": "a@x"}), ScimType::InvalidFilter, "size"; "an unknown attribute in a filter")]
-    #[test_case(json!({"op": "replace", "path": "name", "value": [{"givenName": "Kim"}]}), ScimType::InvalidSyntax, "name"; "a single value in brackets")]
-    #[test_case(json!({"op": "add", "path": "title", "value": {"foo": null, "value": "x"}}), ScimType::InvalidSyntax, "title.foo"; "an unknown part of a text")]
-    #[test_case(json!({"op": "add", "path": "name.givenName", "value": {"$ref": null, "value": "x"}}), ScimType::InvalidSyntax, "name.givenName.$ref"; "a part as an object")]
-    #[test_case(json!({"op": "add", "path": "emails", "value": "{\"value\": \"a@x\"}"}), ScimType::InvalidSyntax, "emails"; "JSON inside a text")]
-    #[test_case(json!({"op": "replace", "path": "emails[", "value": "a@x"}), ScimType::InvalidPath, "wrong"; "a malformed path")]
+    #[test_case(
+        json!({"op": "replace", "value": {"active": false}}), ScimType::InvalidSyntax, "path is missing"; "no path"
+    )]
+    #[test_case(
+        json!({"op": "replace", "path": null, "value": {"active": false}}), ScimType::InvalidSyntax, "path is missing";
+        "null"
+    )]
+    #[test_case(
+        json!({"op": "add", "path": "shoeSize", "value": 7}), ScimType::InvalidSyntax, "shoeSize"; "an unknown path"
+    )]
+    #[test_case(
+        json!({"op": "add", "path": "urn:x:y:z", "value": 7}), ScimType::InvalidSyntax, "urn:x:y:z"; "an unknown schema"
+    )]
+    #[test_case(
+        json!({"op": "add", "path": "name", "value": {"age": 7}}), ScimType::InvalidSyntax, "name.age";
+        "an unknown part"
+    )]
+    #[test_case(
+        json!({"op": "add", "path": ENTERPRISE_SCHEMA, "value": {"shoeSize": 7}}), ScimType::InvalidSyntax, "shoeSize";
+        "in an extension"
+    )]
+    #[test_case(
+        json!({"op": "replace", "path": "emails[type eq \"work\"]", "value": {"value": "a@x"}}), ScimType::InvalidPath,
+        "whole values"; "whole values"
+    )]
+    #[test_case(
+        json!({"op": "replace", "path": "emails[size eq 1].value", "value": "a@x"}), ScimType::InvalidFilter, "size";
+        "an unknown attribute in a filter"
+    )]
+    #[test_case(
+        json!({"op": "replace", "path": "name", "value": [{"givenName": "Kim"}]}), ScimType::InvalidSyntax, "name";
+        "a single value in brackets"
+    )]
+    #[test_case(
+        json!({"op": "add", "path": "title", "value": {"foo": null, "value": "x"}}), ScimType::InvalidSyntax,
+        "title.foo"; "an unknown part of a text"
+    )]
+    #[test_case(
+        json!({"op": "add", "path": "name.givenName", "value": {"$ref": null, "value": "x"}}), ScimType::InvalidSyntax,
+        "name.givenName.$ref"; "a part as an object"
+    )]
+    #[test_case(
+        json!({"op": "add", "path": "emails", "value": "{\"value\": \"a@x\"}"}), ScimType::InvalidSyntax, "emails";
+        "JSON inside a text"
+    )]
+    #[test_case(
+        json!({"op": "replace", "path": "emails[", "value": "a@x"}), ScimType::InvalidPath, "wrong"; "a malformed path"
+    )]
     fn a_patch_in_another_form_is_refused(operation: Value, scim_type: ScimType, why: &str) {
         let error = parsed(&USER, operation).unwrap_err();
         assert_eq!(error.scim_type, Some(scim_type), "{}", error.detail);

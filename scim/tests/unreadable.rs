@@ -410,17 +410,24 @@ proptest! {
     ) {
         let body = place.body(value.clone());
         match validate::resource(place.resource_type, body) {
-            Ok(read) => prop_assert_eq!(matches!(place.held(&read), Value::Null) || place.held(&read) == json!([]), unassigns(&place, &value)),
+            Ok(read) => prop_assert_eq!(
+                matches!(place.held(&read), Value::Null) || place.held(&read) == json!([]), unassigns(&place, &value)
+            ),
             Err(error) => prop_assert!(error.detail.contains(&place.attribute.name), "{}", error.detail),
         }
         let patches = place.patches(&value);
         let operation = form.get(&patches);
         match patched(&place, operation) {
             Ok(left) if operation["op"] == "add" => prop_assert_ne!(place.held(&left), Value::Null),
-            Ok(left) if operation["op"] == "replace" => prop_assert!(place.held(&left) != Value::Null || unassigns(&place, &value)),
+            Ok(left) if operation["op"] == "replace" => prop_assert!(
+                place.held(&left) != Value::Null || unassigns(&place, &value)
+            ),
             // One value only, so the path says what goes; of several, only the listed ones do.
             Ok(left) if place.attribute.multi_valued && place.held(&left) == Value::Null => {
-                prop_assert!(value.is_null() || value.to_string().contains('x') || value.to_string().contains("true"), "{}", operation);
+                prop_assert!(
+                    value.is_null() || value.to_string().contains('x') || value.to_string().contains("true"), "{}",
+                    operation
+                );
             }
             Ok(_) => {}
             Err(error) => prop_assert!(error.detail.contains(&place.attribute.name), "{}", error.detail),

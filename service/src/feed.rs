@@ -12,7 +12,8 @@ use crate::entries::MalformedEntry;
 
 /// The columns and tables of a stream `s` and of its receiver's position `p`.
 pub const STREAM_COLUMNS: &str = "
-    s.organization_id, s.id, s.audience, s.events, s.workspaces, COALESCE(p.seq, s.begins_after) AS seq, COALESCE(p.beyond, '{}') AS beyond
+    s.organization_id, s.id, s.audience, s.events, s.workspaces, COALESCE(p.seq, s.begins_after) AS seq,
+    COALESCE(p.beyond, '{}') AS beyond
     FROM event_streams s LEFT JOIN stream_positions p ON p.organization_id = s.organization_id AND p.stream_id = s.id";
 
 /// The changes of users and groups in a range of an organization's log. The parameters are: $1 the
@@ -22,12 +23,14 @@ pub const CHANGES: &str = "
     SELECT e.seq, e.event_id, e.type, e.subject_id, e.recorded_at, e.payload,
         CASE WHEN $5 THEN (
             SELECT b.payload -> 'resource' FROM events b
-            WHERE b.organization_id = $1 AND b.subject_id = e.subject_id AND b.seq < e.seq AND b.outcome = 'applied' AND b.payload ? 'resource'
+            WHERE b.organization_id = $1 AND b.subject_id = e.subject_id AND b.seq < e.seq AND b.outcome = 'applied'
+                AND b.payload ? 'resource'
             ORDER BY b.seq DESC LIMIT 1
         ) END AS before
     FROM events e
     WHERE e.organization_id = $1 AND e.seq > $2 AND e.seq <= $3 AND e.outcome = 'applied' AND e.type IN (
-        'UserCreated', 'UserUpdated', 'UserDeactivated', 'UserReactivated', 'UserDeleted', 'GroupCreated', 'GroupUpdated', 'GroupDeleted'
+        'UserCreated', 'UserUpdated', 'UserDeactivated', 'UserReactivated', 'UserDeleted', 'GroupCreated',
+        'GroupUpdated', 'GroupDeleted'
     )
     ORDER BY e.seq LIMIT $4";
 

@@ -98,9 +98,11 @@ impl Auditor {
     /// The users of an organization as the tables have them.
     pub async fn users(&self, organization: &str) -> BTreeMap<String, UserRow> {
         let sql = "
-            SELECT u.id::text, jsonb_build_object('name', u.user_name_key, 'externalId', u.external_id, 'active', u.active,
+            SELECT u.id::text, jsonb_build_object('name', u.user_name_key, 'externalId', u.external_id, 'active',
+                u.active,
                     'keys', u.keys, 'resource', u.resource),
-                COALESCE(jsonb_object_agg(m.workspace_id, jsonb_build_object('permissions', m.permissions, 'teams', m.teams))
+                COALESCE(jsonb_object_agg(m.workspace_id,
+                jsonb_build_object('permissions', m.permissions, 'teams', m.teams))
                     FILTER (WHERE m.workspace_id IS NOT NULL), '{}')
             FROM rollcall.users u
             LEFT JOIN rollcall.workspace_members m ON m.organization_id = u.organization_id AND m.user_id = u.id
@@ -114,7 +116,8 @@ impl Auditor {
     pub async fn groups(&self, organization: &str) -> BTreeMap<String, GroupRow> {
         let sql = "
             SELECT g.id::text, g.resource,
-                ARRAY(SELECT m.user_id::text FROM rollcall.group_members m WHERE m.organization_id = g.organization_id AND m.group_id = g.id)
+                ARRAY(SELECT m.user_id::text FROM rollcall.group_members m
+                    WHERE m.organization_id = g.organization_id AND m.group_id = g.id)
             FROM rollcall.groups g WHERE g.organization_id = $1";
         let rows = self.database.query(sql, &[&id(organization)]).await.unwrap();
         rows.iter().map(|row| (row.get(0), (row.get(1), row.get::<_, Vec<String>>(2).into_iter().collect()))).collect()
@@ -123,7 +126,8 @@ impl Auditor {
     /// The names of the user's workspaces, sorted.
     pub async fn workspaces_of(&self, user: &str) -> Vec<String> {
         let sql = "
-            SELECT w.name FROM rollcall.workspace_members m JOIN rollcall.workspaces w ON w.organization_id = m.organization_id AND w.id = m.workspace_id
+            SELECT w.name FROM rollcall.workspace_members m
+            JOIN rollcall.workspaces w ON w.organization_id = m.organization_id AND w.id = m.workspace_id
             WHERE m.user_id = $1 ORDER BY w.name";
         self.database.query(sql, &[&id(user)]).await.unwrap().iter().map(|row| row.get(0)).collect()
     }

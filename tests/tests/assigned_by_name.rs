@@ -95,7 +95,10 @@ fn sequences() -> Vec<Case> {
         (
             entitled("Sales"),
             json!([
-            {"op": "replace", "path": "entitlements", "value": [{"value": "Sales", "type": "Workspace"}, {"value": "Legal", "type": "Workspace"}]},
+            {
+                "op": "replace", "path": "entitlements",
+                "value": [{"value": "Sales", "type": "Workspace"}, {"value": "Legal", "type": "Workspace"}]
+            },
             {"op": "remove", "path": "entitlements[type eq \"workspace\" and value eq \"sales\"]"}]),
             &["Legal (Workspace)", "in Legal"],
         ),

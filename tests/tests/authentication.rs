@@ -21,8 +21,13 @@ async fn call(client: &Client, headers: &[(&str, &str)]) -> Answer {
 #[test_case(&[("x-origin-request", "hr.example.com")] => 200; "the other spelling")]
 #[test_case(&[("x-request-origin", "https://HR.Example.COM/")] => 200; "case scheme and slash")]
 #[test_case(&[("x-request-origin", "hr.example.com; 203.0.113.7")] => 200; "with an address and no list")]
-#[test_case(&[("x-request-origin", "hr.example.com"), ("x-origin-request", "hr.example.com")] => 200; "both headers that agree")]
-#[test_case(&[("x-request-origin", "hr.example.com"), ("x-origin-request", "pay.example.com")] => 403; "both headers that do not agree")]
+#[test_case(
+    &[("x-request-origin", "hr.example.com"), ("x-origin-request", "hr.example.com")] => 200; "both headers that agree"
+)]
+#[test_case(
+    &[("x-request-origin", "hr.example.com"), ("x-origin-request", "pay.example.com")] => 403;
+    "both headers that do not agree"
+)]
 #[test_case(&[("x-request-origin", "pay.example.com")] => 403; "wrong")]
 #[test_case(&[] => 403; "missing")]
 #[test_case(&[("x-request-origin", "203.0.113.7")] => 403; "an address is not an origin")]

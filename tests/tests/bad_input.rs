@@ -131,12 +131,18 @@ async fn a_bad_patch_is_refused_and_changes_nothing() {
         (json!([{"op": "remove", "path": "userName"}]), "mutability", "userName"),
         (json!([{"op": "replace", "path": "active", "value": 7}]), "invalidValue", "active"),
         (
-            json!([{"op": "replace", "path": "title", "value": "B"}, {"op": "replace", "path": "emails[type ne \"work\" and value sw \"z\"].value", "value": "n"}]),
+            json!([
+                {"op": "replace", "path": "title", "value": "B"},
+                {"op": "replace", "path": "emails[type ne \"work\" and value sw \"z\"].value", "value": "n"}
+            ]),
             "noTarget",
             "emails",
         ),
         (
-            json!([{"op": "add", "path": format!("{ROLLCALL}:workspaces"), "value": [{"value": "01890000-0000-7000-8000-000000000000"}]}]),
+            json!([{
+                "op": "add", "path": format!("{ROLLCALL}:workspaces"),
+                "value": [{"value": "01890000-0000-7000-8000-000000000000"}]
+            }]),
             "invalidValue",
             "workspace",
         ),
@@ -157,9 +163,13 @@ async fn an_empty_value_is_refused_and_changes_nothing() {
     let organization = stack.organization();
     let client = organization.client();
     let whole = json!({
-        "name": {"givenName": "Ada", "familyName": "King"}, "emails": [{"value": "a@x", "type": "work"}, {"value": "b@x", "type": "home"}],
+        "name": {"givenName": "Ada", "familyName": "King"},
+        "emails": [{"value": "a@x", "type": "work"}, {"value": "b@x", "type": "home"}],
         "roles": [{"value": "r"}], ENTERPRISE: {"department": "Engines", "manager": {"value": "m"}},
-        ROLLCALL: {"workspaces": [{"value": organization.marketing, "teams": [{"value": "t"}]}, {"value": organization.sales}], "companyPermissions": ["p"]},
+        ROLLCALL: {
+            "workspaces": [{"value": organization.marketing, "teams": [{"value": "t"}]}, {"value": organization.sales}],
+            "companyPermissions": ["p"]
+        },
     });
     let created = client.create(user_with("ada", &whole)).await;
     let unreadable = [
@@ -185,7 +195,10 @@ async fn an_empty_value_is_refused_and_changes_nothing() {
         let detail = client
             .patch(
                 &created.id(),
-                json!([{"op": "replace", "path": "title", "value": "x"}, {"op": "replace", "value": {(path.as_str()): value}}]),
+                json!([
+                    {"op": "replace", "path": "title", "value": "x"},
+                    {"op": "replace", "value": {(path.as_str()): value}}
+                ]),
             )
             .await;
         assert!(detail.expect_error(400, Some("invalidValue")).contains(name), "{path} {value}");
@@ -305,7 +318,8 @@ async fn a_caller_that_stops_sending_gets_an_answer_and_is_disconnected() {
     let heads = [
         "POST /scim/v2/Users HTTP/1.1\r\nhost: x\r\n".to_owned(),
         format!(
-            "POST /scim/v2/Users HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\nx-request-origin: hr.example.com\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{{",
+            "POST /scim/v2/Users HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\nx-request-origin: \
+            hr.example.com\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{{",
             client.token
         ),
         incomplete_form("/sign-in", "link="),

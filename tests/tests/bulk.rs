@@ -36,7 +36,10 @@ async fn operations_are_answered_in_order_with_a_status_each() {
         json!([
             create("ada", "a"),
             create("TAKEN", "b"),
-            {"method": "patch", "path": format!("/Users/{taken}"), "data": {"schemas": [PATCH], "Operations": [{"op": "add", "path": "title", "value": "x"}]}},
+            {
+                "method": "patch", "path": format!("/Users/{taken}"),
+                "data": {"schemas": [PATCH], "Operations": [{"op": "add", "path": "title", "value": "x"}]}
+            },
             {"method": "DELETE", "path": format!("/Users/{taken}"), "version": "W/\"1\""},
             {"method": "DELETE", "path": format!("/Users/{taken}"), "version": "W/\"2\""},
             {"method": "PUT", "path": "/Users/nobody", "data": user("x")},
@@ -62,18 +65,25 @@ async fn operations_can_refer_to_resources_created_earlier_or_later() {
     let client = stack.organization().client();
     let group = |name: &str, members: &[&str]| {
         let members: Vec<_> = members.iter().map(|id| json!({"value": format!("bulkId:{id}")})).collect();
-        json!({"method": "POST", "path": "/Groups", "bulkId": name, "data": {"schemas": [GROUP], "displayName": name, "members": members}})
+        json!({
+            "method": "POST", "path": "/Groups", "bulkId": name,
+            "data": {"schemas": [GROUP], "displayName": name, "members": members}
+        })
     };
     let add =
         json!({"schemas": [PATCH], "Operations": [{"op": "add", "path": "members", "value": [{"value": "bulkId:c"}]}]});
     let manager = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
     let reporting = |name: &str, by: &str| {
-        let data = json!({"schemas": [user("")["schemas"][0], manager], "userName": name, manager: {"manager": {"value": format!("bulkId:{by}")}}});
+        let data = json!({
+            "schemas": [user("")["schemas"][0], manager], "userName": name,
+            manager: {"manager": {"value": format!("bulkId:{by}")}}
+        });
         json!({"method": "POST", "path": "/Users", "bulkId": name, "data": data})
     };
     let operations = json!([
         group("first", &["a", "b"]), create("a", "a"), create("b", "b"), create("c", "c"), group("second", &["c"]),
-        {"method": "PATCH", "path": "/Groups/bulkId:first", "data": add}, group("third", &["nobody"]), group("fourth", &["taken"]),
+        {"method": "PATCH", "path": "/Groups/bulkId:first", "data": add}, group("third", &["nobody"]),
+        group("fourth", &["taken"]),
         create("a", "taken"), reporting("x", "y"), reporting("y", "x"),
     ]);
     let answer = bulk(&client, operations).await.expect(200);
@@ -103,12 +113,16 @@ async fn with_fail_on_errors_an_unknown_outcome_skips_the_other_operations() {
     let (one, other) = (stack.organization().client(), stack.organization().client());
     let body = |operations: Value| json!({"schemas": [BULK], "failOnErrors": 1, "Operations": operations});
     let group = json!({
-        "method": "POST", "path": "/Groups", "bulkId": "g", "data": {"schemas": [GROUP], "displayName": "g", "members": [{"value": "bulkId:a"}]}
+        "method": "POST", "path": "/Groups", "bulkId": "g",
+        "data": {"schemas": [GROUP], "displayName": "g", "members": [{"value": "bulkId:a"}]}
     });
     let later = [
         json!([create("ada", "a"), create("ben", "b")]),
         json!([create("ada", "a"), group]),
-        json!([{"method": "POST", "path": "/Users", "bulkId": "x", "data": user("ada")}, {"method": "DELETE", "path": "/Users/nobody"}]),
+        json!([
+            {"method": "POST", "path": "/Users", "bulkId": "x", "data": user("ada")},
+            {"method": "DELETE", "path": "/Users/nobody"}
+        ]),
     ];
     stack.worker.as_mut().unwrap().terminate();
     assert!(stack.worker.as_mut().unwrap().ended().await);
@@ -207,7 +221,10 @@ async fn a_repeated_bulk_request_refers_to_the_resources_of_the_first() {
     let client = organization.client();
     let manager = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
     let reporting = |name: &str, by: &str| {
-        let data = json!({"schemas": [user("")["schemas"][0], manager], "userName": name, manager: {"manager": {"value": format!("bulkId:{by}")}}});
+        let data = json!({
+            "schemas": [user("")["schemas"][0], manager], "userName": name,
+            manager: {"manager": {"value": format!("bulkId:{by}")}}
+        });
         json!({"method": "POST", "path": "/Users", "bulkId": name, "data": data})
     };
     let operations = [
@@ -270,7 +287,12 @@ async fn a_dialect_applies_to_repeated_and_asynchronous_bulk_requests() {
     });
     for (client, name) in clients.iter().zip(["ada", "ben"]) {
         let groups = json!({"appGroup": [{"appGroupName": "Legal", "appGroupPermissions": ["admin"]}]});
-        let patch = json!({"Operations": [{"op": "replace", "path": "permissions.appGroup[appGroupName eq \"Legal\"].appGroupPermissions", "value": null}]});
+        let patch = json!({
+            "Operations": [{
+                "op": "replace", "path": "permissions.appGroup[appGroupName eq \"Legal\"].appGroupPermissions",
+                "value": null
+            }]
+        });
         let operations = json!([
             {"method": "POST", "path": "/Users", "bulkId": "a", "data": {"userName": name, "permissions": groups}},
             {"method": "PUT", "path": "/Users/bulkId:a", "data": {"department": "bi"}},

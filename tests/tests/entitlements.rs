@@ -126,7 +126,10 @@ async fn an_entitlement_of_type_workspace_is_a_membership_besides_the_extensions
         .unwrap()
         .push(json!({"value": "LEGAL", "display": "Legal", "type": "Workspace"}));
     assert_eq!(places(&put(&client, id, &body).await), (vec![], vec![sales, legal]));
-    let add = json!([{"op": "add", "path": format!("{ROLLCALL}:workspaces"), "value": [{"value": "marketing", "permissions": ["read"]}]}]);
+    let add = json!([{
+        "op": "add", "path": format!("{ROLLCALL}:workspaces"),
+        "value": [{"value": "marketing", "permissions": ["read"]}]
+    }]);
     client.patch(id, add).await.expect(204);
     let mut body = client.get(&format!("/Users/{id}")).await.expect(200);
     assert_eq!(places(&body), (vec![marketing], vec![sales, legal]));
@@ -167,8 +170,14 @@ async fn values_are_added_selected_and_removed_by_name_and_a_repeat_changes_noth
     let workspaces = format!("{ROLLCALL}:workspaces");
     let added = twice(json!([
         {"op": "add", "path": "roles", "value": [{"value": "EDITOR"}, {"value": "Gardener"}]},
-        {"op": "add", "path": "entitlements", "value": [{"value": "design SUITE"}, {"value": "Sales", "type": "workspace"}, {"value": "Plain"}]},
-        {"op": "add", "path": workspaces, "value": [{"value": organization.legal.to_uppercase(), "permissions": ["read"]}]},
+        {
+            "op": "add", "path": "entitlements",
+            "value": [{"value": "design SUITE"}, {"value": "Sales", "type": "workspace"}, {"value": "Plain"}]
+        },
+        {
+            "op": "add", "path": workspaces,
+            "value": [{"value": organization.legal.to_uppercase(), "permissions": ["read"]}]
+        },
     ]))
     .await;
     assert_eq!(added["roles"][1], json!({"value": editor, "display": "Editor"}));

@@ -208,7 +208,8 @@ async fn erasures_and_rejections_about_the_same_users_in_one_message_are_all_app
             "the living stay"
         );
         let owner = stack.database("postgres").await;
-        let sql = "SELECT count(*) FROM rollcall.events WHERE organization_id = $1 AND payload ->> 'userName' IS NOT NULL AND subject_id <> $2";
+        let sql = "SELECT count(*) FROM rollcall.events
+        WHERE organization_id = $1 AND payload ->> 'userName' IS NOT NULL AND subject_id <> $2";
         let left: i64 = owner.query_one(sql, &[&id(&organization.id), &later.0]).await.unwrap().get(0);
         assert_eq!(left, 0, "a refusal that names somebody is about the holder of the name");
         let whole = verified(&stack.instance, &organization.id).await;
@@ -227,7 +228,8 @@ async fn an_entry_after_an_erasure_cannot_be_erased() {
     client.delete(&mary).await.expect(404);
     let owner = stack.database("postgres").await;
     let sql = "UPDATE rollcall.events SET payload = NULL, salt = NULL
-        WHERE organization_id = $1 AND subject_id = $2 AND seq = (SELECT max(seq) FROM rollcall.events WHERE organization_id = $1)";
+        WHERE organization_id = $1 AND subject_id = $2
+            AND seq = (SELECT max(seq) FROM rollcall.events WHERE organization_id = $1)";
     let refused = owner.execute(sql, &[&id(&organization.id), &id(&mary)]).await.unwrap_err();
     assert_eq!(refused.code().map(SqlState::code), Some("RC002"));
 }
@@ -263,7 +265,8 @@ impl Calls {
 
 /// The stored call records of an organization, each with whether it has a body.
 async fn kept(stack: &Stack, organization: &Organization) -> Vec<(Uuid, bool)> {
-    let sql = "SELECT id, response_body IS NOT NULL FROM rollcall.requests WHERE organization_id = $1 AND label = 'observed' ORDER BY id";
+    let sql = "SELECT id, response_body IS NOT NULL FROM rollcall.requests
+    WHERE organization_id = $1 AND label = 'observed' ORDER BY id";
     let rows = stack.database("postgres").await.query(sql, &[&id(&organization.id)]).await.unwrap();
     rows.iter().map(|row| (row.get(0), row.get(1))).collect()
 }

@@ -172,7 +172,8 @@ async fn an_api_is_not_ready_without_its_servers_or_with_a_stopped_partition() {
         INSERT INTO rollcall.partitions
         SELECT (jsonb_populate_record(p, '{\"partition\": 99}')).* FROM rollcall.partitions p WHERE partition = 0";
     eventually("what a worker tells", async || (owner.execute(copy, &[]).await.unwrap() == 1).then_some(())).await;
-    let stop = "UPDATE rollcall.partitions SET stopped_at = now(), stopped_reason = 'a column is missing' WHERE partition = 99";
+    let stop = "UPDATE rollcall.partitions SET stopped_at = now(), stopped_reason = 'a column is missing' WHERE \
+        partition = 99";
     owner.batch_execute(stop).await.unwrap();
     let told = eventually("unreadiness", async || Some(probe().await).filter(|(status, _)| *status == 503)).await.1;
     assert_eq!(told["partitions_stopped"], json!([{"partition": 99, "reason": "a column is missing"}]));

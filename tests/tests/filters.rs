@@ -120,7 +120,9 @@ fn filters(
     ];
     let operators = proptest::sample::select(vec![Eq, Ne, Co, Sw, Ew, Gt, Ge, Lt, Le]);
     let compare = |(path, operator, value)| Filter::Compare(path, operator, value);
-    let term = prop_oneof![1 => paths.clone().prop_map(Filter::Present), 6 => (paths, operators.clone(), values.clone()).prop_map(compare)];
+    let term = prop_oneof![
+        1 => paths.clone().prop_map(Filter::Present), 6 => (paths, operators.clone(), values.clone()).prop_map(compare)
+    ];
     let many = if of.name == "User" { "emails" } else { "members" };
     let parts = proptest::sample::select(vec![
         path(None, "value", None),
@@ -135,7 +137,9 @@ fn filters(
             inner.prop_map(|inside| Filter::Not(Box::new(inside))),
         ]
     });
-    let term = prop_oneof![4 => term, 1 => inner.prop_map(move |inside| Filter::ValuePath(path(None, many, None), Box::new(inside)))];
+    let term = prop_oneof![
+        4 => term, 1 => inner.prop_map(move |inside| Filter::ValuePath(path(None, many, None), Box::new(inside)))
+    ];
     let term = term.prop_filter("the type allows it", |term| check(term, Scope::Resource(of)).is_ok());
     term.prop_recursive(3, 10, 2, |inner| {
         let pair = (inner.clone().prop_map(Box::new), inner.clone().prop_map(Box::new));

@@ -35,7 +35,12 @@ async fn every_read_sees_the_earlier_changes_of_a_group() {
     assert!(created.status == 201 && created.header("etag").starts_with("W/\"1-"), "{}", created.body);
     let group = created.id();
     assert_eq!(created.header("location"), format!("{}/scim/v2/Groups/{group}", stack.url));
-    let member = |(n, id): (usize, &String)| json!({"value": id, "display": format!("user{n}@example.com"), "type": "User", "$ref": format!("{}/scim/v2/Users/{id}", stack.url)});
+    let member = |(n, id): (usize, &String)| {
+        json!({
+            "value": id, "display": format!("user{n}@example.com"), "type": "User",
+            "$ref": format!("{}/scim/v2/Users/{id}", stack.url)
+        })
+    };
     let mut expected: Vec<_> = ids[..2].iter().enumerate().map(member).collect();
     expected.sort_by_key(|member| member["value"].to_string());
     assert_eq!(created.body["members"], json!(expected));
@@ -125,7 +130,10 @@ async fn an_invalid_group_or_member_is_refused_and_changes_nothing() {
     assert!(
         client.patch_group(&group, nested).await.expect_error(400, Some("invalidValue")).contains("a group cannot")
     );
-    let half = json!([{"op": "replace", "path": "displayName", "value": "H"}, {"op": "add", "path": "members", "value": [{"value": theirs}]}]);
+    let half = json!([
+        {"op": "replace", "path": "displayName", "value": "H"},
+        {"op": "add", "path": "members", "value": [{"value": theirs}]}
+    ]);
     client.patch_group(&group, half).await.expect_error(400, Some("invalidValue"));
     let shown = client.get(&format!("/Groups/{group}")).await.expect(200);
     assert_eq!(shown["displayName"], "G");
@@ -167,7 +175,8 @@ async fn members_of_a_mapped_group_belong_to_its_workspaces_while_they_are_membe
     let auditor = stack.auditor().await;
     let sales = async |user: &str| {
         let sql = "
-            SELECT source, permissions FROM rollcall_v1.memberships WHERE organization_id::text = $1 AND user_id::text = $2 AND workspace_id::text = $3";
+            SELECT source, permissions FROM rollcall_v1.memberships
+            WHERE organization_id::text = $1 AND user_id::text = $2 AND workspace_id::text = $3";
         let rows = auditor.database.query(sql, &[&organization.id, &user, &organization.sales]).await.unwrap();
         rows.iter().map(|row| (row.get::<_, String>(0), row.get::<_, Vec<String>>(1).join(" "))).collect::<Vec<_>>()
     };

@@ -198,7 +198,8 @@ async fn a_batch_is_decided_again_if_a_row_it_was_decided_on_has_changed() {
         .execute("UPDATE rollcall.log_heads SET version = version + 1 WHERE organization_id = $1", &[&id])
         .await
         .unwrap();
-    let deactivate = "UPDATE rollcall.users SET active = false, resource = jsonb_set(resource, '{active}', 'false') WHERE organization_id = $1 AND id = $2";
+    let deactivate = "UPDATE rollcall.users SET active = false, resource = jsonb_set(resource, '{active}', 'false') \
+        WHERE organization_id = $1 AND id = $2";
     assert_eq!(meanwhile.execute(deactivate, &[&id, &ada.parse::<Uuid>().unwrap()]).await.unwrap(), 1);
     let call = tokio::spawn({
         let (client, ada) = (client.clone(), ada.clone());

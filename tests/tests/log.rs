@@ -96,7 +96,8 @@ async fn the_owner_of_the_database_cannot_change_the_log_by_mistake() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let database = stack.database("postgres").await;
-    let sql = "SELECT relname::text FROM rollcall.events e JOIN pg_class c ON c.oid = e.tableoid WHERE organization_id = $1 LIMIT 1";
+    let sql = "SELECT relname::text FROM rollcall.events e JOIN pg_class c ON c.oid = e.tableoid
+    WHERE organization_id = $1 LIMIT 1";
     let partition: String =
         database.query_one(sql, &[&rollcall_tests::audit::id(&organization.id)]).await.unwrap().get(0);
     for attempt in [
@@ -118,7 +119,9 @@ async fn the_owner_of_the_database_cannot_change_the_log_by_mistake() {
 }
 
 #[test_case("rollcall_api", &[]; "the api")]
-#[test_case("rollcall_auditor", &["workspaces", "scim_tokens", "users", "workspace_members", "organizations"]; "an auditor")]
+#[test_case(
+    "rollcall_auditor", &["workspaces", "scim_tokens", "users", "workspace_members", "organizations"]; "an auditor"
+)]
 #[test_case("rollcall_app", &["events", "log_heads", "users", "scim_tokens"]; "an application")]
 #[tokio::test]
 async fn a_reading_role_can_only_read(role: &str, hidden: &[&str]) {

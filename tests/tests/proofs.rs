@@ -109,21 +109,18 @@ async fn an_unchanged_log_verifies_and_every_change_is_reported() {
     assert!(told.contains("are those that were signed for rollcall.localhost/"), "{told}");
     let places: [(&[&str], &str); 7] = [
         (
-            &[
-                "UPDATE events SET payload = jsonb_set(payload, '{resource,userName}', '\"earliex1\"') WHERE organization_id = $org AND seq = 8",
-            ],
+            &["UPDATE events SET payload = jsonb_set(payload, '{resource,userName}', '\"earliex1\"')
+                WHERE organization_id = $org AND seq = 8"],
             "entry 8: the payload",
         ),
         (
-            &[
-                "UPDATE events SET requested_at = requested_at + interval '1 microsecond' WHERE organization_id = $org AND seq = 9",
-            ],
+            &["UPDATE events SET requested_at = requested_at + interval '1 microsecond'
+                WHERE organization_id = $org AND seq = 9"],
             "entry 9: the header",
         ),
         (
-            &[
-                "UPDATE events SET outcome = 'rejected', error = '{\"status\": 400, \"detail\": \"x\"}' WHERE organization_id = $org AND seq = 10",
-            ],
+            &["UPDATE events SET outcome = 'rejected', error = '{\"status\": 400, \"detail\": \"x\"}'
+                WHERE organization_id = $org AND seq = 10"],
             "entry 10: the header",
         ),
         (
@@ -135,9 +132,8 @@ async fn an_unchanged_log_verifies_and_every_change_is_reported() {
             "entry 8: the header",
         ),
         (
-            &[
-                "DELETE FROM events WHERE organization_id = $org AND seq = (SELECT max(seq) FROM events WHERE organization_id = $org)",
-            ],
+            &["DELETE FROM events
+                WHERE organization_id = $org AND seq = (SELECT max(seq) FROM events WHERE organization_id = $org)"],
             "entries 16 to 16 are missing",
         ),
         (
@@ -240,7 +236,11 @@ async fn proofs_of_a_long_log_are_computed_from_its_tiles() {
     let organization = stack.organization();
     let client = organization.client();
     for round in 0..2 {
-        let create = |n: usize| json!({"method": "POST", "path": "/Users", "bulkId": format!("b{n}"), "data": user(&format!("u{round}-{n}"))});
+        let create = |n: usize| {
+            json!({
+                "method": "POST", "path": "/Users", "bulkId": format!("b{n}"), "data": user(&format!("u{round}-{n}"))
+            })
+        };
         let operations: Vec<_> = (0..400).map(create).collect();
         let body = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": operations});
         client.send(reqwest::Method::POST, "/Bulk", body).await.expect(200);
@@ -332,7 +332,8 @@ async fn old_checkpoints_are_thinned_out_and_saved_ones_still_verify() {
     // Set old times within one hour for the checkpoints of a log, in order. The last time applies to all
     // remaining ones.
     let set = "
-        UPDATE rollcall.checkpoints SET signed_at = date_trunc('day', now(), 'UTC') - make_interval(days => $3) + make_interval(mins => $4)
+        UPDATE rollcall.checkpoints
+            SET signed_at = date_trunc('day', now(), 'UTC') - make_interval(days => $3) + make_interval(mins => $4)
         WHERE organization_id = $1 AND size = $2";
     let age = async |of: &Organization, size: i64, days: i32, minutes: i32| {
         owner.execute(set, &[&id(&of.id), &size, &days, &minutes]).await.unwrap();
@@ -385,10 +386,12 @@ async fn old_checkpoints_are_thinned_out_and_saved_ones_still_verify() {
 async fn a_stored_checkpoint_with_another_root_is_reported() {
     let case = Case::new(6).await;
     let owner = case.stack.database("postgres").await;
-    let forge = "UPDATE rollcall.checkpoints SET note = replace(note, split_part(note, E'\\n', 3), 'AAAA') WHERE organization_id = $1 AND size = $2";
+    let forge = "UPDATE rollcall.checkpoints SET note = replace(note, split_part(note, E'\\n', 3), 'AAAA') WHERE \
+        organization_id = $1 AND size = $2";
     let beyond = "
         INSERT INTO rollcall.checkpoints (organization_id, size, signed_at, note)
-        SELECT organization_id, size + 1000, now(), note FROM rollcall.checkpoints WHERE organization_id = $1 ORDER BY size DESC LIMIT 1";
+        SELECT organization_id, size + 1000, now(), note FROM rollcall.checkpoints
+        WHERE organization_id = $1 ORDER BY size DESC LIMIT 1";
     let size: i64 =
         std::fs::read_to_string(case.path("earlier.checkpoint")).unwrap().lines().nth(1).unwrap().parse().unwrap();
     assert_eq!(owner.execute(forge, &[&id(&case.organization.id), &size]).await.unwrap(), 1);

@@ -31,7 +31,9 @@ async fn a_user_created_without_a_workspace_joins_the_tokens_default_workspace()
 async fn a_user_joins_only_the_workspaces_that_the_request_names() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
-    let sales = json!({"value": organization.sales, "permissions": ["read"], "teams": [{"value": "emea", "permissions": ["lead"]}]});
+    let sales = json!({
+        "value": organization.sales, "permissions": ["read"], "teams": [{"value": "emea", "permissions": ["lead"]}]
+    });
     let created = organization.client().create(user_with("ada", &json!({ROLLCALL: {"workspaces": [sales]}}))).await;
     assert_eq!(created.status, 201, "{}", created.body);
     let auditor = stack.auditor().await;
@@ -264,7 +266,10 @@ async fn a_call_repeated_with_its_idempotency_key_has_one_effect_and_one_answer(
 
 #[test_case("attributes=userName" => json!({"userName": "ada"}); "one")]
 #[test_case("attributes=name.givenName" => json!({"name": {"givenName": "Ada"}}); "a part")]
-#[test_case("excludedAttributes=name,emails,active,meta,urn:ietf:params:scim:schemas:extension:rollcall:2.0:User" => json!({"userName": "ada", "title": "Lady"}); "all but some")]
+#[test_case(
+    "excludedAttributes=name,emails,active,meta,urn:ietf:params:scim:schemas:extension:rollcall:2.0:User"
+    => json!({"userName": "ada", "title": "Lady"}); "all but some"
+)]
 #[tokio::test]
 async fn only_the_requested_attributes_are_returned(query: &str) -> Value {
     let stack = Stack::shared().await;

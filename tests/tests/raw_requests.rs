@@ -121,7 +121,8 @@ async fn a_refused_url_does_not_affect_other_requests_on_its_connection() {
     let head = |framing: &str| {
         let token = &client.token;
         format!(
-            "POST /scim/v2/Users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nX-Request-Origin: hr.example.com\r\n{framing}\r\n\r\n"
+            "POST /scim/v2/Users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nX-Request-Origin: \
+            hr.example.com\r\n{framing}\r\n\r\n"
         )
     };
     let body = String::from_utf8(bad.clone()).unwrap();

@@ -185,7 +185,8 @@ async fn a_log_changed_in_the_database_is_reported() {
     owner.execute("INSERT INTO kept SELECT * FROM rollcall.events WHERE organization_id = $1", &[&of]).await.unwrap();
     let cases: [(&str, &[&str]); 2] = [
         (
-            "UPDATE rollcall.events SET actor = jsonb_set(actor, '{label}', '\"nobody\"') WHERE organization_id = $1 AND seq = 4",
+            "UPDATE rollcall.events SET actor = jsonb_set(actor, '{label}', '\"nobody\"') WHERE organization_id = $1 \
+            AND seq = 4",
             &["entry 4: the header"],
         ),
         (
@@ -220,7 +221,12 @@ async fn a_killed_replay_resumes_where_it_was() {
     let organization = stack.organization();
     let client = organization.client();
     for part in 0..20 {
-        let create = |n| json!({"method": "POST", "path": "/Users", "bulkId": format!("{n}"), "data": user_with(&format!("{part}-{n}"), &json!({}))});
+        let create = |n| {
+            json!({
+                "method": "POST", "path": "/Users", "bulkId": format!("{n}"),
+                "data": user_with(&format!("{part}-{n}"), &json!({}))
+            })
+        };
         let operations: Vec<_> = (0..1000).map(create).collect();
         let bulk = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": operations});
         client.send(reqwest::Method::POST, "/Bulk", bulk).await.expect(200);

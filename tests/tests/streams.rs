@@ -168,7 +168,11 @@ async fn a_stream_delivers_only_later_events_about_members_of_its_workspaces() {
     let ada = client.create(user_with("ada", &member(&sales))).await.id();
     let bob = client.create(user("bob")).await.id();
     let stream = Polled::create(&stack, &organization, &["--workspace", &sales, "--from-start"]);
-    let move_to = |workspace: &str| json!([{"op": "replace", "path": format!("{ROLLCALL}:workspaces"), "value": [{"value": workspace}]}]);
+    let move_to = |workspace: &str| {
+        json!([{
+            "op": "replace", "path": format!("{ROLLCALL}:workspaces"), "value": [{"value": workspace}]
+        }])
+    };
     client.patch(&bob, move_to(&sales)).await.expect(204);
     client.patch(&ada, move_to(&organization.marketing)).await.expect(204);
     client.patch(&ada, json!([{"op": "replace", "path": "title", "value": "Countess"}])).await.expect(204);

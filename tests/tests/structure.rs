@@ -42,8 +42,14 @@ fn example(name: &str, files: &[(&str, &str)]) -> PathBuf {
 
 #[test_case("direct", "use crate::b::B; pub struct A;", "use super::a::A; pub struct B;" => 2; "by use")]
 #[test_case("path", "pub struct A(crate::b::B);", "use crate::a::A; pub struct B;" => 2; "by a path in the code")]
-#[test_case("reexport", "use crate::inner::C; pub struct A;", "pub struct B;" => 0; "a re-export counts for the file that defines the name")]
-#[test_case("test", "pub struct A;\n#[cfg(test)]\nmod tests { use crate::b::B; }", "use crate::a::A; pub struct B;" => 0; "tests do not count")]
+#[test_case(
+    "reexport", "use crate::inner::C; pub struct A;", "pub struct B;" => 0;
+    "a re-export counts for the file that defines the name"
+)]
+#[test_case(
+    "test", "pub struct A;\n#[cfg(test)]\nmod tests { use crate::b::B; }", "use crate::a::A; pub struct B;" => 0;
+    "tests do not count"
+)]
 #[test_case("one-way", "use crate::b::B; pub struct A;", "pub struct B;" => 0; "one way")]
 fn cycles_are_found(name: &str, a: &str, b: &str) -> usize {
     let inner = ("inner/mod.rs", "mod c;\npub use c::C;\nuse crate::a::A;\nfn of(_: A) {}");

@@ -138,7 +138,10 @@ async fn a_tag_that_was_just_read_is_valid_for_a_change() {
     let excluded = client.get(&format!("{path}?excludedAttributes=groups")).await.header("etag").to_owned();
     assert_ne!(second, excluded);
     assert_eq!(put(&excluded, "Lady").await.status, 200, "the tag of any view names the version");
-    let rename = json!({"schemas": [rollcall_tests::client::PATCH], "Operations": [{"op": "replace", "path": "displayName", "value": "Renamed"}]});
+    let rename = json!({
+        "schemas": [rollcall_tests::client::PATCH],
+        "Operations": [{"op": "replace", "path": "displayName", "value": "Renamed"}]
+    });
     let path = format!("/Groups/{group}");
     let shown = tag(&client, &path).await;
     let renaming =

@@ -138,7 +138,8 @@ impl Log {
         } else {
             let place = self.sound + 1;
             self.findings.broken.push(format!(
-                "the first {size} entries are not those that were signed: something between entries {place} and {size} was changed"
+                "the first {size} entries are not those that were signed: something between entries {place} and {size} \
+                was changed"
             ));
         }
     }

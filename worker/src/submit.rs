@@ -31,7 +31,8 @@ pub(crate) enum SubmitError {
     )]
     RepliesEnded,
     #[error(
-        "no outcome came within {seconds} s; the request {event_id} is queued and will be applied once a worker serves its partition"
+        "no outcome came within {seconds} s; the request {event_id} is queued and will be applied once a worker serves \
+        its partition"
     )]
     NoOutcome { event_id: EventId, seconds: u64 },
     #[error("refused: {0}")]

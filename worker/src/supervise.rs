@@ -49,7 +49,9 @@ async fn supervise_with<E: Display>(
         let started = Instant::now();
         let ended = tokio::select! {
             ended = AssertUnwindSafe(run()).catch_unwind() => ended,
-            () = overdue(stop, grace) => return tracing::warn!("{name}: did not end in order within {} s", grace.as_secs()),
+            () = overdue(stop, grace) => return tracing::warn!(
+                "{name}: did not end in order within {} s", grace.as_secs()
+            ),
         };
         match ended {
             Ok(Ok(())) => return,

@@ -47,7 +47,9 @@ struct Page {
         ("order" = Option<String>, Query, description = "newest or oldest first"),
         PageParameters,
     ),
-    responses(Errors, (status = 200, description = "A page of entries.", body = Object, content_type = "application/json"))
+    responses(
+        Errors, (status = 200, description = "A page of entries.", body = Object, content_type = "application/json")
+    )
 )]
 pub(super) async fn list(auditor: Auditor, parameters: Parameters, database: Data<Database>) -> ApiResult {
     let (order, count) = (order(&parameters)?, count(&parameters)?);

@@ -44,7 +44,9 @@ struct Consistency {
     path = "/checkpoint",
     tag = TAG,
     operation_id = "checkpoint",
-    params(("size" = Option<i64>, Query, description = "The size of the log; that of the newest checkpoint by default")),
+    params((
+        "size" = Option<i64>, Query, description = "The size of the log; that of the newest checkpoint by default"
+    )),
     responses(Errors, (status = 200, description = "The checkpoint.", body = String, content_type = "text/plain"))
 )]
 pub(super) async fn checkpoint(auditor: Auditor, parameters: Parameters, database: Data<Database>) -> ApiResult {
@@ -62,7 +64,10 @@ pub(super) async fn checkpoint(auditor: Auditor, parameters: Parameters, databas
     operation_id = "inclusionProof",
     params(
         ("seq" = i64, Query, description = "The place of the entry in the log"),
-        ("size" = Option<i64>, Query, description = "The size of the log; that of the newest checkpoint with the entry by default"),
+        (
+            "size" = Option<i64>, Query,
+            description = "The size of the log; that of the newest checkpoint with the entry by default"
+        ),
     ),
     responses(Errors, (status = 200, description = "The proof.", body = Object, content_type = "application/json"))
 )]

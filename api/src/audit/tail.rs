@@ -35,7 +35,10 @@ const CHUNK: u32 = 500;
         ("after" = Option<i64>, Query, description = "The seq after which to begin; the current size by default"),
         Conditions,
     ),
-    responses(Errors, (status = 200, description = "The entries as events.", body = String, content_type = "text/event-stream"))
+    responses(
+        Errors,
+        (status = 200, description = "The entries as events.", body = String, content_type = "text/event-stream")
+    )
 )]
 pub(super) async fn tail(
     auditor: Auditor,

@@ -92,7 +92,9 @@ struct History {
     tag = TAG,
     operation_id = "auditUsers",
     params(("at" = Option<String>, Query, description = "A time; now by default"), PageParameters),
-    responses(Errors, (status = 200, description = "A page of users.", body = Object, content_type = "application/json"))
+    responses(
+        Errors, (status = 200, description = "A page of users.", body = Object, content_type = "application/json")
+    )
 )]
 pub(super) async fn list(auditor: Auditor, parameters: Parameters, database: Data<Database>) -> ApiResult {
     let at = parameter(&parameters, "at", TIME)?.unwrap_or_else(Timestamp::now);
@@ -160,7 +162,9 @@ fn size(entry: &StoredEntry) -> usize {
     tag = TAG,
     operation_id = "auditHistory",
     params(("id" = String, Path), PageParameters),
-    responses(Errors, (status = 200, description = "A page of changes.", body = Object, content_type = "application/json"))
+    responses(
+        Errors, (status = 200, description = "A page of changes.", body = Object, content_type = "application/json")
+    )
 )]
 pub(super) async fn history(
     auditor: Auditor,

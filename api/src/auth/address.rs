@@ -112,15 +112,31 @@ mod tests {
 
     #[test_case(CALLER, &[] => Some(CALLER.to_owned()); "no proxy")]
     #[test_case("::ffff:203.0.113.7", &[] => Some(CALLER.to_owned()); "a mapped peer")]
-    #[test_case(CALLER, &[("x-forwarded-for", "198.51.100.1")] => Some(CALLER.to_owned()); "spoofed through an untrusted peer")]
+    #[test_case(
+        CALLER, &[("x-forwarded-for", "198.51.100.1")] => Some(CALLER.to_owned()); "spoofed through an untrusted peer"
+    )]
     #[test_case(PROXY, &[("x-forwarded-for", "203.0.113.7")] => Some(CALLER.to_owned()); "through a trusted proxy")]
-    #[test_case("::ffff:10.0.0.1", &[("x-forwarded-for", "203.0.113.7")] => Some(CALLER.to_owned()); "through a mapped trusted proxy")]
-    #[test_case(PROXY, &[("x-forwarded-for", "198.51.100.1, 203.0.113.7, 10.0.0.2")] => Some(CALLER.to_owned()); "through two, spoofed at the left")]
-    #[test_case(PROXY, &[("x-forwarded-for", "198.51.100.1"), ("x-forwarded-for", "203.0.113.7:4711")] => Some(CALLER.to_owned()); "in two headers, with a port")]
-    #[test_case(PROXY, &[("x-forwarded-for", "10.0.0.3, 10.0.0.2")] => Some("10.0.0.3".to_owned()); "nothing but proxies")]
+    #[test_case(
+        "::ffff:10.0.0.1", &[("x-forwarded-for", "203.0.113.7")] => Some(CALLER.to_owned());
+        "through a mapped trusted proxy"
+    )]
+    #[test_case(
+        PROXY, &[("x-forwarded-for", "198.51.100.1, 203.0.113.7, 10.0.0.2")] => Some(CALLER.to_owned());
+        "through two, spoofed at the left"
+    )]
+    #[test_case(
+        PROXY, &[("x-forwarded-for", "198.51.100.1"), ("x-forwarded-for", "203.0.113.7:4711")]
+        => Some(CALLER.to_owned()); "in two headers, with a port"
+    )]
+    #[test_case(
+        PROXY, &[("x-forwarded-for", "10.0.0.3, 10.0.0.2")] => Some("10.0.0.3".to_owned()); "nothing but proxies"
+    )]
     #[test_case(PROXY, &[("x-forwarded-for", "203.0.113.7, unknown")] => None; "an unreadable hop")]
     #[test_case(PROXY, &[] => None; "a proxy that reports nothing")]
-    #[test_case(PROXY, &[("forwarded", "for=203.0.113.7"), ("x-request-origin", "203.0.113.7")] => None; "another header counts for nothing")]
+    #[test_case(
+        PROXY, &[("forwarded", "for=203.0.113.7"), ("x-request-origin", "203.0.113.7")] => None;
+        "another header counts for nothing"
+    )]
     fn by_x_forwarded_for(peer: &str, values: &[(&'static str, &str)]) -> Option<String> {
         counting(ProxyHeader::XForwardedFor, "10.0.0.0/24", peer, values)
     }

@@ -12,10 +12,12 @@ use crate::error::ApiError;
 use crate::read::{Database, ReadError};
 
 const FIND: &str = "
-    SELECT organization_id, id, digest, label, allow_list, expires_at, revoked_at FROM auditor_tokens WHERE digest = $1";
+    SELECT organization_id, id, digest, label, allow_list, expires_at, revoked_at FROM auditor_tokens
+    WHERE digest = $1";
 
 const STILL_GOOD: &str = "
-    SELECT revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) FROM auditor_tokens WHERE organization_id = $1 AND id = $2";
+    SELECT revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) FROM auditor_tokens
+    WHERE organization_id = $1 AND id = $2";
 
 /// An auditor, authenticated by an auditor's token. A handler gets one only after authentication.
 #[derive(Debug, Clone, Copy)]

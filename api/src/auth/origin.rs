@@ -61,11 +61,20 @@ mod tests {
     #[test_case(&[], &[], &[]; "none")]
     #[test_case(&[("x-request-origin", "HR.example.com")], &["hr.example.com"], &[]; "origin")]
     #[test_case(&[("x-origin-request", "hr.example.com")], &["hr.example.com"], &[]; "the other spelling")]
-    #[test_case(&[("x-request-origin", "https://hr.example.com/; 203.0.113.7")], &["hr.example.com"], &["203.0.113.7"]; "origin and address")]
+    #[test_case(
+        &[("x-request-origin", "https://hr.example.com/; 203.0.113.7")], &["hr.example.com"], &["203.0.113.7"];
+        "origin and address"
+    )]
     #[test_case(&[("x-request-origin", "203.0.113.7")], &[], &["203.0.113.7"]; "address alone")]
-    #[test_case(&[("x-request-origin", "hr.example.com; [2001:db8::7]")], &["hr.example.com"], &["2001:db8::7"]; "ipv6 in brackets")]
+    #[test_case(
+        &[("x-request-origin", "hr.example.com; [2001:db8::7]")], &["hr.example.com"], &["2001:db8::7"];
+        "ipv6 in brackets"
+    )]
     #[test_case(&[("x-request-origin", "::ffff:203.0.113.7")], &[], &["203.0.113.7"]; "ipv4-mapped")]
-    #[test_case(&[("x-request-origin", "a.example"), ("x-origin-request", "b.example")], &["a.example", "b.example"], &[]; "both headers")]
+    #[test_case(
+        &[("x-request-origin", "a.example"), ("x-origin-request", "b.example")], &["a.example", "b.example"], &[];
+        "both headers"
+    )]
     #[test_case(&[("x-request-origin", "not a host")], &["?"], &[]; "malformed")]
     #[test_case(&[("x-request-origin", " ; ")], &[], &[]; "blank")]
     fn stated(values: &[(&'static str, &str)], origins: &[&str], addresses: &[&str]) {

@@ -12,7 +12,8 @@ use crate::error::ApiError;
 
 /// The secret of a stream is valid as long as the stream exists.
 const FIND: &str = "
-    SELECT organization_id, id, digest, label, allow_list, NULL::timestamptz AS expires_at, NULL::timestamptz AS revoked_at
+    SELECT organization_id, id, digest, label, allow_list, NULL::timestamptz AS expires_at,
+        NULL::timestamptz AS revoked_at
     FROM event_streams WHERE digest = $1";
 
 /// A receiver, authenticated by a stream's secret. A handler gets one only after authentication.

@@ -21,7 +21,8 @@ use crate::error::ApiError;
 use crate::read::{Database, KeepAlive, ReadError};
 
 const FIND: &str = "
-    SELECT t.organization_id, t.id, t.digest, t.label, t.default_workspace_id, t.service_origin, t.origin_required, t.allow_list, t.dialect, t.expires_at,
+    SELECT t.organization_id, t.id, t.digest, t.label, t.default_workspace_id, t.service_origin, t.origin_required,
+        t.allow_list, t.dialect, t.expires_at,
         t.revoked_at, t.calls_per_second, o.bodies_until
     FROM scim_tokens t LEFT JOIN organizations o ON o.id = t.organization_id WHERE t.digest = $1";
 

@@ -143,9 +143,14 @@ mod tests {
     }
 
     #[test_case(&json!([{"op": "replace", "path": "active", "value": false}]) => Meaning::Deactivate)]
-    #[test_case(&json!([{"op": "Replace", "value": {"active": "False"}}]) => Meaning::Deactivate; "as Entra ID says it")]
+    #[test_case(
+        &json!([{"op": "Replace", "value": {"active": "False"}}]) => Meaning::Deactivate; "as Entra ID says it"
+    )]
     #[test_case(&json!([{"op": "replace", "value": {"active": true}}]) => Meaning::Activate)]
-    #[test_case(&json!([{"op": "replace", "path": "title", "value": "x"}, {"op": "replace", "path": "active", "value": true}]) => Meaning::Modify)]
+    #[test_case(
+        &json!([{"op": "replace", "path": "title", "value": "x"}, {"op": "replace", "path": "active", "value": true}])
+        => Meaning::Modify
+    )]
     #[test_case(&json!([{"op": "replace", "path": "title", "value": "x"}]) => Meaning::Modify; "anything else")]
     fn a_patch_of_a_user(operations: &Value) -> Meaning {
         let body = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations});

@@ -41,11 +41,23 @@ mod tests {
     const ACME: &str = "01890000-0000-7000-8000-000000000001";
     const OTHER: &str = "01890000-0000-7000-8000-000000000002";
 
-    #[test_case(&json!({ACME: "administrator", OTHER: "auditor"}) => vec![(ACME.to_owned(), Role::Administrator), (OTHER.to_owned(), Role::Auditor)]; "an object")]
-    #[test_case(&json!([format!("{ACME}:auditor"), "everyone", "wiki:admins", 7]) => vec![(ACME.to_owned(), Role::Auditor)]; "a list with what is for others")]
+    #[test_case(
+        &json!({ACME: "administrator", OTHER: "auditor"})
+        => vec![(ACME.to_owned(), Role::Administrator), (OTHER.to_owned(), Role::Auditor)]; "an object"
+    )]
+    #[test_case(
+        &json!([format!("{ACME}:auditor"), "everyone", "wiki:admins", 7]) => vec![(ACME.to_owned(), Role::Auditor)];
+        "a list with what is for others"
+    )]
     #[test_case(&json!(format!("{ACME}:owner")) => vec![(ACME.to_owned(), Role::Owner)]; "one text")]
-    #[test_case(&json!([format!("{ACME}:auditor"), format!("{ACME}:administrator"), format!("{ACME}:auditor")]) => vec![(ACME.to_owned(), Role::Administrator)]; "the role that may do most")]
-    #[test_case(&json!([format!("{ACME}:root"), "acme:owner", ":owner", ""]) => Vec::<(String, Role)>::new(); "no such role or organization")]
+    #[test_case(
+        &json!([format!("{ACME}:auditor"), format!("{ACME}:administrator"), format!("{ACME}:auditor")])
+        => vec![(ACME.to_owned(), Role::Administrator)]; "the role that may do most"
+    )]
+    #[test_case(
+        &json!([format!("{ACME}:root"), "acme:owner", ":owner", ""]) => Vec::<(String, Role)>::new();
+        "no such role or organization"
+    )]
     #[test_case(&json!({ACME: ["owner"]}) => Vec::<(String, Role)>::new(); "a form that is none")]
     #[test_case(&json!(null) => Vec::<(String, Role)>::new(); "nothing")]
     fn a_claim(claim: &Value) -> Vec<(String, Role)> {

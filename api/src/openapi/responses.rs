@@ -36,7 +36,8 @@ const ERRORS: [(&str, &str); 14] = [
     ("500", "Internal error."),
     (
         "503",
-        "A server that the call needs is away. A change may have been applied: repeat it with the same Idempotency-Key.",
+        "A server that the call needs is away. A change may have been applied: repeat it with the same \
+        Idempotency-Key.",
     ),
 ];
 

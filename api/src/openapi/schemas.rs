@@ -44,7 +44,9 @@ schemas! {
     Workspace = returned(&WORKSPACE);
     UserRequest = received(&USER);
     GroupRequest = received(&GROUP);
-    PatchOp = message(PATCH_SCHEMA).required("Operations").property("Operations", list(patch_operation()).min_items(Some(1)));
+    PatchOp = message(PATCH_SCHEMA).required("Operations").property(
+        "Operations", list(patch_operation()).min_items(Some(1))
+    );
     BulkRequest = message(BULK_REQUEST_SCHEMA)
         .property("failOnErrors", integer().minimum(Some(1)))
         .required("Operations")

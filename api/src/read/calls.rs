@@ -12,17 +12,21 @@ const SEARCHED_CALLS: i64 = 200_000;
 
 const FIND: &str = "
     SELECT * FROM (
-        SELECT id, at, micros, method, path, query, meaning, subject, subject_id, status, scim_type, detail, txn, label, address, user_agent
+        SELECT id, at, micros, method, path, query, meaning, subject, subject_id, status, scim_type, detail, txn,
+            label, address, user_agent
         FROM requests
         WHERE organization_id = $1 AND ($2::uuid IS NULL OR id < $2) AND ($3::uuid IS NULL OR id > $3)
         ORDER BY id DESC LIMIT $8
     ) r
     WHERE ($4::text IS NULL OR meaning = $4) AND status BETWEEN $5 AND $6
-        AND ($7::text IS NULL OR position(lower($7) IN lower(concat_ws(' ', path, query, subject, subject_id, scim_type, detail, label, address, txn))) > 0)
+        AND ($7::text IS NULL
+            OR position(lower($7) IN lower(concat_ws(' ', path, query, subject, subject_id, scim_type, detail, label,
+            address, txn))) > 0)
     ORDER BY id DESC LIMIT $9";
 
 const CALL: &str = "
-    SELECT id, at, micros, method, path, query, meaning, subject, subject_id, status, scim_type, detail, txn, label, address, user_agent, request_body, response_body
+    SELECT id, at, micros, method, path, query, meaning, subject, subject_id, status, scim_type, detail, txn, label,
+        address, user_agent, request_body, response_body
     FROM requests WHERE organization_id = $1 AND id = $2";
 
 const RECORDING: &str = "SELECT bodies_until FROM organizations WHERE id = $1 AND bodies_until > now()";

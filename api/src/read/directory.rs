@@ -31,9 +31,11 @@ const MEMBERS: &str = "
 
 const GROUPS: &str = "
     SELECT g.id, g.resource ->> 'displayName' AS name, (
-        SELECT count(*) FROM (SELECT FROM group_members m WHERE m.organization_id = $1 AND m.group_id = g.id LIMIT $2) AS counted
+        SELECT count(*)
+        FROM (SELECT FROM group_members m WHERE m.organization_id = $1 AND m.group_id = g.id LIMIT $2) AS counted
     ) AS members, ARRAY (
-        SELECT w.name FROM group_workspaces gw JOIN workspaces w ON w.organization_id = gw.organization_id AND w.id = gw.workspace_id
+        SELECT w.name FROM group_workspaces gw
+        JOIN workspaces w ON w.organization_id = gw.organization_id AND w.id = gw.workspace_id
         WHERE gw.organization_id = $1 AND gw.group_id = g.id ORDER BY w.name_key
     ) AS workspaces
     FROM groups g WHERE g.organization_id = $1 ORDER BY g.display_name_key LIMIT 1000";

@@ -9,14 +9,16 @@ use uuid::Uuid;
 use super::{Database, ReadError};
 
 const FIND: &str = "
-    SELECT type, subject_type, subject_id, recorded_at, error, payload ->> 'operation' AS operation, payload #>> '{resource,meta,version}' AS version
+    SELECT type, subject_type, subject_id, recorded_at, error, payload ->> 'operation' AS operation,
+        payload #>> '{resource,meta,version}' AS version
     FROM events WHERE organization_id = $1 AND event_id = $2";
 
 /// A dead letter that cannot be read may have no organization, and then belongs to the system organization. A
 /// dead letter that is being retried has no outcome yet.
 const DEAD_LETTER: &str = "
     SELECT kept_at FROM dead_letters
-    WHERE organization_id IN ($1, '00000000-0000-0000-0000-000000000000') AND message_id = $2::uuid::text AND retried_at IS NULL LIMIT 1";
+    WHERE organization_id IN ($1, '00000000-0000-0000-0000-000000000000') AND message_id = $2::uuid::text
+        AND retried_at IS NULL LIMIT 1";
 
 /// A request that the log has.
 pub(crate) struct LogEntry {

@@ -234,7 +234,10 @@ async fn page(database: &Database, query: &ListQuery<'_>, start: &Start, limit: 
     let of_each = |what: &dyn Fn(&Table) -> String, from: &str, fits: &str| {
         let selected = (0..).zip(query.tables).map(|(number, table): (i32, _)| {
             let (what, name) = (what(table), table.name);
-            format!("SELECT {what} FROM {from} p JOIN {name} r ON r.organization_id = $1 AND r.id = p.id WHERE p.n = {number} AND {fits}")
+            format!(
+                "SELECT {what} FROM {from} p JOIN {name} r ON r.organization_id = $1 AND r.id = p.id
+            WHERE p.n = {number} AND {fits}"
+            )
         });
         selected.collect::<Vec<_>>().join(" UNION ALL ")
     };
@@ -250,7 +253,8 @@ async fn page(database: &Database, query: &ListQuery<'_>, start: &Start, limit: 
     let sql = format!(
         "WITH page AS MATERIALIZED ({chosen} ORDER BY {order} OFFSET {offset} LIMIT {limit}),
         measured AS MATERIALIZED (
-            SELECT n, id, sort_key, count(*) OVER () AS chosen, sum(bytes) OVER (ORDER BY {order} ROWS UNBOUNDED PRECEDING) - bytes AS before
+            SELECT n, id, sort_key, count(*) OVER () AS chosen,
+                sum(bytes) OVER (ORDER BY {order} ROWS UNBOUNDED PRECEDING) - bytes AS before
             FROM ({measured}) AS m
         ) {shown} ORDER BY {order}"
     );
@@ -269,7 +273,8 @@ fn chosen(query: &ListQuery<'_>, number: i32, table: &Table, start: &Start, valu
     };
     let key = sort.as_deref().unwrap_or("NULL::text");
     format!(
-        "SELECT {number} AS n, r.id AS id, {key} COLLATE \"C\" AS sort_key FROM {} r WHERE r.organization_id = $1 AND {filter} AND {seek}",
+        "SELECT {number} AS n, r.id AS id, {key} COLLATE \"C\" AS sort_key FROM {} r
+        WHERE r.organization_id = $1 AND {filter} AND {seek}",
         table.name
     )
 }

@@ -28,8 +28,10 @@ const NAMED: &str = "
 /// Users and groups that have or had an `externalId`.
 const WITH_EXTERNAL_ID: &str = "
     SELECT subject_id AS id FROM events e
-    WHERE organization_id = $1 AND payload #>> '{resource,externalId}' = $2 AND payload #>> '{resource,externalId}' IS NOT NULL
-        AND (type IN ('UserCreated', 'GroupCreated') OR payload -> 'changed' ? 'externalId') AND subject_id IS NOT NULL";
+    WHERE organization_id = $1 AND payload #>> '{resource,externalId}' = $2
+        AND payload #>> '{resource,externalId}' IS NOT NULL
+        AND (type IN ('UserCreated', 'GroupCreated') OR payload -> 'changed' ? 'externalId')
+        AND subject_id IS NOT NULL";
 
 /// The seqs of entries from a network, up to a limit.
 const FROM_NETWORK: &str = "
@@ -177,7 +179,8 @@ pub(crate) async fn last_entries_of_users(
 ) -> Result<Entries, ReadError> {
     let sql = format!(
         "SELECT DISTINCT ON (e.subject_id) {COLUMNS} FROM events e
-        WHERE e.organization_id = $1 AND e.subject_id > $2 AND e.subject_type = 'User' AND e.outcome = 'applied' AND e.recorded_at <= $3
+        WHERE e.organization_id = $1 AND e.subject_id > $2 AND e.subject_type = 'User' AND e.outcome = 'applied'
+            AND e.recorded_at <= $3
         ORDER BY e.subject_id, e.seq DESC LIMIT $4"
     );
     let (after, most) = (after.unwrap_or_default(), i64::from(limit));

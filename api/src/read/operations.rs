@@ -9,10 +9,12 @@ use super::{Database, ReadError};
 const STATUS: &str = "
     SELECT h.size, c.size AS signed_size, c.signed_at, l.count, l.median, l.most, l.last
     FROM (SELECT COALESCE((SELECT size FROM log_heads WHERE organization_id = $1), 0) AS size) h
-    LEFT JOIN LATERAL (SELECT size, signed_at FROM checkpoints WHERE organization_id = $1 ORDER BY size DESC LIMIT 1) c ON true
+    LEFT JOIN LATERAL (SELECT size, signed_at FROM checkpoints
+        WHERE organization_id = $1 ORDER BY size DESC LIMIT 1) c ON true
     CROSS JOIN LATERAL (
         SELECT count(*) AS count, max(recorded_at) AS last,
-            percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM recorded_at - requested_at)::float8) AS median,
+            percentile_cont(0.5)
+                WITHIN GROUP (ORDER BY extract(epoch FROM recorded_at - requested_at)::float8) AS median,
             percentile_cont(0.99) WITHIN GROUP (ORDER BY extract(epoch FROM recorded_at - requested_at)::float8) AS most
         FROM (SELECT recorded_at, requested_at FROM events WHERE organization_id = $1 ORDER BY seq DESC LIMIT 10000) e
         WHERE recorded_at > now() - interval '1 hour'
@@ -50,7 +52,8 @@ const DEAD_LETTER_COUNT: &str = "SELECT count(*) AS count FROM dead_letters WHER
 
 const EXPIRING: &str = "
     SELECT organization_id, id, expires_at FROM scim_tokens
-    WHERE revoked_at IS NULL AND expires_at > now() AND expires_at <= now() + interval '30 days' ORDER BY expires_at LIMIT 1000";
+    WHERE revoked_at IS NULL AND expires_at > now() AND expires_at <= now() + interval '30 days'
+    ORDER BY expires_at LIMIT 1000";
 
 /// The state of the service for an organization.
 pub(crate) struct ServiceStatus {

@@ -8,7 +8,8 @@ use super::{Database, ReadError};
 const FRESH: f64 = 5.0;
 
 const REPORTS: &str = "
-    SELECT partition, extract(epoch FROM now() - oldest_at)::float8 AS oldest, extract(epoch FROM now() - told_at)::float8 AS told, demand_loads
+    SELECT partition, extract(epoch FROM now() - oldest_at)::float8 AS oldest,
+        extract(epoch FROM now() - told_at)::float8 AS told, demand_loads
     FROM partitions";
 
 /// A worker that has stopped a partition reports this every second. A report older than a minute is from a
@@ -92,7 +93,10 @@ mod tests {
     #[test_case(None, 0.5, 3 => OldestRequest::AtMost(0.5); "they arrived after the last report")]
     #[test_case(Some(7.0), 0.5, 0 => OldestRequest::For(7.0); "all of them are in flight")]
     #[test_case(Some(7.0), 0.5, 3 => OldestRequest::For(7.0); "there are more")]
-    #[test_case(Some(90.0), 80.0, 3 => OldestRequest::AtMost(90.0); "the worker is gone, and its requests went back to the queue")]
+    #[test_case(
+        Some(90.0), 80.0, 3 => OldestRequest::AtMost(90.0);
+        "the worker is gone, and its requests went back to the queue"
+    )]
     #[test_case(None, 80.0, 3 => OldestRequest::AtMost(80.0); "the worker is gone, and had none in flight")]
     #[test_case(Some(90.0), 80.0, 0 => OldestRequest::None; "the worker finished before it ended")]
     fn how_long_the_oldest_request_waits(oldest: Option<f64>, ago: f64, waiting: u32) -> OldestRequest {

@@ -8,7 +8,8 @@ use tokio_postgres::Row;
 use super::{Database, ReadError};
 
 const LINK: &str = "
-    SELECT s.organization_id, s.id, s.name, s.role, o.name AS organization, s.link_expires_at, s.signed_in_at IS NOT NULL OR s.ended_at IS NOT NULL AS is_used
+    SELECT s.organization_id, s.id, s.name, s.role, o.name AS organization, s.link_expires_at,
+        s.signed_in_at IS NOT NULL OR s.ended_at IS NOT NULL AS is_used
     FROM admin_sessions s JOIN organizations o ON o.id = s.organization_id WHERE s.link_digest = $1";
 
 const SESSION: &str = "
@@ -16,7 +17,8 @@ const SESSION: &str = "
     FROM admin_sessions s JOIN organizations o ON o.id = s.organization_id WHERE s.digest = $1 AND s.ended_at IS NULL";
 
 const LASTS: &str = "
-    SELECT ended_at IS NULL AND signed_in_at > now() - make_interval(secs => $3::float8) FROM admin_sessions WHERE organization_id = $1 AND id = $2";
+    SELECT ended_at IS NULL AND signed_in_at > now() - make_interval(secs => $3::float8) FROM admin_sessions
+    WHERE organization_id = $1 AND id = $2";
 
 /// The person of a session or a link.
 #[derive(Debug, Clone)]

@@ -58,7 +58,8 @@ const GROUP_WORKSPACES: &str = "
     WHERE m.organization_id = r.organization_id AND m.user_id = r.id";
 
 const GROUPS_OF_USER: &str = "(
-    SELECT jsonb_agg(jsonb_build_object('value', g.id, 'display', g.resource -> 'displayName', 'type', 'direct') ORDER BY g.id)
+    SELECT jsonb_agg(jsonb_build_object('value', g.id, 'display', g.resource -> 'displayName', 'type', 'direct')
+        ORDER BY g.id)
     FROM group_members m JOIN groups g ON g.organization_id = m.organization_id AND g.id = m.group_id
     WHERE m.organization_id = r.organization_id AND m.user_id = r.id
 )";
@@ -123,12 +124,14 @@ pub(crate) static USERS: LazyLock<Table> = LazyLock::new(|| {
                 FROM group_members m JOIN groups g ON g.organization_id = m.organization_id AND g.id = m.group_id
                 WHERE m.organization_id = r.organization_id AND m.user_id = r.id",
             holds: (
-                "(r.organization_id, r.id) IN (SELECT m.organization_id, m.user_id FROM group_members m WHERE m.organization_id = $1 AND m.group_id = ",
+                "(r.organization_id, r.id) IN (SELECT m.organization_id, m.user_id FROM group_members m
+                    WHERE m.organization_id = $1 AND m.group_id = ",
                 ")",
             ),
             count: "(
                 SELECT count(*) FROM (
-                    SELECT FROM group_members m WHERE m.organization_id = r.organization_id AND m.user_id = r.id LIMIT 100000
+                    SELECT FROM group_members m
+                    WHERE m.organization_id = r.organization_id AND m.user_id = r.id LIMIT 100000
                 ) AS counted
             )",
             is_small: true,
@@ -150,12 +153,14 @@ pub(crate) static GROUPS: LazyLock<Table> = LazyLock::new(|| {
             shown: MEMBERS_OF_GROUP,
             searched: SEARCHED_MEMBERS,
             holds: (
-                "(r.organization_id, r.id) IN (SELECT m.organization_id, m.group_id FROM group_members m WHERE m.organization_id = $1 AND m.user_id = ",
+                "(r.organization_id, r.id) IN (SELECT m.organization_id, m.group_id FROM group_members m
+                    WHERE m.organization_id = $1 AND m.user_id = ",
                 ")",
             ),
             count: "(
                 SELECT count(*) FROM (
-                    SELECT FROM group_members m WHERE m.organization_id = r.organization_id AND m.group_id = r.id LIMIT 100000
+                    SELECT FROM group_members m
+                    WHERE m.organization_id = r.organization_id AND m.group_id = r.id LIMIT 100000
                 ) AS counted
             )",
             // A change of one member must not cost as much as the number of members.

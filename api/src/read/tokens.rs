@@ -12,20 +12,25 @@ use crate::auth::calls_per_second;
 macro_rules! tokens {
     ($where:literal) => {
         concat!(
-            "SELECT t.id, t.label, t.default_workspace_id, w.name AS workspace, t.service_origin, t.origin_required, t.allow_list, t.dialect,
-                t.created_at, t.expires_at, t.revoked_at, t.calls_per_second, t.prefix, i.actor ->> 'label' AS created_by, u.at AS used_at, u.address AS used_from
+            "SELECT t.id, t.label, t.default_workspace_id, w.name AS workspace, t.service_origin, t.origin_required,
+                t.allow_list, t.dialect,
+                t.created_at, t.expires_at, t.revoked_at, t.calls_per_second, t.prefix,
+                i.actor ->> 'label' AS created_by, u.at AS used_at, u.address AS used_from
             FROM scim_tokens t
             JOIN workspaces w ON w.organization_id = t.organization_id AND w.id = t.default_workspace_id
             LEFT JOIN LATERAL (
-                SELECT actor FROM events e WHERE e.organization_id = $1 AND e.subject_id = t.id AND e.type = 'TokenIssued' ORDER BY seq LIMIT 1
+                SELECT actor FROM events e
+                WHERE e.organization_id = $1 AND e.subject_id = t.id AND e.type = 'TokenIssued' ORDER BY seq LIMIT 1
             ) i ON true
             LEFT JOIN LATERAL (
                 (
                     SELECT recorded_at AS at, actor ->> 'address' AS address FROM events e
-                    WHERE e.organization_id = $1 AND e.actor ->> 'token_id' = t.id::text AND e.type <> 'AccessDenied' ORDER BY seq DESC LIMIT 1
+                    WHERE e.organization_id = $1 AND e.actor ->> 'token_id' = t.id::text AND e.type <> 'AccessDenied'
+                    ORDER BY seq DESC LIMIT 1
                 ) UNION ALL (
                     SELECT at, address FROM requests r
-                    WHERE r.organization_id = $1 AND r.token_id = t.id AND r.status NOT IN (401, 403) ORDER BY id DESC LIMIT 1
+                    WHERE r.organization_id = $1 AND r.token_id = t.id AND r.status NOT IN (401, 403)
+                    ORDER BY id DESC LIMIT 1
                 ) ORDER BY at DESC LIMIT 1
             ) u ON true
             WHERE t.organization_id = $1 ",

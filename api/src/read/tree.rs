@@ -20,10 +20,12 @@ const TILES: &str = "
         WHERE e.organization_id = $1 AND e.seq BETWEEN k.tile * 256 + 1 AND k.tile * 256 + 256
     )
     FROM unnest($2::smallint[], $3::bigint[]) AS k (level, tile)
-    WHERE k.level = 0 AND NOT EXISTS (SELECT FROM log_tiles t WHERE t.organization_id = $1 AND t.level = 0 AND t.tile = k.tile)";
+    WHERE k.level = 0
+        AND NOT EXISTS (SELECT FROM log_tiles t WHERE t.organization_id = $1 AND t.level = 0 AND t.tile = k.tile)";
 
 const CHECKPOINT: &str = "
-    SELECT size, note FROM checkpoints WHERE organization_id = $1 AND ($2::bigint IS NULL OR size = $2) ORDER BY size DESC LIMIT 1";
+    SELECT size, note FROM checkpoints WHERE organization_id = $1 AND ($2::bigint IS NULL OR size = $2)
+    ORDER BY size DESC LIMIT 1";
 
 /// The roots of ranges of leaves.
 pub(crate) async fn roots(

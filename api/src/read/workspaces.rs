@@ -6,7 +6,9 @@ use std::collections::HashMap;
 
 use super::{Database, ReadError};
 
-const TYPES: &str = "SELECT DISTINCT type FROM entitlements WHERE organization_id = $1 AND kind = 'entitlement' ORDER BY type LIMIT 1000";
+const TYPES: &str = "
+    SELECT DISTINCT type FROM entitlements WHERE organization_id = $1 AND kind = 'entitlement'
+    ORDER BY type LIMIT 1000";
 const LIST: &str = "SELECT id, name FROM workspaces WHERE organization_id = $1 ORDER BY name_key, id LIMIT 1000";
 const NAMED: &str = "SELECT id, name_key FROM workspaces WHERE organization_id = $1 AND name_key = ANY ($2)";
 

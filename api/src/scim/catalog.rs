@@ -36,7 +36,9 @@ macro_rules! catalog {
                 operation_id = concat!("list", $plural),
                 summary = concat!("Lists ", $plural, " (RFC 7644 section 3.4.2)."),
                 params(Query, Projection),
-                responses(Errors, (status = 200, description = "A page.", body = ListResponse, content_type = SCIM_JSON))
+                responses(
+                    Errors, (status = 200, description = "A page.", body = ListResponse, content_type = SCIM_JSON)
+                )
             )]
             pub(super) async fn list(parameters: Parameters, context: QueryContext) -> ApiResult {
                 super::list(&$table, parameters, context).await
@@ -49,7 +51,9 @@ macro_rules! catalog {
                 operation_id = concat!("search", $plural),
                 summary = concat!("Searches ", $plural, " by POST (RFC 7644 section 3.4.3)."),
                 request_body(content = SearchRequest, content_type = SCIM_JSON),
-                responses(Errors, (status = 200, description = "A page.", body = ListResponse, content_type = SCIM_JSON))
+                responses(
+                    Errors, (status = 200, description = "A page.", body = ListResponse, content_type = SCIM_JSON)
+                )
             )]
             pub(super) async fn search(body: ScimBody, context: QueryContext) -> ApiResult {
                 super::search(&$table, body, context).await
@@ -68,7 +72,9 @@ macro_rules! catalog {
                     (status = 304, description = "The version is the one in If-None-Match."),
                 )
             )]
-            pub(super) async fn read(call: Call, id: Path<String>, database: Data<Database>, base: Data<Base>) -> ApiResult {
+            pub(super) async fn read(
+                call: Call, id: Path<String>, database: Data<Database>, base: Data<Base>
+            ) -> ApiResult {
                 super::read(&$table, call, id, database, base).await
             }
         }

@@ -71,7 +71,9 @@ fn failure(base: &Base, txn: EventId, since: Timestamp) -> Value {
         "the request could not be processed, and changed nothing; it is kept for the operator of the service",
     );
     let response = json!({"status": "500", "response": error.to_body()});
-    json!({"iss": base.as_str(), "iat": since.as_second(), "jti": txn, "txn": txn, "events": {ASYNC_RESPONSE: response}})
+    json!({
+        "iss": base.as_str(), "iat": since.as_second(), "jti": txn, "txn": txn, "events": {ASYNC_RESPONSE: response}
+    })
 }
 
 /// Reads the id of a request, or of one operation of a bulk request: `txn:index`.

@@ -109,15 +109,23 @@ mod tests {
     }
 
     #[test_case(&[] => Prefer::default(); "nothing")]
-    #[test_case(&["respond-async, wait=3"] => Prefer { respond_async: true, wait: Some(Duration::from_secs(3)), ..Prefer::default() }; "one header")]
-    #[test_case(&["Respond-Async", "wait=\"0\"; x=y", "return=representation"] => Prefer { respond_async: true, wait: Some(Duration::ZERO), representation: true }; "several")]
+    #[test_case(
+        &["respond-async, wait=3"]
+        => Prefer { respond_async: true, wait: Some(Duration::from_secs(3)), ..Prefer::default() }; "one header"
+    )]
+    #[test_case(
+        &["Respond-Async", "wait=\"0\"; x=y", "return=representation"]
+        => Prefer { respond_async: true, wait: Some(Duration::ZERO), representation: true }; "several"
+    )]
     #[test_case(&["wait=soon, return=minimal, tea"] => Prefer::default(); "not understood")]
     fn prefer(values: &[&str]) -> Prefer {
         Prefer::read(&headers(PREFER, values))
     }
 
     #[test_case(&[r#"W/"1""#] => Ok(Some(IfMatch::Tags(vec![r#"W/"1""#.to_owned()]))); "one tag")]
-    #[test_case(&[r#""1", W/"2""#] => Ok(Some(IfMatch::Tags(vec![r#""1""#.to_owned(), r#"W/"2""#.to_owned()]))); "two tags")]
+    #[test_case(
+        &[r#""1", W/"2""#] => Ok(Some(IfMatch::Tags(vec![r#""1""#.to_owned(), r#"W/"2""#.to_owned()]))); "two tags"
+    )]
     #[test_case(&["*"] => Ok(Some(IfMatch::Any)); "any")]
     #[test_case(&[] => Ok(None); "absent")]
     #[test_case(&["1"] => Err(400); "unquoted")]

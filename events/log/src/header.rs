@@ -251,10 +251,13 @@ mod tests {
         #[test]
         fn a_header_is_written_in_its_canonical_form(
             label in proptest::option::of("\\PC{0,12}"), origin in proptest::option::of("\\PC{0,12}"),
-            user_agent in proptest::option::of("[\u{0}-\u{1f}\"\\\\/é😀a]{0,12}"), detail in "\\PC{0,12}", token in any::<Option<u128>>(),
+            user_agent in proptest::option::of("[\u{0}-\u{1f}\"\\\\/é😀a]{0,12}"), detail in "\\PC{0,12}",
+            token in any::<Option<u128>>(),
         ) {
             let token_id = token.map(|n| TokenId(Uuid::from_u128(n)));
-            let actor = Actor { address: "2001:db8::7".parse().ok(), label, service_origin: origin, token_id, user_agent };
+            let actor = Actor {
+                address: "2001:db8::7".parse().ok(), label, service_origin: origin, token_id, user_agent
+            };
             let header = header(actor, &detail);
             prop_assert_eq!(serde_json::to_vec(&header).unwrap(), serde_json_canonicalizer::to_vec(&header).unwrap());
         }

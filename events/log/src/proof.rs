@@ -210,7 +210,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_proof_survives_a_change(size in 2_u64..300, at in any::<prop::sample::Index>(), hash in any::<prop::sample::Index>(), bit in 0_usize..256) {
+        fn no_proof_survives_a_change(
+            size in 2_u64..300, at in any::<prop::sample::Index>(), hash in any::<prop::sample::Index>(),
+            bit in 0_usize..256
+        ) {
             let seq = at.index(usize::try_from(size).unwrap()) as u64 + 1;
             let broken = |path: Vec<Range<u64>>| {
                 let mut proof = hashes(&path);
@@ -219,9 +222,13 @@ mod tests {
                 Some(proof)
             };
             let proof = broken(inclusion(seq, size).unwrap()).unwrap();
-            prop_assert_eq!(verify_inclusion(leaf(seq - 1), seq, size, root(0..size), &proof), Err(InvalidProof::WrongRoot));
+            prop_assert_eq!(
+                verify_inclusion(leaf(seq - 1), seq, size, root(0..size), &proof), Err(InvalidProof::WrongRoot)
+            );
             if let Some(proof) = broken(consistency(seq, size).unwrap()) {
-                prop_assert_eq!(verify_consistency((seq, root(0..seq)), (size, root(0..size)), &proof), Err(InvalidProof::WrongRoot));
+                prop_assert_eq!(
+                    verify_consistency((seq, root(0..seq)), (size, root(0..size)), &proof), Err(InvalidProof::WrongRoot)
+                );
             }
         }
     }

@@ -113,7 +113,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_leaves_give_the_naive_root_and_a_changed_leaf_another(seeds in proptest::collection::vec(any::<u64>(), 1..80), place: proptest::sample::Index) {
+        fn any_leaves_give_the_naive_root_and_a_changed_leaf_another(
+            seeds in proptest::collection::vec(any::<u64>(), 1..80), place: proptest::sample::Index
+        ) {
             let mut leaves: Vec<_> = seeds.iter().copied().map(leaf).collect();
             let root = |leaves: &[Hash]| {
                 let mut range = CompactRange::default();

@@ -41,7 +41,10 @@ fn edited(request: &Request, edit: impl Fn(&mut Value)) -> Result<Request, Decod
 
 #[test]
 fn every_kind_of_request_arrives_as_it_was_sent() {
-    let patch = json!({"schemas": [PATCH_SCHEMA], "Operations": [{"op": "replace", "path": "emails[type eq \"work\"].value", "value": "a@x"}]});
+    let patch = json!({
+        "schemas": [PATCH_SCHEMA],
+        "Operations": [{"op": "replace", "path": "emails[type eq \"work\"].value", "value": "a@x"}]
+    });
     let token = TokenSettings {
         label: "HR".to_owned(),
         default_workspace: WorkspaceId::generate(),

@@ -205,7 +205,9 @@ mod tests {
 
     #[test]
     fn references_are_resolved_in_the_path_and_in_the_data() {
-        let patch = json!({"method": "PATCH", "path": "/Groups/bulkId:g", "data": {"Operations": [{"value": [{"value": "bulkId:a"}]}]}});
+        let patch = json!({
+            "method": "PATCH", "path": "/Groups/bulkId:g", "data": {"Operations": [{"value": [{"value": "bulkId:a"}]}]}
+        });
         let mut operation = bulk(json!([patch])).unwrap().operations.remove(0);
         assert_eq!(operation.references(), BTreeSet::from(["a", "g"]));
         operation.resolve(&HashMap::from([("g".to_owned(), "7".to_owned()), ("a".to_owned(), "8".to_owned())]));

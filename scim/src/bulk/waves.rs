@@ -112,7 +112,9 @@ mod tests {
     }
 
     #[test_case(&[post("a", &[]), post("b", &[])] => vec![vec![0, 1]]; "nothing refers to anything")]
-    #[test_case(&[post("a", &[]), post("b", &["a"]), post("c", &[])] => vec![vec![0], vec![1, 2]]; "back: order is kept")]
+    #[test_case(
+        &[post("a", &[]), post("b", &["a"]), post("c", &[])] => vec![vec![0], vec![1, 2]]; "back: order is kept"
+    )]
     #[test_case(&[post("a", &["c"]), post("b", &[]), post("c", &[])] => vec![vec![1, 2], vec![0]]; "forth: it waits")]
     #[test_case(&[post("a", &["b"]), post("b", &["a"])] => vec![vec![0], vec![1]]; "in a circle")]
     #[test_case(&[post("a", &["a", "nobody"])] => vec![vec![0]]; "to itself and to nothing")]
@@ -149,10 +151,16 @@ mod tests {
     proptest! {
         #[test]
         fn the_order_is_the_one_that_is_defined(edges in proptest::collection::vec((0..8_usize, 0..8_usize), 0..14)) {
-            let refers = |index: usize| edges.iter().filter(move |(from, _)| *from == index).map(|(_, to)| to.to_string()).collect::<Vec<_>>();
+            let refers = |index: usize| edges.iter().filter(
+                move |(from, _)| *from == index
+            ).map(|(_, to)| to.to_string()).collect::<Vec<_>>();
             let posts: Vec<_> =
-                (0..8).map(|index| post(&index.to_string(), &refers(index).iter().map(String::as_str).collect::<Vec<_>>())).collect();
-            let operations = parse(json!({"schemas": [BULK_REQUEST_SCHEMA], "Operations": posts}), 8).unwrap().operations;
+                (0..8).map(
+                    |index| post(&index.to_string(), &refers(index).iter().map(String::as_str).collect::<Vec<_>>())
+                ).collect();
+            let operations = parse(
+                json!({"schemas": [BULK_REQUEST_SCHEMA], "Operations": posts}), 8
+            ).unwrap().operations;
             prop_assert_eq!(waves(&operations), by_definition(&operations));
         }
     }

@@ -8,7 +8,10 @@ fn ada() -> Value {
     json!({
         "userName": "Ada@Example.com", "externalId": "E1", "nickName": "1e5", "active": true, "displayName": "Straße",
         "name": {"givenName": "Ada"},
-        "emails": [{"value": "ada@work.example", "type": "work", "primary": true}, {"value": "ada@home.example", "type": "home"}],
+        "emails": [
+            {"value": "ada@work.example", "type": "work", "primary": true},
+            {"value": "ada@home.example", "type": "home"}
+        ],
         "meta": {"created": "2026-01-02T03:04:05.000000Z"},
         ENTERPRISE_SCHEMA: {"department": "Engines", "manager": {"value": "m1"}},
     })
@@ -29,8 +32,12 @@ fn ada() -> Value {
 #[test_case("userName ne null" => true; "present is not null")]
 #[test_case("not (active eq true)" => false; "negation")]
 #[test_case(r#"meta.created gt "2026-01-02T00:00:00+01:00""# => true; "times compare as times")]
-#[test_case(r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department eq "engines""# => true; "extension")]
-#[test_case(r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager eq "m1""# => true; "complex in an extension")]
+#[test_case(
+    r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department eq "engines""# => true; "extension"
+)]
+#[test_case(
+    r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager eq "m1""# => true; "complex in an extension"
+)]
 #[test_case("active eq True" => true; "a boolean in any case")]
 #[test_case(r#"active eq "true""# => true; "a boolean as a text")]
 #[test_case("nickName eq 1e5 and externalId eq E1" => true; "a number that is a text as it is spelt")]

@@ -9,23 +9,54 @@ use crate::ScimType;
 #[test_case(r#"userName Eq "ada""#, r#"userName eq "ada""#; "operator in any case")]
 #[test_case(r"  title pr  ", "title pr"; "spaces around")]
 #[test_case("active eq True", r#"active eq "True""#; "a boolean in another case is a word")]
-#[test_case("a eq -5 or a eq 1e5 or a eq 1.50", r#"a eq -5 or a eq "1e5" or a eq "1.50""#; "a number in another spelling is a word")]
+#[test_case(
+    "a eq -5 or a eq 1e5 or a eq 1.50", r#"a eq -5 or a eq "1e5" or a eq "1.50""#;
+    "a number in another spelling is a word"
+)]
 #[test_case(r"a eq 1 or b eq 2 and not (c pr)", r"a eq 1 or b eq 2 and not (c pr)"; "precedence")]
 #[test_case(r"(a eq 1 or b eq 2) AND c pr", r"(a eq 1 or b eq 2) and c pr"; "grouping")]
 #[test_case(r#"emails[type eq "work" and value co "@x"]"#, r#"emails[type eq "work" and value co "@x"]"#; "value path")]
-#[test_case(r#"urn:ietf:params:scim:schemas:core:2.0:User:name.givenName sw "A""#, r#"urn:ietf:params:scim:schemas:core:2.0:User:name.givenName sw "A""#; "qualified")]
+#[test_case(
+    r#"urn:ietf:params:scim:schemas:core:2.0:User:name.givenName sw "A""#,
+    r#"urn:ietf:params:scim:schemas:core:2.0:User:name.givenName sw "A""#; "qualified"
+)]
 #[test_case(r#"displayName eq "a\"b\\c\u00e9""#, r#"displayName eq "a\"b\\cé""#; "escapes")]
 #[test_case("userName eq ada", r#"userName eq "ada""#; "a word without quotes")]
-#[test_case("(userName sw O) and title eq trueman", r#"userName sw "O" and title eq "trueman""#; "words without quotes")]
-#[test_case("meta.created gt 2015-10-10T14:38:21.8-07:00", r#"meta.created gt "2015-10-10T14:38:21.8-07:00""#; "a time without quotes")]
-#[test_case("phoneNumbers.value eq +1-201-555-0123", r#"phoneNumbers.value eq "+1-201-555-0123""#; "a phone number without quotes")]
-#[test_case("emails[value eq ada@example.com]", r#"emails[value eq "ada@example.com"]"#; "an address without quotes in brackets")]
-#[test_case(r#"emails[type eq "work"].value eq "a@x""#, r#"emails[type eq "work" and value eq "a@x"]"#; "a part of a chosen value")]
-#[test_case(r#"emails[type eq "work"] eq "a@x" and active eq true"#, r#"emails[type eq "work" and value eq "a@x"] and active eq true"#; "a chosen value")]
-#[test_case(r#"roles[type eq "a" or primary eq true].display pr"#, r#"roles[(type eq "a" or primary eq true) and display pr]"#; "a choice of two")]
+#[test_case(
+    "(userName sw O) and title eq trueman", r#"userName sw "O" and title eq "trueman""#; "words without quotes"
+)]
+#[test_case(
+    "meta.created gt 2015-10-10T14:38:21.8-07:00", r#"meta.created gt "2015-10-10T14:38:21.8-07:00""#;
+    "a time without quotes"
+)]
+#[test_case(
+    "phoneNumbers.value eq +1-201-555-0123", r#"phoneNumbers.value eq "+1-201-555-0123""#;
+    "a phone number without quotes"
+)]
+#[test_case(
+    "emails[value eq ada@example.com]", r#"emails[value eq "ada@example.com"]"#; "an address without quotes in brackets"
+)]
+#[test_case(
+    r#"emails[type eq "work"].value eq "a@x""#, r#"emails[type eq "work" and value eq "a@x"]"#;
+    "a part of a chosen value"
+)]
+#[test_case(
+    r#"emails[type eq "work"] eq "a@x" and active eq true"#,
+    r#"emails[type eq "work" and value eq "a@x"] and active eq true"#; "a chosen value"
+)]
+#[test_case(
+    r#"roles[type eq "a" or primary eq true].display pr"#, r#"roles[(type eq "a" or primary eq true) and display pr]"#;
+    "a choice of two"
+)]
 #[test_case(r#"emails[type eq "work"] or title pr"#, r#"emails[type eq "work"] or title pr"#; "a value path before or")]
-#[test_case("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.department pr", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department pr"; "a dot after the schema")]
-#[test_case("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.manager.value pr", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value pr"; "two dots after the schema")]
+#[test_case(
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.department pr",
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department pr"; "a dot after the schema"
+)]
+#[test_case(
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.manager.value pr",
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value pr"; "two dots after the schema"
+)]
 #[test_case("manager eq null", "manager eq null"; "null")]
 #[test_case("notes pr", "notes pr"; "a name that begins like a word")]
 #[test_case(r"a eq 1 and(b pr)", r"a eq 1 and b pr"; "no space before a parenthesis")]
@@ -114,7 +145,9 @@ proptest! {
 
     #[test]
     fn no_sequence_of_tokens_makes_it_panic(tokens in proptest::collection::vec(proptest::sample::select(
-        vec!["(", ")", "[", "]", "not", "and", "or", "eq", "pr", "a", "a.b", "\"x\"", "1", "null", " ", "\\", "\""]), 0..24)) {
+        vec![
+            "(", ")", "[", "]", "not", "and", "or", "eq", "pr", "a", "a.b", "\"x\"", "1", "null", " ", "\\", "\""
+        ]), 0..24)) {
         let _ = parse(&tokens.concat());
         let _ = parse(&tokens.join(" "));
     }

@@ -40,7 +40,8 @@ const TABLES: &str = "
 const SELECT: &str = "SELECT resource::text FROM rollcall.users WHERE organization_id = $1 AND id = $2";
 const INSERTS: [&str; 3] = [
     "INSERT INTO bare.events SELECT * FROM unnest($1::uuid[], $2::jsonb[])",
-    "INSERT INTO bare.users SELECT id, resource ->> 'userName', resource FROM unnest($1::uuid[], $2::jsonb[]) AS u (id, resource)",
+    "INSERT INTO bare.users SELECT id, resource ->> 'userName', resource
+    FROM unnest($1::uuid[], $2::jsonb[]) AS u (id, resource)",
     "INSERT INTO bare.members SELECT id, id FROM unnest($1::uuid[]) AS u (id)",
 ];
 

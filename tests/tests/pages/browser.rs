@@ -140,7 +140,8 @@ impl Browser {
         let axe =
             std::fs::read_to_string(std::env::var("ROLLCALL_AXE").expect("axe: run ./dev test, which fetches it"))
                 .unwrap();
-        let run = "const done = arguments[0]; axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']}).then(r => done(r.violations), e => done([{id: String(e), nodes: []}]));";
+        let run = "const done = arguments[0]; axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', \
+            'wcag22aa']}).then(r => done(r.violations), e => done([{id: String(e), nodes: []}]));";
         let mut found = Vec::new();
         for look in [Look::Phone, Look::Dark, Look::Light] {
             self.look(look).await;
@@ -157,7 +158,8 @@ impl Browser {
 
     /// How many bytes the page loaded over the network, and from which hosts.
     pub(crate) async fn transfers(&self) -> (u64, Vec<String>) {
-        let script = "return performance.getEntries().filter(e => e.transferSize !== undefined).map(e => [e.name, e.transferSize]);";
+        let script = "return performance.getEntries().filter(e => e.transferSize !== undefined).map(e => [e.name, \
+            e.transferSize]);";
         let entries = self.driver.execute(script, Vec::new()).await.unwrap();
         let entries: Vec<(String, u64)> = serde_json::from_value(entries.json().clone()).unwrap();
         (entries.iter().map(|entry| entry.1).sum(), entries.into_iter().map(|entry| entry.0).collect())

@@ -75,7 +75,10 @@ async fn sign_in(url: &str, account: &str) -> Browser {
 async fn an_administrator_signs_in_through_the_provider_with_the_role_in_its_claims() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
-    let accounts = json!({"grace": {organization.id.as_str(): "administrator"}, "late": [format!("{}:auditor", organization.id)], "eve": ["wiki:owner"]});
+    let accounts = json!({
+        "grace": {organization.id.as_str(): "administrator"}, "late": [format!("{}:auditor", organization.id)],
+        "eve": ["wiki:owner"]
+    });
     let provided = Provided::start(&stack, &accounts).await;
 
     let browser = sign_in(&provided.url, "grace").await;
@@ -137,7 +140,11 @@ async fn refused(stack: &Stack) {
 async fn an_administrator_of_several_organizations_chooses_one() {
     let stack = Stack::shared().await;
     let (one, other) = (stack.organization(), stack.organization());
-    let accounts = json!({"grace": [format!("{}:owner", one.id), format!("{}:auditor", other.id), "01890000-0000-7000-8000-0000000000ff:owner"]});
+    let accounts = json!({
+        "grace": [
+            format!("{}:owner", one.id), format!("{}:auditor", other.id), "01890000-0000-7000-8000-0000000000ff:owner"
+        ]
+    });
     let provided = Provided::start(&stack, &accounts).await;
     let browser = sign_in(&provided.url, "grace").await;
     browser.sees("h1", "Choose an organization").await;

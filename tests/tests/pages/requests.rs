@@ -184,8 +184,10 @@ async fn old_calls_are_deleted_and_their_bodies_earlier() {
     let organization = stack.organization();
     let database = stack.database("postgres").await;
     let insert = "
-        INSERT INTO rollcall.requests (organization_id, id, at, micros, method, path, meaning, status, token_id, label, request_body)
-        VALUES ($1::text::uuid, gen_random_uuid(), now() - make_interval(days => $2), 1, 'GET', '/Users', 'list', 200, gen_random_uuid(), 'HR', '{}')";
+        INSERT INTO rollcall.requests (organization_id, id, at, micros, method, path, meaning, status, token_id, label,
+            request_body)
+        VALUES ($1::text::uuid, gen_random_uuid(), now() - make_interval(days => $2), 1, 'GET', '/Users', 'list', 200,
+            gen_random_uuid(), 'HR', '{}')";
     for days in [6, 8, 31] {
         database.execute(insert, &[&organization.id, &days]).await.unwrap();
     }

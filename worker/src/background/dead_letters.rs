@@ -109,7 +109,10 @@ impl Deliveries {
             Err(error) if error.is_outage() || self.held.len() >= MAX_HELD => Err(error),
             Err(error) => {
                 let message_id = delivery.properties.message_id().as_ref().map_or("none", ShortString::as_str);
-                tracing::error!(message_id, %error, "a dead letter cannot be stored now; it stays in {DEAD}, and later ones are stored");
+                tracing::error!(
+                    message_id, %error,
+                    "a dead letter cannot be stored now; it stays in {DEAD}, and later ones are stored"
+                );
                 self.held.push(delivery);
                 Ok(())
             }

@@ -35,16 +35,19 @@ const THIN: &str = "
     DELETE FROM checkpoints c USING (
         SELECT c.organization_id, c.size FROM checkpoints c
         CROSS JOIN LATERAL (
-            SELECT n.signed_at FROM checkpoints n WHERE n.organization_id = c.organization_id AND n.size > c.size ORDER BY n.size LIMIT 1
+            SELECT n.signed_at FROM checkpoints n WHERE n.organization_id = c.organization_id AND n.size > c.size
+            ORDER BY n.size LIMIT 1
         ) n
-        WHERE c.signed_at > $1 AND c.signed_at <= $2 AND date_trunc($3, n.signed_at, 'UTC') = date_trunc($3, c.signed_at, 'UTC')
+        WHERE c.signed_at > $1 AND c.signed_at <= $2
+            AND date_trunc($3, n.signed_at, 'UTC') = date_trunc($3, c.signed_at, 'UTC')
     ) k
     WHERE c.organization_id = k.organization_id AND c.size = k.size";
 
 /// Deletes the name hashes of erasures that are so old that no late message can mention the person.
 const NAMES: &str = "
     DELETE FROM erased_names WHERE ctid = ANY (ARRAY (
-        SELECT n.ctid FROM erased_names n JOIN erased_users u ON u.organization_id = n.organization_id AND u.user_id = n.user_id
+        SELECT n.ctid FROM erased_names n
+        JOIN erased_users u ON u.organization_id = n.organization_id AND u.user_id = n.user_id
         WHERE u.erased_at < now() - make_interval(days => $1) LIMIT $2
     ))";
 

@@ -23,13 +23,15 @@ const PAGE: i64 = 500;
 /// Valid tokens that expire within 30 days, with keys above ($1, $2), and the announcement that is due.
 const EXPIRING: &str = "
     SELECT organization_id, id, label, expires_at,
-        CASE WHEN expires_at <= now() + interval '1 day' THEN 1 WHEN expires_at <= now() + interval '7 days' THEN 7 ELSE 30 END AS days
+        CASE WHEN expires_at <= now() + interval '1 day' THEN 1 WHEN expires_at <= now() + interval '7 days' THEN 7
+            ELSE 30 END AS days
     FROM (
         SELECT organization_id, id, label, expires_at, revoked_at FROM scim_tokens
         UNION ALL
         SELECT organization_id, id, label, expires_at, revoked_at FROM auditor_tokens
     ) t
-    WHERE revoked_at IS NULL AND expires_at > now() AND expires_at <= now() + interval '30 days' AND (organization_id, id) > ($1, $2)
+    WHERE revoked_at IS NULL AND expires_at > now() AND expires_at <= now() + interval '30 days'
+        AND (organization_id, id) > ($1, $2)
     ORDER BY organization_id, id LIMIT $3";
 
 const ANNOUNCED: &str = "

@@ -18,17 +18,21 @@ const WORKSPACES: &str =
     "SELECT id, name, created_at FROM workspaces WHERE organization_id = $1 ORDER BY created_at, id";
 
 const ENTITLEMENTS: &str = "
-    SELECT id, name, type, description, created_at FROM entitlements WHERE organization_id = $1 AND kind = $2 ORDER BY created_at, id";
+    SELECT id, name, type, description, created_at FROM entitlements WHERE organization_id = $1 AND kind = $2
+    ORDER BY created_at, id";
 
 const TOKENS: &str = "
-    SELECT id, label, default_workspace_id, service_origin, origin_required, allow_list, dialect, created_at, expires_at, revoked_at, calls_per_second, prefix
+    SELECT id, label, default_workspace_id, service_origin, origin_required, allow_list, dialect, created_at,
+        expires_at, revoked_at, calls_per_second, prefix
     FROM scim_tokens WHERE organization_id = $1 ORDER BY created_at, id";
 
 const AUDITOR_TOKENS: &str = "
-    SELECT id, label, allow_list, created_at, expires_at, revoked_at FROM auditor_tokens WHERE organization_id = $1 ORDER BY created_at, id";
+    SELECT id, label, allow_list, created_at, expires_at, revoked_at FROM auditor_tokens
+    WHERE organization_id = $1 ORDER BY created_at, id";
 
 const STREAMS: &str = "
-    SELECT s.id, s.label, s.audience, s.events, s.workspaces, s.endpoint, s.created_at, s.enabled, s.reason, p.failing_since, p.failure,
+    SELECT s.id, s.label, s.audience, s.events, s.workspaces, s.endpoint, s.created_at, s.enabled, s.reason,
+        p.failing_since, p.failure,
         COALESCE(p.seq, s.begins_after) AS seq, h.size
     FROM event_streams s
     LEFT JOIN stream_positions p ON p.organization_id = s.organization_id AND p.stream_id = s.id

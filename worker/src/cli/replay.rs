@@ -46,9 +46,9 @@ pub(super) async fn replay(settings: &Settings, command: &ReplayCommand) -> Resu
         };
         bar.finish_and_clear();
         print_differences(organization, &found);
-        print(
-            &json!({"organization": organization, "different_rows": found.rows, "mended": !command.check && found.rows > 0}),
-        );
+        print(&json!({
+            "organization": organization, "different_rows": found.rows, "mended": !command.check && found.rows > 0
+        }));
         differing += found.rows;
     }
     replay.close().await?;
@@ -75,9 +75,10 @@ pub(super) async fn verify(settings: &Settings, organization: Option<Organizatio
         bar.finish_and_clear();
         log.broken.iter().for_each(|what| print(&json!({"organization": organization, "broken": what})));
         print_differences(organization, &found);
-        print(
-            &json!({"organization": organization, "entries": log.entries, "broken": log.broken.len(), "different_rows": found.rows}),
-        );
+        print(&json!({
+            "organization": organization, "entries": log.entries, "broken": log.broken.len(),
+            "different_rows": found.rows
+        }));
         is_valid &= log.broken.is_empty() && found.rows == 0;
     }
     replay.close().await?;

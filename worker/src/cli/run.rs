@@ -56,7 +56,9 @@ pub(super) async fn run(settings: Settings) -> Result<(), CommandError> {
     };
     tokio::select! {
         _ = serving => {}
-        () = overdue(&stop, GRACE) => tracing::warn!("the worker did not end in order within {} s and exits now", GRACE.as_secs()),
+        () = overdue(&stop, GRACE) => tracing::warn!(
+            "the worker did not end in order within {} s and exits now", GRACE.as_secs()
+        ),
     }
     Ok(())
 }

@@ -68,7 +68,10 @@ async fn create(settings: &Settings, create: CreateStream) -> Result<(), Command
     .await?;
     print(&match token {
         Some(token) => {
-            json!({"id": stream_id, "token": token.reveal(), "poll": format!("{}/streams/v1/{stream_id}/poll", settings.public_url)})
+            json!({
+                "id": stream_id, "token": token.reveal(),
+                "poll": format!("{}/streams/v1/{stream_id}/poll", settings.public_url)
+            })
         }
         None => json!({"id": stream_id}),
     });

@@ -192,7 +192,9 @@ fn of_sql_state(code: &str) -> Remedy {
         HEAD_MOVED => Remedy::DecideAgain,
         // A missing table, column, function or privilege; a missing role, database or schema; a damaged row
         // or index; a pooler that loses prepared statements.
-        _ if ["42", "28", "3D", "3F", "XX", "58", "F0", "26", "57"].iter().any(|class| code.starts_with(class)) && code != "57014" => {
+        _ if [
+            "42", "28", "3D", "3F", "XX", "58", "F0", "26", "57"
+        ].iter().any(|class| code.starts_with(class)) && code != "57014" => {
             Remedy::Stop
         }
         _ => Remedy::Poison,

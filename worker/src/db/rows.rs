@@ -20,7 +20,9 @@ macro_rules! rows {
             /// The `FROM` item of a statement. The rows are named `r`.
             $visibility fn source(first: usize) -> String {
                 let types = [$($sql),+];
-                let placeholders: Vec<_> = (first..).zip(types).map(|(number, of_type)| format!("${number}::{of_type}[]")).collect();
+                let placeholders: Vec<_> = (first..).zip(types).map(
+                    |(number, of_type)| format!("${number}::{of_type}[]")
+                ).collect();
                 let columns = [$(stringify!($column)),+];
                 format!("unnest({}) AS r ({})", placeholders.join(", "), columns.join(", "))
             }

@@ -23,7 +23,8 @@ const CHUNK: usize = 10_000;
 const NEWEST: &str = "
     SELECT k.id, e.erased_at FROM unnest($1::uuid[]) AS k (id)
     CROSS JOIN LATERAL (
-        SELECT u.erased_at FROM erased_users u WHERE u.organization_id = k.id ORDER BY u.organization_id DESC, u.erased_at DESC LIMIT 1
+        SELECT u.erased_at FROM erased_users u WHERE u.organization_id = k.id
+        ORDER BY u.organization_id DESC, u.erased_at DESC LIMIT 1
     ) e";
 const IDS: &str = "SELECT user_id FROM erased_users WHERE organization_id = $1 AND user_id = ANY($2)";
 const NAMES: &str = "
@@ -35,7 +36,8 @@ const LIVING: &str =
 /// Of some ids: the organizations with erased users among them, and the organizations of the erased users
 /// among them.
 const ORGANIZATIONS: &str = "
-    SELECT k.id FROM unnest($1::uuid[]) AS k (id) WHERE EXISTS (SELECT FROM erased_users u WHERE u.organization_id = k.id)
+    SELECT k.id FROM unnest($1::uuid[]) AS k (id)
+    WHERE EXISTS (SELECT FROM erased_users u WHERE u.organization_id = k.id)
     UNION SELECT u.organization_id FROM unnest($1::uuid[]) AS k (id) JOIN erased_users u ON u.user_id = k.id";
 
 /// The ids and possible names in a record.

@@ -29,12 +29,15 @@ const HASH: &str = "
     SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::uuid[]) ON CONFLICT DO NOTHING";
 const HASHED: &str = "UPDATE erased_users SET names = NULL WHERE user_id = ANY($1) AND names IS NOT NULL";
 
-const UNSWEPT: &str = "SELECT organization_id, user_id, calls_after FROM erased_users WHERE user_id = ANY($1) AND calls_after IS NOT NULL";
+const UNSWEPT: &str = "
+    SELECT organization_id, user_id, calls_after FROM erased_users WHERE user_id = ANY($1) AND calls_after IS NOT NULL";
 /// A user who was erased again in the meantime has names again, and must be swept from the start.
 const SWEPT: &str =
     "UPDATE erased_users SET calls_after = $3 WHERE organization_id = $1 AND user_id = ANY($2) AND names IS NULL";
 
-const UNFINISHED: &str = "SELECT user_id FROM erased_users WHERE names IS NOT NULL OR calls_after IS NOT NULL ORDER BY organization_id, user_id LIMIT 100";
+const UNFINISHED: &str = "
+    SELECT user_id FROM erased_users WHERE names IS NOT NULL OR calls_after IS NOT NULL
+    ORDER BY organization_id, user_id LIMIT 100";
 
 const LETTERS: &str = "
     SELECT id, reason, body, kept_at FROM dead_letters WHERE organization_id = $1 AND id > $2 ORDER BY id LIMIT 20";
@@ -50,11 +53,14 @@ const REMOVE_CALLS: &str = "
     )";
 const CUT_CALLS: &str = "
     UPDATE requests SET
-        query = CASE WHEN char_length(query) < 500 THEN query END, detail = CASE WHEN char_length(detail) < 500 THEN detail END
-    WHERE organization_id = $1 AND id IN (SELECT id FROM requests WHERE organization_id = $1 AND id = ANY($2) ORDER BY id FOR UPDATE)";
+        query = CASE WHEN char_length(query) < 500 THEN query END,
+        detail = CASE WHEN char_length(detail) < 500 THEN detail END
+    WHERE organization_id = $1
+        AND id IN (SELECT id FROM requests WHERE organization_id = $1 AND id = ANY($2) ORDER BY id FOR UPDATE)";
 const CLEAR_CALLS: &str = "
     UPDATE requests SET request_body = NULL, response_body = NULL
-    WHERE organization_id = $1 AND id IN (SELECT id FROM requests WHERE organization_id = $1 AND id = ANY($2) ORDER BY id FOR UPDATE)";
+    WHERE organization_id = $1
+        AND id IN (SELECT id FROM requests WHERE organization_id = $1 AND id = ANY($2) ORDER BY id FOR UPDATE)";
 
 /// Completes erasures that a partition did not finish, until `stop`.
 pub(crate) async fn finish_erasures(settings: Arc<Settings>, stop: CancellationToken) {

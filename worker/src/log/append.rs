@@ -54,10 +54,12 @@ rows! {
 static APPEND: LazyLock<String> = LazyLock::new(|| {
     format!(
         "INSERT INTO events (
-            organization_id, seq, event_id, type, schema_version, subject_type, subject_id, actor, requested_at, recorded_at, outcome, error, payload, salt, commitment, leaf
+            organization_id, seq, event_id, type, schema_version, subject_type, subject_id, actor, requested_at,
+            recorded_at, outcome, error, payload, salt, commitment, leaf
         )
         SELECT
-            organization_id, seq, event_id, event_type, schema_version, subject_type, subject_id, actor, requested_at, recorded_at, outcome, error, payload, salt, commitment, leaf
+            organization_id, seq, event_id, event_type, schema_version, subject_type, subject_id, actor, requested_at,
+            recorded_at, outcome, error, payload, salt, commitment, leaf
         FROM {}",
         Entries::source(1)
     )
@@ -72,9 +74,11 @@ const ERASE: &str =
 const RESOLVE_DEAD_LETTERS: &str = "
     WITH k AS (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::boolean[]) AS k (organization_id, id, is_retried)),
     retried AS (
-        UPDATE dead_letters d SET retried_at = now() FROM k WHERE d.organization_id = k.organization_id AND d.id = k.id AND k.is_retried
+        UPDATE dead_letters d SET retried_at = now() FROM k
+        WHERE d.organization_id = k.organization_id AND d.id = k.id AND k.is_retried
     )
-    DELETE FROM dead_letters d USING k WHERE d.organization_id = k.organization_id AND d.id = k.id AND NOT k.is_retried";
+    DELETE FROM dead_letters d USING k
+    WHERE d.organization_id = k.organization_id AND d.id = k.id AND NOT k.is_retried";
 
 /// The heads to advance, ordered by organization. They are locked in this order.
 #[derive(Default)]

@@ -33,7 +33,8 @@ const GROWN: &str = "
 /// signature.
 const INSERT: &str = "
     INSERT INTO checkpoints (organization_id, size, signed_at, note)
-    SELECT k.organization_id, k.size, $4, k.note FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS k (organization_id, size, note)
+    SELECT k.organization_id, k.size, $4, k.note
+    FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS k (organization_id, size, note)
     ON CONFLICT DO NOTHING";
 
 /// Signs until `stop`, and then once more, so that the newest entries are signed too.
@@ -78,7 +79,9 @@ impl Signer<'_> {
                 () = stop.cancelled() => return Ok(()),
                 _ = interval.tick() => self.sign(None).await?,
                 notification = notifications.recv() => {
-                    if let Some((organization, size)) = grown(&notification.ok_or(TaskError::Closed)?, &self.signed, settings.checkpoint_events) {
+                    if let Some((organization, size)) = grown(
+                        &notification.ok_or(TaskError::Closed)?, &self.signed, settings.checkpoint_events
+                    ) {
                         // Another worker may have signed the log already. Then there is nothing to do until
                         // it has grown again.
                         self.signed.insert(organization, size);

@@ -28,7 +28,8 @@ const TILES: &str = "
     ORDER BY k.place";
 /// Checkpoints in a range of the log: sizes above $2 and up to $3, at most $4 of them.
 const CHECKPOINTS: &str = "
-    SELECT size, note FROM rollcall.checkpoints WHERE organization_id = $1 AND size > $2 AND size <= $3 ORDER BY size LIMIT $4";
+    SELECT size, note FROM rollcall.checkpoints WHERE organization_id = $1 AND size > $2 AND size <= $3
+    ORDER BY size LIMIT $4";
 
 /// The result of checking a log.
 pub(crate) struct Verified {
@@ -123,7 +124,8 @@ impl Recomputed {
     /// Reads the next entries. Returns whether there were any.
     async fn read_chunk(&mut self, database: &Database, organization: OrganizationId) -> Result<bool, TaskError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM rollcall.events e WHERE e.organization_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3"
+            "SELECT {COLUMNS} FROM rollcall.events e WHERE e.organization_id = $1 AND e.seq > $2
+            ORDER BY e.seq LIMIT $3"
         );
         let rows = database.query(&sql, &[&organization, &seq_column(self.last), &seq_column(CHUNK)]).await?;
         let before = self.tree.size();

@@ -10,7 +10,9 @@ use crate::wait::{OPEN, within};
 
 /// Reports to operators that a partition has stopped, and why.
 pub(super) fn report_stop(shared: &Shared, partition: u16, error: &StoreError) {
-    tracing::error!(partition, %error, "the partition has stopped; no request is lost, and it resumes once the cause is fixed");
+    tracing::error!(
+        partition, %error, "the partition has stopped; no request is lost, and it resumes once the cause is fixed"
+    );
     shared.in_flight.stop(partition, error.to_string());
 }
 

@@ -23,7 +23,8 @@ pub(crate) static MERGE: LazyLock<String> = LazyLock::new(|| {
         ON CONFLICT (organization_id, stream_id) DO UPDATE SET
             seq = greatest(p.seq, excluded.seq),
             beyond = ARRAY (
-                SELECT DISTINCT b FROM unnest(p.beyond || excluded.beyond) AS b WHERE b > greatest(p.seq, excluded.seq) ORDER BY b LIMIT 10000
+                SELECT DISTINCT b FROM unnest(p.beyond || excluded.beyond) AS b WHERE b > greatest(p.seq, excluded.seq)
+                ORDER BY b LIMIT 10000
             ),
             failing_since = CASE WHEN excluded.seq > p.seq THEN NULL ELSE p.failing_since END",
         PositionRows::source(1)

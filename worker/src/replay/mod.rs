@@ -34,7 +34,8 @@ const ORGANIZATIONS: &str = "
 /// The entry that created an organization. It is in the log of the system organization.
 const BIRTH: &str = "
     SELECT seq, type, subject_id, payload FROM rollcall.events
-    WHERE organization_id = '00000000-0000-0000-0000-000000000000' AND type = 'OrganizationCreated' AND subject_id = $1";
+    WHERE organization_id = '00000000-0000-0000-0000-000000000000' AND type = 'OrganizationCreated'
+        AND subject_id = $1";
 
 const ENTRIES: &str = "
     SELECT seq, type, subject_id, payload FROM rollcall.events

@@ -16,9 +16,11 @@ const FILL: &str = "
     WITH made AS (
         SELECT gen_random_uuid() AS id, 'user' || n || '@example.com' AS name FROM generate_series(1, $2::int) AS n
     ), counted AS (UPDATE rollcall.organizations SET users = $2::int WHERE id = $1::uuid)
-    INSERT INTO rollcall.users (organization_id, id, user_name_key, external_id, active, keys, resource, created_at, last_modified_at)
+    INSERT INTO rollcall.users (organization_id, id, user_name_key, external_id, active, keys, resource, created_at,
+        last_modified_at)
     SELECT $1, id, name, NULL, true, jsonb_build_object('userName', name), jsonb_build_object(
-        'schemas', jsonb_build_array('urn:ietf:params:scim:schemas:core:2.0:User'), 'id', id, 'userName', name, 'active', true,
+        'schemas', jsonb_build_array('urn:ietf:params:scim:schemas:core:2.0:User'), 'id', id, 'userName', name,
+        'active', true,
         'meta', '{\"resourceType\": \"User\", \"version\": \"W/\\\"1\\\"\", \"created\": \"2026-01-01T00:00:00.000000Z\",
             \"lastModified\": \"2026-01-01T00:00:00.000000Z\"}'::jsonb
     ), '2026-01-01Z', '2026-01-01Z' FROM made";
@@ -173,7 +175,9 @@ async fn add_member(stack: &Stack, filled: &FilledOrganization, members: i64) ->
     let users = filled.users.clone();
     let change = move |n: u64| {
         let op = if n.is_multiple_of(2) { "add" } else { "remove" };
-        let body = json!({"schemas": [PATCH], "Operations": [{"op": op, "path": "members", "value": [{"value": pick(&users, n / 2)}]}]});
+        let body = json!({
+            "schemas": [PATCH], "Operations": [{"op": op, "path": "members", "value": [{"value": pick(&users, n / 2)}]}]
+        });
         Call { method: "PATCH", path: format!("/scim/v2/Groups/{group}"), body: body.to_string(), status: 204 }
     };
     measure(&filled.target, 1, TIME, change).await.p50.as_secs_f64() * 1000.0
@@ -182,7 +186,12 @@ async fn add_member(stack: &Stack, filled: &FilledOrganization, members: i64) ->
 async fn bulk(filled: &FilledOrganization) -> f64 {
     let run = Uuid::now_v7();
     let call = move |n: u64| {
-        let create = |i: u64| json!({"method": "POST", "path": "/Users", "bulkId": i.to_string(), "data": user(&format!("{run}-{n}-{i}@example.com"))});
+        let create = |i: u64| {
+            json!({
+                "method": "POST", "path": "/Users", "bulkId": i.to_string(),
+                "data": user(&format!("{run}-{n}-{i}@example.com"))
+            })
+        };
         let operations: Vec<_> = (0..1000).map(create).collect();
         let body = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": operations});
         Call { method: "POST", path: "/scim/v2/Bulk".to_owned(), body: body.to_string(), status: 200 }

@@ -66,7 +66,12 @@ fn create() -> Call {
 async fn fill(writer: &Target, events: u64) {
     let rounds = events.div_ceil(BULK);
     let bulk = |round: u64| {
-        let create = |n: u64| json!({"method": "POST", "path": "/Users", "bulkId": n.to_string(), "data": user(&format!("log{round}-{n}@example.com"))});
+        let create = |n: u64| {
+            json!({
+                "method": "POST", "path": "/Users", "bulkId": n.to_string(),
+                "data": user(&format!("log{round}-{n}@example.com"))
+            })
+        };
         let operations: Vec<_> = (0..BULK).map(create).collect();
         let body = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": operations});
         Call { method: "POST", path: "/scim/v2/Bulk".to_owned(), body: body.to_string(), status: 200 }
@@ -107,7 +112,8 @@ async fn storing(stack: &Stack, organization: &Organization) -> f64 {
     let tiles = owner.execute("DELETE FROM log_tiles WHERE organization_id = $1 AND level = 0", &[&id]).await.unwrap();
     let store = "
         INSERT INTO log_tiles (organization_id, level, tile, hashes)
-        SELECT $1, 0, $2, string_agg(leaf, ''::bytea ORDER BY seq) FROM events WHERE organization_id = $1 AND seq BETWEEN $3 AND $4";
+        SELECT $1, 0, $2, string_agg(leaf, ''::bytea ORDER BY seq) FROM events
+        WHERE organization_id = $1 AND seq BETWEEN $3 AND $4";
     let (store, tiles) = (owner.prepare(store).await.unwrap(), i64::try_from(tiles).unwrap().min(200));
     let began = Instant::now();
     for tile in 0..tiles {

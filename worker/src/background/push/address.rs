@@ -113,7 +113,9 @@ mod tests {
         assert_eq!(SPECIAL.len(), SPECIAL_NETWORKS.len());
     }
 
-    #[test_case("https://receiver.example.com/events", false => Ok(()); "a name, which is looked up when it is connected to")]
+    #[test_case(
+        "https://receiver.example.com/events", false => Ok(()); "a name, which is looked up when it is connected to"
+    )]
     #[test_case("https://93.184.216.34/", false => Ok(()); "a public address")]
     #[test_case("https://[2606:4700::1111]/", false => Ok(()); "a public address of version 6")]
     #[test_case("http://receiver.example.com/", false => Err(RefusedEndpoint::Plain); "without tls")]

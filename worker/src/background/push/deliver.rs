@@ -37,7 +37,8 @@ const SIZE: &str = "SELECT size FROM log_heads WHERE organization_id = $1";
 const FAILED: &str = "
     INSERT INTO stream_positions AS p (organization_id, stream_id, seq, beyond, failing_since, failure)
     SELECT s.organization_id, s.id, $3, '{}', $4, $5 FROM event_streams s WHERE s.organization_id = $1 AND s.id = $2
-    ON CONFLICT (organization_id, stream_id) DO UPDATE SET failing_since = COALESCE(p.failing_since, excluded.failing_since), failure = excluded.failure
+    ON CONFLICT (organization_id, stream_id)
+        DO UPDATE SET failing_since = COALESCE(p.failing_since, excluded.failing_since), failure = excluded.failure
     RETURNING failing_since";
 
 /// A stream with push delivery.
@@ -184,7 +185,10 @@ impl Pushed {
             .await?;
         let Some(row) = row else { return Ok(true) };
         let since = row.try_get::<_, Timestamp>("failing_since")?.max(self.enabled_at);
-        tracing::warn!(stream = %id, organization = %stream.organization_id, %since, failure, "an event was not delivered and will be retried");
+        tracing::warn!(
+            stream = %id, organization = %stream.organization_id, %since, failure,
+            "an event was not delivered and will be retried"
+        );
         if now.seconds_since(since) < context.settings.push_dead_seconds {
             return Ok(false);
         }

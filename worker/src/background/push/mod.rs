@@ -204,7 +204,9 @@ impl Deliveries {
             }
             Err(error) => {
                 if self.unreadable.insert(id) {
-                    tracing::error!(stream = %id, %organization, %error, "an event stream cannot be read and is not pushed");
+                    tracing::error!(
+                        stream = %id, %organization, %error, "an event stream cannot be read and is not pushed"
+                    );
                 }
                 None
             }

@@ -119,14 +119,20 @@ fn acts() -> impl Strategy<Value = Act> {
         4 => (who.clone(), patches_of_users()).prop_map(|(n, operations)| Act::Patch(n, operations)),
         2 => who.clone().prop_map(Act::Delete),
         1 => who.clone().prop_map(Act::Erase),
-        2 => (0_u8..4, 0_u8..4, prop::collection::vec(who, 0..4)).prop_map(|(n, name, members)| Act::CreateGroup(n, name, members)),
+        2 => (0_u8..4, 0_u8..4, prop::collection::vec(who, 0..4)).prop_map(
+            |(n, name, members)| Act::CreateGroup(n, name, members)
+        ),
         4 => (0_u8..4, patches_of_groups()).prop_map(|(n, operations)| Act::PatchGroup(n, operations)),
         1 => (0_u8..4).prop_map(Act::DeleteGroup),
         1 => (0_u8..4, prop::collection::vec(0_u8..5, 0..3)).prop_map(|(n, places)| Act::MapGroup(n, places)),
         2 => (0_u8..5).prop_map(Act::CreateWorkspace),
-        2 => (0_u8..4, 0_u8..4, prop::sample::select(&EntitlementKind::ALL[..])).prop_map(|(n, name, kind)| Act::Define(n, name, kind)),
+        2 => (
+            0_u8..4, 0_u8..4, prop::sample::select(&EntitlementKind::ALL[..])
+        ).prop_map(|(n, name, kind)| Act::Define(n, name, kind)),
         1 => (0_u8..4, prop::sample::select(&EntitlementKind::ALL[..])).prop_map(|(n, kind)| Act::Undefine(n, kind)),
-        1 => (0_u8..3, 0_u8..5, prop::sample::select(&Dialect::ALL[..])).prop_map(|(n, place, dialect)| Act::IssueToken(n, place, dialect)),
+        1 => (
+            0_u8..3, 0_u8..5, prop::sample::select(&Dialect::ALL[..])
+        ).prop_map(|(n, place, dialect)| Act::IssueToken(n, place, dialect)),
         1 => (0_u8..3, 0_u8..5).prop_map(|(n, place)| Act::ChangeToken(n, place)),
         1 => (0_u8..3).prop_map(Act::RevokeToken),
     ]

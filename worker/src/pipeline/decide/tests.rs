@@ -249,7 +249,12 @@ fn a_renamed_user_frees_the_old_name_and_holds_the_new_one() {
 fn repeated_patches_cannot_grow_a_list_without_bound() {
     let mut story = Scenario::new();
     story.create(7, json!({"userName": "ada"}));
-    let add = |n: usize| json!([{"op": "add", "path": "roles", "value": (0..600).map(|i| json!({"value": format!("{n}-{i}")})).collect::<Vec<_>>()}]);
+    let add = |n: usize| {
+        json!([{
+            "op": "add", "path": "roles",
+            "value": (0..600).map(|i| json!({"value": format!("{n}-{i}")})).collect::<Vec<_>>()
+        }])
+    };
     assert_eq!(status(&story.patch(7, add(1))), 200);
     assert_eq!(status(&story.patch(7, add(2))), 400);
 }
@@ -282,7 +287,10 @@ proptest! {
         failing in proptest::sample::select(vec![
             json!({"op": "replace", "path": "emails[type sw \"fax\"].display", "value": "x"}),
             json!({"op": "replace", "path": "userName", "value": "Charles"}),
-            json!({"op": "add", "path": format!("{ROLLCALL_SCHEMA}:workspaces"), "value": [{"value": WorkspaceId(Uuid::from_u128(99))}]}),
+            json!({
+                "op": "add", "path": format!("{ROLLCALL_SCHEMA}:workspaces"),
+                "value": [{"value": WorkspaceId(Uuid::from_u128(99))}]
+            }),
         ]),
     ) {
         let mut story = Scenario::new();

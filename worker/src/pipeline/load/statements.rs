@@ -28,7 +28,8 @@ pub(super) const ENSURE_HEADS: &str =
 macro_rules! common {
     ($more:literal) => {
         concat!(
-            "SELECT 'user' AS kind, u.organization_id, u.id, u.resource, NULL::jsonb AS error, NULL::text AS name, NULL::timestamptz AS at,
+            "SELECT 'user' AS kind, u.organization_id, u.id, u.resource, NULL::jsonb AS error, NULL::text AS name,
+                NULL::timestamptz AS at,
                 NULL::bigint AS size, NULL::bytea[] AS peaks, NULL::bigint AS version
             FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
             JOIN users u ON u.organization_id = k.organization_id AND u.id = k.id
@@ -74,12 +75,14 @@ const GROUPS: &str = "
     SELECT g.organization_id, g.id, g.resource FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
     JOIN groups g ON g.organization_id = k.organization_id AND g.id = k.id
     UNION ALL
-    SELECT g.organization_id, g.id, g.resource FROM unnest($3::uuid[], $4::text[]) AS k (organization_id, display_name_key)
+    SELECT g.organization_id, g.id, g.resource
+    FROM unnest($3::uuid[], $4::text[]) AS k (organization_id, display_name_key)
     JOIN groups g ON g.organization_id = k.organization_id AND g.display_name_key = k.display_name_key";
 
 /// Single members of some groups, and all members of others.
 const MEMBERS: &str = "
-    SELECT m.organization_id, m.group_id, m.user_id FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS k (organization_id, group_id, user_id)
+    SELECT m.organization_id, m.group_id, m.user_id
+    FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS k (organization_id, group_id, user_id)
     JOIN group_members m ON m.organization_id = k.organization_id AND m.group_id = k.group_id AND m.user_id = k.user_id
     UNION ALL
     SELECT m.organization_id, m.group_id, m.user_id FROM unnest($4::uuid[], $5::uuid[]) AS k (organization_id, group_id)
@@ -88,7 +91,8 @@ const MEMBERS: &str = "
 const ORGANIZATIONS: &str = "SELECT id, name FROM organizations WHERE id = ANY ($1::uuid[])";
 
 const WORKSPACES_BY_NAME: &str = "
-    SELECT w.organization_id, w.id, w.name, w.created_at AS at FROM unnest($1::uuid[], $2::text[]) AS k (organization_id, name_key)
+    SELECT w.organization_id, w.id, w.name, w.created_at AS at
+    FROM unnest($1::uuid[], $2::text[]) AS k (organization_id, name_key)
     JOIN workspaces w ON w.organization_id = k.organization_id AND w.name_key = k.name_key";
 
 /// Roles and entitlements by id and by name.
@@ -109,7 +113,8 @@ const TOKENS: &str = "
     JOIN auditor_tokens t ON t.organization_id = k.organization_id AND t.id = k.id";
 
 const SESSIONS: &str = "
-    SELECT s.organization_id, s.id, s.link_expires_at, s.signed_in_at IS NOT NULL AS is_signed_in, s.ended_at IS NOT NULL AS has_ended
+    SELECT s.organization_id, s.id, s.link_expires_at, s.signed_in_at IS NOT NULL AS is_signed_in,
+        s.ended_at IS NOT NULL AS has_ended
     FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
     JOIN admin_sessions s ON s.organization_id = k.organization_id AND s.id = k.id";
 

@@ -37,7 +37,9 @@ rows! {
 
 rows! {
     /// Members of groups.
-    struct MemberRows { organization_id: OrganizationId => "uuid", group_id: GroupId => "uuid", user_id: UserId => "uuid" }
+    struct MemberRows {
+        organization_id: OrganizationId => "uuid", group_id: GroupId => "uuid", user_id: UserId => "uuid"
+    }
 }
 
 rows! {
@@ -65,8 +67,10 @@ static DELETE_MEMBERS: LazyLock<String> = LazyLock::new(|| {
 
 static INSERT_GROUPS: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "INSERT INTO groups (organization_id, id, display_name_key, external_id, keys, resource, created_at, last_modified_at)
-        SELECT r.organization_id, r.id, r.display_name_key, r.external_id, r.keys, e.payload -> 'resource', r.created_at, r.last_modified_at
+        "INSERT INTO groups (organization_id, id, display_name_key, external_id, keys, resource, created_at,
+            last_modified_at)
+        SELECT r.organization_id, r.id, r.display_name_key, r.external_id, r.keys, e.payload -> 'resource',
+            r.created_at, r.last_modified_at
         FROM {} JOIN events e ON e.organization_id = r.organization_id AND e.seq = r.seq",
         ResourceRows::source(1)
     )
@@ -85,7 +89,8 @@ static UPDATE_GROUPS: LazyLock<String> = LazyLock::new(|| {
 /// A user who left and joined again within a batch is in the table already.
 static INSERT_MEMBERS: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "INSERT INTO group_members (organization_id, group_id, user_id) SELECT organization_id, group_id, user_id FROM {} ON CONFLICT DO NOTHING",
+        "INSERT INTO group_members (organization_id, group_id, user_id) SELECT organization_id, group_id, user_id
+        FROM {} ON CONFLICT DO NOTHING",
         MemberRows::source(1)
     )
 });

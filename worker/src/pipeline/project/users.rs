@@ -52,8 +52,10 @@ static DELETE_MEMBERS: LazyLock<String> = LazyLock::new(|| delete_by("workspace_
 
 static INSERT_USERS: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "INSERT INTO users (organization_id, id, user_name_key, external_id, active, keys, resource, created_at, last_modified_at)
-        SELECT r.organization_id, r.id, r.user_name_key, r.external_id, r.active, r.keys, e.payload -> 'resource', r.created_at, r.last_modified_at
+        "INSERT INTO users (organization_id, id, user_name_key, external_id, active, keys, resource, created_at,
+            last_modified_at)
+        SELECT r.organization_id, r.id, r.user_name_key, r.external_id, r.active, r.keys, e.payload -> 'resource',
+            r.created_at, r.last_modified_at
         FROM {} JOIN events e ON e.organization_id = r.organization_id AND e.seq = r.seq",
         UserRows::source(1)
     )
@@ -61,7 +63,8 @@ static INSERT_USERS: LazyLock<String> = LazyLock::new(|| {
 
 static UPDATE_USERS: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "UPDATE users u SET user_name_key = r.user_name_key, external_id = r.external_id, active = r.active, keys = r.keys,
+        "UPDATE users u SET user_name_key = r.user_name_key, external_id = r.external_id, active = r.active,
+            keys = r.keys,
             resource = e.payload -> 'resource', created_at = r.created_at, last_modified_at = r.last_modified_at
         FROM {} JOIN events e ON e.organization_id = r.organization_id AND e.seq = r.seq
         WHERE u.organization_id = r.organization_id AND u.id = r.id",

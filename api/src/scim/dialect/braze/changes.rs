@@ -49,7 +49,10 @@ pub(super) fn keeping_the_name(mut operations: Vec<Operation>, user_name: &str) 
 }
 
 fn is_on_user_name(operation: &Operation) -> bool {
-    matches!(operation.path.target(&USER), Ok(Target::Attribute(target)) if target.extension.is_none() && target.attribute.name == "userName")
+    matches!(
+        operation.path.target(&USER),
+        Ok(Target::Attribute(target)) if target.extension.is_none() && target.attribute.name == "userName"
+    )
 }
 
 /// The operations of the model that an operation stands for.

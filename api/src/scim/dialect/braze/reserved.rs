@@ -25,7 +25,9 @@ mod tests {
     use test_case::test_case;
 
     #[test_case(ROLLCALL_SCHEMA, "" => Some("permissions"); "the extension")]
-    #[test_case(ROLLCALL_SCHEMA, ":workspaces[value eq \"w\"].permissions" => Some("permissions"); "a part of a workspace")]
+    #[test_case(
+        ROLLCALL_SCHEMA, ":workspaces[value eq \"w\"].permissions" => Some("permissions"); "a part of a workspace"
+    )]
     #[test_case(ROLLCALL_SCHEMA, ".companyPermissions" => Some("permissions"); "an attribute after a dot")]
     #[test_case(ENTERPRISE_SCHEMA, ":department" => Some("department"); "a department")]
     #[test_case(ENTERPRISE_SCHEMA, ".DEPARTMENT" => Some("department"); "a department after a dot")]

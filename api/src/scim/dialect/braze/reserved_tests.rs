@@ -30,18 +30,46 @@ fn urn(schema: &str, rest: &str) -> String {
     format!("{schema}{rest}")
 }
 
-#[test_case(json!({ROLLCALL_SCHEMA: {"companyPermissions": ["evil"]}}), InvalidValue, "use permissions"; "the extension")]
-#[test_case(json!({ROLLCALL_SCHEMA.to_uppercase(): null}), InvalidValue, "use permissions"; "the extension in another case")]
+#[test_case(
+    json!({ROLLCALL_SCHEMA: {"companyPermissions": ["evil"]}}), InvalidValue, "use permissions"; "the extension"
+)]
+#[test_case(
+    json!({ROLLCALL_SCHEMA.to_uppercase(): null}), InvalidValue, "use permissions"; "the extension in another case"
+)]
 #[test_case(json!({urn(ROLLCALL_SCHEMA, ":workspaces"): []}), InvalidValue, "use permissions"; "an attribute of it")]
-#[test_case(json!({urn(ROLLCALL_SCHEMA, ".companyPermissions"): null}), InvalidValue, "use permissions"; "an attribute after a dot")]
-#[test_case(json!({urn(ROLLCALL_SCHEMA, ":workspaces[value eq \"w\"].permissions"): []}), InvalidValue, "use permissions"; "a choice of workspaces")]
-#[test_case(json!({ENTERPRISE_SCHEMA: {"manager": "m", "Department": "evil"}}), InvalidValue, "use department"; "a department")]
-#[test_case(json!({ENTERPRISE_SCHEMA.to_uppercase(): {"department": "bi"}}), InvalidValue, "use department"; "a department in another case")]
-#[test_case(json!({urn(ENTERPRISE_SCHEMA, ":department"): "bi"}), InvalidValue, "use department"; "a department after a colon")]
-#[test_case(json!({urn(ENTERPRISE_SCHEMA, ".DEPARTMENT"): "bi"}), InvalidValue, "use department"; "a department after a dot")]
-#[test_case(json!({ENTERPRISE_SCHEMA: {urn(ENTERPRISE_SCHEMA, ":department"): "evil"}}), InvalidValue, "use department"; "a department in its own extension")]
-#[test_case(json!({ENTERPRISE_SCHEMA: {urn(ROLLCALL_SCHEMA, ":companyPermissions"): ["evil"], "costCenter": "1"}}), InvalidSyntax, "is not an attribute of"; "permissions in another extension")]
-#[test_case(json!({ENTERPRISE_SCHEMA: {urn(USER_SCHEMA, ":title"): "t", "costCenter": "1"}}), InvalidSyntax, "is not an attribute of"; "an attribute of the core in an extension")]
+#[test_case(
+    json!({urn(ROLLCALL_SCHEMA, ".companyPermissions"): null}), InvalidValue, "use permissions";
+    "an attribute after a dot"
+)]
+#[test_case(
+    json!({urn(ROLLCALL_SCHEMA, ":workspaces[value eq \"w\"].permissions"): []}), InvalidValue, "use permissions";
+    "a choice of workspaces"
+)]
+#[test_case(
+    json!({ENTERPRISE_SCHEMA: {"manager": "m", "Department": "evil"}}), InvalidValue, "use department"; "a department"
+)]
+#[test_case(
+    json!({ENTERPRISE_SCHEMA.to_uppercase(): {"department": "bi"}}), InvalidValue, "use department";
+    "a department in another case"
+)]
+#[test_case(
+    json!({urn(ENTERPRISE_SCHEMA, ":department"): "bi"}), InvalidValue, "use department"; "a department after a colon"
+)]
+#[test_case(
+    json!({urn(ENTERPRISE_SCHEMA, ".DEPARTMENT"): "bi"}), InvalidValue, "use department"; "a department after a dot"
+)]
+#[test_case(
+    json!({ENTERPRISE_SCHEMA: {urn(ENTERPRISE_SCHEMA, ":department"): "evil"}}), InvalidValue, "use department";
+    "a department in its own extension"
+)]
+#[test_case(
+    json!({ENTERPRISE_SCHEMA: {urn(ROLLCALL_SCHEMA, ":companyPermissions"): ["evil"], "costCenter": "1"}}),
+    InvalidSyntax, "is not an attribute of"; "permissions in another extension"
+)]
+#[test_case(
+    json!({ENTERPRISE_SCHEMA: {urn(USER_SCHEMA, ":title"): "t", "costCenter": "1"}}), InvalidSyntax,
+    "is not an attribute of"; "an attribute of the core in an extension"
+)]
 fn refused_as_a_key_at_any_level(body: Value, scim_type: ScimType, why: &str) {
     let below_core = json!({USER_SCHEMA: body});
     let twice_below_core = json!({USER_SCHEMA.to_uppercase(): {USER_SCHEMA: body}, "title": "t"});
@@ -100,10 +128,22 @@ fn refused_in_the_value_of_an_extension() {
     );
 }
 
-#[test_case(json!({ENTERPRISE_SCHEMA: {"manager": {"value": "m"}, "costCenter": "7"}, "department": "bi"}), json!({"manager": {"value": "m"}, "costCenter": "7", "department": "bi"}); "other attributes")]
+#[test_case(
+    json!({ENTERPRISE_SCHEMA: {"manager": {"value": "m"}, "costCenter": "7"}, "department": "bi"}),
+    json!({"manager": {"value": "m"}, "costCenter": "7", "department": "bi"}); "other attributes"
+)]
 #[test_case(json!({ENTERPRISE_SCHEMA: null, "department": "bi"}), json!({"department": "bi"}); "nothing else")]
-#[test_case(json!({USER_SCHEMA: {ENTERPRISE_SCHEMA: {"manager.value": "m"}, "department": "bi"}}), json!({"manager": {"value": "m"}, "department": "bi"}); "below the core schema")]
-#[test_case(json!({urn(ENTERPRISE_SCHEMA, ":costCenter"): "7", urn(ENTERPRISE_SCHEMA, ":departmentCode"): "x", urn(USER_SCHEMA, ":department"): "bi"}), json!({"costCenter": "7", "department": "bi"}); "as paths")]
+#[test_case(
+    json!({USER_SCHEMA: {ENTERPRISE_SCHEMA: {"manager.value": "m"}, "department": "bi"}}),
+    json!({"manager": {"value": "m"}, "department": "bi"}); "below the core schema"
+)]
+#[test_case(
+    json!({
+        urn(ENTERPRISE_SCHEMA, ":costCenter"): "7", urn(ENTERPRISE_SCHEMA, ":departmentCode"): "x",
+        urn(USER_SCHEMA, ":department"): "bi"
+    }),
+    json!({"costCenter": "7", "department": "bi"}); "as paths"
+)]
 fn the_department_is_shown_with_the_rest_of_the_extension(body: Value, expected: Value) {
     assert_eq!(post(body.clone()).unwrap()[ENTERPRISE_SCHEMA], expected);
     let mut user = json!({"userName": "ada", ENTERPRISE_SCHEMA: {"department": "pm"}}).as_object().cloned().unwrap();
@@ -164,7 +204,10 @@ fn hostile_value() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn a_hostile_value_is_never_set(value in hostile_value(), op in "add|replace|remove", path in prop::option::of(prop::sample::select(vec![USER_SCHEMA, ENTERPRISE_SCHEMA]))) {
+    fn a_hostile_value_is_never_set(
+        value in hostile_value(), op in "add|replace|remove",
+        path in prop::option::of(prop::sample::select(vec![USER_SCHEMA, ENTERPRISE_SCHEMA]))
+    ) {
         if let Ok(changes) = patch(json!({"op": op, "path": path, "value": value})) {
             for change in changes {
                 let reserved = change.path.target(&USER).ok().and_then(|target| super::reserved::word_for(&target));
@@ -172,7 +215,10 @@ proptest! {
             }
         }
         if let Value::Object(body) = &value && let Ok(user) = post(Value::Object(body.clone())) {
-            prop_assert!(!json!([user.get(ROLLCALL_SCHEMA), user[ENTERPRISE_SCHEMA]["department"]]).to_string().contains("evil"), "{user}");
+            prop_assert!(
+                !json!([user.get(ROLLCALL_SCHEMA), user[ENTERPRISE_SCHEMA]["department"]]).to_string().contains("evil"),
+                "{user}"
+            );
         }
     }
 }

@@ -151,7 +151,9 @@ pub(super) fn from_standard(user: &Attributes) -> Value {
         "department": user.get(ENTERPRISE_SCHEMA).map_or(Value::Null, |extension| extension["department"].clone()),
         "lastSignInAt": null,
         "createdAt": part("meta")["created"],
-        "permissions": {"companyPermissions": or_empty(&extension["companyPermissions"]), "roles": roles, "appGroup": groups},
+        "permissions": {
+            "companyPermissions": or_empty(&extension["companyPermissions"]), "roles": roles, "appGroup": groups
+        },
     })
 }
 
@@ -176,11 +178,14 @@ mod tests {
         let permissions = json!({
             "companyPermissions": ["admin"], "roles": [{"roleId": "r1", "roleName": "Lead"}],
             "appGroup": [{
-                "appGroupName": "Marketing", "appGroupPermissions": ["basic_access"], "appGroupPermissionSets": [{"appGroupPermissionSetName": "Editors"}],
+                "appGroupName": "Marketing", "appGroupPermissions": ["basic_access"],
+                "appGroupPermissionSets": [{"appGroupPermissionSetName": "Editors"}],
                 "team": [{"teamName": "EMEA", "teamPermissions": ["view_campaigns"]}],
             }],
         });
-        let body = json!({"userName": "ada", "name": {"givenName": "Ada"}, "department": "finance", "permissions": permissions});
+        let body = json!({
+            "userName": "ada", "name": {"givenName": "Ada"}, "department": "finance", "permissions": permissions
+        });
         let mut names = BTreeSet::new();
         workspace_names(&body, &mut names);
         assert_eq!(names, BTreeSet::from(["marketing".to_owned()]));
@@ -201,9 +206,14 @@ mod tests {
         );
     }
 
-    #[test_case(json!({"department": "bi", ENTERPRISE_SCHEMA: {"manager": {"value": "m"}}}), json!({"manager": {"value": "m"}, "department": "bi"}); "beside the manager")]
+    #[test_case(
+        json!({"department": "bi", ENTERPRISE_SCHEMA: {"manager": {"value": "m"}}}),
+        json!({"manager": {"value": "m"}, "department": "bi"}); "beside the manager"
+    )]
     #[test_case(json!({"department": "bi", ENTERPRISE_SCHEMA: null}), json!({"department": "bi"}); "beside nothing")]
-    #[test_case(json!({"department": null, ENTERPRISE_SCHEMA: {"costCenter": "7"}}), json!({"costCenter": "7"}); "no department")]
+    #[test_case(
+        json!({"department": null, ENTERPRISE_SCHEMA: {"costCenter": "7"}}), json!({"costCenter": "7"}); "no department"
+    )]
     fn a_department_leaves_the_rest_of_the_extension(body: Value, expected: Value) {
         assert_eq!(standard(body, &HashMap::new(), None).unwrap()[ENTERPRISE_SCHEMA], expected);
     }
@@ -227,7 +237,10 @@ mod tests {
     }
 
     #[test_case(json!({USER_SCHEMA: {"userName": "ADA", "department": "bi"}}); "below the core schema")]
-    #[test_case(json!({format!("{USER_SCHEMA}:userName"): "ada", format!("{USER_SCHEMA}.department"): "bi"}); "with the core schema before them")]
+    #[test_case(
+        json!({format!("{USER_SCHEMA}:userName"): "ada", format!("{USER_SCHEMA}.department"): "bi"});
+        "with the core schema before them"
+    )]
     #[test_case(json!({"USERNAME": ["ada"], "Department": "bi"}); "in another case and in brackets")]
     fn the_current_name_is_given_once_in_every_spelling(body: Value) {
         let body = standard(body, &HashMap::new(), Some("ada")).unwrap();
@@ -240,21 +253,46 @@ mod tests {
         assert_eq!(standard(body, &HashMap::new(), None).unwrap()["roles"], json!(["r"]));
     }
 
-    #[test_case(json!({"Roles": [], "permissions": {"roles": [{"roleId": "r"}]}}), "permissions.roles is given twice"; "roles twice")]
-    #[test_case(json!({USER_SCHEMA: {"roles": []}, "permissions": {"roles": []}}), "permissions.roles is given twice"; "roles below the core schema")]
+    #[test_case(
+        json!({"Roles": [], "permissions": {"roles": [{"roleId": "r"}]}}), "permissions.roles is given twice";
+        "roles twice"
+    )]
+    #[test_case(
+        json!({USER_SCHEMA: {"roles": []}, "permissions": {"roles": []}}), "permissions.roles is given twice";
+        "roles below the core schema"
+    )]
     #[test_case(json!({"department": "bi", ENTERPRISE_SCHEMA: "x"}), "is not an object"; "extension as a text")]
     #[test_case(json!({"department": "magic"}), "department"; "department")]
-    #[test_case(json!({"permissions": {"companyPermissions": ["fly"]}}), "permissions.companyPermissions"; "company permission")]
-    #[test_case(json!({"permissions": {"appGroup": [{"appGroupName": "Nowhere"}]}}), "no workspace of that name"; "workspace")]
+    #[test_case(
+        json!({"permissions": {"companyPermissions": ["fly"]}}), "permissions.companyPermissions"; "company permission"
+    )]
+    #[test_case(
+        json!({"permissions": {"appGroup": [{"appGroupName": "Nowhere"}]}}), "no workspace of that name"; "workspace"
+    )]
     #[test_case(json!({"permissions": {"appGroup": [{}]}}), "neither appGroupId nor appGroupName"; "no workspace")]
-    #[test_case(json!({"permissions": {"appGroup": [{"appGroupId": "w", "appGroupPermissions": ["fly"]}]}}), "appGroupPermissions"; "workspace permission")]
-    #[test_case(json!({"permissions": {"appGroup": [{"appGroupId": "w", "team": [{"teamId": "t", "teamPermissions": ["fly"]}]}]}}), "teamPermissions"; "team permission")]
+    #[test_case(
+        json!({"permissions": {"appGroup": [{"appGroupId": "w", "appGroupPermissions": ["fly"]}]}}),
+        "appGroupPermissions"; "workspace permission"
+    )]
+    #[test_case(
+        json!({
+            "permissions": {"appGroup": [{"appGroupId": "w", "team": [{"teamId": "t", "teamPermissions": ["fly"]}]}]}
+        }),
+        "teamPermissions"; "team permission"
+    )]
     #[test_case(json!({"permissions": {}}), "permissions has none of"; "no permissions that are known")]
-    #[test_case(json!({"permissions": {"roleList": ["r"]}}), "permissions has none of"; "an unknown kind of permissions")]
+    #[test_case(
+        json!({"permissions": {"roleList": ["r"]}}), "permissions has none of"; "an unknown kind of permissions"
+    )]
     #[test_case(json!({"permissions": "admin"}), "permissions is not an object"; "permissions as a text")]
-    #[test_case(json!({"permissions": [{"companyPermissions": ["admin"]}, {"roles": []}]}), "permissions is not an object"; "two permissions in brackets")]
+    #[test_case(
+        json!({"permissions": [{"companyPermissions": ["admin"]}, {"roles": []}]}), "permissions is not an object";
+        "two permissions in brackets"
+    )]
     #[test_case(json!({"userName": ["other"]}), "userName cannot be changed"; "renaming in brackets")]
-    #[test_case(json!({USER_SCHEMA: {"userName": "other"}}), "userName cannot be changed"; "renaming below the core schema")]
+    #[test_case(
+        json!({USER_SCHEMA: {"userName": "other"}}), "userName cannot be changed"; "renaming below the core schema"
+    )]
     #[test_case(json!({"permissions": {"appGroup": "w"}}), "not a list of objects"; "wrong type")]
     #[test_case(json!({"userName": "other"}), "userName cannot be changed"; "renaming")]
     fn refused(body: Value, why: &str) {

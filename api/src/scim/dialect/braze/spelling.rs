@@ -83,8 +83,7 @@ pub(super) fn with_canonical_names(body: Map<String, Value>) -> Result<Map<Strin
         }
     }
     if !parts.is_empty() {
-        let Value::Object(permissions) =
-            canonical.entry(PERMISSIONS).or_insert_with(|| Value::Object(Map::new()))
+        let Value::Object(permissions) = canonical.entry(PERMISSIONS).or_insert_with(|| Value::Object(Map::new()))
         else {
             return Err(given_twice(PERMISSIONS));
         };
@@ -148,11 +147,7 @@ pub(super) fn inside(path: &str, holder: &str, value: Value) -> Result<Value, Sc
                 let (name, _) = member(holder, &name).ok_or_else(unknown)?;
                 let is_absent = value.is_null() && (name.ends_with("Id") || name.ends_with("Name"));
                 if !is_absent {
-                    put_once(
-                        &mut canonical,
-                        name.to_owned(),
-                        inside(&format!("{path}.{name}"), name, value)?,
-                    )?;
+                    put_once(&mut canonical, name.to_owned(), inside(&format!("{path}.{name}"), name, value)?)?;
                 }
             }
             Ok(Value::Object(canonical))
@@ -195,7 +190,8 @@ mod tests {
             "USERNAME": "ada", "Department": "bi", "name": {"givenName": "Ada"},
             "Permissions": {"appgroup": [{
                 "appGroupID": null, "appGroupName": "Sales", "APPGROUPPERMISSIONS": ["admin"],
-                "appGroupPermissionSets": [{"appGroupPermissionSetID": "s"}], "team": [{"teamID": "t", "teamname": null}],
+                "appGroupPermissionSets": [{"appGroupPermissionSetID": "s"}],
+                "team": [{"teamID": "t", "teamname": null}],
             }]},
         });
         let expected = json!({
@@ -208,13 +204,34 @@ mod tests {
         assert_eq!(read(body), Ok(expected));
     }
 
-    #[test_case(json!({"permissions.companyPermissions": ["admin"]}), json!({"permissions": {"companyPermissions": ["admin"]}}); "a path as a key")]
-    #[test_case(json!({"PERMISSIONS.APPGROUP": [{"APPGROUPID": "w"}]}), json!({"permissions": {"appGroup": [{"appGroupId": "w"}]}}); "a path in another case")]
-    #[test_case(json!({format!("{USER_SCHEMA}:permissions.roles"): [], "Permissions": {"companyPermissions": ["admin"]}}), json!({"permissions": {"companyPermissions": ["admin"], "roles": []}}); "a path beside the member")]
-    #[test_case(json!({USER_SCHEMA: {"department": "bi", "permissions.roles": []}}), json!({"department": "bi", "permissions": {"roles": []}}); "below the core schema")]
-    #[test_case(json!({USER_SCHEMA: {USER_SCHEMA: {"title": "t"}}, "userName": "ada"}), json!({"title": "t", "userName": "ada"}); "below the core schema in itself")]
-    #[test_case(json!({USER_SCHEMA: {"shoeSize": 7}}), json!({USER_SCHEMA: {"shoeSize": 7}}); "nothing known below the core schema")]
-    #[test_case(json!({"permissions": [{"companyPermissions": []}]}), json!({"permissions": {"companyPermissions": []}}); "in brackets")]
+    #[test_case(
+        json!({"permissions.companyPermissions": ["admin"]}), json!({"permissions": {"companyPermissions": ["admin"]}});
+        "a path as a key"
+    )]
+    #[test_case(
+        json!({"PERMISSIONS.APPGROUP": [{"APPGROUPID": "w"}]}),
+        json!({"permissions": {"appGroup": [{"appGroupId": "w"}]}}); "a path in another case"
+    )]
+    #[test_case(
+        json!({format!("{USER_SCHEMA}:permissions.roles"): [], "Permissions": {"companyPermissions": ["admin"]}}),
+        json!({"permissions": {"companyPermissions": ["admin"], "roles": []}}); "a path beside the member"
+    )]
+    #[test_case(
+        json!({USER_SCHEMA: {"department": "bi", "permissions.roles": []}}),
+        json!({"department": "bi", "permissions": {"roles": []}}); "below the core schema"
+    )]
+    #[test_case(
+        json!({USER_SCHEMA: {USER_SCHEMA: {"title": "t"}}, "userName": "ada"}),
+        json!({"title": "t", "userName": "ada"}); "below the core schema in itself"
+    )]
+    #[test_case(
+        json!({USER_SCHEMA: {"shoeSize": 7}}), json!({USER_SCHEMA: {"shoeSize": 7}});
+        "nothing known below the core schema"
+    )]
+    #[test_case(
+        json!({"permissions": [{"companyPermissions": []}]}), json!({"permissions": {"companyPermissions": []}});
+        "in brackets"
+    )]
     fn each_member_is_put_in_its_place(body: Value, expected: Value) {
         assert_eq!(read(body), Ok(expected));
     }
@@ -222,17 +239,41 @@ mod tests {
     #[test_case(json!({"permissions.roleList": []}), "roleList is not known"; "a kind of permissions as a path")]
     #[test_case(json!({"permissions.": []}), "permissions has none of"; "half a path")]
     #[test_case(json!({"permissions[roles pr]": []}), "permissions has none of"; "a choice of permissions")]
-    #[test_case(json!({"permissions.appGroup[appGroupName eq \"Sales\"].team": []}), "which value of permissions.appGroup"; "a choice of workspaces")]
-    #[test_case(json!({"permissions.appGroup.team": []}), "which value of permissions.appGroup"; "a part of workspaces")]
-    #[test_case(json!({"permissions.roles": [], "permissions": {"roles": []}}), "roles is given twice"; "twice, as a path")]
-    #[test_case(json!({"permissions.roles": [], "permissions": null}), "permissions is given twice"; "twice, with nothing")]
-    #[test_case(json!({USER_SCHEMA: {"department": "bi"}, "department": "pm"}), "department is given twice"; "below the core schema too")]
-    #[test_case(json!({USER_SCHEMA: {"title": "a"}, "title": "b"}), "title is given twice"; "an attribute of SCIM below the core schema too")]
+    #[test_case(
+        json!({"permissions.appGroup[appGroupName eq \"Sales\"].team": []}), "which value of permissions.appGroup";
+        "a choice of workspaces"
+    )]
+    #[test_case(
+        json!({"permissions.appGroup.team": []}), "which value of permissions.appGroup"; "a part of workspaces"
+    )]
+    #[test_case(
+        json!({"permissions.roles": [], "permissions": {"roles": []}}), "roles is given twice"; "twice, as a path"
+    )]
+    #[test_case(
+        json!({"permissions.roles": [], "permissions": null}), "permissions is given twice"; "twice, with nothing"
+    )]
+    #[test_case(
+        json!({USER_SCHEMA: {"department": "bi"}, "department": "pm"}), "department is given twice";
+        "below the core schema too"
+    )]
+    #[test_case(
+        json!({USER_SCHEMA: {"title": "a"}, "title": "b"}), "title is given twice";
+        "an attribute of SCIM below the core schema too"
+    )]
     #[test_case(json!({"permissions": {"roleList": []}}), "roleList is not known"; "a kind of permissions")]
-    #[test_case(json!({"permissions": {"appGroup": [{"appGroupName": "Sales", "permission": ["admin"]}]}}), "permission is not known"; "a member of a workspace")]
-    #[test_case(json!({"permissions": {"appGroup": [{"team": [{"id": "t"}]}]}}), "permissions.appGroup.team has none of"; "a member of a team")]
+    #[test_case(
+        json!({"permissions": {"appGroup": [{"appGroupName": "Sales", "permission": ["admin"]}]}}),
+        "permission is not known"; "a member of a workspace"
+    )]
+    #[test_case(
+        json!({"permissions": {"appGroup": [{"team": [{"id": "t"}]}]}}), "permissions.appGroup.team has none of";
+        "a member of a team"
+    )]
     #[test_case(json!({"department": "bi", "DEPARTMENT": "pm"}), "department is given twice"; "twice")]
-    #[test_case(json!({"department": "bi", format!("{USER_SCHEMA}:department"): "pm"}), "department is given twice"; "with the core schema before it")]
+    #[test_case(
+        json!({"department": "bi", format!("{USER_SCHEMA}:department"): "pm"}), "department is given twice";
+        "with the core schema before it"
+    )]
     fn refused(body: Value, why: &str) {
         let error = read(body).unwrap_err();
         assert!(error.detail.contains(why), "{}", error.detail);
