@@ -106,7 +106,8 @@ pub fn merge_repeated(user: &mut Attributes) {
     }
 }
 
-/// Makes one value of those inside a user's workspaces that are the same: teams and permission sets with the same `value`, and equal permissions.
+/// Merges equal values inside a user's workspaces: teams and permission sets with the same `value`, and equal
+/// permissions.
 pub fn merge_within(user: &mut Attributes) {
     let mut extension = user.get_mut(ROLLCALL_SCHEMA);
     drop_repeated(extension.as_deref_mut(), "companyPermissions");

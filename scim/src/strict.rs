@@ -167,7 +167,8 @@ mod tests {
 
     #[test]
     fn defined_attributes_are_accepted_in_any_case() {
-        let user = json!({"schemas": [USER_SCHEMA], "ID": "7", "USERNAME": "ada", "meta": {"version": "1"}, "groups": [{"value": "g"}],
+        let user = json!({"schemas": [USER_SCHEMA], "ID": "7", "USERNAME": "ada", "meta": {"version": "1"},
+            "groups": [{"value": "g"}],
             "Emails": [{"Value": "a@x", "type": "work"}], "password": "x",
             ENTERPRISE_SCHEMA: {"manager": {"value": "7"}, "department": null}});
         assert_eq!(check_resource(&USER, &user), Ok(()));

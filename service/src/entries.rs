@@ -8,8 +8,7 @@ use tokio_postgres::types::Json;
 /// The columns of an entry; the query must name the table `e`.
 pub const COLUMNS: &str = "
     e.organization_id, e.seq, e.event_id, e.type, e.schema_version, e.subject_type, e.subject_id, e.actor,
-    e.requested_at, e.recorded_at,
-    e.outcome, e.error, e.payload::text AS payload, e.salt, e.commitment, e.leaf";
+    e.requested_at, e.recorded_at, e.outcome, e.error, e.payload::text AS payload, e.salt, e.commitment, e.leaf";
 
 /// An entry with its payload as it is stored.
 pub type StoredEntry = Entry<Box<RawValue>>;

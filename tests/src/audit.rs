@@ -98,11 +98,11 @@ impl Auditor {
     /// The users of an organization as the tables have them.
     pub async fn users(&self, organization: &str) -> BTreeMap<String, UserRow> {
         let sql = "
-            SELECT u.id::text, jsonb_build_object('name', u.user_name_key, 'externalId', u.external_id, 'active',
-                u.active,
+            SELECT u.id::text, jsonb_build_object(
+                    'name', u.user_name_key, 'externalId', u.external_id, 'active', u.active,
                     'keys', u.keys, 'resource', u.resource),
-                COALESCE(jsonb_object_agg(m.workspace_id,
-                jsonb_build_object('permissions', m.permissions, 'teams', m.teams))
+                COALESCE(jsonb_object_agg(
+                    m.workspace_id, jsonb_build_object('permissions', m.permissions, 'teams', m.teams))
                     FILTER (WHERE m.workspace_id IS NOT NULL), '{}')
             FROM rollcall.users u
             LEFT JOIN rollcall.workspace_members m ON m.organization_id = u.organization_id AND m.user_id = u.id

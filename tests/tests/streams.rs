@@ -301,10 +301,8 @@ async fn a_failing_receiver_and_a_killed_worker_lose_no_event() {
     receiver.refuse(false);
     answers(&stack.instance, &["stream", "resume", "--organization", &organization.id, &id]);
     let tokens = eventually("the late event", async || Some(receiver.tokens()).filter(|tokens| tokens.len() > 5)).await;
-    assert_eq!(
-        claims(&stack.url, &tokens[5]).await["events"]["urn:ietf:params:scim:event:prov:create:full"]["data"]["userName"],
-        "late"
-    );
+    let late = claims(&stack.url, &tokens[5]).await;
+    assert_eq!(late["events"]["urn:ietf:params:scim:event:prov:create:full"]["data"]["userName"], "late");
     let log = organization
         .auditor()
         .query("/events", &[("type", "StreamPaused,StreamResumed"), ("order", "oldest")])

@@ -62,7 +62,9 @@ mod tests {
     use test_case::test_case;
 
     #[test_case(b"" => None; "none")]
-    #[test_case(b"{\"User\": {\"password\": \"s\"}}" => Some("{\"User\":{\"password\":\"•••\"}}".to_owned()); "json")]
+    #[test_case(
+        b"{\"User\": {\"password\": \"s\"}}" => Some("{\"User\":{\"password\":\"•••\"}}".to_owned()); "json"
+    )]
     #[test_case(b"{\"password\": \"s\"" => Some("16 bytes that are not JSON".to_owned()); "broken off")]
     #[test_case(b"password=s" => Some("10 bytes that are not JSON".to_owned()); "a form")]
     fn what_is_kept(bytes: &[u8]) -> Option<String> {

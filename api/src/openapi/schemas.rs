@@ -54,7 +54,8 @@ schemas! {
     BulkResponse = message(BULK_RESPONSE_SCHEMA).required("Operations").property("Operations", list(object()));
     SearchRequest = search_request();
     ListResponse = list_response();
-    Error = message(ERROR_SCHEMA).required("status").property("status", text()).property("scimType", text()).property("detail", text());
+    Error = message(ERROR_SCHEMA).required("status").property("status", text()).property("scimType", text())
+        .property("detail", text());
 }
 
 fn patch_operation() -> ObjectBuilder {

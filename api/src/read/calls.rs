@@ -20,8 +20,8 @@ const FIND: &str = "
     ) r
     WHERE ($4::text IS NULL OR meaning = $4) AND status BETWEEN $5 AND $6
         AND ($7::text IS NULL
-            OR position(lower($7) IN lower(concat_ws(' ', path, query, subject, subject_id, scim_type, detail, label,
-            address, txn))) > 0)
+            OR position(lower($7) IN lower(concat_ws(
+                ' ', path, query, subject, subject_id, scim_type, detail, label, address, txn))) > 0)
     ORDER BY id DESC LIMIT $9";
 
 const CALL: &str = "

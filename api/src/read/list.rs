@@ -236,7 +236,7 @@ async fn page(database: &Database, query: &ListQuery<'_>, start: &Start, limit: 
             let (what, name) = (what(table), table.name);
             format!(
                 "SELECT {what} FROM {from} p JOIN {name} r ON r.organization_id = $1 AND r.id = p.id
-            WHERE p.n = {number} AND {fits}"
+                WHERE p.n = {number} AND {fits}"
             )
         });
         selected.collect::<Vec<_>>().join(" UNION ALL ")

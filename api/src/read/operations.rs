@@ -9,13 +9,15 @@ use super::{Database, ReadError};
 const STATUS: &str = "
     SELECT h.size, c.size AS signed_size, c.signed_at, l.count, l.median, l.most, l.last
     FROM (SELECT COALESCE((SELECT size FROM log_heads WHERE organization_id = $1), 0) AS size) h
-    LEFT JOIN LATERAL (SELECT size, signed_at FROM checkpoints
-        WHERE organization_id = $1 ORDER BY size DESC LIMIT 1) c ON true
+    LEFT JOIN LATERAL (
+        SELECT size, signed_at FROM checkpoints WHERE organization_id = $1 ORDER BY size DESC LIMIT 1
+    ) c ON true
     CROSS JOIN LATERAL (
         SELECT count(*) AS count, max(recorded_at) AS last,
             percentile_cont(0.5)
                 WITHIN GROUP (ORDER BY extract(epoch FROM recorded_at - requested_at)::float8) AS median,
-            percentile_cont(0.99) WITHIN GROUP (ORDER BY extract(epoch FROM recorded_at - requested_at)::float8) AS most
+            percentile_cont(0.99)
+                WITHIN GROUP (ORDER BY extract(epoch FROM recorded_at - requested_at)::float8) AS most
         FROM (SELECT recorded_at, requested_at FROM events WHERE organization_id = $1 ORDER BY seq DESC LIMIT 10000) e
         WHERE recorded_at > now() - interval '1 hour'
     ) l";

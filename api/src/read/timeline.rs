@@ -41,8 +41,10 @@ pub(crate) async fn log_timeline(
     let sql = format!(
         "WITH n AS MATERIALIZED (
             SELECT e.recorded_at AS at,
-                CASE WHEN e.outcome = 'rejected' OR e.type = 'AccessDenied' THEN 4 WHEN e.subject_type = 'User' THEN 1
-                    WHEN e.subject_type = 'Group' THEN 2 ELSE 3 END AS kind
+                CASE
+                    WHEN e.outcome = 'rejected' OR e.type = 'AccessDenied' THEN 4
+                    WHEN e.subject_type = 'User' THEN 1 WHEN e.subject_type = 'Group' THEN 2 ELSE 3
+                END AS kind
             FROM events e WHERE {wanted} ORDER BY e.seq DESC LIMIT {limit}
         ), s AS (SELECT min(at) AS first, max(at) AS last FROM n)
         SELECT s.first, s.last, b.bucket, n.kind, count(*) AS count

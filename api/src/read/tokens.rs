@@ -13,8 +13,7 @@ macro_rules! tokens {
     ($where:literal) => {
         concat!(
             "SELECT t.id, t.label, t.default_workspace_id, w.name AS workspace, t.service_origin, t.origin_required,
-                t.allow_list, t.dialect,
-                t.created_at, t.expires_at, t.revoked_at, t.calls_per_second, t.prefix,
+                t.allow_list, t.dialect, t.created_at, t.expires_at, t.revoked_at, t.calls_per_second, t.prefix,
                 i.actor ->> 'label' AS created_by, u.at AS used_at, u.address AS used_from
             FROM scim_tokens t
             JOIN workspaces w ON w.organization_id = t.organization_id AND w.id = t.default_workspace_id

@@ -233,12 +233,13 @@ mod tests {
         assert_eq!(
             serde_json::to_string(&header).unwrap(),
             concat!(
-                r#"{"actor":{"address":"203.0.113.7","label":"test"},"commitment":"108af39f79e9b5da1f357f18526b216e8824"#,
-                r#"228b006046aa643d44b05e980e65","error":{"detail":"userName is taken","scimType":"uniqueness","status""#,
-                r#":409},"event_id":"00000000-0000-0000-0000-000000000002","organization_id":"00000000-0000-0000-0000-0"#,
-                r#"00000000001","outcome":"rejected","recorded_at":"2026-01-02T03:04:05.250000Z","requested_at":"2026-0"#,
-                r#"1-02T03:04:05.000000Z","schema_version":1,"seq":1,"subject_id":"00000000-0000-0000-0000-000000000003"#,
-                r#"","subject_type":"User","type":"UserCreated"}"#,
+                r#"{"actor":{"address":"203.0.113.7","label":"test"},"commitment":"108af39f79e9b5da1f357f1852"#,
+                r#"6b216e8824228b006046aa643d44b05e980e65","error":{"detail":"userName is taken","scimType":""#,
+                r#"uniqueness","status":409},"event_id":"00000000-0000-0000-0000-000000000002","organization_"#,
+                r#"id":"00000000-0000-0000-0000-000000000001","outcome":"rejected","recorded_at":"2026-01-02T"#,
+                r#"03:04:05.250000Z","requested_at":"2026-01-02T03:04:05.000000Z","schema_version":1,"seq":1,"#,
+                r#""subject_id":"00000000-0000-0000-0000-000000000003","subject_type":"User","type":"UserCrea"#,
+                r#"ted"}"#,
             )
         );
         assert_eq!(

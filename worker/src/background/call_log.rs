@@ -34,19 +34,15 @@ const STEP_ROWS: i64 = 5000;
 const INSERT: &str = "
     INSERT INTO requests (
         organization_id, id, at, micros, method, path, query, meaning, subject, subject_id, status, scim_type, detail,
-        txn, token_id, label, address, user_agent,
-        request_body, response_body
+        txn, token_id, label, address, user_agent, request_body, response_body
     )
     SELECT
         organization_id, id, at, micros, method, path, query, meaning, subject, subject_id, status, scim_type, detail,
-        txn, token_id, label, address, user_agent,
-        request_body, response_body
+        txn, token_id, label, address, user_agent, request_body, response_body
     FROM jsonb_to_recordset($1) AS r (
         organization_id uuid, id uuid, at timestamptz, micros bigint, method text, path text, query text, meaning text,
-        subject text, subject_id uuid,
-        status smallint, scim_type text, detail text, txn uuid, token_id uuid, label text, address text,
-        user_agent text,
-        request_body text, response_body text
+        subject text, subject_id uuid, status smallint, scim_type text, detail text, txn uuid, token_id uuid,
+        label text, address text, user_agent text, request_body text, response_body text
     )
     ON CONFLICT DO NOTHING";
 
@@ -115,9 +111,7 @@ async fn receive(database: &Database, delivery: Delivery) -> Result<(), TaskErro
 /// Reads the call records of a message. Skips records that cannot be read.
 fn calls(message: &[u8]) -> Vec<CallRecord> {
     let read = |error: serde_json::Error| {
-        tracing::warn!(
-            %error, "a call record cannot be read; do api and worker have the same version?"
-        )
+        tracing::warn!(%error, "a call record cannot be read; do api and worker have the same version?");
     };
     let raw: Vec<Box<RawValue>> = serde_json::from_slice(message).map_err(read).unwrap_or_default();
     raw.iter().filter_map(|call| serde_json::from_str(call.get()).map_err(read).ok()).collect()

@@ -24,8 +24,8 @@ const UPDATE: &str = "
         AS h (partition, oldest, stopped_at, stopped_reason, demand_loads)
     ON CONFLICT (partition) DO UPDATE SET
         worker = excluded.worker, oldest_at = excluded.oldest_at, told_at = excluded.told_at,
-        stopped_at = excluded.stopped_at,
-        stopped_reason = excluded.stopped_reason, demand_loads = excluded.demand_loads
+        stopped_at = excluded.stopped_at, stopped_reason = excluded.stopped_reason,
+        demand_loads = excluded.demand_loads
     WHERE excluded.oldest_at IS NOT NULL OR p.worker = excluded.worker
         OR p.told_at < now() - interval '5 seconds'";
 

@@ -174,6 +174,10 @@ fn has_no_form(error: &tokio_postgres::Error) -> bool {
     error.to_string().starts_with("error serializing parameter")
 }
 
+/// The classes of SQL states that are systemic: a missing table, column, function or privilege; a missing role,
+/// database or schema; a damaged row or index; a pooler that loses prepared statements.
+const SYSTEMIC_CLASSES: [&str; 9] = ["42", "28", "3D", "3F", "XX", "58", "F0", "26", "57"];
+
 /// How to react to a SQLSTATE (`PostgreSQL`, appendix A).
 fn of_sql_state(code: &str) -> Remedy {
     match code {
@@ -190,13 +194,7 @@ fn of_sql_state(code: &str) -> Remedy {
         // Connection errors.
         _ if code.starts_with("08") => Remedy::Retry,
         HEAD_MOVED => Remedy::DecideAgain,
-        // A missing table, column, function or privilege; a missing role, database or schema; a damaged row
-        // or index; a pooler that loses prepared statements.
-        _ if [
-            "42", "28", "3D", "3F", "XX", "58", "F0", "26", "57"
-        ].iter().any(|class| code.starts_with(class)) && code != "57014" => {
-            Remedy::Stop
-        }
+        _ if SYSTEMIC_CLASSES.iter().any(|class| code.starts_with(class)) && code != "57014" => Remedy::Stop,
         _ => Remedy::Poison,
     }
 }

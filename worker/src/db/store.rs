@@ -34,8 +34,7 @@ const SESSION: &str =
 /// Lets queries read whole tables, until the end of the transaction.
 const WHOLE_TABLES: &str =
     "SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = on; SET LOCAL enable_bitmapscan = on;
-        SET LOCAL enable_hashjoin = on;
-    SET LOCAL enable_mergejoin = on";
+    SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on";
 /// Maximum number of notifications that wait for the listener.
 const BACKLOG: usize = 1024;
 

@@ -36,8 +36,8 @@ pub(crate) struct TableDifferences {
 fn only_in(table: &Table, schema: &str, other: &str) -> String {
     let Table { name, organization, .. } = table;
     format!(
-        "(SELECT * FROM {schema}.{name} WHERE {organization} = $1 EXCEPT ALL SELECT * FROM {other}.{name}
-            WHERE {organization} = $1)"
+        "(SELECT * FROM {schema}.{name} WHERE {organization} = $1
+        EXCEPT ALL SELECT * FROM {other}.{name} WHERE {organization} = $1)"
     )
 }
 
@@ -50,8 +50,8 @@ pub(super) async fn differences(store: &Store, organization: OrganizationId) -> 
             (only_in(table, "rollcall", "rollcall_shadow"), only_in(table, "rollcall_shadow", "rollcall"));
         let sql = format!(
             "SELECT d.*, count(*) OVER () AS rows FROM (
-                SELECT true AS is_live, to_jsonb(d) AS row FROM {live} d UNION ALL SELECT false, to_jsonb(d)
-                FROM {shadow} d
+                SELECT true AS is_live, to_jsonb(d) AS row FROM {live} d
+                UNION ALL SELECT false, to_jsonb(d) FROM {shadow} d
             ) d LIMIT {MAX_REPORTED}"
         );
         let rows = store.query_once(&sql, &[&organization]).await?;

@@ -38,13 +38,13 @@ const LOCK: &str = "SELECT pg_try_advisory_lock(hashtext('rollcall_shadow'))";
 const REMOVE: &str = "SET client_min_messages = warning; DROP SCHEMA IF EXISTS rollcall_shadow CASCADE";
 pub(super) const PROGRESS: &str = "SELECT seq FROM rollcall_shadow.replayed WHERE organization_id = $1";
 pub(super) const REMEMBER: &str = "
-    INSERT INTO rollcall_shadow.replayed (organization_id, seq) VALUES ($1, $2) ON CONFLICT (organization_id)
-        DO UPDATE SET seq = excluded.seq";
+    INSERT INTO rollcall_shadow.replayed (organization_id, seq) VALUES ($1, $2)
+    ON CONFLICT (organization_id) DO UPDATE SET seq = excluded.seq";
 /// Rows for operators: that a replay has begun, how far it is, and how it ended.
 pub(super) const BEGIN: &str = "
     INSERT INTO rollcall.replays (organization_id, begun_at, told_at, entries, size) VALUES ($1, now(), now(), $2, $3)
-    ON CONFLICT (organization_id)
-        DO UPDATE SET begun_at = now(), told_at = now(), entries = excluded.entries, size = excluded.size,
+    ON CONFLICT (organization_id) DO UPDATE SET
+        begun_at = now(), told_at = now(), entries = excluded.entries, size = excluded.size,
         ended_at = NULL, different_rows = NULL, is_mended = NULL";
 pub(super) const UPDATE_PROGRESS: &str =
     "UPDATE rollcall.replays SET told_at = now(), entries = $2, size = GREATEST(size, $2) WHERE organization_id = $1";

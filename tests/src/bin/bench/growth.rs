@@ -21,7 +21,8 @@ const FILL: &str = "
     SELECT $1, id, name, NULL, true, jsonb_build_object('userName', name), jsonb_build_object(
         'schemas', jsonb_build_array('urn:ietf:params:scim:schemas:core:2.0:User'), 'id', id, 'userName', name,
         'active', true,
-        'meta', '{\"resourceType\": \"User\", \"version\": \"W/\\\"1\\\"\", \"created\": \"2026-01-01T00:00:00.000000Z\",
+        'meta', '{\"resourceType\": \"User\", \"version\": \"W/\\\"1\\\"\",
+            \"created\": \"2026-01-01T00:00:00.000000Z\",
             \"lastModified\": \"2026-01-01T00:00:00.000000Z\"}'::jsonb
     ), '2026-01-01Z', '2026-01-01Z' FROM made";
 

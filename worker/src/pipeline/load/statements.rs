@@ -29,8 +29,7 @@ macro_rules! common {
     ($more:literal) => {
         concat!(
             "SELECT 'user' AS kind, u.organization_id, u.id, u.resource, NULL::jsonb AS error, NULL::text AS name,
-                NULL::timestamptz AS at,
-                NULL::bigint AS size, NULL::bytea[] AS peaks, NULL::bigint AS version
+                NULL::timestamptz AS at, NULL::bigint AS size, NULL::bytea[] AS peaks, NULL::bigint AS version
             FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)
             JOIN users u ON u.organization_id = k.organization_id AND u.id = k.id
             UNION ALL

@@ -64,8 +64,8 @@ static INSERT_USERS: LazyLock<String> = LazyLock::new(|| {
 static UPDATE_USERS: LazyLock<String> = LazyLock::new(|| {
     format!(
         "UPDATE users u SET user_name_key = r.user_name_key, external_id = r.external_id, active = r.active,
-            keys = r.keys,
-            resource = e.payload -> 'resource', created_at = r.created_at, last_modified_at = r.last_modified_at
+            keys = r.keys, resource = e.payload -> 'resource', created_at = r.created_at,
+            last_modified_at = r.last_modified_at
         FROM {} JOIN events e ON e.organization_id = r.organization_id AND e.seq = r.seq
         WHERE u.organization_id = r.organization_id AND u.id = r.id",
         UserRows::source(1)
