@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Makes a demo organization with two workspaces, a token and an auditor, once, and remembers them in an env file; then provisions three users by SCIM.
-# Needs rollcall-worker with its settings in the environment, and ROLLCALL_URL. Used by ./dev up and by docker compose alike.
+# Makes a demo organization with two workspaces, a token and an auditor, once, and remembers them in an env
+# file; then provisions three users by SCIM. Needs rollcall-worker with its settings in the environment, and
+# ROLLCALL_URL. Used by ./dev up and by docker compose alike.
 #   demo.sh ENV-FILE [MORE LINES FOR IT...]
 set -euo pipefail
 env_file=$1; shift

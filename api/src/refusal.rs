@@ -1,10 +1,10 @@
 //! SCIM errors for the requests that the HTTP parser refuses before any handler sees them (RFC 7644 section
 //! 3.12).
 //!
-//! Actix answers such a request with a status and an empty body, and closes the connection. [`ExplainingStream`] is
-//! the stream below actix. It replaces that answer with a SCIM error. It inspects outgoing bytes only, so it
-//! cannot move the boundary between two requests. To percent-encode the target of an incoming request, it
-//! would need that boundary.
+//! Actix answers such a request with a status and an empty body, and closes the connection.
+//! [`ExplainingStream`] is the stream below actix. It replaces that answer with a SCIM error. It inspects
+//! outgoing bytes only, so it cannot move the boundary between two requests. To percent-encode the target of
+//! an incoming request, it would need that boundary.
 
 use actix_web::rt::net::TcpStream;
 use rollcall_scim::{ScimError, ScimType};

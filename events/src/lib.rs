@@ -1,5 +1,5 @@
-//! The types that the api and the worker share: requests, facts, outcomes, tokens. The format of the log is in
-//! the crate `rollcall-log`, the queue in `rollcall-queue`.
+//! The types that the api and the worker share: requests, facts, outcomes, tokens. The format of the log is
+//! in the crate `rollcall-log`, the queue in `rollcall-queue`.
 
 #![cfg_attr(test, allow(clippy::needless_pass_by_value, reason = "tests pass literals"))]
 

@@ -204,7 +204,8 @@ fn a_patch_cannot_give_an_attribute_twice(body: Value) {
 
 #[test]
 fn a_patch_can_select_several_values_by_filters() {
-    // Members are applied in the order of the map. These are sorted, so the order is that of their insertion as well.
+    // Members are applied in the order of the map. These are sorted, so the order is that of their insertion
+    // as well.
     let body = json!({
         "emails[type eq \"home\"].primary": true, "emails[type eq \"home\"].value": "b@x",
         "emails[type eq \"work\"].value": "a@x"

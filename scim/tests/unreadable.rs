@@ -378,8 +378,8 @@ fn json_values() -> impl Strategy<Value = Value> {
     })
 }
 
-/// The values that mean "unassigned": `null`, `[]` for a list, `""` for the manager, and an object whose known
-/// members are all `null` (or, for the manager, `""`).
+/// The values that mean "unassigned": `null`, `[]` for a list, `""` for the manager, and an object whose
+/// known members are all `null` (or, for the manager, `""`).
 fn unassigns(place: &Place, value: &Value) -> bool {
     let known = |object: &Map<String, Value>| -> Vec<Value> {
         object

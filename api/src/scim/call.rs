@@ -1,5 +1,5 @@
-//! A SCIM call: its caller, conditions and preferences. [`WriteContext`] submits the changes that calls ask for,
-//! and shows the result.
+//! A SCIM call: its caller, conditions and preferences. [`WriteContext`] submits the changes that calls ask
+//! for, and shows the result.
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;

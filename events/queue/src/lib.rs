@@ -1,6 +1,7 @@
 //! The queue between the api and the worker: its topology, the messages, and publishing.
 //!
-//! Nothing in this crate opens a connection. [`topology`] and [`publish`] use a channel that the caller provides.
+//! Nothing in this crate opens a connection. [`topology`] and [`publish`] use a channel that the caller
+//! provides.
 
 #![cfg_attr(test, allow(clippy::needless_pass_by_value, reason = "tests pass literals"))]
 

@@ -174,8 +174,8 @@ fn has_no_form(error: &tokio_postgres::Error) -> bool {
     error.to_string().starts_with("error serializing parameter")
 }
 
-/// The classes of SQL states that are systemic: a missing table, column, function or privilege; a missing role,
-/// database or schema; a damaged row or index; a pooler that loses prepared statements.
+/// The classes of SQL states that are systemic: a missing table, column, function or privilege; a missing
+/// role, database or schema; a damaged row or index; a pooler that loses prepared statements.
 const SYSTEMIC_CLASSES: [&str; 9] = ["42", "28", "3D", "3F", "XX", "58", "F0", "26", "57"];
 
 /// How to react to a SQLSTATE (`PostgreSQL`, appendix A).

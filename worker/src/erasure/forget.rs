@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::complete;
 use crate::db::{Store, StoreError, TaskError};
 
-/// Maximum time for removing the names from dead letters and call records. The background task removes the rest.
+/// Maximum time for removing the names from dead letters and call records. The background task removes the
+/// rest.
 const SWEEP: Duration = Duration::from_secs(5);
 
 /// Hashes the names of erased users, and removes these names from dead letters and call records.

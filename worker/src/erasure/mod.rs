@@ -2,8 +2,8 @@
 //! ones.
 //!
 //! The transaction of an erasure removes the names from the log (`erase_user`) and stores them in
-//! `erased_users`. The worker then hashes them ([`complete`]) before it answers the erasure. From then on, only
-//! keyed hashes of the casefolded names are stored (`erased_names`).
+//! `erased_users`. The worker then hashes them ([`complete`]) before it answers the erasure. From then on,
+//! only keyed hashes of the casefolded names are stored (`erased_names`).
 //!
 //! No record escapes between an erasure and its hashes: a record is checked and stored under a shared lock
 //! ([`BESIDE`]), and the hashes are written under the exclusive lock ([`ALONE`]). Records that were stored

@@ -1,4 +1,5 @@
-//! The log of each organization: appending entries, the tiles of its tree, signed checkpoints, and verification.
+//! The log of each organization: appending entries, the tiles of its tree, signed checkpoints, and
+//! verification.
 
 pub(crate) mod append;
 pub(crate) mod checkpoints;

@@ -43,8 +43,8 @@ impl Replier {
         within("room for outcomes", ANSWER, self.batches.send(replies)).await?.map_err(|_| RunError::RepliesEnded)
     }
 
-    /// Returns the channel once all replies are sent; `None` if sending failed. The caller must keep the channel
-    /// until the connection is closed.
+    /// Returns the channel once all replies are sent; `None` if sending failed. The caller must keep the
+    /// channel until the connection is closed.
     pub(crate) async fn finish(self) -> Option<Channel> {
         drop(self.batches);
         self.sending.await.ok()

@@ -1,6 +1,6 @@
 //! Tries a batch that was given back to the broker, before the partition consumes again. The broker counts
-//! deliveries and dead-letters a message after too many (`events/queue/src/topology.rs`). A long outage must not use
-//! up these deliveries.
+//! deliveries and dead-letters a message after too many (`events/queue/src/topology.rs`). A long outage must
+//! not use up these deliveries.
 
 use rollcall_events::UserId;
 use rollcall_events::request::Request;
