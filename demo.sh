@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# Makes a demo organization with two workspaces, a token and an auditor, once, and remembers them in an env
-# file; then provisions three users by SCIM. Needs rollcall-worker with its settings in the environment, and
-# ROLLCALL_URL. Used by ./dev up and by docker compose alike.
-#   demo.sh ENV-FILE [MORE LINES FOR IT...]
+# Creates a demo organization with two workspaces, a token and an auditor, and stores them in an env file. It
+# does this only once. Then it provisions three users by SCIM. It needs rollcall-worker with its settings in the
+# environment, and ROLLCALL_URL. ./dev up and docker compose use it.
+#   demo.sh ENV-FILE [MORE LINES FOR THE FILE...]
 set -euo pipefail
 env_file=$1; shift
 
 say() { printf '\033[1m▸ %s\033[0m\n' "$*" >&2; }
 
-# One member of a JSON object on standard input.
+# Prints one member of a JSON object from standard input.
 value() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }
 
 umask 077
 if [ ! -e "$env_file" ]; then
-  say "making a demo organization, two workspaces and a token"
+  say "creating a demo organization, two workspaces and a token"
   organization=$(rollcall-worker organization create Demo | value id)
   marketing=$(rollcall-worker workspace create --organization "$organization" Marketing | value id)
   rollcall-worker workspace create --organization "$organization" Sales >/dev/null
@@ -41,7 +41,7 @@ for name in ada grace alan; do
       \"emails\": [{\"value\": \"$name@example.com\", \"type\": \"work\", \"primary\": true}]}")
   case $status in
     201) say "provisioned $name@example.com" ;;
-    409) ;; # It was there already.
-    *) say "provisioning $name@example.com was answered $status; see the log of the api" && exit 1 ;;
+    409) ;; # The user exists already.
+    *) say "provisioning $name@example.com failed with status $status; see the log of the api" && exit 1 ;;
   esac
 done

@@ -1,4 +1,5 @@
-"""A year in the life of a company's directory, lived by a client library that checks every answer against the schemas that the service publishes.
+"""Changes the users and groups of a company over a year, with a client library that checks every answer against
+the schemas that the service publishes.
 
 Usage: life.py BASE_URL TOKEN
 """
@@ -40,7 +41,7 @@ def life(scim):
     scim.discover()
     User, Group = scim.get_resource_model("User"), scim.get_resource_model("Group")
 
-    # January: three people are hired, one of them twice.
+    # January: three people are hired. A second creation of one of them is refused.
     hired = {}
     for name, given in [("ada", "Ada"), ("charles", "Charles"), ("mary", "Mary")]:
         user = User(user_name=f"{name}@acme.example", active=True, external_id=f"hr-{name}")
@@ -50,18 +51,22 @@ def life(scim):
     assert hired["ada"].id and hired["ada"].meta.version, hired["ada"]
     refused(UniquenessException, lambda: scim.create(User(user_name="ADA@acme.example", active=True)))
 
-    # February: they are found by what one knows of them.
+    # February: users are found by filters.
     found = scim.query(User, query_parameters=SearchRequest(filter='userName eq "Charles@ACME.example"'))
     assert [user.id for user in found.resources] == [hired["charles"].id], found
-    found = scim.query(User, query_parameters=SearchRequest(filter='emails[type eq "work" and value sw "m"]', attributes=["userName"]))
-    assert [user.user_name for user in found.resources] == ["mary@acme.example"] and found.resources[0].active is None, found
+    work = SearchRequest(filter='emails[type eq "work" and value sw "m"]', attributes=["userName"])
+    found = scim.query(User, query_parameters=work)
+    assert [user.user_name for user in found.resources] == ["mary@acme.example"], found
+    assert found.resources[0].active is None, found
     acme = 'userName ew "@acme.example"'
-    page = scim.query(User, query_parameters=SearchRequest(filter=acme, sort_by="userName", sort_order="descending", start_index=1, count=2))
+    first = SearchRequest(filter=acme, sort_by="userName", sort_order="descending", start_index=1, count=2)
+    page = scim.query(User, query_parameters=first)
     assert (page.total_results, [user.user_name[0] for user in page.resources]) == (3, ["m", "c"]), page
 
-    # March: two of them form a group; the third comes in, and one goes out.
+    # March: a group of two users is created. The third user joins, and one leaves.
     Member = Group.get_field_root_type("members")
-    group = scim.create(Group(display_name="Engines", members=[Member(value=hired[name].id) for name in ("ada", "charles")]))
+    members = [Member(value=hired[name].id) for name in ("ada", "charles")]
+    group = scim.create(Group(display_name="Engines", members=members))
     scim.modify(Group, group.id, patch(Group, {"op": "add", "path": "members", "value": [{"value": hired["mary"].id}]}))
     scim.modify(Group, group.id, patch(Group, {"op": "remove", "path": f'members[value eq "{hired["charles"].id}"]'}))
     group = scim.query(Group, group.id)
@@ -71,10 +76,10 @@ def life(scim):
     both = scim.search(search_request=SearchRequest(filter='displayName eq "engines" or userName sw "charles"'))
     assert {resource.meta.resource_type for resource in both.resources} == {"User", "Group"}, both
 
-    # April: Ada moves to another department and is renamed; Charles takes a leave and comes back.
-    scim.modify(
-        User, ada.id, patch(User, {"op": "replace", "path": "title", "value": "Countess"}, {"op": "add", "path": f"{ENTERPRISE}:department", "value": "Analysis"})
-    )
+    # April: Ada moves to another department and is renamed; Charles is deactivated and activated again.
+    title = {"op": "replace", "path": "title", "value": "Countess"}
+    department = {"op": "add", "path": f"{ENTERPRISE}:department", "value": "Analysis"}
+    scim.modify(User, ada.id, patch(User, title, department))
     moved = scim.query(User, ada.id)
     assert moved.title == "Countess" and moved.meta.version != ada.meta.version, moved
     for active in (False, True):
@@ -84,22 +89,24 @@ def life(scim):
     moved.title = None
     replaced = scim.replace(moved)
     assert (replaced.display_name, replaced.title, replaced.id) == ("Augusta Ada King", None, ada.id), replaced
-    # What was read before is no longer what is there.
+    # A change with an old version is refused.
     moved.meta.version = ada.meta.version
     refused(PreconditionFailedException, lambda: scim.replace(moved))
 
-    # May: a class of apprentices comes at once, with the group that they form.
+    # May: one bulk request creates five apprentices and their group.
+    users = [User(user_name=f"apprentice{n}@acme.example", active=True) for n in range(5)]
     apprentices = [
-        BulkOperation[User](method="POST", path="/Users", bulk_id=f"a{n}", data=User(user_name=f"apprentice{n}@acme.example", active=True)) for n in range(5)
+        BulkOperation[User](method="POST", path="/Users", bulk_id=f"a{n}", data=user) for n, user in enumerate(users)
     ]
     members = [Member(value=f"bulkId:a{n}") for n in range(5)]
-    apprentices.append(BulkOperation[Group](method="POST", path="/Groups", bulk_id="g", data=Group(display_name="Apprentices", members=members)))
+    group_data = Group(display_name="Apprentices", members=members)
+    apprentices.append(BulkOperation[Group](method="POST", path="/Groups", bulk_id="g", data=group_data))
     done = scim.bulk(BulkRequest[Union[User, Group]](operations=apprentices))
     assert [operation.status for operation in done.operations] == [201] * 6, done
     school = scim.query(Group, query_parameters=SearchRequest(filter='displayName eq "Apprentices"')).resources[0]
     assert len(school.members) == 5, school
 
-    # December: Mary retires, the class is closed, and nothing is left of either.
+    # December: Mary and the group of the apprentices are deleted.
     scim.delete(User, hired["mary"].id)
     scim.delete(Group, school.id)
     refused(NotFoundException, lambda: scim.query(User, hired["mary"].id))
@@ -112,4 +119,4 @@ if __name__ == "__main__":
     base, token = sys.argv[1:]
     with Client(base_url=base, headers={"Authorization": f"Bearer {token}"}, timeout=30) as http:
         life(SyncSCIMClient(http, raise_scim_errors=True))
-    print("a life of users and groups was lived as the client library expects")
+    print("all answers were as the client library expects")

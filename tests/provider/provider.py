@@ -1,9 +1,9 @@
-"""A real OpenID provider to test signing in with: Django OAuth Toolkit, with accounts in a database of its own.
+"""An OpenID provider for the tests of signing in: Django OAuth Toolkit, with accounts in a database of its own.
 
     provider.py FOLDER PORT REDIRECT_URI ACCOUNTS
 
-ACCOUNTS is JSON: for each user name the claim `rollcall`. Every password is `correct horse`. The client is `rollcall` with the secret `the secret of rollcall`.
-Prints a line once it can be asked.
+ACCOUNTS is JSON: for each user name the claim `rollcall`. Every password is `correct horse`. The client is
+`rollcall` with the secret `the secret of rollcall`. The program prints a line when it is ready.
 """
 
 import json
@@ -70,7 +70,7 @@ from oauth2_provider.oauth2_validators import OAuth2Validator  # noqa: E402
 
 
 class Validator(OAuth2Validator):
-    """Tells of an account what OpenID Connect calls standard claims, and the roles: of `late` only when asked for more."""
+    """Returns standard claims and the roles of an account. For `late`, the ID token has no roles; user info has them."""
 
     oidc_claim_scope = None
 
