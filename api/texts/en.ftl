@@ -1,4 +1,5 @@
-# The English texts of the pages. A test checks that every language has the same texts, and that each text is used.
+# The English texts of the pages. A test checks that every language has the same texts, and that each text is
+# used.
 skip = Skip to the content
 navigation = Main
 nav-scim = SCIM provisioning

@@ -1,4 +1,4 @@
-# Los textos de las páginas en español.
+# Textos de las páginas en español.
 skip = Ir al contenido
 navigation = Principal
 nav-scim = Aprovisionamiento SCIM
@@ -147,7 +147,7 @@ entra-start = Asigna usuarios y grupos a la aplicación y pulsa Start provisioni
 
 nav-audit = Auditoría
 audit-title = Registro de auditoría
-audit-lead = Todo lo que ha ocurrido, incluidos los rechazos. Ninguna entrada se puede modificar ni eliminar, y todas se pueden demostrar.
+audit-lead = Todo lo que ha ocurrido, incluidos los rechazos. Ninguna entrada se puede modificar ni eliminar, y todas se pueden verificar.
 filter-type = Evento
 filter-outcome = Resultado
 filter-any = Cualquiera
@@ -257,7 +257,7 @@ event-EntitlementRemoved = Rol o permiso eliminado
 event-TokenIssued = Token generado
 event-AuditorTokenIssued = Token de auditor emitido
 event-TokenRevoked = Token revocado
-event-TokenExpiring = El token caduca pronto
+event-TokenExpiring = Token a punto de caducar
 event-TokenChanged = Token modificado
 event-SignInLinkIssued = Enlace de acceso emitido
 event-SignedIn = Sesión iniciada
@@ -269,7 +269,7 @@ event-StreamPaused = Flujo de eventos en pausa
 event-StreamResumed = Flujo de eventos reanudado
 event-StreamDeleted = Flujo de eventos eliminado
 event-AccessDenied = Acceso denegado
-event-RequestRejected = Solicitud rechazada
+event-RequestRejected = Petición rechazada
 
 # Call log
 requests-title = Registro de llamadas

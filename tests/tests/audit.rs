@@ -47,14 +47,14 @@ async fn an_auditor_finds_entries_by_user_name_actor_type_and_time() {
     assert_eq!(types(&of("type", "UserDeactivated").await), ["UserDeactivated"]);
     assert_eq!(types(&of("outcome", "rejected").await), ["RequestRejected"]);
     assert_eq!(types(&of("subject", &bob).await), ["UserCreated", "UserUpdated", "UserDeleted"]);
-    assert_eq!(seqs(&of("userName", "BOB").await), seqs(&of("subject", &bob).await), "by the name it once had");
+    assert_eq!(seqs(&of("userName", "BOB").await), seqs(&of("subject", &bob).await), "the filter matches former names");
     assert_eq!(seqs(&of("userName", "Robert").await), seqs(&of("subject", &bob).await));
     assert_eq!(seqs(&of("externalId", "hr-1").await), seqs(&of("subject", &ada).await));
     assert_eq!(of("userName", "nobody").await["entries"], json!([]));
     assert_eq!(
         of("token", &token).await["entries"].as_array().unwrap().len(),
         7,
-        "its issue is not among what was done with it"
+        "the issue of the token is not an action of the token"
     );
     assert_eq!(of("origin", "HR.example.com").await["entries"].as_array().unwrap().len(), 7);
     assert_eq!(of("address", "127.0.0.0/8").await["entries"].as_array().unwrap().len(), 7);
@@ -141,7 +141,7 @@ async fn a_users_history_has_old_and_new_values_and_the_state_at_any_time() {
         .query(&format!("/users/{ada}/history"), &[("cursor", first["next"].as_str().unwrap())])
         .await
         .expect(200);
-    assert_eq!(rest["steps"], json!(steps[2..]), "a later page knows what was there before");
+    assert_eq!(rest["steps"], json!(steps[2..]), "a later page has the old values");
     let beyond = auditor.get(&format!("/users/{ada}/history?cursor={}", u64::MAX)).await.expect(200);
     assert_eq!(beyond["steps"], json!([]), "a cursor beyond everything");
     let before = steps[2]["recorded_at"].as_str().unwrap();
@@ -248,7 +248,11 @@ async fn an_auditors_token_reads_one_log_and_allows_nothing_else() {
     );
     assert!(!events(&auditor, &[]).await.to_string().contains(&secret));
     let provisioning = Client::new(&stack.url, &secret, Some("hr.example.com"));
-    assert_eq!(provisioning.create(user_with("eve", &json!({}))).await.status, 401, "it cannot provision");
+    assert_eq!(
+        provisioning.create(user_with("eve", &json!({}))).await.status,
+        401,
+        "an auditor's token cannot provision"
+    );
     assert_eq!(
         Client::auditor(&stack.url, &client.token).get("/events").await.status,
         401,
@@ -303,7 +307,7 @@ async fn a_tail_delivers_each_entry_once_and_resumes_after_the_last() {
     other.client().create(user_with("eve", &json!({}))).await.expect(201);
     let ada = client.create(user_with("ada", &json!({}))).await.id();
     let seen = read_events(&mut tail, 1).await;
-    assert_eq!(seen[0].1, "UserCreated", "and nothing of another organization");
+    assert_eq!(seen[0].1, "UserCreated", "no entry of another organization");
     client.delete(&ada).await.expect(204);
     assert_eq!(read_events(&mut tail, 1).await, [(seen[0].0 + 1, "UserDeleted".to_owned())]);
     drop(tail);

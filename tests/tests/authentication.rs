@@ -89,7 +89,7 @@ async fn behind_a_trusted_proxy_the_last_untrusted_hop_is_the_address() {
     assert_eq!(
         through("x-forwarded-for", "198.51.100.1, 203.0.113.7").await,
         200,
-        "what stands before is not trusted, and does not matter"
+        "earlier addresses in the header are not trusted"
     );
     assert_eq!(through("x-forwarded-for", "203.0.113.7, 127.0.0.1").await, 200, "a proxy behind a proxy");
     assert_eq!(through("x-forwarded-for", "[2001:db8::7]:4711").await, 200);

@@ -128,7 +128,7 @@ async fn with_fail_on_errors_an_unknown_outcome_skips_the_other_operations() {
     assert!(stack.worker.as_mut().unwrap().ended().await);
     for operations in later {
         let answer = one.send(Method::POST, "/Bulk", body(operations)).await.expect(200);
-        assert_eq!(statuses(&answer), ["202"], "the first is on the queue, and nothing is known of it");
+        assert_eq!(statuses(&answer), ["202"], "the first operation is on the queue, and its outcome is unknown");
         assert!(answer["Operations"][0]["location"].as_str().unwrap().contains("/Events/"));
     }
     let preferring = other
@@ -141,7 +141,7 @@ async fn with_fail_on_errors_an_unknown_outcome_skips_the_other_operations() {
     let all = other
         .send(Method::POST, "/Bulk", json!({"schemas": [BULK], "Operations": [create("c", "1"), create("d", "2")]}))
         .await;
-    assert_eq!(statuses(&all.expect(200)), ["202", "202"], "where errors do not count, all is tried");
+    assert_eq!(statuses(&all.expect(200)), ["202", "202"], "without failOnErrors, every operation runs");
     stack.worker = Some(rollcall_tests::service::Service::worker(&stack.instance));
     for client in [&one, &other] {
         eventually("the worker", async || (client.create(user("last")).await.status == 201).then_some(())).await;

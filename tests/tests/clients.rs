@@ -90,7 +90,7 @@ impl Connector {
                 return Some(answer);
             }
             let seconds: u64 = answer.header("retry-after").parse().unwrap();
-            assert!(seconds > 0, "it says how long to wait");
+            assert!(seconds > 0, "a throttled answer has Retry-After");
             self.throttled.fetch_add(1, Ordering::Relaxed);
             None
         })
@@ -140,7 +140,7 @@ async fn a_throttled_entra_connector_retries_calls_and_timeouts_safely() {
             async move { connector.provision(&format!("employee{n}"), n % 3 == 0).await }
         })
         .await;
-    assert!(connector.throttled.load(Ordering::Relaxed) > 0, "it was never too fast");
+    assert!(connector.throttled.load(Ordering::Relaxed) > 0, "the connector was never throttled");
     let auditor = stack.auditor().await;
-    assert_eq!(auditor.compare_with_tables(&organization.id).await, 90, "no user is there twice");
+    assert_eq!(auditor.compare_with_tables(&organization.id).await, 90, "each user exists once");
 }

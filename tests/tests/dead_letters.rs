@@ -35,16 +35,16 @@ async fn a_dead_letter_that_cannot_be_stored_does_not_block_others() {
     let held = publish_dead_letter(&sender, &broken).await;
     for _ in 0..3 {
         let kept = publish_dead_letter(&sender, &sound).await;
-        eventually("the other organization's letter", async || stack.dead_letter(&kept).await).await;
+        eventually("the other organization's dead letter", async || stack.dead_letter(&kept).await).await;
     }
     assert_eq!(stack.dead_letter(&held).await, None);
     owner.batch_execute(&format!("ALTER TABLE rollcall.dead_letters DROP CONSTRAINT {constraint}")).await.unwrap();
-    eventually("the letter that was held", async || stack.dead_letter(&held).await).await;
+    eventually("the dead letter that could not be stored before", async || stack.dead_letter(&held).await).await;
 }
 
 #[tokio::test]
 async fn a_dead_letter_that_cannot_be_retried_does_not_block_others() {
-    let stack = Stack::private("letters", &[]).await;
+    let stack = Stack::private("dead-letters", &[]).await;
     let partition =
         |organization: &Organization| partition(organization.id.parse::<OrganizationId>().unwrap(), PARTITIONS);
     let broken = stack.organization();
@@ -53,7 +53,7 @@ async fn a_dead_letter_that_cannot_be_retried_does_not_block_others() {
     let sender = Sender::connect(&stack.instance).await;
     let (unsendable, other) = (publish_dead_letter(&sender, &broken).await, publish_dead_letter(&sender, &sound).await);
     for id in [&unsendable, &other] {
-        eventually("the letter", async || stack.dead_letter(id).await).await;
+        eventually("the dead letter", async || stack.dead_letter(id).await).await;
     }
     let owner = stack.database("postgres").await;
     let broken_id: Uuid = broken.id.parse().unwrap();
@@ -67,7 +67,7 @@ async fn a_dead_letter_that_cannot_be_retried_does_not_block_others() {
         owner.query_opt(sql, &[organization]).await.unwrap().is_some()
     };
     let sound_id: Uuid = sound.id.parse().unwrap();
-    eventually("the other letter to be sent back", async || (!is_there(&sound_id).await).then_some(())).await;
+    eventually("the retry of the other dead letter", async || (!is_there(&sound_id).await).then_some(())).await;
 }
 
 #[tokio::test]

@@ -122,7 +122,7 @@ async fn requests_in_one_message_are_decided_one_by_one_in_order() {
     );
     assert!(
         is_applied(&sender.submit(std::slice::from_ref(&grace)).await[0]),
-        "it was recorded, and what comes behind goes on"
+        "the message was recorded, and later messages are applied"
     );
     let log = stack.auditor().await.verify(&organization.id).await;
     let recorded: Vec<_> = log.iter().map(|entry| (entry.header.event_id, entry.header.error.is_none())).collect();
@@ -171,7 +171,7 @@ async fn a_malformed_message_becomes_a_dead_letter_with_its_reason_and_blocks_no
     for ((_, properties, body), _) in &bad {
         sender.publish(to, properties.clone(), body).await;
     }
-    assert!(is_applied(&sender.submit(&[good]).await[0]), "what comes behind goes on");
+    assert!(is_applied(&sender.submit(&[good]).await[0]), "later messages are applied");
     for ((id, _, body), word) in &bad {
         let (_, reason, kept) = eventually("the dead letter", async || stack.dead_letter(id).await).await;
         assert!(reason.contains(word), "{reason}");

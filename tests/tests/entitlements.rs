@@ -47,8 +47,8 @@ async fn an_organization_lists_and_assigns_only_its_own_entitlements() {
         refused.body
     );
     for organization in [&one, &other] {
-        let (is_well, told) = verified(&stack.instance, &organization.id).await;
-        assert!(is_well, "{told}");
+        let (is_valid, output) = verified(&stack.instance, &organization.id).await;
+        assert!(is_valid, "{output}");
     }
 }
 
@@ -69,7 +69,11 @@ async fn the_name_of_a_definition_is_unique_and_free_again_after_removal() {
     organization.command(&["role", "remove", &editor]).unwrap();
     assert_eq!(client.get("/Roles").await.expect(200)["totalResults"], 0);
     let path = format!("/Users/{ada}");
-    assert_eq!(client.get(&path).await.expect(200)["roles"][0]["value"], json!(editor), "the user keeps what it had");
+    assert_eq!(
+        client.get(&path).await.expect(200)["roles"][0]["value"],
+        json!(editor),
+        "the user keeps its entitlements"
+    );
     client.patch(&ada, json!([{"op": "replace", "path": "title", "value": "Countess"}])).await.expect(204);
     let again = organization.define("role", "editor", &[]);
     assert_ne!(again, editor);
@@ -78,8 +82,8 @@ async fn the_name_of_a_definition_is_unique_and_free_again_after_removal() {
     let log =
         organization.auditor().query("/events", &[("type", "EntitlementDefined,EntitlementRemoved")]).await.expect(200);
     assert_eq!(log["entries"].as_array().map(Vec::len), Some(3), "{log}");
-    let (is_well, told) = verified(&stack.instance, &organization.id).await;
-    assert!(is_well, "{told}");
+    let (is_valid, output) = verified(&stack.instance, &organization.id).await;
+    assert!(is_valid, "{output}");
 }
 
 /// The workspaces in the user's extension, and those in the user's entitlements.
@@ -143,12 +147,12 @@ async fn an_entitlement_of_type_workspace_is_a_membership_besides_the_extensions
     client.patch(id, json!([{"op": "remove", "path": format!("{ROLLCALL}:workspaces")}])).await.expect(204);
     assert_eq!(stack.memberships(id).await, set(&[legal, marketing]));
     let without = put(&client, id, &json!({"schemas": [USER], "userName": "ada"})).await;
-    assert_eq!(places(&without), (vec![], vec![]), "a PUT clears the entitlements that it does not carry");
+    assert_eq!(places(&without), (vec![], vec![]), "a PUT removes the entitlements that it does not list");
     assert_eq!(stack.memberships(id).await, set(&[]));
     let refused = client.call(Method::PUT, "/Workspaces/x").json(&json!({})).send().await;
     assert_eq!((refused.status, refused.header("allow")), (405, "GET, HEAD"));
-    let (is_well, told) = verified(&stack.instance, &organization.id).await;
-    assert!(is_well, "{told}");
+    let (is_valid, output) = verified(&stack.instance, &organization.id).await;
+    assert!(is_valid, "{output}");
 }
 
 #[tokio::test]
@@ -183,9 +187,13 @@ async fn values_are_added_selected_and_removed_by_name_and_a_repeat_changes_noth
     assert_eq!(added["roles"][1], json!({"value": editor, "display": "Editor"}));
     assert_eq!(added["entitlements"][0], json!({"value": suite, "display": "Design suite", "type": "License"}));
     assert_eq!(added["entitlements"].as_array().map(Vec::len), Some(3), "{added}");
-    assert_eq!(added[ROLLCALL]["workspaces"][1]["value"], json!(organization.legal), "as ids are written");
+    assert_eq!(added[ROLLCALL]["workspaces"][1]["value"], json!(organization.legal), "in the notation of ids");
     let kept = twice(json!([{"op": "add", "path": workspaces, "value": [{"value": "Legal"}]}])).await;
-    assert_eq!(kept[ROLLCALL]["workspaces"][1]["permissions"], json!(["read"]), "parts that are not given stay");
+    assert_eq!(
+        kept[ROLLCALL]["workspaces"][1]["permissions"],
+        json!(["read"]),
+        "sub-attributes that are not given stay"
+    );
     let chosen = twice(json!([{"op": "replace", "path": "roles[value eq \"editor\"].primary", "value": true}])).await;
     assert_eq!(chosen["roles"][1], json!({"value": editor, "display": "Editor", "primary": true}));
     let removed = twice(json!([

@@ -49,17 +49,17 @@ async fn an_erased_user_is_nowhere_in_the_database_and_the_log_still_verifies() 
     client.create(user_with(SECRET, &json!({"title": "refused"}))).await.expect_error(409, Some("uniqueness"));
     let ada = client.create(user_with("ada", &json!({}))).await.id();
     client.create_group("Authors", &[&mary, &ada]).await.expect(201);
-    let (done, told) = erase(&stack, &organization, &mary);
-    assert!(!done && told.contains("the user is not deleted"), "{told}");
+    let (done, output) = erase(&stack, &organization, &mary);
+    assert!(!done && output.contains("the user is not deleted"), "{output}");
     client.delete(&mary).await.expect(204);
     let before = note(&organization, "before.checkpoint").await;
     let sender = Sender::connect(&stack.instance).await;
     sender.publish_dead_letter(&mary, json!({"user": mary, "name": SECRET}).to_string().as_bytes()).await;
     sender.publish_dead_letter(&ada, json!({"user": ada}).to_string().as_bytes()).await;
 
-    let (done, told) = erase(&stack, &organization, &mary);
-    assert!(done, "{told}");
-    assert_eq!(serde_json::from_str::<Value>(&told).unwrap()["erased"], true);
+    let (done, output) = erase(&stack, &organization, &mary);
+    assert!(done, "{output}");
+    assert_eq!(serde_json::from_str::<Value>(&output).unwrap()["erased"], true);
     assert!(!erase(&stack, &organization, "00000000-0000-7000-8000-000000000001").0, "nobody");
 
     let auditor = organization.auditor();
@@ -86,18 +86,18 @@ async fn an_erased_user_is_nowhere_in_the_database_and_the_log_still_verifies() 
         ("UserDeleted", true),
         ("UserErased", false),
     ];
-    assert_eq!(steps, erased, "what happened is known, and not to whom");
+    assert_eq!(steps, erased, "the entry says what happened, but not to whom");
     eventually("the other dead letter", async || stack.dead_letter(&ada).await).await;
     assert_eq!(stack.dead_letter(&mary).await, None);
 
     let (after, key) = (note(&organization, "after.checkpoint").await, organization.checkpoint_key());
     let file = organization.folder().join("export.ndjson");
     std::fs::write(&file, auditor.get("/export").await.expect(200).as_str().unwrap()).unwrap();
-    let (code, told) =
+    let (code, output) =
         verify(&["log", file.to_str().unwrap(), "--checkpoint", &before, "--checkpoint", &after, "--key", &key]);
-    assert!(code == 0 && told.contains("5 entries were erased"), "{told}");
+    assert!(code == 0 && output.contains("5 entries were erased"), "{output}");
     let whole = verified(&stack.instance, &organization.id).await;
-    assert!(whole.0, "a replay gives the same without what was erased: {}", whole.1);
+    assert!(whole.0, "a replay gives the same state without the erased data: {}", whole.1);
 }
 
 #[tokio::test]
@@ -109,7 +109,7 @@ async fn no_payload_can_be_erased_without_an_entry_in_the_log() {
     let sql = "SELECT rollcall.erase_user($1, $2)";
     let refused = worker.query(sql, &[&id(&organization.id), &id(&ada)]).await.unwrap_err();
     assert!(refused.as_db_error().unwrap().message().contains("the log is append-only"), "{refused:?}");
-    assert_eq!(refused.code().map(SqlState::code), Some("RC002"), "not to be mistaken for a missing privilege");
+    assert_eq!(refused.code().map(SqlState::code), Some("RC002"), "the error is not about a missing privilege");
     let api = stack.database("rollcall_api").await;
     assert!(
         api.query(sql, &[&id(&organization.id), &id(&ada)])
@@ -189,7 +189,7 @@ async fn erasures_and_rejections_about_the_same_users_in_one_message_are_all_app
                 erasure(&organization, grace),
             ])
             .await;
-        assert!(matches!(last[0], Outcome::Applied { .. }), "the partition goes on: {last:?}");
+        assert!(matches!(last[0], Outcome::Applied { .. }), "the partition continues: {last:?}");
         assert!(last.iter().all(|outcome| !matches!(outcome, Outcome::Failed | Outcome::Rejected(_))), "{last:?}");
 
         let created = ("UserCreated", true);
@@ -211,7 +211,7 @@ async fn erasures_and_rejections_about_the_same_users_in_one_message_are_all_app
         let sql = "SELECT count(*) FROM rollcall.events
         WHERE organization_id = $1 AND payload ->> 'userName' IS NOT NULL AND subject_id <> $2";
         let left: i64 = owner.query_one(sql, &[&id(&organization.id), &later.0]).await.unwrap().get(0);
-        assert_eq!(left, 0, "a refusal that names somebody is about the holder of the name");
+        assert_eq!(left, 0, "a rejection that names a user is about the user with that name");
         let whole = verified(&stack.instance, &organization.id).await;
         assert!(whole.0, "{}", whole.1);
     }
@@ -408,7 +408,7 @@ async fn dead_letters_that_name_an_erased_person_are_removed_and_late_ones_are_n
         let [early, late, unrelated] = [variant, variant, "percy"].map(|name| letter(&organization, name));
         let elsewhere = letter(&other, variant);
         publish_dead_letter(&early).await;
-        eventually("the letter", async || stack.dead_letter(&early.id.to_string()).await).await;
+        eventually("the dead letter", async || stack.dead_letter(&early.id.to_string()).await).await;
         organization.client().delete(&mary).await.expect(204);
         assert!(erase(&stack, &organization, &mary).0);
         assert_eq!(
@@ -420,10 +420,10 @@ async fn dead_letters_that_name_an_erased_person_are_removed_and_late_ones_are_n
         for letter in [&late, &elsewhere, &heir, &unrelated] {
             publish_dead_letter(letter).await;
         }
-        eventually("the last letter", async || stack.dead_letter(&unrelated.id.to_string()).await).await;
+        eventually("the last dead letter", async || stack.dead_letter(&unrelated.id.to_string()).await).await;
         assert_eq!(stack.dead_letter(&late.id.to_string()).await, None, "{name}: it names whom nobody may find");
         for letter in [&elsewhere, &heir] {
-            assert!(stack.dead_letter(&letter.id.to_string()).await.is_some(), "{name}: it names somebody else");
+            assert!(stack.dead_letter(&letter.id.to_string()).await.is_some(), "{name}: it names another person");
         }
     }
 }

@@ -78,7 +78,7 @@ async fn costly_filters_of_one_token_do_not_slow_other_callers() {
         Some(client.get("/Users?count=1").await).filter(|a| a.status == 200)
     })
     .await;
-    assert_eq!(after.body["itemsPerPage"], 1, "whoever asked too much is served again");
+    assert_eq!(after.body["itemsPerPage"], 1, "after the costly queries, the token is served again");
     // If a caller disconnects, the api cancels its queries, so these do not block anybody either.
     for _ in 0..40 {
         let call =
@@ -133,8 +133,8 @@ async fn a_hanging_database_blocks_neither_calls_nor_the_shutdown_of_the_api() {
     let stopped = StoppedProcesses::stop(postgres_processes(&stack));
     let calls = ["/Users?filter=title%20pr".to_owned(), format!("/Users/{id}"), "/Groups".to_owned()];
     for answer in within("answers", join_all(calls.iter().map(|path| client.get(path)))).await {
-        let told = answer.expect_error(503, None);
-        assert!(!told.contains("applied"), "{told}");
+        let detail = answer.expect_error(503, None);
+        assert!(!detail.contains("applied"), "{detail}");
     }
     let ready = within("an answer", reqwest::get(format!("{}/readyz", stack.url))).await.unwrap();
     assert_eq!(ready.status(), 503);
@@ -145,7 +145,7 @@ async fn a_hanging_database_blocks_neither_calls_nor_the_shutdown_of_the_api() {
     let waiting = client.call(Method::GET, "/Groups").try_send();
     stack.api.as_ref().unwrap().terminate();
     let (_, is_in_order) = tokio::join!(waiting, stack.api.as_mut().unwrap().ended());
-    assert!(is_in_order, "it ends while Postgres hangs");
+    assert!(is_in_order, "the api ends while Postgres hangs");
     // Continue the processes before the stack is dropped, because dropping it asks Postgres to end.
     drop(stopped);
 }
@@ -171,12 +171,12 @@ async fn an_api_is_not_ready_without_its_servers_or_with_a_stopped_partition() {
     let copy = "
         INSERT INTO rollcall.partitions
         SELECT (jsonb_populate_record(p, '{\"partition\": 99}')).* FROM rollcall.partitions p WHERE partition = 0";
-    eventually("what a worker tells", async || (owner.execute(copy, &[]).await.unwrap() == 1).then_some(())).await;
+    eventually("the status of a worker", async || (owner.execute(copy, &[]).await.unwrap() == 1).then_some(())).await;
     let stop = "UPDATE rollcall.partitions SET stopped_at = now(), stopped_reason = 'a column is missing' WHERE \
         partition = 99";
     owner.batch_execute(stop).await.unwrap();
-    let told = eventually("unreadiness", async || Some(probe().await).filter(|(status, _)| *status == 503)).await.1;
-    assert_eq!(told["partitions_stopped"], json!([{"partition": 99, "reason": "a column is missing"}]));
+    let body = eventually("unreadiness", async || Some(probe().await).filter(|(status, _)| *status == 503)).await.1;
+    assert_eq!(body["partitions_stopped"], json!([{"partition": 99, "reason": "a column is missing"}]));
     let metrics = reqwest::get(format!("http://{listen}/metrics")).await.unwrap().text().await.unwrap();
     assert!(metrics.contains("rollcall_partition_stopped{partition=\"99\"} 1"), "{metrics}");
     owner
@@ -189,7 +189,7 @@ async fn an_api_is_not_ready_without_its_servers_or_with_a_stopped_partition() {
     assert!(stack.worker.as_mut().unwrap().ended().await);
     let unserved = eventually("the worker's end", async || {
         let (status, body) = probe().await;
-        assert_eq!(status, 200, "the queue absorbs a worker that is away: {body}");
+        assert_eq!(status, 200, "without a worker, the queue buffers requests: {body}");
         Some(body["partitions_without_worker"].clone()).filter(|list| !list.as_array().unwrap().is_empty())
     });
     assert_eq!(unserved.await, json!([0, 1, 2, 3, 4, 5, 6, 7]));
@@ -240,8 +240,8 @@ async fn a_poll_searches_a_bounded_part_of_the_log_and_the_next_continues_there(
             break;
         }
         let now = position().await;
-        assert!(now > last, "it goes on from where it was: {last}, {now}");
+        assert!(now > last, "the search continues from its last position: {last}, {now}");
         last = now;
     }
-    assert!(polls > 1, "one request does not look through {size} entries");
+    assert!(polls > 1, "one request does not search {size} entries");
 }

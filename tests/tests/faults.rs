@@ -93,9 +93,9 @@ async fn killing_the_broker_under_load_loses_and_duplicates_nothing() {
         in_background(&stack, "kill-rabbitmq").await;
         let refused =
             client.call(Method::POST, "/Users").header("idempotency-key", "key0").json(&user("user0")).send().await;
-        let told = refused.expect_error(503, None);
-        assert!(told.contains("may have been applied") && told.contains("same Idempotency-Key"), "{told}");
-        assert_eq!(client.get("/Users?count=0").await.status, 200, "reads go on");
+        let detail = refused.expect_error(503, None);
+        assert!(detail.contains("may have been applied") && detail.contains("same Idempotency-Key"), "{detail}");
+        assert_eq!(client.get("/Users?count=0").await.status, 200, "reads still work");
         in_background(&stack, "start-rabbitmq").await;
     };
     tokio::join!(stream_of_creates(&client, &answered), breaking);
@@ -111,8 +111,8 @@ async fn killing_the_database_under_load_loses_and_duplicates_nothing() {
         after(&answered, CREATES / 3).await;
         in_background(&stack, "kill-postgres").await;
         let read = client.get("/Users").await;
-        let told = read.expect_error(503, None);
-        assert!(!told.contains("applied") && !told.contains("Idempotency-Key"), "a read changes nothing: {told}");
+        let detail = read.expect_error(503, None);
+        assert!(!detail.contains("applied") && !detail.contains("Idempotency-Key"), "a read changes nothing: {detail}");
         in_background(&stack, "start-postgres").await;
     };
     tokio::join!(stream_of_creates(&client, &answered), breaking);
@@ -133,18 +133,22 @@ async fn a_service_finishes_accepted_requests_before_it_stops() {
     // Without a worker, calls are accepted and wait.
     assert_eq!(reqwest::get(format!("{}/healthz", stack.url)).await.unwrap().status(), 200);
     stack.worker.as_mut().unwrap().terminate();
-    assert!(stack.worker.as_mut().unwrap().ended().await, "the worker leaves in order");
+    assert!(stack.worker.as_mut().unwrap().ended().await, "the worker stops without errors");
     let log = std::fs::read_to_string(stack.instance.dir().join("log/worker.log")).unwrap();
-    assert_eq!(log.matches("the partition is left in order").count(), 8, "{log}");
+    assert_eq!(log.matches("no message is left in flight").count(), 8, "{log}");
     assert!(!log.contains("restarts") && !log.contains("did not end in order") && !log.contains("ERROR"), "{log}");
     eventually("the api to see that no worker is there", async || {
         let ready = reqwest::get(format!("{}/readyz", stack.url)).await.unwrap();
-        assert_eq!(ready.status(), 200, "the queue takes what comes until a worker is back");
+        assert_eq!(ready.status(), 200, "without a worker, the queue still accepts messages");
         ready.text().await.unwrap().contains("\"partitions_without_worker\":[0,1,2,3,4,5,6,7]").then_some(())
     })
     .await;
     let waited = client.call(Method::POST, "/Users").header("prefer", "wait=1").json(&user("patient")).send().await;
-    assert_eq!((waited.status, waited.header("preference-applied")), (202, ""), "confirmed, and not known in time");
+    assert_eq!(
+        (waited.status, waited.header("preference-applied")),
+        (202, ""),
+        "the broker confirmed the message, but the outcome is not known in time"
+    );
 
     let mut waiting = Vec::new();
     for n in 0..20 {
@@ -162,7 +166,7 @@ async fn a_service_finishes_accepted_requests_before_it_stops() {
     for answer in waiting {
         assert_eq!(answer.await.unwrap().status, 201);
     }
-    assert!(stack.api.as_mut().unwrap().ended().await, "the api leaves in order");
+    assert!(stack.api.as_mut().unwrap().ended().await, "the api stops without errors");
     assert_eq!(stack.auditor().await.compare_with_tables(&organization.id).await, 21);
 }
 

@@ -201,7 +201,7 @@ async fn agree(client: &Client, of: &'static ResourceType, paths: BoxedStrategy<
         assert_eq!(listed.body["totalResults"], expected.len(), "{text}");
         found += usize::from(!expected.is_empty() && expected.len() < resources.len());
     }
-    assert!(found > cases / 4, "filters that tell resources apart: {found} of {cases}");
+    assert!(found > cases / 4, "filters that match some but not all resources: {found} of {cases}");
 }
 
 #[tokio::test]
@@ -244,6 +244,6 @@ async fn a_query_across_types_finds_both_and_post_search_finds_the_same() {
     let users_only = client.send(Method::POST, "/Users/.search", search).await.expect(200);
     assert_eq!(ids(users_only["Resources"].as_array().unwrap().iter()), BTreeSet::from([ada.as_str()]));
     let users_know = client.query("", &[("filter", "userName pr")]).await.expect(200);
-    assert_eq!(users_know["totalResults"], 2, "what a group does not know, it has no value of");
+    assert_eq!(users_know["totalResults"], 2, "an attribute that groups lack is absent");
     client.query("", &[("filter", "shoeSize pr")]).await.expect_error(400, Some("invalidFilter"));
 }

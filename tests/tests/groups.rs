@@ -208,6 +208,6 @@ async fn members_of_a_mapped_group_belong_to_its_workspaces_while_they_are_membe
     client.patch_group(&group, swap).await.expect(204);
     assert_eq!((sales(&ids[0]).await.len(), sales(&ids[1]).await.len()), (0, 1));
     organization.map_group(&group, &[]);
-    assert_eq!(sales(&ids[1]).await, [], "the mapping has ended");
+    assert_eq!(sales(&ids[1]).await, [], "the mapping was removed");
     auditor.compare_with_tables(&organization.id).await;
 }

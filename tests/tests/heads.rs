@@ -72,8 +72,8 @@ async fn two_workers_of_one_organization_write_one_log() {
         log.windows(2).all(|pair| pair[0].header.recorded_at <= pair[1].header.recorded_at),
         "time never goes back"
     );
-    let (is_well, told) = verified(&stack.instance, &organization.id).await;
-    assert!(is_well, "{told}");
+    let (is_valid, output) = verified(&stack.instance, &organization.id).await;
+    assert!(is_valid, "{output}");
 }
 
 /// Two batches are decided on the same head. The second is decided again at once: a lost race is not an
@@ -108,7 +108,7 @@ async fn two_batches_decided_on_the_same_head_are_written_one_after_the_other() 
         let sessions = "SELECT pid FROM pg_stat_activity WHERE application_name = ANY ($1) ORDER BY pid";
         let sessions: Vec<i32> =
             observer.query(sessions, &[&names.as_slice()]).await.unwrap().iter().map(|row| row.get(0)).collect();
-        assert_eq!(sessions, waiting, "none has connected anew");
+        assert_eq!(sessions, waiting, "no session has reconnected");
         auditor.verify(&organization.id).await;
         assert_eq!(auditor.compare_with_tables(&organization.id).await, 2);
     }
@@ -181,8 +181,8 @@ async fn each_statement_of_a_batch_sees_the_writes_of_earlier_statements() {
     assert_eq!(refused.iter().map(|row| row.get(0)).collect::<Vec<String>>(), [""; 0]);
     assert_eq!(auditor.workspaces_of(&ada.to_string()).await, ["Engines"]);
     assert_eq!(auditor.groups(&organization.id).await[&group.to_string()].1, [swapped].into());
-    let (is_well, told) = verified(&stack.instance, &organization.id).await;
-    assert!(is_well, "{told}");
+    let (is_valid, output) = verified(&stack.instance, &organization.id).await;
+    assert!(is_valid, "{output}");
 }
 
 /// A repair changes the rows that a batch is decided on. It adds no log entry and violates no unique index.

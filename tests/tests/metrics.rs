@@ -22,7 +22,7 @@ async fn metrics_are_served_at_an_address_of_their_own() {
         assert!(answer.headers()["content-type"].to_str().unwrap().starts_with("application/openmetrics-text"));
         answer.text().await.unwrap()
     };
-    let told = eventually("the token", async || Some(scrape().await).filter(|told| told.contains(&token))).await;
+    let text = eventually("the token", async || Some(scrape().await).filter(|text| text.contains(&token))).await;
     let lines = [
         "rollcall_calls_total{method=\"POST\",status=\"201\"} 1".to_owned(),
         "rollcall_calls_total{method=\"POST\",status=\"409\"} 1".to_owned(),
@@ -37,7 +37,7 @@ async fn metrics_are_served_at_an_address_of_their_own() {
         ),
     ];
     for line in lines {
-        assert!(told.lines().any(|told| told == line), "{line} in {told}");
+        assert!(text.lines().any(|one| one == line), "{line} in {text}");
     }
     for name in [
         "rollcall_queue_messages{partition=\"7\"} ",
@@ -45,7 +45,7 @@ async fn metrics_are_served_at_an_address_of_their_own() {
         "rollcall_queue_oldest_seconds{partition=\"0\"} ",
         "rollcall_dead_letters ",
     ] {
-        assert!(told.lines().any(|told| told.starts_with(name)), "{name} in {told}");
+        assert!(text.lines().any(|line| line.starts_with(name)), "{name} in {text}");
     }
     assert_eq!(
         reqwest::get(format!("{url}/metrics")).await.unwrap().status(),

@@ -162,7 +162,7 @@ async fn a_page_ends_at_its_byte_limit_and_the_next_continues_there() {
         assert!(expected.starts_with(&backwards) && backwards.len() >= FITTING, "{order:?}: {backwards:?}");
     }
     let whole = organization.client().get("/Users").await.expect(200);
-    assert_eq!(names(&whole), expected, "they fit into a page of the usual size");
+    assert_eq!(names(&whole), expected, "the users fit into a page of the usual size");
     let one = client.query("/Users", &[("filter", "userName eq \"u03\"")]).await.expect(200);
     assert_eq!(names(&one), ["u03"]);
 }

@@ -104,9 +104,9 @@ impl Case {
 #[tokio::test]
 async fn an_unchanged_log_verifies_and_every_change_is_reported() {
     let case = Case::new(10).await;
-    let (code, told) = case.verify_log(&case.export().await);
-    assert_eq!(code, 0, "{told}");
-    assert!(told.contains("are those that were signed for rollcall.localhost/"), "{told}");
+    let (code, output) = case.verify_log(&case.export().await);
+    assert_eq!(code, 0, "{output}");
+    assert!(output.contains("are those that were signed for rollcall.localhost/"), "{output}");
     let places: [(&[&str], &str); 7] = [
         (
             &["UPDATE events SET payload = jsonb_set(payload, '{resource,userName}', '\"earliex1\"')
@@ -146,11 +146,11 @@ async fn an_unchanged_log_verifies_and_every_change_is_reported() {
         ),
         (&["DELETE FROM events WHERE organization_id = $org AND seq = 11"], "entry 12 stands in the place of entry 11"),
     ];
-    for (statements, told) in places {
+    for (statements, message) in places {
         let (code, output) = case.tampered(statements).await;
-        assert!(code == 1 && output.contains(told), "{statements:?}: {output}");
+        assert!(code == 1 && output.contains(message), "{statements:?}: {output}");
     }
-    assert_eq!(case.verify_log(&case.export().await).0, 0, "everything is as it was");
+    assert_eq!(case.verify_log(&case.export().await).0, 0, "the changes are rolled back");
 }
 
 /// The owner of the database can recompute every hash, but cannot forge the signature of a checkpoint that an
@@ -165,10 +165,10 @@ async fn a_rehashed_or_rolled_back_log_does_not_match_its_checkpoint() {
     forged.header.commitment = commitment(forged.salt.unwrap(), &canonical(payload).unwrap());
     forged.leaf = forged.header.leaf().unwrap();
     let lines: Vec<_> = entries.iter().map(|entry| serde_json::to_string(entry).unwrap()).collect();
-    let (code, told) = case.verify_log(&lines);
-    assert!(code == 1 && told.contains("something between entries 1 and 9 was changed"), "{told}");
-    let (code, told) = case.verify_log(&case.export().await[..10]);
-    assert!(code == 1 && told.contains("entries 11 to 12 are missing: a log of 12 entries was signed"), "{told}");
+    let (code, output) = case.verify_log(&lines);
+    assert!(code == 1 && output.contains("something between entries 1 and 9 was changed"), "{output}");
+    let (code, output) = case.verify_log(&case.export().await[..10]);
+    assert!(code == 1 && output.contains("entries 11 to 12 are missing: a log of 12 entries was signed"), "{output}");
 }
 
 #[tokio::test]
@@ -355,7 +355,7 @@ async fn old_checkpoints_are_thinned_out_and_saved_ones_still_verify() {
         (sizes(&case.organization).await == newest).then_some(())
     })
     .await;
-    assert_eq!(sizes(&other.organization).await, others, "the newest of each hour stays");
+    assert_eq!(sizes(&other.organization).await, others, "the newest checkpoint of each hour is kept");
     drop(pruner);
     for (n, size) in (0..).zip(&others) {
         age(&other.organization, *size, 100, 10 + 60 * n).await;
@@ -371,11 +371,11 @@ async fn old_checkpoints_are_thinned_out_and_saved_ones_still_verify() {
     let proof = case.auditor.get(&format!("/proof/consistency?from={earlier}&to={later}")).await.expect(200);
     let proof = case.write("proof.json", &proof.to_string());
     let (held, kept) = (case.path("earlier.checkpoint"), case.path("later.checkpoint"));
-    let (code, told) =
+    let (code, output) =
         verify(&["consistency", "--earlier", &held, "--later", &kept, "--proof", &proof, "--key", &case.key]);
-    assert_eq!(code, 0, "{told}");
-    let (code, told) = case.verify_log(&case.export().await);
-    assert_eq!(code, 0, "{told}");
+    assert_eq!(code, 0, "{output}");
+    let (code, output) = case.verify_log(&case.export().await);
+    assert_eq!(code, 0, "{output}");
     for organization in [&case.organization, &other.organization] {
         let whole = verified(&case.stack.instance, &organization.id).await;
         assert!(whole.0, "{}", whole.1);
@@ -396,7 +396,7 @@ async fn a_stored_checkpoint_with_another_root_is_reported() {
         std::fs::read_to_string(case.path("earlier.checkpoint")).unwrap().lines().nth(1).unwrap().parse().unwrap();
     assert_eq!(owner.execute(forge, &[&id(&case.organization.id), &size]).await.unwrap(), 1);
     owner.execute(beyond, &[&id(&case.organization.id)]).await.unwrap();
-    let (is_whole, told) = verified(&case.stack.instance, &case.organization.id).await;
-    assert!(!is_whole && told.contains(&format!("the checkpoint at {size} has another root")), "{told}");
-    assert_eq!(told.matches("has another root").count(), 2, "{told}");
+    let (is_valid, output) = verified(&case.stack.instance, &case.organization.id).await;
+    assert!(!is_valid && output.contains(&format!("the checkpoint at {size} has another root")), "{output}");
+    assert_eq!(output.matches("has another root").count(), 2, "{output}");
 }

@@ -302,7 +302,7 @@ async fn discovery_describes_what_the_service_does() {
     let client = organization.client();
     let config = client.get("/ServiceProviderConfig").await.expect(200);
     assert_eq!(config["bulk"], json!({"supported": true, "maxOperations": 1000, "maxPayloadSize": 4_194_304}));
-    assert_eq!(config.get("pagination"), None, "some clients refuse what they do not know");
+    assert_eq!(config.get("pagination"), None, "some clients refuse unknown attributes");
     let asked = client.get("/ServiceProviderConfig?attributes=pagination,bulk").await.expect(200);
     assert_eq!(asked["pagination"]["cursor"], true);
     for feature in ["patch", "filter", "sort", "etag"] {
@@ -320,7 +320,11 @@ async fn discovery_describes_what_the_service_does() {
     let shown = client.get(&format!("/Schemas/{ROLLCALL}")).await.expect(200);
     let workspaces = &shown["attributes"][0]["subAttributes"][0]["canonicalValues"];
     assert_eq!(workspaces, &json!([organization.legal]), "the workspace that users of this token join by default");
-    assert_eq!(client.get("/Workspaces").await.expect(200)["totalResults"], 3, "all that a caller can name");
+    assert_eq!(
+        client.get("/Workspaces").await.expect(200)["totalResults"],
+        3,
+        "every attribute that a caller can name"
+    );
     for path in ["/ServiceProviderConfig", "/ResourceTypes", "/Schemas"] {
         assert_eq!(client.get(&format!("{path}?filter=id%20pr")).await.status, 403);
         let refused = client.call(Method::DELETE, path).send().await;
@@ -329,7 +333,7 @@ async fn discovery_describes_what_the_service_does() {
     }
     client.get("/Me").await.expect_error(501, None);
     client.get("/Nothing").await.expect_error(404, None);
-    assert_eq!(client.get("/Users/").await.status, 200, "a slash at the end does not count");
+    assert_eq!(client.get("/Users/").await.status, 200, "a trailing slash is ignored");
 }
 
 #[tokio::test]
@@ -343,6 +347,6 @@ async fn the_api_serves_its_openapi_document_and_a_page_without_external_files()
     let description: Value = serde_json::from_str(&get("/openapi.json").await).unwrap();
     assert_eq!(description["servers"], json!([{"url": stack.url}]));
     let page = get("/docs").await;
-    assert!(page.contains("swagger-ui") && !page.contains("//"), "the page loads nothing from elsewhere: {page}");
+    assert!(page.contains("swagger-ui") && !page.contains("//"), "the page loads no external files: {page}");
     assert!(get("/docs/swagger-initializer.js").await.contains("/openapi.json"));
 }

@@ -18,7 +18,7 @@ use tokio::sync::Mutex;
 static SHADOW: Mutex<()> = Mutex::const_new(());
 
 /// Runs a command as the owner of the database. Returns whether it succeeded, and its output.
-fn told(stack: &Stack, organization: &Organization, command: &[&str]) -> (bool, Vec<Value>) {
+fn run_command(stack: &Stack, organization: &Organization, command: &[&str]) -> (bool, Vec<Value>) {
     let output = owner_command(&stack.instance, &[command, &["--organization", &organization.id]].concat());
     let lines = String::from_utf8(output.stdout).unwrap();
     (output.status.success(), lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
@@ -129,9 +129,9 @@ async fn any_sequence_of_requests_replays_to_the_stored_state() {
         let steps = steps().new_tree(&mut runner).unwrap().current();
         stream::iter(steps.clone()).for_each_concurrent(4, |step| take(&client, step)).await;
         let _alone = SHADOW.lock().await;
-        let (is_well, told) = told(&stack, &organization, &["verify"]);
-        assert!(is_well, "{told:?} after {steps:?}");
-        assert_eq!((&told[0]["broken"], &told[0]["different_rows"]), (&json!(0), &json!(0)));
+        let (is_valid, output) = run_command(&stack, &organization, &["verify"]);
+        assert!(is_valid, "{output:?} after {steps:?}");
+        assert_eq!((&output[0]["broken"], &output[0]["different_rows"]), (&json!(0), &json!(0)));
     }
 }
 
@@ -154,20 +154,20 @@ async fn a_row_that_differs_from_the_log_is_found_and_repaired_while_the_service
         assert_eq!(owner.execute(sql, &[&id(&bob)]).await.unwrap(), 1);
     }
     let _alone = SHADOW.lock().await;
-    let (is_well, differing) = told(&stack, &organization, &["replay", "--check"]);
-    assert!(!is_well, "{differing:?}");
+    let (is_valid, differing) = run_command(&stack, &organization, &["replay", "--check"]);
+    assert!(!is_valid, "{differing:?}");
     let tables: Vec<_> = differing.iter().filter_map(|line| line["difference"]["table"].as_str()).collect();
     assert_eq!(tables, ["users", "users", "workspace_members", "workspace_members", "group_members"]);
     assert_eq!(differing[0]["difference"]["is"]["active"], false);
     assert_eq!(differing[1]["difference"]["should_be"]["active"], true);
-    let (is_well, mended) = told(&stack, &organization, &["replay"]);
-    assert!(is_well && mended.last().unwrap()["mended"] == true, "{mended:?}");
-    assert!(told(&stack, &organization, &["replay", "--check"]).0);
+    let (is_valid, repaired) = run_command(&stack, &organization, &["replay"]);
+    assert!(is_valid && repaired.last().unwrap()["mended"] == true, "{repaired:?}");
+    assert!(run_command(&stack, &organization, &["replay", "--check"]).0);
     assert_eq!(client.get(&format!("/Users/{bob}")).await.expect(200)["active"], true);
     client.patch(&bob, json!([{"op": "replace", "path": "title", "value": "Sir"}])).await.expect(204);
     assert!(
-        told(&stack, &organization, &["replay", "--check"]).0,
-        "the counts and keys are right for what comes after"
+        run_command(&stack, &organization, &["replay", "--check"]).0,
+        "later changes have the right counts and keys"
     );
 }
 
@@ -177,7 +177,7 @@ async fn a_log_changed_in_the_database_is_reported() {
     let organization = stack.organization();
     organization.client().create(user_with("ada", &json!({}))).await.expect(201);
     let _alone = SHADOW.lock().await;
-    assert!(told(&stack, &organization, &["verify"]).0);
+    assert!(run_command(&stack, &organization, &["verify"]).0);
     let owner = stack.database("postgres").await;
     let keep = "SET session_replication_role = replica; CREATE TEMP TABLE kept (LIKE rollcall.events)";
     owner.batch_execute(keep).await.unwrap();
@@ -202,16 +202,16 @@ async fn a_log_changed_in_the_database_is_reported() {
     ];
     for (change, expected) in cases {
         assert_eq!(owner.execute(change, &[&of]).await.unwrap(), 1);
-        let (is_well, lines) = told(&stack, &organization, &["verify"]);
+        let (is_valid, lines) = run_command(&stack, &organization, &["verify"]);
         // A checkpoint may have been signed in the meantime, at any entry.
         let of_entries = |line: &&str| !line.starts_with("the checkpoint");
         let broken: Vec<_> = lines.iter().filter_map(|line| line["broken"].as_str()).filter(of_entries).collect();
-        assert!(!is_well && broken.len() >= expected.len(), "{lines:?}");
+        assert!(!is_valid && broken.len() >= expected.len(), "{lines:?}");
         assert!(broken.iter().zip(expected).all(|(broken, expected)| broken.starts_with(expected)), "{broken:?}");
         owner.execute("DELETE FROM rollcall.events WHERE organization_id = $1", &[&of]).await.unwrap();
         owner.execute("INSERT INTO rollcall.events SELECT * FROM kept", &[]).await.unwrap();
     }
-    assert!(told(&stack, &organization, &["verify"]).0);
+    assert!(run_command(&stack, &organization, &["verify"]).0);
 }
 
 /// A resumed replay keeps what it had built: a change that the test made to that stays visible.
@@ -250,8 +250,8 @@ async fn a_killed_replay_resumes_where_it_was() {
         1,
         "it was killed before it had removed the shadow"
     );
-    let (is_well, differing) = told(&stack, &organization, &["replay", "--check"]);
-    assert!(!is_well, "{differing:?}");
+    let (is_valid, differing) = run_command(&stack, &organization, &["replay", "--check"]);
+    assert!(!is_valid, "{differing:?}");
     assert_eq!(differing.last().unwrap()["different_rows"], 2, "one row, as it is and as it was rebuilt");
-    assert!(told(&stack, &organization, &["replay", "--check", "--afresh"]).0);
+    assert!(run_command(&stack, &organization, &["replay", "--check", "--afresh"]).0);
 }

@@ -39,7 +39,7 @@ async fn a_worker_stops_while_a_server_hangs_and_loses_nothing() {
         stack.worker = Some(Service::worker(&stack.instance));
         let sender = Sender::connect(&stack.instance).await;
         for outcome in sender.submit(&waiting).await {
-            assert!(matches!(outcome, Outcome::Applied { .. }), "it is there once: {outcome:?}");
+            assert!(matches!(outcome, Outcome::Applied { .. }), "the user exists once: {outcome:?}");
         }
     }
     for organization in &organizations {
@@ -58,7 +58,7 @@ async fn a_command_stops_while_a_server_hangs() {
         stack.instance.signal(hung, "STOP");
         let output = command(&stack.instance, &arguments);
         stack.instance.signal(hung, "CONT");
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success() && told.contains("did not come within"), "{hung}: {told}");
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && message.contains("did not come within"), "{hung}: {message}");
     }
 }

@@ -20,10 +20,14 @@ struct Polled {
 
 impl Polled {
     fn create(stack: &Stack, organization: &Organization, flags: &[&str]) -> Self {
-        let told = organization.stream(flags);
-        let path = format!("/{}/poll", told["id"].as_str().unwrap());
-        assert_eq!(told["poll"].as_str().unwrap().rsplit_once("/streams/v1").unwrap().1, path);
-        Self { url: stack.url.clone(), receiver: Client::receiver(&stack.url, told["token"].as_str().unwrap()), path }
+        let created = organization.stream(flags);
+        let path = format!("/{}/poll", created["id"].as_str().unwrap());
+        assert_eq!(created["poll"].as_str().unwrap().rsplit_once("/streams/v1").unwrap().1, path);
+        Self {
+            url: stack.url.clone(),
+            receiver: Client::receiver(&stack.url, created["token"].as_str().unwrap()),
+            path,
+        }
     }
 
     async fn ask(&self, body: Value) -> Answer {
@@ -108,14 +112,14 @@ async fn a_polling_receiver_gets_every_event_until_it_acknowledges_it() {
     assert_eq!(
         (&created["data"], &created["version"]),
         (&ada.body, &json!("W/\"1\"")),
-        "what whoever created it was answered"
+        "the caller who created the user got the same"
     );
     let patched = &sets[1]["events"]["urn:ietf:params:scim:event:prov:patch:full"]["data"]["Operations"];
     assert_eq!(*patched, json!([{"op": "remove", "path": "title"}]));
     let left = &sets[5]["events"]["urn:ietf:params:scim:event:prov:patch:full"]["data"]["Operations"];
     assert_eq!(*left, json!([{"op": "remove", "path": format!("members[value eq \"{id}\"]")}]));
 
-    assert_eq!(stream.poll(json!({})).await.0, sets, "nothing was acknowledged");
+    assert_eq!(stream.poll(json!({})).await.0, sets, "no event was acknowledged");
     let (first, more) = stream.poll(json!({"maxEvents": 2})).await;
     assert_eq!((&first[..], more), (&sets[..2], true), "the oldest come first");
     let (rest, more) = stream.poll(json!({"ack": [sets[1]["jti"], sets[3]["jti"]]})).await;
@@ -155,7 +159,7 @@ async fn a_long_poll_is_answered_when_an_event_occurs() {
     assert_eq!(
         *notice,
         json!({"attributes": ["displayName", "id"], "version": "W/\"1\""}),
-        "a notice names attributes and tells no value"
+        "a notice names attributes and has no values"
     );
 }
 
@@ -187,7 +191,7 @@ async fn a_stream_delivers_only_later_events_about_members_of_its_workspaces() {
     assert_eq!(all_events(&sets), expected);
     assert_eq!(
         sets[1]["events"]["urn:ietf:params:scim:event:prov:put:full"]["data"]["userName"], "bob",
-        "told as a whole"
+        "the event has the whole resource"
     );
 }
 
@@ -226,7 +230,7 @@ async fn only_its_receiver_can_read_a_stream() {
         .query("/events", &[("type", "StreamCreated,StreamDeleted"), ("subject", &id)])
         .await
         .expect(200);
-    assert_eq!(log["entries"].as_array().unwrap().len(), 2, "its beginning and end are events");
+    assert_eq!(log["entries"].as_array().unwrap().len(), 2, "the creation and deletion of a stream are logged");
     let again = command(&stack.instance, &["stream", "delete", "--organization", &organization.id, &id]);
     assert!(String::from_utf8_lossy(&again.stderr).contains("there is no such event stream"));
 }
@@ -310,8 +314,8 @@ async fn a_failing_receiver_and_a_killed_worker_lose_no_event() {
         .expect(200);
     assert_eq!(log["entries"][0]["header"]["type"], "StreamPaused");
     assert_eq!(log["entries"][1]["header"]["type"], "StreamResumed");
-    let (is_whole, told) = verified(&stack.instance, &organization.id).await;
-    assert!(is_whole, "streams are what the log adds up to: {told}");
+    let (is_valid, output) = verified(&stack.instance, &organization.id).await;
+    assert!(is_valid, "the streams match the log: {output}");
 }
 
 /// The owner of the database can break a row. Only the stream that needs the row must wait.
@@ -351,12 +355,12 @@ async fn an_unreadable_stream_or_entry_does_not_stop_other_streams() {
     })
     .await;
     assert!(failure.starts_with("entry ") && failure.contains("of the log cannot be read"), "{failure}");
-    assert!(receivers[..3].iter().all(|receiver| receiver.tokens().is_empty()), "nothing is skipped");
+    assert!(receivers[..3].iter().all(|receiver| receiver.tokens().is_empty()), "no event is skipped");
     // A repaired stream continues.
     break_row(&nowhere, &format!("endpoint = '{}'", receivers[1].url)).await;
     answers(
         &stack.instance,
         &["workspace", "create", "--organization", &sound.id, "a change that has streams looked up"],
     );
-    eventually("the mended stream's event", async || (receivers[1].tokens().len() == 1).then_some(())).await;
+    eventually("the repaired stream's event", async || (receivers[1].tokens().len() == 1).then_some(())).await;
 }

@@ -63,8 +63,8 @@ async fn survives_fault(
     for client in clients {
         accepted(client, name).await;
     }
-    let said = stopped(stack).await;
-    assert!(said.contains(reason), "{said}");
+    let message = stopped(stack).await;
+    assert!(message.contains(reason), "{message}");
     assert_eq!(dead_letters(stack).await, 0);
     owner.batch_execute(repairing).await.unwrap();
     for client in clients {

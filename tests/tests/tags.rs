@@ -56,8 +56,8 @@ async fn a_users_tag_covers_the_returned_groups() {
     client.patch_group(&second, json!([{"op": "remove", "path": format!("members[value eq \"{ada}\"]")}])).await;
     let left = changed(&client, &path, &renamed, "left a group").await;
     client.call(Method::DELETE, &format!("/Groups/{first}")).send().await.expect(204);
-    assert_eq!(changed(&client, &path, &left, "a group was deleted").await, alone, "as it was at first");
-    assert!(knows(&client, &other, &others).await, "somebody else was in none of them");
+    assert_eq!(changed(&client, &path, &left, "a group was deleted").await, alone, "as at the beginning");
+    assert!(knows(&client, &other, &others).await, "the other user was in no group");
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn a_tag_covers_exactly_the_returned_attributes() {
     for path in without.iter().chain(&with).chain([&mapped]) {
         after.push(tag(&client, path).await);
     }
-    assert_eq!(before[..2], after[..2], "groups are not shown");
+    assert_eq!(before[..2], after[..2], "groups are not returned");
     assert!(before[2] != after[2] && before[3] != after[3], "{before:?} {after:?}");
     organization.map_group(&group, &[&organization.sales]);
     changed(&client, &mapped, &after[4], "the group leads into a workspace now").await;
@@ -110,9 +110,9 @@ async fn every_endpoint_returns_the_same_tag_for_the_same_content() {
     let silent = client.patch(&ada, title("Lady")).await;
     assert_eq!((silent.status, silent.header("etag")), (204, tag(&client, &path).await.as_str()));
     let body = json!({"schemas": [rollcall_tests::client::PATCH], "Operations": title("Dame")});
-    let told = client.call(Method::PATCH, &path).header("prefer", "return=representation").json(&body).send().await;
-    assert_eq!((told.status, told.header("etag")), (200, tag(&client, &path).await.as_str()));
-    assert_eq!(told.body["meta"]["version"], told.header("etag"));
+    let patched = client.call(Method::PATCH, &path).header("prefer", "return=representation").json(&body).send().await;
+    assert_eq!((patched.status, patched.header("etag")), (200, tag(&client, &path).await.as_str()));
+    assert_eq!(patched.body["meta"]["version"], patched.header("etag"));
 }
 
 #[tokio::test]
@@ -170,6 +170,6 @@ async fn a_groups_tag_covers_the_returned_members() {
     let elsewhere = changed(&client, &paths[2], &before[2], "a member has another name").await;
     client.delete(&ben).await.expect(204);
     changed(&client, &paths[0], &renamed, "a member was deleted").await;
-    assert!(knows(&client, &paths[1], &before[1]).await, "members are not shown there");
-    assert!(knows(&client, &paths[2], &elsewhere).await, "it was no member there");
+    assert!(knows(&client, &paths[1], &before[1]).await, "members are not returned there");
+    assert!(knows(&client, &paths[2], &elsewhere).await, "the user was no member there");
 }

@@ -49,8 +49,8 @@ async fn a_user_in_another_workspace_than_the_tokens_default_can_be_changed_in_e
     }
     let stranger = other.client().create(user_with("ada", &in_workspaces(&[&organization.legal]))).await;
     stranger.expect_error(400, Some("invalidValue"));
-    let (is_well, told) = verified(&stack.instance, &organization.id).await;
-    assert!(is_well, "{told}");
+    let (is_valid, output) = verified(&stack.instance, &organization.id).await;
+    assert!(is_valid, "{output}");
 }
 
 #[tokio::test]

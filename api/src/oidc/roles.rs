@@ -47,18 +47,18 @@ mod tests {
     )]
     #[test_case(
         &json!([format!("{ACME}:auditor"), "everyone", "wiki:admins", 7]) => vec![(ACME.to_owned(), Role::Auditor)];
-        "a list with what is for others"
+        "a list with entries for other applications"
     )]
     #[test_case(&json!(format!("{ACME}:owner")) => vec![(ACME.to_owned(), Role::Owner)]; "one text")]
     #[test_case(
         &json!([format!("{ACME}:auditor"), format!("{ACME}:administrator"), format!("{ACME}:auditor")])
-        => vec![(ACME.to_owned(), Role::Administrator)]; "the role that may do most"
+        => vec![(ACME.to_owned(), Role::Administrator)]; "the most powerful role"
     )]
     #[test_case(
         &json!([format!("{ACME}:root"), "acme:owner", ":owner", ""]) => Vec::<(String, Role)>::new();
         "no such role or organization"
     )]
-    #[test_case(&json!({ACME: ["owner"]}) => Vec::<(String, Role)>::new(); "a form that is none")]
+    #[test_case(&json!({ACME: ["owner"]}) => Vec::<(String, Role)>::new(); "an unsupported form")]
     #[test_case(&json!(null) => Vec::<(String, Role)>::new(); "nothing")]
     fn a_claim(claim: &Value) -> Vec<(String, Role)> {
         roles(claim).into_iter().map(|(organization, role)| (organization.to_string(), role)).collect()

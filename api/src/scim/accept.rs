@@ -51,7 +51,7 @@ mod tests {
     #[test_case("application/json, application/scim+json" => false; "both alike")]
     #[test_case("application/json, application/scim+json;q=0.5" => true; "both, with a preference")]
     #[test_case("application/json;q=0" => false; "refused")]
-    #[test_case("application/json;q=x" => false; "with a weight that is none")]
+    #[test_case("application/json;q=x" => false; "with an invalid weight")]
     #[test_case("*/*" => false; "anything")]
     fn accepts(value: &'static str) -> bool {
         let mut headers = HeaderMap::new();

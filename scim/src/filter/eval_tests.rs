@@ -40,7 +40,7 @@ fn ada() -> Value {
 )]
 #[test_case("active eq True" => true; "a boolean in any case")]
 #[test_case(r#"active eq "true""# => true; "a boolean as a text")]
-#[test_case("nickName eq 1e5 and externalId eq E1" => true; "a number that is a text as it is spelt")]
+#[test_case("nickName eq 1e5 and externalId eq E1" => true; "a number that equals a text")]
 #[test_case("nickName eq 100000.0" => false; "a number that is another text")]
 #[test_case("title eq null and not (userName eq true or userName eq -5)" => true; "literals compared with a text")]
 #[test_case(r"urn:ietf:params:scim:schemas:core:2.0:User:userName pr" => true; "qualified core attribute")]

@@ -28,7 +28,7 @@ async fn an_auditor_follows_and_filters_the_log_and_reads_the_changes() {
     for row in &rows {
         places.push(row.attr("data-seq").await.unwrap().unwrap().parse::<u64>().unwrap());
     }
-    assert!(places.is_sorted_by(|one, other| one == &(other + 1)), "each entry once, the newest on top: {places:?}");
+    assert!(places.is_sorted_by(|one, other| one == &(other + 1)), "each entry once, the newest first: {places:?}");
     accessible(&browser, "audit").await;
 
     browser.press("#outcome option[value=rejected]").await;
@@ -124,15 +124,15 @@ async fn an_auditor_verifies_an_entry_in_the_browser_and_reads_the_users_at_a_da
     {
         browser.sees("#proof-steps", step).await;
     }
-    let told = browser.text("#proof-steps").await;
-    assert!(!told.contains('✗') && told.matches('✓').count() == 4, "{told}");
+    let steps = browser.text("#proof-steps").await;
+    assert!(!steps.contains('✗') && steps.matches('✓').count() == 4, "{steps}");
     accessible(&browser, "proof").await;
     // The browser checks the proof. If the page showed another leaf or another commitment, it would say so.
-    for (attribute, told) in [("leaf", "✗ The hash of the entry"), ("commitment", "✗ The content matches")] {
+    for (attribute, message) in [("leaf", "✗ The hash of the entry"), ("commitment", "✗ The content matches")] {
         let change = format!("document.getElementById('proof-steps').dataset.{attribute} = '{}'", "0".repeat(64));
         browser.driver.execute(change, Vec::new()).await.unwrap();
         browser.press("#check-proof").await;
-        browser.sees("#proof-steps", told).await;
+        browser.sees("#proof-steps", message).await;
     }
 
     browser.goto(&format!("{}/audit?subject={ada}&type=UserCreated", stack.url)).await;

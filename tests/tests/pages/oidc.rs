@@ -87,7 +87,7 @@ async fn an_administrator_signs_in_through_the_provider_with_the_role_in_its_cla
     let cookies = browser.cookies().await;
     let cookie = cookies.iter().find(|cookie| cookie["name"] == "rollcall").unwrap();
     assert_eq!((&cookie["httpOnly"], &cookie["sameSite"]), (&json!(true), &json!("Lax")));
-    assert!(!cookies.iter().any(|cookie| cookie["name"] == "rollcall-oidc"), "nothing of the flow is left");
+    assert!(!cookies.iter().any(|cookie| cookie["name"] == "rollcall-oidc"), "the cookie of the flow is removed");
     browser.press("form[action='/sign-out'] button").await;
     browser.sees("h1", "You are not signed in").await;
     accessible(&browser, "sign-in-oidc").await;
@@ -123,8 +123,8 @@ async fn an_administrator_signs_in_through_the_provider_with_the_role_in_its_cla
             (&json!("SignedIn"), &json!("auditor"))
         ]
     );
-    let (whole, told) = verified(&stack.instance, &organization.id).await;
-    assert!(whole, "{told}");
+    let (is_valid, output) = verified(&stack.instance, &organization.id).await;
+    assert!(is_valid, "{output}");
     refused(&stack).await;
 }
 
@@ -190,7 +190,7 @@ async fn a_sign_in_begun_in_another_browser_is_refused() {
     };
     assert_eq!(back("", format!("state={state}&code=x")).await, 403, "without the cookie");
     assert_eq!(back(cookie, "state=other&code=x".to_owned()).await, 403, "of another flow");
-    assert_eq!(back(cookie, format!("state={state}&code=x")).await, 403, "a code that the provider did not give");
+    assert_eq!(back(cookie, format!("state={state}&code=x")).await, 403, "a code that the provider did not issue");
     assert_eq!(back(cookie, format!("state={state}&error=access_denied")).await, 403);
     assert_eq!(back(cookie, String::new()).await, 403);
 }
@@ -202,7 +202,7 @@ async fn an_unavailable_provider_is_reported_and_links_still_work() {
     let away = reqwest::get(format!("{url}/sign-in/oidc")).await.unwrap();
     assert_eq!(away.status(), 503);
     let none = reqwest::get(format!("{}/sign-in/oidc", stack.url)).await.unwrap();
-    assert_eq!(none.status(), 404, "no provider is set up there");
+    assert_eq!(none.status(), 404, "this api has no provider");
     let admin = Bare::sign_in(&stack, &stack.organization(), "owner").await;
     assert_eq!(admin.get("/settings/scim").await.0, 200);
 }

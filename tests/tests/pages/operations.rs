@@ -51,10 +51,10 @@ async fn a_dead_letter_can_be_retried_after_a_repair_or_discarded() {
     let (ada, letter) = publish_dead_letter(&stack, &organization, "ada").await;
     let (_, other) = publish_dead_letter(&stack, &organization, "<b>mary</b>").await;
     // Repair the cause. Here it is the dead letter itself: give it a version that the worker reads.
-    let mended = encode(&ada).unwrap();
+    let repaired = encode(&ada).unwrap();
     let database = stack.database("rollcall_worker").await;
     let sql = "UPDATE rollcall.dead_letters SET body = $2 WHERE id = $1::text::uuid";
-    assert_eq!(database.execute(sql, &[&letter, &mended]).await.unwrap(), 1);
+    assert_eq!(database.execute(sql, &[&letter, &repaired]).await.unwrap(), 1);
 
     let browser = signed_in(&stack, &organization).await;
     browser.goto(&format!("{}/operations", stack.url)).await;
@@ -113,7 +113,7 @@ async fn a_failed_retry_is_a_dead_letter_again_and_only_its_own_administrators_d
     })
     .await;
     assert!(again.1.contains("version 99"), "{}", again.1);
-    assert_eq!(admin.post(&path, format!("csrf={csrf}"), &[]).await.0, 404, "it is another one now");
+    assert_eq!(admin.post(&path, format!("csrf={csrf}"), &[]).await.0, 404, "the failed retry has a new id");
 }
 
 #[tokio::test]
@@ -157,10 +157,10 @@ async fn the_page_shows_waiting_requests_and_their_lag() {
         "{page}"
     );
 
-    let (database, told) =
+    let (database, status) =
         (stack.database("rollcall_worker").await, "SELECT 1 FROM rollcall.partitions WHERE oldest_at IS NULL");
-    eventually("what the worker tells of every partition", async || {
-        (database.query(told, &[]).await.unwrap().len() == 8).then_some(())
+    eventually("the status of every partition", async || {
+        (database.query(status, &[]).await.unwrap().len() == 8).then_some(())
     })
     .await;
     stack.worker.as_mut().unwrap().kill();
@@ -173,8 +173,8 @@ async fn the_page_shows_waiting_requests_and_their_lag() {
     assert!(page.contains("the oldest has waited for at most"), "{page}");
     eventually("that nobody serves it", async || standing().await.contains("no worker serves it").then_some(())).await;
     let oldest = async || {
-        let told = reqwest::get(format!("http://{listen}/metrics")).await.unwrap().text().await.unwrap();
-        let waits = told
+        let metrics = reqwest::get(format!("http://{listen}/metrics")).await.unwrap().text().await.unwrap();
+        let waits = metrics
             .lines()
             .filter_map(|line| line.strip_prefix("rollcall_queue_oldest_seconds{")?.split_once("} ")?.1.parse().ok());
         waits.fold(0.0, f64::max)

@@ -173,7 +173,7 @@ async fn only_the_organizations_administrators_see_bodies_of_calls() {
     assert_eq!(record(&admin, "", "1").await, 403);
     assert_eq!(record(&admin, &csrf, "9999").await, 303);
     let is_recorded = async || admin.get("/requests").await.1.contains("recording until");
-    assert!(!is_recorded().await, "not for longer than the page offers");
+    assert!(!is_recorded().await, "not longer than the page allows");
     assert_eq!(record(&admin, &csrf, "168").await, 303);
     assert!(is_recorded().await);
 }

@@ -24,21 +24,25 @@ async fn a_form_from_another_site_changes_nothing() {
             organization.marketing
         )
     };
-    assert_eq!(admin.post("/settings/scim/tokens", body(""), &[]).await.0, 403, "without what the page holds");
+    assert_eq!(admin.post("/settings/scim/tokens", body(""), &[]).await.0, 403, "without the CSRF token of the page");
     assert_eq!(admin.post("/settings/scim/tokens", body(&"0".repeat(64)), &[]).await.0, 403);
     assert_eq!(
         admin.post("/settings/scim/tokens", body(&csrf), &[(ORIGIN.as_str(), "https://evil.example")]).await.0,
         403,
-        "from elsewhere"
+        "from another origin"
     );
     assert_eq!(admin.post("/settings/scim/tokens", body(&csrf), &[("sec-fetch-site", "cross-site")]).await.0, 403);
     let other = Bare::sign_in(&stack, &organization, "administrator").await;
-    assert_eq!(other.post("/settings/scim/tokens", body(&csrf), &[]).await.0, 403, "of somebody else");
+    assert_eq!(other.post("/settings/scim/tokens", body(&csrf), &[]).await.0, 403, "the token of another session");
     let issued = organization.auditor().query("/events", &[("type", "TokenIssued")]).await.expect(200);
     assert_eq!(issued["entries"], json!([]));
     let (status, page) = admin.post("/settings/scim/tokens", body(&csrf), &[(ORIGIN.as_str(), &stack.url)]).await;
     assert_eq!(status, 200, "{page}");
-    assert_eq!(admin.post("/settings/scim/tokens", body(&csrf), &[]).await.0, 409, "sent twice, it is one token");
+    assert_eq!(
+        admin.post("/settings/scim/tokens", body(&csrf), &[]).await.0,
+        409,
+        "a form that is sent twice makes one token"
+    );
     let (status, _) = admin.post("/language", "language=es&path=//evil.example/".to_owned(), &[]).await;
     assert_eq!(status, 303);
 }
@@ -83,7 +87,7 @@ async fn each_role_reads_and_changes_only_its_own_organization() {
         assert_eq!(forged.get("/settings/scim").await.0, 401);
     }
     stranger.post("/sign-out", format!("csrf={csrf}"), &[]).await;
-    assert_eq!(stranger.get("/settings/scim").await.0, 401, "a session that ended stays ended");
+    assert_eq!(stranger.get("/settings/scim").await.0, 401, "an ended session stays ended");
 }
 
 #[tokio::test]

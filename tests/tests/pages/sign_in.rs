@@ -63,7 +63,7 @@ async fn a_used_link_is_refused_and_the_attempt_is_logged() {
     let both = tokio::join!(sign_in(), sign_in());
     let mut statuses = [both.0.status().as_u16(), both.1.status().as_u16()];
     statuses.sort_unstable();
-    assert_eq!(statuses, [303, 403], "at the same moment, it works once");
+    assert_eq!(statuses, [303, 403], "of two concurrent uses, one succeeds");
     assert_eq!(sign_in().await.status(), 403);
     let log = organization.auditor().query("/events", &[("outcome", "rejected")]).await.expect(200);
     let refusals = log["entries"].as_array().unwrap();

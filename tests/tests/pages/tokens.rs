@@ -12,7 +12,7 @@ async fn a_token_is_generated_and_shown_once_and_provisions() {
     let organization = stack.organization();
     let browser = signed_in(&stack, &organization).await;
     accessible(&browser, "scim-empty").await;
-    assert!(!is_ready(&browser).await, "nothing is filled in");
+    assert!(!is_ready(&browser).await, "the form is empty");
     fill(&browser, "Okta production", "https://HR.example.com/").await;
     eventually("the button", async || is_ready(&browser).await.then_some(())).await;
     browser.type_in("#allow", "127.0.0.0/8, 10.0.0").await;
@@ -38,7 +38,7 @@ async fn a_token_is_generated_and_shown_once_and_provisions() {
     let token = browser.text("#token").await;
     accessible(&browser, "token").await;
     assert_eq!(browser.text("#endpoint").await, format!("{}/scim/v2", stack.url));
-    assert!(browser.text("#try").await.contains(&token), "the line to try is filled in");
+    assert!(browser.text("#try").await.contains(&token), "the example call is complete");
 
     let client = Client::new(&stack.url, &token, Some("hr.example.com"));
     client.create(user("ada")).await.expect(201);
@@ -50,7 +50,7 @@ async fn a_token_is_generated_and_shown_once_and_provisions() {
     browser.sees("h1", "This token was generated already").await;
     assert!(!browser.source().await.contains(&token), "reloading does not show it again");
     browser.driver.back().await.unwrap();
-    assert!(!browser.source().await.contains(&token), "nor does going back");
+    assert!(!browser.source().await.contains(&token), "going back does not show it either");
     browser.goto(&format!("{}/settings/scim", stack.url)).await;
     browser.sees("tbody", "Okta production").await;
     let row = browser.text("tbody tr").await;
@@ -61,9 +61,9 @@ async fn a_token_is_generated_and_shown_once_and_provisions() {
             && row.contains("127.0.0.1"),
         "{row}"
     );
-    assert!(row.contains("Ada Lovelace"), "who made it: {row}");
-    assert!(row.contains(&format!("{}…", &token[..8])), "how it begins: {row}");
-    assert!(!browser.source().await.contains(&token[..12]), "and nothing more of it");
+    assert!(row.contains("Ada Lovelace"), "the creator of the token: {row}");
+    assert!(row.contains(&format!("{}…", &token[..8])), "the prefix of the token: {row}");
+    assert!(!browser.source().await.contains(&token[..12]), "and no further characters");
     accessible(&browser, "scim").await;
     let log = organization.auditor().query("/events", &[("type", "TokenIssued")]).await.expect(200);
     assert_eq!(log["entries"][0]["header"]["actor"]["label"], "Ada Lovelace");
@@ -121,8 +121,8 @@ async fn a_token_can_be_reset_with_an_overlap_changed_and_revoked() {
     let types: Vec<_> =
         log["entries"].as_array().unwrap().iter().map(|entry| entry["header"]["type"].as_str().unwrap()).collect();
     assert_eq!(types, ["TokenIssued", "TokenIssued", "TokenChanged", "TokenRevoked", "TokenChanged"]);
-    let (is_whole, told) = verified(&stack.instance, &organization.id).await;
-    assert!(is_whole, "tokens and sessions are what the log adds up to: {told}");
+    let (is_valid, output) = verified(&stack.instance, &organization.id).await;
+    assert!(is_valid, "tokens and sessions match the log: {output}");
     browser.close().await;
 }
 
@@ -144,13 +144,13 @@ async fn an_expiring_token_is_announced_once_and_a_read_counts_as_use() {
         Some(announced().await).filter(|entries| entries.as_array().unwrap().len() > 1)
     })
     .await;
-    let told: std::collections::BTreeMap<_, _> = entries
+    let days_by_label: std::collections::BTreeMap<_, _> = entries
         .as_array()
         .unwrap()
         .iter()
         .map(|entry| (entry["payload"]["label"].as_str().unwrap(), &entry["payload"]["days"]))
         .collect();
-    assert_eq!(told, [("auditor", &json!(30)), ("test", &json!(7))].into());
+    assert_eq!(days_by_label, [("auditor", &json!(30)), ("test", &json!(7))].into());
 
     let admin = Bare::sign_in(&stack, &organization, "administrator").await;
     Client::new(&stack.url, &token, Some("hr.example.com")).get("/Users").await.expect(200);
@@ -163,7 +163,7 @@ async fn an_expiring_token_is_announced_once_and_a_read_counts_as_use() {
         page.split("class=\"notice\"").skip(1).map(|rest| rest.split("</p>").next().unwrap()).collect();
     let [notice] = notices.as_slice() else { panic!("{notices:?}") };
     assert!(notice.contains("The token test expires soon") && notice.contains(&format!("{id}/reset")), "{notice}");
-    assert!(page.contains(&late), "it is there, and nothing is said of it");
+    assert!(page.contains(&late), "the token exists, and there is no announcement of it");
     // The worker has checked again by now. It must not repeat its announcements.
     assert_eq!(announced().await.as_array().unwrap().len(), 2);
 }
