@@ -244,7 +244,7 @@ async fn an_auditors_token_reads_one_log_and_allows_nothing_else() {
     assert_eq!(
         events(&auditor, &[("type", "AuditorTokenIssued")]).await["entries"][0]["header"]["subject_id"],
         id,
-        "it is itself logged"
+        "the issue of the token is logged"
     );
     assert!(!events(&auditor, &[]).await.to_string().contains(&secret));
     let provisioning = Client::new(&stack.url, &secret, Some("hr.example.com"));

@@ -355,6 +355,6 @@ async fn a_text_too_long_for_an_index_is_refused() {
     assert_eq!(
         client.create(user_with("grace", &json!({"title": long}))).await.status,
         201,
-        "what has no index may be long"
+        "an attribute without an index may be long"
     );
 }

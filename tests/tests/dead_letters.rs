@@ -57,8 +57,8 @@ async fn a_dead_letter_that_cannot_be_retried_does_not_block_others() {
     }
     let owner = stack.database("postgres").await;
     let broken_id: Uuid = broken.id.parse().unwrap();
-    let mark = "UPDATE rollcall.dead_letters SET retried_at = now() - CASE WHEN organization_id = $1 THEN interval '1 \
-        hour' ELSE '0' END";
+    let mark = "UPDATE rollcall.dead_letters
+        SET retried_at = now() - CASE WHEN organization_id = $1 THEN interval '1 hour' ELSE '0' END";
     // Its queue is deleted, so the retry of the older dead letter fails.
     sender.delete_queue(broken.id.parse().unwrap()).await;
     assert_eq!(owner.execute(mark, &[&broken_id]).await.unwrap(), 2);

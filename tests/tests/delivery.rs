@@ -118,7 +118,7 @@ async fn requests_in_one_message_are_decided_one_by_one_in_order() {
     assert_eq!(
         serde_json::from_slice::<Value>(&kept).unwrap(),
         body["messages"][2]["body"],
-        "what came with it is kept out of it"
+        "the dead letter has only its own message"
     );
     assert!(
         is_applied(&sender.submit(std::slice::from_ref(&grace)).await[0]),

@@ -24,7 +24,7 @@ const SECRET: &str = "Wollstonecraft";
 async fn note(organization: &Organization, file: &str) -> String {
     let auditor = organization.auditor();
     let size = auditor.get("/events?count=1").await.expect(200)["entries"][0]["header"]["seq"].clone();
-    let note = eventually("a checkpoint of all that there is", async || {
+    let note = eventually("a checkpoint of the whole log", async || {
         let answer = auditor.get(&format!("/checkpoint?size={size}")).await;
         (answer.status == 200).then(|| answer.body.as_str().unwrap().to_owned())
     })

@@ -74,7 +74,7 @@ async fn costly_filters_of_one_token_do_not_slow_other_callers() {
             }
         }
     }
-    let after = eventually("the end of what was refused", async || {
+    let after = eventually("the end of the refused call", async || {
         Some(client.get("/Users?count=1").await).filter(|a| a.status == 200)
     })
     .await;
@@ -172,8 +172,8 @@ async fn an_api_is_not_ready_without_its_servers_or_with_a_stopped_partition() {
         INSERT INTO rollcall.partitions
         SELECT (jsonb_populate_record(p, '{\"partition\": 99}')).* FROM rollcall.partitions p WHERE partition = 0";
     eventually("the status of a worker", async || (owner.execute(copy, &[]).await.unwrap() == 1).then_some(())).await;
-    let stop = "UPDATE rollcall.partitions SET stopped_at = now(), stopped_reason = 'a column is missing' WHERE \
-        partition = 99";
+    let stop = "UPDATE rollcall.partitions SET stopped_at = now(), stopped_reason = 'a column is missing'
+        WHERE partition = 99";
     owner.batch_execute(stop).await.unwrap();
     let body = eventually("unreadiness", async || Some(probe().await).filter(|(status, _)| *status == 503)).await.1;
     assert_eq!(body["partitions_stopped"], json!([{"partition": 99, "reason": "a column is missing"}]));

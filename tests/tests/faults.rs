@@ -53,7 +53,7 @@ async fn after(answered: &AtomicUsize, count: usize) {
 async fn check(stack: &Stack, organization: &Organization) {
     ready(&stack.url).await;
     let auditor = stack.auditor().await;
-    eventually("the last of what was accepted", async || {
+    eventually("the last accepted request", async || {
         (auditor.users(&organization.id).await.len() == CREATES).then_some(())
     })
     .await;

@@ -51,7 +51,7 @@ fn user_attributes() -> impl Strategy<Value = Value> {
         proptest::collection::vec(text(), 0..3).prop_map(|permissions| json!({"companyPermissions": permissions}));
     let name = (optional("givenName", text()), optional("familyName", text()))
         .prop_map(|(one, two)| [one, two].into_iter().flatten().collect::<Value>());
-    let name = name.prop_filter("it says something", |name| name != &json!({}));
+    let name = name.prop_filter("a name is not empty", |name| name != &json!({}));
     let parts = (
         optional("title", text()),
         optional("externalId", text()),

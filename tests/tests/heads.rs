@@ -59,7 +59,7 @@ async fn two_workers_of_one_organization_write_one_log() {
         }
     }
     let auditor = stack.auditor().await;
-    let log = eventually("everything that was sent", async || {
+    let log = eventually("all sent events", async || {
         let log = auditor.log(&organization.id).await;
         let recorded: Vec<_> = log.iter().map(|entry| entry.header.event_id).collect();
         sent.iter().all(|id| recorded.contains(id)).then_some(())
@@ -198,7 +198,7 @@ async fn a_batch_is_decided_again_if_a_row_it_was_decided_on_has_changed() {
         .execute("UPDATE rollcall.log_heads SET version = version + 1 WHERE organization_id = $1", &[&id])
         .await
         .unwrap();
-    let deactivate = "UPDATE rollcall.users SET active = false, resource = jsonb_set(resource, '{active}', 'false') \
+    let deactivate = "UPDATE rollcall.users SET active = false, resource = jsonb_set(resource, '{active}', 'false')
         WHERE organization_id = $1 AND id = $2";
     assert_eq!(meanwhile.execute(deactivate, &[&id, &ada.parse::<Uuid>().unwrap()]).await.unwrap(), 1);
     let call = tokio::spawn({

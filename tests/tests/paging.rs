@@ -35,8 +35,8 @@ async fn walk(client: &Client, parameters: &[(&str, &str)]) -> Vec<String> {
 const TITLES: [Option<&str>; 7] = [Some("b"), None, Some("A"), Some("ß"), Some("b"), None, Some("SR")];
 
 #[test_case(&[], "0123456"; "creation")]
-#[test_case(&[("sortBy", "title")], "2046315"; "least first, without regard to case, then who has none")]
-#[test_case(&[("sortBy", "title"), ("sortOrder", "descending")], "1536042"; "greatest first")]
+#[test_case(&[("sortBy", "title")], "2046315"; "ascending, ignoring case, users without a value last")]
+#[test_case(&[("sortBy", "title"), ("sortOrder", "descending")], "1536042"; "descending")]
 #[test_case(&[("sortBy", "userName"), ("sortOrder", "descending")], "6543210"; "by an indexed attribute")]
 #[test_case(&[("sortBy", "meta.created")], "0123456"; "by time")]
 #[tokio::test]

@@ -63,7 +63,7 @@ impl Case {
         let size =
             self.auditor.get("/events?count=1").await.expect(200)["entries"][0]["header"]["seq"].as_u64().unwrap();
         let path = format!("/checkpoint?size={size}");
-        let note = eventually("a checkpoint of all that there is", async || {
+        let note = eventually("a checkpoint of the whole log", async || {
             let answer = self.auditor.get(&path).await;
             (answer.status == 200).then(|| answer.body.as_str().unwrap().to_owned())
         })
@@ -284,8 +284,7 @@ async fn signed(organization: &Organization) {
     let auditor = organization.auditor();
     let size = auditor.get("/events?count=1").await.expect(200)["entries"][0]["header"]["seq"].clone();
     let path = format!("/checkpoint?size={size}");
-    eventually("a checkpoint of all that there is", async || (auditor.get(&path).await.status == 200).then_some(()))
-        .await;
+    eventually("a checkpoint of the whole log", async || (auditor.get(&path).await.status == 200).then_some(())).await;
 }
 
 #[tokio::test]
@@ -386,8 +385,8 @@ async fn old_checkpoints_are_thinned_out_and_saved_ones_still_verify() {
 async fn a_stored_checkpoint_with_another_root_is_reported() {
     let case = Case::new(6).await;
     let owner = case.stack.database("postgres").await;
-    let forge = "UPDATE rollcall.checkpoints SET note = replace(note, split_part(note, E'\\n', 3), 'AAAA') WHERE \
-        organization_id = $1 AND size = $2";
+    let forge = "UPDATE rollcall.checkpoints SET note = replace(note, split_part(note, E'\\n', 3), 'AAAA')
+        WHERE organization_id = $1 AND size = $2";
     let beyond = "
         INSERT INTO rollcall.checkpoints (organization_id, size, signed_at, note)
         SELECT organization_id, size + 1000, now(), note FROM rollcall.checkpoints

@@ -185,7 +185,7 @@ async fn a_log_changed_in_the_database_is_reported() {
     owner.execute("INSERT INTO kept SELECT * FROM rollcall.events WHERE organization_id = $1", &[&of]).await.unwrap();
     let cases: [(&str, &[&str]); 2] = [
         (
-            "UPDATE rollcall.events SET actor = jsonb_set(actor, '{label}', '\"nobody\"') WHERE organization_id = $1 \
+            "UPDATE rollcall.events SET actor = jsonb_set(actor, '{label}', '\"nobody\"') WHERE organization_id = $1
             AND seq = 4",
             &["entry 4: the header"],
         ),
@@ -248,7 +248,7 @@ async fn a_killed_replay_resumes_where_it_was() {
     assert_eq!(
         owner.execute(&change, &[&id(&organization.id)]).await.unwrap(),
         1,
-        "it was killed before it had removed the shadow"
+        "the replay was killed before it removed its shadow tables"
     );
     let (is_valid, differing) = run_command(&stack, &organization, &["replay", "--check"]);
     assert!(!is_valid, "{differing:?}");

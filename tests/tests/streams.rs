@@ -134,7 +134,7 @@ async fn a_polling_receiver_gets_every_event_until_it_acknowledges_it() {
     assert_eq!(
         jtis(&stream.poll(json!({})).await.0),
         [2, 4, 5, 6].map(|n| jtis(&sets)[n]),
-        "what a receiver cannot use is not sent again"
+        "an event reported as an error is not sent again"
     );
     let (rest, _) = stream.poll(json!({"ack": jtis(&sets)})).await;
     assert_eq!(rest, [] as [Value; 0]);

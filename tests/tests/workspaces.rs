@@ -32,7 +32,7 @@ async fn survives_every_change(client: &Client, organization: &Organization, hom
     let refused = client.patch(&id, unknown).await;
     assert!(
         refused.expect_error(400, Some("invalidValue")).contains("there is no workspace"),
-        "what is added is looked up"
+        "added values are looked up"
     );
     client.delete(&id).await.expect(204);
 }

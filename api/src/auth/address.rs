@@ -135,7 +135,7 @@ mod tests {
     #[test_case(PROXY, &[] => None; "a proxy that reports nothing")]
     #[test_case(
         PROXY, &[("forwarded", "for=203.0.113.7"), ("x-request-origin", "203.0.113.7")] => None;
-        "another header counts for nothing"
+        "another header is ignored"
     )]
     fn by_x_forwarded_for(peer: &str, values: &[(&'static str, &str)]) -> Option<String> {
         counting(ProxyHeader::XForwardedFor, "10.0.0.0/24", peer, values)

@@ -61,7 +61,7 @@ fn one_malformed_message_in_a_batch_does_not_affect_the_others() {
     assert!(matches!(decode(&messages[0].properties, &messages[0].body), Err(DecodeError::UnknownVersion(99))));
     assert!(
         decode(&messages[1].properties, &messages[1].body).is_ok(),
-        "one that is not understood is no matter of the others"
+        "a malformed message does not affect the others"
     );
 }
 

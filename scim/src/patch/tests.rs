@@ -299,7 +299,7 @@ fn a_single_value_in_brackets(path: &str, value: Value) -> Value {
 
 #[test_case("title", json!(["a", "b"]); "two titles")]
 #[test_case("active", json!([]); "no boolean")]
-#[test_case("displayName", json!({"value": "x", "display": "y"}); "an object that says more")]
+#[test_case("displayName", json!({"value": "x", "display": "y"}); "an object with more members")]
 #[test_case("emails", json!("[{\"value\": \"a@x\""); "a text that is broken JSON")]
 #[test_case("emails", json!(["{\"value\": \"a@x\""]); "a text that is broken JSON in a list")]
 #[test_case("emails[type eq \"work\"].value", json!("{\"value\": \"a@x\"}"); "JSON as the address of a chosen value")]

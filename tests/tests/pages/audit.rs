@@ -106,7 +106,7 @@ async fn an_auditor_verifies_an_entry_in_the_browser_and_reads_the_users_at_a_da
     client.create(user("ADA")).await.expect_error(409, Some("uniqueness"));
     client.delete(&ada).await.expect(204);
     let auditor = organization.auditor();
-    eventually("a checkpoint of all of it", async || {
+    eventually("a checkpoint of the whole log", async || {
         let inclusion = auditor.query("/proof/inclusion", &[("seq", "6")]).await;
         (inclusion.status == 200 && inclusion.body["checkpoint"].is_string()).then_some(())
     })

@@ -171,7 +171,8 @@ async fn the_page_shows_waiting_requests_and_their_lag() {
     })
     .await;
     assert!(page.contains("the oldest has waited for at most"), "{page}");
-    eventually("that nobody serves it", async || standing().await.contains("no worker serves it").then_some(())).await;
+    eventually("a partition without a worker", async || standing().await.contains("no worker serves it").then_some(()))
+        .await;
     let oldest = async || {
         let metrics = reqwest::get(format!("http://{listen}/metrics")).await.unwrap().text().await.unwrap();
         let waits = metrics
@@ -187,7 +188,7 @@ async fn the_page_shows_waiting_requests_and_their_lag() {
         (client.find("userName eq \"mary\"").await.expect(200)["totalResults"] == 1).then_some(())
     })
     .await;
-    eventually("that nothing waits", async || (oldest().await == 0.0).then_some(())).await;
+    eventually("an empty queue", async || (oldest().await == 0.0).then_some(())).await;
 }
 
 #[tokio::test]

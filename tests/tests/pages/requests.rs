@@ -194,7 +194,7 @@ async fn old_calls_are_deleted_and_their_bodies_earlier() {
     // A worker prunes when it starts.
     let _worker = service::Service::worker(&stack.instance);
     let left = "SELECT request_body FROM rollcall.requests WHERE organization_id = $1::text::uuid ORDER BY at";
-    eventually("that what is too old is gone", async || {
+    eventually("the removal of old calls", async || {
         let rows = database.query(left, &[&organization.id]).await.unwrap();
         let bodies: Vec<Option<&str>> = rows.iter().map(|row| row.get(0)).collect();
         (bodies == [None, Some("{}")]).then_some(())

@@ -228,7 +228,7 @@ fn a_remove_removes_only_the_named_values() {
     "workspace that a filter does not name"
 )]
 #[test_case(set("permissions.roles", json!(["r"])), "not a list of objects"; "wrong type")]
-#[test_case(set("permissions", json!({})), "permissions has none of"; "permissions that say nothing")]
+#[test_case(set("permissions", json!({})), "permissions has none of"; "empty permissions")]
 #[test_case(set("permissions", json!("admin")), "permissions is not an object"; "permissions as a text")]
 #[test_case(set("permissions.", json!([])), "path is wrong"; "half a path")]
 #[test_case(set("permissionsX", json!([])), "permissionsX is not an attribute"; "another name")]
@@ -283,7 +283,7 @@ fn refused(operation: Value, why: &str) {
 #[test_case(json!([set("userName", json!(["other"]))]), false; "another name in brackets")]
 #[test_case(
     json!([set("userName", json!("ada")), {"op": "replace", "value": {"username": {"value": "other"}}}]), false;
-    "another name at last"
+    "another name in the last place"
 )]
 fn the_name_of_a_user_cannot_be_changed(given: Value, is_kept: bool) {
     assert!(may_name_the_user(&given));
