@@ -22,13 +22,13 @@ pub fn list(value: Value) -> Vec<Value> {
     match value {
         Value::Array(values) => values,
         Value::Null => Vec::new(),
-        lone => vec![lone],
+        value => vec![value],
     }
 }
 
 /// Entra ID puts a single value into brackets: the value that a filter chooses, and the value of a
 /// single-valued attribute.
-pub fn lone(value: Value) -> Value {
+pub fn unwrap_single(value: Value) -> Value {
     match value {
         Value::Array(mut values) if values.len() == 1 => values.remove(0),
         value => value,
@@ -37,18 +37,15 @@ pub fn lone(value: Value) -> Value {
 
 /// Some clients write a simple value as if it were complex: `{"$ref": null, "value": "New name"}` for `"New
 /// name"`. Members beside `value` say nothing if they are `null`.
-pub fn simple(attribute: &Attribute, value: Value) -> Value {
+pub fn unwrap_simple(attribute: &Attribute, value: Value) -> Value {
     match value {
         Value::Object(mut object) if attribute.kind != Kind::Complex => {
             let name = object.keys().find(|name| name.eq_ignore_ascii_case("value")).cloned();
-            let says_something = |value: &Value| !value.is_null() && value.as_str() != Some("");
-            let says_nothing_else =
-                object.iter().all(
-                    |(member, value)| {
-                        if Some(member) == name.as_ref() { says_something(value) } else { value.is_null() }
-                    },
-                );
-            match name.filter(|_| says_nothing_else).and_then(|name| object.remove(&name)) {
+            let is_given = |value: &Value| !value.is_null() && value.as_str() != Some("");
+            let has_nothing_else = object
+                .iter()
+                .all(|(member, value)| if Some(member) == name.as_ref() { is_given(value) } else { value.is_null() });
+            match name.filter(|_| has_nothing_else).and_then(|name| object.remove(&name)) {
                 Some(value) => value,
                 None => Value::Object(object),
             }
@@ -210,7 +207,7 @@ mod tests {
             (vec![json!("a")], vec![json!("a"), json!("b")], vec![])
         );
         assert_eq!(
-            (lone(json!(["a"])), lone(json!(["a", "b"])), lone(json!("a"))),
+            (unwrap_single(json!(["a"])), unwrap_single(json!(["a", "b"])), unwrap_single(json!("a"))),
             (json!("a"), json!(["a", "b"]), json!("a"))
         );
     }

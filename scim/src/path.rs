@@ -139,8 +139,8 @@ impl Path {
     }
 
     /// The text that a part has in every value that the filter chooses, if `eq` and `and` determine it.
-    pub fn said(&self, part: &str) -> Option<&str> {
-        self.filter.as_ref().and_then(|filter| said(filter, part))
+    pub fn compared_value(&self, part: &str) -> Option<&str> {
+        self.filter.as_ref().and_then(|filter| compared_value(filter, part))
     }
 
     /// The same path, with each comparison with a text replaced by the result of `rewrite`; `None` keeps the
@@ -223,9 +223,9 @@ fn text_terms<'a>(filter: &'a Filter, terms: &mut Vec<TextTerm<'a>>) {
     }
 }
 
-fn said<'a>(filter: &'a Filter, part: &str) -> Option<&'a str> {
+fn compared_value<'a>(filter: &'a Filter, part: &str) -> Option<&'a str> {
     match filter {
-        Filter::And(left, right) => said(left, part).or_else(|| said(right, part)),
+        Filter::And(left, right) => compared_value(left, part).or_else(|| compared_value(right, part)),
         _ => text_term(filter)
             .filter(|term| term.operator == Comparison::Eq && term.is_about(part))
             .map(|term| term.text),
@@ -270,7 +270,7 @@ mod tests {
     #[test_case(r#"entitlements[not (type eq "License")]"# => None; "negated")]
     #[test_case(r#"entitlements[type ne "License"]"# => None; "by another operator")]
     fn says_the_type(path: &str) -> Option<String> {
-        path.parse::<Path>().unwrap().said("type").map(str::to_owned)
+        path.parse::<Path>().unwrap().compared_value("type").map(str::to_owned)
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub fn value_of(attribute: &Attribute, value: Value, path: &str) -> Result<Optio
     let value = lenience::embedded(attribute, value);
     if !attribute.multi_valued {
         let is_list = value.is_array();
-        let read = single(attribute, lenience::lone(value), path)?;
+        let read = single(attribute, lenience::unwrap_single(value), path)?;
         // Brackets must contain a value, and an empty text is none.
         let is_empty = read.as_ref().is_none_or(|value| value.as_str().is_some_and(str::is_empty));
         return if is_list && is_empty { Err(unreadable(attribute, path)) } else { Ok(read) };
@@ -91,7 +91,7 @@ pub fn element(attribute: &Attribute, value: Value, path: &str) -> Result<Value,
 /// Reads a value that is no list; `None` if it means "unassigned".
 fn single(attribute: &Attribute, value: Value, path: &str) -> Result<Option<Value>, ScimError> {
     let wrong = |expected: &str| Err(ScimError::invalid_value(format!("{path} is not {expected}")));
-    let value = match (attribute.kind, lenience::simple(attribute, value)) {
+    let value = match (attribute.kind, lenience::unwrap_simple(attribute, value)) {
         (_, Value::Null) => return Ok(None),
         (Kind::Complex, value) => return complex(attribute, value, path),
         (Kind::Boolean, value @ Value::Bool(_)) | (Kind::Decimal, value @ Value::Number(_)) => value,

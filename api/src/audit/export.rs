@@ -175,7 +175,7 @@ fn csv(entries: &[StoredEntry], with_names: bool) -> Result<Bytes, ApiError> {
     }
     for entry in entries {
         let cells = cells(entry)?;
-        writer.write_record(cells.iter().map(|cell| harmless(cell).into_owned())).map_err(unwritable)?;
+        writer.write_record(cells.iter().map(|cell| escape_formula(cell).into_owned())).map_err(unwritable)?;
     }
     Ok(writer.into_inner().map_err(unwritable)?.into())
 }
@@ -213,7 +213,7 @@ fn cells(entry: &StoredEntry) -> Result<[String; 19], ApiError> {
 
 /// Makes a CSV cell safe for spreadsheets. A cell that begins like a formula gets an apostrophe in front,
 /// which spreadsheets do not show.
-fn harmless(cell: &str) -> Cow<'_, str> {
+fn escape_formula(cell: &str) -> Cow<'_, str> {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
         Cow::Owned(format!("'{cell}"))
     } else {
@@ -233,6 +233,6 @@ mod tests {
     #[test_case("\tx" => "'\tx"; "tab")]
     #[test_case("Ada = x" => "Ada = x"; "plain text")]
     fn a_spreadsheet_sees_no_formula(cell: &str) -> String {
-        harmless(cell).into_owned()
+        escape_formula(cell).into_owned()
     }
 }

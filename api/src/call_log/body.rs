@@ -39,7 +39,7 @@ pub(super) fn kept(bytes: &[u8]) -> Option<String> {
 }
 
 /// Takes the body of an answer, if it is complete, and returns the answer with it.
-pub(super) fn look_into<B: MessageBody>(
+pub(super) fn inspect_body<B: MessageBody>(
     response: ServiceResponse<B>,
 ) -> (ServiceResponse<EitherBody<B, Bytes>>, Option<Bytes>) {
     let mut found = None;

@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 use uuid::Uuid;
 
-use super::body::{RequestBody, kept, look_into};
+use super::body::{RequestBody, inspect_body, kept};
 use super::{CallMeaning, CallRecorder};
 use crate::error::ApiError;
 use crate::metrics::Metrics;
@@ -50,14 +50,14 @@ pub(crate) async fn observe(
         return Ok(response.map_into_left_body());
     };
     if !by.is_recorded || !recorder.has_room_for_bodies() {
-        recorder.note(|| call(&response, by, at, began, Bodies::default()));
+        recorder.record(|| call(&response, by, at, began, Bodies::default()));
         return Ok(response.map_into_left_body());
     }
     let asked = response.request().extensions_mut().remove::<RequestBody>();
-    let (response, answered) = look_into(response);
+    let (response, answered) = inspect_body(response);
     let bodies =
         Bodies { request: asked.and_then(|body| kept(&body.0)), response: answered.and_then(|body| kept(&body)) };
-    recorder.note(|| call(&response, by, at, began, bodies));
+    recorder.record(|| call(&response, by, at, began, bodies));
     Ok(response)
 }
 

@@ -35,7 +35,7 @@ impl CallRecorder {
     }
 
     /// Records a call. `call` is only evaluated if the interval has room for the record.
-    pub(super) fn note(&self, call: impl FnOnce() -> CallRecord) {
+    pub(super) fn record(&self, call: impl FnOnce() -> CallRecord) {
         let mut buffer = self.buffer();
         if buffer.calls.len() < self.most {
             let call = call();
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn a_flood_of_denials_is_counted_and_not_stored() {
         let recorder = CallRecorder::new(2);
-        (0..5).for_each(|_| recorder.note(call));
+        (0..5).for_each(|_| recorder.record(call));
         let buffer = recorder.buffer.lock().unwrap();
         assert_eq!((buffer.calls.len(), buffer.left_out), (2, 3));
     }
@@ -129,9 +129,9 @@ mod tests {
     fn bodies_are_kept_up_to_the_memory_limit() {
         let recorder = CallRecorder::new(100);
         let with_body = || CallRecord { response_body: Some("x".repeat(MOST_BODY_BYTES / 2)), ..call() };
-        recorder.note(with_body);
+        recorder.record(with_body);
         assert!(recorder.has_room_for_bodies());
-        recorder.note(with_body);
+        recorder.record(with_body);
         assert!(!recorder.has_room_for_bodies());
         assert!(!CallRecorder::new(0).has_room_for_bodies());
     }

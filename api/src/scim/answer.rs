@@ -64,7 +64,7 @@ impl<'a> Shown<'a> {
     }
 
     /// An answer with the resource, or 304 if the caller already has this version (RFC 9110 section 13.1.2).
-    pub(super) fn unless_known(self, headers: &HeaderMap, projection: &Projection) -> ApiResult {
+    pub(super) fn or_not_modified(self, headers: &HeaderMap, projection: &Projection) -> ApiResult {
         let weak = |tag: &str| tag.trim_start_matches("W/").to_owned();
         let known = entity_tags(headers, &IF_NONE_MATCH)?
             .is_some_and(|tags| tags.iter().any(|tag| tag == "*" || weak(tag) == weak(&self.etag)));

@@ -146,7 +146,7 @@ async fn read_operation(
 ) -> Result<UserOperation, ApiError> {
     let changes = vec![UserChange { change, id, body: &body.json, created_by: None }];
     let users = call.dialect.users(&context.database, call.caller.organization_id(), changes).await?;
-    body.read(move |json| users.operation(change, id, json)).await.map_err(|error| in_callers_words(call, error))
+    body.read(move |json| users.operation(change, id, json)).await.map_err(|error| in_dialect_terms(call, error))
 }
 
 /// Submits an operation on a user.
@@ -159,7 +159,7 @@ async fn submit(
     body: &[u8],
 ) -> Result<Answer, ApiError> {
     let content = content(call.caller.default_workspace(), id, if_match, operation);
-    context.submit(call, content, body).await.map_err(|error| in_callers_words(call, error))
+    context.submit(call, content, body).await.map_err(|error| in_dialect_terms(call, error))
 }
 
 /// The content of a request on a user.
@@ -183,7 +183,7 @@ fn called_user(call: &Call, id: &str) -> Result<UserId, ScimError> {
     user_id(id).map_err(|error| call.dialect.user_error(error))
 }
 
-fn in_callers_words(call: &Call, error: ApiError) -> ApiError {
+fn in_dialect_terms(call: &Call, error: ApiError) -> ApiError {
     match error {
         ApiError::Scim(error) => call.dialect.user_error(error).into(),
         other => other,

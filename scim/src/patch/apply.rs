@@ -235,14 +235,14 @@ impl AppliedOperation<'_> {
             return Ok(());
         }
         let mut touched = self.chosen(values)?;
-        let said = template(target.filter, target.attribute);
+        let implied = template(target.filter, target.attribute);
         let is_made = touched.is_empty();
         if is_made {
-            values.push(said.clone().ok_or_else(|| self.no_target())?);
+            values.push(implied.clone().ok_or_else(|| self.no_target())?);
             touched.push(values.len() - 1);
         }
         for &index in &touched {
-            self.set_one(&mut values[index], value, said.as_ref())?;
+            self.set_one(&mut values[index], value, implied.as_ref())?;
         }
         if is_made && self.chosen(&values[values.len() - 1..])?.is_empty() {
             // The value contradicts the filter: a repeat would add another one.
@@ -254,7 +254,7 @@ impl AppliedOperation<'_> {
 
     /// Sets one value that the path chooses. The parts that the filter names (`said`) stay, unless the new
     /// value has others. So a repeat chooses the same value again.
-    fn set_one(&mut self, element: &mut Value, value: &Value, said: Option<&Value>) -> Result<(), ScimError> {
+    fn set_one(&mut self, element: &mut Value, value: &Value, implied: Option<&Value>) -> Result<(), ScimError> {
         match (element, self.target.sub) {
             (Value::Object(element), Some(sub)) => return self.change_part(element, sub, Some(value)),
             (Value::Object(element), None) if self.operation.op == Op::Add => {
@@ -262,10 +262,10 @@ impl AppliedOperation<'_> {
                 merge(element, value);
             }
             (element, _) => {
-                self.spend(weight(value) + said.map_or(0, weight))?;
+                self.spend(weight(value) + implied.map_or(0, weight))?;
                 let before = std::mem::replace(element, value.clone());
-                if let (Value::Object(element), Some(Value::Object(said))) = (element, said) {
-                    for (name, part) in said {
+                if let (Value::Object(element), Some(Value::Object(implied))) = (element, implied) {
+                    for (name, part) in implied {
                         element.entry(name).or_insert_with(|| before.get(name).unwrap_or(part).clone());
                     }
                 }

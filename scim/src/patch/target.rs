@@ -54,8 +54,8 @@ pub(super) fn set(
         };
     }
     // If the filter chooses no value, a new value is made as the filter describes it.
-    let said = template(target.filter, target.attribute);
-    if let Some(value) = said.as_ref().and_then(|said| said.get("value")) {
+    let implied = template(target.filter, target.attribute);
+    if let Some(value) = implied.as_ref().and_then(|implied| implied.get("value")) {
         validate::refuse_json(value, &format!("{path}: value"))?;
     }
     let nulls = if op == Op::Replace { null_parts(target, &value) } else { Vec::new() };
@@ -125,7 +125,7 @@ fn typed(path: &Path, target: &AttributeTarget<'_>, value: Value) -> Result<Opti
     let name = path.to_string();
     if target.is_chosen_value() {
         // Each value that the filter chooses is set to this one value.
-        let value = with_required(target, lenience::lone(value));
+        let value = with_required(target, lenience::unwrap_single(value));
         return validate::element(target.attribute, value, &name).map(Some);
     }
     let value = lenience::wrapped(target.innermost(), value);
@@ -138,12 +138,12 @@ fn typed(path: &Path, target: &AttributeTarget<'_>, value: Value) -> Result<Opti
 /// A chosen value with the required parts that the filter names: `workspaces[value eq "id"]` is about the
 /// workspace `id`.
 fn with_required(target: &AttributeTarget<'_>, value: Value) -> Value {
-    let (Value::Object(mut given), Some(Value::Object(said))) =
+    let (Value::Object(mut given), Some(Value::Object(implied))) =
         (value.clone(), template(target.filter, target.attribute))
     else {
         return value;
     };
-    for (name, part) in said {
+    for (name, part) in implied {
         let is_needed = target.attribute.sub(&name).is_some_and(Attribute::must_be_given);
         if is_needed && !given.is_empty() && !given.keys().any(|key| key.eq_ignore_ascii_case(&name)) {
             given.insert(name, part);

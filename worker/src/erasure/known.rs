@@ -105,7 +105,7 @@ impl RecordMentions {
     }
 
     /// Reads a dead letter.
-    fn letter(organization: OrganizationId, at: Option<Timestamp>, texts: &[&str]) -> Self {
+    fn dead_letter(organization: OrganizationId, at: Option<Timestamp>, texts: &[&str]) -> Self {
         let mut head = Mentions::new(organization, true);
         for text in texts {
             head.body(text);
@@ -241,7 +241,7 @@ pub(crate) async fn names_erased_person(
         let texts = [text.clone(), reason.to_owned()];
         // A body can be large, and reading it is CPU work.
         let reading = tokio::task::spawn_blocking(move || {
-            RecordMentions::letter(organization, at, &texts.each_ref().map(String::as_str))
+            RecordMentions::dead_letter(organization, at, &texts.each_ref().map(String::as_str))
         });
         if judge(database, organization, &[reading.await?]).await? == [Verdict::Drop] {
             return Ok(true);

@@ -47,7 +47,7 @@ impl Ids {
     }
 
     /// Replaces the planned id of a resource by its real id; `None` if the resource could not be created.
-    pub(super) fn became(&mut self, bulk_id: &str, id: Option<&str>) {
+    pub(super) fn set_outcome(&mut self, bulk_id: &str, id: Option<&str>) {
         let planned = self.by_bulk_id.remove(bulk_id);
         let creator = planned.and_then(|planned| self.creators.remove(&planned.parse().ok()?));
         let Some(id) = id else { return };
@@ -77,8 +77,8 @@ mod tests {
         let mut ids = Ids::plan(&operations, |index| planned[index]);
         assert_eq!(planned.map(|id| ids.creator_of(UserId(id))), [None, Some(1), Some(2)]);
         let real = Uuid::from_u128(9);
-        ids.became("u", Some(&real.to_string()));
-        ids.became("v", None);
+        ids.set_outcome("u", Some(&real.to_string()));
+        ids.set_outcome("v", None);
         assert_eq!([planned[1], real, planned[2]].map(|id| ids.creator_of(UserId(id))), [None, Some(1), None]);
         assert_eq!(
             operations.map(|operation| ids.created_by(&operation)),

@@ -132,8 +132,8 @@ impl<'a> Job<'a> {
     fn record(&mut self, index: usize, outcome: Outcome, progress: Progress) {
         self.progress[index] = progress;
         match (&outcome.bulk_id, outcome.location.as_deref().and_then(|location| location.rsplit('/').next())) {
-            (Some(bulk_id), _) if outcome.is_error() => self.ids.became(bulk_id, None),
-            (Some(bulk_id), Some(id)) if outcome.status == "201" => self.ids.became(bulk_id, Some(id)),
+            (Some(bulk_id), _) if outcome.is_error() => self.ids.set_outcome(bulk_id, None),
+            (Some(bulk_id), Some(id)) if outcome.status == "201" => self.ids.set_outcome(bulk_id, Some(id)),
             _ => {}
         }
         self.outcomes[index] = Some(outcome);
@@ -154,7 +154,7 @@ impl<'a> Job<'a> {
             offload(self.bytes, move || steps.into_iter().map(|step| step.and_then(&read)).collect::<Vec<_>>()).await?;
         let request = |(&index, read): (&usize, Result<_, ScimError>)| {
             let read = read.and_then(|(body, operation)| self.request(index, &operation, body));
-            read.map_err(|error| self.in_callers_words(&operations[index], error))
+            read.map_err(|error| self.in_dialect_terms(&operations[index], error))
         };
         Ok(wave.iter().zip(read).map(request).collect())
     }
@@ -182,7 +182,7 @@ impl<'a> Job<'a> {
         self.call.dialect.users(&self.context.database, self.call.caller.organization_id(), changes).await
     }
 
-    fn in_callers_words(&self, operation: &Operation, error: ScimError) -> ScimError {
+    fn in_dialect_terms(&self, operation: &Operation, error: ScimError) -> ScimError {
         if is_on_users(operation) { self.call.dialect.user_error(error) } else { error }
     }
 
@@ -226,7 +226,7 @@ impl<'a> Job<'a> {
                 of(status(method), base.location(resource_type, &id), left.as_ref().and_then(version))
             }
             Ok(Answer::Accepted(_)) => of(202, self.event(base, index), None),
-            Err(error) => Outcome::failed(operation, &self.in_callers_words(operation, error.to_scim())),
+            Err(error) => Outcome::failed(operation, &self.in_dialect_terms(operation, error.to_scim())),
         }
     }
 

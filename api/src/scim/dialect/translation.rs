@@ -86,7 +86,7 @@ pub(in crate::scim) trait Dialect: Send + Sync {
 
     /// The answer to a read, which may have conditions in its headers.
     fn answer_to_read(&self, headers: &HeaderMap, resource: Shown<'_>, projection: &Projection) -> ApiResult {
-        resource.unless_known(headers, projection)
+        resource.or_not_modified(headers, projection)
     }
 
     /// An error of a call on users, in the words that callers know.

@@ -75,7 +75,7 @@ impl<'a> Names<'a> {
         assigned: Assigned,
         sub: Option<&str>,
     ) -> Result<Vec<Operation>, ScimError> {
-        let of_type = operation.path.said("type");
+        let of_type = operation.path.compared_value("type");
         let path = self.path(&operation.path, assigned)?;
         let (path, value) = match (operation.op, sub, &operation.value) {
             // A role, entitlement or membership without `value` is meaningless, so remove all of it.
@@ -129,7 +129,7 @@ impl<'a> Names<'a> {
                 format!("{path}: the name of a workspace cannot be compared by {}, only by eq and ne", term.operator);
             return Err(ScimError::invalid_filter(detail));
         }
-        let of_type = path.said("type");
+        let of_type = path.compared_value("type");
         Ok(path.clone().rewritten(&|term| self.term(term, assigned, of_type)))
     }
 
@@ -177,7 +177,7 @@ fn assigned(operation: &Operation) -> Option<(Assigned, Option<&'static str>)> {
 /// The keys to look up for an operation.
 fn keys(organization: OrganizationId, operation: &Operation) -> Vec<Key> {
     let Some((assigned, sub)) = assigned(operation) else { return Vec::new() };
-    let of_type = operation.path.said("type");
+    let of_type = operation.path.compared_value("type");
     let compared =
         operation.path.text_terms().into_iter().filter(|term| term.is_about("value") || term.is_about("display"));
     let mut keys: Vec<_> = compared

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::keys::{after, after_permissions, local};
 use super::parts::{Vocabulary, objects, permission_sets, roles};
 use super::paths::TargetPath;
-use super::reserved::word_for;
+use super::reserved::member_for;
 use super::shape::given_permissions;
 use super::spelling::{SERVERS_OWN, beside_the_core, given, given_twice, inside, member, members_of};
 
@@ -25,11 +25,11 @@ pub(super) fn operations(vocabulary: Vocabulary<'_>, mut body: Value) -> Result<
         body.retain(|name, _| !name.eq_ignore_ascii_case("schemas"));
         body.insert("schemas".to_owned(), json!([PATCH_SCHEMA]));
     }
-    parse_translated(&USER, body, word_for, |operation| translated(vocabulary, operation))
+    parse_translated(&USER, body, member_for, |operation| translated(vocabulary, operation))
 }
 
 /// Whether any operation sets the name of the user.
-pub(super) fn name_the_user(operations: &[Operation]) -> bool {
+pub(super) fn sets_user_name(operations: &[Operation]) -> bool {
     operations.iter().any(is_on_user_name)
 }
 
@@ -37,7 +37,7 @@ pub(super) fn name_the_user(operations: &[Operation]) -> bool {
 ///
 /// # Errors
 /// 400 `mutability` for another name: users of this dialect keep their names in every method.
-pub(super) fn keeping_the_name(mut operations: Vec<Operation>, user_name: &str) -> Result<Vec<Operation>, ScimError> {
+pub(super) fn without_user_name(mut operations: Vec<Operation>, user_name: &str) -> Result<Vec<Operation>, ScimError> {
     let keeps = |given: &Operation| {
         given.value.as_ref().and_then(Value::as_str).is_some_and(|given| casefold(given) == casefold(user_name))
     };
@@ -142,7 +142,7 @@ impl Change<'_> {
     /// The parts that a value of `permissions` gives; all of them for `null`.
     fn permissions(&self, value: &Value) -> Result<Vec<Value>, ScimError> {
         let mut operations = Vec::new();
-        match inside("permissions", "permissions", lenience::lone(value.clone()))? {
+        match inside("permissions", "permissions", lenience::unwrap_single(value.clone()))? {
             Value::Null => {
                 for &part in members_of("permissions") {
                     operations.extend(self.set(&TargetPath::whole(part), &Value::Null)?);
@@ -179,7 +179,7 @@ impl Change<'_> {
             ("team", _) => self.vocabulary.teams(value),
             ("appGroup", false) => self.vocabulary.workspaces(value),
             ("appGroup", true) => {
-                self.vocabulary.workspace(chosen("permissions.appGroup", value)?, target.said("value"))
+                self.vocabulary.workspace(chosen("permissions.appGroup", value)?, target.compared_value("value"))
             }
             ("roles", false) => roles(value),
             ("roles", true) => {
@@ -222,7 +222,7 @@ fn attributes(name: &str, value: &Value) -> Vec<String> {
 
 /// The one value that a filter chooses.
 fn chosen(path: &str, value: Value) -> Result<Map<String, Value>, ScimError> {
-    match lenience::lone(value) {
+    match lenience::unwrap_single(value) {
         Value::Object(object) => Ok(object),
         _ => Err(ScimError::invalid_value(format!("{path} is not an object"))),
     }

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use std::collections::{BTreeSet, HashMap};
 use test_case::test_case;
 
-use super::changes::{keeping_the_name, name_the_user, operations};
-use super::needs::{may_name_the_user, workspace_names};
+use super::changes::{operations, sets_user_name, without_user_name};
+use super::needs::{may_set_user_name, workspace_names};
 use super::parts::Vocabulary;
 use super::vocabulary::BrazeVocabulary;
 use crate::read::UserSummary;
@@ -286,11 +286,11 @@ fn refused(operation: Value, why: &str) {
     "another name in the last place"
 )]
 fn the_name_of_a_user_cannot_be_changed(given: Value, is_kept: bool) {
-    assert!(may_name_the_user(&given));
+    assert!(may_set_user_name(&given));
     let changes = read(given).unwrap();
-    assert!(name_the_user(&changes));
-    match keeping_the_name(changes, "ada") {
-        Ok(kept) => assert!(is_kept && !name_the_user(&kept)),
+    assert!(sets_user_name(&changes));
+    match without_user_name(changes, "ada") {
+        Ok(kept) => assert!(is_kept && !sets_user_name(&kept)),
         Err(error) => assert!(!is_kept && error.detail == "userName cannot be changed", "{}", error.detail),
     }
 }
@@ -388,9 +388,9 @@ proptest! {
         let named = json!([{"op": op, "value": value}, {"op": op, "path": path, "value": value}]);
         for given in [json!([named[0]]), named] {
             let Ok(changes) = operations(vocabulary, given.clone()) else { continue };
-            prop_assert!(may_name_the_user(&given) || !name_the_user(&changes));
-            let kept = keeping_the_name(changes, "ada");
-            prop_assert!(kept.map_or(true, |kept| !name_the_user(&kept)));
+            prop_assert!(may_set_user_name(&given) || !sets_user_name(&changes));
+            let kept = without_user_name(changes, "ada");
+            prop_assert!(kept.map_or(true, |kept| !sets_user_name(&kept)));
         }
     }
 }

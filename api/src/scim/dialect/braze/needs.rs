@@ -30,13 +30,13 @@ pub(super) fn workspace_names(body: &Value, names: &mut BTreeSet<String>) {
 }
 
 /// Whether a PATCH may set `userName`, by a path or by a key.
-pub(super) fn may_name_the_user(body: &Value) -> bool {
+pub(super) fn may_set_user_name(body: &Value) -> bool {
     let leads_there = |path: &str| path.to_ascii_lowercase().contains("username");
     match body {
-        Value::Array(values) => values.iter().any(may_name_the_user),
+        Value::Array(values) => values.iter().any(may_set_user_name),
         Value::Object(members) => members.iter().any(|(member, value)| {
             let is_path = member.eq_ignore_ascii_case("path") && value.as_str().is_some_and(leads_there);
-            is_path || leads_there(member) || may_name_the_user(value)
+            is_path || leads_there(member) || may_set_user_name(value)
         }),
         _ => false,
     }

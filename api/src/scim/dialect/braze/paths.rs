@@ -80,7 +80,7 @@ impl TargetPath {
         let sub = attribute.sub.as_deref().or(sub);
         let sub =
             sub.map(|sub| member(part.0, sub).ok_or_else(|| unknown(&format!("permissions.{}", part.0), part.0, sub)));
-        let filter = filter.map(|filter| in_the_model(vocabulary, part.0, filter));
+        let filter = filter.map(|filter| to_model_filter(vocabulary, part.0, filter));
         Ok(Self { part, filter: filter.transpose()?, sub: sub.transpose()? })
     }
 
@@ -95,8 +95,8 @@ impl TargetPath {
     }
 
     /// The value that the filter says a member has.
-    pub(super) fn said(&self, member: &str) -> Option<&Value> {
-        self.filter.as_ref().and_then(|filter| said(filter, member))
+    pub(super) fn compared_value(&self, member: &str) -> Option<&Value> {
+        self.filter.as_ref().and_then(|filter| compared_value(filter, member))
     }
 
     /// The name of the member that holds the values at the path.
@@ -122,17 +122,17 @@ impl TargetPath {
     }
 }
 
-fn said<'a>(filter: &'a Filter, member: &str) -> Option<&'a Value> {
+fn compared_value<'a>(filter: &'a Filter, member: &str) -> Option<&'a Value> {
     match filter {
-        Filter::And(left, right) => said(left, member).or_else(|| said(right, member)),
+        Filter::And(left, right) => compared_value(left, member).or_else(|| compared_value(right, member)),
         Filter::Compare(path, Comparison::Eq, value) if path.sub.is_none() && path.name == member => Some(value),
         _ => None,
     }
 }
 
 /// A filter on the values that `holder` holds, in the terms of the model.
-fn in_the_model(vocabulary: Vocabulary<'_>, holder: &str, filter: &Filter) -> Result<Filter, ScimError> {
-    let boxed = |filter: &Filter| in_the_model(vocabulary, holder, filter).map(Box::new);
+fn to_model_filter(vocabulary: Vocabulary<'_>, holder: &str, filter: &Filter) -> Result<Filter, ScimError> {
+    let boxed = |filter: &Filter| to_model_filter(vocabulary, holder, filter).map(Box::new);
     Ok(match filter {
         Filter::Or(left, right) => Filter::Or(boxed(left)?, boxed(right)?),
         Filter::And(left, right) => Filter::And(boxed(left)?, boxed(right)?),
@@ -147,7 +147,7 @@ fn in_the_model(vocabulary: Vocabulary<'_>, holder: &str, filter: &Filter) -> Re
         Filter::Compare(path, operator, value) => Filter::Compare(renamed(holder, path)?, *operator, value.clone()),
         Filter::ValuePath(path, inside) => {
             let (inner, _) = member(holder, &path.name).unwrap_or_default();
-            Filter::ValuePath(renamed(holder, path)?, Box::new(in_the_model(vocabulary, inner, inside)?))
+            Filter::ValuePath(renamed(holder, path)?, Box::new(to_model_filter(vocabulary, inner, inside)?))
         }
     })
 }

@@ -5,7 +5,7 @@ use rollcall_scim::path::Target;
 use rollcall_scim::schema::{ENTERPRISE_SCHEMA, ROLLCALL_SCHEMA};
 
 /// The dialect's word for an attribute or an extension of the model, if it has one.
-pub(super) fn word_for(target: &Target<'_>) -> Option<&'static str> {
+pub(super) fn member_for(target: &Target<'_>) -> Option<&'static str> {
     let (schema, attribute) = match target {
         Target::Extension(schema) => (*schema, None),
         Target::Attribute(target) => (target.extension?, Some(target.attribute.name.as_str())),
@@ -35,7 +35,7 @@ mod tests {
     #[test_case(ENTERPRISE_SCHEMA, ":manager.value" => None; "the manager")]
     #[test_case(USER_SCHEMA, ":title" => None; "a title")]
     fn words(schema: &str, rest: &str) -> Option<&'static str> {
-        let word = |path: String| word_for(&path.parse::<Path>().unwrap().target(&USER).unwrap());
+        let word = |path: String| member_for(&path.parse::<Path>().unwrap().target(&USER).unwrap());
         assert_eq!(word(format!("{}{rest}", schema.to_uppercase())), word(format!("{schema}{rest}")));
         word(format!("{schema}{rest}"))
     }

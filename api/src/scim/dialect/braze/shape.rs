@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::keys::local;
 use super::parts::{Vocabulary, roles};
-use super::reserved::word_for;
+use super::reserved::member_for;
 use super::spelling::{given_twice, members_of, with_canonical_names};
 use crate::read::UserSummary;
 
@@ -34,7 +34,7 @@ pub(super) fn to_standard(
     let gives_roles = has(&body, "roles");
     // The caller's own words are read first, and the dialect's are added afterwards. So no reserved name gets
     // past this check.
-    let mut standard = unfold::resource(&USER, word_for, body)?;
+    let mut standard = unfold::resource(&USER, member_for, body)?;
     standard.insert("schemas".to_owned(), json!([USER_SCHEMA]));
     if let Some(department) = department {
         set_department(&mut standard, vocabulary.known.department(department)?);
@@ -48,7 +48,7 @@ pub(super) fn to_standard(
 /// A replacement keeps the user's name: callers of the dialect cannot change it. It also keeps the
 /// entitlements: the dialect has no word for them.
 fn keep(present: &UserSummary, body: &mut Map<String, Value>) -> Result<(), ScimError> {
-    match body.remove("userName").map(lenience::lone).unwrap_or_default() {
+    match body.remove("userName").map(lenience::unwrap_single).unwrap_or_default() {
         Value::Null => {}
         Value::String(given) if casefold(&given) == casefold(&present.user_name) => {}
         _ => return Err(ScimError::mutability("userName cannot be changed")),

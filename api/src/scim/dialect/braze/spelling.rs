@@ -70,7 +70,7 @@ pub(super) fn with_canonical_names(body: Map<String, Value>) -> Result<Map<Strin
             Some("") => put_once(
                 &mut canonical,
                 PERMISSIONS.to_owned(),
-                inside(PERMISSIONS, PERMISSIONS, lenience::lone(value))?,
+                inside(PERMISSIONS, PERMISSIONS, lenience::unwrap_single(value))?,
             )?,
             Some(rest) => {
                 let part = part_of_permissions(&name, rest)?;

@@ -7,8 +7,8 @@ use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::changes::{keeping_the_name, name_the_user, operations};
-use super::needs::{created_user, may_name_the_user, workspace_names};
+use super::changes::{operations, sets_user_name, without_user_name};
+use super::needs::{created_user, may_set_user_name, workspace_names};
 use super::parts::Vocabulary;
 use super::shape::to_standard;
 use super::vocabulary::BrazeVocabulary;
@@ -45,8 +45,8 @@ impl BrazeUsers {
 
     fn patch(&self, vocabulary: Vocabulary<'_>, id: UserId, body: Value) -> Result<UserOperation, ScimError> {
         let mut changes = operations(vocabulary, body)?;
-        if name_the_user(&changes) {
-            changes = keeping_the_name(changes, &self.present(id)?.user_name)?;
+        if sets_user_name(&changes) {
+            changes = without_user_name(changes, &self.present(id)?.user_name)?;
         }
         Ok(UserOperation::Patch(changes))
     }
@@ -101,6 +101,6 @@ fn needs_the_user(change: &UserChange<'_>) -> bool {
     match change.change {
         Change::Create => false,
         Change::Replace => true,
-        Change::Patch => may_name_the_user(change.body),
+        Change::Patch => may_set_user_name(change.body),
     }
 }
