@@ -15,7 +15,7 @@ struct EndpointGroup {
 
 /// The groups of the public interface, in the order in which a call is matched. The most frequent calls are
 /// first.
-const GROUPS: [EndpointGroup; 6] = [
+const ENDPOINT_GROUPS: [EndpointGroup; 6] = [
     EndpointGroup { routes: scim::routes, endpoints: scim::endpoints },
     EndpointGroup { routes: scim::key_routes, endpoints: scim::key_endpoints },
     EndpointGroup { routes: health::routes, endpoints: health::endpoints },
@@ -27,12 +27,12 @@ const GROUPS: [EndpointGroup; 6] = [
 
 /// The description of the public interface. `server` is the public address of the service.
 pub(crate) fn description(server: &str) -> OpenApi {
-    openapi::document(server, GROUPS.iter().map(|group| (group.endpoints)()))
+    openapi::document(server, ENDPOINT_GROUPS.iter().map(|group| (group.endpoints)()))
 }
 
 /// Registers everything: the public interface, its description, and the pages.
 pub(crate) fn configure(config: &mut ServiceConfig, description: &OpenApi) {
-    for group in GROUPS {
+    for group in ENDPOINT_GROUPS {
         (group.routes)(config);
     }
     config
@@ -80,7 +80,7 @@ mod tests {
 
     #[actix_web::test]
     async fn every_described_operation_is_registered() {
-        for group in &GROUPS {
+        for group in &ENDPOINT_GROUPS {
             for (method, path, _) in operations(&document(std::slice::from_ref(group))) {
                 let status = status(group, method.clone(), &path.replace(['{', '}'], "")).await;
                 assert!(
@@ -89,14 +89,14 @@ mod tests {
                 );
             }
         }
-        assert_eq!(status(&GROUPS[0], Method::GET, "/scim/v2/Nothing").await, StatusCode::NOT_FOUND);
-        assert_eq!(status(&GROUPS[0], Method::PUT, "/scim/v2/Users").await, StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(status(&ENDPOINT_GROUPS[0], Method::GET, "/scim/v2/Nothing").await, StatusCode::NOT_FOUND);
+        assert_eq!(status(&ENDPOINT_GROUPS[0], Method::PUT, "/scim/v2/Users").await, StatusCode::METHOD_NOT_ALLOWED);
     }
 
     #[test]
     fn every_registered_route_is_described_with_an_id_of_its_own() {
-        let described = operations(&document(&GROUPS));
-        let registered: usize = GROUPS.iter().map(|group| (group.endpoints)().operations().count()).sum();
+        let described = operations(&document(&ENDPOINT_GROUPS));
+        let registered: usize = ENDPOINT_GROUPS.iter().map(|group| (group.endpoints)().operations().count()).sum();
         assert_eq!(described.len(), registered, "two routes have the same path and method");
         let ids: BTreeSet<_> =
             described.iter().map(|(.., operation)| operation["operationId"].as_str().unwrap()).collect();
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn every_parameter_of_a_path_is_described() {
-        for (method, path, operation) in operations(&document(&GROUPS)) {
+        for (method, path, operation) in operations(&document(&ENDPOINT_GROUPS)) {
             let named = path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
             let described =
                 operation["parameters"].as_array().into_iter().flatten().filter(|parameter| parameter["in"] == "path");
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn every_schema_that_is_referred_to_is_in_the_document() {
-        let document = document(&GROUPS);
+        let document = document(&ENDPOINT_GROUPS);
         let text = document.to_string();
         let referred = text.split("\"$ref\":\"").skip(1).filter_map(|rest| rest.split('"').next());
         let missing: BTreeSet<_> = referred.filter(|reference| document.pointer(&reference[1..]).is_none()).collect();
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn the_document_names_every_attribute() {
-        let document = document(&GROUPS);
+        let document = document(&ENDPOINT_GROUPS);
         let user = &document["components"]["schemas"]["User"]["properties"];
         assert_eq!(user["emails"]["items"]["properties"]["value"]["type"], "string");
         assert!(user.get("password").is_none() && user.get("id").is_some());

@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio_postgres::Row;
 
 use crate::error::ApiError;
-use crate::read::{Database, KeepAlive, ReadError};
+use crate::read::{Database, Heartbeat, ReadError};
 
 const FIND: &str = "
     SELECT t.organization_id, t.id, t.digest, t.label, t.default_workspace_id, t.service_origin, t.origin_required,
@@ -30,7 +30,7 @@ const FIND: &str = "
 const LISTEN: &str = "LISTEN rollcall_settings";
 /// How often the listening connection is checked. The sum is less than one second, the time within which a
 /// revoked token is refused.
-const KEEP_ALIVE: KeepAlive = KeepAlive { every: Duration::from_millis(300), answer: Duration::from_millis(500) };
+const HEARTBEAT: Heartbeat = Heartbeat { every: Duration::from_millis(300), answer: Duration::from_millis(500) };
 /// Maximum number of tokens in the cache.
 const MAX_ENTRIES: u64 = 10_000;
 /// The generation while nobody listens.
@@ -178,5 +178,5 @@ async fn listen(tokens: &Tokens, backoff: &mut Backoff) -> Result<(), ReadError>
         *backoff = Backoff::default();
         tracing::info!("listening for changed tokens");
     };
-    tokens.database.listen(LISTEN, KEEP_ALIVE, up, |_| tokens.turn()).await
+    tokens.database.listen(LISTEN, HEARTBEAT, up, |_| tokens.turn()).await
 }

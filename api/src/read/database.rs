@@ -76,7 +76,7 @@ struct Lease {
 
 /// How often a listening connection is checked, so that a hanging one is noticed.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct KeepAlive {
+pub(crate) struct Heartbeat {
     /// The time from one check to the next.
     pub(crate) every: Duration,
     /// The maximum time for an answer.
@@ -145,7 +145,7 @@ impl Database {
     pub(crate) async fn listen(
         &self,
         channels: &str,
-        keep_alive: KeepAlive,
+        heartbeat: Heartbeat,
         mut on_listening: impl FnMut(),
         mut on_payload: impl FnMut(&str),
     ) -> Result<(), ReadError> {
@@ -154,8 +154,8 @@ impl Database {
             within(CONNECT, client.batch_execute(channels)).await?;
             on_listening();
             loop {
-                tokio::time::sleep(keep_alive.every).await;
-                within(keep_alive.answer, client.batch_execute("")).await?;
+                tokio::time::sleep(heartbeat.every).await;
+                within(heartbeat.answer, client.batch_execute("")).await?;
             }
         };
         let messages = async {

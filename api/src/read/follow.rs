@@ -9,12 +9,12 @@ use tokio::sync::broadcast::{Receiver, Sender, channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::{Database, KeepAlive, ReadError};
+use super::{Database, Heartbeat, ReadError};
 
 /// The worker notifies these channels: shortly after a log has grown, and when settings change.
 const LISTEN: &str = "LISTEN rollcall_log; LISTEN rollcall_settings";
 /// How often the listening connection is checked.
-const KEEP_ALIVE: KeepAlive = KeepAlive { every: Duration::from_secs(5), answer: Duration::from_secs(5) };
+const HEARTBEAT: Heartbeat = Heartbeat { every: Duration::from_secs(5), answer: Duration::from_secs(5) };
 /// How many notifications a slow follower may miss. A follower that missed some reads the log.
 const BACKLOG: usize = 256;
 /// Maximum number of followers.
@@ -89,7 +89,7 @@ impl Growth {
             self.notify(None);
         };
         let on_payload = |payload: &str| self.notify(payload.split(' ').next().and_then(|id| id.parse().ok()));
-        database.listen(LISTEN, KEEP_ALIVE, on_listening, on_payload).await
+        database.listen(LISTEN, HEARTBEAT, on_listening, on_payload).await
     }
 
     fn notify(&self, organization: Option<OrganizationId>) {

@@ -25,7 +25,7 @@ mod version;
 mod workspaces;
 
 pub(crate) use calls::{CallFilter, FoundCall, find_call, find_calls, recording};
-pub(crate) use database::{Connections, Database, KeepAlive};
+pub(crate) use database::{Connections, Database, Heartbeat};
 pub(crate) use directory::{
     COUNT_LIMIT, ListedGroup, ListedWorkspace, WorkspaceMember, group_mapping, list_groups, list_workspaces,
     workspace_members,
