@@ -1,13 +1,13 @@
 //! The tasks that run beside the calls.
 
+use rollcall_api_core::auth::{Authentication, follow_changes};
+use rollcall_api_core::call_log::CallRecorder;
+use rollcall_api_core::submit::RequestClient;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
-use crate::auth::{Authentication, follow_changes};
-use crate::call_log::CallRecorder;
 use crate::settings::Settings;
-use crate::submit::RequestClient;
 
 /// Starts the tasks that run until the last call is answered.
 pub(crate) fn start_background(

@@ -2,13 +2,12 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::{Data, ServiceConfig};
+use rollcall_api_core::openapi::{Endpoints, Errors, endpoint};
+use rollcall_api_core::read::{Database, ReadError, stopped_partitions};
+use rollcall_api_core::submit::RequestClient;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
-
-use crate::openapi::{Endpoints, Errors, endpoint};
-use crate::read::{Database, ReadError, stopped_partitions};
-use crate::submit::RequestClient;
 
 /// The tag of these endpoints at `/openapi.json`.
 const TAG: &str = "Health";
@@ -84,7 +83,7 @@ impl Findings {
 
 /// The endpoints.
 pub(crate) fn endpoints() -> Endpoints {
-    Endpoints::below("").add(endpoint!(alive)).add(endpoint!(ready))
+    Endpoints::below("").with(endpoint!(alive)).with(endpoint!(ready))
 }
 
 /// The routes. They need no authentication.

@@ -7,13 +7,12 @@
 //! an incoming request, it would need that boundary.
 
 use actix_web::rt::net::TcpStream;
+use rollcall_api_core::SCIM_JSON;
 use rollcall_scim::{ScimError, ScimType};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-use crate::media_type::SCIM_JSON;
 
 /// An empty answer is shorter than this: status line, `content-length`, `connection`, `date`.
 const MAX_EMPTY_ANSWER: usize = 160;

@@ -1,11 +1,14 @@
 //! All routes of the service, and the document that describes the public ones.
 
 use actix_web::web::{self, ServiceConfig};
+use rollcall_api_core::http;
+use rollcall_api_core::openapi::{self, Endpoints};
+use rollcall_api_pages as pages;
+use rollcall_api_scim as scim;
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::openapi::{self, Endpoints};
-use crate::{audit, health, pages, scim, streams};
+use crate::{audit, health, streams};
 
 /// A group of endpoints: its registration with all middleware, and the list that it registers.
 struct EndpointGroup {
@@ -39,7 +42,7 @@ pub(crate) fn configure(config: &mut ServiceConfig, description: &OpenApi) {
         .service(web::redirect("/docs", "/docs/index.html"))
         .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", description.clone()))
         .configure(pages::routes)
-        .default_service(web::to(scim::no_endpoint));
+        .default_service(web::to(http::no_endpoint));
 }
 
 #[cfg(test)]

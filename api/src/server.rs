@@ -3,6 +3,15 @@
 use actix_server::Server;
 use actix_web::App;
 use actix_web::middleware::{NormalizePath, TrailingSlash, from_fn};
+use rollcall_api_core::PendingReplies;
+use rollcall_api_core::auth::{Authentication, Denials, Limits, Tokens};
+use rollcall_api_core::call_log::CallRecorder;
+use rollcall_api_core::http::BASE_PATH;
+use rollcall_api_core::metrics;
+use rollcall_api_core::publish::Publisher;
+use rollcall_api_core::read::{Database, Followers, Growth};
+use rollcall_api_core::submit::RequestClient;
+use rollcall_api_scim::in_any_case;
 use rollcall_service::settings::SettingsError;
 use rollcall_service::shutdown;
 use std::net::SocketAddr;
@@ -10,19 +19,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use tracing_actix_web::TracingLogger;
 
-use crate::auth::{Authentication, Denials, Limits, Tokens};
 use crate::background::start_background;
-use crate::call_log::CallRecorder;
 use crate::connection::connections;
-use crate::pending::PendingReplies;
-use crate::publish::Publisher;
-use crate::read::{Database, Followers, Growth};
-use crate::scim::BASE_PATH;
+use crate::routes;
 use crate::settings::Settings;
 use crate::state::State;
-use crate::submit::RequestClient;
 use crate::trace::CallSpan;
-use crate::{endpoints, metrics, routes};
 
 /// Why the api cannot serve.
 #[derive(Debug, thiserror::Error)]
@@ -92,7 +94,7 @@ fn http(
     let app = move || {
         App::new()
             .configure(|config| state.register(config))
-            .wrap(from_fn(endpoints::in_any_case))
+            .wrap(from_fn(in_any_case))
             .wrap(NormalizePath::new(TrailingSlash::Trim))
             .wrap(TracingLogger::<CallSpan>::new())
             .configure(|config| routes::configure(config, &description))

@@ -1,6 +1,9 @@
 //! The api's settings. `default.toml` documents each one and has its default. They are checked before
 //! anything starts.
 
+use rollcall_api_core::auth::{Proxies, ProxyHeader};
+use rollcall_api_core::read::Connections;
+use rollcall_api_oidc::OidcSettings;
 use rollcall_events::address::AllowList;
 use rollcall_events::set::SetKeys;
 use rollcall_service::logging::LogFormat;
@@ -9,9 +12,6 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::Path;
-
-use crate::auth::{Proxies, ProxyHeader};
-use crate::read::Connections;
 
 /// The api's settings.
 #[derive(Debug, Deserialize)]
@@ -52,17 +52,6 @@ pub(crate) struct Settings {
     event_key_file: String,
     proxies: ProxySettings,
     pub(crate) oidc: OidcSettings,
-}
-
-/// The OpenID provider at which administrators sign in.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct OidcSettings {
-    pub(crate) issuer: String,
-    pub(crate) client_id: String,
-    pub(crate) client_secret: SecretString,
-    pub(crate) scopes: String,
-    pub(crate) roles_claim: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -152,26 +141,6 @@ impl Settings {
         let trusted = if list.is_empty() { None } else { Some(list.parse::<AllowList>()) };
         let trusted = trusted.transpose().map_err(|error| SettingsError::malformed("proxies.trusted", error))?;
         Ok(Proxies::new(trusted, self.proxies.header))
-    }
-}
-
-impl OidcSettings {
-    /// Whether a provider is configured.
-    pub(crate) fn is_configured(&self) -> bool {
-        !self.issuer.is_empty()
-    }
-
-    fn check(&self) -> Result<(), SettingsError> {
-        if !self.is_configured() {
-            return Ok(());
-        }
-        public_url("oidc.issuer", &self.issuer)?;
-        for (name, value) in [("oidc.client_id", &self.client_id), ("oidc.roles_claim", &self.roles_claim)] {
-            if value.trim().is_empty() {
-                return Err(SettingsError::malformed(name, "it must not be empty if oidc.issuer is set"));
-            }
-        }
-        Ok(())
     }
 }
 

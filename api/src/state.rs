@@ -1,23 +1,24 @@
 //! The state that handlers share, made from the settings at the start.
 
 use actix_web::web::{Data, ServiceConfig};
+use rollcall_api_core::auth::Authentication;
+use rollcall_api_core::call_log::CallRecorder;
+use rollcall_api_core::http::{Base, Bounds};
+use rollcall_api_core::metrics::Metrics;
+use rollcall_api_core::read::{Database, Followers, PageCache};
+use rollcall_api_core::submit::RequestClient;
+use rollcall_api_oidc::Provider;
+use rollcall_api_pages::{OIDC_CALLBACK, Pages, Seal};
+use rollcall_api_scim::Dialects;
 use rollcall_events::set::SetKeys;
 use rollcall_scim::resource::SizeLimit;
 use rollcall_service::settings::SettingsError;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::auth::Authentication;
-use crate::call_log::CallRecorder;
 use crate::health::Health;
-use crate::metrics::Metrics;
-use crate::oidc::Provider;
-use crate::pages::{OIDC_CALLBACK, Pages, Seal};
-use crate::read::{Database, Followers, PageCache};
-use crate::scim::{Base, Bounds, Dialects};
 use crate::settings::Settings;
 use crate::streams::Polling;
-use crate::submit::RequestClient;
 
 /// The state. Each part reaches a handler by its type.
 #[derive(Clone)]

@@ -6,6 +6,10 @@ use rollcall_tests::imports::{cycles, imports};
 use std::path::{Path, PathBuf};
 use test_case::test_case;
 
+#[test_case("api/core/src/lib.rs")]
+#[test_case("api/oidc/src/lib.rs")]
+#[test_case("api/pages/src/lib.rs")]
+#[test_case("api/scim/src/lib.rs")]
 #[test_case("api/src/main.rs")]
 #[test_case("events/src/lib.rs")]
 #[test_case("events/log/src/lib.rs")]

@@ -1,6 +1,13 @@
 //! `/audit/v1/events`: the entries of the log.
 
 use actix_web::web::{Data, Path};
+use rollcall_api_core::audit::{MAX_COUNT, by_now, conditions, count, parameter, payload_size};
+use rollcall_api_core::auth::Auditor;
+use rollcall_api_core::error::{ApiError, ApiResult};
+use rollcall_api_core::http::Parameters;
+use rollcall_api_core::offload;
+use rollcall_api_core::openapi::Errors;
+use rollcall_api_core::read::{Condition, Database, Entries, Order, ReadError, log_entries};
 use rollcall_events::OrganizationId;
 use rollcall_scim::ScimError;
 use rollcall_service::entries::StoredEntry;
@@ -9,14 +16,7 @@ use std::sync::Arc;
 
 use super::filter::EntryFilter;
 use super::parameters::{Conditions, PageParameters};
-use super::query::{MAX_COUNT, by_now, conditions, count, parameter};
 use super::{TAG, json, with_body, written};
-use crate::auth::Auditor;
-use crate::error::{ApiError, ApiResult};
-use crate::offload::offload;
-use crate::openapi::Errors;
-use crate::read::{Condition, Database, Entries, Order, ReadError, log_entries};
-use crate::scim::Parameters;
 
 /// Maximum number of entries that a filter examines for one page. A page that ends at this limit is short,
 /// and its cursor continues the search.
@@ -71,13 +71,8 @@ fn page(found: Entries) -> Page {
 
 /// Writes a page as an answer.
 async fn answer(page: Page) -> ApiResult {
-    let bytes = page.entries.iter().map(size).sum();
+    let bytes = page.entries.iter().map(payload_size).sum();
     Ok(with_body(offload(bytes, move || written(&page)).await??))
-}
-
-/// The size of the part of an entry that a caller chose, in bytes.
-fn size(entry: &StoredEntry) -> usize {
-    entry.payload.as_ref().map_or(0, |payload| payload.get().len())
 }
 
 /// The work that a filter may still do for a page.
@@ -103,7 +98,7 @@ impl FilterBudget {
 
     fn spend(&mut self, found: &[StoredEntry]) {
         self.entries = self.entries.saturating_sub(found.len());
-        self.bytes = self.bytes.saturating_sub(found.iter().map(size).sum());
+        self.bytes = self.bytes.saturating_sub(found.iter().map(payload_size).sum());
     }
 }
 
@@ -126,7 +121,7 @@ async fn filtered(
         };
         work.spend(&found.entries);
         for entry in wanted(filter.clone(), found.entries).await? {
-            left = left.saturating_sub(size(&entry));
+            left = left.saturating_sub(payload_size(&entry));
             entries.push(entry);
             if left == 0 || is_full(&entries, count) {
                 let next = place(&entries);
@@ -143,7 +138,7 @@ async fn filtered(
 
 /// The entries that match a filter.
 async fn wanted(filter: Arc<EntryFilter>, entries: Vec<StoredEntry>) -> Result<Vec<StoredEntry>, ReadError> {
-    let bytes = entries.iter().map(size).sum::<usize>().saturating_mul(filter.terms());
+    let bytes = entries.iter().map(payload_size).sum::<usize>().saturating_mul(filter.terms());
     offload(bytes, move || entries.into_iter().filter(|entry| filter.chooses(entry)).collect()).await
 }
 
@@ -180,24 +175,6 @@ fn order(parameters: &Parameters) -> Result<Order, ScimError> {
         None | Some("newest") => Ok(Order::NewestFirst { before: cursor }),
         Some("oldest") => Ok(Order::OldestFirst { after: cursor.unwrap_or_default() }),
         Some(_) => Err(ScimError::invalid_value("order must be newest or oldest")),
-    }
-}
-
-impl Order {
-    /// The seq that this order starts after.
-    fn place(self) -> u64 {
-        match self {
-            Self::OldestFirst { after } => after,
-            Self::NewestFirst { before } => before.unwrap_or(u64::MAX),
-        }
-    }
-
-    /// The same order, started at a seq.
-    fn from(self, place: u64) -> Self {
-        match self {
-            Self::OldestFirst { .. } => Self::OldestFirst { after: place },
-            Self::NewestFirst { .. } => Self::NewestFirst { before: Some(place) },
-        }
     }
 }
 

@@ -5,29 +5,18 @@ mod export;
 mod filter;
 mod parameters;
 mod proofs;
-mod query;
 mod tail;
 mod users;
-mod watch;
-
-pub(crate) use export::exported;
-pub(crate) use proofs::{Inclusion, included};
-pub(crate) use query::{by_now, conditions, parameter};
-pub(crate) use users::{Change, difference, user_at, users_at};
-pub(crate) use watch::{Watch, server_sent};
 
 use actix_web::HttpResponse;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{self, ServiceConfig};
+use rollcall_api_core::audit::BASE_PATH;
+use rollcall_api_core::auth::audit_gate;
+use rollcall_api_core::error::{ApiError, ApiResult};
+use rollcall_api_core::http::no_endpoint;
+use rollcall_api_core::openapi::{Endpoints, endpoint};
 use serde::Serialize;
-
-use crate::auth::audit_gate;
-use crate::error::{ApiError, ApiResult};
-use crate::openapi::{Endpoints, endpoint};
-use crate::scim::no_endpoint;
-
-/// The path of every audit endpoint, below the public address.
-pub(crate) const BASE_PATH: &str = "/audit/v1";
 
 /// The tag of these endpoints at `/openapi.json`.
 const TAG: &str = "Audit";
@@ -35,16 +24,16 @@ const TAG: &str = "Audit";
 /// The endpoints.
 pub(crate) fn endpoints() -> Endpoints {
     Endpoints::below(BASE_PATH)
-        .add(endpoint!(entries::list))
-        .add(endpoint!(entries::read))
-        .add(endpoint!(export::export))
-        .add(endpoint!(tail::tail))
-        .add(endpoint!(users::list))
-        .add(endpoint!(users::read))
-        .add(endpoint!(users::history))
-        .add(endpoint!(proofs::checkpoint))
-        .add(endpoint!(proofs::inclusion))
-        .add(endpoint!(proofs::consistency))
+        .with(endpoint!(entries::list))
+        .with(endpoint!(entries::read))
+        .with(endpoint!(export::export))
+        .with(endpoint!(tail::tail))
+        .with(endpoint!(users::list))
+        .with(endpoint!(users::read))
+        .with(endpoint!(users::history))
+        .with(endpoint!(proofs::checkpoint))
+        .with(endpoint!(proofs::inclusion))
+        .with(endpoint!(proofs::consistency))
 }
 
 /// The routes. Answers are compressed if the caller accepts that.

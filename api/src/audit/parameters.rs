@@ -1,10 +1,9 @@
 //! The parameters that several audit endpoints share, as the document describes them.
 
+use rollcall_api_core::openapi::query;
 use utoipa::IntoParams;
 use utoipa::openapi::Type;
 use utoipa::openapi::path::{Parameter, ParameterIn};
-
-use crate::openapi::query;
 
 /// The conditions that select entries of the log.
 pub(super) struct Conditions;

@@ -3,32 +3,18 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use rollcall_events::OrganizationId;
+use rollcall_api_core::audit::{included, out_of_range, parameter, within};
+use rollcall_api_core::auth::Auditor;
+use rollcall_api_core::error::ApiResult;
+use rollcall_api_core::http::Parameters;
+use rollcall_api_core::openapi::Errors;
+use rollcall_api_core::read::{self, Database, roots};
 use rollcall_events::log::Hash;
-use rollcall_events::log::proof::{self, InvalidProof};
+use rollcall_events::log::proof;
 use rollcall_scim::ScimError;
 use serde::Serialize;
-use std::ops::Range;
 
-use super::query::parameter;
 use super::{TAG, json};
-use crate::auth::Auditor;
-use crate::error::{ApiError, ApiResult};
-use crate::openapi::Errors;
-use crate::read::{self, Database, log_size, roots};
-use crate::scim::Parameters;
-
-/// A proof that the log has an entry.
-#[derive(Serialize)]
-pub(crate) struct Inclusion {
-    seq: u64,
-    size: u64,
-    root: Hash,
-    hashes: Vec<Hash>,
-    /// The signed note for this size and root.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    checkpoint: Option<String>,
-}
 
 /// A proof that the log was only appended to.
 #[derive(Serialize)]
@@ -78,33 +64,6 @@ pub(super) async fn inclusion(auditor: Auditor, parameters: Parameters, database
     json(&included(&database, auditor.organization_id, seq, size).await?)
 }
 
-/// The proof that an organization's log of `size` has an entry. Without `size`, for the newest checkpoint
-/// that has the entry, or else for the current log.
-pub(crate) async fn included(
-    database: &Database,
-    organization: OrganizationId,
-    seq: u64,
-    size: Option<u64>,
-) -> Result<Inclusion, ApiError> {
-    let signed = read::checkpoint(database, organization, size).await?.filter(|(size, _)| *size >= seq);
-    let size = match (size, &signed) {
-        (Some(size), _) => within(database, organization, size).await?,
-        (None, Some((size, _))) => *size,
-        (None, None) => log_size(database, organization).await?,
-    };
-    let mut ranges: Vec<Range<u64>> = proof::inclusion(seq, size).map_err(|error| out_of_range(&error))?;
-    ranges.push(0..size);
-    let mut hashes = roots(database, organization, &ranges).await?;
-    let root = hashes.pop().ok_or_else(|| ApiError::Internal("a proof without a root".to_owned()))?;
-    Ok(Inclusion {
-        seq,
-        size,
-        root,
-        hashes,
-        checkpoint: signed.filter(|signed| signed.0 == size).map(|signed| signed.1),
-    })
-}
-
 /// Proves that a log begins with an earlier one.
 #[utoipa::path(
     get,
@@ -126,18 +85,4 @@ pub(super) async fn consistency(auditor: Auditor, parameters: Parameters, databa
     let (from, to) = (size("from")?, within(&database, organization, size("to")?).await?);
     let ranges = proof::consistency(from, to).map_err(|error| out_of_range(&error))?;
     json(&Consistency { from, to, hashes: roots(&database, organization, &ranges).await? })
-}
-
-/// Checks that the log has reached a size.
-async fn within(database: &Database, organization: OrganizationId, size: u64) -> Result<u64, ApiError> {
-    let reached = log_size(database, organization).await?;
-    if size <= reached {
-        Ok(size)
-    } else {
-        Err(ScimError::invalid_value(format!("the log has {reached} entries, not {size}")).into())
-    }
-}
-
-fn out_of_range(error: &InvalidProof) -> ScimError {
-    ScimError::invalid_value(error.to_string())
 }

@@ -3,19 +3,18 @@
 use actix_web::HttpRequest;
 use actix_web::web::Data;
 use futures_util::stream;
+use rollcall_api_core::audit::{Watch, conditions, parameter, server_sent};
+use rollcall_api_core::auth::Auditor;
+use rollcall_api_core::error::{ApiError, ApiResult};
+use rollcall_api_core::http::Parameters;
+use rollcall_api_core::openapi::Errors;
+use rollcall_api_core::read::{Database, Followers, log_size};
 use rollcall_scim::ScimError;
 use rollcall_service::entries::StoredEntry;
 use std::fmt::Write as _;
 
 use super::TAG;
 use super::parameters::Conditions;
-use super::query::{conditions, parameter};
-use super::watch::{Watch, server_sent};
-use crate::auth::Auditor;
-use crate::error::{ApiError, ApiResult};
-use crate::openapi::Errors;
-use crate::read::{Database, Followers, log_size};
-use crate::scim::Parameters;
 
 /// The header with the id of the last event that a client received. Browsers send it when they reconnect.
 const LAST_EVENT_ID: &str = "last-event-id";

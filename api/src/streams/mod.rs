@@ -6,14 +6,13 @@ mod schemas;
 
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
+use rollcall_api_core::auth::stream_gate;
+use rollcall_api_core::http::{Base, no_endpoint};
+use rollcall_api_core::openapi::{Endpoints, endpoint};
+use rollcall_api_core::read::{Database, Followers};
+use rollcall_api_core::submit::RequestClient;
 use rollcall_events::set::SetKeys;
 use std::time::Duration;
-
-use crate::auth::stream_gate;
-use crate::openapi::{Endpoints, endpoint};
-use crate::read::{Database, Followers};
-use crate::scim::{Base, no_endpoint};
-use crate::submit::RequestClient;
 
 /// The path of every stream, below the public address.
 pub(crate) const BASE_PATH: &str = "/streams/v1";
@@ -31,7 +30,7 @@ pub(crate) struct Polling {
 
 /// The endpoints.
 pub(crate) fn endpoints() -> Endpoints {
-    Endpoints::below(BASE_PATH).add(endpoint!(poll::poll))
+    Endpoints::below(BASE_PATH).with(endpoint!(poll::poll))
 }
 
 /// The routes.

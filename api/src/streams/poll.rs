@@ -4,6 +4,12 @@
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, Path};
+use rollcall_api_core::auth::Receiver;
+use rollcall_api_core::error::{ApiError, ApiResult};
+use rollcall_api_core::http::{Base, Prefer, ScimBody};
+use rollcall_api_core::openapi::Errors;
+use rollcall_api_core::read::{Database, LogNotification, find_stream, log_size, next_changes};
+use rollcall_api_core::submit::RequestClient;
 use rollcall_events::actor::Actor;
 use rollcall_events::request::{Request, RequestBody, StreamAcknowledged};
 use rollcall_events::set::SetKeys;
@@ -18,12 +24,6 @@ use std::time::{Duration, Instant};
 use super::Polling;
 use super::poll_parameters::PollParameters;
 use super::schemas::{PollRequest, PollResponse};
-use crate::auth::Receiver;
-use crate::error::{ApiError, ApiResult};
-use crate::openapi::Errors;
-use crate::read::{Database, LogNotification, find_stream, log_size, next_changes};
-use crate::scim::{Base, Prefer, ScimBody};
-use crate::submit::RequestClient;
 
 /// A position that moved by this number of entries is saved even without an acknowledgement, so that the same
 /// entries are not read again.

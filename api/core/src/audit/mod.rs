@@ -1,0 +1,16 @@
+//! Reads the log for auditors. The auditors' endpoints and the pages share these functions.
+
+mod export;
+mod history;
+mod inclusion;
+mod query;
+mod watch;
+
+pub use export::exported;
+pub use history::{Change, Step, difference, payload_size, steps, user_at, users_at};
+pub use inclusion::{Inclusion, included, out_of_range, within};
+pub use query::{MAX_COUNT, by_now, conditions, count, parameter};
+pub use watch::{Watch, server_sent};
+
+/// The path of every audit endpoint, below the public address.
+pub const BASE_PATH: &str = "/audit/v1";

@@ -1,0 +1,94 @@
+//! Parses the query string of an audit call.
+
+use ipnet::IpNet;
+use rollcall_events::address::canonical;
+use rollcall_events::log::{EventType, OutcomeKind};
+use rollcall_events::origin::ServiceOrigin;
+use rollcall_events::{OrganizationId, Timestamp};
+use rollcall_scim::ScimError;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use crate::error::ApiError;
+use crate::http::Parameters;
+use crate::read::{Condition, Database, from_network, users_named, with_external_id};
+
+/// The number of entries on a page if the caller does not choose it.
+const DEFAULT_COUNT: u32 = 100;
+/// Maximum number of entries on a page.
+pub const MAX_COUNT: u32 = 1000;
+
+/// Parses a parameter. The error names it.
+pub fn parameter<T: FromStr>(parameters: &Parameters, name: &str, what: &str) -> Result<Option<T>, ScimError> {
+    let read =
+        |text: &str| text.trim().parse().map_err(|_| ScimError::invalid_value(format!("{name}: {text} is not {what}")));
+    parameters.get(name).map(read).transpose()
+}
+
+/// The requested number of entries.
+pub fn count(parameters: &Parameters) -> Result<u32, ScimError> {
+    Ok(parameter(parameters, "count", "a number")?.unwrap_or(DEFAULT_COUNT).clamp(1, MAX_COUNT))
+}
+
+/// Parses the conditions. A name is resolved to all users that have or had it.
+pub async fn conditions(
+    database: &Database,
+    organization: OrganizationId,
+    parameters: &Parameters,
+) -> Result<Vec<Condition>, ApiError> {
+    let mut conditions = Vec::new();
+    if let Some(names) = parameters.get("type") {
+        let read = |name: &str| {
+            EventType::from_name(name.trim())
+                .ok_or_else(|| ScimError::invalid_value(format!("type: {name} is not a type of event")))
+        };
+        conditions.push(Condition::Types(names.split(',').map(read).collect::<Result<_, _>>()?));
+    }
+    if let Some(name) = parameters.get("outcome") {
+        let outcome = OutcomeKind::from_name(name)
+            .ok_or_else(|| ScimError::invalid_value("outcome must be applied or rejected"))?;
+        conditions.push(Condition::Outcome(outcome));
+    }
+    conditions.extend(parameter(parameters, "subject", "an id")?.map(|id| Condition::Subjects(vec![id])));
+    conditions.extend(parameter(parameters, "token", "an id")?.map(Condition::Token));
+    conditions.extend(parameter(parameters, "txn", "an id")?.map(Condition::Event));
+    conditions.extend(parameter(parameters, "workspace", "an id")?.map(Condition::Workspace));
+    conditions.extend(parameter(parameters, "since", "a time such as 2026-01-31T00:00:00Z")?.map(Condition::Since));
+    conditions.extend(
+        parameter::<Timestamp>(parameters, "until", "a time such as 2026-01-31T00:00:00Z")?.map(Condition::Until),
+    );
+    conditions.extend(
+        parameter::<ServiceOrigin>(parameters, "origin", "a host")?.map(|origin| Condition::Origin(origin.to_string())),
+    );
+    conditions.extend(parameters.get("address").map(network).transpose()?.map(Condition::Network));
+    if let Some(name) = parameters.get("userName") {
+        conditions.push(Condition::Subjects(users_named(database, organization, name).await?));
+    }
+    if let Some(external_id) = parameters.get("externalId") {
+        conditions.push(Condition::Subjects(with_external_id(database, organization, external_id).await?));
+    }
+    Ok(conditions)
+}
+
+/// The same conditions for the current log. A network with few entries is resolved to their seqs.
+pub async fn by_now(
+    database: &Database,
+    organization: OrganizationId,
+    mut conditions: Vec<Condition>,
+) -> Result<Vec<Condition>, ApiError> {
+    for condition in &mut conditions {
+        if let Condition::Network(network) = *condition {
+            *condition = from_network(database, organization, network).await?;
+        }
+    }
+    Ok(conditions)
+}
+
+/// Parses an address or a network.
+fn network(text: &str) -> Result<IpNet, ScimError> {
+    let address = || text.trim().parse::<IpAddr>().ok().map(|address| IpNet::from(canonical(address)));
+    let network = text.trim().parse::<IpNet>().ok().map(|network| network.trunc()).or_else(address);
+    network.ok_or_else(|| {
+        ScimError::invalid_value(format!("address: {text} is not an address or a network such as 203.0.113.0/24"))
+    })
+}

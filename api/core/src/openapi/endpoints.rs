@@ -1,0 +1,140 @@
+//! Endpoints, each registered together with its description.
+//!
+//! Every group of endpoints lists its handlers once, in [`Endpoints`]. The routes of the server and the
+//! paths of the document both come from this list, so neither can have an endpoint that the other lacks.
+
+use actix_web::dev::Handler;
+use actix_web::http::Method;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{FromRequest, HttpResponse, Resource, Responder, Route, Scope};
+use utoipa::__dev::Tags;
+use utoipa::Path;
+use utoipa::openapi::HttpMethod;
+use utoipa::openapi::path::Operation;
+
+use crate::error::ApiError;
+
+/// A handler and the description that `#[utoipa::path]` made of its attribute: `endpoint!(users::create)`.
+#[macro_export]
+macro_rules! endpoint {
+    ($handler:ident) => {
+        $crate::openapi::paste! { ([<__path_ $handler>], $handler) }
+    };
+    ($module:ident::$handler:ident) => {
+        $crate::openapi::paste! { ($module::[<__path_ $handler>], $module::$handler) }
+    };
+}
+
+/// A group of endpoints below a common path.
+pub struct Endpoints {
+    base: &'static str,
+    endpoints: Vec<Endpoint>,
+}
+
+/// One method of one path.
+struct Endpoint {
+    path: String,
+    method: HttpMethod,
+    route: Route,
+    describe: fn() -> Operation,
+    /// Whether it is the first method of its handler. The others get an operation id of their own.
+    is_first: bool,
+}
+
+impl Endpoints {
+    /// No endpoints yet, below a path.
+    pub fn below(base: &'static str) -> Self {
+        Self { base, endpoints: Vec::new() }
+    }
+
+    /// Adds a handler with its description, at the path and for the methods that the description names.
+    #[must_use]
+    pub fn with<D, H, Args>(mut self, (_, handler): (D, H)) -> Self
+    where
+        D: Path + Tags<'static>,
+        H: Handler<Args>,
+        H::Output: Responder + 'static,
+        Args: FromRequest + 'static,
+    {
+        for (index, method) in D::methods().into_iter().enumerate() {
+            let route = web::method(http(&method)).to(handler.clone());
+            self.endpoints.push(Endpoint {
+                path: D::path(),
+                method,
+                route,
+                describe: described::<D>,
+                is_first: index == 0,
+            });
+        }
+        self
+    }
+
+    /// A scope at the common path, with the endpoints.
+    pub fn scope(self) -> Scope {
+        web::scope(self.base).configure(|config| self.register(config))
+    }
+
+    /// Registers the endpoints without their common path. Any other method of their paths answers 405.
+    pub fn register(self, config: &mut ServiceConfig) {
+        let mut paths: Vec<(String, Vec<Endpoint>)> = Vec::new();
+        for endpoint in self.endpoints {
+            match paths.iter_mut().find(|(path, _)| *path == endpoint.path) {
+                Some((_, of_path)) => of_path.push(endpoint),
+                None => paths.push((endpoint.path.clone(), vec![endpoint])),
+            }
+        }
+        for (path, endpoints) in paths {
+            config.service(resource(&path, endpoints));
+        }
+    }
+
+    /// The operations of the document: path, method and description. HEAD is left out because it is GET
+    /// without the body.
+    pub fn operations(&self) -> impl Iterator<Item = (String, HttpMethod, Operation)> {
+        let described = self.endpoints.iter().filter(|endpoint| endpoint.method != HttpMethod::Head);
+        described
+            .map(|endpoint| (format!("{}{}", self.base, endpoint.path), endpoint.method.clone(), endpoint.operation()))
+    }
+}
+
+impl Endpoint {
+    fn operation(&self) -> Operation {
+        let mut operation = (self.describe)();
+        if !self.is_first {
+            let method = http(&self.method).as_str().to_ascii_lowercase();
+            operation.operation_id = operation.operation_id.map(|id| format!("{id}_{method}"));
+        }
+        operation
+    }
+}
+
+/// The description of a handler with its tags.
+fn described<D: Path + Tags<'static>>() -> Operation {
+    let mut operation = D::operation();
+    operation.tags = Some(D::tags().into_iter().map(str::to_owned).collect());
+    operation
+}
+
+/// A path with its methods.
+fn resource(path: &str, endpoints: Vec<Endpoint>) -> Resource {
+    let allowed = endpoints.iter().map(|endpoint| http(&endpoint.method).to_string()).collect::<Vec<_>>().join(", ");
+    let refuse = move || {
+        let allowed = allowed.clone();
+        async move { Err::<HttpResponse, _>(ApiError::MethodNotAllowed { allowed }) }
+    };
+    let resource = endpoints.into_iter().fold(web::resource(path), |resource, endpoint| resource.route(endpoint.route));
+    resource.default_service(web::to(refuse))
+}
+
+fn http(method: &HttpMethod) -> Method {
+    match method {
+        HttpMethod::Get => Method::GET,
+        HttpMethod::Head => Method::HEAD,
+        HttpMethod::Post => Method::POST,
+        HttpMethod::Put => Method::PUT,
+        HttpMethod::Patch => Method::PATCH,
+        HttpMethod::Delete => Method::DELETE,
+        HttpMethod::Options => Method::OPTIONS,
+        HttpMethod::Trace => Method::TRACE,
+    }
+}

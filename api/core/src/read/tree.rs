@@ -1,0 +1,72 @@
+//! The Merkle tree of a log: reads the nodes of a proof, from a few rows.
+
+use rollcall_events::OrganizationId;
+use rollcall_events::log::proof::{Node, cover};
+use rollcall_events::log::tile::{Tile, node_in};
+use rollcall_events::log::{Hash, root_of};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use super::{Database, ReadError};
+
+/// Tiles, and the leaves of a tile that is not full yet. The log is the only table with the latter.
+const TILES: &str = "
+    SELECT t.level, t.tile, t.hashes
+    FROM unnest($2::smallint[], $3::bigint[]) AS k (level, tile)
+    JOIN log_tiles t ON t.organization_id = $1 AND t.level = k.level AND t.tile = k.tile
+    UNION ALL
+    SELECT 0::smallint, k.tile, (
+        SELECT string_agg(e.leaf, ''::bytea ORDER BY e.seq) FROM events e
+        WHERE e.organization_id = $1 AND e.seq BETWEEN k.tile * 256 + 1 AND k.tile * 256 + 256
+    )
+    FROM unnest($2::smallint[], $3::bigint[]) AS k (level, tile)
+    WHERE k.level = 0
+        AND NOT EXISTS (SELECT FROM log_tiles t WHERE t.organization_id = $1 AND t.level = 0 AND t.tile = k.tile)";
+
+const CHECKPOINT: &str = "
+    SELECT size, note FROM checkpoints WHERE organization_id = $1 AND ($2::bigint IS NULL OR size = $2)
+    ORDER BY size DESC LIMIT 1";
+
+/// The roots of ranges of leaves.
+pub async fn roots(
+    database: &Database,
+    organization: OrganizationId,
+    ranges: &[Range<u64>],
+) -> Result<Vec<Hash>, ReadError> {
+    let covers: Vec<Vec<Node>> = ranges.iter().map(cover).collect();
+    let wanted: BTreeSet<Tile> = covers.iter().flatten().copied().map(Tile::of).collect();
+    let (levels, indexes): (Vec<_>, Vec<_>) = wanted
+        .iter()
+        .map(|tile| (i16::try_from(tile.level).unwrap_or(i16::MAX), i64::try_from(tile.index).unwrap_or(i64::MAX)))
+        .unzip();
+    let rows = database.queries(organization).query(TILES, &[&organization, &levels, &indexes]).await?;
+    let mut tiles: BTreeMap<Tile, &[u8]> = BTreeMap::new();
+    for row in &rows {
+        let (level, index): (i16, i64) = (row.try_get("level")?, row.try_get("tile")?);
+        let hashes: Option<&[u8]> = row.try_get("hashes")?;
+        tiles.insert(
+            Tile { level: level.unsigned_abs().into(), index: index.unsigned_abs() },
+            hashes.unwrap_or_default(),
+        );
+    }
+    let node = |node: &Node| tiles.get(&Tile::of(*node)).and_then(|hashes| node_in(hashes, *node));
+    let root =
+        |nodes: &Vec<Node>| nodes.iter().map(node).collect::<Option<Vec<_>>>().map(|nodes| root_of(nodes.into_iter()));
+    let roots: Option<Vec<_>> = covers.iter().map(root).collect();
+    roots.ok_or_else(|| {
+        ReadError::Malformed("the tree of a log has holes; `rollcall-worker verify` says where".to_owned())
+    })
+}
+
+/// The checkpoint of a size, or the newest one: the size and the signed note.
+pub async fn checkpoint(
+    database: &Database,
+    organization: OrganizationId,
+    size: Option<u64>,
+) -> Result<Option<(u64, String)>, ReadError> {
+    let size = size.map(|size| i64::try_from(size).unwrap_or(i64::MAX));
+    let Some(row) = database.points(organization).query_opt(CHECKPOINT, &[&organization, &size]).await? else {
+        return Ok(None);
+    };
+    Ok(Some((row.try_get::<_, i64>("size")?.unsigned_abs(), row.try_get("note")?)))
+}
