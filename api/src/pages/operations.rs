@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Path};
-use rollcall_events::request::{DeadLetterChange, SettingsRequested};
+use rollcall_events::request::{DeadLetterChange, DecideDeadLetter};
 use rollcall_events::{DeadLetterId, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
@@ -95,7 +95,7 @@ async fn decide(admin: &Administrator, id: &str, csrf: &str, change: DeadLetterC
     admin.must_administer()?;
     admin.check(csrf)?;
     let dead_letter_id: DeadLetterId = id.parse().map_err(|_| PageError::NotFound)?;
-    admin.apply(pages, SettingsRequested::DeadLetter { dead_letter_id, change }).await?;
+    admin.apply(pages, DecideDeadLetter { dead_letter_id, change }).await?;
     Ok(back(pages))
 }
 

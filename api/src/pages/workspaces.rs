@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Path};
-use rollcall_events::request::SettingsRequested;
+use rollcall_events::request::MapGroup;
 use rollcall_events::{GroupId, WorkspaceId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -79,7 +79,7 @@ pub(super) async fn map(
         let workspace: WorkspaceId = chosen.parse().map_err(|_| PageError::Stale)?;
         workspaces.insert(workspace, permissions(of(&format!("permissions-{workspace}"))));
     }
-    admin.apply(&pages, SettingsRequested::MapGroup { group_id, workspaces }).await?;
+    admin.apply(&pages, MapGroup { group_id, workspaces }).await?;
     Ok(HttpResponse::SeeOther().insert_header((LOCATION, pages.address(PATH))).finish())
 }
 

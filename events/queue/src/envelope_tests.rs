@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{DecodeError, ReplyTo, decode, encode, properties, reply_to};
 use rollcall_events::actor::Actor;
 use rollcall_events::request::{
-    Dialect, IfMatch, Request, RequestBody, SettingsRequested, TokenSettings, UserOperation, UserRequested,
+    Dialect, IfMatch, IssueToken, Request, RequestBody, TokenSettings, UserOperation, UserRequested,
 };
 use rollcall_events::token::Token;
 use rollcall_events::{CorrelationId, EventId, OrganizationId, Timestamp, TokenId, UserId, WorkspaceId};
@@ -53,17 +53,13 @@ fn every_kind_of_request_arrives_as_it_was_sent() {
         calls_per_second: std::num::NonZeroU32::new(5),
     };
     let digest = Token::generate().unwrap().digest();
-    let issue = SettingsRequested::IssueToken {
-        token_id: TokenId::generate(),
-        digest,
-        prefix: Some("rc_abcde".to_owned()),
-        settings: token,
-    };
+    let issue =
+        IssueToken { token_id: TokenId::generate(), digest, prefix: Some("rc_abcde".to_owned()), settings: token };
     let requests = [
         user(UserOperation::Create(json!({"userName": "ada"}).as_object().cloned().unwrap())),
         user(UserOperation::Patch(parse(&USER, patch).unwrap())),
         user(UserOperation::Delete),
-        request(RequestBody::SettingsRequested(issue)),
+        request(RequestBody::settings(issue)),
     ];
     for request in requests {
         assert_eq!(edited(&request, |_| ()).unwrap(), request);

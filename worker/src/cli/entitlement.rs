@@ -1,6 +1,6 @@
 //! `role` and `entitlement`: the roles and entitlements that users can be assigned.
 
-use rollcall_events::request::{EntitlementChange, EntitlementKind, EntitlementSettings, ROLE_TYPE, SettingsRequested};
+use rollcall_events::request::{ChangeEntitlement, EntitlementChange, EntitlementKind, EntitlementSettings, ROLE_TYPE};
 use rollcall_events::{EntitlementId, OrganizationId};
 use serde_json::json;
 
@@ -48,12 +48,8 @@ async fn define(
     chosen: EntitlementSettings,
 ) -> Result<(), CommandError> {
     let entitlement_id = EntitlementId::generate();
-    submit(
-        settings,
-        organization,
-        SettingsRequested::Entitlement { entitlement_id, change: EntitlementChange::Define(chosen) },
-    )
-    .await?;
+    submit(settings, organization, ChangeEntitlement { entitlement_id, change: EntitlementChange::Define(chosen) })
+        .await?;
     print(&json!({"id": entitlement_id}));
     Ok(())
 }
@@ -64,12 +60,8 @@ async fn remove(
     entitlement_id: EntitlementId,
     kind: EntitlementKind,
 ) -> Result<(), CommandError> {
-    submit(
-        settings,
-        organization,
-        SettingsRequested::Entitlement { entitlement_id, change: EntitlementChange::Remove(kind) },
-    )
-    .await?;
+    submit(settings, organization, ChangeEntitlement { entitlement_id, change: EntitlementChange::Remove(kind) })
+        .await?;
     print(&json!({"id": entitlement_id, "removed": true}));
     Ok(())
 }

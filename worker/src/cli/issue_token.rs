@@ -3,7 +3,7 @@
 use clap::Args;
 use rollcall_events::address::AllowList;
 use rollcall_events::origin::ServiceOrigin;
-use rollcall_events::request::{Dialect, SettingsRequested, TokenSettings};
+use rollcall_events::request::{self, Dialect, TokenSettings};
 use rollcall_events::token::Token;
 use rollcall_events::{OrganizationId, Timestamp, TokenId, WorkspaceId};
 use serde_json::json;
@@ -68,7 +68,7 @@ impl From<IssueToken> for TokenSettings {
 /// Issues a token and prints it. It cannot be printed again.
 pub(super) async fn issue_token(settings: &Settings, issue: IssueToken) -> Result<(), CommandError> {
     let (token, token_id, organization) = (Token::generate()?, TokenId::generate(), issue.organization);
-    let request = SettingsRequested::IssueToken {
+    let request = request::IssueToken {
         token_id,
         digest: token.digest(),
         prefix: Some(token.prefix().to_owned()),

@@ -15,10 +15,8 @@ use rollcall_scim::schema::ROLLCALL_SCHEMA;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::Interrupt;
-use super::entity::{Entitlement, Workspace};
-use super::keys::{Key, Lookup, NotLoaded, look_up_all};
-use super::state::State;
+use crate::pipeline::decision::Interrupt;
+use crate::pipeline::state::{Entitlement, Key, Lookup, NotLoaded, State, Workspace, look_up_all};
 
 /// The role, entitlement or workspace that a value names.
 pub(super) struct Named {

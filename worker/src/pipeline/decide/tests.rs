@@ -1,7 +1,9 @@
 use proptest::prelude::*;
 use rollcall_events::actor::Actor;
 use rollcall_events::log::EventType;
-use rollcall_events::request::{IfMatch, Request, RequestBody, SettingsRequested, UserOperation, UserRequested};
+use rollcall_events::request::{
+    ChangeRecording, CreateWorkspace, IfMatch, Request, RequestBody, UserOperation, UserRequested,
+};
 use rollcall_events::{EventId, OrganizationId, Timestamp, UserId, WorkspaceId};
 use rollcall_scim::patch::{PATCH_SCHEMA, parse};
 use rollcall_scim::resource::SizeLimit;
@@ -9,7 +11,9 @@ use rollcall_scim::schema::{ROLLCALL_SCHEMA, USER};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Decision, Fact, Keys, NotLoaded, State, Workspace, decide};
+use super::{Change, Decision, NotLoaded, State, decide};
+use crate::pipeline::fact::Fact;
+use crate::pipeline::state::{Keys, Workspace};
 
 const ACME: OrganizationId = OrganizationId(Uuid::from_u128(1));
 const MARKETING: WorkspaceId = WorkspaceId(Uuid::from_u128(2));
@@ -49,8 +53,8 @@ impl Story {
         let decision = self.decided(&request);
         assert_eq!(decision, self.decided(&request), "the same input gives the same facts");
         let fact = Fact::new(decision.event_type, decision.subject.map(|(_, id)| id), decision.payload.clone());
-        if let Some(change) = fact.into_change().unwrap() {
-            self.state.apply(ACME, &change).unwrap();
+        if let Some(change) = Change::of(&fact).unwrap() {
+            change.apply(ACME, &mut self.state).unwrap();
         }
         decision
     }
@@ -258,10 +262,7 @@ fn repeated_patches_cannot_grow_a_list_without_bound() {
 fn settings_need_an_organization_and_free_names() {
     let mut story = Story::new();
     let workspace = |name: &str| {
-        RequestBody::SettingsRequested(SettingsRequested::CreateWorkspace {
-            workspace_id: WorkspaceId::generate(),
-            name: name.to_owned(),
-        })
+        RequestBody::settings(CreateWorkspace { workspace_id: WorkspaceId::generate(), name: name.to_owned() })
     };
     assert_eq!(status(&story.happens(workspace("Legal"))), 200);
     assert_eq!(status(&story.happens(workspace("LEGAL"))), 409);
@@ -300,7 +301,7 @@ fn bodies_are_recorded_for_a_week_at_the_most() {
     let mut story = Story::new();
     let mut switch = |until: Option<&str>| {
         let until = until.map(|until| until.parse().unwrap());
-        let decision = story.happens(RequestBody::SettingsRequested(SettingsRequested::ChangeRecording { until }));
+        let decision = story.happens(RequestBody::settings(ChangeRecording { until }));
         (decision.event_type, decision.error.map(|error| error.detail))
     };
     assert_eq!(switch(Some("2026-01-08T00:00:01Z")), (EventType::RecordingChanged, None));

@@ -11,7 +11,7 @@ use super::Loaded;
 use super::loaded::recorded_request;
 use crate::db::{Parameter, Statement, Store, StoreError};
 use crate::log::Head;
-use crate::pipeline::decide::{Entitlement, Group, Keys, SessionState, TokenStatus, User, Workspace};
+use crate::pipeline::state::{Entitlement, Group, Keys, SessionState, TokenStatus, User, Workspace};
 
 /// All statements of this module, to be prepared.
 pub(crate) fn statements() -> impl Iterator<Item = &'static str> {

@@ -70,14 +70,14 @@ impl NotLoaded {
     }
 
     /// These keys and those of another look-up, if it has any.
-    pub(super) fn and(mut self, other: Option<Self>) -> Self {
+    pub(crate) fn and(mut self, other: Option<Self>) -> Self {
         self.0.extend(other.into_iter().flat_map(|other| other.0));
         self
     }
 }
 
 /// Looks up several keys. If some are not loaded, reports all of them, so that they can be loaded together.
-pub(super) fn look_up_all<K, T>(
+pub(crate) fn look_up_all<K, T>(
     keys: impl IntoIterator<Item = K>,
     look_up: impl Fn(&K) -> Lookup<T>,
 ) -> Result<Vec<(K, Option<T>)>, NotLoaded> {
@@ -92,7 +92,7 @@ pub(super) fn look_up_all<K, T>(
 }
 
 /// Combines two independent look-ups. If both are not loaded, reports the keys of both.
-pub(super) fn both<A, B>(one: Result<A, NotLoaded>, other: Result<B, NotLoaded>) -> Result<(A, B), NotLoaded> {
+pub(crate) fn both<A, B>(one: Result<A, NotLoaded>, other: Result<B, NotLoaded>) -> Result<(A, B), NotLoaded> {
     match (one, other) {
         (Ok(one), Ok(other)) => Ok((one, other)),
         (Err(missing), Err(more)) => Err(missing.and(Some(more))),

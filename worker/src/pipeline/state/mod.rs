@@ -1,5 +1,13 @@
-//! The part of the state that a batch needs, and how changes are applied to it. It knows which keys are
-//! loaded: see [`Lookup`].
+//! The part of the state that a batch needs: the loaded values, and the changes of the batch. It knows which
+//! keys are loaded: see [`Lookup`].
+
+mod entity;
+mod keys;
+mod layer;
+mod members;
+
+pub(crate) use entity::{Before, Entitlement, Group, SessionState, Stored, TokenStatus, User, Workspace, is_active};
+pub(crate) use keys::{Key, Keys, Lookup, NotLoaded, both, look_up_all};
 
 use rollcall_events::request::EntitlementKind;
 use rollcall_events::{
@@ -8,12 +16,8 @@ use rollcall_events::{
 use rollcall_scim::casefold::casefold;
 use std::collections::{BTreeSet, HashSet};
 
-use super::entity::{
-    AuditorToken, Before, Change, Entitlement, Group, SessionState, Stream, Token, TokenStatus, User, Workspace,
-};
-use super::keys::{Key, Keys, Lookup, NotLoaded};
-use super::layer::Layers;
-use super::members::Members;
+use layer::Layers;
+use members::Members;
 
 /// The loaded part of the state of a batch's organizations.
 #[derive(Debug, Default)]
@@ -143,58 +147,53 @@ impl State {
         Ok(self.streams.get(&(organization, id), || Key::Stream(organization, id))?.copied())
     }
 
-    /// Applies a change, so that the next request of the batch sees it. Returns the resource before the
-    /// change.
+    /// Sets the name of an organization.
+    pub(super) fn put_organization(&mut self, id: OrganizationId, name: String) {
+        self.organizations.change(id, Some(name));
+    }
+
+    pub(super) fn put_workspace(&mut self, organization: OrganizationId, workspace: &Workspace) {
+        self.workspace_names.change((organization, casefold(&workspace.name)), Some(workspace.id));
+        self.workspaces.change((organization, workspace.id), Some(workspace.clone()));
+    }
+
+    pub(super) fn put_entitlement(&mut self, organization: OrganizationId, entitlement: &Entitlement) {
+        self.entitlement_names.change(entitlement.name_key(organization), Some(entitlement.id));
+        self.entitlements.change((organization, entitlement.id), Some(entitlement.clone()));
+    }
+
+    /// Removes a role or an entitlement.
     ///
     /// # Errors
-    /// If the thing that the change replaces is not loaded. Then nothing is changed.
-    pub(crate) fn apply(&mut self, organization: OrganizationId, change: &Change) -> Lookup<Before> {
-        match change {
-            Change::PutUser(user) => return self.put_user(organization, user),
-            Change::DeleteUser(id) => return self.delete_user(organization, *id),
-            Change::PutGroup { group, added, removed } => return self.put_group(organization, group, added, removed),
-            Change::DeleteGroup(id) => return self.delete_group(organization, *id),
-            Change::MapGroup { .. } | Change::SetToken { .. } | Change::SetRecording { .. } => {}
-            Change::PutOrganization { id, name, .. } => self.organizations.change(*id, Some(name.clone())),
-            Change::PutWorkspace(workspace) => {
-                self.workspace_names.change((organization, casefold(&workspace.name)), Some(workspace.id));
-                self.workspaces.change((organization, workspace.id), Some(workspace.clone()));
-            }
-            Change::PutEntitlement(entitlement) => {
-                self.entitlement_names.change(entitlement.name_key(organization), Some(entitlement.id));
-                self.entitlements.change((organization, entitlement.id), Some(entitlement.clone()));
-            }
-            Change::DeleteEntitlement(id) => {
-                let name_key =
-                    self.entitlement(organization, *id)?.map(|entitlement| entitlement.name_key(organization));
-                if let Some(key) = name_key {
-                    self.entitlement_names.change(key, None);
-                }
-                self.entitlements.change((organization, *id), None);
-            }
-            Change::PutToken(Token { id, .. }) | Change::PutAuditorToken(AuditorToken { id, .. }) => {
-                self.tokens.change((organization, *id), Some(TokenStatus::Valid));
-            }
-            Change::RevokeToken { id, revoked_at } => {
-                self.tokens.change((organization, *id), Some(TokenStatus::RevokedAt(*revoked_at)));
-            }
-            Change::PutSignInLink(link) => {
-                self.sessions.change((organization, link.id), Some(SessionState::Invited(link.expires_at)))
-            }
-            Change::PutSession(session) => {
-                self.sessions.change((organization, session.id), Some(SessionState::SignedIn))
-            }
-            Change::SignIn { id, .. } => self.sessions.change((organization, *id), Some(SessionState::SignedIn)),
-            Change::SignOut { id, .. } => self.sessions.change((organization, *id), Some(SessionState::Ended)),
-            Change::PutStream(Stream { id, .. }) => self.streams.change((organization, *id), Some(true)),
-            Change::SwitchStream { id, reason, .. } => self.streams.change((organization, *id), Some(reason.is_none())),
-            Change::DeleteStream(id) => self.streams.change((organization, *id), None),
+    /// If it is not loaded. Then nothing is changed.
+    pub(super) fn delete_entitlement(
+        &mut self,
+        organization: OrganizationId,
+        id: EntitlementId,
+    ) -> Result<(), NotLoaded> {
+        let name_key = self.entitlement(organization, id)?.map(|entitlement| entitlement.name_key(organization));
+        if let Some(key) = name_key {
+            self.entitlement_names.change(key, None);
         }
-        Ok(None)
+        self.entitlements.change((organization, id), None);
+        Ok(())
+    }
+
+    pub(super) fn put_token(&mut self, organization: OrganizationId, id: TokenId, status: TokenStatus) {
+        self.tokens.change((organization, id), Some(status));
+    }
+
+    pub(super) fn put_session(&mut self, organization: OrganizationId, id: SessionId, state: SessionState) {
+        self.sessions.change((organization, id), Some(state));
+    }
+
+    /// Sets whether delivery of an event stream is enabled; `None` if the stream is deleted.
+    pub(super) fn put_stream(&mut self, organization: OrganizationId, id: StreamId, is_enabled: Option<bool>) {
+        self.streams.change((organization, id), is_enabled);
     }
 
     /// Marks a dead letter as decided. It cannot be decided again.
-    pub(crate) fn settle_dead_letter(&mut self, organization: OrganizationId, id: DeadLetterId) {
+    pub(super) fn settle_dead_letter(&mut self, organization: OrganizationId, id: DeadLetterId) {
         self.dead_letters.change((organization, id), None);
     }
 
@@ -218,7 +217,7 @@ impl State {
         self.streams.revert();
     }
 
-    fn put_user(&mut self, organization: OrganizationId, user: &User) -> Lookup<Before> {
+    pub(super) fn put_user(&mut self, organization: OrganizationId, user: &User) -> Lookup<Before> {
         let before = self.user_to_create(organization, user.id)?.cloned();
         let name_key = user.name_key();
         if let Some(old) = before.as_ref().map(User::name_key).filter(|old| *old != name_key) {
@@ -229,7 +228,7 @@ impl State {
         Ok(before.map(Before::User))
     }
 
-    fn delete_user(&mut self, organization: OrganizationId, id: UserId) -> Lookup<Before> {
+    pub(super) fn delete_user(&mut self, organization: OrganizationId, id: UserId) -> Lookup<Before> {
         let before = self.user(organization, id)?.cloned();
         if let Some(before) = &before {
             self.user_names.change((organization, before.name_key()), None);
@@ -240,7 +239,7 @@ impl State {
         Ok(before.map(Before::User))
     }
 
-    fn put_group(
+    pub(super) fn put_group(
         &mut self,
         organization: OrganizationId,
         group: &Group,
@@ -265,7 +264,7 @@ impl State {
         Ok(before.map(Before::Group))
     }
 
-    fn delete_group(&mut self, organization: OrganizationId, id: GroupId) -> Lookup<Before> {
+    pub(super) fn delete_group(&mut self, organization: OrganizationId, id: GroupId) -> Lookup<Before> {
         let before = self.group(organization, id)?.cloned();
         if let Some(before) = &before {
             self.group_names.change((organization, before.name_key()), None);

@@ -1,6 +1,17 @@
-//! Changes of roles and entitlements that users can have.
+//! Requests about roles and entitlements that users can have.
 
 use serde::{Deserialize, Serialize};
+
+use crate::EntitlementId;
+
+/// Changes a role or an entitlement that users can have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeEntitlement {
+    /// The role or entitlement.
+    pub entitlement_id: EntitlementId,
+    /// The change of the role or entitlement.
+    pub change: EntitlementChange,
+}
 
 /// A change of a role or an entitlement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
