@@ -144,7 +144,7 @@ async fn a_statement_sees_what_the_statements_before_it_have_written() {
         })
     };
     let bodies = [
-        RequestBody::settings(CreateWorkspace { workspace_id: workspace, name: "Engines".to_owned() }),
+        RequestBody::settings(CreateWorkspace { workspace_id: workspace, name: "Engines".parse().unwrap() }),
         of_user(&ada.to_string(), UserOperation::Create(home.as_object().cloned().unwrap())),
         // The users exchange their names.
         of_user(&old, UserOperation::Replace(named("between"))),
@@ -156,7 +156,7 @@ async fn a_statement_sees_what_the_statements_before_it_have_written() {
         )),
         RequestBody::settings(MapGroup {
             group_id: group,
-            workspaces: [(workspace, ["read".to_owned()].into())].into(),
+            workspaces: [(workspace, ["read".parse().unwrap()].into())].into(),
         }),
         of_group(GroupOperation::Patch(
             Vec::new(),

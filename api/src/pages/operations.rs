@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Path};
+use rollcall_events::name::Reason;
 use rollcall_events::request::{DeadLetterChange, DecideDeadLetter};
 use rollcall_events::{DeadLetterId, Timestamp};
 use serde::Deserialize;
@@ -21,8 +22,6 @@ use crate::redact::redact;
 
 /// The path of this page.
 const PATH: &str = "/operations";
-/// Maximum length of a reason, in characters.
-const MAX_REASON_CHARS: usize = 500;
 
 /// `GET /operations`.
 pub(super) async fn show(admin: Administrator, pages: Data<Pages>, t: Language) -> PageResult {
@@ -83,10 +82,8 @@ pub(super) async fn discard(
     form: Form<Discarded>,
     pages: Data<Pages>,
 ) -> PageResult {
-    let reason: String = form.reason.trim().chars().filter(|c| !c.is_control()).take(MAX_REASON_CHARS).collect();
-    if reason.is_empty() {
-        return Ok(back(&pages));
-    }
+    let reason: String = form.reason.trim().chars().filter(|c| !c.is_control()).take(Reason::MAX_CHARS).collect();
+    let Ok(reason) = reason.parse() else { return Ok(back(&pages)) };
     decide(&admin, &id, &form.csrf, DeadLetterChange::Discard { reason }, &pages).await
 }
 

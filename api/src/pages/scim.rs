@@ -131,7 +131,7 @@ fn generated(
 ) -> HttpResponse {
     let origin = settings.origin_required.then(|| settings.service_origin.to_string());
     let (frame, endpoint) = (Frame { admin, path: PATH.to_owned() }, pages.endpoint());
-    let (token, label) = (token.reveal().to_owned(), settings.label.clone());
+    let (token, label) = (token.reveal().to_owned(), settings.label.to_string());
     view::page(StatusCode::OK, &Generated { t, frame, endpoint, token, label, origin, about_old })
 }
 

@@ -126,12 +126,14 @@ fn fitting(waiting: &[Queued]) -> usize {
 mod tests {
     use super::*;
     use rollcall_events::actor::Actor;
+    use rollcall_events::name::UniqueName;
     use rollcall_events::request::{CreateWorkspace, Request, RequestBody};
     use rollcall_events::{EventId, OrganizationId, Timestamp, WorkspaceId};
 
     fn queued(bytes: usize) -> Queued {
         let organization_id = OrganizationId::generate();
-        let create = CreateWorkspace { workspace_id: WorkspaceId::generate(), name: "x".repeat(bytes) };
+        let create =
+            CreateWorkspace { workspace_id: WorkspaceId::generate(), name: UniqueName::recorded("x".repeat(bytes)) };
         let request = Request {
             id: EventId::generate(),
             organization_id,

@@ -43,14 +43,14 @@ fn edited(request: &Request, edit: impl Fn(&mut Value)) -> Result<Request, Decod
 fn every_kind_of_request_arrives_as_it_was_sent() {
     let patch = json!({"schemas": [PATCH_SCHEMA], "Operations": [{"op": "replace", "path": "emails[type eq \"work\"].value", "value": "a@x"}]});
     let token = TokenSettings {
-        label: "HR".to_owned(),
+        label: "HR".parse().unwrap(),
         default_workspace: WorkspaceId::generate(),
         service_origin: "hr.example.com".parse().unwrap(),
         origin_required: true,
         allow_list: "10.0.0.0/8".parse().ok(),
         dialect: Dialect::Standard,
         expires_at: Some(Timestamp::now()),
-        calls_per_second: std::num::NonZeroU32::new(5),
+        calls_per_second: "5".parse().ok(),
     };
     let digest = Token::generate().unwrap().digest();
     let issue =

@@ -6,8 +6,8 @@ pub use settings::{
     AnnounceExpiry, AuditorTokenSettings, BegunSession, ChangeEntitlement, ChangeRecording, ChangeSession,
     ChangeStream, ChangeToken, CreateOrganization, CreateWorkspace, DeadLetterChange, DecideDeadLetter, Dialect,
     ENTITLEMENT_TYPE, EntitlementChange, EntitlementKind, EntitlementSettings, EraseUser, IssueAuditorToken,
-    IssueToken, MAX_CALLS_PER_SECOND, MAX_RECORDING_SECONDS, MapGroup, ROLE_TYPE, RevokeToken, SessionChange,
-    SettingsRequested, StreamChange, TokenSettings, WORKSPACE_TYPE,
+    IssueToken, MAX_RECORDING_SECONDS, MapGroup, ROLE_TYPE, RevokeToken, SessionChange, SettingsRequested,
+    StreamChange, TokenSettings,
 };
 
 use rollcall_scim::ScimError;
@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 
 use crate::actor::Actor;
 use crate::members::MemberChange;
+pub use crate::name::WORKSPACE_TYPE;
 use crate::stream::Position;
 use crate::{EventId, GroupId, OrganizationId, StreamId, Timestamp, UserId, WorkspaceId};
 

@@ -1,6 +1,7 @@
 //! Announces in the log that a token is about to expire: once 30, 7 and 1 days ahead, however many workers
 //! run.
 
+use rollcall_events::name::Label;
 use rollcall_events::request::AnnounceExpiry;
 use rollcall_events::{EventId, OrganizationId, Timestamp, TokenId};
 use rollcall_queue::topology::partition;
@@ -107,6 +108,11 @@ fn announcement(row: &Row) -> Result<Announcement, TaskError> {
     let (organization, token_id): (OrganizationId, TokenId) = (row.try_get("organization_id")?, row.try_get("id")?);
     let (expires_at, days): (Timestamp, i32) = (row.try_get("expires_at")?, row.try_get("days")?);
     let id = EventId::of_announcement(organization, token_id, expires_at, days.unsigned_abs());
-    let change = AnnounceExpiry { token_id, label: row.try_get("label")?, expires_at, days: days.unsigned_abs() };
+    let change = AnnounceExpiry {
+        token_id,
+        label: Label::recorded(row.try_get("label")?),
+        expires_at,
+        days: days.unsigned_abs(),
+    };
     Ok(Announcement { organization, id, change })
 }

@@ -1,5 +1,6 @@
 //! `role` and `entitlement`: the roles and entitlements that users can be assigned.
 
+use rollcall_events::name::EntitlementType;
 use rollcall_events::request::{ChangeEntitlement, EntitlementChange, EntitlementKind, EntitlementSettings, ROLE_TYPE};
 use rollcall_events::{EntitlementId, OrganizationId};
 use serde_json::json;
@@ -14,8 +15,12 @@ use crate::submit::submit;
 pub(super) async fn role(settings: &Settings, command: RoleCommand) -> Result<(), CommandError> {
     match command {
         RoleCommand::Define { organization, name, description } => {
-            let role =
-                EntitlementSettings { kind: EntitlementKind::Role, name, type_name: ROLE_TYPE.to_owned(), description };
+            let role = EntitlementSettings {
+                kind: EntitlementKind::Role,
+                name,
+                type_name: EntitlementType::recorded(ROLE_TYPE.to_owned()),
+                description,
+            };
             define(settings, organization, role).await
         }
         RoleCommand::List { organization } => list::entitlements(settings, organization, EntitlementKind::Role).await,

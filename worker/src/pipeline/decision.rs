@@ -22,8 +22,8 @@ pub(crate) struct Decision {
 }
 
 impl Decision {
-    /// A rejection, which is recorded like a fact. `subject` is the person or thing that the payload is about,
-    /// so that an erasure of that person finds it.
+    /// A rejection, which is recorded like a fact. `subject` is the person or thing that the payload is
+    /// about, so that an erasure of that person finds it.
     pub(super) fn rejected(error: ScimError, subject: Option<(SubjectType, Uuid)>, payload: Value) -> Self {
         Self { event_type: EventType::RequestRejected, subject, error: Some(error), payload }
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::DeadLetterId;
+use crate::name::Reason;
 
 /// Decides about a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,6 @@ pub enum DeadLetterChange {
     /// Discards the request.
     Discard {
         /// Why the operator discards it.
-        reason: String,
+        reason: Reason,
     },
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::name::Permission;
 use crate::{GroupId, WorkspaceId};
 
 /// Maps a group to workspaces: the group's members become members of them. An empty map removes the mapping.
@@ -11,5 +12,5 @@ pub struct MapGroup {
     /// The group.
     pub group_id: GroupId,
     /// The workspaces, each with the permissions of the members.
-    pub workspaces: BTreeMap<WorkspaceId, BTreeSet<String>>,
+    pub workspaces: BTreeMap<WorkspaceId, BTreeSet<Permission>>,
 }

@@ -14,7 +14,6 @@ mod workspace;
 pub use dead_letter::{DeadLetterChange, DecideDeadLetter};
 pub use entitlement::{
     ChangeEntitlement, ENTITLEMENT_TYPE, EntitlementChange, EntitlementKind, EntitlementSettings, ROLE_TYPE,
-    WORKSPACE_TYPE,
 };
 pub use erasure::EraseUser;
 pub use mapping::MapGroup;
@@ -23,8 +22,8 @@ pub use recording::{ChangeRecording, MAX_RECORDING_SECONDS};
 pub use session::{BegunSession, ChangeSession, SessionChange};
 pub use stream::{ChangeStream, StreamChange};
 pub use token::{
-    AnnounceExpiry, AuditorTokenSettings, ChangeToken, Dialect, IssueAuditorToken, IssueToken, MAX_CALLS_PER_SECOND,
-    RevokeToken, TokenSettings,
+    AnnounceExpiry, AuditorTokenSettings, ChangeToken, Dialect, IssueAuditorToken, IssueToken, RevokeToken,
+    TokenSettings,
 };
 pub use workspace::CreateWorkspace;
 
@@ -97,9 +96,9 @@ mod tests {
     const ID: Uuid = Uuid::from_u128(1);
     const SHOWN: &str = "00000000-0000-0000-0000-000000000001";
 
-    #[test_case(CreateOrganization { organization_id: OrganizationId(ID), name: "Acme".to_owned() } => r#"{"createOrganization":{"organization_id":"ID","name":"Acme"}}"#; "organization")]
-    #[test_case(CreateWorkspace { workspace_id: WorkspaceId(ID), name: "Sales".to_owned() } => r#"{"createWorkspace":{"workspace_id":"ID","name":"Sales"}}"#; "workspace")]
-    #[test_case(MapGroup { group_id: GroupId(ID), workspaces: [(WorkspaceId(ID), ["read".to_owned()].into())].into() } => r#"{"mapGroup":{"group_id":"ID","workspaces":{"ID":["read"]}}}"#; "mapping")]
+    #[test_case(CreateOrganization { organization_id: OrganizationId(ID), name: "Acme".parse().unwrap() } => r#"{"createOrganization":{"organization_id":"ID","name":"Acme"}}"#; "organization")]
+    #[test_case(CreateWorkspace { workspace_id: WorkspaceId(ID), name: "Sales".parse().unwrap() } => r#"{"createWorkspace":{"workspace_id":"ID","name":"Sales"}}"#; "workspace")]
+    #[test_case(MapGroup { group_id: GroupId(ID), workspaces: [(WorkspaceId(ID), ["read".parse().unwrap()].into())].into() } => r#"{"mapGroup":{"group_id":"ID","workspaces":{"ID":["read"]}}}"#; "mapping")]
     #[test_case(ChangeRecording { until: None } => r#"{"changeRecording":{}}"#; "recording")]
     #[test_case(RevokeToken { token_id: TokenId(ID) } => r#"{"revokeToken":{"token_id":"ID"}}"#; "token")]
     #[test_case(DecideDeadLetter { dead_letter_id: DeadLetterId(ID), change: DeadLetterChange::Retry } => r#"{"deadLetter":{"dead_letter_id":"ID","change":"retry"}}"#; "dead letter")]

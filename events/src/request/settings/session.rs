@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::name::DisplayName;
 use crate::session::Role;
 use crate::token::TokenDigest;
 use crate::{SessionId, Timestamp};
@@ -24,7 +25,7 @@ pub enum SessionChange {
         /// The digest of the secret in the link.
         digest: TokenDigest,
         /// The name of the person who may sign in.
-        name: String,
+        name: DisplayName,
         /// The role of the person.
         role: Role,
         /// When the link expires.
@@ -46,7 +47,7 @@ pub enum SessionChange {
 pub struct BegunSession {
     /// The digest of the secret that the browser holds.
     pub digest: TokenDigest,
-    /// The name of the person who signed in.
+    /// The name of the person who signed in. It is the provider's, so no rule of ours applies.
     pub name: String,
     /// The role of the person.
     pub role: Role,

@@ -1,15 +1,13 @@
 //! Requests about the tokens of callers and auditors.
 
 use serde::{Deserialize, Serialize};
-use std::num::NonZeroU32;
 
 use crate::address::AllowList;
+use crate::name::Label;
 use crate::origin::ServiceOrigin;
+use crate::rate::CallsPerSecond;
 use crate::token::TokenDigest;
 use crate::{Timestamp, TokenId, WorkspaceId};
-
-/// The highest rate limit of a token, in calls per second.
-pub const MAX_CALLS_PER_SECOND: u32 = 1_000_000;
 
 /// Issues a SCIM token.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,7 +47,7 @@ pub struct AnnounceExpiry {
     /// The token.
     pub token_id: TokenId,
     /// The token's label.
-    pub label: String,
+    pub label: Label,
     /// When the token expires.
     pub expires_at: Timestamp,
     /// The maximum number of days until then.
@@ -69,7 +67,7 @@ pub struct ChangeToken {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TokenSettings {
     /// A label for people.
-    pub label: String,
+    pub label: Label,
     /// The workspace for users that name none.
     pub default_workspace: WorkspaceId,
     /// The host that the caller says its requests come from.
@@ -86,7 +84,7 @@ pub struct TokenSettings {
     pub expires_at: Option<Timestamp>,
     /// The token's rate limit, in calls per second on average; `None` for the default limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub calls_per_second: Option<NonZeroU32>,
+    pub calls_per_second: Option<CallsPerSecond>,
 }
 
 /// The settings of an auditor's token, chosen by an administrator. The token reads the log of its
@@ -94,7 +92,7 @@ pub struct TokenSettings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AuditorTokenSettings {
     /// A label for people.
-    pub label: String,
+    pub label: Label,
     /// The addresses that the token may be used from; `None` for any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_list: Option<AllowList>,

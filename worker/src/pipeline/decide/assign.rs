@@ -38,8 +38,8 @@ impl From<&Workspace> for Named {
 impl From<&Entitlement> for Named {
     fn from(entitlement: &Entitlement) -> Self {
         let settings = &entitlement.settings;
-        let type_name = (settings.kind == EntitlementKind::Entitlement).then(|| settings.type_name.clone());
-        Self { id: entitlement.id.to_string(), name: settings.name.clone(), kind: Some(settings.kind), type_name }
+        let type_name = (settings.kind == EntitlementKind::Entitlement).then(|| settings.type_name.to_string());
+        Self { id: entitlement.id.to_string(), name: settings.name.to_string(), kind: Some(settings.kind), type_name }
     }
 }
 

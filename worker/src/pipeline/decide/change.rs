@@ -1,4 +1,5 @@
-//! The change that a fact makes to the state and to the projections. The live path and a replay both use this.
+//! The change that a fact makes to the state and to the projections. The live path and a replay both use
+//! this.
 
 use rollcall_events::log::EventType;
 use rollcall_events::members::MEMBERS;

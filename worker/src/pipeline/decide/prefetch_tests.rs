@@ -163,7 +163,7 @@ fn body(act: Act, default_workspace: WorkspaceId) -> RequestBody {
         parse(resource_type, json!({"schemas": [PATCH_SCHEMA], "Operations": operations})).unwrap()
     };
     let settings = |place: u8, dialect| TokenSettings {
-        label: "test".to_owned(),
+        label: "test".parse().unwrap(),
         default_workspace: workspace(place),
         service_origin: "hr.example.com".parse().unwrap(),
         origin_required: true,
@@ -188,17 +188,19 @@ fn body(act: Act, default_workspace: WorkspaceId) -> RequestBody {
         }
         Act::DeleteGroup(n) => of_group(n, GroupOperation::Delete),
         Act::MapGroup(n, places) => {
-            let workspaces = places.into_iter().map(|place| (workspace(place), ["read".to_owned()].into())).collect();
+            let workspaces =
+                places.into_iter().map(|place| (workspace(place), ["read".parse().unwrap()].into())).collect();
             RequestBody::settings(MapGroup { group_id: group(n), workspaces })
         }
         Act::CreateWorkspace(n) => {
-            let create = CreateWorkspace { workspace_id: workspace(n), name: format!("Workspace {}", n % 4) };
+            let create =
+                CreateWorkspace { workspace_id: workspace(n), name: format!("Workspace {}", n % 4).parse().unwrap() };
             RequestBody::settings(create)
         }
         Act::Define(n, name, kind) => {
-            let name = format!("thing {name}");
+            let name = format!("thing {name}").parse().unwrap();
             let settings =
-                EntitlementSettings { kind, name, type_name: ENTITLEMENT_TYPE.to_owned(), description: None };
+                EntitlementSettings { kind, name, type_name: ENTITLEMENT_TYPE.parse().unwrap(), description: None };
             let change = EntitlementChange::Define(settings);
             RequestBody::settings(ChangeEntitlement { entitlement_id: entitlement(n), change })
         }

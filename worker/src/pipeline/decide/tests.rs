@@ -1,14 +1,16 @@
 use proptest::prelude::*;
 use rollcall_events::actor::Actor;
 use rollcall_events::log::EventType;
+use rollcall_events::name::UniqueName;
 use rollcall_events::request::{
     ChangeRecording, CreateWorkspace, IfMatch, Request, RequestBody, UserOperation, UserRequested,
 };
-use rollcall_events::{EventId, OrganizationId, Timestamp, UserId, WorkspaceId};
+use rollcall_events::{EventId, OrganizationId, Timestamp, TokenId, UserId, WorkspaceId};
 use rollcall_scim::patch::{PATCH_SCHEMA, parse};
 use rollcall_scim::resource::SizeLimit;
 use rollcall_scim::schema::{ROLLCALL_SCHEMA, USER};
 use serde_json::{Value, json};
+use test_case::test_case;
 use uuid::Uuid;
 
 use super::{Change, Decision, NotLoaded, State, decide};
@@ -18,6 +20,8 @@ use crate::pipeline::state::{Keys, Workspace};
 const ACME: OrganizationId = OrganizationId(Uuid::from_u128(1));
 const MARKETING: WorkspaceId = WorkspaceId(Uuid::from_u128(2));
 const SALES: WorkspaceId = WorkspaceId(Uuid::from_u128(3));
+const TOKEN: TokenId = TokenId(Uuid::from_u128(4));
+const DIGEST: &str = "60e2c24aa17e003bd00403add3ee191773caa9f47dfc7eb363f77b6800efc7fd";
 
 /// An organization with two workspaces, and its history.
 struct Story {
@@ -262,12 +266,46 @@ fn repeated_patches_cannot_grow_a_list_without_bound() {
 fn settings_need_an_organization_and_free_names() {
     let mut story = Story::new();
     let workspace = |name: &str| {
-        RequestBody::settings(CreateWorkspace { workspace_id: WorkspaceId::generate(), name: name.to_owned() })
+        RequestBody::settings(CreateWorkspace {
+            workspace_id: WorkspaceId::generate(),
+            name: UniqueName::recorded(name.to_owned()),
+        })
     };
     assert_eq!(status(&story.happens(workspace("Legal"))), 200);
     assert_eq!(status(&story.happens(workspace("LEGAL"))), 409);
     let (request, mut stranger) = (story.request(workspace("Legal")), Story { state: State::default(), clock: 0 });
     assert_eq!(status(&stranger.decided(&request)), 404);
+}
+
+/// Settings of a token with values as a message may have them, whatever the rules are.
+fn settings(label: &str, calls_per_second: u32) -> Value {
+    json!({
+        "label": label, "default_workspace": MARKETING, "service_origin": "hr.example.com", "origin_required": true,
+        "dialect": "standard", "calls_per_second": calls_per_second,
+    })
+}
+
+#[test_case(json!({"createWorkspace": {"workspace_id": TOKEN, "name": "New"}}) => None; "a good name")]
+#[test_case(json!({"createWorkspace": {"workspace_id": TOKEN, "name": MARKETING}}) => Some("name: a name cannot have the form of an id".to_owned()); "an id as a name")]
+#[test_case(json!({"createWorkspace": {"workspace_id": TOKEN, "name": "zero\u{200b}width"}}) => Some("name: the name holds U+200B, which cannot be seen".to_owned()); "an invisible character")]
+#[test_case(json!({"issueToken": {"token_id": TOKEN, "digest": DIGEST, "settings": settings("HR", 25)}}) => None; "a good token")]
+#[test_case(json!({"issueToken": {"token_id": TOKEN, "digest": DIGEST, "settings": settings("", 25)}}) => Some("label: a label has 1 to 200 characters and no control characters".to_owned()); "no label")]
+#[test_case(json!({"issueToken": {"token_id": TOKEN, "digest": DIGEST, "settings": settings("HR", u32::MAX)}}) => Some("calls_per_second: a rate is a whole number from 1 to 1000000".to_owned()); "too high a rate")]
+#[test_case(json!({"entitlement": {"entitlement_id": TOKEN, "change": {"define": {"kind": "entitlement", "name": "Pro", "type": "workspace"}}}}) => Some("type: Workspace is the type of workspaces, which are entitlements by themselves".to_owned()); "the type of workspaces")]
+fn a_message_with_a_value_that_breaks_a_rule_is_rejected(message: Value) -> Option<String> {
+    let request = RequestBody::SettingsRequested(serde_json::from_value(message).unwrap());
+    let decision = Story::new().happens(request);
+    decision.error.map(|error| {
+        assert_eq!((decision.event_type, error.status), (EventType::RequestRejected, 400));
+        error.detail
+    })
+}
+
+#[test]
+fn a_recorded_value_that_breaks_a_later_rule_is_still_read() {
+    let old = json!({"settings": settings("", u32::MAX)});
+    let fact = Fact::new(EventType::TokenChanged, Some(Uuid::from_u128(7)), old);
+    assert!(matches!(Change::of(&fact), Ok(Some(Change::Setting(_)))));
 }
 
 proptest! {

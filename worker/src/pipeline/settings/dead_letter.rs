@@ -1,5 +1,5 @@
-//! Dead letters: retry or discard. A decision takes effect when it is recorded, so it writes no row here, and a
-//! replay does not repeat it.
+//! Dead letters: retry or discard. A decision takes effect when it is recorded, so it writes no row here, and
+//! a replay does not repeat it.
 
 use rollcall_events::log::{EventType, SubjectType};
 use rollcall_events::request::{DeadLetterChange, DecideDeadLetter, Request};
@@ -8,7 +8,7 @@ use rollcall_scim::ScimError;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::kind::{ChangeRequest, Kind, SettingFact};
+use super::kind::{ChangeRequest, Kind, SettingFact, checked};
 use crate::db::StatementBatch;
 use crate::pipeline::decision::Interrupt;
 use crate::pipeline::fact::{Fact, MalformedFact};
@@ -33,6 +33,13 @@ impl ChangeRequest for DecideDeadLetter {
 
     fn keys(&self, organization: OrganizationId) -> Vec<Key> {
         vec![Key::DeadLetter(organization, self.dead_letter_id)]
+    }
+
+    fn check(&self) -> Result<(), ScimError> {
+        match &self.change {
+            DeadLetterChange::Retry => Ok(()),
+            DeadLetterChange::Discard { reason } => checked("reason", reason.check()),
+        }
     }
 
     /// Decides whether a dead letter is retried or discarded. This happens once: afterwards, there is no dead

@@ -1,7 +1,8 @@
 //! Roles and entitlements that users can have.
 
 use rollcall_events::log::{EventType, SubjectType};
-use rollcall_events::request::{ChangeEntitlement, EntitlementChange, EntitlementSettings, Request, WORKSPACE_TYPE};
+use rollcall_events::name::Description;
+use rollcall_events::request::{ChangeEntitlement, EntitlementChange, Request};
 use rollcall_events::{EntitlementId, OrganizationId, Timestamp};
 use rollcall_scim::ScimError;
 use rollcall_scim::casefold::casefold;
@@ -10,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 use uuid::Uuid;
 
-use super::kind::{ChangeRequest, Kind, Listeners, SettingFact};
+use super::kind::{ChangeRequest, Kind, Listeners, SettingFact, checked};
 use crate::db::{StatementBatch, rows};
 use crate::pipeline::decision::Interrupt;
 use crate::pipeline::fact::{Fact, MalformedFact};
@@ -32,17 +33,23 @@ impl ChangeRequest for ChangeEntitlement {
     fn keys(&self, organization: OrganizationId) -> Vec<Key> {
         let mut keys = vec![Key::Entitlement(organization, self.entitlement_id)];
         if let EntitlementChange::Define(settings) = &self.change {
-            keys.push(Key::EntitlementName(organization, settings.kind, casefold(&settings.name)));
+            keys.push(Key::EntitlementName(organization, settings.kind, casefold(settings.name.as_str())));
         }
         keys
+    }
+
+    fn check(&self) -> Result<(), ScimError> {
+        let EntitlementChange::Define(settings) = &self.change else { return Ok(()) };
+        checked("name", settings.name.check())?;
+        checked("type", settings.type_name.check())?;
+        checked("description", settings.description.as_ref().map_or(Ok(()), Description::check))
     }
 
     fn decide(&self, state: &State, request: &Request) -> Result<SettingFact, Interrupt> {
         let (organization, id) = (request.organization_id, self.entitlement_id);
         match &self.change {
             EntitlementChange::Define(settings) => {
-                check(settings)?;
-                let named = state.entitlement_named(organization, settings.kind, casefold(&settings.name));
+                let named = state.entitlement_named(organization, settings.kind, casefold(settings.name.as_str()));
                 let (with_id, named) = both(state.entitlement(organization, id), named)?;
                 if with_id.is_some() || named.is_some() {
                     let kind = settings.kind.as_str();
@@ -60,20 +67,6 @@ impl ChangeRequest for ChangeEntitlement {
             }
         }
     }
-}
-
-/// Checks the name and the type. A user's value is an id or a name, so no name may look like an id. The type
-/// says whether it is a workspace, so no other entitlement may have that type.
-fn check(settings: &EntitlementSettings) -> Result<(), ScimError> {
-    if settings.name.parse::<EntitlementId>().is_ok() {
-        return Err(ScimError::invalid_value("name: a name cannot have the form of an id"));
-    }
-    if settings.type_name.eq_ignore_ascii_case(WORKSPACE_TYPE) {
-        return Err(ScimError::invalid_value(
-            "type: Workspace is the type of workspaces, which are entitlements by themselves",
-        ));
-    }
-    Ok(())
 }
 
 /// A change of a role or an entitlement.
@@ -172,10 +165,10 @@ impl Kind for Entitlements {
             defined.organization_id.push(*organization);
             defined.id.push(*id);
             defined.kind.push(settings.kind.as_str());
-            defined.name.push(settings.name.clone());
-            defined.name_key.push(casefold(&settings.name));
-            defined.type_name.push(settings.type_name.clone());
-            defined.description.push(settings.description.clone());
+            defined.name.push(settings.name.to_string());
+            defined.name_key.push(casefold(settings.name.as_str()));
+            defined.type_name.push(settings.type_name.to_string());
+            defined.description.push(settings.description.clone().map(String::from));
             defined.created_at.push(entitlement.created_at);
         }
         EntitlementRows { deleted, defined }

@@ -24,6 +24,10 @@ impl ChangeRequest for EraseUser {
         vec![Key::Presence(organization, self.user_id), Key::Deletion(organization, self.user_id)]
     }
 
+    fn check(&self) -> Result<(), ScimError> {
+        Ok(())
+    }
+
     fn decide(&self, state: &State, request: &Request) -> Result<SettingFact, Interrupt> {
         let (organization, id) = (request.organization_id, self.user_id);
         let (is_there, was_deleted) = both(state.has_user(organization, id), state.was_deleted(organization, id))?;

@@ -5,7 +5,7 @@ use rollcall_events::request::Request;
 use rollcall_events::{OrganizationId, WorkspaceId};
 use rollcall_scim::ScimError;
 use serde_json::Value;
-use std::fmt::Debug;
+use std::fmt::{Debug, Display};
 use uuid::Uuid;
 
 use crate::db::StatementBatch;
@@ -31,7 +31,14 @@ pub(super) trait ChangeRequest {
     /// The keys that the decision is expected to look up.
     fn keys(&self, organization: OrganizationId) -> Vec<Key>;
 
-    /// Decides the request. This is pure: no I/O and no clock.
+    /// Checks the values of the request against the rules of their types. Commands and pages have parsed
+    /// them, but a message may come from elsewhere.
+    ///
+    /// # Errors
+    /// 400 `invalidValue` that names the value.
+    fn check(&self) -> Result<(), ScimError>;
+
+    /// Decides the request, whose values are checked. This is pure: no I/O and no clock.
     fn decide(&self, state: &State, request: &Request) -> Result<SettingFact, Interrupt>;
 }
 
@@ -82,6 +89,11 @@ impl Listeners {
     pub(super) const APPLICATIONS: Self = Self { services: false, applications: true };
     /// The services and the applications.
     pub(super) const ALL: Self = Self { services: true, applications: true };
+}
+
+/// The error for a value that breaks the rule of its type; `name` is the name of the value.
+pub(super) fn checked<E: Display>(name: &str, checked: Result<(), E>) -> Result<(), ScimError> {
+    checked.map_err(|error| ScimError::invalid_value(format!("{name}: {error}")))
 }
 
 /// The error for a workspace that a setting names and that does not exist in the organization.

@@ -1,6 +1,7 @@
 //! Mappings: the workspaces that groups are mapped to.
 
 use rollcall_events::log::{EventType, SubjectType};
+use rollcall_events::name::Permission;
 use rollcall_events::request::{MapGroup, Request};
 use rollcall_events::{GroupId, OrganizationId, WorkspaceId};
 use rollcall_scim::ScimError;
@@ -9,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 use uuid::Uuid;
 
-use super::kind::{ChangeRequest, Kind, Listeners, SettingFact, no_workspace};
+use super::kind::{ChangeRequest, Kind, Listeners, SettingFact, checked, no_workspace};
 use crate::db::{StatementBatch, array_text, rows};
 use crate::pipeline::decision::Interrupt;
 use crate::pipeline::fact::{Fact, MalformedFact};
@@ -30,6 +31,10 @@ impl ChangeRequest for MapGroup {
         std::iter::once(Key::Group(organization, self.group_id)).chain(workspaces).collect()
     }
 
+    fn check(&self) -> Result<(), ScimError> {
+        self.workspaces.values().flatten().try_for_each(|permission| checked("permissions", permission.check()))
+    }
+
     fn decide(&self, state: &State, request: &Request) -> Result<SettingFact, Interrupt> {
         let organization = request.organization_id;
         let mapped = look_up_all(self.workspaces.keys(), |id| state.workspace(organization, **id));
@@ -45,7 +50,7 @@ impl ChangeRequest for MapGroup {
 }
 
 /// The workspaces that a group is mapped to, each with the permissions of the members.
-type Workspaces = BTreeMap<WorkspaceId, BTreeSet<String>>;
+type Workspaces = BTreeMap<WorkspaceId, BTreeSet<Permission>>;
 
 /// The new mapping of a group.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,8 +1,8 @@
 //! Settings: everything that administrators, operators and background tasks change, except users and groups.
 //!
-//! Each kind of setting has one file or folder with its requests, keys, decisions, changes and rows. This file
-//! lists the kinds three times: by request, by type of log entry, and by rows. If an arm is missing in a list,
-//! the worker does not compile.
+//! Each kind of setting has one file or folder with its requests, keys, decisions, changes and rows. This
+//! file lists the kinds three times: by request, by type of log entry, and by rows. If an arm is missing in a
+//! list, the worker does not compile.
 
 mod dead_letter;
 mod entitlement;
@@ -211,5 +211,6 @@ fn attempt(state: &State, request: &Request, change: &dyn ChangeRequest) -> Resu
     if change.needs_organization(organization) && !state.has_organization(organization)? {
         return Err(ScimError::new(404, "there is no such organization").into());
     }
+    change.check()?;
     change.decide(state, request)
 }

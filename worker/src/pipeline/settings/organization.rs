@@ -1,6 +1,7 @@
 //! Organizations.
 
 use rollcall_events::log::{EventType, SubjectType};
+use rollcall_events::name::DisplayName;
 use rollcall_events::request::{CreateOrganization, Request};
 use rollcall_events::{OrganizationId, Timestamp};
 use rollcall_scim::ScimError;
@@ -8,7 +9,7 @@ use serde_json::json;
 use std::sync::LazyLock;
 use uuid::Uuid;
 
-use super::kind::{ChangeRequest, Kind, SettingFact};
+use super::kind::{ChangeRequest, Kind, SettingFact, checked};
 use crate::db::{StatementBatch, rows};
 use crate::pipeline::decision::Interrupt;
 use crate::pipeline::fact::{Fact, MalformedFact};
@@ -31,6 +32,10 @@ impl ChangeRequest for CreateOrganization {
         vec![Key::Organization(self.organization_id)]
     }
 
+    fn check(&self) -> Result<(), ScimError> {
+        checked("name", self.name.check())
+    }
+
     fn decide(&self, state: &State, request: &Request) -> Result<SettingFact, Interrupt> {
         if state.has_organization(self.organization_id)? {
             return Err(ScimError::uniqueness("there is an organization with this id already").into());
@@ -43,7 +48,7 @@ impl ChangeRequest for CreateOrganization {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Organization {
     id: OrganizationId,
-    name: String,
+    name: DisplayName,
     created_at: Timestamp,
 }
 
@@ -81,7 +86,7 @@ impl Kind for Organizations {
     }
 
     fn apply(change: &Organization, _: OrganizationId, state: &mut State) -> Result<(), NotLoaded> {
-        state.put_organization(change.id, change.name.clone());
+        state.put_organization(change.id, change.name.to_string());
         Ok(())
     }
 
@@ -93,7 +98,7 @@ impl Kind for Organizations {
         let mut rows = OrganizationRows::default();
         for organization in &self.0 {
             rows.id.push(organization.id);
-            rows.name.push(organization.name.clone());
+            rows.name.push(organization.name.to_string());
             rows.created_at.push(organization.created_at);
         }
         rows

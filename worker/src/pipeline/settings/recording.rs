@@ -28,6 +28,10 @@ impl ChangeRequest for ChangeRecording {
         Vec::new()
     }
 
+    fn check(&self) -> Result<(), ScimError> {
+        Ok(())
+    }
+
     fn decide(&self, _: &State, request: &Request) -> Result<SettingFact, Interrupt> {
         if self.until.is_some_and(|until| until > request.requested_at.after_seconds(MAX_RECORDING_SECONDS)) {
             return Err(ScimError::invalid_value("until: bodies can be recorded for a week at the most").into());

@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 use tokio_postgres::types::Json;
 use uuid::Uuid;
 
-use super::kind::{ChangeRequest, Kind, Listeners, SettingFact, no_workspace};
+use super::kind::{ChangeRequest, Kind, Listeners, SettingFact, checked, no_workspace};
 use crate::db::{StatementBatch, rows, seq_column};
 use crate::pipeline::decision::Interrupt;
 use crate::pipeline::fact::{Fact, MalformedFact};
@@ -39,6 +39,12 @@ impl ChangeRequest for ChangeStream {
             keys.extend(settings.workspaces.iter().map(|id| Key::Workspace(organization, *id)));
         }
         keys
+    }
+
+    fn check(&self) -> Result<(), ScimError> {
+        let StreamChange::Create(settings) = &self.change else { return Ok(()) };
+        checked("label", settings.label.check())?;
+        checked("audience", settings.audience.check())
     }
 
     fn decide(&self, state: &State, request: &Request) -> Result<SettingFact, Interrupt> {

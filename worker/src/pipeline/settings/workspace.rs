@@ -9,7 +9,7 @@ use serde_json::json;
 use std::sync::LazyLock;
 use uuid::Uuid;
 
-use super::kind::{ChangeRequest, Kind, Listeners, SettingFact};
+use super::kind::{ChangeRequest, Kind, Listeners, SettingFact, checked};
 use crate::db::{StatementBatch, rows};
 use crate::pipeline::decision::Interrupt;
 use crate::pipeline::fact::{Fact, MalformedFact};
@@ -25,21 +25,24 @@ impl ChangeRequest for CreateWorkspace {
     }
 
     fn keys(&self, organization: OrganizationId) -> Vec<Key> {
-        vec![Key::Workspace(organization, self.workspace_id), Key::WorkspaceName(organization, casefold(&self.name))]
+        vec![
+            Key::Workspace(organization, self.workspace_id),
+            Key::WorkspaceName(organization, casefold(self.name.as_str())),
+        ]
     }
 
-    /// Creates a workspace. A request may give an id or a name for a workspace, so no name may look like an id.
+    fn check(&self) -> Result<(), ScimError> {
+        checked("name", self.name.check())
+    }
+
     fn decide(&self, state: &State, request: &Request) -> Result<SettingFact, Interrupt> {
-        if self.name.parse::<WorkspaceId>().is_ok() {
-            return Err(ScimError::invalid_value("name: a name cannot have the form of an id").into());
-        }
         let (organization, id) = (request.organization_id, self.workspace_id);
-        let named = state.workspace_named(organization, casefold(&self.name));
+        let named = state.workspace_named(organization, casefold(self.name.as_str()));
         let (named, with_id) = both(named, state.workspace(organization, id))?;
         if named.is_some() || with_id.is_some() {
             return Err(ScimError::uniqueness("there is a workspace with this name or id already").into());
         }
-        let workspace = Workspace { id, name: self.name.clone(), created_at: request.requested_at };
+        let workspace = Workspace { id, name: self.name.to_string(), created_at: request.requested_at };
         Ok((EventType::WorkspaceCreated, json!({"workspace": workspace})))
     }
 }

@@ -72,7 +72,7 @@ impl Before {
 impl Entitlement {
     /// The key by which the name is unique.
     pub(crate) fn name_key(&self, organization: OrganizationId) -> (OrganizationId, EntitlementKind, String) {
-        (organization, self.settings.kind, casefold(&self.settings.name))
+        (organization, self.settings.kind, casefold(self.settings.name.as_str()))
     }
 }
 

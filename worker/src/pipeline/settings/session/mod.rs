@@ -3,6 +3,7 @@
 mod rows;
 
 use rollcall_events::log::{EventType, SubjectType};
+use rollcall_events::name::DisplayName;
 use rollcall_events::request::{BegunSession, ChangeSession, Request, SessionChange};
 use rollcall_events::session::Role;
 use rollcall_events::token::TokenDigest;
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::kind::{ChangeRequest, SettingFact};
+use super::kind::{ChangeRequest, SettingFact, checked};
 use crate::pipeline::decision::Interrupt;
 use crate::pipeline::fact::{Fact, MalformedFact};
 use crate::pipeline::state::{Key, SessionState, State};
@@ -33,6 +34,13 @@ impl ChangeRequest for ChangeSession {
 
     fn keys(&self, organization: OrganizationId) -> Vec<Key> {
         vec![Key::Session(organization, self.session_id)]
+    }
+
+    fn check(&self) -> Result<(), ScimError> {
+        match &self.change {
+            SessionChange::Invite { name, .. } => checked("name", name.check()),
+            SessionChange::SignIn { .. } | SessionChange::Begin(_) | SessionChange::SignOut => Ok(()),
+        }
     }
 
     fn decide(&self, state: &State, request: &Request) -> Result<SettingFact, Interrupt> {
@@ -70,7 +78,7 @@ impl ChangeRequest for ChangeSession {
 pub(crate) struct SignInLink {
     id: SessionId,
     digest: TokenDigest,
-    name: String,
+    name: DisplayName,
     role: Role,
     expires_at: Timestamp,
     created_at: Timestamp,

@@ -157,7 +157,7 @@ impl LinkRows {
     fn push(&mut self, organization: OrganizationId, link: &SignInLink) {
         self.organization_id.push(organization);
         self.id.push(link.id);
-        self.name.push(link.name.clone());
+        self.name.push(link.name.to_string());
         self.role.push(link.role.as_str());
         self.link_digest.push(link.digest.as_bytes().to_vec());
         self.link_expires_at.push(link.expires_at);

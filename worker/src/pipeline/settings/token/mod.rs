@@ -3,6 +3,7 @@
 mod rows;
 
 use rollcall_events::log::{EventType, SubjectType};
+use rollcall_events::rate::CallsPerSecond;
 use rollcall_events::request::{
     AnnounceExpiry, AuditorTokenSettings, ChangeToken, IssueAuditorToken, IssueToken, Request, RevokeToken,
     TokenSettings,
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::kind::{ChangeRequest, SettingFact};
+use super::kind::{ChangeRequest, SettingFact, checked};
 use crate::pipeline::decision::Interrupt;
 use crate::pipeline::fact::{Fact, MalformedFact};
 use crate::pipeline::state::{Key, State, TokenStatus, both};
@@ -31,6 +32,10 @@ impl ChangeRequest for IssueToken {
 
     fn keys(&self, organization: OrganizationId) -> Vec<Key> {
         keys_with_workspace(organization, self.token_id, &self.settings)
+    }
+
+    fn check(&self) -> Result<(), ScimError> {
+        check_settings(&self.settings)
     }
 
     fn decide(&self, state: &State, request: &Request) -> Result<SettingFact, Interrupt> {
@@ -62,6 +67,10 @@ impl ChangeRequest for IssueAuditorToken {
         vec![Key::Token(organization, self.token_id)]
     }
 
+    fn check(&self) -> Result<(), ScimError> {
+        checked("label", self.settings.label.check())
+    }
+
     fn decide(&self, state: &State, request: &Request) -> Result<SettingFact, Interrupt> {
         let id = self.token_id;
         if state.token(request.organization_id, id)?.is_some() {
@@ -84,6 +93,10 @@ impl ChangeRequest for RevokeToken {
 
     fn keys(&self, organization: OrganizationId) -> Vec<Key> {
         vec![Key::Token(organization, self.token_id)]
+    }
+
+    fn check(&self) -> Result<(), ScimError> {
+        Ok(())
     }
 
     /// A token that is revoked again keeps the time of its first revocation.
@@ -110,6 +123,11 @@ impl ChangeRequest for AnnounceExpiry {
         vec![Key::Token(organization, self.token_id)]
     }
 
+    /// The label is that of a token, so it is recorded already.
+    fn check(&self) -> Result<(), ScimError> {
+        Ok(())
+    }
+
     fn decide(&self, state: &State, request: &Request) -> Result<SettingFact, Interrupt> {
         check_valid(state, request, self.token_id)?;
         let announced = json!({"label": self.label, "expires_at": self.expires_at, "days": self.days});
@@ -130,6 +148,10 @@ impl ChangeRequest for ChangeToken {
         keys_with_workspace(organization, self.token_id, &self.settings)
     }
 
+    fn check(&self) -> Result<(), ScimError> {
+        check_settings(&self.settings)
+    }
+
     fn decide(&self, state: &State, request: &Request) -> Result<SettingFact, Interrupt> {
         check_valid(state, request, self.token_id)?;
         if state.workspace(request.organization_id, self.settings.default_workspace)?.is_none() {
@@ -137,6 +159,11 @@ impl ChangeRequest for ChangeToken {
         }
         Ok((EventType::TokenChanged, json!({"settings": self.settings})))
     }
+}
+
+fn check_settings(settings: &TokenSettings) -> Result<(), ScimError> {
+    checked("label", settings.label.check())?;
+    checked("calls_per_second", settings.calls_per_second.map_or(Ok(()), CallsPerSecond::check))
 }
 
 fn keys_with_workspace(organization: OrganizationId, id: TokenId, settings: &TokenSettings) -> Vec<Key> {
