@@ -1,5 +1,7 @@
 //! The keys that a decision looks up, and the result of a look-up.
 
+#![expect(unused_parens, reason = "the list of keys has a key with a single part")]
+
 use rollcall_events::request::EntitlementKind;
 use rollcall_events::{
     DeadLetterId, EntitlementId, GroupId, OrganizationId, SessionId, StreamId, TokenId, UserId, WorkspaceId,
@@ -14,53 +16,65 @@ pub(crate) type Lookup<T> = Result<Option<T>, NotLoaded>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NotLoaded(pub(crate) Vec<Key>);
 
-/// A key that can be looked up.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Key {
-    User(OrganizationId, UserId),
-    UserName(OrganizationId, String),
-    /// Whether a user exists, without the resource.
-    Presence(OrganizationId, UserId),
-    /// Whether the log records the deletion of a user.
-    Deletion(OrganizationId, UserId),
-    Group(OrganizationId, GroupId),
-    GroupName(OrganizationId, String),
-    /// Whether a user is a member of a group.
-    Member(OrganizationId, GroupId, UserId),
-    /// All members of a group.
-    Members(OrganizationId, GroupId),
-    Organization(OrganizationId),
-    Workspace(OrganizationId, WorkspaceId),
-    WorkspaceName(OrganizationId, String),
-    Entitlement(OrganizationId, EntitlementId),
-    /// A role or an entitlement by its casefolded name.
-    EntitlementName(OrganizationId, EntitlementKind, String),
-    Token(OrganizationId, TokenId),
-    Session(OrganizationId, SessionId),
-    Stream(OrganizationId, StreamId),
-    DeadLetter(OrganizationId, DeadLetterId),
+/// Defines the keys: the enum, the sets of keys by kind, and their functions.
+macro_rules! keys {
+    ($($(#[$about:meta])* $key:ident($($part:ident: $type:ty),+) in $set:ident,)+) => {
+        /// A key that can be looked up.
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub(crate) enum Key {
+            $($(#[$about])* $key($($type),+),)+
+        }
+
+        /// A set of keys, by kind.
+        #[derive(Debug, Clone, Default, PartialEq, Eq)]
+        pub(crate) struct Keys {
+            $(pub(crate) $set: BTreeSet<($($type),+)>,)+
+        }
+
+        impl Keys {
+            /// Adds a key.
+            pub(crate) fn insert(&mut self, key: Key) {
+                match key {
+                    $(Key::$key($($part),+) => self.$set.insert(($($part),+)),)+
+                };
+            }
+
+            /// The number of keys.
+            pub(crate) fn len(&self) -> usize {
+                [$(self.$set.len()),+].iter().sum()
+            }
+
+            /// Keeps the keys for which `choose` returns true.
+            pub(crate) fn retain(&mut self, mut choose: impl FnMut() -> bool) {
+                $(self.$set.retain(|_| choose());)+
+            }
+        }
+    };
 }
 
-/// A set of keys, by kind.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Keys {
-    pub(crate) users: BTreeSet<(OrganizationId, UserId)>,
-    pub(crate) user_names: BTreeSet<(OrganizationId, String)>,
-    pub(crate) presences: BTreeSet<(OrganizationId, UserId)>,
-    pub(crate) deletions: BTreeSet<(OrganizationId, UserId)>,
-    pub(crate) groups: BTreeSet<(OrganizationId, GroupId)>,
-    pub(crate) group_names: BTreeSet<(OrganizationId, String)>,
-    pub(crate) members: BTreeSet<(OrganizationId, GroupId, UserId)>,
-    pub(crate) members_of: BTreeSet<(OrganizationId, GroupId)>,
-    pub(crate) organizations: BTreeSet<OrganizationId>,
-    pub(crate) workspaces: BTreeSet<(OrganizationId, WorkspaceId)>,
-    pub(crate) workspace_names: BTreeSet<(OrganizationId, String)>,
-    pub(crate) entitlements: BTreeSet<(OrganizationId, EntitlementId)>,
-    pub(crate) entitlement_names: BTreeSet<(OrganizationId, EntitlementKind, String)>,
-    pub(crate) tokens: BTreeSet<(OrganizationId, TokenId)>,
-    pub(crate) sessions: BTreeSet<(OrganizationId, SessionId)>,
-    pub(crate) streams: BTreeSet<(OrganizationId, StreamId)>,
-    pub(crate) dead_letters: BTreeSet<(OrganizationId, DeadLetterId)>,
+keys! {
+    User(of: OrganizationId, id: UserId) in users,
+    UserName(of: OrganizationId, name: String) in user_names,
+    /// Whether a user exists, without the resource.
+    Presence(of: OrganizationId, id: UserId) in presences,
+    /// Whether the log records the deletion of a user.
+    Deletion(of: OrganizationId, id: UserId) in deletions,
+    Group(of: OrganizationId, id: GroupId) in groups,
+    GroupName(of: OrganizationId, name: String) in group_names,
+    /// Whether a user is a member of a group.
+    Member(of: OrganizationId, group: GroupId, user: UserId) in members,
+    /// All members of a group.
+    Members(of: OrganizationId, group: GroupId) in members_of,
+    Organization(id: OrganizationId) in organizations,
+    Workspace(of: OrganizationId, id: WorkspaceId) in workspaces,
+    WorkspaceName(of: OrganizationId, name: String) in workspace_names,
+    Entitlement(of: OrganizationId, id: EntitlementId) in entitlements,
+    /// A role or an entitlement by its casefolded name.
+    EntitlementName(of: OrganizationId, kind: EntitlementKind, name: String) in entitlement_names,
+    Token(of: OrganizationId, id: TokenId) in tokens,
+    Session(of: OrganizationId, id: SessionId) in sessions,
+    Stream(of: OrganizationId, id: StreamId) in streams,
+    DeadLetter(of: OrganizationId, id: DeadLetterId) in dead_letters,
 }
 
 impl NotLoaded {
@@ -97,68 +111,6 @@ pub(crate) fn both<A, B>(one: Result<A, NotLoaded>, other: Result<B, NotLoaded>)
         (Ok(one), Ok(other)) => Ok((one, other)),
         (Err(missing), Err(more)) => Err(missing.and(Some(more))),
         (Err(missing), Ok(_)) | (Ok(_), Err(missing)) => Err(missing),
-    }
-}
-
-impl Keys {
-    /// Adds a key.
-    pub(crate) fn insert(&mut self, key: Key) {
-        match key {
-            Key::User(of, id) => self.users.insert((of, id)),
-            Key::UserName(of, name) => self.user_names.insert((of, name)),
-            Key::Presence(of, id) => self.presences.insert((of, id)),
-            Key::Deletion(of, id) => self.deletions.insert((of, id)),
-            Key::Group(of, id) => self.groups.insert((of, id)),
-            Key::GroupName(of, name) => self.group_names.insert((of, name)),
-            Key::Member(of, group, user) => self.members.insert((of, group, user)),
-            Key::Members(of, group) => self.members_of.insert((of, group)),
-            Key::Organization(id) => self.organizations.insert(id),
-            Key::Workspace(of, id) => self.workspaces.insert((of, id)),
-            Key::WorkspaceName(of, name) => self.workspace_names.insert((of, name)),
-            Key::Entitlement(of, id) => self.entitlements.insert((of, id)),
-            Key::EntitlementName(of, kind, name) => self.entitlement_names.insert((of, kind, name)),
-            Key::Token(of, id) => self.tokens.insert((of, id)),
-            Key::Session(of, id) => self.sessions.insert((of, id)),
-            Key::Stream(of, id) => self.streams.insert((of, id)),
-            Key::DeadLetter(of, id) => self.dead_letters.insert((of, id)),
-        };
-    }
-
-    /// The number of keys.
-    pub(crate) fn len(&self) -> usize {
-        let of_users = self.users.len() + self.user_names.len() + self.presences.len() + self.deletions.len();
-        let of_groups = self.groups.len() + self.group_names.len() + self.members.len() + self.members_of.len();
-        let of_settings =
-            self.organizations.len() + self.workspaces.len() + self.workspace_names.len() + self.tokens.len();
-        let of_entitlements = self.entitlements.len() + self.entitlement_names.len();
-        of_users
-            + of_groups
-            + of_settings
-            + of_entitlements
-            + self.sessions.len()
-            + self.streams.len()
-            + self.dead_letters.len()
-    }
-
-    /// Keeps the keys for which `choose` returns true.
-    pub(crate) fn retain(&mut self, mut choose: impl FnMut() -> bool) {
-        self.users.retain(|_| choose());
-        self.user_names.retain(|_| choose());
-        self.presences.retain(|_| choose());
-        self.deletions.retain(|_| choose());
-        self.groups.retain(|_| choose());
-        self.group_names.retain(|_| choose());
-        self.members.retain(|_| choose());
-        self.members_of.retain(|_| choose());
-        self.organizations.retain(|_| choose());
-        self.workspaces.retain(|_| choose());
-        self.workspace_names.retain(|_| choose());
-        self.entitlements.retain(|_| choose());
-        self.entitlement_names.retain(|_| choose());
-        self.tokens.retain(|_| choose());
-        self.sessions.retain(|_| choose());
-        self.streams.retain(|_| choose());
-        self.dead_letters.retain(|_| choose());
     }
 }
 

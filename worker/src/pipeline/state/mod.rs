@@ -199,22 +199,42 @@ impl State {
 
     /// Discards all changes, so that the batch can be decided again on the loaded state.
     pub(crate) fn revert(&mut self) {
-        self.users.revert();
-        self.user_names.revert();
-        self.presences.revert();
-        self.deletions.revert();
-        self.groups.revert();
-        self.group_names.revert();
-        self.members.revert();
-        self.organizations.revert();
-        self.workspaces.revert();
-        self.workspace_names.revert();
-        self.entitlements.revert();
-        self.entitlement_names.revert();
-        self.tokens.revert();
-        self.sessions.revert();
-        self.dead_letters.revert();
-        self.streams.revert();
+        // Every layer is named, so that none is forgotten. What is presumed was not changed by the batch.
+        let Self {
+            presumed_new: _,
+            users,
+            user_names,
+            presences,
+            deletions,
+            groups,
+            group_names,
+            members,
+            organizations,
+            workspaces,
+            workspace_names,
+            entitlements,
+            entitlement_names,
+            tokens,
+            sessions,
+            dead_letters,
+            streams,
+        } = self;
+        users.revert();
+        user_names.revert();
+        presences.revert();
+        deletions.revert();
+        groups.revert();
+        group_names.revert();
+        members.revert();
+        organizations.revert();
+        workspaces.revert();
+        workspace_names.revert();
+        entitlements.revert();
+        entitlement_names.revert();
+        tokens.revert();
+        sessions.revert();
+        dead_letters.revert();
+        streams.revert();
     }
 
     pub(super) fn put_user(&mut self, organization: OrganizationId, user: &User) -> Lookup<Before> {
@@ -336,22 +356,42 @@ impl State {
 
     /// Marks keys as looked up. Those that were not found are absent.
     pub(crate) fn load_absences(&mut self, keys: Keys) {
-        keys.users.into_iter().for_each(|key| self.users.load_absence(key));
-        keys.user_names.into_iter().for_each(|key| self.user_names.load_absence(key));
-        keys.presences.into_iter().for_each(|key| self.presences.load_absence(key));
-        keys.deletions.into_iter().for_each(|key| self.deletions.load_absence(key));
-        keys.groups.into_iter().for_each(|key| self.groups.load_absence(key));
-        keys.group_names.into_iter().for_each(|key| self.group_names.load_absence(key));
-        keys.members.into_iter().for_each(|(of, group, user)| self.members.load(of, group, user, false));
-        keys.members_of.into_iter().for_each(|(of, group)| self.members.load_whole(of, group));
-        keys.organizations.into_iter().for_each(|id| self.organizations.load_absence(id));
-        keys.workspaces.into_iter().for_each(|key| self.workspaces.load_absence(key));
-        keys.workspace_names.into_iter().for_each(|key| self.workspace_names.load_absence(key));
-        keys.entitlements.into_iter().for_each(|key| self.entitlements.load_absence(key));
-        keys.entitlement_names.into_iter().for_each(|key| self.entitlement_names.load_absence(key));
-        keys.tokens.into_iter().for_each(|key| self.tokens.load_absence(key));
-        keys.sessions.into_iter().for_each(|key| self.sessions.load_absence(key));
-        keys.streams.into_iter().for_each(|key| self.streams.load_absence(key));
-        keys.dead_letters.into_iter().for_each(|key| self.dead_letters.load_absence(key));
+        // Every kind of key is named, so that none is forgotten.
+        let Keys {
+            users,
+            user_names,
+            presences,
+            deletions,
+            groups,
+            group_names,
+            members,
+            members_of,
+            organizations,
+            workspaces,
+            workspace_names,
+            entitlements,
+            entitlement_names,
+            tokens,
+            sessions,
+            streams,
+            dead_letters,
+        } = keys;
+        users.into_iter().for_each(|key| self.users.load_absence(key));
+        user_names.into_iter().for_each(|key| self.user_names.load_absence(key));
+        presences.into_iter().for_each(|key| self.presences.load_absence(key));
+        deletions.into_iter().for_each(|key| self.deletions.load_absence(key));
+        groups.into_iter().for_each(|key| self.groups.load_absence(key));
+        group_names.into_iter().for_each(|key| self.group_names.load_absence(key));
+        members.into_iter().for_each(|(of, group, user)| self.members.load(of, group, user, false));
+        members_of.into_iter().for_each(|(of, group)| self.members.load_whole(of, group));
+        organizations.into_iter().for_each(|key| self.organizations.load_absence(key));
+        workspaces.into_iter().for_each(|key| self.workspaces.load_absence(key));
+        workspace_names.into_iter().for_each(|key| self.workspace_names.load_absence(key));
+        entitlements.into_iter().for_each(|key| self.entitlements.load_absence(key));
+        entitlement_names.into_iter().for_each(|key| self.entitlement_names.load_absence(key));
+        tokens.into_iter().for_each(|key| self.tokens.load_absence(key));
+        sessions.into_iter().for_each(|key| self.sessions.load_absence(key));
+        streams.into_iter().for_each(|key| self.streams.load_absence(key));
+        dead_letters.into_iter().for_each(|key| self.dead_letters.load_absence(key));
     }
 }
