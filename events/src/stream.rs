@@ -9,6 +9,7 @@ use std::str::FromStr;
 use url::Url;
 
 use crate::address::AllowList;
+use crate::name::{DisplayName, Label};
 use crate::token::TokenDigest;
 use crate::{StreamId, WorkspaceId};
 
@@ -21,9 +22,9 @@ const MAX_BEYOND: usize = 10_000;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StreamSettings {
     /// A label for people.
-    pub label: String,
+    pub label: Label,
     /// The receiver of the tokens: their `aud` claim.
-    pub audience: String,
+    pub audience: DisplayName,
     /// The event types that the stream delivers.
     pub events: BTreeSet<Event>,
     /// The stream covers only members of these workspaces. If the set is empty, it covers every user and

@@ -4,7 +4,7 @@
 
 use rollcall_events::call_log::CallRecord;
 use rollcall_events::outcome::Outcome;
-use rollcall_events::request::{Request, RequestBody, SettingsRequested, UserOperation};
+use rollcall_events::request::{EraseUser, Request, RequestBody, UserOperation};
 use rollcall_events::{Timestamp, UserId};
 use rollcall_queue::envelope::{encode, properties};
 use rollcall_queue::framing::Message;
@@ -127,7 +127,7 @@ fn creation(organization: &Organization, user: UserId, name: &str) -> Request {
 }
 
 fn erasure(organization: &Organization, user: UserId) -> Request {
-    request(organization, RequestBody::SettingsRequested(SettingsRequested::EraseUser { user_id: user }))
+    request(organization, RequestBody::settings(EraseUser { user_id: user }))
 }
 
 async fn publish_together(sender: &Sender, requests: &[Request]) {

@@ -6,7 +6,7 @@
 use rollcall_events::members::MemberChange;
 use rollcall_events::outcome::Outcome;
 use rollcall_events::request::{
-    GroupOperation, GroupRequested, RequestBody, SettingsRequested, UserOperation, UserRequested,
+    CreateWorkspace, EraseUser, GroupOperation, GroupRequested, MapGroup, RequestBody, UserOperation, UserRequested,
 };
 use rollcall_events::{GroupId, OrganizationId, UserId, WorkspaceId};
 use rollcall_queue::envelope::{encode, properties};
@@ -144,10 +144,7 @@ async fn each_statement_of_a_batch_sees_the_writes_of_earlier_statements() {
         })
     };
     let bodies = [
-        RequestBody::SettingsRequested(SettingsRequested::CreateWorkspace {
-            workspace_id: workspace,
-            name: "Engines".to_owned(),
-        }),
+        RequestBody::settings(CreateWorkspace { workspace_id: workspace, name: "Engines".parse().unwrap() }),
         of_user(&ada.to_string(), UserOperation::Create(home.as_object().cloned().unwrap())),
         // The users exchange their names.
         of_user(&old, UserOperation::Replace(named("between"))),
@@ -157,16 +154,16 @@ async fn each_statement_of_a_batch_sees_the_writes_of_earlier_statements() {
             json!({"displayName": "Engines"}).as_object().cloned().unwrap(),
             [ada, old.parse().unwrap()].into(),
         )),
-        RequestBody::SettingsRequested(SettingsRequested::MapGroup {
+        RequestBody::settings(MapGroup {
             group_id: group,
-            workspaces: [(workspace, ["read".to_owned()].into())].into(),
+            workspaces: [(workspace, ["read".parse().unwrap()].into())].into(),
         }),
         of_group(GroupOperation::Patch(
             Vec::new(),
             vec![MemberChange::Remove([ada].into()), MemberChange::Add([swapped.parse().unwrap()].into())],
         )),
         of_user(&old, UserOperation::Delete),
-        RequestBody::SettingsRequested(SettingsRequested::EraseUser { user_id: old.parse().unwrap() }),
+        RequestBody::settings(EraseUser { user_id: old.parse().unwrap() }),
         of_user(&UserId::generate().to_string(), UserOperation::Create(named("swapped"))),
     ];
     let requests: Vec<_> = bodies.into_iter().map(|body| request(&organization, body)).collect();

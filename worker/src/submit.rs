@@ -58,7 +58,7 @@ const APP_ID: &str = "rollcall-worker";
 pub(crate) async fn submit(
     settings: &Settings,
     organization_id: OrganizationId,
-    change: SettingsRequested,
+    change: impl Into<SettingsRequested>,
 ) -> Result<(), SubmitError> {
     submit_as(settings, organization_id, EventId::generate(), change).await
 }
@@ -68,7 +68,7 @@ pub(crate) async fn submit_as(
     settings: &Settings,
     organization_id: OrganizationId,
     id: EventId,
-    change: SettingsRequested,
+    change: impl Into<SettingsRequested>,
 ) -> Result<(), SubmitError> {
     let request = Request {
         id,
@@ -76,7 +76,7 @@ pub(crate) async fn submit_as(
         requested_at: Timestamp::now(),
         actor: Actor::operator("rollcall-worker"),
         fingerprint: None,
-        body: RequestBody::SettingsRequested(change),
+        body: RequestBody::settings(change),
     };
     let connection = broker(&settings.amqp_url, APP_ID).await?;
     let channel = answered(connection.create_channel()).await?;

@@ -16,7 +16,7 @@ use rollcall_api_core::openapi::Errors;
 use rollcall_api_core::read::{Entries, Order, log_entries, log_size, session_lasts};
 use rollcall_events::UserId;
 use rollcall_events::log::{EventType, Salt, SubjectType, canonical};
-use rollcall_events::request::SettingsRequested;
+use rollcall_events::request::EraseUser;
 use rollcall_scim::ScimError;
 use rollcall_service::entries::StoredEntry;
 use serde::Serialize;
@@ -155,7 +155,7 @@ pub(super) async fn erase(
     admin.must_administer()?;
     admin.check(&form.csrf)?;
     let user_id: UserId = id.parse().map_err(|_| PageError::NotFound)?;
-    admin.apply(&pages, SettingsRequested::EraseUser { user_id }).await?;
+    admin.apply(&pages, EraseUser { user_id }).await?;
     let location = (LOCATION, pages.address(&format!("{PATH}?subject={user_id}")));
     Ok(HttpResponse::SeeOther().insert_header(location).finish())
 }
@@ -190,7 +190,7 @@ pub(super) async fn erase_by_api(
     let admin = admin.map_err(PageError::into_api)?;
     admin.must_administer().map_err(PageError::into_api)?;
     let user_id: UserId = id.parse().map_err(|_| ScimError::new(404, "there is no such user in the log"))?;
-    admin.apply(&pages, SettingsRequested::EraseUser { user_id }).await.map_err(PageError::into_api)?;
+    admin.apply(&pages, EraseUser { user_id }).await.map_err(PageError::into_api)?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -6,7 +6,7 @@ use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Path};
 use rollcall_api_core::read::find_call;
 use rollcall_events::Timestamp;
-use rollcall_events::request::SettingsRequested;
+use rollcall_events::request::ChangeRecording;
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -53,7 +53,7 @@ pub(super) async fn record(admin: Administrator, form: Form<Recording>, pages: D
     let is_offered = form.hours == 0 || RECORDING_HOURS.contains(&form.hours);
     if is_offered {
         let until = (form.hours > 0).then(|| Timestamp::now().after_seconds(form.hours * 3600));
-        admin.apply(&pages, SettingsRequested::ChangeRecording { until }).await?;
+        admin.apply(&pages, ChangeRecording { until }).await?;
     }
     Ok(HttpResponse::SeeOther().insert_header((LOCATION, pages.address(PATH))).finish())
 }

@@ -12,7 +12,7 @@ use rollcall_api_core::error::ApiError;
 use rollcall_api_core::read::organization_names;
 use rollcall_api_oidc::{Flow, Identity, NotIdentified, Provider};
 use rollcall_events::actor::Actor;
-use rollcall_events::request::{BegunSession, Denial, SessionChange, SettingsRequested};
+use rollcall_events::request::{BegunSession, ChangeSession, Denial, SessionChange};
 use rollcall_events::session::Role;
 use rollcall_events::token::Token;
 use rollcall_events::{OrganizationId, SessionId, Timestamp, TokenId};
@@ -111,7 +111,7 @@ async fn session(http: &HttpRequest, pages: &Pages, identity: &Identity, organiz
         issuer: identity.issuer.clone(),
         subject: identity.subject.clone(),
     };
-    let change = SettingsRequested::Session { session_id, change: SessionChange::Begin(begun) };
+    let change = ChangeSession { session_id, change: SessionChange::Begin(begun) };
     pages.apply(settings_request(organization, actor, change)).await?;
     let (cookie, mut ended) =
         (cookie(pages, secret.reveal(), session_id, Timestamp::now()), flow_cookie(pages, String::new()));

@@ -6,7 +6,8 @@ use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Path};
 use rollcall_api_core::read::{DeadLetter, SHOWN_BYTES, dead_letters};
 use rollcall_api_core::redact;
-use rollcall_events::request::{DeadLetterChange, SettingsRequested};
+use rollcall_events::name::Reason;
+use rollcall_events::request::{DeadLetterChange, DecideDeadLetter};
 use rollcall_events::{DeadLetterId, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
@@ -21,8 +22,6 @@ use super::view::{self, DeadLetterRow, Frame, Operations, minute};
 
 /// The path of this page.
 const PATH: &str = "/operations";
-/// Maximum length of a reason, in characters.
-const MAX_REASON_CHARS: usize = 500;
 
 /// `GET /operations`.
 pub(super) async fn show(admin: Administrator, pages: Data<Pages>, t: Language) -> PageResult {
@@ -83,10 +82,8 @@ pub(super) async fn discard(
     form: Form<Discarded>,
     pages: Data<Pages>,
 ) -> PageResult {
-    let reason: String = form.reason.trim().chars().filter(|c| !c.is_control()).take(MAX_REASON_CHARS).collect();
-    if reason.is_empty() {
-        return Ok(back(&pages));
-    }
+    let reason: String = form.reason.trim().chars().filter(|c| !c.is_control()).take(Reason::MAX_CHARS).collect();
+    let Ok(reason) = reason.parse() else { return Ok(back(&pages)) };
     decide(&admin, &id, &form.csrf, DeadLetterChange::Discard { reason }, &pages).await
 }
 
@@ -95,7 +92,7 @@ async fn decide(admin: &Administrator, id: &str, csrf: &str, change: DeadLetterC
     admin.must_administer()?;
     admin.check(csrf)?;
     let dead_letter_id: DeadLetterId = id.parse().map_err(|_| PageError::NotFound)?;
-    admin.apply(pages, SettingsRequested::DeadLetter { dead_letter_id, change }).await?;
+    admin.apply(pages, DecideDeadLetter { dead_letter_id, change }).await?;
     Ok(back(pages))
 }
 

@@ -6,7 +6,7 @@ use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Path};
 use rollcall_api_core::error::ApiError;
 use rollcall_api_core::read::{ListedToken, find_token, list_tokens, named_workspaces};
-use rollcall_events::request::{SettingsRequested, TokenSettings};
+use rollcall_events::request::{ChangeToken, IssueToken, RevokeToken, SettingsRequested, TokenSettings};
 use rollcall_events::token::Token;
 use rollcall_events::{Timestamp, TokenId};
 use serde::Deserialize;
@@ -117,7 +117,7 @@ async fn issue(
     }
     let token = Token::generate().map_err(|error| ApiError::Internal(format!("no random bytes: {error}")))?;
     let prefix = Some(token.prefix().to_owned());
-    admin.apply(pages, SettingsRequested::IssueToken { token_id, digest: token.digest(), prefix, settings }).await?;
+    admin.apply(pages, IssueToken { token_id, digest: token.digest(), prefix, settings }).await?;
     Ok(token)
 }
 
@@ -131,7 +131,7 @@ fn generated(
 ) -> HttpResponse {
     let origin = settings.origin_required.then(|| settings.service_origin.to_string());
     let (frame, endpoint) = (Frame { admin, path: PATH.to_owned() }, pages.endpoint());
-    let (token, label) = (token.reveal().to_owned(), settings.label.clone());
+    let (token, label) = (token.reveal().to_owned(), settings.label.to_string());
     view::page(StatusCode::OK, &Generated { t, frame, endpoint, token, label, origin, about_old })
 }
 
@@ -180,7 +180,7 @@ pub(super) async fn change(
             if form.expires == TokenForm::of(&token.settings).expires {
                 settings.expires_at = token.settings.expires_at;
             }
-            admin.apply(&pages, SettingsRequested::ChangeToken { token_id: token.id, settings }).await?;
+            admin.apply(&pages, ChangeToken { token_id: token.id, settings }).await?;
             Ok(back(&pages))
         }
         Err(problems) => {
@@ -205,7 +205,7 @@ pub(super) async fn revoke(
 ) -> PageResult {
     admin.check(&form.csrf)?;
     let token = valid_token(&admin, &pages, &id).await?;
-    admin.apply(&pages, SettingsRequested::RevokeToken { token_id: token.id }).await?;
+    admin.apply(&pages, RevokeToken { token_id: token.id }).await?;
     Ok(back(&pages))
 }
 
@@ -241,12 +241,11 @@ pub(super) async fn reset(
     let end = Timestamp::now().after_seconds(u32::from(form.overlap_hours.min(24 * 30)) * 3600);
     // The old token never lasts longer than it would have without the reset.
     let expires_at = (form.overlap_hours > 0).then(|| old.settings.expires_at.map_or(end, |at| at.min(end)));
-    let ending = match expires_at {
-        None => SettingsRequested::RevokeToken { token_id: old.id },
-        Some(_) => SettingsRequested::ChangeToken {
-            token_id: old.id,
-            settings: TokenSettings { expires_at, ..old.settings.clone() },
-        },
+    let ending: SettingsRequested = match expires_at {
+        None => RevokeToken { token_id: old.id }.into(),
+        Some(_) => {
+            ChangeToken { token_id: old.id, settings: TokenSettings { expires_at, ..old.settings.clone() } }.into()
+        }
     };
     let about_old = match (admin.apply(&pages, ending).await, expires_at.as_ref().map(minute)) {
         (Ok(()), Some(until)) => t.with("token-overlap", "until", until),

@@ -62,7 +62,7 @@ impl Administrator {
     ///
     /// # Errors
     /// If the change was refused, or its outcome did not arrive in time.
-    pub(super) async fn apply(&self, pages: &Pages, change: SettingsRequested) -> Result<(), PageError> {
+    pub(super) async fn apply(&self, pages: &Pages, change: impl Into<SettingsRequested>) -> Result<(), PageError> {
         let actor = Actor {
             address: self.address,
             label: Some(self.person.name.clone()),
@@ -75,14 +75,18 @@ impl Administrator {
 }
 
 /// A request for a change of settings.
-pub(super) fn settings_request(organization_id: OrganizationId, actor: Actor, change: SettingsRequested) -> Request {
+pub(super) fn settings_request(
+    organization_id: OrganizationId,
+    actor: Actor,
+    change: impl Into<SettingsRequested>,
+) -> Request {
     Request {
         id: EventId::generate(),
         organization_id,
         requested_at: Timestamp::now(),
         actor,
         fingerprint: None,
-        body: RequestBody::SettingsRequested(change),
+        body: RequestBody::settings(change),
     }
 }
 

@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use rollcall_api_core::error::ApiError;
 use rollcall_api_core::read::{FoundLink, find_link};
 use rollcall_events::actor::Actor;
-use rollcall_events::request::{Denial, SessionChange, SettingsRequested};
+use rollcall_events::request::{ChangeSession, Denial, SessionChange};
 use rollcall_events::token::Token;
 use rollcall_events::{Timestamp, TokenId};
 use serde::Deserialize;
@@ -52,10 +52,8 @@ pub(super) async fn sign_in(http: HttpRequest, link: Form<Link>, pages: Data<Pag
     pages.authentication.limits.take(TokenId(person.session_id.0))?;
     let secret = Token::generate().map_err(|error| ApiError::Internal(format!("no random bytes: {error}")))?;
     let actor = Actor { address, label: Some(person.name.clone()), user_agent, ..Actor::default() };
-    let change = SettingsRequested::Session {
-        session_id: person.session_id,
-        change: SessionChange::SignIn { digest: secret.digest() },
-    };
+    let change =
+        ChangeSession { session_id: person.session_id, change: SessionChange::SignIn { digest: secret.digest() } };
     match pages.apply(settings_request(person.organization_id, actor, change)).await {
         Ok(()) => {}
         // The link was used before, or has expired.
@@ -77,12 +75,7 @@ async fn find(pages: &Pages, link: &str) -> Result<FoundLink, PageError> {
 /// `POST /sign-out`.
 pub(super) async fn sign_out(admin: Administrator, form: Form<CsrfForm>, pages: Data<Pages>) -> PageResult {
     admin.check(&form.csrf)?;
-    admin
-        .apply(
-            &pages,
-            SettingsRequested::Session { session_id: admin.person.session_id, change: SessionChange::SignOut },
-        )
-        .await?;
+    admin.apply(&pages, ChangeSession { session_id: admin.person.session_id, change: SessionChange::SignOut }).await?;
     Ok(HttpResponse::SeeOther().cookie(no_cookie(&pages)).insert_header((LOCATION, pages.address("/sign-in"))).finish())
 }
 

@@ -1,4 +1,4 @@
-//! The texts of the pages. Each language has one file in `api/texts`.
+//! The texts of the pages. Each language has one file in `api/pages/texts`.
 
 use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderMap};
 use fluent_bundle::concurrent::FluentBundle;

@@ -1,15 +1,13 @@
 //! The form of a SCIM token: parses it into settings, and explains each problem in the page's language.
 
 use rollcall_events::address::{AllowList, InvalidAllowList};
-use rollcall_events::request::{MAX_CALLS_PER_SECOND, TokenSettings};
+use rollcall_events::name::Label;
+use rollcall_events::rate::CallsPerSecond;
+use rollcall_events::request::TokenSettings;
 use rollcall_events::{Timestamp, TokenId, WorkspaceId};
 use serde::Deserialize;
-use std::num::NonZeroU32;
 
 use super::text::Language;
-
-/// Maximum length of a label, in characters.
-const MAX_LABEL_CHARS: usize = 200;
 
 /// The fields of the form, as they were typed.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -51,7 +49,7 @@ impl TokenForm {
     /// The form with a token's current settings.
     pub(super) fn of(settings: &TokenSettings) -> Self {
         Self {
-            label: settings.label.clone(),
+            label: settings.label.to_string(),
             workspace: settings.default_workspace.to_string(),
             origin: settings.service_origin.to_string(),
             origin_not_required: if settings.origin_required { "" } else { "on" }.to_owned(),
@@ -83,7 +81,8 @@ impl TokenForm {
         t: Language,
     ) -> Result<TokenSettings, Problems> {
         let mut problems = Problems::default();
-        let label = problems.take("label", self.read_label(t));
+        let label =
+            problems.take("label", self.label.parse().map_err(|_| t.with("problem-label", "most", Label::MAX_CHARS)));
         let workspace = self.workspace.parse().ok().filter(|id| workspaces.iter().any(|(known, _)| known == id));
         let workspace = problems.take("workspace", workspace.ok_or_else(|| t.get("problem-workspace")));
         let origin = problems.take("origin", self.origin.parse().map_err(|_| t.get("problem-origin")));
@@ -117,13 +116,6 @@ impl TokenForm {
         })
     }
 
-    fn read_label(&self, t: Language) -> Result<String, String> {
-        let label = self.label.trim();
-        let fits =
-            !label.is_empty() && label.chars().count() <= MAX_LABEL_CHARS && !label.chars().any(char::is_control);
-        if fits { Ok(label.to_owned()) } else { Err(t.with("problem-label", "most", MAX_LABEL_CHARS)) }
-    }
-
     /// Parses the allowlist. An empty field allows any address.
     ///
     /// # Errors
@@ -138,15 +130,10 @@ impl TokenForm {
         }
     }
 
-    fn read_rate(&self, t: Language) -> Result<Option<NonZeroU32>, String> {
+    fn read_rate(&self, t: Language) -> Result<Option<CallsPerSecond>, String> {
         match self.rate.trim() {
             "" => Ok(None),
-            rate => rate
-                .parse()
-                .ok()
-                .filter(|rate: &NonZeroU32| rate.get() <= MAX_CALLS_PER_SECOND)
-                .map(Some)
-                .ok_or_else(|| t.with("problem-rate", "most", MAX_CALLS_PER_SECOND)),
+            rate => rate.parse().map(Some).map_err(|_| t.with("problem-rate", "most", CallsPerSecond::MAX)),
         }
     }
 

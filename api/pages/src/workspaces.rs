@@ -5,7 +5,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Path};
 use rollcall_api_core::read::{group_mapping, list_groups, list_workspaces, named_workspaces, workspace_members};
-use rollcall_events::request::SettingsRequested;
+use rollcall_events::name::Permission;
+use rollcall_events::request::MapGroup;
 use rollcall_events::{GroupId, WorkspaceId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,8 +19,6 @@ use super::view::{self, Choice, Frame, Group, Workspace, WorkspaceList};
 
 /// The path of this page.
 pub(super) const PATH: &str = "/workspaces";
-/// Maximum length of a permission, in characters.
-const MAX_PERMISSION_CHARS: usize = 200;
 
 /// `GET /workspaces`.
 pub(super) async fn list(admin: Administrator, pages: Data<Pages>, t: Language) -> PageResult {
@@ -79,7 +78,7 @@ pub(super) async fn map(
         let workspace: WorkspaceId = chosen.parse().map_err(|_| PageError::Stale)?;
         workspaces.insert(workspace, permissions(of(&format!("permissions-{workspace}"))));
     }
-    admin.apply(&pages, SettingsRequested::MapGroup { group_id, workspaces }).await?;
+    admin.apply(&pages, MapGroup { group_id, workspaces }).await?;
     Ok(HttpResponse::SeeOther().insert_header((LOCATION, pages.address(PATH))).finish())
 }
 
@@ -88,11 +87,8 @@ fn group_id(text: &str) -> Result<GroupId, PageError> {
 }
 
 /// Reads permissions that are separated by commas. Empty or malformed ones are left out.
-fn permissions(text: &str) -> BTreeSet<String> {
-    let fits = |text: &&str| {
-        !text.is_empty() && text.chars().count() <= MAX_PERMISSION_CHARS && !text.chars().any(char::is_control)
-    };
-    text.split(',').map(str::trim).filter(fits).map(str::to_owned).collect()
+fn permissions(text: &str) -> BTreeSet<Permission> {
+    text.split(',').filter_map(|permission| permission.parse().ok()).collect()
 }
 
 #[cfg(test)]
@@ -101,7 +97,10 @@ mod tests {
 
     #[test]
     fn permissions_are_separated_by_commas() {
-        assert_eq!(permissions(" publish, edit ,,publish"), ["edit", "publish"].map(str::to_owned).into());
+        assert_eq!(
+            permissions(" publish, edit ,,publish"),
+            ["edit", "publish"].map(|name| name.parse().unwrap()).into()
+        );
         assert_eq!(permissions(" "), BTreeSet::new());
     }
 }

@@ -65,7 +65,7 @@ dialect-braze = Braze
 expires = Expires
 expires-hint = Optional. The token expires at the end of this day, UTC.
 
-problem-label = A label must have 1 to { $most } characters.
+problem-label = A label must have 1 to { $most } characters, and none that cannot be seen.
 problem-workspace = Choose one of your workspaces.
 problem-origin = Enter a host name such as hr.example.com.
 problem-allow = “{ $entry }” is not an address, a network such as 203.0.113.0/24, or a range such as 203.0.113.5-203.0.113.9.

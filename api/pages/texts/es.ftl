@@ -64,7 +64,7 @@ dialect-braze = Braze
 expires = Caduca
 expires-hint = Opcional. El token caduca al final de ese día (UTC).
 
-problem-label = La etiqueta debe tener entre 1 y { $most } caracteres.
+problem-label = La etiqueta debe tener entre 1 y { $most } caracteres, y ninguno invisible.
 problem-workspace = Elige uno de tus espacios de trabajo.
 problem-origin = Introduce un nombre de host, como hr.example.com.
 problem-allow = «{ $entry }» no es una dirección, una red como 203.0.113.0/24 ni un rango como 203.0.113.5-203.0.113.9.

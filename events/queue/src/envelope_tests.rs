@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{DecodeError, ReplyTo, decode, encode, properties, reply_to};
 use rollcall_events::actor::Actor;
 use rollcall_events::request::{
-    Dialect, IfMatch, Request, RequestBody, SettingsRequested, TokenSettings, UserOperation, UserRequested,
+    Dialect, IfMatch, IssueToken, Request, RequestBody, TokenSettings, UserOperation, UserRequested,
 };
 use rollcall_events::token::Token;
 use rollcall_events::{CorrelationId, EventId, OrganizationId, Timestamp, TokenId, UserId, WorkspaceId};
@@ -46,27 +46,23 @@ fn every_kind_of_request_arrives_as_it_was_sent() {
         "Operations": [{"op": "replace", "path": "emails[type eq \"work\"].value", "value": "a@x"}]
     });
     let token = TokenSettings {
-        label: "HR".to_owned(),
+        label: "HR".parse().unwrap(),
         default_workspace: WorkspaceId::generate(),
         service_origin: "hr.example.com".parse().unwrap(),
         origin_required: true,
         allow_list: "10.0.0.0/8".parse().ok(),
         dialect: Dialect::Standard,
         expires_at: Some(Timestamp::now()),
-        calls_per_second: std::num::NonZeroU32::new(5),
+        calls_per_second: "5".parse().ok(),
     };
     let digest = Token::generate().unwrap().digest();
-    let issue = SettingsRequested::IssueToken {
-        token_id: TokenId::generate(),
-        digest,
-        prefix: Some("rc_abcde".to_owned()),
-        settings: token,
-    };
+    let issue =
+        IssueToken { token_id: TokenId::generate(), digest, prefix: Some("rc_abcde".to_owned()), settings: token };
     let requests = [
         user(UserOperation::Create(json!({"userName": "ada"}).as_object().cloned().unwrap())),
         user(UserOperation::Patch(parse(&USER, patch).unwrap())),
         user(UserOperation::Delete),
-        request(RequestBody::SettingsRequested(issue)),
+        request(RequestBody::settings(issue)),
     ];
     for request in requests {
         assert_eq!(edited(&request, |_| ()).unwrap(), request);

@@ -1,14 +1,13 @@
 //! Requests: the events that the api and the commands publish and the worker decides.
 
-mod entitlement;
 mod settings;
 
-pub use entitlement::{
-    ENTITLEMENT_TYPE, EntitlementChange, EntitlementKind, EntitlementSettings, ROLE_TYPE, WORKSPACE_TYPE,
-};
 pub use settings::{
-    AuditorTokenSettings, BegunSession, DeadLetterChange, Dialect, MAX_CALLS_PER_SECOND, MAX_RECORDING_SECONDS,
-    SessionChange, SettingsRequested, StreamChange, TokenSettings,
+    AnnounceExpiry, AuditorTokenSettings, BegunSession, ChangeEntitlement, ChangeRecording, ChangeSession,
+    ChangeStream, ChangeToken, CreateOrganization, CreateWorkspace, DeadLetterChange, DecideDeadLetter, Dialect,
+    ENTITLEMENT_TYPE, EntitlementChange, EntitlementKind, EntitlementSettings, EraseUser, IssueAuditorToken,
+    IssueToken, MAX_RECORDING_SECONDS, MapGroup, ROLE_TYPE, RevokeToken, SessionChange, SettingsRequested,
+    StreamChange, TokenSettings,
 };
 
 use rollcall_scim::ScimError;
@@ -19,6 +18,7 @@ use std::collections::BTreeSet;
 
 use crate::actor::Actor;
 use crate::members::MemberChange;
+pub use crate::name::WORKSPACE_TYPE;
 use crate::stream::Position;
 use crate::{EventId, GroupId, OrganizationId, StreamId, Timestamp, UserId, WorkspaceId};
 
@@ -70,6 +70,11 @@ impl RequestBody {
 }
 
 impl RequestBody {
+    /// A change of settings.
+    pub fn settings(change: impl Into<SettingsRequested>) -> Self {
+        Self::SettingsRequested(change.into())
+    }
+
     /// Sets the size limit of the resource. For a change, the worker checks the limit, because a resource
     /// that is too large already may stay so.
     ///

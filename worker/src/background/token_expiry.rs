@@ -1,7 +1,8 @@
 //! Announces in the log that a token is about to expire: once 30, 7 and 1 days ahead, however many workers
 //! run.
 
-use rollcall_events::request::SettingsRequested;
+use rollcall_events::name::Label;
+use rollcall_events::request::AnnounceExpiry;
 use rollcall_events::{EventId, OrganizationId, Timestamp, TokenId};
 use rollcall_queue::topology::partition;
 use std::collections::HashSet;
@@ -43,7 +44,7 @@ struct Announcement {
     organization: OrganizationId,
     /// Derived from the announcement, so a repeated one has the same id and is recorded once.
     id: EventId,
-    change: SettingsRequested,
+    change: AnnounceExpiry,
 }
 
 /// Announces expiring tokens at an interval, until `stop`. If a run fails, the next run repeats it.
@@ -109,9 +110,9 @@ fn announcement(row: &Row) -> Result<Announcement, TaskError> {
     let (organization, token_id): (OrganizationId, TokenId) = (row.try_get("organization_id")?, row.try_get("id")?);
     let (expires_at, days): (Timestamp, i32) = (row.try_get("expires_at")?, row.try_get("days")?);
     let id = EventId::of_announcement(organization, token_id, expires_at, days.unsigned_abs());
-    let change = SettingsRequested::AnnounceExpiry {
+    let change = AnnounceExpiry {
         token_id,
-        label: row.try_get("label")?,
+        label: Label::recorded(row.try_get("label")?),
         expires_at,
         days: days.unsigned_abs(),
     };

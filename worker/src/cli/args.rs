@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 use rollcall_events::address::AllowList;
+use rollcall_events::name::{Description, DisplayName, EntitlementType, Label, Permission, Reason, UniqueName};
 use rollcall_events::request::ENTITLEMENT_TYPE;
 use rollcall_events::session::Role;
 use rollcall_events::stream::Endpoint;
@@ -93,10 +94,7 @@ pub(crate) enum KeyCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum OrganizationCommand {
     /// Create an organization and print its id.
-    Create {
-        #[arg(value_parser = parse::name)]
-        name: String,
-    },
+    Create { name: DisplayName },
     /// List all organizations.
     List,
 }
@@ -107,8 +105,7 @@ pub(crate) enum WorkspaceCommand {
     Create {
         #[arg(long)]
         organization: OrganizationId,
-        #[arg(value_parser = parse::name)]
-        name: String,
+        name: UniqueName,
     },
     /// List an organization's workspaces.
     List {
@@ -123,11 +120,10 @@ pub(crate) enum RoleCommand {
     Define {
         #[arg(long)]
         organization: OrganizationId,
-        #[arg(value_parser = parse::name)]
-        name: String,
+        name: UniqueName,
         /// Description of its purpose.
-        #[arg(long, value_parser = parse::description)]
-        description: Option<String>,
+        #[arg(long)]
+        description: Option<Description>,
     },
     /// List an organization's roles.
     List {
@@ -148,14 +144,13 @@ pub(crate) enum EntitlementCommand {
     Define {
         #[arg(long)]
         organization: OrganizationId,
-        #[arg(value_parser = parse::name)]
-        name: String,
+        name: UniqueName,
         /// Type of the entitlement, such as License.
-        #[arg(long = "type", default_value = ENTITLEMENT_TYPE, value_parser = parse::name)]
-        type_name: String,
+        #[arg(long = "type", default_value = ENTITLEMENT_TYPE)]
+        type_name: EntitlementType,
         /// Description of its purpose.
-        #[arg(long, value_parser = parse::description)]
-        description: Option<String>,
+        #[arg(long)]
+        description: Option<Description>,
     },
     /// List an organization's entitlements.
     List {
@@ -192,7 +187,7 @@ pub(crate) enum GroupCommand {
         /// A workspace and the members' permissions there: ID or ID=permission,permission. Repeat for several
         /// workspaces. Without any, the mapping is removed.
         #[arg(long = "workspace", value_parser = parse::mapping)]
-        workspaces: Vec<(WorkspaceId, BTreeSet<String>)>,
+        workspaces: Vec<(WorkspaceId, BTreeSet<Permission>)>,
     },
 }
 
@@ -220,8 +215,8 @@ pub(crate) enum AuditorTokenCommand {
         #[arg(long)]
         organization: OrganizationId,
         /// A display name.
-        #[arg(long, value_parser = parse::name)]
-        label: String,
+        #[arg(long)]
+        label: Label,
         /// Allowed client addresses: a comma-separated list of addresses, networks and first-last ranges.
         /// Default: all.
         #[arg(long)]
@@ -250,8 +245,8 @@ pub(crate) enum AdminCommand {
         #[arg(long)]
         organization: OrganizationId,
         /// Display name of the person who signs in.
-        #[arg(long, value_parser = parse::name)]
-        name: String,
+        #[arg(long)]
+        name: DisplayName,
         /// Role of the person: owner, administrator or auditor.
         #[arg(long, default_value = "administrator")]
         role: Role,
@@ -291,11 +286,11 @@ pub(crate) struct CreateStream {
     #[arg(long)]
     pub(super) organization: OrganizationId,
     /// A display name.
-    #[arg(long, value_parser = parse::name)]
-    pub(super) label: String,
+    #[arg(long)]
+    pub(super) label: Label,
     /// Audience of the events: the `aud` claim that the receiver expects, such as receiver.example.com.
-    #[arg(long, value_parser = parse::name)]
-    pub(super) audience: String,
+    #[arg(long)]
+    pub(super) audience: DisplayName,
     /// Event type to deliver, such as prov:create:full or prov:delete. Repeat for several types. Default: all
     /// types, as events that contain the changed data.
     #[arg(long = "event")]
@@ -336,7 +331,7 @@ pub(crate) enum DeadLetterCommand {
         organization: OrganizationId,
         id: DeadLetterId,
         /// Reason, which is recorded in the log.
-        #[arg(long, value_parser = parse::name)]
-        reason: String,
+        #[arg(long)]
+        reason: Reason,
     },
 }

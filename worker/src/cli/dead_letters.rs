@@ -1,6 +1,6 @@
 //! `dead-letter list|retry|discard`.
 
-use rollcall_events::request::{DeadLetterChange, SettingsRequested};
+use rollcall_events::request::{DeadLetterChange, DecideDeadLetter};
 use rollcall_events::{DeadLetterId, OrganizationId, Timestamp};
 use serde_json::json;
 
@@ -21,18 +21,14 @@ pub(super) async fn run(settings: &Settings, command: DeadLetterCommand) -> Resu
     match command {
         DeadLetterCommand::List { organization } => list(settings, organization).await,
         DeadLetterCommand::Retry { organization, id } => {
-            submit(
-                settings,
-                organization,
-                SettingsRequested::DeadLetter { dead_letter_id: id, change: DeadLetterChange::Retry },
-            )
-            .await?;
+            submit(settings, organization, DecideDeadLetter { dead_letter_id: id, change: DeadLetterChange::Retry })
+                .await?;
             print(&json!({"id": id, "retried": true}));
             Ok(())
         }
         DeadLetterCommand::Discard { organization, id, reason } => {
             let change = DeadLetterChange::Discard { reason };
-            submit(settings, organization, SettingsRequested::DeadLetter { dead_letter_id: id, change }).await?;
+            submit(settings, organization, DecideDeadLetter { dead_letter_id: id, change }).await?;
             print(&json!({"id": id, "discarded": true}));
             Ok(())
         }

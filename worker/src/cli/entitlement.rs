@@ -1,6 +1,7 @@
 //! `role` and `entitlement`: the roles and entitlements that users can be assigned.
 
-use rollcall_events::request::{EntitlementChange, EntitlementKind, EntitlementSettings, ROLE_TYPE, SettingsRequested};
+use rollcall_events::name::EntitlementType;
+use rollcall_events::request::{ChangeEntitlement, EntitlementChange, EntitlementKind, EntitlementSettings, ROLE_TYPE};
 use rollcall_events::{EntitlementId, OrganizationId};
 use serde_json::json;
 
@@ -14,8 +15,12 @@ use crate::submit::submit;
 pub(super) async fn role(settings: &Settings, command: RoleCommand) -> Result<(), CommandError> {
     match command {
         RoleCommand::Define { organization, name, description } => {
-            let role =
-                EntitlementSettings { kind: EntitlementKind::Role, name, type_name: ROLE_TYPE.to_owned(), description };
+            let role = EntitlementSettings {
+                kind: EntitlementKind::Role,
+                name,
+                type_name: EntitlementType::recorded(ROLE_TYPE.to_owned()),
+                description,
+            };
             define(settings, organization, role).await
         }
         RoleCommand::List { organization } => list::entitlements(settings, organization, EntitlementKind::Role).await,
@@ -48,12 +53,8 @@ async fn define(
     chosen: EntitlementSettings,
 ) -> Result<(), CommandError> {
     let entitlement_id = EntitlementId::generate();
-    submit(
-        settings,
-        organization,
-        SettingsRequested::Entitlement { entitlement_id, change: EntitlementChange::Define(chosen) },
-    )
-    .await?;
+    submit(settings, organization, ChangeEntitlement { entitlement_id, change: EntitlementChange::Define(chosen) })
+        .await?;
     print(&json!({"id": entitlement_id}));
     Ok(())
 }
@@ -64,12 +65,8 @@ async fn remove(
     entitlement_id: EntitlementId,
     kind: EntitlementKind,
 ) -> Result<(), CommandError> {
-    submit(
-        settings,
-        organization,
-        SettingsRequested::Entitlement { entitlement_id, change: EntitlementChange::Remove(kind) },
-    )
-    .await?;
+    submit(settings, organization, ChangeEntitlement { entitlement_id, change: EntitlementChange::Remove(kind) })
+        .await?;
     print(&json!({"id": entitlement_id, "removed": true}));
     Ok(())
 }

@@ -2,15 +2,15 @@
 
 use clap::Args;
 use rollcall_events::address::AllowList;
+use rollcall_events::name::Label;
 use rollcall_events::origin::ServiceOrigin;
-use rollcall_events::request::{Dialect, SettingsRequested, TokenSettings};
+use rollcall_events::rate::CallsPerSecond;
+use rollcall_events::request::{self, Dialect, TokenSettings};
 use rollcall_events::token::Token;
 use rollcall_events::{OrganizationId, Timestamp, TokenId, WorkspaceId};
 use serde_json::json;
-use std::num::NonZeroU32;
 
 use super::error::CommandError;
-use super::parse;
 use super::print::print;
 use crate::settings::Settings;
 use crate::submit::submit;
@@ -21,8 +21,8 @@ pub(crate) struct IssueToken {
     #[arg(long)]
     organization: OrganizationId,
     /// A display name.
-    #[arg(long, value_parser = parse::name)]
-    label: String,
+    #[arg(long)]
+    label: Label,
     /// Workspace of users for which the caller names none.
     #[arg(long)]
     default_workspace: WorkspaceId,
@@ -46,8 +46,8 @@ pub(crate) struct IssueToken {
     expires: Option<Timestamp>,
     /// Average number of calls per second that the token allows; a burst may have twice as many. Default: the
     /// rate in the api's settings.
-    #[arg(long, value_parser = parse::rate)]
-    calls_per_second: Option<NonZeroU32>,
+    #[arg(long)]
+    calls_per_second: Option<CallsPerSecond>,
 }
 
 impl From<IssueToken> for TokenSettings {
@@ -68,7 +68,7 @@ impl From<IssueToken> for TokenSettings {
 /// Issues a token and prints it. It cannot be printed again.
 pub(super) async fn issue_token(settings: &Settings, issue: IssueToken) -> Result<(), CommandError> {
     let (token, token_id, organization) = (Token::generate()?, TokenId::generate(), issue.organization);
-    let request = SettingsRequested::IssueToken {
+    let request = request::IssueToken {
         token_id,
         digest: token.digest(),
         prefix: Some(token.prefix().to_owned()),

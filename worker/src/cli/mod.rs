@@ -17,7 +17,10 @@ mod run;
 mod stream;
 
 use rollcall_events::log::checkpoint::generate_key;
-use rollcall_events::request::{AuditorTokenSettings, SessionChange, SettingsRequested};
+use rollcall_events::request::{
+    AuditorTokenSettings, ChangeSession, CreateOrganization, CreateWorkspace, EraseUser, IssueAuditorToken, MapGroup,
+    RevokeToken, SessionChange,
+};
 use rollcall_events::token::Token;
 use rollcall_events::{OrganizationId, SessionId, Timestamp, TokenId, WorkspaceId};
 use secrecy::ExposeSecret;
@@ -49,26 +52,25 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), Comm
         }
         Command::Organization(OrganizationCommand::Create { name }) => {
             let organization_id = OrganizationId::generate();
-            submit(&settings, OrganizationId::SYSTEM, SettingsRequested::CreateOrganization { organization_id, name })
-                .await?;
+            submit(&settings, OrganizationId::SYSTEM, CreateOrganization { organization_id, name }).await?;
             print(&serde_json::json!({"id": organization_id}));
             Ok(())
         }
         Command::Organization(OrganizationCommand::List) => list::organizations(&settings).await,
         Command::Workspace(WorkspaceCommand::Create { organization, name }) => {
             let workspace_id = WorkspaceId::generate();
-            submit(&settings, organization, SettingsRequested::CreateWorkspace { workspace_id, name }).await?;
+            submit(&settings, organization, CreateWorkspace { workspace_id, name }).await?;
             print(&serde_json::json!({"id": workspace_id}));
             Ok(())
         }
         Command::Workspace(WorkspaceCommand::List { organization }) => list::workspaces(&settings, organization).await,
         Command::User(UserCommand::Erase { organization, user }) => {
-            submit(&settings, organization, SettingsRequested::EraseUser { user_id: user }).await?;
+            submit(&settings, organization, EraseUser { user_id: user }).await?;
             print(&serde_json::json!({"id": user, "erased": true}));
             Ok(())
         }
         Command::Group(GroupCommand::Map { organization, group, workspaces }) => {
-            let mapping = SettingsRequested::MapGroup { group_id: group, workspaces: workspaces.into_iter().collect() };
+            let mapping = MapGroup { group_id: group, workspaces: workspaces.into_iter().collect() };
             submit(&settings, organization, mapping).await?;
             print(&serde_json::json!({"id": group, "mapped": true}));
             Ok(())
@@ -78,7 +80,7 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), Comm
         Command::AuditorToken(AuditorTokenCommand::Issue { organization, label, allow, expires }) => {
             let (token, token_id) = (Token::generate()?, TokenId::generate());
             let chosen = AuditorTokenSettings { label, allow_list: allow, expires_at: expires };
-            let request = SettingsRequested::IssueAuditorToken { token_id, digest: token.digest(), settings: chosen };
+            let request = IssueAuditorToken { token_id, digest: token.digest(), settings: chosen };
             submit(&settings, organization, request).await?;
             print(&serde_json::json!({"id": token_id, "token": token.reveal()}));
             Ok(())
@@ -87,7 +89,7 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), Comm
             let (secret, session_id) = (Token::generate()?, SessionId::generate());
             let expires_at = Timestamp::now().after_seconds(u32::from(minutes) * 60);
             let change = SessionChange::Invite { digest: secret.digest(), name, role, expires_at };
-            submit(&settings, organization, SettingsRequested::Session { session_id, change }).await?;
+            submit(&settings, organization, ChangeSession { session_id, change }).await?;
             let link = format!("{}/sign-in?link={}", settings.public_url, secret.reveal());
             print(&serde_json::json!({"id": session_id, "link": link, "expires_at": expires_at}));
             Ok(())
@@ -101,7 +103,7 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), Comm
         }
         Command::Token(TokenCommand::Revoke { organization, token })
         | Command::AuditorToken(AuditorTokenCommand::Revoke { organization, token }) => {
-            submit(&settings, organization, SettingsRequested::RevokeToken { token_id: token }).await?;
+            submit(&settings, organization, RevokeToken { token_id: token }).await?;
             print(&serde_json::json!({"id": token, "revoked": true}));
             Ok(())
         }

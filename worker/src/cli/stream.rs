@@ -1,7 +1,7 @@
 //! `stream`: the event streams of an organization.
 
 use rollcall_events::StreamId;
-use rollcall_events::request::{SettingsRequested, StreamChange};
+use rollcall_events::request::{ChangeStream, StreamChange};
 use rollcall_events::stream::{Delivery, StreamSettings};
 use rollcall_events::token::Token;
 use rollcall_scim::event::Event;
@@ -21,22 +21,12 @@ pub(super) async fn run(settings: &Settings, command: StreamCommand) -> Result<(
         StreamCommand::Create(create) => self::create(settings, *create).await,
         StreamCommand::List { organization } => list::streams(settings, organization).await,
         StreamCommand::Resume { organization, stream } => {
-            submit(
-                settings,
-                organization,
-                SettingsRequested::Stream { stream_id: stream, change: StreamChange::Resume },
-            )
-            .await?;
+            submit(settings, organization, ChangeStream { stream_id: stream, change: StreamChange::Resume }).await?;
             print(&json!({"id": stream, "resumed": true}));
             Ok(())
         }
         StreamCommand::Delete { organization, stream } => {
-            submit(
-                settings,
-                organization,
-                SettingsRequested::Stream { stream_id: stream, change: StreamChange::Delete },
-            )
-            .await?;
+            submit(settings, organization, ChangeStream { stream_id: stream, change: StreamChange::Delete }).await?;
             print(&json!({"id": stream, "deleted": true}));
             Ok(())
         }
@@ -60,12 +50,7 @@ async fn create(settings: &Settings, create: CreateStream) -> Result<(), Command
         from_start: create.from_start,
         delivery,
     };
-    submit(
-        settings,
-        create.organization,
-        SettingsRequested::Stream { stream_id, change: StreamChange::Create(chosen) },
-    )
-    .await?;
+    submit(settings, create.organization, ChangeStream { stream_id, change: StreamChange::Create(chosen) }).await?;
     print(&match token {
         Some(token) => {
             json!({

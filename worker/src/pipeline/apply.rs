@@ -7,11 +7,12 @@ use rollcall_events::{OrganizationId, Timestamp};
 use rollcall_scim::ScimError;
 use rollcall_scim::resource::Attributes;
 
-use super::decide::{DecideError, Decided, Keys, Step, decide_batch};
+use super::decide::{DecideError, Decided, Step, decide_batch};
 use super::load::{Expected, Loaded, Prefetch, RecordedRequest, load, load_more};
 use super::notify::{Notifications, notify};
 use super::positions::{PositionRows, Positions};
 use super::project::{Projection, ProjectionRows};
+use super::state::Keys;
 use crate::db::SETTINGS_CHANNEL;
 use crate::db::{Ending, StatementBatch, Store, StoreError};
 use crate::log::append::LogAppend;
@@ -165,7 +166,7 @@ fn prepare(
     }
     append.sizes().for_each(|(organization, size)| notifications.log(organization, size));
     projection.organizations_with_new_members().for_each(|organization| notifications.change(organization));
-    let settings = projection.organizations_with_new_settings().into_iter().collect();
+    let settings = projection.organizations_with_new_settings().iter().copied().collect();
     Ok(Ok(PreparedBatch {
         append,
         rows: projection.rows()?,

@@ -6,7 +6,7 @@ use lapin::Acker;
 use lapin::message::Delivery;
 use rollcall_events::UserId;
 use rollcall_events::outcome::Outcome;
-use rollcall_events::request::{Request, RequestBody, SettingsRequested};
+use rollcall_events::request::{EraseUser, Request, RequestBody, SettingsRequested};
 use rollcall_queue::envelope::{DecodeError, decode, reply_to};
 use rollcall_queue::framing::{Message, awaited, unpack};
 use std::collections::HashSet;
@@ -300,8 +300,10 @@ impl BatchRun {
     }
 
     fn reply(&mut self, index: usize, outcome: Outcome) {
-        if let (RequestBody::SettingsRequested(SettingsRequested::EraseUser { user_id }), Outcome::Applied { .. }) =
-            (&self.requests[index].body, &outcome)
+        if let (
+            RequestBody::SettingsRequested(SettingsRequested::EraseUser(EraseUser { user_id })),
+            Outcome::Applied { .. },
+        ) = (&self.requests[index].body, &outcome)
         {
             self.erased.push(*user_id);
         }

@@ -16,10 +16,12 @@ use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
 use crate::db::{StatementBatch, Store, StoreError, seq_column};
-use crate::pipeline::decide::{Fact, Key, Keys};
+use crate::pipeline::decide::Change;
+use crate::pipeline::fact::Fact;
 use crate::pipeline::load::load_subjects;
 use crate::pipeline::of_batches;
 use crate::pipeline::project::Projection;
+use crate::pipeline::state::{Key, Keys};
 use shadow::{BEGIN, END, FORGET, PROGRESS, REMEMBER, UPDATE_PROGRESS};
 
 const APPLICATION: &str = "rollcall-worker replay";
@@ -198,9 +200,9 @@ impl Replay {
         for row in &rows {
             let payload: Option<Value> = row.try_get("payload")?;
             let fact = Fact::new(event_type(row)?, row.try_get("subject_id")?, payload.unwrap_or_default());
-            if let Some(change) = fact.into_change()? {
-                let before = state
-                    .apply(organization, &change)
+            if let Some(change) = Change::of(&fact)? {
+                let before = change
+                    .apply(organization, &mut state)
                     .map_err(|missing| StoreError::Unreadable(format!("not loaded: {missing:?}")))?;
                 projection.take(organization, row.try_get::<_, i64>("seq")?.unsigned_abs(), change, before.as_ref());
             }

@@ -126,20 +126,21 @@ fn fitting(waiting: &[Queued]) -> usize {
 mod tests {
     use super::*;
     use rollcall_events::actor::Actor;
-    use rollcall_events::request::{Request, RequestBody, SettingsRequested};
+    use rollcall_events::name::UniqueName;
+    use rollcall_events::request::{CreateWorkspace, Request, RequestBody};
     use rollcall_events::{EventId, OrganizationId, Timestamp, WorkspaceId};
 
     fn queued(bytes: usize) -> Queued {
         let organization_id = OrganizationId::generate();
         let create =
-            SettingsRequested::CreateWorkspace { workspace_id: WorkspaceId::generate(), name: "x".repeat(bytes) };
+            CreateWorkspace { workspace_id: WorkspaceId::generate(), name: UniqueName::recorded("x".repeat(bytes)) };
         let request = Request {
             id: EventId::generate(),
             organization_id,
             requested_at: Timestamp::now(),
             actor: Actor::operator("test"),
             fingerprint: None,
-            body: RequestBody::SettingsRequested(create),
+            body: RequestBody::settings(create),
         };
         Queued { request: Frame::new(&request, None).unwrap(), reply: None, confirmation: oneshot::channel().0 }
     }

@@ -1,5 +1,7 @@
 //! SCIM tokens, as the settings page lists them. No part of a secret is read except its prefix.
 
+use rollcall_events::name::Label;
+use rollcall_events::rate::CallsPerSecond;
 use rollcall_events::request::TokenSettings;
 use rollcall_events::{OrganizationId, Timestamp, TokenId};
 use tokio_postgres::Row;
@@ -86,14 +88,14 @@ fn listed(row: &Row) -> Result<ListedToken, ReadError> {
     Ok(ListedToken {
         id: row.try_get("id")?,
         settings: TokenSettings {
-            label: row.try_get("label")?,
+            label: Label::recorded(row.try_get("label")?),
             default_workspace: row.try_get("default_workspace_id")?,
             service_origin: origin.parse().map_err(|error| malformed(&error))?,
             origin_required: row.try_get("origin_required")?,
             allow_list: allow_list.map(str::parse).transpose().map_err(|error| malformed(&error))?,
             dialect: dialect.parse().map_err(|error: String| malformed(&error))?,
             expires_at: row.try_get("expires_at")?,
-            calls_per_second: calls_per_second(row)?,
+            calls_per_second: calls_per_second(row)?.map(CallsPerSecond::recorded),
         },
         prefix: row.try_get("prefix")?,
         workspace: row.try_get("workspace")?,

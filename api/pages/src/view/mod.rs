@@ -1,4 +1,4 @@
-//! The views: one type for each template in `api/templates`, with the texts and values that it shows.
+//! The views: one type for each template in `api/pages/templates`, with the texts and values that it shows.
 
 mod audit;
 mod call_log;

@@ -2,7 +2,7 @@
 
 use rollcall_events::Timestamp;
 use rollcall_events::feed::LoggedChange;
-use rollcall_events::request::{SettingsRequested, StreamChange};
+use rollcall_events::request::{ChangeStream, StreamChange};
 use rollcall_events::stream::Endpoint;
 use rollcall_service::backoff::Backoff;
 use rollcall_service::entries::MalformedEntry;
@@ -192,7 +192,7 @@ impl Pushed {
         if now.seconds_since(since) < context.settings.push_dead_seconds {
             return Ok(false);
         }
-        let pause = SettingsRequested::Stream { stream_id: id, change: StreamChange::Pause { reason: failure } };
+        let pause = ChangeStream { stream_id: id, change: StreamChange::Pause { reason: failure } };
         match submit(&context.settings, stream.organization_id, pause).await {
             Ok(()) => {
                 tracing::error!(stream = %id, "the stream is paused until `rollcall-worker stream resume`");

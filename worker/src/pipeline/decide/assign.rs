@@ -15,10 +15,8 @@ use rollcall_scim::schema::ROLLCALL_SCHEMA;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::Interrupt;
-use super::entity::{Entitlement, Workspace};
-use super::keys::{Key, Lookup, NotLoaded, look_up_all};
-use super::state::State;
+use crate::pipeline::decision::Interrupt;
+use crate::pipeline::state::{Entitlement, Key, Lookup, NotLoaded, State, Workspace, look_up_all};
 
 /// The role, entitlement or workspace that a value names.
 pub(super) struct Named {
@@ -40,8 +38,8 @@ impl From<&Workspace> for Named {
 impl From<&Entitlement> for Named {
     fn from(entitlement: &Entitlement) -> Self {
         let settings = &entitlement.settings;
-        let type_name = (settings.kind == EntitlementKind::Entitlement).then(|| settings.type_name.clone());
-        Self { id: entitlement.id.to_string(), name: settings.name.clone(), kind: Some(settings.kind), type_name }
+        let type_name = (settings.kind == EntitlementKind::Entitlement).then(|| settings.type_name.to_string());
+        Self { id: entitlement.id.to_string(), name: settings.name.to_string(), kind: Some(settings.kind), type_name }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use rollcall_events::log::{EventType, NotCanonical, SubjectType, canonical};
 use rollcall_events::request::{Request, RequestBody};
-use rollcall_events::{DeadLetterId, EventId, OrganizationId, Timestamp};
+use rollcall_events::{EventId, OrganizationId, Timestamp};
 use rollcall_scim::ScimError;
 use rollcall_scim::resource::Attributes;
 use std::collections::HashMap;
@@ -10,11 +10,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use uuid::Uuid;
 
-use super::entity::{Before, Change};
-use super::keys::{Keys, NotLoaded};
-use super::state::State;
-use super::{Decision, Fact, MalformedFact, decide};
+use super::change::Change;
+use super::decide;
 use crate::log::append::NewEntry;
+use crate::pipeline::decision::Decision;
+use crate::pipeline::fact::{Fact, MalformedFact};
+use crate::pipeline::state::{Before, Keys, NotLoaded, State};
 
 /// The result for one request of a batch.
 #[derive(Debug)]
@@ -133,14 +134,11 @@ fn decide_next(state: &mut State, request: &Request, at: Timestamp) -> Result<De
     let canonical = canonical(&payload).map_err(DecideError::NotCanonical)?;
     let fact = Fact::new(event_type, subject.map(|(_, id)| id), payload);
     let resource = fact.resource.clone();
-    let change = fact.into_change().map_err(DecideError::Malformed)?;
+    let change = Change::of(&fact).map_err(DecideError::Malformed)?;
     let before = match &change {
-        Some(change) => state.apply(request.organization_id, change)?,
+        Some(change) => change.apply(request.organization_id, state)?,
         None => None,
     };
-    if let (EventType::DeadLetterRetried | EventType::DeadLetterDiscarded, Some((_, letter))) = (event_type, subject) {
-        state.settle_dead_letter(request.organization_id, DeadLetterId(letter));
-    }
     Ok(Decided { event_type, subject, error, payload: canonical, resource, change, before })
 }
 

@@ -18,8 +18,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 use super::assign::{Before, Found, assign, assign_workspace, is_name, key, list, look_up, workspace_key};
-use super::keys::{Key, NotLoaded};
-use super::state::State;
+use crate::pipeline::state::{Key, NotLoaded, State};
 
 /// An attribute whose values can be given by name. `None` is the extension's `workspaces`.
 type Assigned = Option<EntitlementKind>;

@@ -13,12 +13,10 @@ use rollcall_scim::{ScimError, patch, validate};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::entity::Group;
-use super::fact::RESOURCE;
-use super::keys::{NotLoaded, both, look_up_all};
 use super::resource::{check_version, first_state, next_state};
-use super::state::State;
-use super::{Decision, Interrupt, Refusal, rejected};
+use crate::pipeline::decision::{Decision, Interrupt, Refusal};
+use crate::pipeline::fact::RESOURCE;
+use crate::pipeline::state::{Group, NotLoaded, State, both, look_up_all};
 
 /// Decides a SCIM call about a group.
 pub(super) fn decide(
@@ -32,7 +30,7 @@ pub(super) fn decide(
         Err(Interrupt::NotLoaded(missing)) => Err(missing),
         Err(Interrupt::Refused(refusal)) => {
             let subject = (SubjectType::Group, refusal.about.unwrap_or(call.group_id.0));
-            Ok(rejected(refusal.error, Some(subject), json!({"operation": call.operation.name()})))
+            Ok(Decision::rejected(refusal.error, Some(subject), json!({"operation": call.operation.name()})))
         }
     }
 }

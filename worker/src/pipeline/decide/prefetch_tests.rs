@@ -6,8 +6,9 @@ use rollcall_events::actor::Actor;
 use rollcall_events::log::{EventType, SubjectType};
 use rollcall_events::members::take_member_changes;
 use rollcall_events::request::{
-    Dialect, ENTITLEMENT_TYPE, EntitlementChange, EntitlementKind, EntitlementSettings, GroupOperation, GroupRequested,
-    Request, RequestBody, SettingsRequested, TokenSettings, UserOperation, UserRequested,
+    ChangeEntitlement, ChangeToken, CreateWorkspace, Dialect, ENTITLEMENT_TYPE, EntitlementChange, EntitlementKind,
+    EntitlementSettings, EraseUser, GroupOperation, GroupRequested, IssueToken, MapGroup, Request, RequestBody,
+    RevokeToken, TokenSettings, UserOperation, UserRequested,
 };
 use rollcall_events::token::Token;
 use rollcall_events::{EntitlementId, EventId, GroupId, OrganizationId, Timestamp, TokenId, UserId, WorkspaceId};
@@ -18,7 +19,8 @@ use rollcall_scim::schema::{GROUP, ROLLCALL_SCHEMA, USER};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{DecideError, Decided, Key, Keys, State, Step, decide_batch};
+use super::{DecideError, Decided, State, Step, decide_batch};
+use crate::pipeline::state::{Key, Keys, Workspace};
 
 const ORGANIZATIONS: [OrganizationId; 2] = [OrganizationId(Uuid::from_u128(1)), OrganizationId(Uuid::from_u128(2))];
 
@@ -167,7 +169,7 @@ fn body(act: Act, default_workspace: WorkspaceId) -> RequestBody {
         parse(resource_type, json!({"schemas": [PATCH_SCHEMA], "Operations": operations})).unwrap()
     };
     let settings = |place: u8, dialect| TokenSettings {
-        label: "test".to_owned(),
+        label: "test".parse().unwrap(),
         default_workspace: workspace(place),
         service_origin: "hr.example.com".parse().unwrap(),
         origin_required: true,
@@ -181,7 +183,7 @@ fn body(act: Act, default_workspace: WorkspaceId) -> RequestBody {
         Act::Replace(n, name, place) => of_user(n, UserOperation::Replace(named(name, place))),
         Act::Patch(n, patch) => of_user(n, UserOperation::Patch(operations(&USER, patch))),
         Act::Delete(n) => of_user(n, UserOperation::Delete),
-        Act::Erase(n) => RequestBody::SettingsRequested(SettingsRequested::EraseUser { user_id: user(n) }),
+        Act::Erase(n) => RequestBody::settings(EraseUser { user_id: user(n) }),
         Act::CreateGroup(n, name, members) => {
             let attributes = json!({"displayName": format!("group{name}")}).as_object().cloned().unwrap();
             of_group(n, GroupOperation::Create(attributes, members.into_iter().map(user).collect()))
@@ -192,41 +194,36 @@ fn body(act: Act, default_workspace: WorkspaceId) -> RequestBody {
         }
         Act::DeleteGroup(n) => of_group(n, GroupOperation::Delete),
         Act::MapGroup(n, places) => {
-            let workspaces = places.into_iter().map(|place| (workspace(place), ["read".to_owned()].into())).collect();
-            RequestBody::SettingsRequested(SettingsRequested::MapGroup { group_id: group(n), workspaces })
+            let workspaces =
+                places.into_iter().map(|place| (workspace(place), ["read".parse().unwrap()].into())).collect();
+            RequestBody::settings(MapGroup { group_id: group(n), workspaces })
         }
         Act::CreateWorkspace(n) => {
             let create =
-                SettingsRequested::CreateWorkspace { workspace_id: workspace(n), name: format!("Workspace {}", n % 4) };
-            RequestBody::SettingsRequested(create)
+                CreateWorkspace { workspace_id: workspace(n), name: format!("Workspace {}", n % 4).parse().unwrap() };
+            RequestBody::settings(create)
         }
         Act::Define(n, name, kind) => {
-            let name = format!("thing {name}");
+            let name = format!("thing {name}").parse().unwrap();
             let settings =
-                EntitlementSettings { kind, name, type_name: ENTITLEMENT_TYPE.to_owned(), description: None };
+                EntitlementSettings { kind, name, type_name: ENTITLEMENT_TYPE.parse().unwrap(), description: None };
             let change = EntitlementChange::Define(settings);
-            RequestBody::SettingsRequested(SettingsRequested::Entitlement { entitlement_id: entitlement(n), change })
+            RequestBody::settings(ChangeEntitlement { entitlement_id: entitlement(n), change })
         }
         Act::Undefine(n, kind) => {
             let change = EntitlementChange::Remove(kind);
-            RequestBody::SettingsRequested(SettingsRequested::Entitlement { entitlement_id: entitlement(n), change })
+            RequestBody::settings(ChangeEntitlement { entitlement_id: entitlement(n), change })
         }
         Act::IssueToken(n, place, dialect) => {
             let digest = Token::generate().unwrap().digest();
-            let issue = SettingsRequested::IssueToken {
-                token_id: token(n),
-                digest,
-                prefix: None,
-                settings: settings(place, dialect),
-            };
-            RequestBody::SettingsRequested(issue)
+            let issue = IssueToken { token_id: token(n), digest, prefix: None, settings: settings(place, dialect) };
+            RequestBody::settings(issue)
         }
         Act::ChangeToken(n, place) => {
-            let change =
-                SettingsRequested::ChangeToken { token_id: token(n), settings: settings(place, Dialect::Standard) };
-            RequestBody::SettingsRequested(change)
+            let change = ChangeToken { token_id: token(n), settings: settings(place, Dialect::Standard) };
+            RequestBody::settings(change)
         }
-        Act::RevokeToken(n) => RequestBody::SettingsRequested(SettingsRequested::RevokeToken { token_id: token(n) }),
+        Act::RevokeToken(n) => RequestBody::settings(RevokeToken { token_id: token(n) }),
     }
 }
 
@@ -253,7 +250,7 @@ impl World {
             state.load_organization(organization, "Test".to_owned());
             for n in 0..3 {
                 let (id, created_at) = (workspace(n), "2026-01-01T00:00:00Z".parse().unwrap());
-                state.load_workspace(organization, super::Workspace { id, name: format!("Workspace {n}"), created_at });
+                state.load_workspace(organization, Workspace { id, name: format!("Workspace {n}"), created_at });
             }
         }
         Self(state)
@@ -337,7 +334,7 @@ impl World {
 
     fn take(&mut self, organization: OrganizationId, decided: &Decided) {
         let Some(change) = &decided.change else { return };
-        while let Err(missing) = self.0.apply(organization, change) {
+        while let Err(missing) = change.apply(organization, &mut self.0) {
             let mut keys = Keys::default();
             keys.extend(missing.0);
             self.0.load_absences(keys);

@@ -7,7 +7,7 @@ use rollcall_scim::resource::{Attributes, Meta, stamp};
 use rollcall_scim::schema::ResourceType;
 use std::fmt::Display;
 
-use super::entity::Stored;
+use crate::pipeline::state::Stored;
 
 /// Checks the `If-Match` condition of a call (RFC 9110 section 13.1.1).
 pub(super) fn check_version(etag: &str, if_match: Option<&IfMatch>, what: &str) -> Result<(), ScimError> {

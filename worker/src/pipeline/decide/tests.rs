@@ -1,19 +1,27 @@
 use proptest::prelude::*;
 use rollcall_events::actor::Actor;
 use rollcall_events::log::EventType;
-use rollcall_events::request::{IfMatch, Request, RequestBody, SettingsRequested, UserOperation, UserRequested};
-use rollcall_events::{EventId, OrganizationId, Timestamp, UserId, WorkspaceId};
+use rollcall_events::name::UniqueName;
+use rollcall_events::request::{
+    ChangeRecording, CreateWorkspace, IfMatch, Request, RequestBody, UserOperation, UserRequested,
+};
+use rollcall_events::{EventId, OrganizationId, Timestamp, TokenId, UserId, WorkspaceId};
 use rollcall_scim::patch::{PATCH_SCHEMA, parse};
 use rollcall_scim::resource::SizeLimit;
 use rollcall_scim::schema::{ROLLCALL_SCHEMA, USER};
 use serde_json::{Value, json};
+use test_case::test_case;
 use uuid::Uuid;
 
-use super::{Decision, Fact, Keys, NotLoaded, State, Workspace, decide};
+use super::{Change, Decision, NotLoaded, State, decide};
+use crate::pipeline::fact::Fact;
+use crate::pipeline::state::{Keys, Workspace};
 
 const ACME: OrganizationId = OrganizationId(Uuid::from_u128(1));
 const MARKETING: WorkspaceId = WorkspaceId(Uuid::from_u128(2));
 const SALES: WorkspaceId = WorkspaceId(Uuid::from_u128(3));
+const TOKEN: TokenId = TokenId(Uuid::from_u128(4));
+const DIGEST: &str = "60e2c24aa17e003bd00403add3ee191773caa9f47dfc7eb363f77b6800efc7fd";
 
 /// An organization with two workspaces, and its history.
 struct Scenario {
@@ -49,8 +57,8 @@ impl Scenario {
         let decision = self.decided(&request);
         assert_eq!(decision, self.decided(&request), "the same input gives the same facts");
         let fact = Fact::new(decision.event_type, decision.subject.map(|(_, id)| id), decision.payload.clone());
-        if let Some(change) = fact.into_change().unwrap() {
-            self.state.apply(ACME, &change).unwrap();
+        if let Some(change) = Change::of(&fact).unwrap() {
+            change.apply(ACME, &mut self.state).unwrap();
         }
         decision
     }
@@ -263,15 +271,46 @@ fn repeated_patches_cannot_grow_a_list_without_bound() {
 fn a_setting_needs_an_existing_organization_and_an_unused_name() {
     let mut story = Scenario::new();
     let workspace = |name: &str| {
-        RequestBody::SettingsRequested(SettingsRequested::CreateWorkspace {
+        RequestBody::settings(CreateWorkspace {
             workspace_id: WorkspaceId::generate(),
-            name: name.to_owned(),
+            name: UniqueName::recorded(name.to_owned()),
         })
     };
     assert_eq!(status(&story.happens(workspace("Legal"))), 200);
     assert_eq!(status(&story.happens(workspace("LEGAL"))), 409);
     let (request, mut stranger) = (story.request(workspace("Legal")), Scenario { state: State::default(), clock: 0 });
     assert_eq!(status(&stranger.decided(&request)), 404);
+}
+
+/// Settings of a token with values as a message may have them, whatever the rules are.
+fn settings(label: &str, calls_per_second: u32) -> Value {
+    json!({
+        "label": label, "default_workspace": MARKETING, "service_origin": "hr.example.com", "origin_required": true,
+        "dialect": "standard", "calls_per_second": calls_per_second,
+    })
+}
+
+#[test_case(json!({"createWorkspace": {"workspace_id": TOKEN, "name": "New"}}) => None; "a good name")]
+#[test_case(json!({"createWorkspace": {"workspace_id": TOKEN, "name": MARKETING}}) => Some("name: a name cannot have the form of an id".to_owned()); "an id as a name")]
+#[test_case(json!({"createWorkspace": {"workspace_id": TOKEN, "name": "zero\u{200b}width"}}) => Some("name: the name holds U+200B, which cannot be seen".to_owned()); "an invisible character")]
+#[test_case(json!({"issueToken": {"token_id": TOKEN, "digest": DIGEST, "settings": settings("HR", 25)}}) => None; "a good token")]
+#[test_case(json!({"issueToken": {"token_id": TOKEN, "digest": DIGEST, "settings": settings("", 25)}}) => Some("label: a label has 1 to 200 characters and no control characters".to_owned()); "no label")]
+#[test_case(json!({"issueToken": {"token_id": TOKEN, "digest": DIGEST, "settings": settings("HR", u32::MAX)}}) => Some("calls_per_second: a rate is a whole number from 1 to 1000000".to_owned()); "too high a rate")]
+#[test_case(json!({"entitlement": {"entitlement_id": TOKEN, "change": {"define": {"kind": "entitlement", "name": "Pro", "type": "workspace"}}}}) => Some("type: Workspace is the type of workspaces, which are entitlements by themselves".to_owned()); "the type of workspaces")]
+fn a_message_with_a_value_that_breaks_a_rule_is_rejected(message: Value) -> Option<String> {
+    let request = RequestBody::SettingsRequested(serde_json::from_value(message).unwrap());
+    let decision = Scenario::new().happens(request);
+    decision.error.map(|error| {
+        assert_eq!((decision.event_type, error.status), (EventType::RequestRejected, 400));
+        error.detail
+    })
+}
+
+#[test]
+fn a_recorded_value_that_breaks_a_later_rule_is_still_read() {
+    let old = json!({"settings": settings("", u32::MAX)});
+    let fact = Fact::new(EventType::TokenChanged, Some(Uuid::from_u128(7)), old);
+    assert!(matches!(Change::of(&fact), Ok(Some(Change::Setting(_)))));
 }
 
 proptest! {
@@ -308,7 +347,7 @@ fn bodies_are_recorded_for_a_week_at_the_most() {
     let mut story = Scenario::new();
     let mut switch = |until: Option<&str>| {
         let until = until.map(|until| until.parse().unwrap());
-        let decision = story.happens(RequestBody::SettingsRequested(SettingsRequested::ChangeRecording { until }));
+        let decision = story.happens(RequestBody::settings(ChangeRecording { until }));
         (decision.event_type, decision.error.map(|error| error.detail))
     };
     assert_eq!(switch(Some("2026-01-08T00:00:01Z")), (EventType::RecordingChanged, None));

@@ -16,12 +16,10 @@ use std::collections::HashSet;
 
 use super::assign::{self, Before};
 use super::by_name::Names;
-use super::entity::{User, is_active};
-use super::fact::RESOURCE;
-use super::keys::{NotLoaded, both, look_up_all};
 use super::resource::{check_version, first_state, next_state};
-use super::state::State;
-use super::{Decision, Interrupt, Refusal, rejected};
+use crate::pipeline::decision::{Decision, Interrupt, Refusal};
+use crate::pipeline::fact::RESOURCE;
+use crate::pipeline::state::{NotLoaded, State, User, both, is_active, look_up_all};
 
 /// Decides a SCIM call about a user.
 pub(super) fn decide(
@@ -38,7 +36,11 @@ pub(super) fn decide(
             if let Some(user_name) = refusal.user_name {
                 payload["userName"] = json!(user_name);
             }
-            Ok(rejected(refusal.error, Some((SubjectType::User, refusal.about.unwrap_or(call.user_id.0))), payload))
+            Ok(Decision::rejected(
+                refusal.error,
+                Some((SubjectType::User, refusal.about.unwrap_or(call.user_id.0))),
+                payload,
+            ))
         }
     }
 }

@@ -6,7 +6,7 @@ use super::prefetch::{Expectation, Prefetch};
 use super::statements::{ENSURE_HEADS, fetch};
 use super::{Expected, Loaded};
 use crate::db::{Store, StoreError};
-use crate::pipeline::decide::{Keys, State};
+use crate::pipeline::state::{Keys, State};
 
 /// Reads the heads and the keys that the requests are expected to look up.
 ///

@@ -12,7 +12,8 @@ use tokio_postgres::types::Json;
 
 use crate::db::StoreError;
 use crate::log::Head;
-use crate::pipeline::decide::{State, resource_of};
+use crate::pipeline::fact::resource_of;
+use crate::pipeline::state::State;
 
 /// A request that the log has already.
 #[derive(Debug)]

@@ -2,10 +2,7 @@
 //! decision.
 
 use rollcall_events::members::MemberChange;
-use rollcall_events::request::{
-    EntitlementChange, GroupOperation, GroupRequested, Request, RequestBody, SettingsRequested, StreamChange,
-    UserOperation,
-};
+use rollcall_events::request::{GroupOperation, GroupRequested, Request, RequestBody, UserOperation};
 use rollcall_events::{EventId, OrganizationId, UserId, WorkspaceId};
 use rollcall_scim::casefold::casefold;
 use rollcall_scim::patch::Operation;
@@ -18,7 +15,9 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use uuid::Uuid;
 
 use super::Expected;
-use crate::pipeline::decide::{Key, Keys, assigned_keys};
+use crate::pipeline::decide::assigned_keys;
+use crate::pipeline::settings;
+use crate::pipeline::state::{Key, Keys};
 
 /// How many of the expected keys are prefetched. The others are loaded on demand, so this setting changes the
 /// time but no decision. `None` and `Random` exist for tests of that.
@@ -94,7 +93,7 @@ impl Expectation {
                 self.user_operation(organization, &call.operation);
             }
             RequestBody::GroupRequested(call) => self.group(organization, call),
-            RequestBody::SettingsRequested(settings) => self.settings(organization, settings),
+            RequestBody::SettingsRequested(change) => self.keys.extend(settings::keys(organization, change)),
             RequestBody::AccessDenied(_) => {}
             // It leaves no log entry and needs no head.
             RequestBody::StreamAcknowledged(_) => return,
@@ -160,53 +159,6 @@ impl Expectation {
                 MemberChange::Set(_) => self.keys.insert(Key::Members(organization, call.group_id)),
                 MemberChange::Add(users) | MemberChange::Remove(users) => {
                     self.keys.extend(users.into_iter().map(|user| Key::Member(organization, call.group_id, user)));
-                }
-            }
-        }
-    }
-
-    fn settings(&mut self, organization: OrganizationId, settings: &SettingsRequested) {
-        let keys = &mut self.keys;
-        keys.insert(Key::Organization(organization));
-        match settings {
-            SettingsRequested::ChangeRecording { .. } => {}
-            SettingsRequested::CreateOrganization { organization_id, .. } => {
-                keys.insert(Key::Organization(*organization_id))
-            }
-            SettingsRequested::CreateWorkspace { workspace_id, name } => {
-                keys.insert(Key::Workspace(organization, *workspace_id));
-                keys.insert(Key::WorkspaceName(organization, casefold(name)));
-            }
-            SettingsRequested::MapGroup { group_id, workspaces } => {
-                keys.insert(Key::Group(organization, *group_id));
-                keys.extend(workspaces.keys().map(|id| Key::Workspace(organization, *id)));
-            }
-            SettingsRequested::EraseUser { user_id } => {
-                keys.insert(Key::Presence(organization, *user_id));
-                keys.insert(Key::Deletion(organization, *user_id));
-            }
-            SettingsRequested::DeadLetter { dead_letter_id, .. } => {
-                keys.insert(Key::DeadLetter(organization, *dead_letter_id))
-            }
-            SettingsRequested::Session { session_id, .. } => keys.insert(Key::Session(organization, *session_id)),
-            SettingsRequested::IssueToken { token_id, settings, .. }
-            | SettingsRequested::ChangeToken { token_id, settings } => {
-                keys.insert(Key::Token(organization, *token_id));
-                keys.insert(Key::Workspace(organization, settings.default_workspace));
-            }
-            SettingsRequested::IssueAuditorToken { token_id, .. }
-            | SettingsRequested::RevokeToken { token_id }
-            | SettingsRequested::AnnounceExpiry { token_id, .. } => keys.insert(Key::Token(organization, *token_id)),
-            SettingsRequested::Entitlement { entitlement_id, change } => {
-                keys.insert(Key::Entitlement(organization, *entitlement_id));
-                if let EntitlementChange::Define(settings) = change {
-                    keys.insert(Key::EntitlementName(organization, settings.kind, casefold(&settings.name)));
-                }
-            }
-            SettingsRequested::Stream { stream_id, change } => {
-                keys.insert(Key::Stream(organization, *stream_id));
-                if let StreamChange::Create(settings) = change {
-                    keys.extend(settings.workspaces.iter().map(|id| Key::Workspace(organization, *id)));
                 }
             }
         }

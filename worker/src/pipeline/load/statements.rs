@@ -1,5 +1,6 @@
 //! The statements that load a batch, each with the function that reads its rows.
 
+use rollcall_events::name::{Description, EntitlementType, UniqueName};
 use rollcall_events::request::EntitlementSettings;
 use rollcall_events::{EventId, OrganizationId, Timestamp};
 use std::collections::BTreeSet;
@@ -11,7 +12,7 @@ use super::Loaded;
 use super::loaded::recorded_request;
 use crate::db::{Parameter, Statement, Store, StoreError};
 use crate::log::Head;
-use crate::pipeline::decide::{Entitlement, Group, Keys, SessionState, TokenStatus, User, Workspace};
+use crate::pipeline::state::{Entitlement, Group, Keys, SessionState, TokenStatus, User, Workspace};
 
 /// All statements of this module, to be prepared.
 pub(crate) fn statements() -> impl Iterator<Item = &'static str> {
@@ -245,9 +246,9 @@ fn read_entitlement(loaded: &mut Loaded, row: &Row) -> Result<(), StoreError> {
         .map_err(|error| StoreError::Unreadable(format!("entitlements.kind: {error}")))?;
     let settings = EntitlementSettings {
         kind,
-        name: row.try_get("name")?,
-        type_name: row.try_get("type")?,
-        description: row.try_get("description")?,
+        name: UniqueName::recorded(row.try_get("name")?),
+        type_name: EntitlementType::recorded(row.try_get("type")?),
+        description: row.try_get::<_, Option<_>>("description")?.map(Description::recorded),
     };
     let entitlement = Entitlement { id: row.try_get("id")?, settings, created_at: row.try_get("created_at")? };
     loaded.state.load_entitlement(row.try_get("organization_id")?, entitlement);

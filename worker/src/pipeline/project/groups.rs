@@ -1,6 +1,6 @@
-//! Projects groups, their members, and the workspaces that the groups are mapped to.
+//! Projects groups and their members.
 
-use rollcall_events::{GroupId, OrganizationId, Timestamp, UserId, WorkspaceId};
+use rollcall_events::{GroupId, OrganizationId, Timestamp, UserId};
 use rollcall_scim::resource::{Attributes, text};
 use rollcall_scim::schema::GROUP;
 use rollcall_scim::search;
@@ -9,15 +9,14 @@ use std::sync::LazyLock;
 use tokio_postgres::types::Json;
 use uuid::Uuid;
 
-use super::rows::{Counts, Ids, Key, delete_by, timestamp};
-use crate::db::{Statement, StatementBatch, StoreError, array_text, rows, seq_column};
-use crate::pipeline::decide::{Group, Mapping};
+use crate::db::{Statement, StatementBatch, StoreError, rows, seq_column};
+use crate::pipeline::rows::{Counts, Ids, RowKey, delete_by, timestamp};
+use crate::pipeline::state::Group;
 
 /// All statements of this module, to be prepared.
 pub(super) fn statements() -> impl Iterator<Item = &'static str> {
-    let deletions =
-        [&DELETE_GROUPS, &DELETE_MEMBERS_OF_GROUPS, &DELETE_MEMBERSHIPS_OF_USERS, &DELETE_MAPPINGS, &DELETE_MEMBERS];
-    let writes = [&INSERT_GROUPS, &UPDATE_GROUPS, &INSERT_MEMBERS, &INSERT_MAPPINGS, &COUNT_GROUPS];
+    let deletions = [&DELETE_GROUPS, &DELETE_MEMBERS_OF_GROUPS, &DELETE_MEMBERSHIPS_OF_USERS, &DELETE_MEMBERS];
+    let writes = [&INSERT_GROUPS, &UPDATE_GROUPS, &INSERT_MEMBERS, &COUNT_GROUPS];
     deletions.into_iter().chain(writes).map(|sql| sql.as_str())
 }
 
@@ -42,20 +41,9 @@ rows! {
     }
 }
 
-rows! {
-    /// The workspaces that groups are mapped to.
-    struct MappingRows {
-        organization_id: OrganizationId => "uuid",
-        group_id: GroupId => "uuid",
-        workspace_id: WorkspaceId => "uuid",
-        permissions: String => "text",
-    }
-}
-
 static DELETE_GROUPS: LazyLock<String> = LazyLock::new(|| delete_by("groups", "id"));
 static DELETE_MEMBERS_OF_GROUPS: LazyLock<String> = LazyLock::new(|| delete_by("group_members", "group_id"));
 static DELETE_MEMBERSHIPS_OF_USERS: LazyLock<String> = LazyLock::new(|| delete_by("group_members", "user_id"));
-static DELETE_MAPPINGS: LazyLock<String> = LazyLock::new(|| delete_by("group_workspaces", "group_id"));
 
 static DELETE_MEMBERS: LazyLock<String> = LazyLock::new(|| {
     format!(
@@ -95,14 +83,6 @@ static INSERT_MEMBERS: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-static INSERT_MAPPINGS: LazyLock<String> = LazyLock::new(|| {
-    format!(
-        "INSERT INTO group_workspaces (organization_id, group_id, workspace_id, permissions)
-        SELECT organization_id, group_id, workspace_id, permissions::text[] FROM {}",
-        MappingRows::source(1)
-    )
-});
-
 /// Updates the number of groups in an organization.
 static COUNT_GROUPS: LazyLock<String> = LazyLock::new(|| {
     format!(
@@ -115,18 +95,17 @@ static COUNT_GROUPS: LazyLock<String> = LazyLock::new(|| {
 #[derive(Default)]
 pub(super) struct Groups {
     /// The groups, each with the seq at which the log has its resource.
-    put: BTreeMap<Key<GroupId>, (Group, u64)>,
+    put: BTreeMap<RowKey<GroupId>, (Group, u64)>,
     /// Whether each group that the batch writes or deletes was in the table before.
-    stored: BTreeMap<Key<GroupId>, bool>,
+    stored: BTreeMap<RowKey<GroupId>, bool>,
     /// Rows to delete first, for the same reason as for users.
-    removed: BTreeSet<Key<GroupId>>,
-    gone: BTreeSet<Key<GroupId>>,
-    gone_users: BTreeSet<Key<UserId>>,
+    removed: BTreeSet<RowKey<GroupId>>,
+    gone: BTreeSet<RowKey<GroupId>>,
+    gone_users: BTreeSet<RowKey<UserId>>,
     /// For each group and user that the batch moves: whether the user is a member in the end.
     members: BTreeMap<(OrganizationId, GroupId, UserId), bool>,
     /// The groups in which the batch moves each user.
-    moves: HashMap<Key<UserId>, HashSet<GroupId>>,
-    mappings: BTreeMap<Key<GroupId>, Mapping>,
+    moves: HashMap<RowKey<UserId>, HashSet<GroupId>>,
     /// The change in the number of groups; negative if there are fewer.
     more: BTreeMap<OrganizationId, i64>,
 }
@@ -136,12 +115,10 @@ pub(super) struct GroupRows {
     removed: Ids,
     gone: Ids,
     gone_users: Ids,
-    remapped: Ids,
     inserted: ResourceRows,
     updated: ResourceRows,
     left: MemberRows,
     joined: MemberRows,
-    mappings: MappingRows,
     counts: Counts,
 }
 
@@ -172,10 +149,6 @@ impl Groups {
         }
     }
 
-    pub(super) fn map(&mut self, organization: OrganizationId, group: GroupId, workspaces: Mapping) {
-        self.mappings.insert((organization, group), workspaces);
-    }
-
     pub(super) fn delete(&mut self, organization: OrganizationId, id: GroupId, before: Option<&Group>) {
         let key = (organization, id);
         self.stored.entry(key).or_insert(before.is_some());
@@ -186,7 +159,6 @@ impl Groups {
         for member in members {
             self.members.remove(&member);
         }
-        self.mappings.insert(key, Mapping::new());
         self.removed.insert(key);
         self.gone.insert(key);
     }
@@ -201,21 +173,19 @@ impl Groups {
 
     /// The organizations whose groups change.
     pub(super) fn organizations(&self) -> impl Iterator<Item = OrganizationId> {
-        self.stored.keys().chain(self.mappings.keys()).map(|key| key.0)
+        self.stored.keys().map(|key| key.0)
     }
 
     pub(super) fn rows(&self) -> Result<GroupRows, StoreError> {
-        let ids = |keys: &BTreeSet<Key<GroupId>>| keys.iter().map(|key| (key.0, key.1.0)).collect();
+        let ids = |keys: &BTreeSet<RowKey<GroupId>>| keys.iter().map(|key| (key.0, key.1.0)).collect();
         let mut rows = GroupRows {
             removed: ids(&self.removed),
             gone: ids(&self.gone),
             gone_users: self.gone_users.iter().map(|key| (key.0, key.1.0)).collect(),
-            remapped: self.mappings.keys().map(|key| (key.0, key.1.0)).collect(),
             inserted: ResourceRows::default(),
             updated: ResourceRows::default(),
             left: MemberRows::default(),
             joined: MemberRows::default(),
-            mappings: MappingRows::default(),
             counts: self
                 .more
                 .iter()
@@ -230,9 +200,6 @@ impl Groups {
         for ((organization, group, user), is_in) in &self.members {
             if *is_in { &mut rows.joined } else { &mut rows.left }.push(*organization, *group, *user);
         }
-        for ((organization, group), mapping) in &self.mappings {
-            rows.mappings.push(*organization, *group, mapping);
-        }
         Ok(rows)
     }
 }
@@ -242,14 +209,12 @@ impl GroupRows {
         batch.add_if(!self.removed.is_empty(), &DELETE_GROUPS, || self.removed.parameters());
         batch.add_if(!self.gone.is_empty(), &DELETE_MEMBERS_OF_GROUPS, || self.gone.parameters());
         batch.add_if(!self.gone_users.is_empty(), &DELETE_MEMBERSHIPS_OF_USERS, || self.gone_users.parameters());
-        batch.add_if(!self.remapped.is_empty(), &DELETE_MAPPINGS, || self.remapped.parameters());
         if !self.inserted.is_empty() {
             batch.add(Statement::new(&INSERT_GROUPS, self.inserted.parameters()).of_new_rows());
         }
         batch.add_if(!self.updated.is_empty(), &UPDATE_GROUPS, || self.updated.parameters());
         batch.add_if(!self.left.is_empty(), &DELETE_MEMBERS, || self.left.parameters());
         batch.add_if(!self.joined.is_empty(), &INSERT_MEMBERS, || self.joined.parameters());
-        batch.add_if(!self.mappings.is_empty(), &INSERT_MAPPINGS, || self.mappings.parameters());
         batch.add_if(!self.counts.is_empty(), &COUNT_GROUPS, || self.counts.parameters());
     }
 }
@@ -273,16 +238,5 @@ impl MemberRows {
         self.organization_id.push(organization);
         self.group_id.push(group);
         self.user_id.push(user);
-    }
-}
-
-impl MappingRows {
-    fn push(&mut self, organization: OrganizationId, group: GroupId, mapping: &Mapping) {
-        for (workspace, permissions) in mapping {
-            self.organization_id.push(organization);
-            self.group_id.push(group);
-            self.workspace_id.push(*workspace);
-            self.permissions.push(array_text(permissions));
-        }
     }
 }

@@ -10,9 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 use tokio_postgres::types::Json;
 
-use super::rows::{Counts, Ids, Key, delete_by, timestamp};
 use crate::db::{Statement, StatementBatch, StoreError, array_text, rows, seq_column};
-use crate::pipeline::decide::{User, is_active};
+use crate::pipeline::rows::{Counts, Ids, RowKey, delete_by, timestamp};
+use crate::pipeline::state::{User, is_active};
 
 /// All statements of this module, to be prepared.
 pub(super) fn statements() -> impl Iterator<Item = &'static str> {
@@ -92,12 +92,12 @@ static COUNT_USERS: LazyLock<String> = LazyLock::new(|| {
 #[derive(Default)]
 pub(super) struct Users {
     /// The users, each with the seq at which the log has its resource.
-    put: BTreeMap<Key<UserId>, (User, u64)>,
+    put: BTreeMap<RowKey<UserId>, (User, u64)>,
     /// Whether each user that the batch touches was in the table before.
-    stored: BTreeMap<Key<UserId>, bool>,
+    stored: BTreeMap<RowKey<UserId>, bool>,
     /// Rows to delete first: those of deleted users, and those of renamed users. Then a name can pass from
     /// one user to another within a batch.
-    removed: BTreeSet<Key<UserId>>,
+    removed: BTreeSet<RowKey<UserId>>,
     /// The change in the number of users; negative if there are fewer.
     more: BTreeMap<OrganizationId, i64>,
 }

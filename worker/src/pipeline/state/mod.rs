@@ -1,5 +1,13 @@
-//! The part of the state that a batch needs, and how changes are applied to it. It knows which keys are
-//! loaded: see [`Lookup`].
+//! The part of the state that a batch needs: the loaded values, and the changes of the batch. It knows which
+//! keys are loaded: see [`Lookup`].
+
+mod entity;
+mod keys;
+mod layer;
+mod members;
+
+pub(crate) use entity::{Before, Entitlement, Group, SessionState, Stored, TokenStatus, User, Workspace, is_active};
+pub(crate) use keys::{Key, Keys, Lookup, NotLoaded, both, look_up_all};
 
 use rollcall_events::request::EntitlementKind;
 use rollcall_events::{
@@ -8,12 +16,8 @@ use rollcall_events::{
 use rollcall_scim::casefold::casefold;
 use std::collections::{BTreeSet, HashSet};
 
-use super::entity::{
-    AuditorToken, Before, Change, Entitlement, Group, SessionState, Stream, Token, TokenStatus, User, Workspace,
-};
-use super::keys::{Key, Keys, Lookup, NotLoaded};
-use super::layer::Layers;
-use super::members::Members;
+use layer::Layers;
+use members::Members;
 
 /// The loaded part of the state of a batch's organizations.
 #[derive(Debug, Default)]
@@ -143,82 +147,97 @@ impl State {
         Ok(self.streams.get(&(organization, id), || Key::Stream(organization, id))?.copied())
     }
 
-    /// Applies a change, so that the next request of the batch sees it. Returns the resource before the
-    /// change.
+    /// Sets the name of an organization.
+    pub(super) fn put_organization(&mut self, id: OrganizationId, name: String) {
+        self.organizations.change(id, Some(name));
+    }
+
+    pub(super) fn put_workspace(&mut self, organization: OrganizationId, workspace: &Workspace) {
+        self.workspace_names.change((organization, casefold(&workspace.name)), Some(workspace.id));
+        self.workspaces.change((organization, workspace.id), Some(workspace.clone()));
+    }
+
+    pub(super) fn put_entitlement(&mut self, organization: OrganizationId, entitlement: &Entitlement) {
+        self.entitlement_names.change(entitlement.name_key(organization), Some(entitlement.id));
+        self.entitlements.change((organization, entitlement.id), Some(entitlement.clone()));
+    }
+
+    /// Removes a role or an entitlement.
     ///
     /// # Errors
-    /// If the thing that the change replaces is not loaded. Then nothing is changed.
-    pub(crate) fn apply(&mut self, organization: OrganizationId, change: &Change) -> Lookup<Before> {
-        match change {
-            Change::PutUser(user) => return self.put_user(organization, user),
-            Change::DeleteUser(id) => return self.delete_user(organization, *id),
-            Change::PutGroup { group, added, removed } => return self.put_group(organization, group, added, removed),
-            Change::DeleteGroup(id) => return self.delete_group(organization, *id),
-            Change::MapGroup { .. } | Change::SetToken { .. } | Change::SetRecording { .. } => {}
-            Change::PutOrganization { id, name, .. } => self.organizations.change(*id, Some(name.clone())),
-            Change::PutWorkspace(workspace) => {
-                self.workspace_names.change((organization, casefold(&workspace.name)), Some(workspace.id));
-                self.workspaces.change((organization, workspace.id), Some(workspace.clone()));
-            }
-            Change::PutEntitlement(entitlement) => {
-                self.entitlement_names.change(entitlement.name_key(organization), Some(entitlement.id));
-                self.entitlements.change((organization, entitlement.id), Some(entitlement.clone()));
-            }
-            Change::DeleteEntitlement(id) => {
-                let name_key =
-                    self.entitlement(organization, *id)?.map(|entitlement| entitlement.name_key(organization));
-                if let Some(key) = name_key {
-                    self.entitlement_names.change(key, None);
-                }
-                self.entitlements.change((organization, *id), None);
-            }
-            Change::PutToken(Token { id, .. }) | Change::PutAuditorToken(AuditorToken { id, .. }) => {
-                self.tokens.change((organization, *id), Some(TokenStatus::Valid));
-            }
-            Change::RevokeToken { id, revoked_at } => {
-                self.tokens.change((organization, *id), Some(TokenStatus::RevokedAt(*revoked_at)));
-            }
-            Change::PutSignInLink(link) => {
-                self.sessions.change((organization, link.id), Some(SessionState::Invited(link.expires_at)))
-            }
-            Change::PutSession(session) => {
-                self.sessions.change((organization, session.id), Some(SessionState::SignedIn))
-            }
-            Change::SignIn { id, .. } => self.sessions.change((organization, *id), Some(SessionState::SignedIn)),
-            Change::SignOut { id, .. } => self.sessions.change((organization, *id), Some(SessionState::Ended)),
-            Change::PutStream(Stream { id, .. }) => self.streams.change((organization, *id), Some(true)),
-            Change::SwitchStream { id, reason, .. } => self.streams.change((organization, *id), Some(reason.is_none())),
-            Change::DeleteStream(id) => self.streams.change((organization, *id), None),
+    /// If it is not loaded. Then nothing is changed.
+    pub(super) fn delete_entitlement(
+        &mut self,
+        organization: OrganizationId,
+        id: EntitlementId,
+    ) -> Result<(), NotLoaded> {
+        let name_key = self.entitlement(organization, id)?.map(|entitlement| entitlement.name_key(organization));
+        if let Some(key) = name_key {
+            self.entitlement_names.change(key, None);
         }
-        Ok(None)
+        self.entitlements.change((organization, id), None);
+        Ok(())
+    }
+
+    pub(super) fn put_token(&mut self, organization: OrganizationId, id: TokenId, status: TokenStatus) {
+        self.tokens.change((organization, id), Some(status));
+    }
+
+    pub(super) fn put_session(&mut self, organization: OrganizationId, id: SessionId, state: SessionState) {
+        self.sessions.change((organization, id), Some(state));
+    }
+
+    /// Sets whether delivery of an event stream is enabled; `None` if the stream is deleted.
+    pub(super) fn put_stream(&mut self, organization: OrganizationId, id: StreamId, is_enabled: Option<bool>) {
+        self.streams.change((organization, id), is_enabled);
     }
 
     /// Marks a dead letter as decided. It cannot be decided again.
-    pub(crate) fn settle_dead_letter(&mut self, organization: OrganizationId, id: DeadLetterId) {
+    pub(super) fn settle_dead_letter(&mut self, organization: OrganizationId, id: DeadLetterId) {
         self.dead_letters.change((organization, id), None);
     }
 
     /// Discards all changes, so that the batch can be decided again on the loaded state.
     pub(crate) fn revert(&mut self) {
-        self.users.revert();
-        self.user_names.revert();
-        self.presences.revert();
-        self.deletions.revert();
-        self.groups.revert();
-        self.group_names.revert();
-        self.members.revert();
-        self.organizations.revert();
-        self.workspaces.revert();
-        self.workspace_names.revert();
-        self.entitlements.revert();
-        self.entitlement_names.revert();
-        self.tokens.revert();
-        self.sessions.revert();
-        self.dead_letters.revert();
-        self.streams.revert();
+        // Every layer is named, so that none is forgotten. What is presumed was not changed by the batch.
+        let Self {
+            presumed_new: _,
+            users,
+            user_names,
+            presences,
+            deletions,
+            groups,
+            group_names,
+            members,
+            organizations,
+            workspaces,
+            workspace_names,
+            entitlements,
+            entitlement_names,
+            tokens,
+            sessions,
+            dead_letters,
+            streams,
+        } = self;
+        users.revert();
+        user_names.revert();
+        presences.revert();
+        deletions.revert();
+        groups.revert();
+        group_names.revert();
+        members.revert();
+        organizations.revert();
+        workspaces.revert();
+        workspace_names.revert();
+        entitlements.revert();
+        entitlement_names.revert();
+        tokens.revert();
+        sessions.revert();
+        dead_letters.revert();
+        streams.revert();
     }
 
-    fn put_user(&mut self, organization: OrganizationId, user: &User) -> Lookup<Before> {
+    pub(super) fn put_user(&mut self, organization: OrganizationId, user: &User) -> Lookup<Before> {
         let before = self.user_to_create(organization, user.id)?.cloned();
         let name_key = user.name_key();
         if let Some(old) = before.as_ref().map(User::name_key).filter(|old| *old != name_key) {
@@ -229,7 +248,7 @@ impl State {
         Ok(before.map(Before::User))
     }
 
-    fn delete_user(&mut self, organization: OrganizationId, id: UserId) -> Lookup<Before> {
+    pub(super) fn delete_user(&mut self, organization: OrganizationId, id: UserId) -> Lookup<Before> {
         let before = self.user(organization, id)?.cloned();
         if let Some(before) = &before {
             self.user_names.change((organization, before.name_key()), None);
@@ -240,7 +259,7 @@ impl State {
         Ok(before.map(Before::User))
     }
 
-    fn put_group(
+    pub(super) fn put_group(
         &mut self,
         organization: OrganizationId,
         group: &Group,
@@ -265,7 +284,7 @@ impl State {
         Ok(before.map(Before::Group))
     }
 
-    fn delete_group(&mut self, organization: OrganizationId, id: GroupId) -> Lookup<Before> {
+    pub(super) fn delete_group(&mut self, organization: OrganizationId, id: GroupId) -> Lookup<Before> {
         let before = self.group(organization, id)?.cloned();
         if let Some(before) = &before {
             self.group_names.change((organization, before.name_key()), None);
@@ -337,22 +356,42 @@ impl State {
 
     /// Marks keys as looked up. Those that were not found are absent.
     pub(crate) fn load_absences(&mut self, keys: Keys) {
-        keys.users.into_iter().for_each(|key| self.users.load_absence(key));
-        keys.user_names.into_iter().for_each(|key| self.user_names.load_absence(key));
-        keys.presences.into_iter().for_each(|key| self.presences.load_absence(key));
-        keys.deletions.into_iter().for_each(|key| self.deletions.load_absence(key));
-        keys.groups.into_iter().for_each(|key| self.groups.load_absence(key));
-        keys.group_names.into_iter().for_each(|key| self.group_names.load_absence(key));
-        keys.members.into_iter().for_each(|(of, group, user)| self.members.load(of, group, user, false));
-        keys.members_of.into_iter().for_each(|(of, group)| self.members.load_whole(of, group));
-        keys.organizations.into_iter().for_each(|id| self.organizations.load_absence(id));
-        keys.workspaces.into_iter().for_each(|key| self.workspaces.load_absence(key));
-        keys.workspace_names.into_iter().for_each(|key| self.workspace_names.load_absence(key));
-        keys.entitlements.into_iter().for_each(|key| self.entitlements.load_absence(key));
-        keys.entitlement_names.into_iter().for_each(|key| self.entitlement_names.load_absence(key));
-        keys.tokens.into_iter().for_each(|key| self.tokens.load_absence(key));
-        keys.sessions.into_iter().for_each(|key| self.sessions.load_absence(key));
-        keys.streams.into_iter().for_each(|key| self.streams.load_absence(key));
-        keys.dead_letters.into_iter().for_each(|key| self.dead_letters.load_absence(key));
+        // Every kind of key is named, so that none is forgotten.
+        let Keys {
+            users,
+            user_names,
+            presences,
+            deletions,
+            groups,
+            group_names,
+            members,
+            members_of,
+            organizations,
+            workspaces,
+            workspace_names,
+            entitlements,
+            entitlement_names,
+            tokens,
+            sessions,
+            streams,
+            dead_letters,
+        } = keys;
+        users.into_iter().for_each(|key| self.users.load_absence(key));
+        user_names.into_iter().for_each(|key| self.user_names.load_absence(key));
+        presences.into_iter().for_each(|key| self.presences.load_absence(key));
+        deletions.into_iter().for_each(|key| self.deletions.load_absence(key));
+        groups.into_iter().for_each(|key| self.groups.load_absence(key));
+        group_names.into_iter().for_each(|key| self.group_names.load_absence(key));
+        members.into_iter().for_each(|(of, group, user)| self.members.load(of, group, user, false));
+        members_of.into_iter().for_each(|(of, group)| self.members.load_whole(of, group));
+        organizations.into_iter().for_each(|key| self.organizations.load_absence(key));
+        workspaces.into_iter().for_each(|key| self.workspaces.load_absence(key));
+        workspace_names.into_iter().for_each(|key| self.workspace_names.load_absence(key));
+        entitlements.into_iter().for_each(|key| self.entitlements.load_absence(key));
+        entitlement_names.into_iter().for_each(|key| self.entitlement_names.load_absence(key));
+        tokens.into_iter().for_each(|key| self.tokens.load_absence(key));
+        sessions.into_iter().for_each(|key| self.sessions.load_absence(key));
+        streams.into_iter().for_each(|key| self.streams.load_absence(key));
+        dead_letters.into_iter().for_each(|key| self.dead_letters.load_absence(key));
     }
 }

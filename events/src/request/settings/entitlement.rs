@@ -1,6 +1,18 @@
-//! Changes of roles and entitlements that users can have.
+//! Requests about roles and entitlements that users can have.
 
 use serde::{Deserialize, Serialize};
+
+use crate::EntitlementId;
+use crate::name::{Description, EntitlementType, UniqueName};
+
+/// Changes a role or an entitlement that users can have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeEntitlement {
+    /// The role or entitlement.
+    pub entitlement_id: EntitlementId,
+    /// The change of the role or entitlement.
+    pub change: EntitlementChange,
+}
 
 /// A change of a role or an entitlement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,13 +30,13 @@ pub struct EntitlementSettings {
     /// Whether this is a role or an entitlement.
     pub kind: EntitlementKind,
     /// The name. It is unique among those of the same kind in the organization, ignoring case.
-    pub name: String,
+    pub name: UniqueName,
     /// The `type` in a user's `entitlements`, such as `License`. For a role it is [`ROLE_TYPE`].
     #[serde(rename = "type")]
-    pub type_name: String,
+    pub type_name: EntitlementType,
     /// A description for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
+    pub description: Option<Description>,
 }
 
 /// A role or an entitlement; it decides the user's attribute that holds it.
@@ -70,5 +82,3 @@ impl std::str::FromStr for EntitlementKind {
 pub const ROLE_TYPE: &str = "Role";
 /// The `type` of an entitlement that has no other type.
 pub const ENTITLEMENT_TYPE: &str = "Entitlement";
-/// The `type` of an entitlement that is a workspace: a user who has it is a member of the workspace.
-pub const WORKSPACE_TYPE: &str = "Workspace";

@@ -1,17 +1,32 @@
-//! Projects administrators' sessions.
+//! The rows of sessions.
 
 use rollcall_events::token::TokenDigest;
 use rollcall_events::{OrganizationId, SessionId, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use super::rows::Key;
+use super::{Change, Session, SignInLink};
 use crate::db::{StatementBatch, rows};
-use crate::pipeline::decide::{Session, SignInLink};
+use crate::pipeline::rows::RowKey;
+use crate::pipeline::settings::kind::Kind;
+use crate::pipeline::state::{NotLoaded, SessionState, State};
 
-/// All statements of this module, to be prepared.
-pub(super) fn statements() -> impl Iterator<Item = &'static str> {
-    [&INSERT_LINKS, &INSERT_SESSIONS, &SIGN_IN, &SIGN_OUT].into_iter().map(|sql| sql.as_str())
+/// The changes of a batch to sessions.
+#[derive(Default)]
+pub(crate) struct Sessions {
+    links: Vec<(OrganizationId, SignInLink)>,
+    begun: Vec<(OrganizationId, Session)>,
+    signed_in: BTreeMap<RowKey<SessionId>, (TokenDigest, Timestamp)>,
+    signed_out: BTreeMap<RowKey<SessionId>, Timestamp>,
+}
+
+/// The rows of sessions that a batch writes.
+#[derive(Default)]
+pub(crate) struct SessionRows {
+    links: LinkRows,
+    begun: BegunRows,
+    signed_in: SignInRows,
+    signed_out: SignOutRows,
 }
 
 rows! {
@@ -81,26 +96,38 @@ static SIGN_OUT: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// The changes of a batch to sessions.
-#[derive(Default)]
-pub(super) struct Sessions {
-    pub(super) links: Vec<(OrganizationId, SignInLink)>,
-    pub(super) begun: Vec<(OrganizationId, Session)>,
-    pub(super) signed_in: BTreeMap<Key<SessionId>, (TokenDigest, Timestamp)>,
-    pub(super) signed_out: BTreeMap<Key<SessionId>, Timestamp>,
-}
+impl Kind for Sessions {
+    type Change = Change;
+    type Rows = SessionRows;
 
-/// The rows of sessions that a batch writes.
-#[derive(Default)]
-pub(super) struct SessionRows {
-    links: LinkRows,
-    begun: BegunRows,
-    signed_in: SignInRows,
-    signed_out: SignOutRows,
-}
+    fn statements() -> Vec<&'static str> {
+        vec![&INSERT_LINKS, &INSERT_SESSIONS, &SIGN_IN, &SIGN_OUT]
+    }
 
-impl Sessions {
-    pub(super) fn rows(&self) -> SessionRows {
+    fn apply(change: &Change, organization: OrganizationId, state: &mut State) -> Result<(), NotLoaded> {
+        match change {
+            Change::Invite(link) => state.put_session(organization, link.id, SessionState::Invited(link.expires_at)),
+            Change::Begin(session) => state.put_session(organization, session.id, SessionState::SignedIn),
+            Change::SignIn { id, .. } => state.put_session(organization, *id, SessionState::SignedIn),
+            Change::SignOut { id, .. } => state.put_session(organization, *id, SessionState::Ended),
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, organization: OrganizationId, _: u64, change: Change) {
+        match change {
+            Change::Invite(link) => self.links.push((organization, link)),
+            Change::Begin(session) => self.begun.push((organization, session)),
+            Change::SignIn { id, digest, at } => {
+                self.signed_in.insert((organization, id), (digest, at));
+            }
+            Change::SignOut { id, at } => {
+                self.signed_out.insert((organization, id), at);
+            }
+        }
+    }
+
+    fn rows(&self) -> SessionRows {
         let mut rows = SessionRows::default();
         self.links.iter().for_each(|(organization, link)| rows.links.push(*organization, link));
         self.begun.iter().for_each(|(organization, session)| rows.begun.push(*organization, session));
@@ -117,14 +144,12 @@ impl Sessions {
         }
         rows
     }
-}
 
-impl SessionRows {
-    pub(super) fn add_to<'a>(&'a self, batch: &mut StatementBatch<'a>) {
-        batch.add_if(!self.links.is_empty(), &INSERT_LINKS, || self.links.parameters());
-        batch.add_if(!self.begun.is_empty(), &INSERT_SESSIONS, || self.begun.parameters());
-        batch.add_if(!self.signed_in.is_empty(), &SIGN_IN, || self.signed_in.parameters());
-        batch.add_if(!self.signed_out.is_empty(), &SIGN_OUT, || self.signed_out.parameters());
+    fn add_to<'a>(rows: &'a SessionRows, batch: &mut StatementBatch<'a>) {
+        batch.add_if(!rows.links.is_empty(), &INSERT_LINKS, || rows.links.parameters());
+        batch.add_if(!rows.begun.is_empty(), &INSERT_SESSIONS, || rows.begun.parameters());
+        batch.add_if(!rows.signed_in.is_empty(), &SIGN_IN, || rows.signed_in.parameters());
+        batch.add_if(!rows.signed_out.is_empty(), &SIGN_OUT, || rows.signed_out.parameters());
     }
 }
 
@@ -132,7 +157,7 @@ impl LinkRows {
     fn push(&mut self, organization: OrganizationId, link: &SignInLink) {
         self.organization_id.push(organization);
         self.id.push(link.id);
-        self.name.push(link.name.clone());
+        self.name.push(link.name.to_string());
         self.role.push(link.role.as_str());
         self.link_digest.push(link.digest.as_bytes().to_vec());
         self.link_expires_at.push(link.expires_at);

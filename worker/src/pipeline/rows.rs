@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::db::{StoreError, rows};
 
 /// A key within an organization.
-pub(super) type Key<T> = (OrganizationId, T);
+pub(super) type RowKey<T> = (OrganizationId, T);
 
 rows! {
     /// Rows that are identified by an organization and an id.

@@ -1,0 +1,65 @@
+//! A decision, and why one stops.
+
+use rollcall_events::log::{EventType, SubjectType};
+use rollcall_scim::ScimError;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::state::NotLoaded;
+
+/// A decision: the fact that goes into the log.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Decision {
+    /// The type of the log entry.
+    pub(crate) event_type: EventType,
+    /// The thing that the entry is about.
+    pub(crate) subject: Option<(SubjectType, Uuid)>,
+    /// Why the request was rejected, if it was. It must not contain personal data, because it is part of the
+    /// header, which is never erased.
+    pub(crate) error: Option<ScimError>,
+    /// The facts.
+    pub(crate) payload: Value,
+}
+
+impl Decision {
+    /// A rejection, which is recorded like a fact. `subject` is the person or thing that the payload is
+    /// about, so that an erasure of that person finds it.
+    pub(super) fn rejected(error: ScimError, subject: Option<(SubjectType, Uuid)>, payload: Value) -> Self {
+        Self { event_type: EventType::RequestRejected, subject, error: Some(error), payload }
+    }
+}
+
+/// Why a decision stopped.
+#[derive(Debug)]
+pub(super) enum Interrupt {
+    /// It needs keys that are not loaded.
+    NotLoaded(NotLoaded),
+    /// The request is rejected.
+    Refused(Refusal),
+}
+
+/// Why a request is rejected. If a name is taken, `about` is the user or group that has it.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) error: ScimError,
+    pub(super) about: Option<Uuid>,
+    pub(super) user_name: Option<String>,
+}
+
+impl From<NotLoaded> for Interrupt {
+    fn from(missing: NotLoaded) -> Self {
+        Self::NotLoaded(missing)
+    }
+}
+
+impl From<Refusal> for Interrupt {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<ScimError> for Interrupt {
+    fn from(error: ScimError) -> Self {
+        Self::Refused(Refusal { error, about: None, user_name: None })
+    }
+}
