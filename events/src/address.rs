@@ -102,7 +102,7 @@ impl fmt::Display for AllowList {
             let separator = if index == 0 { "" } else { "," };
             match entry {
                 Entry::Network(network) if network.prefix_len() == network.max_prefix_len() => {
-                    write!(f, "{separator}{}", network.addr())?
+                    write!(f, "{separator}{}", network.addr())?;
                 }
                 Entry::Network(network) => write!(f, "{separator}{network}")?,
                 Entry::Range(first, last) => write!(f, "{separator}{first}-{last}")?,

@@ -168,7 +168,7 @@ impl Unfolding<'_> {
             _ if target.filter.is_some() => self.choose(path, value)?,
             Some(_) if target.attribute.multi_valued => self.choose(path, value)?,
             Some(part) => {
-                self.parts.push((Place { extension: target.extension, attribute: target.attribute, part }, value))
+                self.parts.push((Place { extension: target.extension, attribute: target.attribute, part }, value));
             }
             None => {
                 let holder = holder(&mut self.unfolded.attributes, target.extension);

@@ -105,7 +105,7 @@ async fn pages_in_both_directions_have_every_entry_once_while_the_log_grows() {
             client.create(user_with(&format!("late-{order}-{filter}-{pages}"), &json!({}))).await.expect(201);
             match page["next"].as_str() {
                 Some(next) if !found.contains(&(whole.len() as u64)) || order == "newest" => {
-                    cursor = Some(next.to_owned())
+                    cursor = Some(next.to_owned());
                 }
                 _ => break,
             }
@@ -172,7 +172,7 @@ async fn the_log_returns_every_earlier_state_of_a_user() {
     for round in 0..12 {
         match round % 4 {
             0 | 1 => {
-                ids.push(client.create(user_with(&format!("user{round}"), &json!({"nickName": "one"}))).await.id())
+                ids.push(client.create(user_with(&format!("user{round}"), &json!({"nickName": "one"}))).await.id());
             }
             2 => drop(
                 client

@@ -403,7 +403,7 @@ async fn dead_letters_that_name_an_erased_person_are_removed_and_late_ones_are_n
         let mary = organization.client().create(user(name)).await.id();
         let letter = |of: &Organization, name: &str| creation(of, UserId::generate(), name);
         let publish_dead_letter = async |letter: &Request| {
-            sender.dead_letter_by_broker(properties(letter, "test", None), &encode(letter).unwrap()).await
+            sender.dead_letter_by_broker(properties(letter, "test", None), &encode(letter).unwrap()).await;
         };
         let [early, late, unrelated] = [variant, variant, "percy"].map(|name| letter(&organization, name));
         let elsewhere = letter(&other, variant);

@@ -26,7 +26,7 @@ pub(crate) fn entry(entry: &Path, proof: &Path, checkpoint: &Checkpoint) -> Resu
             let of_another = !checkpoint.origin.ends_with(&format!("/{}", entry.header.organization_id));
             match verify_inclusion(leaf, seq, size, checkpoint.root, &proof.hashes) {
                 _ if of_another => {
-                    findings.broken.push(format!("the checkpoint is of another log: {}", checkpoint.origin))
+                    findings.broken.push(format!("the checkpoint is of another log: {}", checkpoint.origin));
                 }
                 Ok(()) => findings
                     .holds

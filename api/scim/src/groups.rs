@@ -33,8 +33,8 @@ const TAG: &str = "Groups";
     responses(Errors, Created<Group>, Accepted)
 )]
 pub(super) async fn create(call: Call, mut body: ScimBody, context: WriteContext) -> ApiResult {
-    let content = content(GroupId::generate(), None, read_operation(&call, Change::Create, &mut body).await?);
-    match context.submit(&call, content, &body.bytes).await? {
+    let request = content(GroupId::generate(), None, read_operation(&call, Change::Create, &mut body).await?);
+    match context.submit(&call, request, &body.bytes).await? {
         Answer::Accepted(txn) => Ok(accepted(&context.base, txn, &call.prefer)),
         Answer::Applied(left) => call.answer(StatusCode::CREATED, context.shown(&call, &GROUPS, left).await?),
     }
@@ -75,8 +75,8 @@ pub(super) async fn read(call: Call, id: Path<String>, database: Data<Database>,
 )]
 pub(super) async fn replace(call: Call, id: Path<String>, mut body: ScimBody, context: WriteContext) -> ApiResult {
     let (id, if_match) = (group_id(&id)?, call.if_match()?);
-    let content = content(id, if_match, read_operation(&call, Change::Replace, &mut body).await?);
-    match context.submit(&call, content, &body.bytes).await? {
+    let request = content(id, if_match, read_operation(&call, Change::Replace, &mut body).await?);
+    match context.submit(&call, request, &body.bytes).await? {
         Answer::Accepted(txn) => Ok(accepted(&context.base, txn, &call.prefer)),
         Answer::Applied(left) => call.answer(StatusCode::OK, context.shown(&call, &GROUPS, left).await?),
     }
@@ -99,8 +99,8 @@ pub(super) async fn replace(call: Call, id: Path<String>, mut body: ScimBody, co
 )]
 pub(super) async fn patch(call: Call, id: Path<String>, mut body: ScimBody, context: WriteContext) -> ApiResult {
     let (id, if_match) = (group_id(&id)?, call.if_match()?);
-    let content = content(id, if_match, read_operation(&call, Change::Patch, &mut body).await?);
-    match context.submit(&call, content, &body.bytes).await? {
+    let request = content(id, if_match, read_operation(&call, Change::Patch, &mut body).await?);
+    match context.submit(&call, request, &body.bytes).await? {
         Answer::Accepted(txn) => Ok(accepted(&context.base, txn, &call.prefer)),
         Answer::Applied(left) => context.patched(&call, &GROUPS, left).await,
     }

@@ -146,7 +146,7 @@ impl QueryContext {
             match page {
                 Page::Index { start_index, .. } => response.start_index = Some(start_index),
                 Page::Cursor { .. } => {
-                    (response.next_cursor, response.previous_cursor) = (listed.next_cursor, listed.previous_cursor)
+                    (response.next_cursor, response.previous_cursor) = (listed.next_cursor, listed.previous_cursor);
                 }
             }
             serde_json::to_string(&response)

@@ -158,8 +158,8 @@ async fn submit(
     operation: UserOperation,
     body: &[u8],
 ) -> Result<Answer, ApiError> {
-    let content = content(call.caller.default_workspace(), id, if_match, operation);
-    context.submit(call, content, body).await.map_err(|error| in_dialect_terms(call, error))
+    let request = content(call.caller.default_workspace(), id, if_match, operation);
+    context.submit(call, request, body).await.map_err(|error| in_dialect_terms(call, error))
 }
 
 /// The content of a request on a user.

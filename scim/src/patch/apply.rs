@@ -117,7 +117,7 @@ impl AppliedOperation<'_> {
             // There is nothing to add or to set. The parser leaves such operations out.
             (_, None, None) => {}
             (_, None, Some(value)) if attribute.kind == Kind::Complex => {
-                inside(object, &attribute.name, |inner| merge(inner, value))
+                inside(object, &attribute.name, |inner| merge(inner, value));
             }
             (_, None, Some(value)) => {
                 object.insert(attribute.name.clone(), value.clone());

@@ -39,7 +39,7 @@ impl Hold {
     ) -> Result<(), RunError> {
         match &error {
             RunError::Store(failure) if failure.remedy() == Remedy::Retry => {
-                tracing::warn!(%error, "the batch is held and retried")
+                tracing::warn!(%error, "the batch is held and retried");
             }
             RunError::Slow(_) => tracing::warn!(%error, "a slow request is retried once"),
             RunError::Stopped(failure) => report_stop(place.shared, place.partition, failure),

@@ -181,7 +181,7 @@ async fn receive_outcomes(mut replies: Consumer, pending: &PendingReplies) {
         match decode_outcomes(&delivery.data) {
             Ok(outcomes) => outcomes.outcomes.into_iter().for_each(|(id, outcome)| pending.resolve(id, outcome)),
             Err(error) => {
-                tracing::error!(%error, "an outcome cannot be read; do the api and the worker have the same version?")
+                tracing::error!(%error, "an outcome cannot be read; do the api and the worker have the same version?");
             }
         }
     }

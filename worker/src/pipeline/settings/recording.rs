@@ -34,7 +34,7 @@ impl ChangeRequest for ChangeRecording {
 
     fn decide(&self, _: &State, request: &Request) -> Result<SettingFact, Interrupt> {
         if self.until.is_some_and(|until| until > request.requested_at.after_seconds(MAX_RECORDING_SECONDS)) {
-            return Err(ScimError::invalid_value("until: bodies can be recorded for a week at the most").into());
+            return Err(ScimError::invalid_value("until: bodies can be recorded for one week at most").into());
         }
         Ok((EventType::RecordingChanged, json!({"until": self.until})))
     }

@@ -116,6 +116,8 @@ pub(crate) fn both<A, B>(one: Result<A, NotLoaded>, other: Result<B, NotLoaded>)
 
 impl Extend<Key> for Keys {
     fn extend<I: IntoIterator<Item = Key>>(&mut self, keys: I) {
-        keys.into_iter().for_each(|key| self.insert(key));
+        for key in keys {
+            self.insert(key);
+        }
     }
 }

@@ -36,9 +36,11 @@ impl<K: Eq + Hash, V> Layers<K, V> {
         self.loaded.insert(key, value);
     }
 
-    /// Marks a key as absent in the database, unless it was found.
-    pub(super) fn load_absence(&mut self, key: K) {
-        self.loaded.entry(key).or_insert(None);
+    /// Marks keys as absent in the database, unless they were found.
+    pub(super) fn load_absences(&mut self, keys: impl IntoIterator<Item = K>) {
+        for key in keys {
+            self.loaded.entry(key).or_insert(None);
+        }
     }
 
     /// Changes a value; `None` removes it.
@@ -62,10 +64,10 @@ mod tests {
         let mut layers: Layers<u8, &str> = Layers::default();
         let name = || Key::Organization(OrganizationId::SYSTEM);
         assert_eq!(layers.get(&1, name), Err(NotLoaded::one(name())));
-        layers.load_absence(1);
+        layers.load_absences([1]);
         assert_eq!(layers.get(&1, name), Ok(None));
         layers.load(2, Some("two"));
-        layers.load_absence(2);
+        layers.load_absences([2]);
         assert_eq!(layers.get(&2, name), Ok(Some(&"two")), "what was found is not overwritten");
         layers.change(2, None);
         layers.change(1, Some("one"));

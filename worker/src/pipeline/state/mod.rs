@@ -376,22 +376,26 @@ impl State {
             streams,
             dead_letters,
         } = keys;
-        users.into_iter().for_each(|key| self.users.load_absence(key));
-        user_names.into_iter().for_each(|key| self.user_names.load_absence(key));
-        presences.into_iter().for_each(|key| self.presences.load_absence(key));
-        deletions.into_iter().for_each(|key| self.deletions.load_absence(key));
-        groups.into_iter().for_each(|key| self.groups.load_absence(key));
-        group_names.into_iter().for_each(|key| self.group_names.load_absence(key));
-        members.into_iter().for_each(|(of, group, user)| self.members.load(of, group, user, false));
-        members_of.into_iter().for_each(|(of, group)| self.members.load_whole(of, group));
-        organizations.into_iter().for_each(|key| self.organizations.load_absence(key));
-        workspaces.into_iter().for_each(|key| self.workspaces.load_absence(key));
-        workspace_names.into_iter().for_each(|key| self.workspace_names.load_absence(key));
-        entitlements.into_iter().for_each(|key| self.entitlements.load_absence(key));
-        entitlement_names.into_iter().for_each(|key| self.entitlement_names.load_absence(key));
-        tokens.into_iter().for_each(|key| self.tokens.load_absence(key));
-        sessions.into_iter().for_each(|key| self.sessions.load_absence(key));
-        streams.into_iter().for_each(|key| self.streams.load_absence(key));
-        dead_letters.into_iter().for_each(|key| self.dead_letters.load_absence(key));
+        self.users.load_absences(users);
+        self.user_names.load_absences(user_names);
+        self.presences.load_absences(presences);
+        self.deletions.load_absences(deletions);
+        self.groups.load_absences(groups);
+        self.group_names.load_absences(group_names);
+        for (of, group, user) in members {
+            self.members.load(of, group, user, false);
+        }
+        for (of, group) in members_of {
+            self.members.load_whole(of, group);
+        }
+        self.organizations.load_absences(organizations);
+        self.workspaces.load_absences(workspaces);
+        self.workspace_names.load_absences(workspace_names);
+        self.entitlements.load_absences(entitlements);
+        self.entitlement_names.load_absences(entitlement_names);
+        self.tokens.load_absences(tokens);
+        self.sessions.load_absences(sessions);
+        self.streams.load_absences(streams);
+        self.dead_letters.load_absences(dead_letters);
     }
 }

@@ -37,11 +37,13 @@ pub(super) fn names_in_path(path: &str) -> Vec<String> {
 fn names_in(filter: &Filter, names: &mut Vec<String>) {
     match filter {
         Filter::Or(left, right) | Filter::And(left, right) => {
-            [left, right].into_iter().for_each(|side| names_in(side, names))
+            for side in [left, right] {
+                names_in(side, names);
+            }
         }
         Filter::Not(inside) | Filter::ValuePath(_, inside) => names_in(inside, names),
         Filter::Compare(path, _, value) if is_workspace_name(path) => {
-            names.extend(word(value).map(|name| casefold(&name)))
+            names.extend(word(value).map(|name| casefold(&name)));
         }
         Filter::Compare(..) | Filter::Present(_) => {}
     }
