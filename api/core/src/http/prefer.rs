@@ -43,8 +43,14 @@ mod tests {
     use test_case::test_case;
 
     #[test_case(&[] => Prefer::default(); "nothing")]
-    #[test_case(&["respond-async, wait=3"] => Prefer { respond_async: true, wait: Some(Duration::from_secs(3)), ..Prefer::default() }; "one header")]
-    #[test_case(&["Respond-Async", "wait=\"0\"; x=y", "return=representation"] => Prefer { respond_async: true, wait: Some(Duration::ZERO), representation: true }; "several")]
+    #[test_case(
+        &["respond-async, wait=3"]
+        => Prefer { respond_async: true, wait: Some(Duration::from_secs(3)), ..Prefer::default() }; "one header"
+    )]
+    #[test_case(
+        &["Respond-Async", "wait=\"0\"; x=y", "return=representation"]
+        => Prefer { respond_async: true, wait: Some(Duration::ZERO), representation: true }; "several"
+    )]
     #[test_case(&["wait=soon, return=minimal, tea"] => Prefer::default(); "not understood")]
     fn prefer(values: &[&str]) -> Prefer {
         let mut headers = HeaderMap::new();

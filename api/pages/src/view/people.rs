@@ -128,8 +128,10 @@ mod tests {
     #[test]
     fn a_user_is_shown_attribute_by_attribute() {
         let resource = json!({
-            "schemas": ["x"], "userName": "ada", "name": {"familyName": "Lovelace"}, "meta": {"version": "W/\"1\"", "location": "x"},
-            "emails": [{"value": "ada@example.com", "type": "work"}], "urn:x:User": {"department": "Engines", "workspaces": []},
+            "schemas": ["x"], "userName": "ada", "name": {"familyName": "Lovelace"},
+            "meta": {"version": "W/\"1\"", "location": "x"},
+            "emails": [{"value": "ada@example.com", "type": "work"}],
+            "urn:x:User": {"department": "Engines", "workspaces": []},
         });
         let attributes = user_attributes(resource.as_object().unwrap());
         let shown: std::collections::BTreeSet<_> =

@@ -96,13 +96,28 @@ mod tests {
     const ID: Uuid = Uuid::from_u128(1);
     const SHOWN: &str = "00000000-0000-0000-0000-000000000001";
 
-    #[test_case(CreateOrganization { organization_id: OrganizationId(ID), name: "Acme".parse().unwrap() } => r#"{"createOrganization":{"organization_id":"ID","name":"Acme"}}"#; "organization")]
-    #[test_case(CreateWorkspace { workspace_id: WorkspaceId(ID), name: "Sales".parse().unwrap() } => r#"{"createWorkspace":{"workspace_id":"ID","name":"Sales"}}"#; "workspace")]
-    #[test_case(MapGroup { group_id: GroupId(ID), workspaces: [(WorkspaceId(ID), ["read".parse().unwrap()].into())].into() } => r#"{"mapGroup":{"group_id":"ID","workspaces":{"ID":["read"]}}}"#; "mapping")]
+    #[test_case(
+        CreateOrganization { organization_id: OrganizationId(ID), name: "Acme".parse().unwrap() }
+        => r#"{"createOrganization":{"organization_id":"ID","name":"Acme"}}"#; "organization"
+    )]
+    #[test_case(
+        CreateWorkspace { workspace_id: WorkspaceId(ID), name: "Sales".parse().unwrap() }
+        => r#"{"createWorkspace":{"workspace_id":"ID","name":"Sales"}}"#; "workspace"
+    )]
+    #[test_case(
+        MapGroup { group_id: GroupId(ID), workspaces: [(WorkspaceId(ID), ["read".parse().unwrap()].into())].into() }
+        => r#"{"mapGroup":{"group_id":"ID","workspaces":{"ID":["read"]}}}"#; "mapping"
+    )]
     #[test_case(ChangeRecording { until: None } => r#"{"changeRecording":{}}"#; "recording")]
     #[test_case(RevokeToken { token_id: TokenId(ID) } => r#"{"revokeToken":{"token_id":"ID"}}"#; "token")]
-    #[test_case(DecideDeadLetter { dead_letter_id: DeadLetterId(ID), change: DeadLetterChange::Retry } => r#"{"deadLetter":{"dead_letter_id":"ID","change":"retry"}}"#; "dead letter")]
-    #[test_case(ChangeStream { stream_id: StreamId(ID), change: StreamChange::Resume } => r#"{"stream":{"stream_id":"ID","change":"resume"}}"#; "stream")]
+    #[test_case(
+        DecideDeadLetter { dead_letter_id: DeadLetterId(ID), change: DeadLetterChange::Retry }
+        => r#"{"deadLetter":{"dead_letter_id":"ID","change":"retry"}}"#; "dead letter"
+    )]
+    #[test_case(
+        ChangeStream { stream_id: StreamId(ID), change: StreamChange::Resume }
+        => r#"{"stream":{"stream_id":"ID","change":"resume"}}"#; "stream"
+    )]
     fn the_format_of_a_message_does_not_change(request: impl Into<SettingsRequested>) -> String {
         let request = request.into();
         let json = serde_json::to_string(&request).unwrap();

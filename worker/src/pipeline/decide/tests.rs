@@ -291,12 +291,33 @@ fn settings(label: &str, calls_per_second: u32) -> Value {
 }
 
 #[test_case(json!({"createWorkspace": {"workspace_id": TOKEN, "name": "New"}}) => None; "a good name")]
-#[test_case(json!({"createWorkspace": {"workspace_id": TOKEN, "name": MARKETING}}) => Some("name: a name cannot have the form of an id".to_owned()); "an id as a name")]
-#[test_case(json!({"createWorkspace": {"workspace_id": TOKEN, "name": "zero\u{200b}width"}}) => Some("name: the name holds U+200B, which cannot be seen".to_owned()); "an invisible character")]
-#[test_case(json!({"issueToken": {"token_id": TOKEN, "digest": DIGEST, "settings": settings("HR", 25)}}) => None; "a good token")]
-#[test_case(json!({"issueToken": {"token_id": TOKEN, "digest": DIGEST, "settings": settings("", 25)}}) => Some("label: a label has 1 to 200 characters and no control characters".to_owned()); "no label")]
-#[test_case(json!({"issueToken": {"token_id": TOKEN, "digest": DIGEST, "settings": settings("HR", u32::MAX)}}) => Some("calls_per_second: a rate is a whole number from 1 to 1000000".to_owned()); "too high a rate")]
-#[test_case(json!({"entitlement": {"entitlement_id": TOKEN, "change": {"define": {"kind": "entitlement", "name": "Pro", "type": "workspace"}}}}) => Some("type: Workspace is the type of workspaces, which are entitlements by themselves".to_owned()); "the type of workspaces")]
+#[test_case(
+    json!({"createWorkspace": {"workspace_id": TOKEN, "name": MARKETING}})
+    => Some("name: a name cannot have the form of an id".to_owned()); "an id as a name"
+)]
+#[test_case(
+    json!({"createWorkspace": {"workspace_id": TOKEN, "name": "zero\u{200b}width"}})
+    => Some("name: the name holds U+200B, which cannot be seen".to_owned()); "an invisible character"
+)]
+#[test_case(
+    json!({"issueToken": {"token_id": TOKEN, "digest": DIGEST, "settings": settings("HR", 25)}})
+    => None; "a good token"
+)]
+#[test_case(
+    json!({"issueToken": {"token_id": TOKEN, "digest": DIGEST, "settings": settings("", 25)}})
+    => Some("label: a label has 1 to 200 characters and no control characters".to_owned()); "no label"
+)]
+#[test_case(
+    json!({"issueToken": {"token_id": TOKEN, "digest": DIGEST, "settings": settings("HR", u32::MAX)}})
+    => Some("calls_per_second: a rate is a whole number from 1 to 1000000".to_owned()); "too high a rate"
+)]
+#[test_case(
+    json!({"entitlement": {
+        "entitlement_id": TOKEN, "change": {"define": {"kind": "entitlement", "name": "Pro", "type": "workspace"}},
+    }})
+    => Some("type: Workspace is the type of workspaces, which are entitlements by themselves".to_owned());
+    "the type of workspaces"
+)]
 fn a_message_with_a_value_that_breaks_a_rule_is_rejected(message: Value) -> Option<String> {
     let request = RequestBody::SettingsRequested(serde_json::from_value(message).unwrap());
     let decision = Scenario::new().happens(request);

@@ -67,7 +67,11 @@ pub(crate) struct Organizations(Vec<Organization>);
 
 rows! {
     /// New organizations.
-    pub(crate) struct OrganizationRows { id: OrganizationId => "uuid", name: String => "text", created_at: Timestamp => "timestamptz" }
+    pub(crate) struct OrganizationRows {
+        id: OrganizationId => "uuid",
+        name: String => "text",
+        created_at: Timestamp => "timestamptz",
+    }
 }
 
 static INSERT: LazyLock<String> = LazyLock::new(|| {

@@ -158,7 +158,8 @@ pub(crate) struct StreamRows {
 static INSERT: LazyLock<String> = LazyLock::new(|| {
     format!(
         "INSERT INTO event_streams (
-            organization_id, id, label, audience, events, workspaces, digest, allow_list, endpoint, begins_after, created_at, enabled, enabled_at
+            organization_id, id, label, audience, events, workspaces, digest, allow_list, endpoint,
+            begins_after, created_at, enabled, enabled_at
         )
         SELECT r.organization_id, r.id, r.settings ->> 'label', r.settings ->> 'audience',
             ARRAY (SELECT jsonb_array_elements_text(r.settings -> 'events')),

@@ -69,7 +69,8 @@ rows! {
 
 static INSERT: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "INSERT INTO workspaces (organization_id, id, name, name_key, created_at) SELECT organization_id, id, name, name_key, created_at FROM {}",
+        "INSERT INTO workspaces (organization_id, id, name, name_key, created_at)
+        SELECT organization_id, id, name, name_key, created_at FROM {}",
         WorkspaceRows::source(1)
     )
 });

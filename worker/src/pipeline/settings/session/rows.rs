@@ -58,12 +58,21 @@ rows! {
 
 rows! {
     /// Links that were used.
-    struct SignInRows { organization_id: OrganizationId => "uuid", id: SessionId => "uuid", digest: Vec<u8> => "bytea", at: Timestamp => "timestamptz" }
+    struct SignInRows {
+        organization_id: OrganizationId => "uuid",
+        id: SessionId => "uuid",
+        digest: Vec<u8> => "bytea",
+        at: Timestamp => "timestamptz",
+    }
 }
 
 rows! {
     /// Sessions that ended.
-    struct SignOutRows { organization_id: OrganizationId => "uuid", id: SessionId => "uuid", at: Timestamp => "timestamptz" }
+    struct SignOutRows {
+        organization_id: OrganizationId => "uuid",
+        id: SessionId => "uuid",
+        at: Timestamp => "timestamptz",
+    }
 }
 
 static INSERT_LINKS: LazyLock<String> = LazyLock::new(|| {
@@ -84,14 +93,16 @@ static INSERT_SESSIONS: LazyLock<String> = LazyLock::new(|| {
 
 static SIGN_IN: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "UPDATE admin_sessions s SET digest = r.digest, signed_in_at = r.at FROM {} WHERE s.organization_id = r.organization_id AND s.id = r.id",
+        "UPDATE admin_sessions s SET digest = r.digest, signed_in_at = r.at
+        FROM {} WHERE s.organization_id = r.organization_id AND s.id = r.id",
         SignInRows::source(1)
     )
 });
 
 static SIGN_OUT: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "UPDATE admin_sessions s SET ended_at = r.at FROM {} WHERE s.organization_id = r.organization_id AND s.id = r.id",
+        "UPDATE admin_sessions s SET ended_at = r.at
+        FROM {} WHERE s.organization_id = r.organization_id AND s.id = r.id",
         SignOutRows::source(1)
     )
 });

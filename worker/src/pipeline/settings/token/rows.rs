@@ -55,26 +55,37 @@ rows! {
 
 rows! {
     /// SCIM tokens with new settings.
-    struct ChangedRows { organization_id: OrganizationId => "uuid", id: TokenId => "uuid", settings: Json<TokenSettings> => "jsonb" }
+    struct ChangedRows {
+        organization_id: OrganizationId => "uuid",
+        id: TokenId => "uuid",
+        settings: Json<TokenSettings> => "jsonb",
+    }
 }
 
 rows! {
     /// Revoked SCIM tokens and auditors' tokens.
-    struct RevokedRows { organization_id: OrganizationId => "uuid", id: TokenId => "uuid", revoked_at: Timestamp => "timestamptz" }
+    struct RevokedRows {
+        organization_id: OrganizationId => "uuid",
+        id: TokenId => "uuid",
+        revoked_at: Timestamp => "timestamptz",
+    }
 }
 
 /// The columns of a token's settings.
 const TOKEN_SETTINGS: &str = "jsonb_to_record(r.settings) AS s (
-    label text, default_workspace uuid, service_origin text, origin_required boolean, allow_list text, dialect text, expires_at timestamptz, calls_per_second integer
+    label text, default_workspace uuid, service_origin text, origin_required boolean, allow_list text,
+    dialect text, expires_at timestamptz, calls_per_second integer
 )";
 
 static INSERT: LazyLock<String> = LazyLock::new(|| {
     format!(
         "INSERT INTO scim_tokens (
-            organization_id, id, digest, label, default_workspace_id, service_origin, origin_required, allow_list, dialect, created_at, expires_at,
+            organization_id, id, digest, label, default_workspace_id, service_origin, origin_required,
+            allow_list, dialect, created_at, expires_at,
             calls_per_second, prefix
         )
-        SELECT r.organization_id, r.id, r.digest, s.label, s.default_workspace, s.service_origin, s.origin_required, s.allow_list, s.dialect,
+        SELECT r.organization_id, r.id, r.digest, s.label, s.default_workspace, s.service_origin,
+            s.origin_required, s.allow_list, s.dialect,
             r.created_at, s.expires_at, s.calls_per_second, r.prefix
         FROM {}, {TOKEN_SETTINGS}",
         IssuedRows::source(1)
@@ -92,8 +103,9 @@ static INSERT_FOR_AUDITORS: LazyLock<String> = LazyLock::new(|| {
 
 static CHANGE: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "UPDATE scim_tokens t SET label = s.label, default_workspace_id = s.default_workspace, service_origin = s.service_origin,
-            origin_required = s.origin_required, allow_list = s.allow_list, dialect = s.dialect, expires_at = s.expires_at,
+        "UPDATE scim_tokens t SET label = s.label, default_workspace_id = s.default_workspace,
+            service_origin = s.service_origin, origin_required = s.origin_required, allow_list = s.allow_list,
+            dialect = s.dialect, expires_at = s.expires_at,
             calls_per_second = s.calls_per_second
         FROM {}, {TOKEN_SETTINGS}
         WHERE t.organization_id = r.organization_id AND t.id = r.id",
@@ -106,9 +118,11 @@ static REVOKE: LazyLock<String> = LazyLock::new(|| {
     format!(
         "WITH r AS (SELECT * FROM {}),
         auditors AS (
-            UPDATE auditor_tokens t SET revoked_at = r.revoked_at FROM r WHERE t.organization_id = r.organization_id AND t.id = r.id
+            UPDATE auditor_tokens t SET revoked_at = r.revoked_at FROM r
+            WHERE t.organization_id = r.organization_id AND t.id = r.id
         )
-        UPDATE scim_tokens t SET revoked_at = r.revoked_at FROM r WHERE t.organization_id = r.organization_id AND t.id = r.id",
+        UPDATE scim_tokens t SET revoked_at = r.revoked_at FROM r
+        WHERE t.organization_id = r.organization_id AND t.id = r.id",
         RevokedRows::source(1)
     )
 });
