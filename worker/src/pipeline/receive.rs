@@ -92,7 +92,7 @@ async fn run(
     acknowledge(&place, &mut session).await?;
     let _channel = session.replier.finish().await;
     close(&session.connection).await;
-    tracing::info!(partition, "the partition is left in order");
+    tracing::info!(partition, "left the partition; no message is left in flight");
     Ok(())
 }
 
