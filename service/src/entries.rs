@@ -1,17 +1,21 @@
 //! Reads log entries from rows.
 
+use rollcall_events::actor::{ActorDetails, ActorKind};
 use rollcall_events::log::{Entry, EventType, Hash, Header, OutcomeKind, Salt, SubjectType};
+use rollcall_scim::ScimError;
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio_postgres::Row;
 use tokio_postgres::types::Json;
 
 /// The columns of an entry; the query must name the table `e`.
 pub const COLUMNS: &str = "
-    e.organization_id, e.seq, e.event_id, e.type, e.schema_version, e.subject_type, e.subject_id, e.actor,
-    e.requested_at, e.recorded_at, e.outcome, e.error, e.payload::text AS payload, e.salt, e.commitment, e.leaf";
+    e.organization_id, e.seq, e.event_id, e.type, e.schema_version, e.subject_type, e.subject_id,
+    e.actor_id, e.actor_kind, e.actor, e.actor_salt, e.actor_commitment, e.requested_at, e.recorded_at,
+    e.outcome, e.error, e.payload::text AS payload, e.payload_salt, e.payload_commitment, e.leaf";
 
 /// An entry with its payload as it is stored.
-pub type StoredEntry = Entry<Box<RawValue>>;
+pub type StoredEntry = Entry<Box<RawValue>, ActorDetails>;
 
 /// The row is not a log entry or a stream.
 #[derive(Debug, thiserror::Error)]
@@ -31,14 +35,15 @@ pub enum MalformedEntry {
 pub fn entry(row: &Row) -> Result<StoredEntry, MalformedEntry> {
     let malformed = |what: &'static str| MalformedEntry::Unknown(what);
     let (event_type, outcome): (&str, &str) = (row.try_get("type")?, row.try_get("outcome")?);
-    let Json(actor) = row.try_get("actor")?;
     let header = Header {
-        actor,
-        commitment: Hash::from_bytes(row.try_get("commitment")?).ok_or_else(|| malformed("commitment"))?,
+        actor_commitment: hash(row, "actor_commitment")?,
+        actor_id: row.try_get("actor_id")?,
+        actor_kind: ActorKind::from_name(row.try_get("actor_kind")?).ok_or_else(|| malformed("actor_kind"))?,
         error: row.try_get::<_, Option<Json<_>>>("error")?.map(|Json(error)| error),
         event_id: row.try_get("event_id")?,
         organization_id: row.try_get("organization_id")?,
         outcome: OutcomeKind::from_name(outcome).ok_or_else(|| malformed("outcome"))?,
+        payload_commitment: hash(row, "payload_commitment")?,
         recorded_at: row.try_get("recorded_at")?,
         requested_at: row.try_get("requested_at")?,
         schema_version: row.try_get::<_, i16>("schema_version")?.unsigned_abs(),
@@ -49,12 +54,34 @@ pub fn entry(row: &Row) -> Result<StoredEntry, MalformedEntry> {
     };
     let payload = row.try_get::<_, Option<String>>("payload")?.map(RawValue::from_string).transpose();
     Ok(Entry {
+        actor: row.try_get::<_, Option<Json<_>>>("actor")?.map(|Json(actor)| actor),
+        actor_salt: salt(row, "actor_salt")?,
         header,
-        leaf: Hash::from_bytes(row.try_get("leaf")?).ok_or_else(|| malformed("leaf"))?,
+        leaf: hash(row, "leaf")?,
         payload: payload.map_err(|_| malformed("payload"))?,
-        salt: row
-            .try_get::<_, Option<&[u8]>>("salt")?
-            .map(|salt| Salt::from_bytes(salt).ok_or_else(|| malformed("salt")))
-            .transpose()?,
+        payload_salt: salt(row, "payload_salt")?,
     })
+}
+
+fn hash(row: &Row, column: &'static str) -> Result<Hash, MalformedEntry> {
+    Hash::from_bytes(row.try_get(column)?).ok_or(MalformedEntry::Unknown(column))
+}
+
+fn salt(row: &Row, column: &'static str) -> Result<Option<Salt>, MalformedEntry> {
+    let salt: Option<&[u8]> = row.try_get(column)?;
+    salt.map(|salt| Salt::from_bytes(salt).ok_or(MalformedEntry::Unknown(column))).transpose()
+}
+
+/// The error of a rejected request, as the caller got it; `None` if the request was applied. The code is in the
+/// header, and the detail is in the payload.
+pub fn error(entry: &StoredEntry) -> Option<ScimError> {
+    #[derive(Deserialize)]
+    struct Rejection {
+        detail: Option<String>,
+    }
+    let detail = || {
+        let payload = entry.payload.as_ref()?;
+        serde_json::from_str::<Rejection>(payload.get()).ok()?.detail
+    };
+    entry.header.error.map(|code| code.with_detail(detail()))
 }

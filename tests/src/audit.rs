@@ -1,9 +1,8 @@
 //! A strict auditor: recomputes every hash of a log, and computes from the log the state that the tables must
 //! have.
 
-use rollcall_events::log::{
-    CompactRange, EventType, Hash, Header, OutcomeKind, Salt, SubjectType, canonical, commitment,
-};
+use rollcall_events::actor::{ActorDetails, ActorKind};
+use rollcall_events::log::{CompactRange, EventType, Hash, Header, OutcomeKind, Part, Salt, SubjectType, canonical};
 use rollcall_events::{OrganizationId, Timestamp};
 use rollcall_scim::casefold::casefold;
 use rollcall_scim::schema::USER;
@@ -26,9 +25,12 @@ pub struct Auditor {
 pub struct Entry {
     /// The header.
     pub header: Header,
+    /// The details of the actor.
+    pub actor: ActorDetails,
     /// The facts.
     pub payload: Value,
-    salt: Salt,
+    actor_salt: Salt,
+    payload_salt: Salt,
     leaf: Hash,
 }
 
@@ -57,9 +59,15 @@ impl Auditor {
         for (index, entry) in log.iter().enumerate() {
             assert_eq!(entry.header.seq, index as u64 + 1, "a gap in the log");
             assert_eq!(
-                commitment(entry.salt, &canonical(&entry.payload).unwrap()),
-                entry.header.commitment,
+                Part::Payload.commitment(entry.payload_salt, &canonical(&entry.payload).unwrap()),
+                entry.header.payload_commitment,
                 "the payload of {}",
+                entry.header.seq
+            );
+            assert_eq!(
+                Part::Actor.commitment(entry.actor_salt, &entry.actor.canonical().unwrap()),
+                entry.header.actor_commitment,
+                "the actor of {}",
                 entry.header.seq
             );
             assert_eq!(entry.header.leaf().unwrap(), entry.leaf, "the leaf of {}", entry.header.seq);
@@ -149,17 +157,21 @@ fn entry(row: &Row) -> Entry {
         schema_version: row.get::<_, i16>("schema_version").unsigned_abs(),
         subject_type: name("subject_type").map(|name| SubjectType::from_name(&name).unwrap()),
         subject_id: row.get("subject_id"),
-        actor: serde_json::from_value(json("actor").unwrap()).unwrap(),
+        actor_commitment: Hash::from_bytes(row.get("actor_commitment")).unwrap(),
+        actor_id: row.get("actor_id"),
+        actor_kind: ActorKind::from_name(row.get("actor_kind")).unwrap(),
         requested_at: row.get::<_, Timestamp>("requested_at"),
         recorded_at: row.get::<_, Timestamp>("recorded_at"),
         outcome: OutcomeKind::from_name(&name("outcome").unwrap()).unwrap(),
         error: json("error").map(|error| serde_json::from_value(error).unwrap()),
-        commitment: Hash::from_bytes(row.get("commitment")).unwrap(),
+        payload_commitment: Hash::from_bytes(row.get("payload_commitment")).unwrap(),
     };
     Entry {
         header,
+        actor: serde_json::from_value(json("actor").unwrap()).unwrap(),
         payload: json("payload").unwrap(),
-        salt: Salt::from_bytes(row.get("salt")).unwrap(),
+        actor_salt: Salt::from_bytes(row.get("actor_salt")).unwrap(),
+        payload_salt: Salt::from_bytes(row.get("payload_salt")).unwrap(),
         leaf: Hash::from_bytes(row.get("leaf")).unwrap(),
     }
 }

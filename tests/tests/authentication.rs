@@ -167,11 +167,11 @@ async fn denials_are_counted_in_the_log_without_any_secret() {
     assert!(denials.len() <= 5, "aggregated: {}", denials.len());
     for entry in &denials {
         assert_eq!(entry.payload["reason"], "wrongOrigin");
-        assert_eq!(entry.header.actor.address, "127.0.0.1".parse().ok());
-        assert_eq!(entry.header.actor.service_origin.as_deref(), Some("hr.example.com"));
+        assert_eq!(entry.actor.address, "127.0.0.1".parse().ok());
+        assert_eq!(entry.actor.service_origin.as_deref(), Some("hr.example.com"));
     }
     for entry in auditor.verify(&organization.id).await {
-        let text = format!("{}{}", json!(entry.header), entry.payload);
+        let text = format!("{}{}{}", json!(entry.header), json!(entry.actor), entry.payload);
         assert!(!text.contains(&client.token), "a token in the log");
     }
 }

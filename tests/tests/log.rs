@@ -46,7 +46,7 @@ async fn every_change_has_one_entry_and_the_log_adds_up_to_the_tables() {
     assert_eq!(types, [&settings[..], &users].concat());
     let renamed = &log[8];
     assert_eq!(renamed.payload["changed"], json!(["emails", "title", format!("{ROLLCALL}:workspaces"), "userName"]));
-    assert_eq!(renamed.header.actor.label.as_deref(), Some("test"));
+    assert_eq!(renamed.actor.label.as_deref(), Some("test"));
     assert_eq!(auditor.compare_with_tables(&organization.id).await, 1);
 }
 

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
-use rollcall_events::log::{CompactRange, Entry, canonical, commitment};
+use rollcall_events::log::{CompactRange, Entry, Part, canonical};
 use rollcall_tests::audit::id;
 use rollcall_tests::client::user;
 use rollcall_tests::service::{Service, verified, verify};
@@ -107,7 +107,7 @@ async fn an_unchanged_log_verifies_and_every_change_is_reported() {
     let (code, output) = case.verify_log(&case.export().await);
     assert_eq!(code, 0, "{output}");
     assert!(output.contains("are those that were signed for rollcall.localhost/"), "{output}");
-    let places: [(&[&str], &str); 7] = [
+    let places: [(&[&str], &str); 11] = [
         (
             &["UPDATE events SET payload = jsonb_set(payload, '{resource,userName}', '\"earliex1\"')
                 WHERE organization_id = $org AND seq = 8"],
@@ -119,7 +119,7 @@ async fn an_unchanged_log_verifies_and_every_change_is_reported() {
             "entry 9: the header",
         ),
         (
-            &["UPDATE events SET outcome = 'rejected', error = '{\"status\": 400, \"detail\": \"x\"}'
+            &["UPDATE events SET outcome = 'rejected', error = '{\"status\": 400}'
                 WHERE organization_id = $org AND seq = 10"],
             "entry 10: the header",
         ),
@@ -144,7 +144,21 @@ async fn an_unchanged_log_verifies_and_every_change_is_reported() {
             ],
             "entry 11: the header",
         ),
-        (&["DELETE FROM events WHERE organization_id = $org AND seq = 11"], "entry 12 stands in the place of entry 11"),
+        (&["DELETE FROM events WHERE organization_id = $org AND seq = 11"], "entry 12 is in the position of entry 11"),
+        (&["DELETE FROM events WHERE organization_id = $org AND seq = 1"], "entry 2 is in the position of entry 1"),
+        (
+            &["UPDATE events SET payload = NULL, payload_salt = NULL WHERE organization_id = $org AND seq = 8"],
+            "entry 8 has lost its payload, and no later entry records an erasure",
+        ),
+        (
+            &["UPDATE events SET actor = NULL, actor_salt = NULL WHERE organization_id = $org AND seq = 9"],
+            "entry 9 has lost its actor, and no later entry records an erasure",
+        ),
+        (
+            &["UPDATE events SET actor = jsonb_set(actor, '{label}', '\"mallory\"')
+                WHERE organization_id = $org AND seq = 10"],
+            "entry 10: the actor",
+        ),
     ];
     for (statements, message) in places {
         let (code, output) = case.tampered(statements).await;
@@ -162,7 +176,8 @@ async fn a_rehashed_or_rolled_back_log_does_not_match_its_checkpoint() {
     let forged = &mut entries[8];
     let payload = forged.payload.as_mut().unwrap();
     payload["resource"]["userName"] = json!("mallory");
-    forged.header.commitment = commitment(forged.salt.unwrap(), &canonical(payload).unwrap());
+    let hidden = Part::Payload.commitment(forged.payload_salt.unwrap(), &canonical(payload).unwrap());
+    forged.header.payload_commitment = hidden;
     forged.leaf = forged.header.leaf().unwrap();
     let lines: Vec<_> = entries.iter().map(|entry| serde_json::to_string(entry).unwrap()).collect();
     let (code, output) = case.verify_log(&lines);

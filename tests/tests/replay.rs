@@ -187,15 +187,15 @@ async fn a_log_changed_in_the_database_is_reported() {
         (
             "UPDATE rollcall.events SET actor = jsonb_set(actor, '{label}', '\"nobody\"') WHERE organization_id = $1
             AND seq = 4",
-            &["entry 4: the header"],
+            &["entry 4: the actor"],
         ),
         (
             "DELETE FROM rollcall.events WHERE organization_id = $1 AND seq = 2",
             &[
-                "entry 3 stands in the place of entry 2",
-                "entry 4 stands in the place of entry 3",
-                "entry 5 stands in the place of entry 4",
-                "entry 6 stands in the place of entry 5",
+                "entry 3 is in the position of entry 2",
+                "entry 4 is in the position of entry 3",
+                "entry 5 is in the position of entry 4",
+                "entry 6 is in the position of entry 5",
                 "the head of the log counts 6 entries, and there are 5",
             ],
         ),

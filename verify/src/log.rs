@@ -4,7 +4,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use rollcall_log::OrganizationId;
 use rollcall_log::checkpoint::Checkpoint;
-use rollcall_log::{CompactRange, Entry, Hash};
+use rollcall_log::erasure::Erasures;
+use rollcall_log::{CompactRange, Entry, Hash, Header, Part};
 use std::fs::File;
 use std::io::{BufRead, BufReader, stdin};
 use std::path::Path;
@@ -18,10 +19,9 @@ const BUFFER_BYTES: usize = 1 << 20;
 
 /// The result of checking one line. Its place in the log is checked later.
 struct CheckedLine {
-    seq: u64,
-    organization: OrganizationId,
+    header: Header,
     leaf: Hash,
-    is_erased: bool,
+    missing: Vec<Part>,
     /// Why the entry does not verify, if it does not.
     broken: Option<String>,
 }
@@ -30,7 +30,7 @@ struct CheckedLine {
 struct Log {
     tree: CompactRange,
     organization: Option<OrganizationId>,
-    erased: u64,
+    erasures: Erasures,
     /// The checkpoints that are not reached yet. The one with the smallest size is last.
     checkpoints: Vec<Checkpoint>,
     /// The size of the last checkpoint that matched.
@@ -46,7 +46,7 @@ pub(crate) fn check(export: &Path, mut checkpoints: Vec<Checkpoint>) -> Result<F
     let mut log = Log {
         tree: CompactRange::default(),
         organization: None,
-        erased: 0,
+        erasures: Erasures::default(),
         checkpoints,
         sound: 0,
         findings: Findings::default(),
@@ -103,21 +103,22 @@ fn one(line: &[u8]) -> Result<CheckedLine, String> {
         // Build the tree from the header. Then a changed leaf does not hide other faults.
         Err(mismatch) => (entry.header.leaf().map_err(|error| error.to_string())?, Some(mismatch.to_string())),
     };
-    let (seq, organization) = (entry.header.seq, entry.header.organization_id);
-    Ok(CheckedLine { seq, organization, leaf, is_erased: entry.payload.is_none(), broken })
+    let missing = entry.missing().collect();
+    Ok(CheckedLine { header: entry.header, leaf, missing, broken })
 }
 
 impl Log {
     fn take(&mut self, entry: CheckedLine) {
+        let (seq, organization) = (entry.header.seq, entry.header.organization_id);
         let expected = self.tree.size() + 1;
-        if entry.seq != expected {
-            self.findings.broken.push(format!("entry {} stands in the place of entry {expected}", entry.seq));
+        if seq != expected {
+            self.findings.broken.push(format!("entry {seq} is in the position of entry {expected}"));
         }
-        if *self.organization.get_or_insert(entry.organization) != entry.organization {
-            self.findings.broken.push(format!("entry {} is of another log: {}", entry.seq, entry.organization));
+        if *self.organization.get_or_insert(organization) != organization {
+            self.findings.broken.push(format!("entry {seq} is of another log: {organization}"));
         }
-        self.findings.broken.extend(entry.broken.map(|why| format!("entry {}: {why}", entry.seq)));
-        self.erased += u64::from(entry.is_erased);
+        self.findings.broken.extend(entry.broken.map(|why| format!("entry {seq}: {why}")));
+        self.erasures.add(&entry.header, entry.missing.into_iter());
         self.tree.append(entry.leaf);
         while let Some(checkpoint) = self.checkpoints.pop_if(|checkpoint| checkpoint.size == self.tree.size()) {
             self.compare(&checkpoint);
@@ -156,9 +157,28 @@ impl Log {
             let unsigned = format!("entries {} to {size} are whole, but no checkpoint covers them", self.sound + 1);
             self.findings.holds.extend(self.findings.broken.is_empty().then_some(unsigned));
         }
-        if self.erased > 0 {
-            self.findings.holds.push(format!("{} entries were erased; their places and hashes are kept", self.erased));
+        for (erasure, parts) in self.erasures.covered() {
+            let parts = named(parts);
+            self.findings.holds.push(format!("entry {erasure} records the erasure of {parts}; their hashes are kept"));
+        }
+        for (seq, part) in self.erasures.unexplained() {
+            let fault = format!("entry {seq} has lost its {part}, and no later entry records an erasure");
+            self.findings.broken.push(fault);
         }
         self.findings
     }
+}
+
+/// Maximum number of parts that are named in one line.
+const MAX_NAMED: usize = 20;
+
+/// Names parts of entries: `entry 3 (payload), entry 5 (actor)`.
+fn named(parts: &[(u64, Part)]) -> String {
+    let mut parts = parts.to_vec();
+    parts.sort_unstable();
+    let mut names: Vec<_> = parts.iter().take(MAX_NAMED).map(|(seq, part)| format!("entry {seq} ({part})")).collect();
+    if parts.len() > MAX_NAMED {
+        names.push(format!("{} more", parts.len() - MAX_NAMED));
+    }
+    names.join(", ")
 }

@@ -100,11 +100,12 @@ fn run(command: Command) -> Result<Findings, Unreadable> {
             log::check(&export, checkpoints)
         }
         Command::Entry { entry, proof, checkpoint: note, keys } => {
-            proof::entry(&entry, &proof, &checkpoint(&note, &keys.read()?)?)
+            proof::entry(&entry, &proof, (&note, &checkpoint(&note, &keys.read()?)?))
         }
         Command::Consistency { earlier, later, proof, keys } => {
             let keys = keys.read()?;
-            proof::consistency(&checkpoint(&earlier, &keys)?, &checkpoint(&later, &keys)?, &proof)
+            let (first, second) = (checkpoint(&earlier, &keys)?, checkpoint(&later, &keys)?);
+            proof::consistency((&earlier, &first), (&later, &second), &proof)
         }
     }
 }

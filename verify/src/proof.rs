@@ -9,15 +9,40 @@ use std::path::Path;
 use crate::Findings;
 use crate::read::{Unreadable, json};
 
-/// The part that both kinds of proof have.
+/// A proof that an entry is in the log of `size` entries.
 #[derive(Deserialize)]
-struct Proof {
+struct Inclusion {
+    size: u64,
     hashes: Vec<Hash>,
 }
 
+/// A proof that the log of `to` entries begins with the log of `from` entries.
+#[derive(Deserialize)]
+struct Consistency {
+    from: u64,
+    to: u64,
+    hashes: Vec<Hash>,
+}
+
+/// Checks that a proof was made for the size that a checkpoint states. If a checkpoint was signed between two
+/// downloads, the files do not belong together, and nothing is wrong with the log.
+fn belongs(proof: (&Path, u64), checkpoint: (&Path, &Checkpoint)) -> Result<(), Unreadable> {
+    if proof.1 == checkpoint.1.size {
+        return Ok(());
+    }
+    Err(Unreadable::Unrelated {
+        proof: proof.0.to_owned(),
+        proved: proof.1,
+        checkpoint: checkpoint.0.to_owned(),
+        signed: checkpoint.1.size,
+    })
+}
+
 /// Checks that an entry is in the log of a checkpoint.
-pub(crate) fn entry(entry: &Path, proof: &Path, checkpoint: &Checkpoint) -> Result<Findings, Unreadable> {
-    let (entry, proof): (Entry, Proof) = (json(entry)?, json(proof)?);
+pub(crate) fn entry(entry: &Path, proof: &Path, signed: (&Path, &Checkpoint)) -> Result<Findings, Unreadable> {
+    let (entry, file, checkpoint): (Entry, _, _) = (json(entry)?, proof, signed.1);
+    let proof: Inclusion = json(file)?;
+    belongs((file, proof.size), signed)?;
     let mut findings = Findings::default();
     let (seq, size) = (entry.header.seq, checkpoint.size);
     match entry.check()? {
@@ -28,9 +53,13 @@ pub(crate) fn entry(entry: &Path, proof: &Path, checkpoint: &Checkpoint) -> Resu
                 _ if of_another => {
                     findings.broken.push(format!("the checkpoint is of another log: {}", checkpoint.origin));
                 }
-                Ok(()) => findings
-                    .holds
-                    .push(format!("entry {seq} is in the log of {} with {size} entries", checkpoint.origin)),
+                Ok(()) => {
+                    let held = format!("entry {seq} is in the log of {} with {size} entries", checkpoint.origin);
+                    findings.holds.push(held);
+                    findings.holds.extend(entry.missing().map(|part| {
+                        format!("entry {seq} has no {part}; only the whole log shows whether its erasure was recorded")
+                    }));
+                }
                 Err(error) => findings.broken.push(format!("entry {seq}: {error}")),
             }
         }
@@ -39,8 +68,15 @@ pub(crate) fn entry(entry: &Path, proof: &Path, checkpoint: &Checkpoint) -> Resu
 }
 
 /// Checks that the log of a later checkpoint begins with the log of an earlier one.
-pub(crate) fn consistency(earlier: &Checkpoint, later: &Checkpoint, proof: &Path) -> Result<Findings, Unreadable> {
-    let proof: Proof = json(proof)?;
+pub(crate) fn consistency(
+    earlier: (&Path, &Checkpoint),
+    later: (&Path, &Checkpoint),
+    file: &Path,
+) -> Result<Findings, Unreadable> {
+    let proof: Consistency = json(file)?;
+    belongs((file, proof.from), earlier)?;
+    belongs((file, proof.to), later)?;
+    let (earlier, later) = (earlier.1, later.1);
     let mut findings = Findings::default();
     if earlier.origin != later.origin {
         findings.broken.push(format!("the checkpoints are of two logs: {} and {}", earlier.origin, later.origin));

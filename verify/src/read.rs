@@ -11,6 +11,22 @@ pub(crate) enum Unreadable {
     /// A file cannot be read or has the wrong format.
     #[error("{path}: {reason}", path = .0.display(), reason = .1)]
     File(PathBuf, String),
+    /// Two files do not belong together.
+    #[error(
+        "{proof} proves something about {proved} entries, and {checkpoint} was signed for {signed}. Download the \
+         proof again for the size of the checkpoint",
+        proof = .proof.display(), checkpoint = .checkpoint.display()
+    )]
+    Unrelated {
+        /// The file with the proof.
+        proof: PathBuf,
+        /// The size that the proof is about.
+        proved: u64,
+        /// The file with the checkpoint.
+        checkpoint: PathBuf,
+        /// The size that the checkpoint was signed for.
+        signed: u64,
+    },
     /// A text is not a public key.
     #[error(transparent)]
     Key(#[from] InvalidKey),

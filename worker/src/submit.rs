@@ -60,21 +60,33 @@ pub(crate) async fn submit(
     organization_id: OrganizationId,
     change: impl Into<SettingsRequested>,
 ) -> Result<(), SubmitError> {
-    submit_as(settings, organization_id, EventId::generate(), change).await
+    let actor = Actor::operator("rollcall-worker");
+    submit_as(settings, organization_id, EventId::generate(), actor, change.into()).await
 }
 
-/// Requests a change of settings under a given event id. Repeated requests with the same id are applied once.
-pub(crate) async fn submit_as(
+/// Requests a change of settings in the name of the service, under a given event id. Repeated requests with the
+/// same id are applied once.
+pub(crate) async fn submit_by_service(
     settings: &Settings,
     organization_id: OrganizationId,
     id: EventId,
     change: impl Into<SettingsRequested>,
 ) -> Result<(), SubmitError> {
+    submit_as(settings, organization_id, id, Actor::service("rollcall-worker"), change.into()).await
+}
+
+async fn submit_as(
+    settings: &Settings,
+    organization_id: OrganizationId,
+    id: EventId,
+    actor: Actor,
+    change: SettingsRequested,
+) -> Result<(), SubmitError> {
     let request = Request {
         id,
         organization_id,
         requested_at: Timestamp::now(),
-        actor: Actor::operator("rollcall-worker"),
+        actor,
         fingerprint: None,
         body: RequestBody::settings(change),
     };

@@ -6,14 +6,21 @@ const utf8 = (text) => new TextEncoder().encode(text);
 const bytes = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 
-// Each kind of hash has its own BLAKE3 context, so that a hash of one kind is never valid as another.
-function hash(context, ...parts) {
+function joined(...parts) {
   const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
   parts.reduce((at, part) => (whole.set(part, at), at + part.length), 0);
-  return blake3(whole, { context: utf8(`rollcall 2026 ${context}`) });
+  return whole;
 }
 
-// The side of each subtree along the path from a leaf to the root, from the lowest (RFC 9162 section 2.1.3).
+// The tree is that of RFC 6962: the first byte tells leaves from inner nodes.
+const sha256 = async (...parts) => new Uint8Array(await crypto.subtle.digest("SHA-256", joined(...parts)));
+const leafHash = (entry) => sha256(Uint8Array.of(0), entry);
+const nodeHash = (left, right) => sha256(Uint8Array.of(1), left, right);
+
+// The header commits to each part under a salt. Each kind of part has its own BLAKE3 context.
+const commitment = (part, salt, text) => hex(blake3(joined(bytes(salt), utf8(text)), { context: utf8(`rollcall 2026 ${part}`) }));
+
+// The side of each subtree along the path from a leaf to the root, from the lowest (RFC 6962 section 2.1.1).
 function sides(seq, size) {
   const found = [];
   let [start, end] = [0, size];
@@ -27,27 +34,32 @@ function sides(seq, size) {
   return found;
 }
 
-function root(leaf, proof) {
+async function root(leaf, proof) {
   const path = sides(proof.seq, proof.size);
   if (path.length !== proof.hashes.length) return undefined;
-  return hex(path.reduce((node, side, index) => {
+  let node = leaf;
+  for (const [index, side] of path.entries()) {
     const other = bytes(proof.hashes[index]);
-    return side === "right" ? hash("node", node, other) : hash("node", other, node);
-  }, leaf));
+    node = side === "right" ? await nodeHash(node, other) : await nodeHash(other, node);
+  }
+  return hex(node);
 }
 
 // The third line of a checkpoint is the root (C2SP tlog-checkpoint).
 const rootOf = (note) => hex(Uint8Array.from(atob(note.split("\n")[2]), (char) => char.charCodeAt(0)));
 
-function check(proof, shown) {
+async function check(proof, shown) {
   const header = JSON.parse(proof.header);
-  const leaf = hash("leaf", utf8(proof.header));
+  const leaf = await leafHash(utf8(proof.header));
   const steps = [];
   steps.push(proof.payload === null
     ? ["erased", true]
-    : ["payload", hex(hash("payload", bytes(proof.salt), utf8(proof.payload))) === header.commitment && header.commitment === shown.commitment]);
+    : ["payload", commitment("payload", proof.payload_salt, proof.payload) === header.payload_commitment && header.payload_commitment === shown.commitment]);
+  steps.push(proof.actor === null
+    ? ["actor-erased", true]
+    : ["actor", commitment("actor", proof.actor_salt, proof.actor) === header.actor_commitment]);
   steps.push(["leaf", hex(leaf) === shown.leaf && header.seq === Number(shown.seq)]);
-  steps.push(["root", root(leaf, proof) === proof.root]);
+  steps.push(["root", await root(leaf, proof) === proof.root]);
   if (proof.checkpoint) steps.push(["checkpoint", rootOf(proof.checkpoint) === proof.root]);
   return steps;
 }
@@ -69,11 +81,12 @@ button.addEventListener("click", async () => {
     const answer = await fetch(button.dataset.proof);
     if (!answer.ok) throw new Error(answer.statusText);
     const proof = await answer.json();
-    for (const [step, isGood] of check(proof, list.dataset)) show(step, isGood);
+    for (const [step, isGood] of await check(proof, list.dataset)) show(step, isGood);
     document.getElementById("proof-raw").textContent = JSON.stringify(proof, null, 2);
     document.getElementById("proof-details").hidden = false;
   } catch {
     show("unavailable", false);
   }
 });
-button.disabled = false;
+// Browsers offer SHA-256 to pages from a secure origin only.
+button.disabled = !window.crypto?.subtle;

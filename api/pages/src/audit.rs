@@ -95,6 +95,7 @@ pub(super) async fn entry(admin: Administrator, seq: Path<String>, pages: Data<P
             row,
             recorded,
             header: entry.header,
+            actor: entry.actor,
             leaf: entry.leaf.to_string(),
             changes,
             payload: pretty,
@@ -119,7 +120,9 @@ struct EntryProof {
     inclusion: Inclusion,
     header: String,
     payload: Option<String>,
-    salt: Option<Salt>,
+    payload_salt: Option<Salt>,
+    actor: Option<String>,
+    actor_salt: Option<Salt>,
 }
 
 /// `GET /audit/events/{seq}/proof`: the input of a browser's check of an entry.
@@ -132,9 +135,17 @@ pub(super) async fn proof(admin: Administrator, seq: Path<String>, pages: Data<P
         let payload: Value = serde_json::from_str(payload.get()).map_err(|error| unwritable(&error))?;
         text(canonical(&payload).map_err(|error| unwritable(&error))?)
     };
-    let header = text(serde_json::to_vec(&entry.header).map_err(|error| unwritable(&error))?)?;
-    let payload = entry.payload.map(canonical).transpose()?;
-    Ok(HttpResponse::Ok().json(EntryProof { inclusion, header, payload, salt: entry.salt }))
+    let header = text(entry.header.canonical().map_err(|error| unwritable(&error))?)?;
+    let actor = entry.actor.map(|actor| actor.canonical()).transpose().map_err(|error| unwritable(&error))?;
+    let proof = EntryProof {
+        inclusion,
+        header,
+        payload: entry.payload.map(canonical).transpose()?,
+        payload_salt: entry.payload_salt,
+        actor: actor.map(text).transpose()?,
+        actor_salt: entry.actor_salt,
+    };
+    Ok(HttpResponse::Ok().json(proof))
 }
 
 /// `GET /audit/users/{id}/erase`: asks for confirmation.

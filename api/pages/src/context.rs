@@ -9,7 +9,7 @@ use rollcall_api_core::http::{Base, Prefer};
 use rollcall_api_core::read::{Database, Followers, PageCache};
 use rollcall_api_core::submit::{Answer, RequestClient};
 use rollcall_api_oidc::Provider;
-use rollcall_events::actor::Actor;
+use rollcall_events::actor::ActorDetails;
 use rollcall_events::request::Request;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -63,7 +63,11 @@ impl Pages {
     pub(super) fn caller(&self, request: &HttpRequest) -> (Option<IpAddr>, Option<String>) {
         let address =
             self.authentication.proxies.counting(request.peer_addr().map(|peer| peer.ip()), request.headers());
-        let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok()).map(Actor::user_agent);
+        let user_agent = request
+            .headers()
+            .get(USER_AGENT)
+            .and_then(|value| value.to_str().ok())
+            .map(ActorDetails::shortened_user_agent);
         (address, user_agent)
     }
 

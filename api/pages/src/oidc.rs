@@ -11,11 +11,11 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use rollcall_api_core::error::ApiError;
 use rollcall_api_core::read::organization_names;
 use rollcall_api_oidc::{Flow, Identity, NotIdentified, Provider};
-use rollcall_events::actor::Actor;
+use rollcall_events::actor::{Actor, ActorDetails};
 use rollcall_events::request::{BegunSession, ChangeSession, Denial, SessionChange};
 use rollcall_events::session::Role;
 use rollcall_events::token::Token;
-use rollcall_events::{OrganizationId, SessionId, Timestamp, TokenId};
+use rollcall_events::{OrganizationId, SessionId, Timestamp};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
@@ -97,13 +97,8 @@ async fn session(http: &HttpRequest, pages: &Pages, identity: &Identity, organiz
     let (address, user_agent) = pages.caller(http);
     let secret = Token::generate().map_err(|error| ApiError::Internal(format!("no random bytes: {error}")))?;
     let session_id = SessionId::generate();
-    let actor = Actor {
-        address,
-        label: Some(identity.name.clone()),
-        user_agent,
-        token_id: Some(TokenId(session_id.0)),
-        ..Actor::default()
-    };
+    let details = ActorDetails { address, label: Some(identity.name.clone()), user_agent, ..ActorDetails::default() };
+    let actor = Actor::administrator(session_id, details);
     let begun = BegunSession {
         digest: secret.digest(),
         name: identity.name.clone(),

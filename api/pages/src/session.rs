@@ -7,7 +7,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 use rollcall_api_core::read::{Person, find_session};
 use rollcall_events::Timestamp;
-use rollcall_events::actor::Actor;
+use rollcall_events::actor::{Actor, ActorDetails};
 use rollcall_events::request::{Request, RequestBody, SettingsRequested};
 use rollcall_events::token::Token;
 use rollcall_events::{EventId, OrganizationId, SessionId, TokenId};
@@ -63,13 +63,13 @@ impl Administrator {
     /// # Errors
     /// If the change was refused, or its outcome did not arrive in time.
     pub(super) async fn apply(&self, pages: &Pages, change: impl Into<SettingsRequested>) -> Result<(), PageError> {
-        let actor = Actor {
+        let details = ActorDetails {
             address: self.address,
             label: Some(self.person.name.clone()),
             service_origin: None,
-            token_id: Some(TokenId(self.person.session_id.0)),
             user_agent: self.user_agent.clone(),
         };
+        let actor = Actor::administrator(self.person.session_id, details);
         Ok(pages.apply(settings_request(self.person.organization_id, actor, change)).await?)
     }
 }

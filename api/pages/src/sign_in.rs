@@ -7,7 +7,7 @@ use actix_web::web::{Data, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use rollcall_api_core::error::ApiError;
 use rollcall_api_core::read::{FoundLink, find_link};
-use rollcall_events::actor::Actor;
+use rollcall_events::actor::{Actor, ActorDetails};
 use rollcall_events::request::{ChangeSession, Denial, SessionChange};
 use rollcall_events::token::Token;
 use rollcall_events::{Timestamp, TokenId};
@@ -51,7 +51,8 @@ pub(super) async fn sign_in(http: HttpRequest, link: Form<Link>, pages: Data<Pag
     };
     pages.authentication.limits.take(TokenId(person.session_id.0))?;
     let secret = Token::generate().map_err(|error| ApiError::Internal(format!("no random bytes: {error}")))?;
-    let actor = Actor { address, label: Some(person.name.clone()), user_agent, ..Actor::default() };
+    let details = ActorDetails { address, label: Some(person.name.clone()), user_agent, ..ActorDetails::default() };
+    let actor = Actor::administrator(person.session_id, details);
     let change =
         ChangeSession { session_id: person.session_id, change: SessionChange::SignIn { digest: secret.digest() } };
     match pages.apply(settings_request(person.organization_id, actor, change)).await {

@@ -3,14 +3,14 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use rollcall_api_core::audit::{included, out_of_range, parameter, within};
+use rollcall_api_core::audit::{answers, included, parameter, within};
 use rollcall_api_core::auth::Auditor;
 use rollcall_api_core::error::ApiResult;
 use rollcall_api_core::http::Parameters;
 use rollcall_api_core::openapi::Errors;
-use rollcall_api_core::read::{self, Database, roots};
+use rollcall_api_core::read::{self, Database};
 use rollcall_events::log::Hash;
-use rollcall_events::log::proof;
+use rollcall_events::log::proof::Question;
 use rollcall_scim::ScimError;
 use serde::Serialize;
 
@@ -83,6 +83,6 @@ pub(super) async fn consistency(auditor: Auditor, parameters: Parameters, databa
             .ok_or_else(|| ScimError::invalid_value(format!("{name} is missing")))
     };
     let (from, to) = (size("from")?, within(&database, organization, size("to")?).await?);
-    let ranges = proof::consistency(from, to).map_err(|error| out_of_range(&error))?;
-    json(&Consistency { from, to, hashes: roots(&database, organization, &ranges).await? })
+    let [hashes] = answers(&database, organization, [Question::Consistency { earlier: from, size: to }]).await?;
+    json(&Consistency { from, to, hashes })
 }

@@ -144,7 +144,7 @@ async fn keep(requests: &RequestClient, receiver: Receiver, position: &Position)
         id: EventId::generate(),
         organization_id: receiver.organization_id,
         requested_at: Timestamp::now(),
-        actor: Actor::default(),
+        actor: Actor::service("rollcall-api"),
         fingerprint: None,
         body: RequestBody::StreamAcknowledged(acknowledged),
     };

@@ -1,17 +1,15 @@
-//! Hashes, and the commitments that hide a payload behind a salt.
+//! Hashes, and the commitments that hide a part of an entry behind a salt.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-const PAYLOAD_CONTEXT: &str = "rollcall 2026 payload";
-
-/// A BLAKE3 hash of 32 bytes, written in lower-case hexadecimal.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// A hash of 32 bytes, written in lower-case hexadecimal: SHA-256 in the tree, BLAKE3 in a commitment.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Hash(pub(super) [u8; 32]);
 
-/// The 16 random bytes that keep a payload from being guessed from its commitment. They are erased together
-/// with the payload. Written in lower-case hexadecimal.
+/// The 16 random bytes that keep a part from being guessed from its commitment. They are erased together with
+/// the part. Written in lower-case hexadecimal.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Salt([u8; 16]);
@@ -50,18 +48,58 @@ impl Salt {
     }
 }
 
-/// The commitment to a payload: `H("rollcall 2026 payload", salt ‖ JCS(payload))`. The payload is given in
-/// canonical form (RFC 8785).
-pub fn commitment(salt: Salt, canonical_payload: &[u8]) -> Hash {
-    let mut hasher = blake3::Hasher::new_derive_key(PAYLOAD_CONTEXT);
-    hasher.update(&salt.0).update(canonical_payload);
-    Hash(hasher.finalize().into())
+/// A part of an entry that the header only commits to, so that it can be erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// The facts.
+    Payload,
+    /// The details of the actor.
+    Actor,
 }
 
-/// Hides the salt, because it is as secret as the payload.
+impl Part {
+    /// The BLAKE3 context of commitments to this part.
+    fn context(self) -> &'static str {
+        match self {
+            Self::Payload => "rollcall 2026 payload",
+            Self::Actor => "rollcall 2026 actor",
+        }
+    }
+
+    /// The commitment to a value of this part: `BLAKE3 derive_key(context, salt ‖ JCS(value))`. The value is
+    /// given in canonical form (RFC 8785).
+    pub fn commitment(self, salt: Salt, canonical: &[u8]) -> Hash {
+        let mut hasher = blake3::Hasher::new_derive_key(self.context());
+        hasher.update(&salt.0).update(canonical);
+        Hash(hasher.finalize().into())
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Payload => "payload",
+            Self::Actor => "actor",
+        })
+    }
+}
+
+/// Hides the salt, because it is as secret as the part.
 impl fmt::Debug for Salt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Salt")
+    }
+}
+
+impl From<Hash> for tlog_tiles::Hash {
+    fn from(hash: Hash) -> Self {
+        Self(hash.0)
+    }
+}
+
+impl From<tlog_tiles::Hash> for Hash {
+    fn from(hash: tlog_tiles::Hash) -> Self {
+        Self(hash.0)
     }
 }
 

@@ -1,16 +1,13 @@
-//! The header of a log entry: every column except payload and salt. It is never erased, so it must not
-//! contain personal data.
+//! The header of a log entry: what is hashed into the tree. It is never erased, so it holds no personal data:
+//! only ids, types, times, the outcome, and commitments to the parts that can be erased.
 
-use rollcall_scim::ScimError;
+use rollcall_scim::{ScimError, ScimType};
 use serde::{Deserialize, Serialize};
-use std::fmt;
 use uuid::Uuid;
 
 use super::{Hash, NotCanonical};
-use crate::actor::Actor;
+use crate::actor::ActorKind;
 use crate::{EventId, OrganizationId, Timestamp};
-
-const LEAF_CONTEXT: &str = "rollcall 2026 leaf";
 
 macro_rules! names {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),* $(,)? }) => {
@@ -35,13 +32,14 @@ macro_rules! names {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(self.as_str())
             }
         }
     };
 }
+pub(crate) use names;
 
 names!(
     /// The type of a log entry: what happened.
@@ -88,6 +86,8 @@ names!(
         TokenExpiring = "TokenExpiring",
         /// A sign-in link was created. It can be used once.
         SignInLinkIssued = "SignInLinkIssued",
+        /// An administrator's data was erased from the log.
+        AdministratorErased = "AdministratorErased",
         /// An administrator signed in to the pages.
         SignedIn = "SignedIn",
         /// An administrator signed out of the pages.
@@ -146,9 +146,46 @@ names!(
 );
 
 impl EventType {
+    /// The kind of person whose data an entry of this type erases. The person is the entry's subject: as the
+    /// subject of earlier entries, whose payloads are erased, and as the actor of earlier entries, whose
+    /// details are erased.
+    pub fn erases(self) -> Option<SubjectType> {
+        match self {
+            Self::UserErased => Some(SubjectType::User),
+            Self::AdministratorErased => Some(SubjectType::Session),
+            _ => None,
+        }
+    }
+
     /// Whether the entry is about a group.
     pub fn is_of_group(self) -> bool {
         matches!(self, Self::GroupCreated | Self::GroupUpdated | Self::GroupDeleted | Self::GroupMapped)
+    }
+}
+
+/// The error of a rejected request, without its detail. The detail can name a person, so it is in the payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ErrorCode {
+    /// The keyword of RFC 7644, table 9.
+    #[serde(rename = "scimType", default, skip_serializing_if = "Option::is_none")]
+    pub scim_type: Option<ScimType>,
+    /// The HTTP status code.
+    pub status: u16,
+}
+
+impl From<&ScimError> for ErrorCode {
+    fn from(error: &ScimError) -> Self {
+        Self { scim_type: error.scim_type, status: error.status }
+    }
+}
+
+impl ErrorCode {
+    /// The error with its detail, as the caller got it. Without the detail, because it was erased, the error
+    /// says so.
+    pub fn with_detail(self, detail: Option<String>) -> ScimError {
+        let detail = detail.unwrap_or_else(|| "the detail of this error was erased".to_owned());
+        ScimError { detail, scim_type: self.scim_type, status: self.status }
     }
 }
 
@@ -157,25 +194,29 @@ impl EventType {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
-    /// Who made the request.
-    pub actor: Actor,
-    /// The commitment to the payload.
-    pub commitment: Hash,
+    /// The commitment to the actor's details.
+    pub actor_commitment: Hash,
+    /// The id of the actor: of a token or a session, as the kind says.
+    pub actor_id: Option<Uuid>,
+    /// The kind of actor that made the request.
+    pub actor_kind: ActorKind,
     /// Why the request was rejected.
-    pub error: Option<ScimError>,
+    pub error: Option<ErrorCode>,
     /// The id of the request.
     pub event_id: EventId,
     /// The organization whose log has the entry.
     pub organization_id: OrganizationId,
     /// Whether the request was applied.
     pub outcome: OutcomeKind,
+    /// The commitment to the payload.
+    pub payload_commitment: Hash,
     /// When it was recorded, by the worker's clock.
     pub recorded_at: Timestamp,
     /// When the request was made, by the api's clock.
     pub requested_at: Timestamp,
     /// The version of the payload's format.
     pub schema_version: u16,
-    /// The place of the entry in its log: 1, 2, 3 …
+    /// The position of the entry in its log: 1, 2, 3 …
     pub seq: u64,
     /// The id of the thing that the entry is about.
     pub subject_id: Option<Uuid>,
@@ -187,80 +228,87 @@ pub struct Header {
 }
 
 impl Header {
-    /// The leaf of the entry: `H("rollcall 2026 leaf", JCS(header))`.
+    /// The bytes that the tree hashes: `JCS(header)` (RFC 8785).
     ///
     /// # Errors
     /// If the header cannot be written as JSON. A header made of these types can.
+    pub fn canonical(&self) -> Result<Vec<u8>, NotCanonical> {
+        Ok(serde_json::to_vec(self)?)
+    }
+
+    /// The leaf of the entry: `SHA-256(0x00 ‖ JCS(header))` (RFC 6962 section 2.1).
+    ///
+    /// # Errors
+    /// As [`Header::canonical`].
     pub fn leaf(&self) -> Result<Hash, NotCanonical> {
-        Ok(Hash(blake3::derive_key(LEAF_CONTEXT, &serde_json::to_vec(self)?)))
+        Ok(tlog_tiles::record_hash(&self.canonical()?).into())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::TokenId;
-    use crate::{Salt, canonical, commitment};
+    use crate::actor::ActorDetails;
+    use crate::{Part, Salt, canonical};
     use proptest::prelude::*;
     use serde_json::json;
 
-    fn header(actor: Actor, detail: &str) -> Header {
+    fn header(actor_id: Option<Uuid>, error: Option<ErrorCode>) -> Header {
         let id = |n: u128| Uuid::from_u128(n);
-        let salt = Salt::from_bytes(&[9; 16]).unwrap();
-        let payload = canonical(&json!({"resource": {"userName": "ada"}, "changed": []})).unwrap();
+        let salt = |byte: u8| Salt::from_bytes(&[byte; 16]).unwrap();
+        let payload = canonical(&json!({"changed": [], "resource": {"userName": "ada"}})).unwrap();
+        let address = "203.0.113.7".parse().ok();
+        let actor = ActorDetails { address, label: Some("Okta".to_owned()), ..ActorDetails::default() };
         Header {
             organization_id: OrganizationId(id(1)),
             seq: 1,
             event_id: EventId(id(2)),
             event_type: EventType::UserCreated,
-            schema_version: 1,
+            schema_version: 2,
             subject_type: Some(SubjectType::User),
             subject_id: Some(id(3)),
-            actor,
+            actor_commitment: Part::Actor.commitment(salt(8), &actor.canonical().unwrap()),
+            actor_id,
+            actor_kind: ActorKind::Token,
             requested_at: "2026-01-02T03:04:05Z".parse().unwrap(),
             recorded_at: "2026-01-02T03:04:05.25Z".parse().unwrap(),
             outcome: OutcomeKind::Rejected,
-            error: Some(ScimError::uniqueness(detail)),
-            commitment: commitment(salt, &payload),
+            error,
+            payload_commitment: Part::Payload.commitment(salt(9), &payload),
         }
     }
 
     /// If this fails, the format of the log has changed, and no log written before can be verified.
+    /// `docs/log-format.md` shows the same example.
     #[test]
     fn the_format_of_the_log_does_not_change() {
-        let actor = Actor { address: "203.0.113.7".parse().ok(), ..Actor::operator("test") };
-        let header = header(actor, "userName is taken");
+        let header = header(Some(Uuid::from_u128(4)), Some(ErrorCode::from(&ScimError::uniqueness("taken"))));
         assert_eq!(
             serde_json::to_string(&header).unwrap(),
             concat!(
-                r#"{"actor":{"address":"203.0.113.7","label":"test"},"commitment":"108af39f79e9b5da1f357f1852"#,
-                r#"6b216e8824228b006046aa643d44b05e980e65","error":{"detail":"userName is taken","scimType":""#,
-                r#"uniqueness","status":409},"event_id":"00000000-0000-0000-0000-000000000002","organization_"#,
-                r#"id":"00000000-0000-0000-0000-000000000001","outcome":"rejected","recorded_at":"2026-01-02T"#,
-                r#"03:04:05.250000Z","requested_at":"2026-01-02T03:04:05.000000Z","schema_version":1,"seq":1,"#,
-                r#""subject_id":"00000000-0000-0000-0000-000000000003","subject_type":"User","type":"UserCrea"#,
-                r#"ted"}"#,
+                r#"{"actor_commitment":"54a4cb8397d3dc6a0b924e8735ce1985c98fdbd959d9d24b8ecb2fed0c2214c8""#,
+                r#","actor_id":"00000000-0000-0000-0000-000000000004","actor_kind":"token""#,
+                r#","error":{"scimType":"uniqueness","status":409}"#,
+                r#","event_id":"00000000-0000-0000-0000-000000000002""#,
+                r#","organization_id":"00000000-0000-0000-0000-000000000001","outcome":"rejected""#,
+                r#","payload_commitment":"108af39f79e9b5da1f357f18526b216e8824228b006046aa643d44b05e980e65""#,
+                r#","recorded_at":"2026-01-02T03:04:05.250000Z","requested_at":"2026-01-02T03:04:05.000000Z""#,
+                r#","schema_version":2,"seq":1,"subject_id":"00000000-0000-0000-0000-000000000003""#,
+                r#","subject_type":"User","type":"UserCreated"}"#,
             )
         );
         assert_eq!(
             header.leaf().unwrap().to_string(),
-            "858e31b98aa355de35ea2bc78e6b473e94782a4cda6be1a1410b6476f17b5b48"
+            "4fc881f3dba0d5b577b4d57421089507aada4f2ab96249e93c4fde13aab5565e"
         );
     }
 
     proptest! {
         #[test]
-        fn a_header_is_written_in_its_canonical_form(
-            label in proptest::option::of("\\PC{0,12}"), origin in proptest::option::of("\\PC{0,12}"),
-            user_agent in proptest::option::of("[\u{0}-\u{1f}\"\\\\/é😀a]{0,12}"), detail in "\\PC{0,12}",
-            token in any::<Option<u128>>(),
-        ) {
-            let token_id = token.map(|n| TokenId(Uuid::from_u128(n)));
-            let actor = Actor {
-                address: "2001:db8::7".parse().ok(), label, service_origin: origin, token_id, user_agent
-            };
-            let header = header(actor, &detail);
-            prop_assert_eq!(serde_json::to_vec(&header).unwrap(), serde_json_canonicalizer::to_vec(&header).unwrap());
+        fn a_header_is_written_in_its_canonical_form(actor in any::<Option<u128>>(), status in proptest::option::of(400_u16..600)) {
+            let error = status.map(|status| ErrorCode { scim_type: None, status });
+            let header = header(actor.map(Uuid::from_u128), error);
+            prop_assert_eq!(header.canonical().unwrap(), serde_json_canonicalizer::to_vec(&header).unwrap());
         }
     }
 
@@ -271,5 +319,13 @@ mod tests {
             assert_eq!(json!(event_type), json!(event_type.as_str()));
         }
         assert_eq!(EventType::from_name("Other"), None);
+    }
+
+    #[test]
+    fn an_error_comes_back_with_its_detail_or_says_that_it_was_erased() {
+        let error = ScimError::uniqueness("userName ada is taken");
+        let code = ErrorCode::from(&error);
+        assert_eq!(code.with_detail(Some(error.detail.clone())), error);
+        assert_eq!((code.with_detail(None).status, code.with_detail(None).scim_type), (409, error.scim_type));
     }
 }

@@ -1,8 +1,8 @@
 //! The format of the log: its entries, their hashes, and the tree of the hashes.
 //!
-//! The format cannot change once there is data, so tests fix all of it: canonical JSON (RFC 8785), a salted
-//! commitment to the payload, a leaf over the header, and a tree in the shape of RFC 9162. Each kind of hash
-//! has its own BLAKE3 context, so that a hash of one kind is never valid as another.
+//! `docs/log-format.md` defines every byte. The format cannot change once there is data, so tests fix all of
+//! it: canonical JSON (RFC 8785), salted commitments to the payload and to the actor's details (BLAKE3), and
+//! the tree of RFC 6962 (SHA-256) over the headers, which C2SP `tlog-checkpoint` and `tlog-tiles` require.
 //!
 //! The crate is pure: it needs neither the queue nor the database, so an offline verifier links neither. With
 //! the feature `postgres`, ids and times can be parameters and columns of Postgres.
@@ -13,6 +13,7 @@ pub mod actor;
 mod canonical;
 pub mod checkpoint;
 mod entry;
+pub mod erasure;
 mod hash;
 mod header;
 pub mod ids;
@@ -26,9 +27,8 @@ mod tree;
 
 pub use canonical::{NotCanonical, canonical};
 pub use entry::{Entry, Mismatch};
-pub use hash::{Hash, Salt, commitment};
-pub use header::{EventType, Header, OutcomeKind, SubjectType};
-pub use ids::{EventId, OrganizationId, TokenId};
-pub use node_hash::root_of;
+pub use hash::{Hash, Part, Salt};
+pub use header::{ErrorCode, EventType, Header, OutcomeKind, SubjectType};
+pub use ids::{EventId, OrganizationId, SessionId, TokenId};
 pub use time::Timestamp;
 pub use tree::{CompactRange, InvalidRange};

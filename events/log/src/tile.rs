@@ -1,34 +1,34 @@
-//! Tiles: the stored form of a tree's inner nodes, 256 adjacent hashes each (after C2SP `tlog-tiles`).
+//! Tiles: the stored form of a tree's inner nodes, 256 adjacent hashes each (C2SP `tlog-tiles`).
 //!
 //! Tile `index` of `level` holds the subtrees of height `8 * level`, from number `256 * index` on. Level 0
 //! holds leaves. Any complete subtree can be recomputed from one tile, so a proof reads one or two rows for
 //! each factor of 256 in the size.
 
 use std::collections::BTreeMap;
+use tlog_tiles::{HASH_SIZE, stored_hash_index};
 
-use super::node_hash::root_of;
 use super::proof::Node;
 use super::{CompactRange, Hash};
 
 /// The number of tree levels in a tile.
-const SPAN: u32 = 8;
+const SPAN: u8 = 8;
 /// The number of hashes in a full tile.
 pub const WIDTH: u64 = 1 << SPAN;
-const HASH_BYTES: usize = 32;
 
 /// The coordinates of a tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tile {
     /// The height of the tile's hashes, divided by 8.
-    pub level: u32,
+    pub level: u8,
     /// The number of the tile in its level, from the left and from 0.
     pub index: u64,
 }
 
 impl Tile {
-    /// The tile from which a subtree can be recomputed.
+    /// The tile from which a node can be recomputed.
     pub fn of(node: Node) -> Self {
-        Self { level: node.height / SPAN, index: (node.index << (node.height % SPAN)) / WIDTH }
+        let tile = tlog_tiles::Tile::from_index(SPAN, node);
+        Self { level: tile.level(), index: tile.level_index() }
     }
 
     /// The seqs of the leaves in a full tile of level 0.
@@ -37,16 +37,11 @@ impl Tile {
     }
 }
 
-/// Computes a subtree's root from the hashes of its tile; `None` if the tile does not have all of them yet.
+/// Computes a node from the hashes of its tile; `None` if the tile does not have all of them yet.
 pub fn node_in(hashes: &[u8], node: Node) -> Option<Hash> {
-    let count = 1_usize << (node.height % SPAN);
-    let first = usize::try_from((node.index << (node.height % SPAN)) % WIDTH).ok()?;
-    let entries = hashes.get(first * HASH_BYTES..(first + count) * HASH_BYTES)?;
-    let mut level: Vec<Hash> = entries.chunks_exact(HASH_BYTES).filter_map(Hash::from_bytes).collect();
-    while level.len() > 1 {
-        level = level.chunks(2).map(|pair| root_of(pair.iter().copied())).collect();
-    }
-    level.pop()
+    let tile = tlog_tiles::Tile::from_index(SPAN, node);
+    let needed = hashes.get(..usize::try_from(tile.width()).ok()? * HASH_SIZE)?;
+    tile.hash_at_index(needed, node).ok().map(Hash::from)
 }
 
 /// The additions that appended leaves make to the tiles of a log.
@@ -64,7 +59,7 @@ impl NewTiles {
         let size = log.size() + 1;
         log.append_with(leaf, |height, root| {
             if height.is_multiple_of(SPAN) {
-                let node = Node { height, index: (size >> height) - 1 };
+                let node = stored_hash_index(height, (size >> height) - 1);
                 self.more.entry(Tile::of(node)).or_default().extend(root.as_bytes());
             }
         });
@@ -77,10 +72,10 @@ impl NewTiles {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proof::cover;
+    use crate::proof::Question;
 
     fn leaf(n: u64) -> Hash {
-        Hash(blake3::derive_key("rollcall 2026 test leaf", &n.to_be_bytes()))
+        tlog_tiles::record_hash(&n.to_be_bytes()).into()
     }
 
     #[test]
@@ -101,9 +96,11 @@ mod tests {
         for size in [1, 2, 255, 256, 257, 1000, 65_536, 65_537, 131_072, 180_000, size] {
             let mut expected = CompactRange::default();
             (0..size).for_each(|n| expected.append(leaf(n)));
-            let nodes: Option<Vec<_>> = cover(&(0..size)).into_iter().map(stored).collect();
-            assert_eq!(root_of(nodes.unwrap().into_iter()), expected.root(), "size {size}");
+            let question = Question::Root { size };
+            let nodes: Option<_> =
+                question.nodes().unwrap().into_iter().map(|node| Some((node, stored(node)?))).collect();
+            assert_eq!(question.answer(&nodes.unwrap()).unwrap(), [expected.root()], "size {size}");
         }
-        assert_eq!(stored(Node { height: 8, index: size / WIDTH }), None, "what is not complete yet");
+        assert_eq!(stored(stored_hash_index(8, size / WIDTH)), None, "a subtree that is not complete yet");
     }
 }

@@ -1,5 +1,4 @@
-//! The Merkle tree over the leaves of a log, in the shape of RFC 9162 section 2.1: a left-complete binary
-//! tree.
+//! The Merkle tree over the leaves of a log (RFC 6962 section 2.1).
 //!
 //! Only the compact range is stored: the roots of the complete subtrees, from the largest on the left to the
 //! smallest on the right, one for each bit that is set in the size. An append costs one hash on average,
@@ -53,7 +52,7 @@ impl CompactRange {
 
     /// Appends a leaf. Calls `on_complete` with the height and root of every subtree that the leaf completes,
     /// except the leaf itself.
-    pub fn append_with(&mut self, leaf: Hash, mut on_complete: impl FnMut(u32, Hash)) {
+    pub fn append_with(&mut self, leaf: Hash, mut on_complete: impl FnMut(u8, Hash)) {
         let merges = self.size.trailing_ones() as usize;
         let mut node = leaf;
         for (height, left) in (1..).zip(self.peaks.drain(self.peaks.len() - merges..).rev()) {
@@ -64,7 +63,7 @@ impl CompactRange {
         self.size += 1;
     }
 
-    /// The root of the tree. For the empty tree, the hash of no bytes.
+    /// The root of the tree. For the empty tree, the SHA-256 of no bytes.
     pub fn root(&self) -> Hash {
         root_of(self.peaks.iter().copied())
     }
@@ -74,16 +73,17 @@ impl CompactRange {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use sha2::{Digest, Sha256};
 
     fn leaf(n: u64) -> Hash {
-        Hash(blake3::derive_key("rollcall 2026 test leaf", &n.to_be_bytes()))
+        tlog_tiles::record_hash(&n.to_be_bytes()).into()
     }
 
-    /// RFC 9162 section 2.1.1, word for word: splits at the largest power of two below the length. It shares
-    /// nothing with the code under test but the hash function, and uses that through its one-shot function.
+    /// RFC 6962 section 2.1, word for word: splits at the largest power of two below the length. It shares
+    /// nothing with the code under test but SHA-256.
     fn naive_root(leaves: &[Hash]) -> Hash {
         match leaves {
-            [] => Hash(blake3::derive_key("rollcall 2026 node", &[])),
+            [] => Hash(Sha256::digest([]).into()),
             [leaf] => *leaf,
             leaves => {
                 let mut split = 1;
@@ -91,9 +91,28 @@ mod tests {
                     split *= 2;
                 }
                 let (left, right) = (naive_root(&leaves[..split]), naive_root(&leaves[split..]));
-                Hash(blake3::derive_key("rollcall 2026 node", &[left.as_bytes(), right.as_bytes()].concat()))
+                Hash(Sha256::digest([&[1], left.as_bytes(), right.as_bytes()].concat()).into())
             }
         }
+    }
+
+    /// The roots of the first eight leaves of RFC 6962's own test data, as every Certificate Transparency log
+    /// has them.
+    #[test]
+    fn the_tree_is_that_of_certificate_transparency() {
+        let inputs: [&[u8]; 8] = [
+            b"",
+            b"\x00",
+            b"\x10",
+            b"\x20\x21",
+            b"\x30\x31",
+            b"\x40\x41\x42\x43",
+            b"\x50\x51\x52\x53\x54\x55\x56\x57",
+            b"\x60\x61\x62\x63\x64\x65\x66\x67\x68\x69\x6a\x6b\x6c\x6d\x6e\x6f",
+        ];
+        let mut tree = CompactRange::default();
+        inputs.iter().for_each(|input| tree.append(tlog_tiles::record_hash(input).into()));
+        assert_eq!(tree.root().to_string(), "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328");
     }
 
     #[test]

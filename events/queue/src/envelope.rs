@@ -11,7 +11,7 @@ use rollcall_events::request::{Request, RequestBody};
 use rollcall_events::{CorrelationId, EventId, OrganizationId, Timestamp};
 
 /// The version of the message format. A worker reads this version only, so workers are upgraded before apis.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 /// The content type of every message.
 pub const CONTENT_TYPE: &str = "application/json";
 /// The AMQP `type` property of a message with outcomes.

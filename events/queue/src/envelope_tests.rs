@@ -72,7 +72,7 @@ fn every_kind_of_request_arrives_as_it_was_sent() {
 #[test]
 fn unknown_messages_have_distinct_errors() {
     let request = user(UserOperation::Delete);
-    assert!(matches!(edited(&request, |body| body["version"] = json!(2)), Err(DecodeError::UnknownVersion(2))));
+    assert!(matches!(edited(&request, |body| body["version"] = json!(1)), Err(DecodeError::UnknownVersion(1))));
     assert!(matches!(edited(&request, |body| body["type"] = json!("TeaRequested")), Err(DecodeError::UnknownType(_))));
     assert!(matches!(
         edited(&request, |body| body["id"] = json!(EventId::generate())),

@@ -119,13 +119,17 @@ async fn an_auditor_verifies_an_entry_in_the_browser_and_reads_the_users_at_a_da
     browser.goto(&format!("{}/audit?subject={ada}&type=UserUpdated", stack.url)).await;
     browser.press("#rows a").await;
     browser.press("#check-proof").await;
-    for step in
-        ["The content matches", "hash of the entry is this leaf", "leads to the root", "signed checkpoint below"]
-    {
+    for step in [
+        "The content matches",
+        "details of the actor match",
+        "hash of the entry is this leaf",
+        "leads to the root",
+        "signed checkpoint below",
+    ] {
         browser.sees("#proof-steps", step).await;
     }
     let steps = browser.text("#proof-steps").await;
-    assert!(!steps.contains('✗') && steps.matches('✓').count() == 4, "{steps}");
+    assert!(!steps.contains('✗') && steps.matches('✓').count() == 5, "{steps}");
     accessible(&browser, "proof").await;
     // The browser checks the proof. If the page showed another leaf or another commitment, it would say so.
     for (attribute, message) in [("leaf", "✗ The hash of the entry"), ("commitment", "✗ The content matches")] {

@@ -26,7 +26,7 @@ fn unreadable_request(organization: &Organization, name: &str) -> (Request, Vec<
         id: EventId::generate(),
         organization_id: organization.id.parse().unwrap(),
         requested_at: Timestamp::now(),
-        actor: rollcall_events::actor::Actor::default(),
+        actor: rollcall_events::actor::Actor::service("test"),
         fingerprint: None,
         body: RequestBody::UserRequested(user),
     };

@@ -70,7 +70,7 @@ async fn mapping_a_group_to_a_workspace_adds_its_members() {
     accessible(&browser, "workspace").await;
     let log = organization.auditor().query("/events", &[("type", "GroupMapped")]).await.expect(200);
     assert_eq!(log["entries"][0]["payload"]["workspaces"], json!({&organization.sales: ["edit", "publish"]}));
-    assert_eq!(log["entries"][0]["header"]["actor"]["label"], "Ada Lovelace");
+    assert_eq!(log["entries"][0]["actor"]["label"], "Ada Lovelace");
     browser.goto(&format!("{}/workspaces", stack.url)).await;
     browser.press("#groups a").await;
     browser.press(&format!("input{sales}")).await;

@@ -68,7 +68,7 @@ async fn a_used_link_is_refused_and_the_attempt_is_logged() {
     let log = organization.auditor().query("/events", &[("outcome", "rejected")]).await.expect(200);
     let refusals = log["entries"].as_array().unwrap();
     assert_eq!(refusals.len(), 2);
-    assert_eq!(refusals[0]["header"]["error"]["detail"], "the link was used before");
+    assert_eq!(refusals[0]["payload"]["detail"], "the link was used before");
     let nobody = http
         .post(format!("{}/sign-in", stack.url))
         .header("content-type", FORM)

@@ -66,7 +66,7 @@ async fn a_token_is_generated_and_shown_once_and_provisions() {
     assert!(!browser.source().await.contains(&token[..12]), "and no further characters");
     accessible(&browser, "scim").await;
     let log = organization.auditor().query("/events", &[("type", "TokenIssued")]).await.expect(200);
-    assert_eq!(log["entries"][0]["header"]["actor"]["label"], "Ada Lovelace");
+    assert_eq!(log["entries"][0]["actor"]["label"], "Ada Lovelace");
     browser.close().await;
 }
 

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::db::{Database, TaskError};
 use crate::settings::Settings;
-use crate::submit::submit_as;
+use crate::submit::submit_by_service;
 use crate::supervise::supervise;
 
 const APPLICATION: &str = "rollcall-worker expiring";
@@ -82,7 +82,7 @@ async fn announce(settings: &Settings) -> Result<(), TaskError> {
             if stopped.contains(&partition) {
                 continue;
             }
-            if let Err(error) = submit_as(settings, organization, id, change).await {
+            if let Err(error) = submit_by_service(settings, organization, id, change).await {
                 tracing::warn!(%organization, %error, "the expiry of a token cannot be announced yet");
                 stopped.extend((!error.is_refusal()).then_some(partition));
             }

@@ -7,7 +7,7 @@ use rollcall_events::request::ENTITLEMENT_TYPE;
 use rollcall_events::session::Role;
 use rollcall_events::stream::Endpoint;
 use rollcall_events::{
-    DeadLetterId, EntitlementId, GroupId, OrganizationId, StreamId, Timestamp, TokenId, UserId, WorkspaceId,
+    DeadLetterId, EntitlementId, GroupId, OrganizationId, SessionId, StreamId, Timestamp, TokenId, UserId, WorkspaceId,
 };
 use rollcall_scim::event::Event;
 use std::collections::BTreeSet;
@@ -73,7 +73,7 @@ pub(crate) enum Command {
     /// Issue, list or revoke auditor tokens, which give read access to the log.
     #[command(subcommand)]
     AuditorToken(AuditorTokenCommand),
-    /// Create sign-in links for the pages.
+    /// Create sign-in links for the pages, list sessions, or erase administrators from the log.
     #[command(subcommand)]
     Admin(AdminCommand),
     /// Create, list, resume or delete event streams, which deliver changes of users and groups as security
@@ -253,6 +253,21 @@ pub(crate) enum AdminCommand {
         /// Validity of the link in minutes, from 1 to 1440.
         #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u16).range(1..=1440))]
         minutes: u16,
+    },
+    /// List an organization's sign-in links and sessions.
+    List {
+        #[arg(long)]
+        organization: OrganizationId,
+    },
+    /// Erase an administrator from the log: the name in the entries about a session, and who caused the entries
+    /// of that session. The session ends. Proofs still verify. The data cannot be restored. A person may have
+    /// several sessions.
+    Erase {
+        #[arg(long)]
+        organization: OrganizationId,
+        /// The sessions, as `admin list` prints them.
+        #[arg(required = true)]
+        sessions: Vec<SessionId>,
     },
 }
 

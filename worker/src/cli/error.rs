@@ -20,6 +20,11 @@ pub(crate) enum CommandError {
     Broker(#[from] lapin::Error),
     #[error("the database cannot be migrated: {0}")]
     Migration(#[from] refinery::Error),
+    #[error(
+        "the log in this database has an earlier format, which this version cannot continue. Remedy: export the log \
+         and verify it with the version that wrote it, keep both, and let this version start with an empty database"
+    )]
+    OldLog,
     #[error("{0}; are postgres and rabbitmq running, and are database_url and amqp_url right?")]
     Server(#[from] TaskError),
     #[error("the operating system returned no random bytes: {0}")]

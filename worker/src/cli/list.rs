@@ -1,7 +1,7 @@
 //! The `list` commands. They read from the database.
 
 use rollcall_events::request::EntitlementKind;
-use rollcall_events::{EntitlementId, OrganizationId, StreamId, Timestamp, TokenId, WorkspaceId};
+use rollcall_events::{EntitlementId, OrganizationId, SessionId, StreamId, Timestamp, TokenId, WorkspaceId};
 use serde_json::{Value, json};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -28,6 +28,10 @@ const TOKENS: &str = "
 
 const AUDITOR_TOKENS: &str = "
     SELECT id, label, allow_list, created_at, expires_at, revoked_at FROM auditor_tokens
+    WHERE organization_id = $1 ORDER BY created_at, id";
+
+const SESSIONS: &str = "
+    SELECT id, name, role, issuer, subject, created_at, signed_in_at, ended_at FROM admin_sessions
     WHERE organization_id = $1 ORDER BY created_at, id";
 
 const STREAMS: &str = "
@@ -118,6 +122,22 @@ pub(super) async fn auditor_tokens(settings: &Settings, organization: Organizati
             "created_at": row.try_get::<_, Timestamp>("created_at")?,
             "expires_at": row.try_get::<_, Option<Timestamp>>("expires_at")?,
             "revoked_at": row.try_get::<_, Option<Timestamp>>("revoked_at")?,
+        }))
+    })
+    .await
+}
+
+pub(super) async fn sessions(settings: &Settings, organization: OrganizationId) -> Result<(), CommandError> {
+    print_rows(settings, SESSIONS, &[&organization], |row| {
+        Ok(json!({
+            "id": row.try_get::<_, SessionId>("id")?,
+            "name": row.try_get::<_, &str>("name")?,
+            "role": row.try_get::<_, &str>("role")?,
+            "issuer": row.try_get::<_, Option<&str>>("issuer")?,
+            "subject": row.try_get::<_, Option<&str>>("subject")?,
+            "created_at": row.try_get::<_, Timestamp>("created_at")?,
+            "signed_in_at": row.try_get::<_, Option<Timestamp>>("signed_in_at")?,
+            "ended_at": row.try_get::<_, Option<Timestamp>>("ended_at")?,
         }))
     })
     .await

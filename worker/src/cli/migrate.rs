@@ -18,10 +18,19 @@ mod embedded {
 const PREPARE: &str =
     "SET client_min_messages = warning; CREATE SCHEMA IF NOT EXISTS rollcall; SET search_path = rollcall";
 
+/// Whether the table of the log is there and has the columns of an earlier format.
+const IS_OLD_TABLE: &str = "
+    SELECT to_regclass('rollcall.events') IS NOT NULL AND NOT EXISTS (
+        SELECT FROM information_schema.columns
+        WHERE table_schema = 'rollcall' AND table_name = 'events' AND column_name = 'actor_commitment'
+    )";
+const HAS_ENTRIES: &str = "SELECT EXISTS (SELECT FROM rollcall.events)";
+
 pub(super) async fn migrate(settings: &Migrate) -> Result<(), CommandError> {
     let connecting = connect(&settings.database_url, "rollcall-worker migrate");
     let mut client = within("a connection to postgres", OPEN, connecting).await.map_err(TaskError::from)??;
     client.batch_execute(PREPARE).await?;
+    refuse_old_log(&client).await?;
     let report = embedded::migrations::runner().run_async(&mut client).await?;
     for migration in report.applied_migrations() {
         tracing::info!("applied {migration}");
@@ -36,6 +45,17 @@ pub(super) async fn migrate(settings: &Migrate) -> Result<(), CommandError> {
     ];
     for (role, password) in passwords {
         set_password(&client, role, password).await?;
+    }
+    Ok(())
+}
+
+/// Refuses a database whose log has entries in an earlier format. Their hashes cannot be converted: the tree
+/// that checkpoints were signed for would be another one.
+async fn refuse_old_log(client: &tokio_postgres::Client) -> Result<(), CommandError> {
+    if client.query_one(IS_OLD_TABLE, &[]).await?.try_get::<_, bool>(0)?
+        && client.query_one(HAS_ENTRIES, &[]).await?.try_get::<_, bool>(0)?
+    {
+        return Err(CommandError::OldLog);
     }
     Ok(())
 }

@@ -94,6 +94,14 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), Comm
             print(&serde_json::json!({"id": session_id, "link": link, "expires_at": expires_at}));
             Ok(())
         }
+        Command::Admin(AdminCommand::List { organization }) => list::sessions(&settings, organization).await,
+        Command::Admin(AdminCommand::Erase { organization, sessions }) => {
+            for session_id in sessions {
+                submit(&settings, organization, ChangeSession { session_id, change: SessionChange::Erase }).await?;
+                print(&serde_json::json!({"id": session_id, "erased": true}));
+            }
+            Ok(())
+        }
         Command::Role(command) => entitlement::role(&settings, command).await,
         Command::Entitlement(command) => entitlement::entitlement(&settings, command).await,
         Command::DeadLetter(command) => dead_letters::run(&settings, command).await,

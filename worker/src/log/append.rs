@@ -1,9 +1,9 @@
 //! Appends the entries of a batch to the logs: gives each entry its seq, time and hash, and adds the
 //! statements that write the entries.
 
-use rollcall_events::actor::Actor;
+use rollcall_events::actor::ActorDetails;
 use rollcall_events::log::tile::NewTiles;
-use rollcall_events::log::{EventType, Hash, Header, OutcomeKind, Salt, SubjectType, commitment};
+use rollcall_events::log::{ErrorCode, EventType, Hash, Header, OutcomeKind, Part, Salt, SubjectType};
 use rollcall_events::request::Request;
 use rollcall_events::{EventId, OrganizationId, Timestamp};
 use rollcall_scim::ScimError;
@@ -18,11 +18,11 @@ use crate::db::{RawJson, Statement, StatementBatch, StoreError, array_text, rows
 
 /// All statements of this module, for preparation.
 pub(crate) fn statements() -> impl Iterator<Item = &'static str> {
-    [ADVANCE_HEADS, &*APPEND, ERASE, RESOLVE_DEAD_LETTERS].into_iter()
+    [ADVANCE_HEADS, &*APPEND, ERASE_USERS, ERASE_ADMINISTRATORS, RESOLVE_DEAD_LETTERS].into_iter()
 }
 
 /// The version of the payload format.
-const SCHEMA_VERSION: i16 = 1;
+const SCHEMA_VERSION: i16 = 2;
 
 /// The first statement of every transaction that appends. If a head does not have the version that was read,
 /// it fails, and the transaction with it ([`StoreError::HeadMoved`]).
@@ -39,14 +39,18 @@ rows! {
         schema_version: i16 => "smallint",
         subject_type: Option<&'static str> => "text",
         subject_id: Option<Uuid> => "uuid",
-        actor: Json<Actor> => "jsonb",
+        actor_id: Option<Uuid> => "uuid",
+        actor_kind: &'static str => "text",
+        actor: Json<ActorDetails> => "jsonb",
+        actor_salt: Vec<u8> => "bytea",
+        actor_commitment: Vec<u8> => "bytea",
         requested_at: Timestamp => "timestamptz",
         recorded_at: Timestamp => "timestamptz",
         outcome: &'static str => "text",
-        error: Option<Json<ScimError>> => "jsonb",
+        error: Option<Json<ErrorCode>> => "jsonb",
         payload: RawJson => "jsonb",
-        salt: Vec<u8> => "bytea",
-        commitment: Vec<u8> => "bytea",
+        payload_salt: Vec<u8> => "bytea",
+        payload_commitment: Vec<u8> => "bytea",
         leaf: Vec<u8> => "bytea",
     }
 }
@@ -54,20 +58,27 @@ rows! {
 static APPEND: LazyLock<String> = LazyLock::new(|| {
     format!(
         "INSERT INTO events (
-            organization_id, seq, event_id, type, schema_version, subject_type, subject_id, actor, requested_at,
-            recorded_at, outcome, error, payload, salt, commitment, leaf
+            organization_id, seq, event_id, type, schema_version, subject_type, subject_id,
+            actor_id, actor_kind, actor, actor_salt, actor_commitment,
+            requested_at, recorded_at, outcome, error, payload, payload_salt, payload_commitment, leaf
         )
         SELECT
-            organization_id, seq, event_id, event_type, schema_version, subject_type, subject_id, actor, requested_at,
-            recorded_at, outcome, error, payload, salt, commitment, leaf
+            organization_id, seq, event_id, event_type, schema_version, subject_type, subject_id,
+            actor_id, actor_kind, actor, actor_salt, actor_commitment,
+            requested_at, recorded_at, outcome, error, payload, payload_salt, payload_commitment, leaf
         FROM {}",
         Entries::source(1)
     )
 });
 
 /// Erases the payloads about users. The SQL function refuses unless the log has an entry for the erasure.
-const ERASE: &str =
+const ERASE_USERS: &str =
     "SELECT erase_user(k.organization_id, k.id) FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)";
+
+/// Erases the payloads about administrators' sessions, and the actor's details of the entries that they caused.
+const ERASE_ADMINISTRATORS: &str = "
+    SELECT erase_administrator(k.organization_id, k.id)
+    FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)";
 
 /// Marks dead letters for a retry, or deletes them. Projections do not do this, because dead letters are not
 /// part of the state that a replay computes.
@@ -101,6 +112,14 @@ pub(crate) struct NewEntry<'a> {
     pub(crate) payload: &'a [u8],
 }
 
+/// The parts of an entry that can be erased, with their salts.
+struct Parts {
+    actor: ActorDetails,
+    actor_salt: Salt,
+    payload: RawJson,
+    payload_salt: Salt,
+}
+
 /// The entries that a batch appends to the logs.
 pub(crate) struct LogAppend {
     heads: BTreeMap<OrganizationId, Head>,
@@ -109,8 +128,10 @@ pub(crate) struct LogAppend {
     tiles: HashMap<OrganizationId, NewTiles>,
     salts: Vec<Salt>,
     entries: Entries,
-    /// Users whose payloads are erased.
-    erased: (Vec<OrganizationId>, Vec<Uuid>),
+    /// Users who are erased.
+    erased_users: (Vec<OrganizationId>, Vec<Uuid>),
+    /// Sessions of administrators who are erased.
+    erased_sessions: (Vec<OrganizationId>, Vec<Uuid>),
     /// Dead letters to retry or discard; `true` means retry.
     dead_letters: (Vec<OrganizationId>, Vec<Uuid>, Vec<bool>),
 }
@@ -135,9 +156,10 @@ impl LogAppend {
             heads,
             now,
             tiles: HashMap::new(),
-            salts: Salt::generate(entries)?,
+            salts: Salt::generate(2 * entries)?,
             entries: Entries::default(),
-            erased: Default::default(),
+            erased_users: Default::default(),
+            erased_sessions: Default::default(),
             dead_letters: Default::default(),
         })
     }
@@ -151,8 +173,13 @@ impl LogAppend {
         let recorded_at = head.next_time(self.now);
         head.recorded_at = Some(recorded_at);
         let log = &mut head.log;
-        let salt = self.salts.pop().ok_or(getrandom::Error::UNEXPECTED)?;
+        let actor = &request.actor;
+        let payload_salt = self.salts.pop().ok_or(getrandom::Error::UNEXPECTED)?;
+        let actor_salt = self.salts.pop().ok_or(getrandom::Error::UNEXPECTED)?;
         let header = Header {
+            actor_commitment: Part::Actor.commitment(actor_salt, &actor.details.canonical()?),
+            actor_id: actor.id,
+            actor_kind: actor.kind,
             organization_id: request.organization_id,
             seq: log.size() + 1,
             event_id: request.id,
@@ -160,18 +187,19 @@ impl LogAppend {
             schema_version: SCHEMA_VERSION.unsigned_abs(),
             subject_type: entry.subject.map(|(subject_type, _)| subject_type),
             subject_id: entry.subject.map(|(_, id)| id),
-            actor: request.actor.clone(),
             requested_at: request.requested_at,
             recorded_at,
             outcome: if entry.error.is_some() { OutcomeKind::Rejected } else { OutcomeKind::Applied },
-            error: entry.error.cloned(),
-            commitment: commitment(salt, entry.payload),
+            error: entry.error.map(ErrorCode::from),
+            payload_commitment: Part::Payload.commitment(payload_salt, entry.payload),
         };
         let leaf = header.leaf()?;
         self.tiles.entry(request.organization_id).or_default().append(log, leaf);
         let seq = header.seq;
         self.add_effects(&header);
-        self.entries.push(header, RawJson(entry.payload.to_vec()), salt, leaf);
+        let parts =
+            Parts { actor: actor.details.clone(), actor_salt, payload: RawJson(entry.payload.to_vec()), payload_salt };
+        self.entries.push(&header, parts, leaf);
         Ok(seq)
     }
 
@@ -180,8 +208,12 @@ impl LogAppend {
         let Some(subject) = header.subject_id else { return };
         match header.event_type {
             EventType::UserErased => {
-                self.erased.0.push(header.organization_id);
-                self.erased.1.push(subject);
+                self.erased_users.0.push(header.organization_id);
+                self.erased_users.1.push(subject);
+            }
+            EventType::AdministratorErased => {
+                self.erased_sessions.0.push(header.organization_id);
+                self.erased_sessions.1.push(subject);
             }
             EventType::DeadLetterRetried | EventType::DeadLetterDiscarded => {
                 self.dead_letters.0.push(header.organization_id);
@@ -225,15 +257,17 @@ impl LogAppend {
         batch.add(Statement::new(ADVANCE_HEADS, vec![organizations, versions, sizes, peaks, recorded_at]));
         batch.add(Statement::new(&APPEND, self.entries.parameters()).of_new_rows());
         columns.tiles.add_to(batch);
-        let (organizations, erased) = &self.erased;
-        batch.add_if(!erased.is_empty(), ERASE, || vec![organizations, erased]);
+        let (organizations, erased) = &self.erased_users;
+        batch.add_if(!erased.is_empty(), ERASE_USERS, || vec![organizations, erased]);
+        let (organizations, erased) = &self.erased_sessions;
+        batch.add_if(!erased.is_empty(), ERASE_ADMINISTRATORS, || vec![organizations, erased]);
         let (organizations, ids, are_retried) = &self.dead_letters;
         batch.add_if(!ids.is_empty(), RESOLVE_DEAD_LETTERS, || vec![organizations, ids, are_retried]);
     }
 }
 
 impl Entries {
-    fn push(&mut self, header: Header, payload: RawJson, salt: Salt, leaf: Hash) {
+    fn push(&mut self, header: &Header, parts: Parts, leaf: Hash) {
         self.organization_id.push(header.organization_id);
         self.seq.push(seq_column(header.seq));
         self.event_id.push(header.event_id);
@@ -241,14 +275,18 @@ impl Entries {
         self.schema_version.push(SCHEMA_VERSION);
         self.subject_type.push(header.subject_type.map(SubjectType::as_str));
         self.subject_id.push(header.subject_id);
-        self.actor.push(Json(header.actor));
+        self.actor_id.push(header.actor_id);
+        self.actor_kind.push(header.actor_kind.as_str());
+        self.actor.push(Json(parts.actor));
+        self.actor_salt.push(parts.actor_salt.as_bytes().to_vec());
+        self.actor_commitment.push(header.actor_commitment.as_bytes().to_vec());
         self.requested_at.push(header.requested_at);
         self.recorded_at.push(header.recorded_at);
         self.outcome.push(header.outcome.as_str());
         self.error.push(header.error.map(Json));
-        self.payload.push(payload);
-        self.salt.push(salt.as_bytes().to_vec());
-        self.commitment.push(header.commitment.as_bytes().to_vec());
+        self.payload.push(parts.payload);
+        self.payload_salt.push(parts.payload_salt.as_bytes().to_vec());
+        self.payload_commitment.push(header.payload_commitment.as_bytes().to_vec());
         self.leaf.push(leaf.as_bytes().to_vec());
     }
 }

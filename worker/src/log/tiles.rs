@@ -41,7 +41,7 @@ impl TileColumns {
         }
         for (tile, hashes) in &new.more {
             self.more.0.push(organization);
-            self.more.1.push(i16::try_from(tile.level).unwrap_or(i16::MAX));
+            self.more.1.push(i16::from(tile.level));
             self.more.2.push(seq_column(tile.index));
             self.more.3.push(hashes.clone());
         }

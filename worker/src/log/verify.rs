@@ -3,8 +3,9 @@
 
 use rollcall_events::OrganizationId;
 use rollcall_events::log::checkpoint::root_line;
+use rollcall_events::log::erasure::Erasures;
 use rollcall_events::log::tile::{NewTiles, Tile, WIDTH};
-use rollcall_events::log::{CompactRange, Entry};
+use rollcall_events::log::{CompactRange, Entry, NotCanonical};
 use rollcall_service::entries::{COLUMNS, MalformedEntry, entry};
 use secrecy::SecretString;
 use serde_json::Value;
@@ -47,6 +48,7 @@ struct Recomputed {
     tiles: BTreeMap<Tile, Vec<u8>>,
     /// The checkpoints of the entries in the current chunk, by size.
     checkpoints: BTreeMap<u64, String>,
+    erasures: Erasures,
     broken: Vec<String>,
 }
 
@@ -84,6 +86,9 @@ pub(crate) async fn verify_log(
         }
         Ok(_) => {}
         Err(error) => found.broken.push(error.to_string()),
+    }
+    for (seq, part) in found.erasures.unexplained() {
+        found.add_fault(format!("entry {seq} has lost its {part}, and no later entry records an erasure"));
     }
     // A tile of leaves is stored once it is full. The levels above are stored as they grow.
     let above = found.tiles.split_off(&Tile { level: 1, index: 0 });
@@ -136,7 +141,20 @@ impl Recomputed {
                 unknown @ MalformedEntry::Unknown(_) => TaskError::Unreadable(unknown.to_string()),
             })?;
             let payload: Option<Value> = stored.payload.and_then(|payload| serde_json::from_str(payload.get()).ok());
-            self.add(&Entry { header: stored.header, leaf: stored.leaf, payload, salt: stored.salt })?;
+            let actor = stored
+                .actor
+                .map(serde_json::to_value)
+                .transpose()
+                .map_err(NotCanonical::from)
+                .map_err(StoreError::from)?;
+            self.add(&Entry {
+                actor,
+                actor_salt: stored.actor_salt,
+                header: stored.header,
+                leaf: stored.leaf,
+                payload,
+                payload_salt: stored.payload_salt,
+            })?;
         }
         Ok(!rows.is_empty())
     }
@@ -145,11 +163,12 @@ impl Recomputed {
         let (seq, expected) = (entry.header.seq, self.tree.size() + 1);
         self.last = seq;
         if seq != expected {
-            self.add_fault(format!("entry {seq} stands in the place of entry {expected}"));
+            self.add_fault(format!("entry {seq} is in the position of entry {expected}"));
         }
         if let Err(mismatch) = entry.check()? {
             self.add_fault(format!("entry {seq}: {mismatch}"));
         }
+        self.erasures.add(&entry.header, entry.missing());
         let mut new = NewTiles::default();
         new.append(&mut self.tree, entry.leaf);
         self.tiles
@@ -184,7 +203,7 @@ impl Recomputed {
         expected: BTreeMap<Tile, Vec<u8>>,
     ) -> Result<(), TaskError> {
         let (levels, indexes): (Vec<_>, Vec<_>) =
-            expected.keys().map(|tile| (i16::try_from(tile.level).unwrap_or(i16::MAX), seq_column(tile.index))).unzip();
+            expected.keys().map(|tile| (i16::from(tile.level), seq_column(tile.index))).unzip();
         let rows = database.query(TILES, &[&organization, &levels, &indexes]).await?;
         for ((tile, hashes), row) in expected.iter().zip(&rows) {
             if row.try_get::<_, Option<&[u8]>>("hashes")? != Some(hashes) {

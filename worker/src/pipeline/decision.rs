@@ -2,7 +2,7 @@
 
 use rollcall_events::log::{EventType, SubjectType};
 use rollcall_scim::ScimError;
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::state::NotLoaded;
@@ -14,8 +14,8 @@ pub(crate) struct Decision {
     pub(crate) event_type: EventType,
     /// The thing that the entry is about.
     pub(crate) subject: Option<(SubjectType, Uuid)>,
-    /// Why the request was rejected, if it was. It must not contain personal data, because it is part of the
-    /// header, which is never erased.
+    /// Why the request was rejected, if it was. The header gets its code, and the payload its detail, which can
+    /// be erased.
     pub(crate) error: Option<ScimError>,
     /// The facts.
     pub(crate) payload: Value,
@@ -24,7 +24,8 @@ pub(crate) struct Decision {
 impl Decision {
     /// A rejection, which is recorded like a fact. `subject` is the person or thing that the payload is
     /// about, so that an erasure of that person finds it.
-    pub(super) fn rejected(error: ScimError, subject: Option<(SubjectType, Uuid)>, payload: Value) -> Self {
+    pub(super) fn rejected(error: ScimError, subject: Option<(SubjectType, Uuid)>, mut payload: Value) -> Self {
+        payload["detail"] = json!(error.detail);
         Self { event_type: EventType::RequestRejected, subject, error: Some(error), payload }
     }
 }

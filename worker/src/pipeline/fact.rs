@@ -45,6 +45,11 @@ impl Fact {
         self.resource.clone().ok_or_else(|| self.malformed(&"it has no resource"))
     }
 
+    /// Whether the payload was erased. Then the fact changes no setting: a later fact removed its row.
+    pub(super) fn is_erased(&self) -> bool {
+        self.payload.is_null()
+    }
+
     /// Whether the payload has a member.
     pub(super) fn has(&self, name: &str) -> bool {
         self.payload.get(name).is_some()

@@ -6,8 +6,9 @@ use actix_web::http::header::{ACCEPT, CONTENT_DISPOSITION};
 use actix_web::web::{Bytes, Data};
 use futures_util::stream;
 use rollcall_events::OrganizationId;
+use rollcall_events::actor::ActorDetails;
 use rollcall_scim::ScimError;
-use rollcall_service::entries::StoredEntry;
+use rollcall_service::entries::{StoredEntry, error};
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -37,13 +38,14 @@ pub async fn exported(
     let format = format(http, parameters)?;
     let from: u64 = parameter(parameters, "from", "a place in the log")?.unwrap_or(1).max(1);
     let size = log_size(&database, organization).await?;
-    let to = parameter(parameters, "to", "a place in the log")?.unwrap_or(size).min(size);
+    let wanted: Option<u64> = parameter(parameters, "to", "a place in the log")?;
+    let to = wanted.unwrap_or(size).min(size);
     let (media_type, ending) = match format {
         Format::Ndjson => ("application/x-ndjson", "ndjson"),
         Format::Csv => ("text/csv; charset=utf-8; header=present", "csv"),
     };
     let name = format!("attachment; filename=\"{organization}-{from}-{to}.{ending}\"");
-    let start = Progress { after: from - 1, to, format, is_begun: false };
+    let start = Progress { after: from - 1, to, is_whole: wanted.is_none(), format, is_begun: false };
     let chunks = stream::try_unfold(start, move |progress| chunk(database.clone(), organization, progress));
     Ok(HttpResponse::Ok()
         .content_type(media_type)
@@ -68,6 +70,8 @@ fn format(http: &HttpRequest, parameters: &Parameters) -> Result<Format, ScimErr
 struct Progress {
     after: u64,
     to: u64,
+    /// Whether the export goes to the end of the log.
+    is_whole: bool,
     format: Format,
     is_begun: bool,
 }
@@ -89,6 +93,11 @@ async fn chunk(
     };
     if entries.is_empty() && !is_first {
         return Ok(None);
+    }
+    // An erasure can be recorded while the log is exported. Then the export must have its entry too: without it,
+    // the missing parts would look like tampering.
+    if progress.is_whole && entries.iter().any(|entry| entry.missing().next().is_some()) {
+        progress.to = progress.to.max(log_size(&database, organization).await?);
     }
     progress.after = entries.last().map_or(progress.to, |entry| entry.header.seq);
     let (bytes, format) =
@@ -113,15 +122,16 @@ fn ndjson(entries: &[StoredEntry]) -> Result<Bytes, ApiError> {
     Ok(lines.into())
 }
 
-const CSV_COLUMNS: [&str; 19] = [
+const CSV_COLUMNS: [&str; 22] = [
     "seq",
     "event_id",
     "type",
     "schema_version",
     "subject_type",
     "subject_id",
+    "actor_kind",
+    "actor_id",
     "actor_label",
-    "actor_token_id",
     "actor_service_origin",
     "actor_address",
     "actor_user_agent",
@@ -130,8 +140,10 @@ const CSV_COLUMNS: [&str; 19] = [
     "outcome",
     "error",
     "payload",
-    "salt",
-    "commitment",
+    "payload_salt",
+    "payload_commitment",
+    "actor_salt",
+    "actor_commitment",
     "leaf",
 ];
 
@@ -149,14 +161,15 @@ fn csv(entries: &[StoredEntry], with_names: bool) -> Result<Bytes, ApiError> {
     Ok(writer.into_inner().map_err(unwritable)?.into())
 }
 
-fn cells(entry: &StoredEntry) -> Result<[String; 19], ApiError> {
+fn cells(entry: &StoredEntry) -> Result<[String; 22], ApiError> {
     fn shown<T: ToString>(value: Option<&T>) -> String {
         value.map(ToString::to_string).unwrap_or_default()
     }
     fn json(value: Option<&impl Serialize>) -> Result<String, ApiError> {
         value.map(serde_json::to_string).transpose().map(Option::unwrap_or_default).map_err(unwritable)
     }
-    let (header, actor) = (&entry.header, &entry.header.actor);
+    let (header, unknown) = (&entry.header, ActorDetails::default());
+    let actor = entry.actor.as_ref().unwrap_or(&unknown);
     Ok([
         header.seq.to_string(),
         header.event_id.to_string(),
@@ -164,18 +177,21 @@ fn cells(entry: &StoredEntry) -> Result<[String; 19], ApiError> {
         header.schema_version.to_string(),
         shown(header.subject_type.as_ref()),
         shown(header.subject_id.as_ref()),
+        header.actor_kind.to_string(),
+        shown(header.actor_id.as_ref()),
         shown(actor.label.as_ref()),
-        shown(actor.token_id.as_ref()),
         shown(actor.service_origin.as_ref()),
         shown(actor.address.as_ref()),
         shown(actor.user_agent.as_ref()),
         header.requested_at.to_string(),
         header.recorded_at.to_string(),
         header.outcome.to_string(),
-        json(header.error.as_ref())?,
+        json(error(entry).as_ref())?,
         entry.payload.as_ref().map(|payload| payload.get().to_owned()).unwrap_or_default(),
-        entry.salt.map(String::from).unwrap_or_default(),
-        header.commitment.to_string(),
+        entry.payload_salt.map(String::from).unwrap_or_default(),
+        header.payload_commitment.to_string(),
+        entry.actor_salt.map(String::from).unwrap_or_default(),
+        header.actor_commitment.to_string(),
         entry.leaf.to_string(),
     ])
 }

@@ -1,10 +1,10 @@
 //! The past states of users and their histories, computed from the log alone.
 
-use rollcall_events::actor::Actor;
+use rollcall_events::actor::{ActorDetails, ActorKind};
 use rollcall_events::log::{EventType, OutcomeKind, SubjectType};
 use rollcall_events::{EventId, OrganizationId, Timestamp};
 use rollcall_scim::ScimError;
-use rollcall_service::entries::StoredEntry;
+use rollcall_service::entries::{StoredEntry, error};
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -25,12 +25,22 @@ pub struct Step {
     event_type: EventType,
     txn: EventId,
     recorded_at: Timestamp,
-    by: Actor,
+    by: By,
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<ScimError>,
     /// Whether the facts were erased later.
     erased: bool,
     changes: Vec<Change>,
+}
+
+/// The actor of an entry. The details are missing if they were erased.
+#[derive(Serialize)]
+struct By {
+    kind: ActorKind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<Uuid>,
+    #[serde(flatten)]
+    details: Option<ActorDetails>,
 }
 
 /// An attribute before and after a change; null if it had no value.
@@ -139,8 +149,8 @@ fn step(entry: &StoredEntry, state: &mut Value) -> Step {
         event_type: entry.header.event_type,
         txn: entry.header.event_id,
         recorded_at: entry.header.recorded_at,
-        by: entry.header.actor.clone(),
-        refused: entry.header.error.clone(),
+        by: By { kind: entry.header.actor_kind, id: entry.header.actor_id, details: entry.actor.clone() },
+        refused: error(entry),
         erased: entry.payload.is_none(),
         changes,
     }

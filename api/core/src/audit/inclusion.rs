@@ -2,13 +2,13 @@
 
 use rollcall_events::OrganizationId;
 use rollcall_events::log::Hash;
-use rollcall_events::log::proof::{self, InvalidProof};
+use rollcall_events::log::proof::{InvalidProof, Question};
 use rollcall_scim::ScimError;
 use serde::Serialize;
-use std::ops::Range;
+use std::collections::BTreeSet;
 
 use crate::error::ApiError;
-use crate::read::{self, Database, log_size, roots};
+use crate::read::{self, Database, log_size, tree_nodes};
 
 /// A proof that the log has an entry.
 #[derive(Serialize)]
@@ -36,10 +36,9 @@ pub async fn included(
         (None, Some((size, _))) => *size,
         (None, None) => log_size(database, organization).await?,
     };
-    let mut ranges: Vec<Range<u64>> = proof::inclusion(seq, size).map_err(|error| out_of_range(&error))?;
-    ranges.push(0..size);
-    let mut hashes = roots(database, organization, &ranges).await?;
-    let root = hashes.pop().ok_or_else(|| ApiError::Internal("a proof without a root".to_owned()))?;
+    let questions = [Question::Inclusion { seq, size }, Question::Root { size }];
+    let [hashes, root] = answers(database, organization, questions).await?;
+    let root = *root.first().ok_or_else(|| ApiError::Internal("a proof without a root".to_owned()))?;
     Ok(Inclusion {
         seq,
         size,
@@ -47,6 +46,24 @@ pub async fn included(
         hashes,
         checkpoint: signed.filter(|signed| signed.0 == size).map(|signed| signed.1),
     })
+}
+
+/// Answers questions about the tree of an organization's log, with one query for all of them.
+pub async fn answers<const N: usize>(
+    database: &Database,
+    organization: OrganizationId,
+    questions: [Question; N],
+) -> Result<[Vec<Hash>; N], ApiError> {
+    let mut needed = BTreeSet::new();
+    for question in questions {
+        needed.extend(question.nodes().map_err(|error| out_of_range(&error))?);
+    }
+    let nodes = tree_nodes(database, organization, &needed).await?;
+    let mut answers = [const { Vec::new() }; N];
+    for (answer, question) in answers.iter_mut().zip(questions) {
+        *answer = question.answer(&nodes).map_err(|error| ApiError::Internal(error.to_string()))?;
+    }
+    Ok(answers)
 }
 
 /// Checks that the log has reached a size.
@@ -60,6 +77,6 @@ pub async fn within(database: &Database, organization: OrganizationId, size: u64
 }
 
 /// The error for a proof of a size or a place that the log does not have.
-pub fn out_of_range(error: &InvalidProof) -> ScimError {
+fn out_of_range(error: &InvalidProof) -> ScimError {
     ScimError::invalid_value(error.to_string())
 }

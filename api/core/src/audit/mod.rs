@@ -8,7 +8,7 @@ mod watch;
 
 pub use export::exported;
 pub use history::{Change, Step, difference, payload_size, steps, user_at, users_at};
-pub use inclusion::{Inclusion, included, out_of_range, within};
+pub use inclusion::{Inclusion, answers, included, within};
 pub use query::{MAX_COUNT, by_now, conditions, count, parameter};
 pub use watch::{Watch, server_sent};
 

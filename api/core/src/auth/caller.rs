@@ -2,7 +2,7 @@
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
-use rollcall_events::actor::Actor;
+use rollcall_events::actor::{Actor, ActorDetails};
 use rollcall_events::request::Dialect;
 use rollcall_events::{OrganizationId, WorkspaceId};
 use std::future::{Ready, ready};
@@ -43,13 +43,13 @@ impl Caller {
 
     /// The caller as the log records it.
     pub fn actor(&self) -> Actor {
-        Actor {
-            token_id: Some(self.token.id),
+        let details = ActorDetails {
+            address: self.address,
             label: Some(self.token.label.clone()),
             service_origin: Some(self.token.service_origin.to_string()),
-            address: self.address,
             user_agent: self.user_agent.clone(),
-        }
+        };
+        Actor::token(self.token.id, details)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Counts denials and logs them at intervals, so that a flood of bad calls cannot fill the log.
 
-use rollcall_events::actor::Actor;
+use rollcall_events::actor::{Actor, ActorDetails};
 use rollcall_events::origin::ServiceOrigin;
 use rollcall_events::request::{AccessDenied, Denial, Request, RequestBody};
 use rollcall_events::{EventId, OrganizationId, Timestamp, TokenId};
@@ -124,16 +124,19 @@ impl Denials {
 }
 
 fn request(key: &Key, tally: &DenialCount) -> Request {
+    let details = ActorDetails {
+        address: key.address,
+        label: tally.label.clone(),
+        service_origin: tally.service_origin.clone(),
+        user_agent: None,
+    };
     Request {
         id: EventId::generate(),
         organization_id: key.organization_id,
         requested_at: Timestamp::now(),
-        actor: Actor {
-            token_id: key.token_id,
-            label: tally.label.clone(),
-            service_origin: tally.service_origin.clone(),
-            address: key.address,
-            user_agent: None,
+        actor: match key.token_id {
+            Some(token) => Actor::token(token, details),
+            None => Actor::anonymous(details),
         },
         fingerprint: None,
         body: RequestBody::AccessDenied(AccessDenied {

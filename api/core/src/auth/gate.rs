@@ -7,7 +7,7 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage};
 use rollcall_events::Timestamp;
-use rollcall_events::actor::Actor;
+use rollcall_events::actor::ActorDetails;
 use rollcall_events::request::Denial;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -79,7 +79,10 @@ impl Authentication {
         match (token, verdict) {
             (Some(token), Ok(())) => {
                 self.limits.take_at(token.id, token.calls_per_second)?;
-                let user_agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).map(Actor::user_agent);
+                let user_agent = headers
+                    .get(USER_AGENT)
+                    .and_then(|value| value.to_str().ok())
+                    .map(ActorDetails::shortened_user_agent);
                 Ok(Caller::new(token, address, user_agent))
             }
             (token, verdict) => {

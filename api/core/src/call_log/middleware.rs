@@ -6,7 +6,7 @@ use actix_web::http::header::USER_AGENT;
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage};
-use rollcall_events::actor::Actor;
+use rollcall_events::actor::ActorDetails;
 use rollcall_events::call_log::CallRecord;
 use rollcall_events::{OrganizationId, Timestamp, TokenId};
 use std::net::IpAddr;
@@ -98,7 +98,11 @@ fn call<B>(response: &ServiceResponse<B>, by: CallToken, at: Timestamp, began: I
         token_id: by.token_id,
         label: by.label,
         address: by.address,
-        user_agent: http.headers().get(USER_AGENT).and_then(|value| value.to_str().ok()).map(Actor::user_agent),
+        user_agent: http
+            .headers()
+            .get(USER_AGENT)
+            .and_then(|value| value.to_str().ok())
+            .map(ActorDetails::shortened_user_agent),
         request_body: bodies.request,
         response_body: bodies.response,
     }

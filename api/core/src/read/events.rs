@@ -1,6 +1,6 @@
 //! Looks up the outcome of a request in the log.
 
-use rollcall_events::log::{EventType, SubjectType};
+use rollcall_events::log::{ErrorCode, EventType, SubjectType};
 use rollcall_events::{EventId, OrganizationId, Timestamp};
 use rollcall_scim::ScimError;
 use tokio_postgres::types::Json;
@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::{Database, ReadError};
 
 const FIND: &str = "
-    SELECT type, subject_type, subject_id, recorded_at, error, payload ->> 'operation' AS operation,
-        payload #>> '{resource,meta,version}' AS version
+    SELECT type, subject_type, subject_id, recorded_at, error, payload ->> 'detail' AS detail,
+        payload ->> 'operation' AS operation, payload #>> '{resource,meta,version}' AS version
     FROM events WHERE organization_id = $1 AND event_id = $2";
 
 /// A dead letter that cannot be read may have no organization, and then belongs to the system organization. A
@@ -48,14 +48,14 @@ pub async fn find_event(
         return Ok(None);
     };
     let name: &str = row.try_get("type")?;
-    let error: Option<Json<ScimError>> = row.try_get("error")?;
+    let (error, detail): (Option<Json<ErrorCode>>, _) = (row.try_get("error")?, row.try_get("detail")?);
     Ok(Some(LogEntry {
         event_type: EventType::from_name(name)
             .ok_or_else(|| ReadError::Malformed(format!("the log has the unknown type {name}")))?,
         subject_type: row.try_get::<_, Option<&str>>("subject_type")?.and_then(SubjectType::from_name),
         subject_id: row.try_get("subject_id")?,
         recorded_at: row.try_get("recorded_at")?,
-        error: error.map(|Json(error)| error),
+        error: error.map(|Json(code)| code.with_detail(detail)),
         operation: row.try_get("operation")?,
         version: row.try_get("version")?,
     }))

@@ -120,7 +120,7 @@ impl Condition {
                 [id] => format!("e.subject_id = {}", values.bind(id, Type::UUID)),
                 _ => format!("e.subject_id = ANY ({})", values.bind(ids.clone(), Type::UUID_ARRAY)),
             },
-            Self::Token(id) => format!("e.actor ->> 'token_id' = {}", values.bind(id.to_string(), Type::TEXT)),
+            Self::Token(id) => format!("e.actor_id = {}", values.bind(*id, Type::UUID)),
             Self::Origin(origin) => {
                 format!("e.actor ->> 'service_origin' = {}", values.bind(origin.clone(), Type::TEXT))
             }

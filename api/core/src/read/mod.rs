@@ -50,7 +50,7 @@ pub use sessions::{FoundLink, Person, find_link, find_session, session_lasts};
 pub use table::{ENTITLEMENTS, GROUPS, ROLES, Table, USERS, WORKSPACES};
 pub use timeline::{KINDS, TimelineBucket, log_timeline};
 pub use tokens::{ListedToken, find_token, list_tokens};
-pub use tree::{checkpoint, roots};
+pub use tree::{checkpoint, tree_nodes};
 pub use workspaces::{defined_types, named_workspaces, workspaces_named};
 
 use deadpool_postgres::PoolError;

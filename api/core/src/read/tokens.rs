@@ -26,7 +26,7 @@ macro_rules! tokens {
             LEFT JOIN LATERAL (
                 (
                     SELECT recorded_at AS at, actor ->> 'address' AS address FROM events e
-                    WHERE e.organization_id = $1 AND e.actor ->> 'token_id' = t.id::text AND e.type <> 'AccessDenied'
+                    WHERE e.organization_id = $1 AND e.actor_id = t.id AND e.type <> 'AccessDenied'
                     ORDER BY seq DESC LIMIT 1
                 ) UNION ALL (
                     SELECT at, address FROM requests r

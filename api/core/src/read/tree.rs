@@ -1,11 +1,10 @@
 //! The Merkle tree of a log: reads the nodes of a proof, from a few rows.
 
 use rollcall_events::OrganizationId;
-use rollcall_events::log::proof::{Node, cover};
+use rollcall_events::log::Hash;
+use rollcall_events::log::proof::Node;
 use rollcall_events::log::tile::{Tile, node_in};
-use rollcall_events::log::{Hash, root_of};
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 
 use super::{Database, ReadError};
 
@@ -27,33 +26,26 @@ const CHECKPOINT: &str = "
     SELECT size, note FROM checkpoints WHERE organization_id = $1 AND ($2::bigint IS NULL OR size = $2)
     ORDER BY size DESC LIMIT 1";
 
-/// The roots of ranges of leaves.
-pub async fn roots(
+/// Nodes of the tree of an organization's log.
+pub async fn tree_nodes(
     database: &Database,
     organization: OrganizationId,
-    ranges: &[Range<u64>],
-) -> Result<Vec<Hash>, ReadError> {
-    let covers: Vec<Vec<Node>> = ranges.iter().map(cover).collect();
-    let wanted: BTreeSet<Tile> = covers.iter().flatten().copied().map(Tile::of).collect();
-    let (levels, indexes): (Vec<_>, Vec<_>) = wanted
-        .iter()
-        .map(|tile| (i16::try_from(tile.level).unwrap_or(i16::MAX), i64::try_from(tile.index).unwrap_or(i64::MAX)))
-        .unzip();
+    nodes: &BTreeSet<Node>,
+) -> Result<BTreeMap<Node, Hash>, ReadError> {
+    let wanted: BTreeSet<Tile> = nodes.iter().copied().map(Tile::of).collect();
+    let (levels, indexes): (Vec<_>, Vec<_>) =
+        wanted.iter().map(|tile| (i16::from(tile.level), i64::try_from(tile.index).unwrap_or(i64::MAX))).unzip();
     let rows = database.queries(organization).query(TILES, &[&organization, &levels, &indexes]).await?;
     let mut tiles: BTreeMap<Tile, &[u8]> = BTreeMap::new();
     for row in &rows {
         let (level, index): (i16, i64) = (row.try_get("level")?, row.try_get("tile")?);
         let hashes: Option<&[u8]> = row.try_get("hashes")?;
-        tiles.insert(
-            Tile { level: level.unsigned_abs().into(), index: index.unsigned_abs() },
-            hashes.unwrap_or_default(),
-        );
+        let tile = Tile { level: u8::try_from(level).unwrap_or(u8::MAX), index: index.unsigned_abs() };
+        tiles.insert(tile, hashes.unwrap_or_default());
     }
-    let node = |node: &Node| tiles.get(&Tile::of(*node)).and_then(|hashes| node_in(hashes, *node));
-    let root =
-        |nodes: &Vec<Node>| nodes.iter().map(node).collect::<Option<Vec<_>>>().map(|nodes| root_of(nodes.into_iter()));
-    let roots: Option<Vec<_>> = covers.iter().map(root).collect();
-    roots.ok_or_else(|| {
+    let node = |node: Node| tiles.get(&Tile::of(node)).and_then(|hashes| node_in(hashes, node));
+    let found: Option<BTreeMap<_, _>> = nodes.iter().map(|index| Some((*index, node(*index)?))).collect();
+    found.ok_or_else(|| {
         ReadError::Malformed("the tree of a log has holes; `rollcall-worker verify` says where".to_owned())
     })
 }

@@ -3,6 +3,7 @@
 use askama::Template;
 use rollcall_api_core::audit::Change;
 use rollcall_events::UserId;
+use rollcall_events::actor::ActorDetails;
 use rollcall_events::log::Header;
 
 use super::{Frame, LogRow};
@@ -46,6 +47,8 @@ pub(crate) struct Entry {
     pub(crate) row: LogRow,
     pub(crate) recorded: String,
     pub(crate) header: Header,
+    /// The details of the actor; `None` if they were erased.
+    pub(crate) actor: Option<ActorDetails>,
     pub(crate) leaf: String,
     pub(crate) changes: Vec<Change>,
     /// The payload as indented JSON; `None` if it was erased.

@@ -1,6 +1,6 @@
 //! A row of the log's table.
 
-use rollcall_service::entries::StoredEntry;
+use rollcall_service::entries::{StoredEntry, error};
 use serde_json::Value;
 
 use super::format::second;
@@ -37,7 +37,7 @@ pub(crate) struct LogRow {
 impl LogRow {
     /// The row of an entry.
     pub(crate) fn new(entry: &StoredEntry, t: Language) -> Self {
-        let header = &entry.header;
+        let (header, actor) = (&entry.header, entry.actor.as_ref());
         let payload: Value =
             entry.payload.as_ref().and_then(|payload| serde_json::from_str(payload.get()).ok()).unwrap_or_default();
         Self {
@@ -45,10 +45,10 @@ impl LogRow {
             time: second(header.recorded_at),
             event: event_name(header.event_type, t),
             is_refused: header.error.is_some(),
-            detail: header.error.as_ref().map(|error| error.detail.clone()),
+            detail: error(entry).map(|error| error.detail),
             subject: name(&payload).or_else(|| header.subject_id.map(|id| id.to_string())).unwrap_or_default(),
-            by: header.actor.label.clone().unwrap_or_default(),
-            from: header.actor.address.map(|address| address.to_string()).unwrap_or_default(),
+            by: actor.and_then(|actor| actor.label.clone()).unwrap_or_default(),
+            from: actor.and_then(|actor| actor.address).map(|address| address.to_string()).unwrap_or_default(),
         }
     }
 }

@@ -40,6 +40,9 @@ pub enum SessionChange {
     Begin(BegunSession),
     /// Ends the session.
     SignOut,
+    /// Ends the session, and erases from the log what it holds about the person: the name in the entries about
+    /// the session, and the actor's details in the entries that the session caused.
+    Erase,
 }
 
 /// A session of a person whom an OpenID provider has identified.

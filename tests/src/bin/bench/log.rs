@@ -2,7 +2,7 @@
 
 use rollcall_events::log::checkpoint::{Checkpoint, SigningKeys, generate_key};
 use rollcall_events::log::tile::NewTiles;
-use rollcall_events::log::{CompactRange, Entry, Salt, canonical, commitment};
+use rollcall_events::log::{CompactRange, Entry, Part, canonical};
 use rollcall_tests::client::user;
 use rollcall_tests::service::{owner_command, verify};
 use rollcall_tests::{Client, Organization, Stack};
@@ -91,14 +91,15 @@ fn sample(file: &str) -> Vec<Entry> {
         .collect()
 }
 
-/// Seconds to hash an append: the payload's canonical form and commitment, the leaf, the tree and its tiles.
+/// Seconds to hash an append: the canonical form and commitment of both parts, the leaf, the tree and its tiles.
 fn hashing(entries: &[Entry]) -> f64 {
     let (mut tree, mut tiles) = (CompactRange::default(), NewTiles::default());
     let began = Instant::now();
     for entry in entries {
-        let payload = canonical(entry.payload.as_ref().unwrap()).unwrap();
-        let salt = Salt::from_bytes(entry.salt.unwrap().as_bytes()).unwrap();
-        assert_eq!(commitment(salt, &payload), entry.header.commitment);
+        let (payload, actor) = (entry.payload.as_ref().unwrap(), entry.actor.as_ref().unwrap());
+        let payload = Part::Payload.commitment(entry.payload_salt.unwrap(), &canonical(payload).unwrap());
+        let actor = Part::Actor.commitment(entry.actor_salt.unwrap(), &canonical(actor).unwrap());
+        assert_eq!((payload, actor), (entry.header.payload_commitment, entry.header.actor_commitment));
         tiles.append(&mut tree, entry.header.leaf().unwrap());
     }
     began.elapsed().as_secs_f64() / f64::from(u32::try_from(entries.len()).unwrap())

@@ -1,9 +1,9 @@
 //! Delivers one stream: its events in the order of the log, each after the one before was accepted.
 
-use rollcall_events::Timestamp;
 use rollcall_events::feed::LoggedChange;
 use rollcall_events::request::{ChangeStream, StreamChange};
 use rollcall_events::stream::Endpoint;
+use rollcall_events::{EventId, Timestamp};
 use rollcall_service::backoff::Backoff;
 use rollcall_service::entries::MalformedEntry;
 use rollcall_service::feed::{CHANGES, SeqRange, Stream, happened};
@@ -19,7 +19,7 @@ use super::context::Context;
 use crate::db::TaskError;
 use crate::db::{array_text, seq_column};
 use crate::pipeline::positions::MERGE;
-use crate::submit::submit;
+use crate::submit::submit_by_service;
 
 /// Maximum delay after a receiver has failed.
 const LONGEST_DELAY: Duration = Duration::from_mins(5);
@@ -193,7 +193,7 @@ impl Pushed {
             return Ok(false);
         }
         let pause = ChangeStream { stream_id: id, change: StreamChange::Pause { reason: failure } };
-        match submit(&context.settings, stream.organization_id, pause).await {
+        match submit_by_service(&context.settings, stream.organization_id, EventId::generate(), pause).await {
             Ok(()) => {
                 tracing::error!(stream = %id, "the stream is paused until `rollcall-worker stream resume`");
                 Ok(true)

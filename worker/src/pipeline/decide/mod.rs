@@ -37,7 +37,7 @@ pub(crate) fn decide(state: &State, request: &Request, at: Timestamp) -> Result<
         RequestBody::SettingsRequested(settings) => settings::decide(state, request, settings)?,
         RequestBody::AccessDenied(denied) => Decision {
             event_type: EventType::AccessDenied,
-            subject: request.actor.token_id.map(|token| (SubjectType::Token, token.0)),
+            subject: request.actor.token_id().map(|token| (SubjectType::Token, token.0)),
             error: None,
             payload: json!(denied),
         },

@@ -233,7 +233,7 @@ fn requests(acts: Vec<(Act, usize, u8)>) -> Vec<Request> {
         id: EventId(Uuid::from_u128(0x1000 + index as u128)),
         organization_id: ORGANIZATIONS[organization],
         requested_at: begun.after_seconds(u32::try_from(index).unwrap()),
-        actor: Actor::default(),
+        actor: Actor::service("test"),
         fingerprint: None,
         body: body(act, workspace(default)),
     };

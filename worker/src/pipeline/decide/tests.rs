@@ -46,7 +46,7 @@ impl Scenario {
             id: EventId(Uuid::from_u128(self.clock.into())),
             organization_id: ACME,
             requested_at: format!("2026-01-01T00:00:{:02}Z", self.clock).parse().unwrap(),
-            actor: Actor::default(),
+            actor: Actor::service("test"),
             fingerprint: None,
             body,
         }

@@ -1,5 +1,6 @@
 //! The rows that a batch loads.
 
+use rollcall_events::log::ErrorCode;
 use rollcall_events::request::Request;
 use rollcall_events::{EventId, OrganizationId};
 use rollcall_scim::ScimError;
@@ -59,8 +60,10 @@ pub(crate) struct Loaded {
 pub(super) fn recorded_request(row: &Row) -> Result<RecordedRequest, StoreError> {
     let payload: Option<Value> = row.try_get("resource")?;
     let fingerprint = payload.as_ref().map(|payload| payload["fingerprint"].clone());
+    let detail = payload.as_ref().and_then(|payload| payload["detail"].as_str()).map(str::to_owned);
+    let code = row.try_get::<_, Option<Json<ErrorCode>>>("error")?;
     Ok(RecordedRequest {
-        error: row.try_get::<_, Option<Json<_>>>("error")?.map(|Json(error)| error),
+        error: code.map(|Json(code)| code.with_detail(detail)),
         resource: payload.and_then(|mut payload| resource_of(&mut payload)),
         fingerprint,
     })

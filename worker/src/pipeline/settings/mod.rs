@@ -52,6 +52,9 @@ fn change_request(settings: &SettingsRequested) -> &dyn ChangeRequest {
 impl SettingChange {
     /// The list of facts: the change that each makes; `None` if it makes none.
     pub(super) fn of(fact: &Fact) -> Result<Option<Self>, MalformedFact> {
+        if fact.is_erased() {
+            return Ok(None);
+        }
         Ok(Some(match fact.event_type {
             EventType::OrganizationCreated => Self::Organization(organization::created(fact)?),
             EventType::RecordingChanged => Self::Recording(recording::changed(fact)?),
@@ -66,6 +69,7 @@ impl SettingChange {
             EventType::SignInLinkIssued => Self::Session(session::invited(fact)?),
             EventType::SignedIn => Self::Session(session::signed_in(fact)?),
             EventType::SignedOut => Self::Session(session::signed_out(fact)?),
+            EventType::AdministratorErased => Self::Session(session::erased(fact)?),
             EventType::StreamCreated => Self::Stream(stream::created(fact)?),
             EventType::StreamPaused => Self::Stream(stream::paused(fact)?),
             EventType::StreamResumed => Self::Stream(stream::resumed(fact)?),
@@ -73,7 +77,7 @@ impl SettingChange {
             EventType::DeadLetterRetried | EventType::DeadLetterDiscarded => {
                 Self::DeadLetter(dead_letter::settled(fact)?)
             }
-            // Erasures and announcements change nothing here, and the others are no settings.
+            // Erasures of users and announcements change nothing here, and the others are no settings.
             EventType::UserErased
             | EventType::TokenExpiring
             | EventType::AccessDenied

@@ -187,6 +187,10 @@ impl State {
         self.sessions.change((organization, id), Some(state));
     }
 
+    pub(super) fn remove_session(&mut self, organization: OrganizationId, id: SessionId) {
+        self.sessions.change((organization, id), None);
+    }
+
     /// Sets whether delivery of an event stream is enabled; `None` if the stream is deleted.
     pub(super) fn put_stream(&mut self, organization: OrganizationId, id: StreamId, is_enabled: Option<bool>) {
         self.streams.change((organization, id), is_enabled);

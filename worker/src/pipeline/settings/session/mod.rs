@@ -29,6 +29,7 @@ impl ChangeRequest for ChangeSession {
             SessionChange::Invite { .. } => "invite",
             SessionChange::SignIn { .. } | SessionChange::Begin(_) => "signIn",
             SessionChange::SignOut => "signOut",
+            SessionChange::Erase => "eraseAdministrator",
         }
     }
 
@@ -39,7 +40,9 @@ impl ChangeRequest for ChangeSession {
     fn check(&self) -> Result<(), ScimError> {
         match &self.change {
             SessionChange::Invite { name, .. } => checked("name", name.check()),
-            SessionChange::SignIn { .. } | SessionChange::Begin(_) | SessionChange::SignOut => Ok(()),
+            SessionChange::SignIn { .. } | SessionChange::Begin(_) | SessionChange::SignOut | SessionChange::Erase => {
+                Ok(())
+            }
         }
     }
 
@@ -58,6 +61,9 @@ impl ChangeRequest for ChangeSession {
                 Ok((EventType::SignedIn, json!({"session": Session { id, begun: begun.clone(), at }})))
             }
             (_, None) => Err(ScimError::new(404, "there is no such session").into()),
+            (SessionChange::Erase, Some(_)) => {
+                Ok((EventType::AdministratorErased, json!({"operation": self.operation()})))
+            }
             (SessionChange::SignIn { digest }, Some(SessionState::Invited(until))) if at < until => {
                 Ok((EventType::SignedIn, json!({"digest": digest, "at": at})))
             }
@@ -100,6 +106,7 @@ pub(crate) enum Change {
     Begin(Session),
     SignIn { id: SessionId, digest: TokenDigest, at: Timestamp },
     SignOut { id: SessionId, at: Timestamp },
+    Erase { id: SessionId },
 }
 
 /// The change of a new sign-in link.
@@ -118,4 +125,9 @@ pub(super) fn signed_in(fact: &Fact) -> Result<Change, MalformedFact> {
 /// The change of a sign-out.
 pub(super) fn signed_out(fact: &Fact) -> Result<Change, MalformedFact> {
     Ok(Change::SignOut { id: SessionId(fact.subject()?), at: fact.read("at")? })
+}
+
+/// The change of an erasure. The entry is about the session.
+pub(super) fn erased(fact: &Fact) -> Result<Change, MalformedFact> {
+    Ok(Change::Erase { id: SessionId(fact.subject()?) })
 }

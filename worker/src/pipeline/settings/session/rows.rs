@@ -2,7 +2,7 @@
 
 use rollcall_events::token::TokenDigest;
 use rollcall_events::{OrganizationId, SessionId, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use super::{Change, Session, SignInLink};
@@ -18,6 +18,7 @@ pub(crate) struct Sessions {
     begun: Vec<(OrganizationId, Session)>,
     signed_in: BTreeMap<RowKey<SessionId>, (TokenDigest, Timestamp)>,
     signed_out: BTreeMap<RowKey<SessionId>, Timestamp>,
+    erased: BTreeSet<RowKey<SessionId>>,
 }
 
 /// The rows of sessions that a batch writes.
@@ -27,6 +28,7 @@ pub(crate) struct SessionRows {
     begun: BegunRows,
     signed_in: SignInRows,
     signed_out: SignOutRows,
+    erased: ErasedRows,
 }
 
 rows! {
@@ -75,6 +77,11 @@ rows! {
     }
 }
 
+rows! {
+    /// Sessions of erased administrators.
+    struct ErasedRows { organization_id: OrganizationId => "uuid", id: SessionId => "uuid" }
+}
+
 static INSERT_LINKS: LazyLock<String> = LazyLock::new(|| {
     format!(
         "INSERT INTO admin_sessions (organization_id, id, name, role, link_digest, link_expires_at, created_at)
@@ -107,12 +114,19 @@ static SIGN_OUT: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
+static DELETE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "DELETE FROM admin_sessions s USING {} WHERE s.organization_id = r.organization_id AND s.id = r.id",
+        ErasedRows::source(1)
+    )
+});
+
 impl Kind for Sessions {
     type Change = Change;
     type Rows = SessionRows;
 
     fn statements() -> Vec<&'static str> {
-        vec![&INSERT_LINKS, &INSERT_SESSIONS, &SIGN_IN, &SIGN_OUT]
+        vec![&INSERT_LINKS, &INSERT_SESSIONS, &SIGN_IN, &SIGN_OUT, &DELETE]
     }
 
     fn apply(change: &Change, organization: OrganizationId, state: &mut State) -> Result<(), NotLoaded> {
@@ -121,6 +135,7 @@ impl Kind for Sessions {
             Change::Begin(session) => state.put_session(organization, session.id, SessionState::SignedIn),
             Change::SignIn { id, .. } => state.put_session(organization, *id, SessionState::SignedIn),
             Change::SignOut { id, .. } => state.put_session(organization, *id, SessionState::Ended),
+            Change::Erase { id } => state.remove_session(organization, *id),
         }
         Ok(())
     }
@@ -134,6 +149,9 @@ impl Kind for Sessions {
             }
             Change::SignOut { id, at } => {
                 self.signed_out.insert((organization, id), at);
+            }
+            Change::Erase { id } => {
+                self.erased.insert((organization, id));
             }
         }
     }
@@ -153,6 +171,10 @@ impl Kind for Sessions {
             rows.signed_out.id.push(*id);
             rows.signed_out.at.push(*at);
         }
+        for (organization, id) in &self.erased {
+            rows.erased.organization_id.push(*organization);
+            rows.erased.id.push(*id);
+        }
         rows
     }
 
@@ -161,6 +183,7 @@ impl Kind for Sessions {
         batch.add_if(!rows.begun.is_empty(), &INSERT_SESSIONS, || rows.begun.parameters());
         batch.add_if(!rows.signed_in.is_empty(), &SIGN_IN, || rows.signed_in.parameters());
         batch.add_if(!rows.signed_out.is_empty(), &SIGN_OUT, || rows.signed_out.parameters());
+        batch.add_if(!rows.erased.is_empty(), &DELETE, || rows.erased.parameters());
     }
 }
 
