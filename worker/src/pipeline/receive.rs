@@ -30,7 +30,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, partition: u16, stop: Cancellatio
     let mut given_back = None;
     while !stop.is_cancelled() {
         let started = Instant::now();
-        let ended = run(&shared, partition, &stop, &mut given_back).await;
+        let ended = Box::pin(run(&shared, partition, &stop, &mut given_back)).await;
         shared.in_flight.leave(partition);
         let delay = match ended {
             Ok(()) => return,
