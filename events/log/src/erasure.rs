@@ -134,7 +134,9 @@ mod tests {
         let covered =
             [(4, vec![(2, Part::Payload)]), (6, vec![(1, Part::Payload), (1, Part::Actor), (2, Part::Actor)])];
         let mut seen = found.covered().clone();
-        seen.values_mut().for_each(|parts| parts.sort_unstable());
+        for parts in seen.values_mut() {
+            parts.sort_unstable();
+        }
         assert_eq!(seen.into_iter().collect::<Vec<_>>(), covered);
     }
 

@@ -111,7 +111,9 @@ mod tests {
             b"\x60\x61\x62\x63\x64\x65\x66\x67\x68\x69\x6a\x6b\x6c\x6d\x6e\x6f",
         ];
         let mut tree = CompactRange::default();
-        inputs.iter().for_each(|input| tree.append(tlog_tiles::record_hash(input).into()));
+        for input in inputs {
+            tree.append(tlog_tiles::record_hash(input).into());
+        }
         assert_eq!(tree.root().to_string(), "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328");
     }
 
