@@ -45,7 +45,7 @@ impl Fact {
         self.resource.clone().ok_or_else(|| self.malformed(&"it has no resource"))
     }
 
-    /// Whether the payload was erased. Then the fact changes no setting: a later fact removed its row.
+    /// Whether the payload was erased.
     pub(super) fn is_erased(&self) -> bool {
         self.payload.is_null()
     }

@@ -52,10 +52,11 @@ fn change_request(settings: &SettingsRequested) -> &dyn ChangeRequest {
 impl SettingChange {
     /// The list of facts: the change that each makes; `None` if it makes none.
     pub(super) fn of(fact: &Fact) -> Result<Option<Self>, MalformedFact> {
-        if fact.is_erased() {
-            return Ok(None);
-        }
         Ok(Some(match fact.event_type {
+            // An erased session has no row: its erasure removes it. Any other fact must have its payload.
+            EventType::SignInLinkIssued | EventType::SignedIn | EventType::SignedOut if fact.is_erased() => {
+                return Ok(None);
+            }
             EventType::OrganizationCreated => Self::Organization(organization::created(fact)?),
             EventType::RecordingChanged => Self::Recording(recording::changed(fact)?),
             EventType::WorkspaceCreated => Self::Workspace(workspace::created(fact)?),
