@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use uuid::Uuid;
 
-use crate::header::names;
+use crate::names::names;
 use crate::{SessionId, TokenId};
 
 /// Maximum stored length of a `User-Agent` header, in characters.

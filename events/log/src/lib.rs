@@ -17,6 +17,7 @@ pub mod erasure;
 mod hash;
 mod header;
 pub mod ids;
+mod names;
 mod node_hash;
 pub mod proof;
 pub mod tile;
