@@ -26,11 +26,15 @@ ALTER TABLE events RENAME COLUMN commitment TO payload_commitment;
 -- The entries of one token or session.
 CREATE INDEX events_actor ON events (organization_id, actor_id, seq) WHERE actor_id IS NOT NULL;
 
+-- The erasures of a person, whatever else the log has about the person.
+CREATE INDEX events_erasures ON events (organization_id, subject_id, seq) WHERE type IN ('UserErased', 'AdministratorErased');
+
 -- Whether the log records, after the entry `place`, that a person was erased. `kind` is the subject type of the person.
 CREATE FUNCTION is_erased(organization uuid, kind text, person uuid, place bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT EXISTS (
         SELECT FROM rollcall.events e
         WHERE e.organization_id = organization AND e.subject_id = person AND e.seq > place
+            AND e.type IN ('UserErased', 'AdministratorErased')
             AND e.type = CASE kind WHEN 'User' THEN 'UserErased' WHEN 'Session' THEN 'AdministratorErased' END
     )
 $$;
@@ -67,6 +71,7 @@ DECLARE
 BEGIN
     SELECT max(seq) INTO newest FROM events
     WHERE organization_id = organization AND subject_id = person
+        AND type IN ('UserErased', 'AdministratorErased')
         AND type = CASE kind WHEN 'User' THEN 'UserErased' WHEN 'Session' THEN 'AdministratorErased' END;
     IF newest IS NULL THEN
         RAISE EXCEPTION 'the log is append-only: it records no erasure of % %', lower(kind), person USING ERRCODE = 'RC002';
@@ -84,25 +89,15 @@ BEGIN
 END
 $$;
 
--- The worker's ways to an erasure. The rest of a user's erasure is done by the worker before it answers (`worker/src/erasure/`).
-CREATE OR REPLACE FUNCTION erase_user(organization uuid, erased uuid) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = rollcall, pg_temp AS $$
-BEGIN
-    INSERT INTO erased_users AS u (organization_id, user_id, erased_at, names, calls_after)
-    SELECT organization, erased, COALESCE(max(greatest(e.recorded_at, e.requested_at)) FILTER (WHERE e.type = 'UserErased'), now()),
-        COALESCE(array_agg(DISTINCT e.payload #>> '{resource,userName}') FILTER (WHERE e.payload #>> '{resource,userName}' IS NOT NULL), '{}'),
-        '00000000-0000-0000-0000-000000000000'
-    FROM events e WHERE e.organization_id = organization AND e.subject_id = erased AND e.subject_type = 'User'
-    ON CONFLICT (organization_id, user_id) DO UPDATE SET
-        erased_at = greatest(u.erased_at, excluded.erased_at), names = COALESCE(u.names, '{}') || excluded.names, calls_after = excluded.calls_after;
-    PERFORM erase_from_log(organization, 'User', erased);
-END
+-- The worker's ways to an erasure: `erase_user`, which calls the first function, and `erase_administrator`.
+CREATE OR REPLACE FUNCTION erase_user_from_log(organization uuid, erased uuid) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = rollcall, pg_temp AS $$
+    SELECT erase_from_log(organization, 'User', erased)
 $$;
 
 CREATE FUNCTION erase_administrator(organization uuid, erased uuid) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = rollcall, pg_temp AS $$
     SELECT erase_from_log(organization, 'Session', erased)
 $$;
-
-DROP FUNCTION erase_user_from_log(uuid, uuid);
 
 REVOKE ALL ON FUNCTION erase_from_log(uuid, text, uuid), erase_administrator(uuid, uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION erase_administrator(uuid, uuid) TO rollcall_worker;

@@ -220,7 +220,7 @@ mod tests {
     )]
     #[test_case(
         &json!({"op": "remove", "path": format!("members[value eq \"{ONE}\"]"), "value": []}),
-        &MemberChange::Remove(ids([1])); "remove the chosen, whatever is listed"
+        &MemberChange::Remove(ids([1])); "the filter decides whom to remove, and the list does not"
     )]
     #[test_case(
         &json!({"op": "remove", "path": format!("members[value eq \"{ONE}\"]")}), &MemberChange::Remove(ids([1]));

@@ -209,7 +209,7 @@ mod tests {
 
     #[test_case(
         "username" => json!({"schemas": [USER_SCHEMA], "id": "7", "userName": "ada"});
-        "any case, and what is always returned"
+        "any case; attributes that are always returned stay"
     )]
     #[test_case(
         "name.givenName,emails.value"

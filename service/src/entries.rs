@@ -49,7 +49,10 @@ pub fn entry(row: &Row) -> Result<StoredEntry, MalformedEntry> {
         schema_version: row.try_get::<_, i16>("schema_version")?.unsigned_abs(),
         seq: row.try_get::<_, i64>("seq")?.unsigned_abs(),
         subject_id: row.try_get("subject_id")?,
-        subject_type: row.try_get::<_, Option<&str>>("subject_type")?.and_then(SubjectType::from_name),
+        subject_type: row
+            .try_get::<_, Option<&str>>("subject_type")?
+            .map(|name| SubjectType::from_name(name).ok_or_else(|| malformed("subject_type")))
+            .transpose()?,
         event_type: EventType::from_name(event_type).ok_or_else(|| malformed("type"))?,
     };
     let payload = row.try_get::<_, Option<String>>("payload")?.map(RawValue::from_string).transpose();

@@ -325,7 +325,7 @@ async fn call_records_that_name_an_erased_person_are_removed_and_late_ones_are_n
         assert_eq!(
             is_kept(&organization, &early).await,
             left(&early),
-            "{name}: what was kept is gone when the erasure is answered"
+            "{name}: stored records are removed before the erasure is answered"
         );
 
         sender.observe(&late_elsewhere.all()).await;

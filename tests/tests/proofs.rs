@@ -148,11 +148,11 @@ async fn an_unchanged_log_verifies_and_every_change_is_reported() {
         (&["DELETE FROM events WHERE organization_id = $org AND seq = 1"], "entry 2 is in the position of entry 1"),
         (
             &["UPDATE events SET payload = NULL, payload_salt = NULL WHERE organization_id = $org AND seq = 8"],
-            "entry 8 has lost its payload, and no later entry records an erasure",
+            "entry 8 has lost its payload, and no later entry of this export records an erasure",
         ),
         (
             &["UPDATE events SET actor = NULL, actor_salt = NULL WHERE organization_id = $org AND seq = 9"],
-            "entry 9 has lost its actor, and no later entry records an erasure",
+            "entry 9 has lost its actor, and no later entry of this export records an erasure",
         ),
         (
             &["UPDATE events SET actor = jsonb_set(actor, '{label}', '\"mallory\"')

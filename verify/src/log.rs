@@ -162,7 +162,8 @@ impl Log {
             self.findings.holds.push(format!("entry {erasure} records the erasure of {parts}; their hashes are kept"));
         }
         for (seq, part) in self.erasures.unexplained() {
-            let fault = format!("entry {seq} has lost its {part}, and no later entry records an erasure");
+            let fault =
+                format!("entry {seq} has lost its {part}, and no later entry of this export records an erasure");
             self.findings.broken.push(fault);
         }
         self.findings

@@ -90,6 +90,11 @@ impl Actor {
     pub fn token_id(&self) -> Option<TokenId> {
         self.id.filter(|_| self.kind == ActorKind::Token).map(TokenId)
     }
+
+    /// The session of the person, if it is one on the pages.
+    pub fn session_id(&self) -> Option<SessionId> {
+        self.id.filter(|_| self.kind == ActorKind::Administrator).map(SessionId)
+    }
 }
 
 impl ActorDetails {

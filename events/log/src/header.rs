@@ -1,5 +1,5 @@
-//! The header of a log entry: what is hashed into the tree. It is never erased, so it holds no personal data:
-//! only ids, types, times, the outcome, and commitments to the parts that can be erased.
+//! The header of a log entry. The tree hashes it, and no erasure removes it. So it holds no personal data, only
+//! ids, types, times, the outcome, and commitments to the parts that can be erased.
 
 use rollcall_scim::{ScimError, ScimType};
 use serde::{Deserialize, Serialize};

@@ -176,7 +176,7 @@ fn a_list_inside_a_chosen_value_is_added_to() {
 )]
 #[test_case(
     json!([{"op": "replace", "path": "emails[type eq \"a\" or type eq \"b\"]", "value": {"value": "n@x"}}]),
-    ScimType::NoTarget, "the filter chose no value of emails"; "a filter that cannot say what is new"
+    ScimType::NoTarget, "the filter chose no value of emails"; "a filter that does not define a new value"
 )]
 #[test_case(
     json!([{"op": "replace", "path": "name[givenName eq \"Kim\"].familyName", "value": "x"}]), ScimType::NoTarget,

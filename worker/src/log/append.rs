@@ -110,6 +110,8 @@ pub(crate) struct NewEntry<'a> {
     pub(crate) error: Option<&'a ScimError>,
     /// The facts, as canonical JSON.
     pub(crate) payload: &'a [u8],
+    /// Whether the log may hold the actor's details. If not, the entry has empty details.
+    pub(crate) names_actor: bool,
 }
 
 /// The parts of an entry that can be erased, with their salts.
@@ -174,10 +176,11 @@ impl LogAppend {
         head.recorded_at = Some(recorded_at);
         let log = &mut head.log;
         let actor = &request.actor;
+        let details = if entry.names_actor { actor.details.clone() } else { ActorDetails::default() };
         let payload_salt = self.salts.pop().ok_or(getrandom::Error::UNEXPECTED)?;
         let actor_salt = self.salts.pop().ok_or(getrandom::Error::UNEXPECTED)?;
         let header = Header {
-            actor_commitment: Part::Actor.commitment(actor_salt, &actor.details.canonical()?),
+            actor_commitment: Part::Actor.commitment(actor_salt, &details.canonical()?),
             actor_id: actor.id,
             actor_kind: actor.kind,
             organization_id: request.organization_id,
@@ -197,8 +200,7 @@ impl LogAppend {
         self.tiles.entry(request.organization_id).or_default().append(log, leaf);
         let seq = header.seq;
         self.add_effects(&header);
-        let parts =
-            Parts { actor: actor.details.clone(), actor_salt, payload: RawJson(entry.payload.to_vec()), payload_salt };
+        let parts = Parts { actor: details, actor_salt, payload: RawJson(entry.payload.to_vec()), payload_salt };
         self.entries.push(&header, parts, leaf);
         Ok(seq)
     }

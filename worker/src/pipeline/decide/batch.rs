@@ -45,6 +45,8 @@ pub(crate) struct Decided {
     pub(crate) change: Option<Change>,
     /// The resource before the change.
     pub(crate) before: Option<Before>,
+    /// Whether the log may hold the actor's details.
+    pub(crate) names_actor: bool,
 }
 
 impl Decided {
@@ -55,6 +57,7 @@ impl Decided {
             subject: self.subject,
             error: self.error.as_ref(),
             payload: &self.payload,
+            names_actor: self.names_actor,
         }
     }
 }
@@ -139,7 +142,17 @@ fn decide_next(state: &mut State, request: &Request, at: Timestamp) -> Result<De
         Some(change) => change.apply(request.organization_id, state)?,
         None => None,
     };
-    Ok(Decided { event_type, subject, error, payload: canonical, resource, change, before })
+    let names_actor = names_actor(state, request)?;
+    Ok(Decided { event_type, subject, error, payload: canonical, resource, change, before, names_actor })
+}
+
+/// Whether the log may hold the details of the actor, once the request is applied. A session without a row was
+/// erased: a request of it that arrives later must not bring the person's name back.
+fn names_actor(state: &State, request: &Request) -> Result<bool, NotLoaded> {
+    match request.actor.session_id() {
+        Some(session) => Ok(state.session(request.organization_id, session)?.is_some()),
+        None => Ok(true),
+    }
 }
 
 /// Collects the keys that the requests after an undecided one look up, as far as they can be predicted, so

@@ -99,6 +99,7 @@ impl Expectation {
             RequestBody::StreamAcknowledged(_) => return,
         }
         self.organizations.insert(organization);
+        self.keys.extend(request.actor.session_id().map(|session| Key::Session(organization, session)));
         if may_be_recorded {
             self.events.insert((organization, request.id));
         }

@@ -58,7 +58,7 @@ pub(crate) trait Kind: Default {
     /// If the thing that the change replaces is not loaded. Then nothing is changed.
     fn apply(change: &Self::Change, organization: OrganizationId, state: &mut State) -> Result<(), NotLoaded>;
 
-    /// Who is told of a change.
+    /// The processes that are notified of a change.
     fn listeners(_change: &Self::Change) -> Listeners {
         Listeners::default()
     }
@@ -73,7 +73,7 @@ pub(crate) trait Kind: Default {
     fn add_to<'a>(rows: &'a Self::Rows, batch: &mut StatementBatch<'a>);
 }
 
-/// Who is told of a change, besides the readers of the log.
+/// The processes that are notified of a change, besides the readers of the log.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Listeners {
     /// The apis, which cache tokens and what belongs to them, and the worker that pushes events.

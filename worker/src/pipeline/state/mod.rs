@@ -203,7 +203,8 @@ impl State {
 
     /// Discards all changes, so that the batch can be decided again on the loaded state.
     pub(crate) fn revert(&mut self) {
-        // Every layer is named, so that none is forgotten. What is presumed was not changed by the batch.
+        // Name every layer: then a new layer does not compile until it is reverted here. Presumed values are not
+        // changes of the batch, so they stay.
         let Self {
             presumed_new: _,
             users,
@@ -360,7 +361,7 @@ impl State {
 
     /// Marks keys as looked up. Those that were not found are absent.
     pub(crate) fn load_absences(&mut self, keys: Keys) {
-        // Every kind of key is named, so that none is forgotten.
+        // Name every kind of key: then a new kind does not compile until it is handled here.
         let Keys {
             users,
             user_names,
