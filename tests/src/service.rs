@@ -163,15 +163,21 @@ pub fn owner_command(instance: &Instance, arguments: &[&str]) -> Output {
     worker_command(instance).args(arguments).envs(instance.migration_settings()).output().unwrap()
 }
 
-/// Runs `rollcall-worker verify`. Returns whether the organization's log verifies and its projections match,
-/// and the output. Only one replay can run at a time, so this waits for any other.
-pub async fn verified(instance: &Instance, organization: &str) -> (bool, String) {
+/// Runs `rollcall-worker replay` or `verify`. Only one can run at a time, so this waits for any other.
+pub async fn replay_command(instance: &Instance, arguments: &[&str]) -> Output {
     eventually("no other replay", async || {
-        let output = owner_command(instance, &["verify", "--organization", organization]);
-        let printed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-        (!printed.contains("another replay")).then_some((output.status.success(), printed))
+        let output = owner_command(instance, arguments);
+        (!String::from_utf8_lossy(&output.stderr).contains("another replay")).then_some(output)
     })
     .await
+}
+
+/// Runs `rollcall-worker verify`. Returns whether the organization's log verifies and its projections match,
+/// and the output.
+pub async fn verified(instance: &Instance, organization: &str) -> (bool, String) {
+    let output = replay_command(instance, &["verify", "--organization", organization]).await;
+    let printed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    (output.status.success(), printed)
 }
 
 /// Migrates the database to the newest schema.

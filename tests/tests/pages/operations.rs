@@ -7,7 +7,7 @@ use rollcall_queue::envelope::{encode, properties};
 use rollcall_scim::resource::SizeLimit;
 use rollcall_tests::amqp::Sender;
 use rollcall_tests::client::user;
-use rollcall_tests::service::{Service, answers, command, free_port, owner_command};
+use rollcall_tests::service::{Service, answers, command, free_port, replay_command};
 use rollcall_tests::{Organization, Stack, eventually};
 use serde_json::{Value, json};
 
@@ -201,18 +201,19 @@ async fn the_page_shows_the_progress_and_the_result_of_a_replay() {
     // The recording setting of the organization comes from the log, so the replay covers it.
     let csrf = hidden(&admin.get("/requests").await.1, "csrf");
     assert_eq!(admin.post("/requests/recording", format!("csrf={csrf}&hours=1"), &[]).await.0, 303);
-    let replay = |arguments: &[&str]| {
-        owner_command(&stack.instance, &[&["replay", "--organization", &organization.id], arguments].concat())
+    let replay = async |arguments: &[&str]| {
+        let command = [&["replay", "--organization", &organization.id], arguments].concat();
+        replay_command(&stack.instance, &command).await
     };
-    assert!(replay(&["--check"]).status.success());
+    assert!(replay(&["--check"]).await.status.success());
     assert!(admin.get("/operations").await.1.contains("finished: no differences"));
     let database = stack.database("rollcall_worker").await;
     let spoil = "UPDATE rollcall.users SET active = false WHERE organization_id = $1::text::uuid";
     assert_eq!(database.execute(spoil, &[&organization.id]).await.unwrap(), 1);
     // A row that differs counts twice: as it is in one table, and as it should be in the other.
-    assert!(!replay(&["--check"]).status.success());
+    assert!(!replay(&["--check"]).await.status.success());
     assert!(admin.get("/operations").await.1.contains("finished: 2 rows differ"));
-    assert!(replay(&[]).status.success());
+    assert!(replay(&[]).await.status.success());
     assert!(admin.get("/operations").await.1.contains("finished: 2 rows differed and were repaired"));
     // A replay that was killed. Its lock is gone with its connection, so the page knows that it does not run.
     let (owner, ended) = (
@@ -220,7 +221,9 @@ async fn the_page_shows_the_progress_and_the_result_of_a_replay() {
         "UPDATE rollcall.replays SET ended_at = NULL WHERE organization_id = $1::text::uuid",
     );
     assert_eq!(owner.execute(ended, &[&organization.id]).await.unwrap(), 1);
-    assert!(admin.get("/operations").await.1.contains("interrupted"));
+    // Another test may hold the lock for a moment.
+    let shown = async || admin.get("/operations").await.1.contains("interrupted").then_some(());
+    eventually("the end of the replay that was killed", shown).await;
     owner.execute("SELECT pg_advisory_lock(hashtext('rollcall_shadow'))", &[]).await.unwrap();
     assert!(admin.get("/operations").await.1.contains("running since"));
     drop(owner);

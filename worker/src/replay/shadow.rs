@@ -3,6 +3,7 @@
 
 use secrecy::SecretString;
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
 use crate::db::{Store, StoreError, connect};
 
@@ -33,7 +34,8 @@ pub(super) const TABLES: [Table; 12] = [
     table("group_workspaces", &["organization_id", "group_id", "workspace_id"]),
 ];
 
-const LOCK: &str = "SELECT pg_try_advisory_lock(hashtext('rollcall_shadow'))";
+/// Waits a moment: the server may not have noticed yet that the process of an earlier replay has ended.
+const LOCK: &str = "SET lock_timeout = '5s'; SELECT pg_advisory_lock(hashtext('rollcall_shadow')); RESET lock_timeout";
 /// Suppresses the notice for each table.
 const REMOVE: &str = "SET client_min_messages = warning; DROP SCHEMA IF EXISTS rollcall_shadow CASCADE";
 pub(super) const PROGRESS: &str = "SELECT seq FROM rollcall_shadow.replayed WHERE organization_id = $1";
@@ -57,9 +59,10 @@ pub(super) const FORGET: &str = "DELETE FROM rollcall_shadow.organizations WHERE
 /// Creates the shadow if it does not exist. Returns the connection that holds the lock against other replays.
 pub(super) async fn prepare(url: &SecretString, name: &str, afresh: bool) -> Result<Client, StoreError> {
     let client = connect(url, name).await?;
-    if !client.query_one(LOCK, &[]).await?.try_get::<_, bool>(0)? {
-        return Err(StoreError::Busy);
-    }
+    client.batch_execute(LOCK).await.map_err(|error| match error.code() {
+        Some(&SqlState::LOCK_NOT_AVAILABLE) => StoreError::Busy,
+        _ => error.into(),
+    })?;
     if afresh {
         client.batch_execute(REMOVE).await?;
     }
