@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Creates a demo organization with two workspaces, a token and an auditor, and stores them in an env file. It
-# does this only once. Then it provisions three users by SCIM. It needs rollcall-worker with its settings in the
-# environment, and ROLLCALL_URL. ./dev up and docker compose use it.
+# does this only once. Then it provisions three users by SCIM, if they do not exist. It needs rollcall-worker
+# with its settings in the environment, and ROLLCALL_URL. ./dev up and docker compose use it.
 #   demo.sh ENV-FILE [MORE LINES FOR THE FILE...]
 set -euo pipefail
 env_file=$1; shift
@@ -28,20 +28,30 @@ fi
 . "$env_file"
 if [ -z "${ROLLCALL_AUDITOR_TOKEN:-}" ]; then
   say "issuing a token for a demo auditor"
-  auditor=$(rollcall-worker auditor-token issue --organization "$ROLLCALL_ORGANIZATION" --label "Demo auditor" | value token)
-  printf '%s\n' "export ROLLCALL_AUDIT_URL=${ROLLCALL_URL%/scim/v2}/audit/v1" "export ROLLCALL_AUDITOR_TOKEN=$auditor" >>"$env_file"
+  auditor=$(rollcall-worker auditor-token issue --organization "$ROLLCALL_ORGANIZATION" --label "Demo auditor" |
+    value token)
+  printf '%s\n' "export ROLLCALL_AUDIT_URL=${ROLLCALL_URL%/scim/v2}/audit/v1" \
+    "export ROLLCALL_AUDITOR_TOKEN=$auditor" >>"$env_file"
 fi
 for line in "$@"; do
   grep -qxF "$line" "$env_file" || printf '%s\n' "$line" >>"$env_file"
 done
+# Calls the SCIM api: scim CURL-ARGUMENTS...
+scim() { curl -sS "$@" -H "Authorization: Bearer $ROLLCALL_TOKEN" -H "X-Request-Origin: $ROLLCALL_ORIGIN"; }
+
+# Whether a user exists. Creating it again would be rejected, and the log would have an entry of it.
+exists() {
+  scim --get "$ROLLCALL_URL/Users" --data-urlencode "filter=userName eq \"$1\"" -d count=0 |
+    grep '"totalResults":1' >/dev/null
+}
+
 for name in ada grace alan; do
-  status=$(curl -sS -o /dev/null -w '%{http_code}' "$ROLLCALL_URL/Users" -H "Authorization: Bearer $ROLLCALL_TOKEN" \
-    -H "X-Request-Origin: $ROLLCALL_ORIGIN" -H 'Content-Type: application/scim+json' -d "{
+  exists "$name@example.com" && continue
+  status=$(scim -o /dev/null -w '%{http_code}' "$ROLLCALL_URL/Users" -H 'Content-Type: application/scim+json' -d "{
       \"schemas\": [\"urn:ietf:params:scim:schemas:core:2.0:User\"], \"userName\": \"$name@example.com\",
       \"emails\": [{\"value\": \"$name@example.com\", \"type\": \"work\", \"primary\": true}]}")
   case $status in
     201) say "provisioned $name@example.com" ;;
-    409) ;; # The user exists already.
     *) say "provisioning $name@example.com failed with status $status; see the log of the api" && exit 1 ;;
   esac
 done
