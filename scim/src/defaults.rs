@@ -18,11 +18,11 @@ use crate::schema::{Attribute, ResourceType, Schema};
 
 /// Gives a new resource the defaults of the attributes that its creator did not name.
 pub fn fill(resource_type: &ResourceType, resource: &mut Attributes) {
-    keep(resource_type, &Attributes::new(), resource);
+    restore_defaults(resource_type, &Attributes::new(), resource);
 }
 
 /// Restores the previous value of each attribute with a default that a change left without a value.
-pub fn keep(resource_type: &ResourceType, before: &Attributes, after: &mut Attributes) {
+pub fn restore_defaults(resource_type: &ResourceType, before: &Attributes, after: &mut Attributes) {
     for (extension, attribute) in attributes(resource_type) {
         let Some(default) = &attribute.default else { continue };
         let value = held(before, extension, &attribute.name).unwrap_or(default);
@@ -112,10 +112,10 @@ mod tests {
     #[test]
     fn an_absent_attribute_with_a_default_keeps_its_value() {
         let (inactive, mut after) = (object(json!({"active": false})), object(json!({"title": "x"})));
-        keep(&USER, &inactive, &mut after);
+        restore_defaults(&USER, &inactive, &mut after);
         assert_eq!(after["active"], false);
         let mut activated = object(json!({"active": true}));
-        keep(&USER, &inactive, &mut activated);
+        restore_defaults(&USER, &inactive, &mut activated);
         assert_eq!(activated["active"], true);
     }
 

@@ -7,9 +7,9 @@ use crate::ScimError;
 
 /// The places that were given so far. Case does not count.
 #[derive(Debug, Default)]
-pub struct Given(BTreeSet<String>);
+pub struct GivenPlaces(BTreeSet<String>);
 
-impl Given {
+impl GivenPlaces {
     /// Adds a place, such as `title`, `name.givenName` or `emails.value[type eq "work"]`. The part after a
     /// colon, a dot or a bracket is inside the place before it.
     ///
@@ -55,7 +55,7 @@ mod tests {
         "different choices"
     )]
     fn are_different(places: &[&str]) -> bool {
-        let mut given = Given::default();
+        let mut given = GivenPlaces::default();
         places.iter().all(|place| given.add(place).is_ok())
     }
 }

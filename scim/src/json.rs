@@ -31,7 +31,7 @@ pub fn parse(body: &[u8]) -> Result<Value, ScimError> {
 }
 
 fn refusal(error: &serde_json::Error) -> ScimError {
-    ScimError::invalid_syntax(format!("the body is not acceptable JSON: {error}"))
+    ScimError::invalid_syntax(format!("the body is not valid JSON: {error}"))
 }
 
 /// Checks a text that did not come through [`parse`], such as a value in a query string.

@@ -112,7 +112,7 @@ impl Page {
 }
 
 fn integer(name: &str, text: &str) -> Result<i64, ScimError> {
-    text.parse().map_err(|_| ScimError::invalid_value(format!("{name} is not an integer that fits")))
+    text.parse().map_err(|_| ScimError::invalid_value(format!("{name} must be an integer in range")))
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! The search keys of a resource: its texts as casefolds if case does not count. They are stored beside the
-//! resource, so that the database need not fold.
+//! resource, so that the database need not casefold.
 
 use serde_json::{Map, Value};
 
@@ -9,15 +9,15 @@ use crate::schema::{Attribute, Kind, ResourceType, find};
 
 /// Whether an attribute is searched by its keys. All other attributes are compared as the resource has them.
 pub fn is_keyed(attribute: &Attribute) -> bool {
-    attribute.kind == Kind::Complex || is_folded(attribute)
+    attribute.kind == Kind::Complex || is_casefolded(attribute)
 }
 
 /// Whether an attribute's values are compared without regard to case.
-pub fn is_folded(attribute: &Attribute) -> bool {
+pub fn is_casefolded(attribute: &Attribute) -> bool {
     matches!(attribute.kind, Kind::String | Kind::Reference) && !attribute.case_exact
 }
 
-/// The keys of a resource: every attribute that [`is_keyed`], in the shape of the resource, with folded
+/// The keys of a resource: every attribute that [`is_keyed`], in the shape of the resource, with casefolded
 /// texts. `meta` has no keys.
 pub fn keys(resource_type: &ResourceType, resource: &Attributes) -> Attributes {
     let mut keys = members(&resource_type.core.attributes, resource);
@@ -39,7 +39,7 @@ fn members(attributes: &[Attribute], object: &Attributes) -> Attributes {
     keyed.map(|(name, value, attribute)| (name.clone(), key(attribute, value))).collect()
 }
 
-/// A value as it is compared: texts are folded if case does not count.
+/// A value as it is compared: texts are casefolded if case does not count.
 pub(crate) fn key(attribute: &Attribute, value: &Value) -> Value {
     match value {
         Value::Array(values) => values.iter().map(|value| key(attribute, value)).collect(),
@@ -49,7 +49,7 @@ pub(crate) fn key(attribute: &Attribute, value: &Value) -> Value {
             };
             Value::Object(object.iter().map(part).collect::<Map<_, _>>())
         }
-        Value::String(text) if is_folded(attribute) => Value::String(casefold(text)),
+        Value::String(text) if is_casefolded(attribute) => Value::String(casefold(text)),
         other => other.clone(),
     }
 }
@@ -61,7 +61,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn only_searched_attributes_are_kept_and_case_insensitive_texts_are_folded() {
+    fn only_searched_attributes_are_kept_and_case_insensitive_texts_are_casefolded() {
         let user = json!({
             "schemas": ["x"], "id": "7", "meta": {"version": "1"}, "externalId": "E1", "active": true,
             "userName": "Ada", "title": "STRASSE",

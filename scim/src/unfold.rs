@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 
 use crate::ScimError;
-use crate::given::Given;
+use crate::given::GivenPlaces;
 use crate::patch::MAX_OPERATIONS;
 use crate::path::{AttributeTarget, Path, Target};
 use crate::reserved::{Reserved, check_key};
@@ -13,7 +13,7 @@ use crate::schema::{Attribute, Kind, Mutability, ResourceType, Schema};
 
 /// The members of an object, each in its place in the schemas.
 #[derive(Debug, Default)]
-pub(crate) struct Unfolded {
+pub(crate) struct UnfoldedBody {
     /// The attributes and extensions by their canonical names. Unknown and read-only ones are left out.
     pub(crate) attributes: Map<String, Value>,
     /// The keys that choose among the values of an attribute, such as `emails[type eq "work"].value`.
@@ -35,7 +35,7 @@ pub fn resource(
     let unfolded = members(resource_type, reserved, None, body)?;
     match unfolded.chosen.first() {
         Some((path, _)) => Err(ScimError::invalid_syntax(format!(
-            "{path} does not say which value of {} it is of",
+            "{path} does not say which value of {} it belongs to",
             path.pieces().0.name
         ))),
         None => Ok(unfolded.attributes),
@@ -58,13 +58,13 @@ pub(crate) fn members(
     reserved: Reserved,
     within: Option<&'static Schema>,
     members: Map<String, Value>,
-) -> Result<Unfolded, ScimError> {
+) -> Result<UnfoldedBody, ScimError> {
     let mut unfolding = Unfolding {
         resource_type,
         reserved,
-        given: Given::default(),
+        given: GivenPlaces::default(),
         parts: Vec::new(),
-        unfolded: Unfolded::default(),
+        unfolded: UnfoldedBody::default(),
     };
     unfolding.unfolded.is_known = unfolding.members(within, members)?;
     let Unfolding { parts, mut unfolded, .. } = unfolding;
@@ -82,10 +82,10 @@ pub(crate) fn is_read_only(target: &AttributeTarget<'_>) -> bool {
 struct Unfolding<'a> {
     resource_type: &'a ResourceType,
     reserved: Reserved,
-    given: Given,
+    given: GivenPlaces,
     /// The parts of complex attributes. They are inserted after the attributes themselves.
     parts: Vec<(Place, Value)>,
-    unfolded: Unfolded,
+    unfolded: UnfoldedBody,
 }
 
 /// A part of a single-valued attribute.

@@ -75,8 +75,8 @@ fn salt(row: &Row, column: &'static str) -> Result<Option<Salt>, MalformedEntry>
     salt.map(|salt| Salt::from_bytes(salt).ok_or(MalformedEntry::Unknown(column))).transpose()
 }
 
-/// The error of a rejected request, as the caller got it; `None` if the request was applied. The code is in the
-/// header, and the detail is in the payload.
+/// The error of a rejected request, as the caller got it; `None` if the request was applied. The code is in
+/// the header, and the detail is in the payload.
 pub fn error(entry: &StoredEntry) -> Option<ScimError> {
     #[derive(Deserialize)]
     struct Rejection {

@@ -83,13 +83,13 @@ impl Auditor {
 
     /// Compares the tables with the state computed from the log, row by row. Returns the number of users.
     pub async fn compare_with_tables(&self, organization: &str) -> usize {
-        let (expected, shown) = (folded(&self.log(organization).await), self.users(organization).await);
+        let (expected, shown) = (applied(&self.log(organization).await), self.users(organization).await);
         assert_eq!(expected.len(), shown.len(), "the number of users");
         for (id, user) in &expected {
             assert_eq!(Some(user), shown.get(id), "user {id}");
         }
         assert_eq!(
-            folded_groups(&self.log(organization).await),
+            applied_groups(&self.log(organization).await),
             self.groups(organization).await,
             "groups and their members"
         );
@@ -177,7 +177,7 @@ fn entry(row: &Row) -> Entry {
 }
 
 /// Computes the users from a log. This does not share code with the worker.
-fn folded(log: &[Entry]) -> BTreeMap<String, UserRow> {
+fn applied(log: &[Entry]) -> BTreeMap<String, UserRow> {
     let mut users = BTreeMap::new();
     for entry in log {
         let id = entry.header.subject_id.map(|id| id.to_string()).unwrap_or_default();
@@ -198,7 +198,7 @@ fn folded(log: &[Entry]) -> BTreeMap<String, UserRow> {
 }
 
 /// Computes the groups from a log. This does not share code with the worker.
-fn folded_groups(log: &[Entry]) -> BTreeMap<String, GroupRow> {
+fn applied_groups(log: &[Entry]) -> BTreeMap<String, GroupRow> {
     let mut groups: BTreeMap<String, GroupRow> = BTreeMap::new();
     for entry in log {
         let id = entry.header.subject_id.map(|id| id.to_string()).unwrap_or_default();

@@ -126,7 +126,7 @@ impl Organization {
         (issued["id"].as_str().unwrap().to_owned(), issued["token"].as_str().unwrap().to_owned())
     }
 
-    /// Issues an auditor's token with extra flags. Returns its id and the token.
+    /// Issues an auditor token with extra flags. Returns its id and the token.
     pub fn issue_for_auditor(&self, flags: &[&str]) -> (String, String) {
         let mut arguments = vec!["auditor-token", "issue", "--organization", &self.id, "--label", "auditor"];
         arguments.extend(flags);
@@ -150,7 +150,7 @@ impl Organization {
         answers(&self.instance, &arguments).remove(0)
     }
 
-    /// A client with a new auditor's token.
+    /// A client with a new auditor token.
     pub fn auditor(&self) -> Client {
         Client::auditor(&self.url, &self.issue_for_auditor(&[]).1)
     }

@@ -252,7 +252,7 @@ async fn an_auditors_token_reads_one_log_and_allows_nothing_else() {
     assert_eq!(
         provisioning.create(user_with("eve", &json!({}))).await.status,
         401,
-        "an auditor's token cannot provision"
+        "an auditor token cannot provision"
     );
     assert_eq!(
         Client::auditor(&stack.url, &client.token).get("/events").await.status,

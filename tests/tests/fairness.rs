@@ -1,4 +1,4 @@
-//! Fairness: one caller cannot block the others, and a server that hangs cannot block a call for ever.
+//! Fairness: one caller cannot block the others, and a server that hangs cannot block a call forever.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 

@@ -136,7 +136,7 @@ async fn a_service_finishes_accepted_requests_before_it_stops() {
     assert!(stack.worker.as_mut().unwrap().ended().await, "the worker stops without errors");
     let log = std::fs::read_to_string(stack.instance.dir().join("log/worker.log")).unwrap();
     assert_eq!(log.matches("no message is left in flight").count(), 8, "{log}");
-    assert!(!log.contains("restarts") && !log.contains("did not end in order") && !log.contains("ERROR"), "{log}");
+    assert!(!log.contains("restarts") && !log.contains("did not stop cleanly") && !log.contains("ERROR"), "{log}");
     eventually("the api to see that no worker is there", async || {
         let ready = reqwest::get(format!("{}/readyz", stack.url)).await.unwrap();
         assert_eq!(ready.status(), 200, "without a worker, the queue still accepts messages");

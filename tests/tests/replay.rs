@@ -161,7 +161,7 @@ async fn a_row_that_differs_from_the_log_is_found_and_repaired_while_the_service
     assert_eq!(differing[0]["difference"]["is"]["active"], false);
     assert_eq!(differing[1]["difference"]["should_be"]["active"], true);
     let (is_valid, repaired) = run_command(&stack, &organization, &["replay"]);
-    assert!(is_valid && repaired.last().unwrap()["mended"] == true, "{repaired:?}");
+    assert!(is_valid && repaired.last().unwrap()["repaired"] == true, "{repaired:?}");
     assert!(run_command(&stack, &organization, &["replay", "--check"]).0);
     assert_eq!(client.get(&format!("/Users/{bob}")).await.expect(200)["active"], true);
     client.patch(&bob, json!([{"op": "replace", "path": "title", "value": "Sir"}])).await.expect(204);

@@ -59,6 +59,6 @@ async fn a_command_stops_while_a_server_hangs() {
         let output = command(&stack.instance, &arguments);
         stack.instance.signal(hung, "CONT");
         let message = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success() && message.contains("did not come within"), "{hung}: {message}");
+        assert!(!output.status.success() && message.contains("did not arrive within"), "{hung}: {message}");
     }
 }

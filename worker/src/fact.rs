@@ -27,11 +27,11 @@ pub(crate) fn resource_of(payload: &mut Value) -> Option<Arc<Attributes>> {
 
 /// A fact, recorded or about to be.
 pub(crate) struct Fact {
-    pub(super) event_type: EventType,
+    pub(crate) event_type: EventType,
     subject_id: Option<Uuid>,
     payload: Value,
     /// The resource, which is no longer in `payload`.
-    pub(super) resource: Option<Arc<Attributes>>,
+    pub(crate) resource: Option<Arc<Attributes>>,
 }
 
 impl Fact {
@@ -41,37 +41,37 @@ impl Fact {
     }
 
     /// The resource of a fact that must have one.
-    pub(super) fn required_resource(&self) -> Result<Arc<Attributes>, MalformedFact> {
+    pub(crate) fn required_resource(&self) -> Result<Arc<Attributes>, MalformedFact> {
         self.resource.clone().ok_or_else(|| self.malformed(&"it has no resource"))
     }
 
     /// Whether the payload was erased.
-    pub(super) fn is_erased(&self) -> bool {
+    pub(crate) fn is_erased(&self) -> bool {
         self.payload.is_null()
     }
 
     /// Whether the payload has a member.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.payload.get(name).is_some()
     }
 
     /// Whether the request changed an attribute. A request that changed none is recorded, but changes no row.
-    pub(super) fn changes_attributes(&self) -> bool {
+    pub(crate) fn changes_attributes(&self) -> bool {
         self.payload["changed"].as_array().is_some_and(|changed| !changed.is_empty())
     }
 
     /// The id of the thing that the fact is about.
-    pub(super) fn subject(&self) -> Result<Uuid, MalformedFact> {
+    pub(crate) fn subject(&self) -> Result<Uuid, MalformedFact> {
         self.subject_id.ok_or_else(|| self.malformed(&"it has no subject"))
     }
 
     /// Reads a member of the payload.
-    pub(super) fn read<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, MalformedFact> {
+    pub(crate) fn read<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, MalformedFact> {
         T::deserialize(&self.payload[name]).map_err(|error| self.malformed(&format_args!("{name}: {error}")))
     }
 
     /// The error for a payload that cannot be read.
-    pub(super) fn malformed(&self, reason: &dyn std::fmt::Display) -> MalformedFact {
+    pub(crate) fn malformed(&self, reason: &dyn std::fmt::Display) -> MalformedFact {
         MalformedFact { event_type: self.event_type, reason: reason.to_string() }
     }
 }

@@ -10,6 +10,7 @@ mod background;
 mod cli;
 mod db;
 mod erasure;
+mod fact;
 mod log;
 mod pipeline;
 mod replay;

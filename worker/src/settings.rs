@@ -11,7 +11,19 @@ use serde::Deserialize;
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::pipeline::load::Prefetch;
+/// How many of the expected keys are prefetched. The others are loaded on demand, so this setting changes the
+/// time but no decision. `None` and `Random` exist for tests of that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Prefetch {
+    /// All keys.
+    #[default]
+    Full,
+    /// No keys.
+    None,
+    /// A random choice of the keys.
+    Random,
+}
 
 /// The worker's settings.
 #[derive(Debug, Deserialize)]

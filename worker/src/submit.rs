@@ -9,7 +9,7 @@ use rollcall_events::outcome::Outcome;
 use rollcall_events::request::{Request, RequestBody, SettingsRequested};
 use rollcall_events::{CorrelationId, EventId, OrganizationId, Timestamp};
 use rollcall_queue::envelope::{ReplyTo, decode_outcomes, encode, properties};
-use rollcall_queue::publish::{PublishError, Publisher};
+use rollcall_queue::publish::{ConfirmingChannel, PublishError};
 use rollcall_queue::topology::{REQUESTED_EXCHANGE, declare, partition, queue_name};
 use std::time::Duration;
 
@@ -35,8 +35,8 @@ pub(crate) enum SubmitError {
         its partition"
     )]
     NoOutcome { event_id: EventId, seconds: u64 },
-    #[error("refused: {0}")]
-    Refused(rollcall_scim::ScimError),
+    #[error("rejected: {0}")]
+    Rejected(rollcall_scim::ScimError),
     #[error("the worker could not process the request {0}; see its log")]
     Failed(EventId),
     #[error("an outcome cannot be read: {0}; do api and worker have the same version?")]
@@ -48,7 +48,7 @@ pub(crate) enum SubmitError {
 impl SubmitError {
     /// Whether the worker rejected the request.
     pub(crate) fn is_refusal(&self) -> bool {
-        matches!(self, Self::Refused(_))
+        matches!(self, Self::Rejected(_))
     }
 }
 
@@ -64,8 +64,8 @@ pub(crate) async fn submit(
     submit_as(settings, organization_id, EventId::generate(), actor, change.into()).await
 }
 
-/// Requests a change of settings in the name of the service, under a given event id. Repeated requests with the
-/// same id are applied once.
+/// Requests a change of settings in the name of the service, under a given event id. Repeated requests with
+/// the same id are applied once.
 pub(crate) async fn submit_by_service(
     settings: &Settings,
     organization_id: OrganizationId,
@@ -102,12 +102,15 @@ async fn submit_as(
     let key = queue_name(partition(organization_id, settings.partitions));
     let reply = ReplyTo { queue: answers.name().as_str(), correlation_id: CorrelationId::generate() };
     let properties = properties(&request, APP_ID, Some(reply));
-    Publisher::open(channel, ANSWER).await?.publish(REQUESTED_EXCHANGE, &key, &encode(&request)?, properties).await?;
+    ConfirmingChannel::open(channel, ANSWER)
+        .await?
+        .publish(REQUESTED_EXCHANGE, &key, &encode(&request)?, properties)
+        .await?;
     let seconds = settings.command_timeout_seconds;
     let outcome = tokio::time::timeout(Duration::from_secs(seconds), answer(consumer, reply.correlation_id)).await;
     match outcome.map_err(|_| SubmitError::NoOutcome { event_id: request.id, seconds })?? {
         Outcome::Applied { .. } => Ok(()),
-        Outcome::Rejected(error) => Err(SubmitError::Refused(error)),
+        Outcome::Rejected(error) => Err(SubmitError::Rejected(error)),
         Outcome::Failed => Err(SubmitError::Failed(request.id)),
     }
 }

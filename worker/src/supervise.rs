@@ -50,7 +50,7 @@ async fn supervise_with<E: Display>(
         let ended = tokio::select! {
             ended = AssertUnwindSafe(run()).catch_unwind() => ended,
             () = overdue(stop, grace) => return tracing::warn!(
-                "{name}: did not end in order within {} s", grace.as_secs()
+                "{name}: did not stop cleanly within {} s", grace.as_secs()
             ),
         };
         match ended {

@@ -13,7 +13,7 @@ pub(crate) const ANSWER: Duration = Duration::from_secs(20);
 
 /// A wait exceeded its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{what} did not come within {} s", limit.as_secs())]
+#[error("{what} did not arrive within {} s", limit.as_secs())]
 pub(crate) struct TimedOut {
     /// The awaited thing.
     what: &'static str,
@@ -41,6 +41,6 @@ mod tests {
     async fn a_wait_ends_and_its_error_names_the_awaited_thing() {
         assert_eq!(within("an answer", OPEN, async { 7 }).await, Ok(7));
         let late = within::<()>("an answer", Duration::ZERO, pending()).await.unwrap_err();
-        assert_eq!(late.to_string(), "an answer did not come within 0 s");
+        assert_eq!(late.to_string(), "an answer did not arrive within 0 s");
     }
 }

@@ -65,7 +65,7 @@ pub struct Metrics {
     oldest: Family<Partition, Gauge<f64, AtomicU64>>,
     stopped: Family<Partition, Gauge>,
     demand_loads: Family<Partition, Gauge>,
-    letters: Gauge,
+    dead_letters: Gauge,
     expiring: Family<TokenLabels, Gauge>,
     up: Family<Server, Gauge>,
 }
@@ -91,7 +91,11 @@ impl Metrics {
         registry.register("partition_stopped", about, new.stopped.clone());
         let about = "Keys that the worker of a partition has loaded on demand during decisions, since it started";
         registry.register("demand_loads", about, new.demand_loads.clone());
-        registry.register("dead_letters", "Dead letters that are neither retried nor discarded", new.letters.clone());
+        registry.register(
+            "dead_letters",
+            "Dead letters that are neither retried nor discarded",
+            new.dead_letters.clone(),
+        );
         let about = "Expiry of each token that expires within 30 days, as a Unix time";
         registry.register_with_unit("token_expiry", about, Unit::Seconds, new.expiring.clone());
         registry.register("server_up", "Whether a server answers", new.up.clone());
@@ -136,7 +140,7 @@ impl Metrics {
     }
 
     async fn read_database(&self, database: &Database) -> Result<HashMap<u16, PartitionStatus>, ReadError> {
-        self.letters.set(dead_letter_count(database).await?);
+        self.dead_letters.set(dead_letter_count(database).await?);
         let expiring = expiring_tokens(database).await?;
         // A token that was renewed or revoked in the meantime has no value any more.
         self.expiring.clear();

@@ -65,7 +65,7 @@ pub(super) async fn list(admin: Administrator, parameters: Parameters, pages: Da
 
 async fn find(admin: &Administrator, parameters: &Parameters, pages: &Pages) -> Result<Entries, ApiError> {
     let organization = admin.person.organization_id;
-    let before = parameter(parameters, "before", "a place in the log")?;
+    let before = parameter(parameters, "before", "a seq")?;
     let wanted = conditions(&pages.database, organization, parameters).await?;
     let wanted = by_now(&pages.database, organization, wanted).await?;
     Ok(log_entries(&pages.database, organization, &wanted, Order::NewestFirst { before }, COUNT).await?)
@@ -220,7 +220,7 @@ pub(super) async fn live(admin: Administrator, parameters: Parameters, pages: Da
     let organization = admin.person.organization_id;
     let following =
         pages.followers.follow(organization).ok_or(ApiError::Unavailable("too many connections follow the logs"))?;
-    let after = parameter(&parameters, "after", "a place in the log").map_err(ApiError::from)?.unwrap_or_default();
+    let after = parameter(&parameters, "after", "a seq").map_err(ApiError::from)?.unwrap_or_default();
     let conditions = conditions(&pages.database, organization, &parameters).await?;
     let watch = Watch { database: pages.database.clone(), organization, conditions, following, after, most: COUNT };
     let session = admin.person.session_id;

@@ -19,7 +19,7 @@ use super::session::Administrator;
 use super::text::Language;
 use super::view::{self, CallPage, CallRow, Frame, RECORDING_HOURS};
 
-/// `GET /requests/{id}`: one call.
+/// `GET /call-log/{id}`: one call.
 pub(super) async fn show(admin: Administrator, id: Path<String>, pages: Data<Pages>, t: Language) -> PageResult {
     admin.must_administer()?;
     let id: Uuid = id.parse().map_err(|_| PageError::NotFound)?;
@@ -46,7 +46,7 @@ pub(super) struct Recording {
     hours: u32,
 }
 
-/// `POST /requests/recording`: records bodies for some hours, or stops recording.
+/// `POST /call-log/recording`: records bodies for some hours, or stops recording.
 pub(super) async fn record(admin: Administrator, form: Form<Recording>, pages: Data<Pages>) -> PageResult {
     admin.must_administer()?;
     admin.check(&form.csrf)?;

@@ -13,12 +13,12 @@ use uuid::{Builder, Uuid};
 
 use super::context::Pages;
 use super::error::PageResult;
-use super::session::{Administrator, Renewed};
+use super::session::{Administrator, RenewedCookie};
 use super::text::Language;
 use super::view::{self, CallRow, Calls, Frame, NewCalls, RECORDING_HOURS, meaning_name, minute};
 
 /// The path of this page.
-pub(super) const PATH: &str = "/requests";
+pub(super) const PATH: &str = "/call-log";
 /// Number of calls on a page.
 const COUNT: u32 = 50;
 /// Every api has published a call record after this time, in seconds.
@@ -26,7 +26,7 @@ const PUBLISHED_SECONDS: i64 = 2;
 /// The conditions that a page's address may have.
 const CONDITIONS: [&str; 3] = ["q", "meaning", "outcome"];
 
-/// `GET /requests`: the newest calls that match the conditions in the address, or those before a call.
+/// `GET /call-log`: the newest calls that match the conditions in the address, or those before a call.
 pub(super) async fn list(admin: Administrator, parameters: Parameters, pages: Data<Pages>, t: Language) -> PageResult {
     admin.must_administer()?;
     let (filter, problem) = match filter(&parameters) {
@@ -70,7 +70,7 @@ pub(super) async fn list(admin: Administrator, parameters: Parameters, pages: Da
     ))
 }
 
-/// `GET /requests/new`: newer calls, for the top of the table. This call does not renew the session, so an
+/// `GET /call-log/new`: newer calls, for the top of the table. This call does not renew the session, so an
 /// open page does not keep it alive.
 pub(super) async fn new(
     http: HttpRequest,
@@ -80,7 +80,7 @@ pub(super) async fn new(
     t: Language,
 ) -> PageResult {
     admin.must_administer()?;
-    http.extensions_mut().remove::<Renewed>();
+    http.extensions_mut().remove::<RenewedCookie>();
     let filter = CallFilter { before: Some(first_unpublished()), ..filter(&parameters)? };
     let found = find_calls(&pages.database, admin.person.organization_id, &filter, COUNT).await?;
     let next = next(found.first().map(|first| first.id).or(filter.after), &parameters.kept(&CONDITIONS));

@@ -7,7 +7,7 @@ use rollcall_api_core::read::ReadError;
 use rollcall_scim::ScimError;
 
 use super::text::Language;
-use super::view::{self, Failed};
+use super::view::{self, FailedPage};
 
 /// Why a page cannot be shown.
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +88,7 @@ impl PageError {
         };
         view::page(
             self.status_code(),
-            &Failed {
+            &FailedPage {
                 t: language,
                 title: language.get(title),
                 text: language.get(text),

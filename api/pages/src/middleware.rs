@@ -13,7 +13,7 @@ use std::future::{Ready, ready};
 
 use super::context::Pages;
 use super::error::PageError;
-use super::session::Renewed;
+use super::session::RenewedCookie;
 use super::text::{COOKIE, Language};
 
 /// Security headers: only own resources and nothing inline, no framing, and no address in referrers to other
@@ -66,7 +66,7 @@ fn completed(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
         let page = error.page(Language::of(&request), has_provider);
         response = page;
     }
-    if let Some(renewed) = request.extensions().get::<Renewed>()
+    if let Some(renewed) = request.extensions().get::<RenewedCookie>()
         && !response.headers().contains_key("set-cookie")
     {
         // If this fails, the browser keeps its earlier cookie, which is still valid.

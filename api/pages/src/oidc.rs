@@ -79,14 +79,14 @@ pub(super) async fn callback(http: HttpRequest, back: Query<Back>, pages: Data<P
 
 /// The chosen organization, and the person's sealed identity.
 #[derive(Debug, Deserialize)]
-pub(super) struct Chosen {
+pub(super) struct OrganizationChoice {
     organization: OrganizationId,
     #[serde(rename = "known")]
     identity: String,
 }
 
 /// `POST /sign-in/oidc`: begins a session in the chosen organization.
-pub(super) async fn choose(http: HttpRequest, chosen: Form<Chosen>, pages: Data<Pages>) -> PageResult {
+pub(super) async fn choose(http: HttpRequest, chosen: Form<OrganizationChoice>, pages: Data<Pages>) -> PageResult {
     let flow = flow(&http).ok_or(PageError::Stale)?;
     let identity = unsealed(&pages, &flow.state, &chosen.identity).ok_or(PageError::Stale)?;
     session(&http, &pages, &identity, chosen.organization).await

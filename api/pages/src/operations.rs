@@ -58,7 +58,7 @@ fn shown(body: &[u8]) -> String {
     }
 }
 
-/// `POST /operations/letters/{id}/retry`: retries a request, unchanged.
+/// `POST /operations/dead-letters/{id}/retry`: retries a request, unchanged.
 pub(super) async fn retry(
     admin: Administrator,
     id: Path<String>,
@@ -70,16 +70,16 @@ pub(super) async fn retry(
 
 /// The form that discards a request.
 #[derive(Debug, Deserialize)]
-pub(super) struct Discarded {
+pub(super) struct DiscardForm {
     csrf: String,
     reason: String,
 }
 
-/// `POST /operations/letters/{id}/discard`: discards a request. The reason goes into the log.
+/// `POST /operations/dead-letters/{id}/discard`: discards a request. The reason goes into the log.
 pub(super) async fn discard(
     admin: Administrator,
     id: Path<String>,
-    form: Form<Discarded>,
+    form: Form<DiscardForm>,
     pages: Data<Pages>,
 ) -> PageResult {
     let reason: String = form.reason.trim().chars().filter(|c| !c.is_control()).take(Reason::MAX_CHARS).collect();

@@ -114,7 +114,7 @@ mod tests {
         ];
         let drawn: Vec<_> =
             segments(&buckets).iter().map(|segment| (segment.kind, segment.x, segment.y, segment.height)).collect();
-        assert_eq!(drawn, [("users", 0, 99, 1), ("refused", 0, 99, 1), ("users", 70, 0, 100)]);
+        assert_eq!(drawn, [("users", 0, 99, 1), ("rejected", 0, 99, 1), ("users", 70, 0, 100)]);
     }
 
     #[test]

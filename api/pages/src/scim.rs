@@ -18,7 +18,7 @@ use super::form::{CsrfForm, Form};
 use super::session::Administrator;
 use super::text::Language;
 use super::token_form::{Problems, TokenForm};
-use super::view::{self, Address, Check, Confirm, Edit, Frame, Generated, Guide, Scim, minute};
+use super::view::{self, Address, Check, Confirm, Edit, Frame, Guide, NewToken, Scim, minute};
 
 /// The path of this page.
 pub(super) const PATH: &str = "/settings/scim";
@@ -132,7 +132,7 @@ fn generated(
     let origin = settings.origin_required.then(|| settings.service_origin.to_string());
     let (frame, endpoint) = (Frame { admin, path: PATH.to_owned() }, pages.endpoint());
     let (token, label) = (token.reveal().to_owned(), settings.label.to_string());
-    view::page(StatusCode::OK, &Generated { t, frame, endpoint, token, label, origin, about_old })
+    view::page(StatusCode::OK, &NewToken { t, frame, endpoint, token, label, origin, about_old })
 }
 
 /// A token that is not revoked.
@@ -252,7 +252,7 @@ pub(super) async fn reset(
         (Ok(()), None) => t.get("token-replaced"),
         // The new token exists. Its secret would be lost if this answer did not show it.
         (Err(error), _) => {
-            tracing::warn!(%error, "the old token of a reset could not be ended");
+            tracing::warn!(%error, "the old token of a reset could not be revoked");
             t.get("token-not-ended")
         }
     };

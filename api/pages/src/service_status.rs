@@ -13,20 +13,20 @@ use std::time::Duration;
 
 use super::context::Pages;
 use super::error::PageResult;
-use super::session::{Administrator, Renewed};
+use super::session::{Administrator, RenewedCookie};
 use super::text::Language;
-use super::view::{self, Bar, Waiting, minute, second, took};
+use super::view::{self, Bar, QueueView, minute, second, took};
 
 /// Height of the chart, in the units of the picture.
 const HEIGHT: f64 = 100.0;
 /// Width of the chart, in the units of the picture.
 const WIDTH: usize = 480;
 
-/// `GET /operations/standing`: the state alone, to refresh the page. This call does not renew the session, so
+/// `GET /operations/status`: the state alone, to refresh the page. This call does not renew the session, so
 /// an open page does not keep it alive.
 pub(super) async fn show(http: HttpRequest, admin: Administrator, pages: Data<Pages>, t: Language) -> PageResult {
     admin.must_administer()?;
-    http.extensions_mut().remove::<Renewed>();
+    http.extensions_mut().remove::<RenewedCookie>();
     Ok(view::page(StatusCode::OK, &read(&pages, admin.person.organization_id, t).await?))
 }
 
@@ -52,7 +52,7 @@ pub(super) async fn read(
     let queue = publisher.queue_status(organization).await;
     let queue = queue.inspect_err(|error| tracing::warn!(%error, "the state of a queue cannot be read")).ok();
     let report = reports.get(&publisher.partition(organization));
-    let waiting = queue.map(|QueueStatus { messages, workers }| Waiting {
+    let waiting = queue.map(|QueueStatus { messages, workers }| QueueView {
         messages,
         is_served: workers > 0,
         oldest: oldest(report, messages, t),
@@ -92,7 +92,7 @@ fn replay(last: &LastReplay, t: Language) -> view::Replay {
         ReplayState::Interrupted => (last.reported_at, t.get("replay-broken-off")),
         ReplayState::Ended { at, rows: 0, .. } => (at, t.get("replay-alike")),
         ReplayState::Ended { at, rows, is_repaired: false } => (at, t.with("replay-differs", "rows", rows)),
-        ReplayState::Ended { at, rows, is_repaired: true } => (at, t.with("replay-mended", "rows", rows)),
+        ReplayState::Ended { at, rows, is_repaired: true } => (at, t.with("replay-repaired", "rows", rows)),
     };
     let is_running = matches!(last.state, ReplayState::Running);
     view::Replay { entries: last.entries, size: last.size, is_running, at: second(at), summary }

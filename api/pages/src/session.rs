@@ -34,7 +34,7 @@ pub(super) struct Administrator {
 
 /// The renewed cookie of a session, to be sent with the answer.
 #[derive(Debug, Clone)]
-pub(super) struct Renewed(pub(super) Cookie<'static>);
+pub(super) struct RenewedCookie(pub(super) Cookie<'static>);
 
 impl Administrator {
     /// Refuses a person who may only read.
@@ -134,7 +134,7 @@ async fn signed_in(request: &HttpRequest, pages: &Pages) -> Result<Administrator
         return Err(PageError::SignedOut);
     }
     pages.authentication.limits.take(TokenId(id.0))?;
-    request.extensions_mut().insert(Renewed(self::cookie(pages, secret, id, now)));
+    request.extensions_mut().insert(RenewedCookie(self::cookie(pages, secret, id, now)));
     let (address, user_agent) = pages.caller(request);
     Ok(Administrator { csrf: session_seal(pages, "form", id, ""), person: session.person, address, user_agent })
 }

@@ -5,7 +5,9 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use rollcall_api_core::error::ApiError;
 use rollcall_api_core::http::Parameters;
-use rollcall_api_core::read::{Condition, ListQuery, Listed, Order, USERS, find_by_id, list, log_entries, memberships};
+use rollcall_api_core::read::{
+    Condition, ListPage, ListQuery, Order, USERS, find_by_id, list, log_entries, memberships,
+};
 use rollcall_events::UserId;
 use rollcall_scim::attributes::Projection;
 use rollcall_scim::filter::{self, Filter, Scope, check, fit};
@@ -50,7 +52,7 @@ pub(super) async fn search(
         projection: &Projection::default(),
     };
     let found = if problem.is_some() {
-        Listed::default()
+        ListPage::default()
     } else {
         list(&pages.database, &pages.page_cache, &query).await.map_err(ApiError::from)?
     };

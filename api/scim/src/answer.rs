@@ -16,14 +16,14 @@ use serde_json::Value;
 use super::headers::{PREFERENCE_APPLIED, SET_TXN, entity_tags};
 
 /// A resource as a caller gets it, with its location and entity tag.
-pub(super) struct Shown<'a> {
+pub(super) struct Representation<'a> {
     resource_type: &'a ResourceType,
     resource: Attributes,
     location: String,
     etag: String,
 }
 
-impl<'a> Shown<'a> {
+impl<'a> Representation<'a> {
     /// Adds the location to a stored resource, and the locations of the resources that it refers to.
     pub(super) fn new(resource_type: &'a ResourceType, base: &Base, mut resource: Attributes) -> Self {
         let location = base.location(resource_type, resource.get("id").and_then(Value::as_str).unwrap_or_default());

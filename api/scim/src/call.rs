@@ -21,7 +21,7 @@ use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::answer::Shown;
+use super::answer::Representation;
 use super::dialect::{CallerDialect, Dialect};
 use super::headers::{IDEMPOTENCY_KEY, identity, if_match};
 
@@ -55,12 +55,12 @@ impl Call {
     }
 
     /// The answer that shows a resource.
-    pub(super) fn answer(&self, status: StatusCode, resource: Shown<'_>) -> ApiResult {
+    pub(super) fn answer(&self, status: StatusCode, resource: Representation<'_>) -> ApiResult {
         self.dialect.answer(status, resource, &self.projection)
     }
 
     /// The answer that shows a resource, unless the caller has this version already.
-    pub(super) fn answer_to_read(&self, resource: Shown<'_>) -> ApiResult {
+    pub(super) fn answer_to_read(&self, resource: Representation<'_>) -> ApiResult {
         self.dialect.answer_to_read(self.headers(), resource, &self.projection)
     }
 
@@ -132,8 +132,12 @@ impl WriteContext {
     }
 
     /// The resource after a change, without the parts that are stored in other tables.
-    pub(super) fn plain(&self, table: &'static Table, left: Option<Attributes>) -> Result<Shown<'static>, ApiError> {
-        Ok(Shown::new(table.resource_type, &self.base, present(left)?))
+    pub(super) fn plain(
+        &self,
+        table: &'static Table,
+        left: Option<Attributes>,
+    ) -> Result<Representation<'static>, ApiError> {
+        Ok(Representation::new(table.resource_type, &self.base, present(left)?))
     }
 
     /// The resource after a change, with the parts from other tables that the caller wants.
@@ -145,10 +149,10 @@ impl WriteContext {
         call: &Call,
         table: &'static Table,
         left: Option<Attributes>,
-    ) -> Result<Shown<'static>, ApiError> {
+    ) -> Result<Representation<'static>, ApiError> {
         let mut left = present(left)?;
         self.complete(call, table, &mut left).await.map_err(ReadError::after_a_change)?;
-        Ok(Shown::new(table.resource_type, &self.base, left))
+        Ok(Representation::new(table.resource_type, &self.base, left))
     }
 
     async fn complete(&self, call: &Call, table: &'static Table, left: &mut Attributes) -> Result<(), ReadError> {
@@ -173,7 +177,7 @@ impl WriteContext {
         {
             tracing::warn!(%error, "the entity tag of a change names the version alone");
         }
-        Ok(Shown::new(table.resource_type, &self.base, left).without_body())
+        Ok(Representation::new(table.resource_type, &self.base, left).without_body())
     }
 }
 

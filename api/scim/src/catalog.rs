@@ -16,7 +16,7 @@ use rollcall_api_core::read::{Database, ENTITLEMENTS, ROLES, Table, WORKSPACES, 
 use rollcall_scim::ScimError;
 use uuid::Uuid;
 
-use super::answer::Shown;
+use super::answer::Representation;
 use super::call::Call;
 use super::search::QueryContext;
 
@@ -119,5 +119,5 @@ async fn read(
     let none = || ScimError::new(404, format!("there is no such {}", resource_type.name));
     let id = id.parse().ok().filter(|known: &Uuid| known.to_string() == *id).ok_or_else(none)?;
     let found = find_by_id(&database, table, call.caller.organization_id(), id, &call.projection).await?;
-    call.answer_to_read(Shown::new(resource_type, &base, found.ok_or_else(none)?))
+    call.answer_to_read(Representation::new(resource_type, &base, found.ok_or_else(none)?))
 }

@@ -15,7 +15,7 @@ use rollcall_scim::ScimError;
 use rollcall_scim::resource::SizeLimit;
 use rollcall_scim::schema::GROUP;
 
-use super::answer::{Shown, accepted};
+use super::answer::{Representation, accepted};
 use super::call::{Call, WriteContext};
 use super::dialect::Change;
 
@@ -56,7 +56,7 @@ pub(super) async fn create(call: Call, mut body: ScimBody, context: WriteContext
 pub(super) async fn read(call: Call, id: Path<String>, database: Data<Database>, base: Data<Base>) -> ApiResult {
     let found =
         find_by_id(&database, &GROUPS, call.caller.organization_id(), group_id(&id)?.0, &call.projection).await?;
-    call.answer_to_read(Shown::new(&GROUP, &base, found.ok_or_else(no_group)?))
+    call.answer_to_read(Representation::new(&GROUP, &base, found.ok_or_else(no_group)?))
 }
 
 /// Replaces a group (RFC 7644 section 3.5.1).

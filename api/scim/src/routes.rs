@@ -3,7 +3,7 @@
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use rollcall_api_core::auth::gate;
-use rollcall_api_core::call_log::observe;
+use rollcall_api_core::call_log::record_call;
 use rollcall_api_core::http::{BASE_PATH, no_endpoint};
 use rollcall_api_core::openapi::{Endpoints, endpoint};
 
@@ -42,7 +42,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .scope()
         .wrap(from_fn(gate))
         .wrap(from_fn(as_accepted))
-        .wrap(from_fn(observe))
+        .wrap(from_fn(record_call))
         .default_service(web::to(no_endpoint));
     config.service(scope);
 }

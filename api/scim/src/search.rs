@@ -18,7 +18,7 @@ use rollcall_scim::list::{ListResponse, Page};
 use serde_json::Value;
 use std::sync::Arc;
 
-use super::answer::Shown;
+use super::answer::Representation;
 use super::dialect::{CallerDialect, Dialect};
 
 /// Lists users (RFC 7644 section 3.4.2).
@@ -140,7 +140,7 @@ impl QueryContext {
         let writing = move || {
             let shown = listed.resources.into_iter().filter_map(|(name, resource)| {
                 let resource_type = types.iter().find(|known| known.name == name)?;
-                Some(dialect.shown(Shown::new(resource_type, &base, resource), &projection))
+                Some(dialect.shown(Representation::new(resource_type, &base, resource), &projection))
             });
             let mut response = ListResponse::of(listed.total, shown.collect());
             match page {

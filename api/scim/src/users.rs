@@ -15,7 +15,7 @@ use rollcall_scim::resource::SizeLimit;
 use rollcall_scim::schema::USER;
 use rollcall_scim::{ScimError, lenience};
 
-use super::answer::{Shown, accepted};
+use super::answer::{Representation, accepted};
 use super::call::{Call, WriteContext};
 use super::dialect::{Change, UserChange};
 
@@ -62,7 +62,7 @@ pub(super) async fn read(call: Call, id: Path<String>, context: WriteContext) ->
     let id = called_user(&call, &id)?;
     let found = find_by_id(&context.database, &USERS, call.caller.organization_id(), id.0, &call.projection).await?;
     let user = found.ok_or_else(|| call.dialect.user_error(no_user()))?;
-    call.answer_to_read(Shown::new(&USER, &context.base, user))
+    call.answer_to_read(Representation::new(&USER, &context.base, user))
 }
 
 /// Replaces a user (RFC 7644 section 3.5.1).

@@ -124,7 +124,7 @@ async fn filtered(
             left = left.saturating_sub(payload_size(&entry));
             entries.push(entry);
             if left == 0 || is_full(&entries, count) {
-                let next = place(&entries);
+                let next = last_seq(&entries);
                 return Ok(Page { entries, next });
             }
         }
@@ -133,7 +133,7 @@ async fn filtered(
         }
         order = order.from(last);
     }
-    Ok(Page { entries, next: Some(order.place().to_string()) })
+    Ok(Page { entries, next: Some(order.seq().to_string()) })
 }
 
 /// The entries that match a filter.
@@ -148,7 +148,7 @@ fn is_full(entries: &[StoredEntry], count: u32) -> bool {
 }
 
 /// The cursor of the page after these entries.
-fn place(entries: &[StoredEntry]) -> Option<String> {
+fn last_seq(entries: &[StoredEntry]) -> Option<String> {
     entries.last().map(|entry| entry.header.seq.to_string())
 }
 
@@ -158,7 +158,7 @@ fn place(entries: &[StoredEntry]) -> Option<String> {
     path = "/events/{seq}",
     tag = TAG,
     operation_id = "auditEvent",
-    params(("seq" = u64, Path, minimum = 1, description = "The place of the entry in the log")),
+    params(("seq" = u64, Path, minimum = 1, description = "The seq of the entry: its position in the log, from 1")),
     responses(Errors, (status = 200, description = "The entry.", body = Object, content_type = "application/json"))
 )]
 pub(super) async fn read(auditor: Auditor, seq: Path<String>, database: Data<Database>) -> ApiResult {

@@ -49,7 +49,7 @@ pub(super) async fn checkpoint(auditor: Auditor, parameters: Parameters, databas
     tag = TAG,
     operation_id = "inclusionProof",
     params(
-        ("seq" = i64, Query, description = "The place of the entry in the log"),
+        ("seq" = i64, Query, description = "The seq of the entry: its position in the log, from 1"),
         (
             "size" = Option<i64>, Query,
             description = "The size of the log; that of the newest checkpoint with the entry by default"
@@ -58,8 +58,7 @@ pub(super) async fn checkpoint(auditor: Auditor, parameters: Parameters, databas
     responses(Errors, (status = 200, description = "The proof.", body = Object, content_type = "application/json"))
 )]
 pub(super) async fn inclusion(auditor: Auditor, parameters: Parameters, database: Data<Database>) -> ApiResult {
-    let seq: u64 = parameter(&parameters, "seq", "a place in the log")?
-        .ok_or_else(|| ScimError::invalid_value("seq is missing"))?;
+    let seq: u64 = parameter(&parameters, "seq", "a seq")?.ok_or_else(|| ScimError::invalid_value("seq is missing"))?;
     let size = parameter(&parameters, "size", "a number of entries")?;
     json(&included(&database, auditor.organization_id, seq, size).await?)
 }

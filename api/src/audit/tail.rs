@@ -52,9 +52,9 @@ pub(super) async fn tail(
         .ok_or(ApiError::Unavailable("too many connections follow the logs"))?;
     let seen = http.headers().get(LAST_EVENT_ID).map(|value| value.to_str().ok().and_then(|id| id.parse().ok()));
     let seen = seen
-        .map(|id: Option<u64>| id.ok_or_else(|| ScimError::invalid_value("Last-Event-ID is not a place in the log")))
+        .map(|id: Option<u64>| id.ok_or_else(|| ScimError::invalid_value("Last-Event-ID is not a seq")))
         .transpose()?;
-    let after = match seen.or(parameter(&parameters, "after", "a place in the log")?) {
+    let after = match seen.or(parameter(&parameters, "after", "a seq")?) {
         Some(after) => after,
         None => log_size(&database, auditor.organization_id).await?,
     };

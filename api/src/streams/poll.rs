@@ -83,7 +83,7 @@ pub(super) async fn poll(receiver: Receiver, id: Path<String>, body: ScimBody, p
     }
     let mut found = look(database, base, &mut stream, parameters.most).await?;
     if !parameters.done.is_empty() {
-        keep(requests, receiver, &stream.position).await?;
+        save_position(requests, receiver, &stream.position).await?;
     }
     while found.sets.is_empty() && !found.more && parameters.most > 0 && !parameters.return_immediately {
         match following.wait(deadline.saturating_duration_since(Instant::now())).await {
@@ -97,7 +97,7 @@ pub(super) async fn poll(receiver: Receiver, id: Path<String>, body: ScimBody, p
     let moved = stream.position.seq.saturating_sub(from.seq);
     if moved >= WORTH_KEEPING && !is_kept || moved > 0 && found.is_unfinished() {
         // If this fails, the next poll only takes longer.
-        if let Err(error) = keep(requests, receiver, &stream.position).await {
+        if let Err(error) = save_position(requests, receiver, &stream.position).await {
             tracing::warn!(%error, stream = %receiver.stream_id, "the position of a stream was not saved");
         }
     }
@@ -138,7 +138,7 @@ async fn look(
 }
 
 /// Asks the worker to save the position of a receiver.
-async fn keep(requests: &RequestClient, receiver: Receiver, position: &Position) -> Result<(), ApiError> {
+async fn save_position(requests: &RequestClient, receiver: Receiver, position: &Position) -> Result<(), ApiError> {
     let acknowledged = StreamAcknowledged { stream_id: receiver.stream_id, position: position.clone() };
     let request = Request {
         id: EventId::generate(),

@@ -13,7 +13,7 @@ const MAX_USER_AGENT_CHARS: usize = 256;
 names!(
     /// The kind of an actor. It says what the actor's id identifies.
     ActorKind {
-        /// A caller with a SCIM token or an auditor's token. The id is that of the token.
+        /// A caller with a SCIM token or an auditor token. The id is that of the token.
         Token = "token",
         /// A person on the pages. The id is that of the session.
         Administrator = "administrator",
@@ -26,8 +26,8 @@ names!(
     }
 );
 
-/// Who made a request: what the header of the log entry states, and the details, which the header only commits
-/// to.
+/// Who made a request: what the header of the log entry states, and the details, which the header only
+/// commits to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Actor {
@@ -78,12 +78,12 @@ impl Actor {
 
     /// The actor of an operator's command; `tool` becomes the label.
     pub fn operator(tool: &str) -> Self {
-        Self { details: ActorDetails::labelled(tool), id: None, kind: ActorKind::Operator }
+        Self { details: ActorDetails::labeled(tool), id: None, kind: ActorKind::Operator }
     }
 
     /// The service itself; `component` becomes the label.
     pub fn service(component: &str) -> Self {
-        Self { details: ActorDetails::labelled(component), id: None, kind: ActorKind::Service }
+        Self { details: ActorDetails::labeled(component), id: None, kind: ActorKind::Service }
     }
 
     /// The token of the caller, if it has one.
@@ -99,7 +99,7 @@ impl Actor {
 
 impl ActorDetails {
     /// Details with a label only.
-    fn labelled(label: &str) -> Self {
+    fn labeled(label: &str) -> Self {
         Self { label: Some(label.to_owned()), ..Self::default() }
     }
 

@@ -26,10 +26,10 @@ pub struct Entry<P = Value, A = Value> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Mismatch {
     /// A part does not match the commitment in the header.
-    #[error("the {0} is not the one that was committed to")]
+    #[error("the {0} does not match its commitment")]
     Part(Part),
     /// The leaf does not match the header.
-    #[error("the header is not the one that was hashed into the leaf")]
+    #[error("the header does not match the leaf")]
     Leaf,
     /// The entry has a part without its salt, or a salt without its part.
     #[error("the {0} without its salt, or the salt without the {0}")]

@@ -1,5 +1,5 @@
-//! The header of a log entry. The tree hashes it, and no erasure removes it. So it holds no personal data, only
-//! ids, types, times, the outcome, and commitments to the parts that can be erased.
+//! The header of a log entry. The tree hashes it, and no erasure removes it. So it holds no personal data,
+//! only ids, types, times, the outcome, and commitments to the parts that can be erased.
 
 use rollcall_scim::{ScimError, ScimType};
 use serde::{Deserialize, Serialize};
@@ -45,7 +45,7 @@ names!(
         EntitlementRemoved = "EntitlementRemoved",
         /// A SCIM token was issued.
         TokenIssued = "TokenIssued",
-        /// An auditor's token was issued.
+        /// An auditor token was issued.
         AuditorTokenIssued = "AuditorTokenIssued",
         /// A token was revoked.
         TokenRevoked = "TokenRevoked",
@@ -132,7 +132,8 @@ impl EventType {
     }
 }
 
-/// The error of a rejected request, without its detail. The detail can name a person, so it is in the payload.
+/// The error of a rejected request, without its detail. The detail can name a person, so it is in the
+/// payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorCode {
@@ -274,7 +275,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_header_is_written_in_its_canonical_form(actor in any::<Option<u128>>(), status in proptest::option::of(400_u16..600)) {
+        fn a_header_is_written_in_its_canonical_form(
+            actor in any::<Option<u128>>(),
+            status in proptest::option::of(400_u16..600),
+        ) {
             let error = status.map(|status| ErrorCode { scim_type: None, status });
             let header = header(actor.map(Uuid::from_u128), error);
             prop_assert_eq!(header.canonical().unwrap(), serde_json_canonicalizer::to_vec(&header).unwrap());

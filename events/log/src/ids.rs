@@ -55,7 +55,7 @@ id!(
     GroupId
 );
 id!(
-    /// A SCIM token or an auditor's token. This is the id, not the secret.
+    /// A SCIM token or an auditor token. This is the id, not the secret.
     TokenId
 );
 id!(

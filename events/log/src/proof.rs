@@ -1,7 +1,7 @@
 //! Proofs that a log contains an entry, and that it was only appended to (RFC 6962 sections 2.1.1 and 2.1.2).
 //!
-//! A proof is a list of hashes. To serve one, ask a [`Question`] which nodes of the tree it needs, read all of
-//! them at once, and let it answer. The algorithms are those of the crate `tlog_tiles`.
+//! A proof is a list of hashes. To serve one, ask a [`Question`] which nodes of the tree it needs, read all
+//! of them at once, and let it answer. The algorithms are those of the crate `tlog_tiles`.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -191,7 +191,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_proof_survives_a_change(size in 2_u64..300, at in any::<prop::sample::Index>(), hash in any::<prop::sample::Index>(), bit in 0_usize..256) {
+        fn no_proof_survives_a_change(
+            size in 2_u64..300,
+            at in any::<prop::sample::Index>(),
+            hash in any::<prop::sample::Index>(),
+            bit in 0_usize..256,
+        ) {
             let seq = at.index(usize::try_from(size).unwrap()) as u64 + 1;
             let broken = |question| {
                 let mut proof = answer(question);
@@ -200,9 +205,11 @@ mod tests {
                 Some(proof)
             };
             let proof = broken(Question::Inclusion { seq, size }).unwrap();
-            prop_assert_eq!(verify_inclusion(leaf(seq - 1), seq, size, root(0..size), &proof), Err(InvalidProof::WrongRoot));
+            let verified = verify_inclusion(leaf(seq - 1), seq, size, root(0..size), &proof);
+            prop_assert_eq!(verified, Err(InvalidProof::WrongRoot));
             if let Some(proof) = broken(Question::Consistency { earlier: seq, size }) {
-                prop_assert_eq!(verify_consistency((seq, root(0..seq)), (size, root(0..size)), &proof), Err(InvalidProof::WrongRoot));
+                let verified = verify_consistency((seq, root(0..seq)), (size, root(0..size)), &proof);
+                prop_assert_eq!(verified, Err(InvalidProof::WrongRoot));
             }
         }
     }

@@ -27,12 +27,12 @@ pub enum PublishError {
 
 /// A channel that publishes with confirms.
 #[derive(Debug, Clone)]
-pub struct Publisher {
+pub struct ConfirmingChannel {
     channel: Channel,
     confirm_within: Duration,
 }
 
-impl Publisher {
+impl ConfirmingChannel {
     /// Turns on confirms for a channel. The broker must confirm each message within `confirm_within`.
     ///
     /// # Errors

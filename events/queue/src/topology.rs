@@ -1,5 +1,5 @@
-//! The exchanges and queues (see ARCHITECTURE.md, "The queues"). Every process declares them when it starts;
-//! declaring them again is harmless.
+//! The exchanges and queues (see docs/architecture/write-path.md, "The queues"). Every process declares them
+//! when it starts; declaring them again is harmless.
 
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};

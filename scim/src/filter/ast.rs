@@ -49,15 +49,15 @@ pub enum Filter {
     Not(Box<Filter>),
     /// The attribute has a value.
     Present(AttributePath),
-    /// The attribute has a value that fulfils the comparison with a string, number, boolean or null.
+    /// The attribute has a value that matches the comparison with a string, number, boolean or null.
     Compare(AttributePath, Comparison, Value),
-    /// One value of the multi-valued attribute fulfils the whole inside.
+    /// One value of the multi-valued attribute matches the whole inside.
     ValuePath(AttributePath, Box<Filter>),
 }
 
 /// The target of a path.
 #[derive(Debug, Clone, Copy)]
-pub struct Resolved<'a> {
+pub struct ResolvedPath<'a> {
     /// The extension of the attribute; `None` for the core schema and for common attributes.
     pub extension: Option<&'static Schema>,
     /// The attribute.
@@ -79,7 +79,7 @@ pub enum Scope<'a> {
 
 impl<'a> Scope<'a> {
     /// Looks up a path; `None` if a name is unknown.
-    pub fn resolve(self, path: &AttributePath) -> Option<Resolved<'a>> {
+    pub fn resolve(self, path: &AttributePath) -> Option<ResolvedPath<'a>> {
         let attribute = self.attribute(path)?;
         let sub = match &path.sub {
             Some(sub) => Some(attribute.sub(sub)?),
@@ -90,7 +90,7 @@ impl<'a> Scope<'a> {
             _ => None,
         };
         let is_element = matches!(self, Self::Element(element) if std::ptr::eq(element, attribute));
-        Some(Resolved { extension, attribute, sub, is_element })
+        Some(ResolvedPath { extension, attribute, sub, is_element })
     }
 
     /// The attribute that a path begins with, without its sub-attribute.

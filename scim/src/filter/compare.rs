@@ -10,7 +10,7 @@ use super::Comparison;
 /// A value prepared for comparison.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Present<'v> {
-    /// A text, folded if case does not count.
+    /// A text, casefolded if case does not count.
     Text(Cow<'v, str>),
     /// A dateTime.
     Time(Timestamp),
@@ -50,7 +50,7 @@ impl Operand<'_> {
     }
 }
 
-/// Whether a present value fulfils a term. Values of different types are unequal and have no order.
+/// Whether a present value matches a term. Values of different types are unequal and have no order.
 pub(super) fn holds(operator: Comparison, present: &Present<'_>, wanted: &Operand<'_>) -> bool {
     let Operand::Value(wanted) = wanted else { return false };
     match (present, wanted) {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Filter, Matcher, Scope};
 use crate::work::Budget;
 
-/// Whether `subject` fulfils `filter`. A name that [`super::check`] would refuse has no values.
+/// Whether `subject` matches `filter`. A name that [`super::check`] would refuse has no values.
 ///
 /// If a request can repeat the evaluation, make a [`Matcher`] and give it the request's budget.
 pub fn matches(filter: &Filter, scope: Scope<'_>, subject: &Value) -> bool {

@@ -1,8 +1,8 @@
 //! A filter prepared for comparison with many values.
 //!
-//! Names are looked up once. The operands are folded or parsed once. The values of a subject under a name are
-//! read once, even if many terms ask for them. So folding and parsing cost as much as the subject is long,
-//! and each comparison no more than its two texts.
+//! Names are looked up once. The operands are casefolded or parsed once. The values of a subject under a name
+//! are read once, even if many terms ask for them. So folding and parsing cost as much as the subject is
+//! long, and each comparison no more than its two texts.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ use super::{AttributePath, Comparison, Filter, Scope};
 use crate::ScimError;
 use crate::casefold::casefold;
 use crate::schema::{Attribute, Kind};
-use crate::search::is_folded;
+use crate::search::is_casefolded;
 use crate::work::{BYTES_PER_STEP, Budget, text_weight};
 
 /// The cost of folding a text that is not ASCII, as a multiple of comparing it.
@@ -68,7 +68,7 @@ impl<'f> Matcher<'f> {
         Self { root, columns }
     }
 
-    /// Whether `subject` fulfils the filter.
+    /// Whether `subject` matches the filter.
     ///
     /// # Errors
     /// 400 `tooMany` if the budget is spent. `what` names the work.
@@ -247,7 +247,9 @@ fn elements(value: &Value) -> &[Value] {
 /// The steps to read a value.
 fn reading(attribute: &Attribute, value: &Value) -> usize {
     match value {
-        Value::String(text) if is_folded(attribute) && !text.is_ascii() => 1 + text.len() * FOLDING / BYTES_PER_STEP,
+        Value::String(text) if is_casefolded(attribute) && !text.is_ascii() => {
+            1 + text.len() * FOLDING / BYTES_PER_STEP
+        }
         Value::String(text) => text_weight(text),
         _ => 1,
     }
@@ -266,7 +268,7 @@ fn present<'v>(attribute: &Attribute, value: &'v Value) -> Present<'v> {
         Value::String(text) if attribute.kind == Kind::DateTime => {
             text.parse::<Timestamp>().map_or(Present::UnreadableTime, Present::Time)
         }
-        Value::String(text) if is_folded(attribute) => Present::Text(Cow::Owned(casefold(text))),
+        Value::String(text) if is_casefolded(attribute) => Present::Text(Cow::Owned(casefold(text))),
         Value::String(text) => Present::Text(Cow::Borrowed(text)),
         Value::Number(number) => number.as_f64().map_or(Present::Other, Present::Number),
         Value::Bool(value) => Present::Bool(*value),

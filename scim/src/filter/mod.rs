@@ -9,7 +9,7 @@ mod matcher;
 mod parse;
 mod print;
 
-pub use ast::{AttributePath, Comparison, Filter, Resolved, Scope};
+pub use ast::{AttributePath, Comparison, Filter, ResolvedPath, Scope};
 pub use check::check;
 pub use eval::matches;
 pub use fit::fit;

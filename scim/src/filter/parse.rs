@@ -33,7 +33,7 @@ pub(crate) type Input<'a> = Stateful<&'a str, Budget>;
 /// 400 `invalidFilter` with the place of the fault and the expected syntax.
 pub fn parse(text: &str) -> Result<Filter, ScimError> {
     whole(text, delimited(multispace0, or, multispace0))
-        .map_err(|why| ScimError::invalid_filter(format!("the filter is wrong {why}")))
+        .map_err(|why| ScimError::invalid_filter(format!("syntax error in the filter {why}")))
 }
 
 /// Runs a parser over a whole text of bounded length. The error names the place where it stopped.
@@ -215,12 +215,12 @@ fn word(input: &mut Input<'_>) -> ModalResult<Value> {
     let is_part = |c: char| !c.is_whitespace() && !matches!(c, '"' | '(' | ')' | '[' | ']');
     let read = |text: &str| {
         let null = text.eq_ignore_ascii_case("null").then_some(Value::Null);
-        let is_spelt_so = |value: &Value| {
+        let is_spelled_so = |value: &Value| {
             let spelling = value.to_string();
             spelling == text
         };
         let literal =
-            || lenience::boolean(text).map(Value::Bool).or_else(|| lenience::number(text)).filter(is_spelt_so);
+            || lenience::boolean(text).map(Value::Bool).or_else(|| lenience::number(text)).filter(is_spelled_so);
         null.or_else(literal).or_else(|| lenience::unquoted(text))
     };
     take_while(1.., is_part).verify_map(read).parse_next(input)

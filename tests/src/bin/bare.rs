@@ -53,12 +53,12 @@ enum Part {
     Worker { amqp_url: String, database_url: String },
 }
 
-type Waiting = Arc<Mutex<HashMap<Uuid, oneshot::Sender<()>>>>;
+type PendingReplies = Arc<Mutex<HashMap<Uuid, oneshot::Sender<()>>>>;
 
 struct HandlerState {
     channel: Channel,
     answers: String,
-    waiting: Waiting,
+    pending: PendingReplies,
 }
 
 #[tokio::main]
@@ -87,16 +87,16 @@ async fn api(amqp_url: &str, database_url: &str, listen: &str) {
     let answers = channel.queue_declare("".into(), own, FieldTable::default()).await.unwrap().name().clone();
     let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
     let consumer = channel.basic_consume(answers.clone(), "".into(), options, FieldTable::default()).await.unwrap();
-    let waiting = Waiting::default();
-    tokio::spawn(consume(consumer, waiting.clone()));
-    let desk = Data::new(HandlerState { channel, answers: answers.as_str().to_owned(), waiting });
+    let pending = PendingReplies::default();
+    tokio::spawn(consume(consumer, pending.clone()));
+    let state = Data::new(HandlerState { channel, answers: answers.as_str().to_owned(), pending });
     let (database, driver) = tokio_postgres::connect(database_url, NoTls).await.unwrap();
     tokio::spawn(driver);
     let select = database.prepare(SELECT).await.unwrap();
     let reader = Data::new((database, select));
     let app = move || {
         App::new()
-            .app_data(desk.clone())
+            .app_data(state.clone())
             .app_data(reader.clone())
             .route("/scim/v2/Users", web::post().to(create))
             .route("/scim/v2/bare/{organization}/{id}", web::get().to(read))
@@ -104,26 +104,26 @@ async fn api(amqp_url: &str, database_url: &str, listen: &str) {
     HttpServer::new(app).bind(listen).unwrap().run().await.unwrap();
 }
 
-async fn consume(mut consumer: Consumer, waiting: Waiting) {
+async fn consume(mut consumer: Consumer, pending: PendingReplies) {
     while let Some(Ok(delivery)) = consumer.next().await {
         for id in delivery.data.chunks_exact(16).map(|bytes| Uuid::from_slice(bytes).unwrap()) {
-            if let Some(sender) = waiting.lock().unwrap().remove(&id) {
+            if let Some(sender) = pending.lock().unwrap().remove(&id) {
                 let _ = sender.send(());
             }
         }
     }
 }
 
-async fn create(desk: Data<HandlerState>, body: Bytes) -> HttpResponse {
+async fn create(state: Data<HandlerState>, body: Bytes) -> HttpResponse {
     let id = Uuid::now_v7();
     let (sender, outcome) = oneshot::channel();
-    desk.waiting.lock().unwrap().insert(id, sender);
+    state.pending.lock().unwrap().insert(id, sender);
     let properties = BasicProperties::default()
         .with_delivery_mode(2)
         .with_message_id(id.to_string().into())
-        .with_reply_to(desk.answers.as_str().into());
+        .with_reply_to(state.answers.as_str().into());
     let options = BasicPublishOptions { mandatory: true, ..Default::default() };
-    desk.channel.basic_publish("".into(), QUEUE.into(), options, &body, properties).await.unwrap().await.unwrap();
+    state.channel.basic_publish("".into(), QUEUE.into(), options, &body, properties).await.unwrap().await.unwrap();
     outcome.await.unwrap();
     HttpResponse::Created().content_type("application/json").body(body)
 }

@@ -33,7 +33,7 @@ async fn an_auditor_follows_and_filters_the_log_and_reads_the_changes() {
 
     browser.press("#outcome option[value=rejected]").await;
     browser.press(".filters button").await;
-    browser.sees("#rows tr", "Request refused").await;
+    browser.sees("#rows tr", "Request rejected").await;
     assert_eq!(browser.driver.find_all(By::Css("#rows tr")).await.unwrap().len(), 1);
     assert!(
         browser.driver.current_url().await.unwrap().query().unwrap().contains("outcome=rejected"),
@@ -114,7 +114,7 @@ async fn an_auditor_verifies_an_entry_in_the_browser_and_reads_the_users_at_a_da
     let browser = Browser::open("en").await;
     browser.goto(&organization.sign_in_link("auditor")).await;
     browser.press("#sign-in").await;
-    browser.sees(".chart", "Refusals 1").await;
+    browser.sees(".chart", "Rejections 1").await;
     browser.sees(".chart", "Groups 1").await;
     browser.goto(&format!("{}/audit?subject={ada}&type=UserUpdated", stack.url)).await;
     browser.press("#rows a").await;

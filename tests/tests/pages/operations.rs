@@ -99,7 +99,7 @@ async fn a_failed_retry_is_a_dead_letter_again_and_only_its_own_administrators_d
     let (_, page, _) = stranger.get("/operations").await;
     assert!(!page.contains(&letter));
     let csrf = hidden(&stranger.get("/settings/scim").await.1, "csrf");
-    let path = format!("/operations/letters/{letter}/retry");
+    let path = format!("/operations/dead-letters/{letter}/retry");
     assert_eq!(stranger.post(&path, format!("csrf={csrf}"), &[]).await.0, 404, "of somebody else");
     let auditor = Bare::sign_in(&stack, &organization, "auditor").await;
     assert_eq!(auditor.get("/operations").await.0, 403);
@@ -146,32 +146,32 @@ async fn the_page_shows_waiting_requests_and_their_lag() {
     let client = organization.client();
     client.create(user("ada")).await.expect(201);
     let admin = Bare::sign_in(&stack, &organization, "administrator").await;
-    let standing = async || admin.get("/operations/standing").await.1;
+    let status = async || admin.get("/operations/status").await.1;
     assert!(
-        !admin.get("/operations/standing").await.2.contains_key("set-cookie"),
+        !admin.get("/operations/status").await.2.contains_key("set-cookie"),
         "an open page does not keep a session alive"
     );
-    let page = standing().await;
+    let page = status().await;
     assert!(
         page.contains("a worker serves it") && !page.contains("id=\"oldest\"") && page.contains("id=\"latency\""),
         "{page}"
     );
 
-    let (database, status) =
+    let (database, reported) =
         (stack.database("rollcall_worker").await, "SELECT 1 FROM rollcall.partitions WHERE oldest_at IS NULL");
     eventually("the status of every partition", async || {
-        (database.query(status, &[]).await.unwrap().len() == 8).then_some(())
+        (database.query(reported, &[]).await.unwrap().len() == 8).then_some(())
     })
     .await;
     stack.worker.as_mut().unwrap().kill();
     let later = client.call(Method::POST, "/Users").header("prefer", "respond-async").json(&user("mary"));
     assert_eq!(later.send().await.status, 202);
     let page = eventually("the request that waits", async || {
-        Some(standing().await).filter(|page| page.contains("id=\"oldest\""))
+        Some(status().await).filter(|page| page.contains("id=\"oldest\""))
     })
     .await;
     assert!(page.contains("the oldest has waited for at most"), "{page}");
-    eventually("a partition without a worker", async || standing().await.contains("no worker serves it").then_some(()))
+    eventually("a partition without a worker", async || status().await.contains("no worker serves it").then_some(()))
         .await;
     let oldest = async || {
         let metrics = reqwest::get(format!("http://{listen}/metrics")).await.unwrap().text().await.unwrap();
@@ -183,7 +183,7 @@ async fn the_page_shows_waiting_requests_and_their_lag() {
     assert!(oldest().await > 0.0);
 
     stack.worker = Some(Service::worker(&stack.instance));
-    eventually("the end of the wait", async || (!standing().await.contains("id=\"oldest\"")).then_some(())).await;
+    eventually("the end of the wait", async || (!status().await.contains("id=\"oldest\"")).then_some(())).await;
     eventually("the user", async || {
         (client.find("userName eq \"mary\"").await.expect(200)["totalResults"] == 1).then_some(())
     })
@@ -199,8 +199,8 @@ async fn the_page_shows_the_progress_and_the_result_of_a_replay() {
     let admin = Bare::sign_in(&stack, &organization, "administrator").await;
     assert!(!admin.get("/operations").await.1.contains("id=\"replay\""));
     // The recording setting of the organization comes from the log, so the replay covers it.
-    let csrf = hidden(&admin.get("/requests").await.1, "csrf");
-    assert_eq!(admin.post("/requests/recording", format!("csrf={csrf}&hours=1"), &[]).await.0, 303);
+    let csrf = hidden(&admin.get("/call-log").await.1, "csrf");
+    assert_eq!(admin.post("/call-log/recording", format!("csrf={csrf}&hours=1"), &[]).await.0, 303);
     let replay = async |arguments: &[&str]| {
         let command = [&["replay", "--organization", &organization.id], arguments].concat();
         replay_command(&stack.instance, &command).await

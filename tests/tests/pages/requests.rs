@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use rollcall_tests::client::{user, user_with};
-use rollcall_tests::{Stack, eventually, service};
+use rollcall_tests::{Organization, Stack, eventually, service};
 use serde_json::json;
 
 use crate::{Bare, accessible, hidden, signed_in};
@@ -12,7 +12,7 @@ async fn an_administrator_sees_each_call_with_its_meaning_and_answer() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
     let browser = signed_in(&stack, &organization).await;
-    browser.goto(&format!("{}/requests", stack.url)).await;
+    browser.goto(&format!("{}/call-log", stack.url)).await;
     browser.sees("main", "There are no calls yet").await;
     let client = organization.client();
     let mary = client.create(user("Mary")).await.id();
@@ -28,13 +28,13 @@ async fn an_administrator_sees_each_call_with_its_meaning_and_answer() {
         browser.sees("#calls", seen).await;
     }
     accessible(&browser, "requests").await;
-    browser.goto(&format!("{}/requests?outcome=failed", stack.url)).await;
+    browser.goto(&format!("{}/call-log?outcome=failed", stack.url)).await;
     let shown = browser.text("#calls").await;
     assert!(shown.contains("409") && shown.contains("403") && !shown.contains("Look-up"), "{shown}");
-    browser.goto(&format!("{}/requests?q=PERCY", stack.url)).await;
+    browser.goto(&format!("{}/call-log?q=PERCY", stack.url)).await;
     let shown = browser.text("#calls").await;
     assert!(shown.contains("Look-up") && !shown.contains("Create"), "{shown}");
-    browser.goto(&format!("{}/requests?meaning=deactivate", stack.url)).await;
+    browser.goto(&format!("{}/call-log?meaning=deactivate", stack.url)).await;
     browser.press("#calls a[href^='/audit']").await;
     browser.sees("#rows", "User deactivated").await;
     browser.close().await;
@@ -53,31 +53,31 @@ async fn only_the_organizations_administrators_see_calls_and_erasure_removes_the
         (Bare::sign_in(&stack, &organization, "owner").await, Bare::sign_in(&stack, &organization, "auditor").await);
     let stranger = Bare::sign_in(&stack, &other, "owner").await;
     let seen = eventually("the requests", async || {
-        let (_, page, _) = admin.get("/requests").await;
+        let (_, page, _) = admin.get("/call-log").await;
         ["Delete <strong>", "MARY-", "percy"].iter().all(|wanted| page.contains(wanted)).then_some(page)
     })
     .await;
     assert!(seen.contains("Mary-&#60;b&#62;") && !seen.contains("Mary-<b>"), "{seen}");
-    assert_eq!(auditor.get("/requests").await.0, 403);
-    assert_eq!(auditor.get("/requests/new").await.0, 403);
-    let (status, page, _) = stranger.get("/requests").await;
+    assert_eq!(auditor.get("/call-log").await.0, 403);
+    assert_eq!(auditor.get("/call-log/new").await.0, 403);
+    let (status, page, _) = stranger.get("/call-log").await;
     assert!(status == 200 && page.contains("There are no calls yet"));
-    let (status, _, headers) = admin.get("/requests/new?after=00000000-0000-0000-0000-000000000000").await;
+    let (status, _, headers) = admin.get("/call-log/new?after=00000000-0000-0000-0000-000000000000").await;
     assert!(status == 200 && !headers.contains_key("set-cookie"), "an open page does not keep a session alive");
-    let (status, page, _) = admin.get("/requests?meaning=x").await;
+    let (status, page, _) = admin.get("/call-log?meaning=x").await;
     assert!(status == 200 && page.contains("there is no such meaning"));
 
     let output = service::command(&stack.instance, &["user", "erase", "--organization", &organization.id, &mary]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let (_, page, _) = admin.get("/requests").await;
+    let (_, page, _) = admin.get("/call-log").await;
     assert!(!page.to_lowercase().contains("mary-") && !page.contains(&mary) && page.contains("percy"), "{page}");
 }
 
 /// Waits for a call that the search finds by this text. Returns its id.
 async fn call_with(admin: &Bare, text: &str) -> String {
     eventually("the call", async || {
-        let (_, page, _) = admin.get(&format!("/requests?q={text}")).await;
-        let row = page.split("<tr><td><a href=\"/requests/").nth(1)?;
+        let (_, page, _) = admin.get(&format!("/call-log?q={text}")).await;
+        let row = page.split("<tr><td><a href=\"/call-log/").nth(1)?;
         row.split('"').next().map(str::to_owned)
     })
     .await
@@ -90,7 +90,7 @@ async fn bodies_of_calls_are_recorded_on_request_for_a_limited_time_without_secr
     let client = organization.client();
     client.create(user("before")).await.expect(201);
     let browser = signed_in(&stack, &organization).await;
-    browser.goto(&format!("{}/requests", stack.url)).await;
+    browser.goto(&format!("{}/call-log", stack.url)).await;
     browser.press("#recording button").await;
     browser.sees("#recording", "recording until").await;
     accessible(&browser, "recording").await;
@@ -101,48 +101,27 @@ async fn bodies_of_calls_are_recorded_on_request_for_a_limited_time_without_secr
         tries += 1;
         let name = format!("mary{tries}");
         client.create(user_with(&name, &json!({"password": "hunter2", "title": "<b>Countess</b>"}))).await.expect(201);
-        let (_, page, _) = admin.get(&format!("/requests/{}", call_with(&admin, &name).await)).await;
+        let (_, page, _) = admin.get(&format!("/call-log/{}", call_with(&admin, &name).await)).await;
         page.contains("body-request").then_some(name)
     })
     .await;
-    let path = format!("/requests/{}", call_with(&admin, &recorded).await);
+    let path = format!("/call-log/{}", call_with(&admin, &recorded).await);
     let (_, page, _) = admin.get(&path).await;
     assert!(!page.contains("hunter2") && page.contains("•••") && page.contains("&#60;b&#62;Countess"), "{page}");
     assert!(page.contains("body-response") && page.contains("&#34;meta&#34;"), "{page}");
     browser.goto(&format!("{}{path}", stack.url)).await;
     browser.sees("main", "Countess").await;
     accessible(&browser, "request").await;
-    let (_, page, _) = admin.get(&format!("/requests/{}", call_with(&admin, "before").await)).await;
+    let (_, page, _) = admin.get(&format!("/call-log/{}", call_with(&admin, "before").await)).await;
     assert!(page.contains("were not recorded"), "what came before");
     let raw = client.call(Method::POST, "/Users").body("{\"password\": \"hunter2\"", "application/json").send().await;
     assert_eq!(raw.status, 400);
-    let (_, page, _) = admin.get(&format!("/requests/{}", call_with(&admin, "invalidSyntax").await)).await;
+    let (_, page, _) = admin.get(&format!("/call-log/{}", call_with(&admin, "invalidSyntax").await)).await;
     assert!(page.contains("22 bytes that are not JSON") && !page.contains("hunter2"), "{page}");
 
-    // The answer to a list contains the names of its users. An erasure removes the body, and the call stays.
-    let found = client.find(&format!("userName eq \"{recorded}\"")).await.expect(200);
-    let id = found["Resources"][0]["id"].as_str().unwrap().to_owned();
-    client.query("/Users", &[("count", "7")]).await.expect(200);
-    let list = format!("/requests/{}", call_with(&admin, "count=7").await);
-    assert!(admin.get(&list).await.1.contains(&recorded));
-    client.delete(&id).await.expect(204);
-    call_with(&admin, &format!("{id}&meaning=delete")).await;
-    // A shortened body is removed too, because it may break off inside a name.
-    let (database, shortened) = (
-        stack.database("postgres").await,
-        "UPDATE rollcall.requests SET response_body = '[{\"emails\":…' WHERE id = $1::text::uuid",
-    );
-    let first = format!("/requests/{}", call_with(&admin, "before").await);
-    assert_eq!(database.execute(shortened, &[&first.trim_start_matches("/requests/")]).await.unwrap(), 1);
-    assert!(admin.get(&first).await.1.contains("body-response"));
-    let output = service::command(&stack.instance, &["user", "erase", "--organization", &organization.id, &id]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(admin.get(&first).await.1.contains("were not recorded"));
-    let (status, page, _) = admin.get(&list).await;
-    assert!(status == 200 && !page.contains(&recorded) && page.contains("were not recorded"), "{page}");
-    assert_eq!(admin.get(&path).await.0, 404);
+    an_erasure_removes_bodies(&stack, &organization, &admin, &recorded).await;
 
-    browser.goto(&format!("{}/requests", stack.url)).await;
+    browser.goto(&format!("{}/call-log", stack.url)).await;
     browser.press("#recording button").await;
     browser.sees("#recording", "Duration").await;
     let log =
@@ -155,6 +134,33 @@ async fn bodies_of_calls_are_recorded_on_request_for_a_limited_time_without_secr
     browser.close().await;
 }
 
+/// The answer to a list contains the names of its users. An erasure removes the body, and the call stays.
+async fn an_erasure_removes_bodies(stack: &Stack, organization: &Organization, admin: &Bare, recorded: &str) {
+    let client = organization.client();
+    let path = format!("/call-log/{}", call_with(admin, recorded).await);
+    let found = client.find(&format!("userName eq \"{recorded}\"")).await.expect(200);
+    let id = found["Resources"][0]["id"].as_str().unwrap().to_owned();
+    client.query("/Users", &[("count", "7")]).await.expect(200);
+    let list = format!("/call-log/{}", call_with(admin, "count=7").await);
+    assert!(admin.get(&list).await.1.contains(recorded));
+    client.delete(&id).await.expect(204);
+    call_with(admin, &format!("{id}&meaning=delete")).await;
+    // A shortened body is removed too, because it may break off inside a name.
+    let (database, shortened) = (
+        stack.database("postgres").await,
+        "UPDATE rollcall.requests SET response_body = '[{\"emails\":…' WHERE id = $1::text::uuid",
+    );
+    let first = format!("/call-log/{}", call_with(admin, "before").await);
+    assert_eq!(database.execute(shortened, &[&first.trim_start_matches("/call-log/")]).await.unwrap(), 1);
+    assert!(admin.get(&first).await.1.contains("body-response"));
+    let output = service::command(&stack.instance, &["user", "erase", "--organization", &organization.id, &id]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(admin.get(&first).await.1.contains("were not recorded"));
+    let (status, page, _) = admin.get(&list).await;
+    assert!(status == 200 && !page.contains(recorded) && page.contains("were not recorded"), "{page}");
+    assert_eq!(admin.get(&path).await.0, 404);
+}
+
 #[tokio::test]
 async fn only_the_organizations_administrators_see_bodies_of_calls() {
     let stack = Stack::shared().await;
@@ -162,17 +168,17 @@ async fn only_the_organizations_administrators_see_bodies_of_calls() {
     organization.client().create(user("mary")).await.expect(201);
     let (admin, auditor) =
         (Bare::sign_in(&stack, &organization, "owner").await, Bare::sign_in(&stack, &organization, "auditor").await);
-    let path = format!("/requests/{}", call_with(&admin, "mary").await);
+    let path = format!("/call-log/{}", call_with(&admin, "mary").await);
     assert_eq!(Bare::sign_in(&stack, &other, "owner").await.get(&path).await.0, 404);
     assert_eq!(auditor.get(&path).await.0, 403);
-    let csrf = hidden(&admin.get("/requests").await.1, "csrf");
+    let csrf = hidden(&admin.get("/call-log").await.1, "csrf");
     let record = async |who: &Bare, csrf: &str, hours: &str| {
-        who.post("/requests/recording", format!("csrf={csrf}&hours={hours}"), &[]).await.0
+        who.post("/call-log/recording", format!("csrf={csrf}&hours={hours}"), &[]).await.0
     };
     assert_eq!(record(&auditor, &csrf, "1").await, 403);
     assert_eq!(record(&admin, "", "1").await, 403);
     assert_eq!(record(&admin, &csrf, "9999").await, 303);
-    let is_recorded = async || admin.get("/requests").await.1.contains("recording until");
+    let is_recorded = async || admin.get("/call-log").await.1.contains("recording until");
     assert!(!is_recorded().await, "not longer than the page allows");
     assert_eq!(record(&admin, &csrf, "168").await, 303);
     assert!(is_recorded().await);

@@ -63,7 +63,7 @@ const CLEAR: &str = "
 
 /// Stores and deletes call records until `stop`.
 pub(crate) async fn store_call_log(settings: Arc<Settings>, stop: CancellationToken) {
-    supervise("observed calls", &stop, async || run(&settings, &stop).await).await;
+    supervise("call records", &stop, async || run(&settings, &stop).await).await;
 }
 
 async fn run(settings: &Settings, stop: &CancellationToken) -> Result<(), TaskError> {

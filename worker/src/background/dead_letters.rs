@@ -8,7 +8,7 @@ use lapin::{BasicProperties, Channel, Consumer};
 use rollcall_events::{DeadLetterId, OrganizationId, Timestamp};
 use rollcall_queue::envelope::CONTENT_TYPE;
 use rollcall_queue::framing::{Message, unpack};
-use rollcall_queue::publish::Publisher;
+use rollcall_queue::publish::ConfirmingChannel;
 use rollcall_queue::topology::{self, DEAD, REASON_HEADER, REQUESTED_EXCHANGE};
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -23,7 +23,7 @@ use crate::settings::Settings;
 use crate::supervise::{close, supervise};
 use crate::wait::ANSWER;
 
-const NAME: &str = "rollcall-worker letters";
+const NAME: &str = "rollcall-worker dead letters";
 /// Consumer prefetch. It is small because a dead letter can be as large as a request body.
 const PREFETCH: u16 = 30;
 /// Maximum number of dead letters that are held because they cannot be stored. Others are stored meanwhile.
@@ -65,7 +65,7 @@ pub(crate) async fn store_dead_letters(settings: Arc<Settings>, stop: Cancellati
 /// The state of the task.
 struct Deliveries {
     database: Database,
-    publisher: Publisher,
+    publisher: ConfirmingChannel,
     partitions: u16,
     /// Messages that could not be stored. They are tried again later.
     held: Vec<Delivery>,
@@ -78,7 +78,7 @@ async fn run(settings: &Settings, stop: &CancellationToken) -> Result<(), TaskEr
     let connection = broker(&settings.amqp_url, NAME).await?;
     let channel = answered(connection.create_channel()).await?;
     let mut consumer = answered(consume(&channel, settings.partitions)).await?;
-    let publisher = Publisher::open(channel, ANSWER).await?;
+    let publisher = ConfirmingChannel::open(channel, ANSWER).await?;
     let mut task =
         Deliveries { database, publisher, partitions: settings.partitions, held: Vec::new(), delayed: HashMap::new() };
     let (mut poll, mut retry) = (tokio::time::interval(POLL_INTERVAL), tokio::time::interval(RETRY_DELAY));

@@ -2,8 +2,9 @@
 
 use rollcall_events::log::checkpoint::InvalidKey;
 use rollcall_service::settings::SettingsError;
+use tokio_postgres::error::SqlState;
 
-use crate::background::push::RefusedEndpoint;
+use crate::background::push::EndpointError;
 use crate::db::{StoreError, TaskError};
 use crate::submit::SubmitError;
 
@@ -14,7 +15,7 @@ pub(crate) enum CommandError {
     Submit(#[from] SubmitError),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("postgres: {0}; is it running, and is database_url right?")]
+    #[error("{}", of_postgres(.0))]
     Postgres(#[from] tokio_postgres::Error),
     #[error("rabbitmq: {0}; is it running, and is amqp_url right?")]
     Broker(#[from] lapin::Error),
@@ -25,18 +26,42 @@ pub(crate) enum CommandError {
          and verify it with the version that wrote it, keep both, and let this version start with an empty database"
     )]
     OldLog,
-    #[error("{0}; are postgres and rabbitmq running, and are database_url and amqp_url right?")]
+    #[error("{}", of_server(.0))]
     Server(#[from] TaskError),
     #[error("the operating system returned no random bytes: {0}")]
     NoRandomness(#[from] getrandom::Error),
     #[error("a log or a projection is not correct; see the lines above")]
     Differs,
     #[error(transparent)]
-    Endpoint(#[from] RefusedEndpoint),
+    Endpoint(#[from] EndpointError),
     #[error(transparent)]
     Key(#[from] InvalidKey),
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error("signals cannot be handled: {0}")]
     NoSignals(#[from] std::io::Error),
+}
+
+/// An error of Postgres, with its remedy.
+fn of_postgres(error: &tokio_postgres::Error) -> String {
+    let remedy = wrong_role(error).unwrap_or("is it running, and is database_url right?");
+    format!("postgres: {error}; {remedy}")
+}
+
+/// An error of a server, with its remedy.
+fn of_server(error: &TaskError) -> String {
+    let remedy = match error {
+        TaskError::Postgres(error) => wrong_role(error),
+        _ => None,
+    };
+    let general = "are postgres and rabbitmq running, and are database_url and amqp_url right?";
+    format!("{error}; {}", remedy.unwrap_or(general))
+}
+
+/// The remedy for a missing privilege (SQLSTATE 42501): the other roles of the database may not do what a
+/// command does.
+fn wrong_role(error: &tokio_postgres::Error) -> Option<&'static str> {
+    let is_denied = error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE);
+    is_denied
+        .then_some("database_url must use the role rollcall_worker, and migrate.database_url the owner of the database")
 }

@@ -18,12 +18,13 @@ use crate::submit::submit;
 /// The arguments of `token issue`.
 #[derive(Debug, Args)]
 pub(crate) struct IssueToken {
+    /// Id of the organization.
     #[arg(long)]
     organization: OrganizationId,
     /// A display name.
     #[arg(long)]
     label: Label,
-    /// Workspace of users for which the caller names none.
+    /// Workspace for users whose request names none.
     #[arg(long)]
     default_workspace: WorkspaceId,
     /// Service origin: the host that the caller's requests come from, such as hr.example.com.

@@ -47,7 +47,7 @@ pub(super) async fn replay(settings: &Settings, command: &ReplayCommand) -> Resu
         bar.finish_and_clear();
         print_differences(organization, &found);
         print(&json!({
-            "organization": organization, "different_rows": found.rows, "mended": !command.check && found.rows > 0
+            "organization": organization, "different_rows": found.rows, "repaired": !command.check && found.rows > 0
         }));
         differing += found.rows;
     }

@@ -16,7 +16,7 @@ use crate::erasure::finish_erasures;
 use crate::log::checkpoints::sign_checkpoints;
 use crate::pipeline::InFlight;
 use crate::pipeline::Suspicions;
-use crate::pipeline::{Shared, serve};
+use crate::pipeline::{WorkerContext, serve};
 use crate::settings::Settings;
 use crate::supervise::{overdue, rest};
 use rollcall_service::shutdown;
@@ -30,7 +30,7 @@ pub(super) async fn run(settings: Settings) -> Result<(), CommandError> {
     let stop = shutdown::on_signal()?;
     let settings = Arc::new(settings);
     let keys = settings.signing_keys()?;
-    let shared = Arc::new(Shared {
+    let shared = Arc::new(WorkerContext {
         settings: settings.clone(),
         in_flight: InFlight::new(settings.partitions),
         suspicions: Suspicions::default(),
@@ -57,7 +57,7 @@ pub(super) async fn run(settings: Settings) -> Result<(), CommandError> {
     tokio::select! {
         _ = serving => {}
         () = overdue(&stop, GRACE) => tracing::warn!(
-            "the worker did not end in order within {} s and exits now", GRACE.as_secs()
+            "the worker did not stop cleanly within {} s and exits now", GRACE.as_secs()
         ),
     }
     Ok(())
@@ -65,7 +65,7 @@ pub(super) async fn run(settings: Settings) -> Result<(), CommandError> {
 
 /// Starts the task of a partition again if it panics, so that a fault in one partition does not stop the
 /// others.
-async fn supervise_partition(shared: Arc<Shared>, partition: u16, stop: CancellationToken) {
+async fn supervise_partition(shared: Arc<WorkerContext>, partition: u16, stop: CancellationToken) {
     while let Err(error) = tokio::spawn(serve(shared.clone(), partition, stop.clone())).await {
         shared.in_flight.leave(partition);
         tracing::error!(partition, %error, "the partition's task panicked and will be started again");

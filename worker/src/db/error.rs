@@ -3,7 +3,7 @@
 use rollcall_events::log::{InvalidRange, NotCanonical};
 use tokio_postgres::error::{DbError, SqlState};
 
-use crate::pipeline::fact::MalformedFact;
+use crate::fact::MalformedFact;
 use crate::wait::TimedOut;
 
 /// The SQLSTATE that `advance_heads` raises if a head is not at the version that was read (migration V20).

@@ -75,7 +75,8 @@ static APPEND: LazyLock<String> = LazyLock::new(|| {
 const ERASE_USERS: &str =
     "SELECT erase_user(k.organization_id, k.id) FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)";
 
-/// Erases the payloads about administrators' sessions, and the actor's details of the entries that they caused.
+/// Erases the payloads about administrators' sessions, and the actor's details of the entries that they
+/// caused.
 const ERASE_ADMINISTRATORS: &str = "
     SELECT erase_administrator(k.organization_id, k.id)
     FROM unnest($1::uuid[], $2::uuid[]) AS k (organization_id, id)";

@@ -11,7 +11,7 @@ use std::future::pending;
 use tokio::time::{Duration, Instant, sleep_until};
 
 use super::error::RunError;
-use super::notify::Notifications;
+use super::notifications::Notifications;
 use crate::db::Store;
 use crate::wait::{ANSWER, within};
 

@@ -8,14 +8,15 @@ use rollcall_scim::ScimError;
 use rollcall_scim::resource::Attributes;
 
 use super::decide::{DecideError, Decided, Step, decide_batch};
-use super::load::{Expected, Loaded, Prefetch, RecordedRequest, load, load_more};
-use super::notify::{Notifications, notify};
+use super::load::{Expected, LoadedBatch, RecordedRequest, load, load_more};
+use super::notifications::{Notifications, notify};
 use super::positions::{PositionRows, Positions};
 use super::project::{Projection, ProjectionRows};
 use super::state::Keys;
 use crate::db::SETTINGS_CHANNEL;
 use crate::db::{Ending, StatementBatch, Store, StoreError};
 use crate::log::append::LogAppend;
+use crate::settings::Prefetch;
 
 /// Maximum number of attempts when other writers move the heads. After that it counts as an outage.
 const MAX_ATTEMPTS: usize = 100;
@@ -38,7 +39,7 @@ pub(crate) struct Batch<'a> {
 }
 
 /// The result of applying a batch.
-pub(crate) struct Applied {
+pub(crate) struct BatchOutcome {
     /// The outcomes, in the order of the requests.
     pub(crate) outcomes: Vec<Outcome>,
     /// The notifications to send.
@@ -52,7 +53,7 @@ pub(crate) struct Applied {
 /// # Errors
 /// If Postgres fails, or a request cannot be processed at all. Then nothing was applied, except that a broken
 /// connection may have committed.
-pub(crate) async fn apply(store: &Store, mut batch: Batch<'_>) -> Result<Applied, StoreError> {
+pub(crate) async fn apply(store: &Store, mut batch: Batch<'_>) -> Result<BatchOutcome, StoreError> {
     for _ in 0..MAX_ATTEMPTS {
         match attempt(store, batch).await {
             Err(StoreError::AlreadyRecorded) if batch.expected == Expected::Repeats => {
@@ -66,7 +67,7 @@ pub(crate) async fn apply(store: &Store, mut batch: Batch<'_>) -> Result<Applied
     Err(StoreError::Contended)
 }
 
-async fn attempt(store: &Store, batch: Batch<'_>) -> Result<Applied, StoreError> {
+async fn attempt(store: &Store, batch: Batch<'_>) -> Result<BatchOutcome, StoreError> {
     let mut loaded = load(store, batch.requests, batch.expected, batch.prefetch).await?;
     let now = Timestamp::now();
     let (mut demand_loads, mut rounds) = (0, 0);
@@ -87,7 +88,7 @@ async fn attempt(store: &Store, batch: Batch<'_>) -> Result<Applied, StoreError>
     };
     let PreparedBatch { append, rows, positions, settings, outcomes, notifications } = prepared;
     write(store, &append, &rows, &positions, &settings, batch.ending).await?;
-    Ok(Applied { outcomes, notifications, demand_loads })
+    Ok(BatchOutcome { outcomes, notifications, demand_loads })
 }
 
 /// Runs `work` so that it does not block the connections of this process.
@@ -119,11 +120,11 @@ struct PreparedBatch {
 
 /// Decides a batch and prepares its rows. Returns the missing keys if the loaded state does not suffice.
 fn prepare(
-    loaded: &mut Loaded,
+    loaded: &mut LoadedBatch,
     requests: &[Request],
     now: Timestamp,
 ) -> Result<Result<PreparedBatch, Keys>, StoreError> {
-    let Loaded { heads, recorded, state } = loaded;
+    let LoadedBatch { heads, recorded, state } = loaded;
     let time = |organization: OrganizationId| heads.get(&organization).map_or(now, |head| head.next_time(now));
     let is_recorded = |request: &Request| recorded.contains_key(&(request.organization_id, request.id));
     let steps = match decide_batch(state, requests, is_recorded, time) {

@@ -3,25 +3,26 @@
 //! fault is systemic, nothing becomes a dead letter: the partition stops.
 
 use lapin::Acker;
-use lapin::message::Delivery;
 use rollcall_events::UserId;
 use rollcall_events::outcome::Outcome;
 use rollcall_events::request::{EraseUser, Request, RequestBody, SettingsRequested};
-use rollcall_queue::envelope::{DecodeError, decode, reply_to};
-use rollcall_queue::framing::{Message, awaited, unpack};
+use rollcall_queue::envelope::{DecodeError, reply_to};
+use rollcall_queue::framing::{Message, awaited};
 use std::collections::HashSet;
 use std::ops::Range;
 use std::time::Instant;
 
-use super::apply::{Applied, Batch, apply};
+use super::apply::{Batch, BatchOutcome, apply};
 use super::dead_letter::DeadLetters;
 use super::error::RunError;
-use super::load::{Expected, Prefetch};
-use super::notify::Notifications;
+use super::load::Expected;
+use super::notifications::Notifications;
+use super::receive::MessageBatch;
 use super::reply::Reply;
 use super::suspicion::{Failure, Kind, Suspicions};
 use super::trial::Trial;
 use crate::db::{Ending, Remedy, Store, StoreError};
+use crate::settings::Prefetch;
 
 /// The remaining work of a batch and its results. After an outage, `resume` continues without repeating
 /// finished work.
@@ -58,7 +59,7 @@ pub(crate) struct BatchRun {
 }
 
 /// The results of a finished batch: the replies, the notifications, and the deliveries to acknowledge.
-pub(crate) struct Finished {
+pub(crate) struct BatchResults {
     pub(crate) replies: Vec<Reply>,
     pub(crate) notifications: Notifications,
     /// The number of deliveries, and the acker of the last one, which acknowledges all of them.
@@ -77,13 +78,17 @@ pub(crate) struct Tools<'a> {
 }
 
 impl BatchRun {
-    /// Starts with one delivery.
-    pub(crate) fn of(first: Delivery) -> Self {
-        let mut run = Self {
-            deliveries: 0,
-            last: first.acker.clone(),
-            expected: Expected::New,
-            spans: Vec::new(),
+    /// The run of a new batch.
+    pub(super) fn of(batch: MessageBatch) -> Self {
+        let MessageBatch { deliveries, last, is_redelivered, requests, messages, unreadable } = batch;
+        Self {
+            deliveries,
+            last,
+            expected: if is_redelivered { Expected::Repeats } else { Expected::New },
+            spans: std::iter::once(0..requests.len()).collect(),
+            requests,
+            messages,
+            unreadable,
             failed: Vec::new(),
             failing_since: None,
             slow: HashSet::new(),
@@ -93,43 +98,7 @@ impl BatchRun {
             notifications: Notifications::default(),
             has_dead_letters: false,
             demand_loads: 0,
-            requests: Vec::new(),
-            messages: Vec::new(),
-            unreadable: Vec::new(),
-        };
-        run.add(first);
-        run
-    }
-
-    /// Adds a delivery.
-    pub(crate) fn add(&mut self, delivery: Delivery) {
-        self.deliveries += 1;
-        self.last = delivery.acker;
-        if delivery.redelivered {
-            self.expected = Expected::Repeats;
         }
-        let message = Message { properties: delivery.properties, body: delivery.data };
-        match unpack(&message) {
-            Ok(None) => self.read(message),
-            Ok(Some(messages)) => messages.into_iter().for_each(|message| self.read(message)),
-            Err(error) => self.unreadable.push((message, error)),
-        }
-        self.spans = std::iter::once(0..self.requests.len()).collect();
-    }
-
-    fn read(&mut self, message: Message) {
-        match decode(&message.properties, &message.body) {
-            Ok(request) => {
-                self.requests.push(request);
-                self.messages.push(message);
-            }
-            Err(error) => self.unreadable.push((message, error)),
-        }
-    }
-
-    /// The number of requests.
-    pub(crate) fn len(&self) -> usize {
-        self.requests.len() + self.unreadable.len()
     }
 
     /// The number of keys that were loaded on demand.
@@ -143,9 +112,9 @@ impl BatchRun {
     }
 
     /// Returns the results once everything is applied.
-    pub(crate) fn finish(self) -> Finished {
+    pub(crate) fn finish(self) -> BatchResults {
         let Self { replies, notifications, deliveries, last, has_dead_letters, .. } = self;
-        Finished { replies, notifications, deliveries, last, has_dead_letters }
+        BatchResults { replies, notifications, deliveries, last, has_dead_letters }
     }
 
     /// Applies all requests that can be applied, and makes dead letters of the others.
@@ -174,7 +143,7 @@ impl BatchRun {
                 continue;
             }
             match self.apply(tools, span.clone()).await {
-                Ok(Applied { outcomes, notifications, demand_loads }) => {
+                Ok(BatchOutcome { outcomes, notifications, demand_loads }) => {
                     tools.suspicions.applied(self.requests[span.clone()].iter().map(Kind::of));
                     self.notifications.extend(notifications);
                     self.demand_loads += demand_loads;
@@ -228,7 +197,7 @@ impl BatchRun {
         }
     }
 
-    async fn apply(&self, tools: &Tools<'_>, span: Range<usize>) -> Result<Applied, StoreError> {
+    async fn apply(&self, tools: &Tools<'_>, span: Range<usize>) -> Result<BatchOutcome, StoreError> {
         let bytes = self.bytes(&span);
         let (expected, prefetch) = (self.expected, tools.prefetch);
         let batch = Batch { requests: &self.requests[span], bytes, expected, prefetch, ending: Ending::Commit };

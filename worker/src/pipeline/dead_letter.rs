@@ -2,14 +2,14 @@
 
 use lapin::types::AMQPValue;
 use lapin::{BasicProperties, Connection};
-use rollcall_queue::publish::{PublishError, Publisher};
+use rollcall_queue::publish::{ConfirmingChannel, PublishError};
 use rollcall_queue::topology::{DEAD, REASON_HEADER};
 
 use crate::wait::ANSWER;
 
 /// Publishes dead letters on its own channel.
 pub(crate) struct DeadLetters {
-    publisher: Publisher,
+    publisher: ConfirmingChannel,
 }
 
 impl DeadLetters {
@@ -18,7 +18,7 @@ impl DeadLetters {
     /// # Errors
     /// If the broker refuses or does not answer.
     pub(crate) async fn open(connection: &Connection) -> Result<Self, PublishError> {
-        Ok(Self { publisher: Publisher::open(connection.create_channel().await?, ANSWER).await? })
+        Ok(Self { publisher: ConfirmingChannel::open(connection.create_channel().await?, ANSWER).await? })
     }
 
     /// Publishes a message as a dead letter with the reason. Returns once the broker has confirmed it.

@@ -14,8 +14,8 @@ pub(crate) struct Decision {
     pub(crate) event_type: EventType,
     /// The thing that the entry is about.
     pub(crate) subject: Option<(SubjectType, Uuid)>,
-    /// Why the request was rejected, if it was. The header gets its code, and the payload its detail, which can
-    /// be erased.
+    /// Why the request was rejected, if it was. The header gets its code, and the payload its detail, which
+    /// can be erased.
     pub(crate) error: Option<ScimError>,
     /// The facts.
     pub(crate) payload: Value,
@@ -36,12 +36,12 @@ pub(super) enum Interrupt {
     /// It needs keys that are not loaded.
     NotLoaded(NotLoaded),
     /// The request is rejected.
-    Refused(Refusal),
+    Rejected(Rejection),
 }
 
 /// Why a request is rejected. If a name is taken, `about` is the user or group that has it.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct Rejection {
     pub(super) error: ScimError,
     pub(super) about: Option<Uuid>,
     pub(super) user_name: Option<String>,
@@ -53,14 +53,14 @@ impl From<NotLoaded> for Interrupt {
     }
 }
 
-impl From<Refusal> for Interrupt {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
+impl From<Rejection> for Interrupt {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
     }
 }
 
 impl From<ScimError> for Interrupt {
     fn from(error: ScimError) -> Self {
-        Self::Refused(Refusal { error, about: None, user_name: None })
+        Self::Rejected(Rejection { error, about: None, user_name: None })
     }
 }

@@ -4,12 +4,12 @@ use rollcall_service::backoff::Backoff;
 use std::time::{Duration, Instant};
 
 use super::error::RunError;
-use super::session::{Place, Shared, connect};
+use super::session::{Place, WorkerContext, connect};
 use crate::db::{Remedy, Store, StoreError};
 use crate::wait::{OPEN, within};
 
 /// Reports to operators that a partition has stopped, and why.
-pub(super) fn report_stop(shared: &Shared, partition: u16, error: &StoreError) {
+pub(super) fn report_stop(shared: &WorkerContext, partition: u16, error: &StoreError) {
     tracing::error!(
         partition, %error, "the partition has stopped; no request is lost, and it resumes once the cause is fixed"
     );

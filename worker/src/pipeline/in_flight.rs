@@ -33,7 +33,7 @@ pub(crate) struct PartitionRows {
 }
 
 impl InFlight {
-    /// Of so many partitions, none of which is served yet.
+    /// Tracks `partitions` partitions. None is served yet.
     pub(crate) fn new(partitions: u16) -> Self {
         let none = |_| PartitionInFlight {
             oldest: AtomicI64::new(AWAY),

@@ -1,15 +1,16 @@
 //! The write path of the worker, in the order in which a batch passes through it:
 //!
-//! 1. [`receive`] takes the messages of a partition that are delivered already,
+//! 1. [`receive`] takes the messages of a partition that are delivered already, and reads their requests,
 //! 2. [`load`] reads the log heads and the state that the requests need,
 //! 3. [`decide`] decides each request in order on the [`state`], without I/O,
 //! 4. [`project`] turns the decisions into rows, and [`apply`] writes log and projections in one transaction,
 //! 5. [`reply`] sends the outcomes to the apis,
-//! 6. [`notify`] and [`ack`] notify listeners and acknowledge the messages.
+//! 6. [`ack`] sends the [`notifications`] and acknowledges the messages.
 //!
-//! No stage imports a later one. [`settings`] has everything about each kind of setting in one file: keys,
-//! decision, change and rows. The stages call it. [`batch_run`] carries one batch through stages 2 to 5 and
-//! bisects it if a request fails.
+//! No stage imports a later one (the test `structure` has the whole order). [`settings`] has everything about
+//! each kind of setting in one file: keys, decision, change and rows. The stages call it. [`serve`] is the
+//! loop that calls the stages for batch after batch. [`batch_run`] carries one batch through stages 2 to 4,
+//! collects its replies and notifications, and bisects it if a request fails.
 
 mod ack;
 mod apply;
@@ -18,16 +19,16 @@ mod dead_letter;
 pub(crate) mod decide;
 mod decision;
 mod error;
-pub(crate) mod fact;
 mod hold;
 mod in_flight;
 pub(crate) mod load;
-mod notify;
+mod notifications;
 pub(crate) mod positions;
 pub(crate) mod project;
 mod receive;
 mod reply;
 mod rows;
+mod serve;
 mod session;
 mod settings;
 pub(crate) mod state;
@@ -36,7 +37,7 @@ mod suspicion;
 mod trial;
 
 pub(crate) use in_flight::{InFlight, PartitionRows};
-pub(crate) use receive::serve;
-pub(crate) use session::Shared;
+pub(crate) use serve::serve;
+pub(crate) use session::WorkerContext;
 pub(crate) use statements::of_batches;
 pub(crate) use suspicion::Suspicions;

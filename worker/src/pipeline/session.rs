@@ -24,7 +24,7 @@ use crate::wait::{OPEN, within};
 const SCHEMA: &str = "rollcall";
 
 /// The parts that all partitions of a worker share.
-pub(crate) struct Shared {
+pub(crate) struct WorkerContext {
     pub(crate) settings: Arc<Settings>,
     pub(crate) in_flight: InFlight,
     pub(crate) suspicions: Suspicions,
@@ -32,7 +32,7 @@ pub(crate) struct Shared {
 
 /// The partition that a run serves.
 pub(super) struct Place<'a> {
-    pub(super) shared: &'a Shared,
+    pub(super) shared: &'a WorkerContext,
     pub(super) partition: u16,
     /// The name of its connections.
     pub(super) name: &'a str,
@@ -78,7 +78,7 @@ pub(super) async fn connect(settings: &Settings, name: &str) -> Result<Store, Ru
 
 /// Connects to the broker and starts consuming.
 async fn consume(place: &Place<'_>, store: Store) -> Result<Session, RunError> {
-    let Place { shared: Shared { settings, .. }, partition, name, .. } = *place;
+    let Place { shared: WorkerContext { settings, .. }, partition, name, .. } = *place;
     let properties = ConnectionProperties::default().with_connection_name(name.into());
     let connection = Connection::connect(settings.amqp_url.expose_secret(), properties).await?;
     let channel = connection.create_channel().await?;

@@ -1,10 +1,11 @@
 //! The statements that a batch can run. They are prepared when a connection is opened.
 
-use super::{load, notify, positions, project};
+use super::{load, notifications, positions, project};
 use crate::log::{append, tiles};
 
 /// The statements that load a batch, append to the logs, write the projections, and notify listeners.
 pub(crate) fn of_batches() -> impl Iterator<Item = &'static str> {
     let of_logs = load::statements().chain(append::statements()).chain(tiles::STATEMENTS.iter().copied());
-    of_logs.chain(project::statements()).chain(positions::statements()).chain(notify::STATEMENTS.iter().copied())
+    let of_tables = project::statements().chain(positions::statements());
+    of_logs.chain(of_tables).chain(notifications::STATEMENTS.iter().copied())
 }

@@ -6,10 +6,11 @@ use rollcall_events::UserId;
 use rollcall_events::request::Request;
 
 use super::apply::{Batch, apply};
-use super::load::{Expected, Prefetch};
+use super::load::Expected;
 use super::suspicion::Suspicions;
 use crate::db::{Ending, Remedy, Store, StoreError};
 use crate::erasure::forget;
+use crate::settings::Prefetch;
 
 /// The requests and erasures of a batch whose messages were given back to the broker.
 pub(crate) struct Trial {

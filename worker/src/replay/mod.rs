@@ -16,8 +16,8 @@ use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
 use crate::db::{StatementBatch, Store, StoreError, seq_column};
+use crate::fact::Fact;
 use crate::pipeline::decide::Change;
-use crate::pipeline::fact::Fact;
 use crate::pipeline::load::load_subjects;
 use crate::pipeline::of_batches;
 use crate::pipeline::project::Projection;

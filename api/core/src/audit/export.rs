@@ -36,9 +36,9 @@ pub async fn exported(
     database: Data<Database>,
 ) -> ApiResult {
     let format = format(http, parameters)?;
-    let from: u64 = parameter(parameters, "from", "a place in the log")?.unwrap_or(1).max(1);
+    let from: u64 = parameter(parameters, "from", "a seq")?.unwrap_or(1).max(1);
     let size = log_size(&database, organization).await?;
-    let wanted: Option<u64> = parameter(parameters, "to", "a place in the log")?;
+    let wanted: Option<u64> = parameter(parameters, "to", "a seq")?;
     let to = wanted.unwrap_or(size).min(size);
     let (media_type, ending) = match format {
         Format::Ndjson => ("application/x-ndjson", "ndjson"),
@@ -94,8 +94,8 @@ async fn chunk(
     if entries.is_empty() && !is_first {
         return Ok(None);
     }
-    // An erasure can be recorded while the log is exported. Then the export must have its entry too: without it,
-    // the missing parts would look like tampering.
+    // An erasure can be recorded while the log is exported. Then the export must have its entry too: without
+    // it, the missing parts would look like tampering.
     if progress.is_whole && entries.iter().any(|entry| entry.missing().next().is_some()) {
         progress.to = progress.to.max(log_size(&database, organization).await?);
     }

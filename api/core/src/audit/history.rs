@@ -129,7 +129,7 @@ fn resource(entry: &StoredEntry) -> Option<Value> {
     payload.get_mut("resource").map(Value::take).filter(Value::is_object)
 }
 
-/// The history that consecutive entries of a user tell. `before` is the last entry with a state before them.
+/// The history that consecutive entries of a user form. `before` is the last entry with a state before them.
 pub fn steps(before: Option<&StoredEntry>, entries: &[StoredEntry]) -> Vec<Step> {
     let mut state = before.and_then(resource).unwrap_or_default();
     entries.iter().map(|entry| step(entry, &mut state)).collect()

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::error::ApiError;
 use crate::read::{Condition, Database, Following, LogNotification, Order, ReadError, log_entries, log_size};
 
-/// Interval at which a sign of life is sent if nothing happens, so that both sides notice a broken
+/// Interval at which a heartbeat is sent if nothing happens, so that both sides notice a broken
 /// connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// The heartbeat: a comment, which clients ignore.

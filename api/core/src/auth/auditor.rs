@@ -19,7 +19,7 @@ const STILL_GOOD: &str = "
     SELECT revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) FROM auditor_tokens
     WHERE organization_id = $1 AND id = $2";
 
-/// An auditor, authenticated by an auditor's token. A handler gets one only after authentication.
+/// An auditor, authenticated by an auditor token. A handler gets one only after authentication.
 #[derive(Debug, Clone, Copy)]
 pub struct Auditor {
     /// The organization whose log the auditor may read.

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use tokio_postgres::Row;
 
 use super::bearer::bearer;
-use super::denials::{PresentedToken, Refused};
+use super::denials::{DeniedCall, PresentedToken};
 use super::gate::{Authentication, check_time, refusal};
 use crate::error::ApiError;
 use crate::read::{Database, ReadError};
@@ -41,7 +41,7 @@ pub(super) async fn admit(request: &ServiceRequest, find: &'static str) -> Resul
             label: &known.label,
             origin: None,
         });
-        authentication.denials.count(&Refused { token, reason, address });
+        authentication.denials.count(&DeniedCall { token, reason, address });
         refusal(reason)
     };
     let digest = bearer(request.headers()).map_err(|reason| refuse(None, reason))?;

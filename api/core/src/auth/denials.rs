@@ -39,7 +39,7 @@ impl<'a> From<&'a KnownToken> for PresentedToken<'a> {
 }
 
 /// A denied call.
-pub(super) struct Refused<'a> {
+pub(super) struct DeniedCall<'a> {
     pub(super) token: Option<PresentedToken<'a>>,
     pub(super) reason: Denial,
     pub(super) address: Option<IpAddr>,
@@ -69,8 +69,8 @@ pub struct Denials {
 
 impl Denials {
     /// Counts a denied call.
-    pub(super) fn count(&self, refused: &Refused<'_>) {
-        let Refused { token, reason, address } = *refused;
+    pub(super) fn count(&self, refused: &DeniedCall<'_>) {
+        let DeniedCall { token, reason, address } = *refused;
         let now = Timestamp::now();
         let organization_id = token.map_or(OrganizationId::SYSTEM, |token| token.organization_id);
         let key = Key { organization_id, token_id: token.map(|token| token.id), reason, address };
@@ -157,7 +157,7 @@ mod tests {
         let denials = Denials::default();
         for n in 0..100_000_u32 {
             let address = Some(IpAddr::from(n.to_be_bytes()));
-            denials.count(&Refused { token: None, reason: Denial::UnknownToken, address });
+            denials.count(&DeniedCall { token: None, reason: Denial::UnknownToken, address });
         }
         let counts = denials.lock();
         assert_eq!(counts.len(), MAX_ADDRESSES + 1);

@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::bearer::bearer;
-use super::denials::{Denials, PresentedToken, Refused};
+use super::denials::{Denials, DeniedCall, PresentedToken};
 use super::origin::OriginHeaders;
 use super::tokens::{KnownToken, Tokens};
 use super::{Caller, Limits, Proxies};
@@ -53,7 +53,7 @@ pub async fn gate(
 impl Authentication {
     /// Counts a denial of an unknown caller.
     pub fn refuse(&self, reason: Denial, address: Option<IpAddr>) {
-        self.denials.count(&Refused { token: None, reason, address });
+        self.denials.count(&DeniedCall { token: None, reason, address });
     }
 
     async fn admit(&self, request: &ServiceRequest) -> Result<Caller, ApiError> {
@@ -62,7 +62,7 @@ impl Authentication {
         let digest = match bearer(headers) {
             Ok(digest) => digest,
             Err(reason) => {
-                self.denials.count(&Refused { token: None, reason, address });
+                self.denials.count(&DeniedCall { token: None, reason, address });
                 return Err(refusal(reason));
             }
         };
@@ -87,7 +87,7 @@ impl Authentication {
             }
             (token, verdict) => {
                 let reason = verdict.err().unwrap_or(Denial::UnknownToken);
-                self.denials.count(&Refused { token: token.as_deref().map(PresentedToken::from), reason, address });
+                self.denials.count(&DeniedCall { token: token.as_deref().map(PresentedToken::from), reason, address });
                 Err(refusal(reason))
             }
         }

@@ -40,7 +40,7 @@ pub struct CallToken {
 }
 
 /// Middleware around authentication: records each call with its answer.
-pub async fn observe(
+pub async fn record_call(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {

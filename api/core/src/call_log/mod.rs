@@ -8,5 +8,5 @@ mod recorder;
 
 pub use body::RequestBody;
 pub use meaning::CallMeaning;
-pub use middleware::{CallToken, observe};
+pub use middleware::{CallToken, record_call};
 pub use recorder::CallRecorder;

@@ -48,7 +48,7 @@ impl Parameters {
                         |urn: &Value| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(SEARCH_SCHEMA));
                     if !lenience::list(schemas).iter().all(is_search) {
                         return Err(ScimError::invalid_syntax(format!(
-                            "schemas holds something else than {SEARCH_SCHEMA}"
+                            "schemas contains a value other than {SEARCH_SCHEMA}"
                         )));
                     }
                     continue;

@@ -8,7 +8,7 @@ use lapin::{BasicProperties, Connection, ConnectionProperties, Consumer, Event, 
 use rollcall_events::call_log::OBSERVED_TYPE;
 use rollcall_queue::envelope::CONTENT_TYPE;
 use rollcall_queue::framing::{Frame, pack};
-use rollcall_queue::publish::Publisher;
+use rollcall_queue::publish::ConfirmingChannel;
 use rollcall_queue::topology::{self, OBSERVED, REQUESTED_EXCHANGE};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ const REPLY_QUEUE: &str = "amq.rabbitmq.reply-to";
 /// A connection and its channel. Outcomes arrive on the channel that publishes.
 pub(super) struct Link {
     connection: Connection,
-    publisher: Publisher,
+    publisher: ConfirmingChannel,
     blocked: Arc<AtomicBool>,
 }
 
@@ -61,7 +61,7 @@ impl Link {
         let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
         let outcomes =
             channel.basic_consume(REPLY_QUEUE.into(), "answers".into(), options, FieldTable::default()).await?;
-        Ok((Self { connection, publisher: Publisher::open(channel, confirm_within).await?, blocked }, outcomes))
+        Ok((Self { connection, publisher: ConfirmingChannel::open(channel, confirm_within).await?, blocked }, outcomes))
     }
 
     /// Whether the broker blocks publishers, as it does when its memory or disk runs low.

@@ -55,7 +55,7 @@ pub(super) fn read(query: &str, text: &str) -> Result<(Side, Position), ScimErro
             ScimType::InvalidCursor,
             "cursor belongs to a query with another filter or order",
         )),
-        None => Err(ScimError::bad_request(ScimType::InvalidCursor, "cursor is not one that this service gave")),
+        None => Err(ScimError::bad_request(ScimType::InvalidCursor, "cursor was not issued by this service")),
     }
 }
 

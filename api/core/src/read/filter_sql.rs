@@ -6,9 +6,9 @@
 
 use rollcall_events::Timestamp;
 use rollcall_scim::casefold::casefold;
-use rollcall_scim::filter::{AttributePath, Comparison, Filter, Resolved, Scope};
+use rollcall_scim::filter::{AttributePath, Comparison, Filter, ResolvedPath, Scope};
 use rollcall_scim::schema::{Attribute, COMMON, Kind, find};
-use rollcall_scim::search::{is_folded, is_keyed};
+use rollcall_scim::search::{is_casefolded, is_keyed};
 use serde_json::Value;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
@@ -67,7 +67,7 @@ pub(super) fn sort_key(path: &AttributePath, table: &Table) -> Option<String> {
 }
 
 /// The JSON value that contains an attribute: the keys, or the resource if case matters.
-fn container(found: &Resolved<'_>) -> String {
+fn container(found: &ResolvedPath<'_>) -> String {
     let is_common = found.extension.is_none() && find(&COMMON, &found.attribute.name).is_some();
     let column = if is_keyed(found.attribute) && !is_common { "r.keys" } else { "r.resource" };
     match found.extension {
@@ -127,7 +127,7 @@ impl Compiler<'_, '_> {
     fn any_holds(
         &mut self,
         path: &AttributePath,
-        found: &Resolved<'_>,
+        found: &ResolvedPath<'_>,
         operator: Comparison,
         wanted: &Value,
         at: At<'_>,
@@ -139,7 +139,13 @@ impl Compiler<'_, '_> {
     }
 
     /// Compiles a comparison to a condition that an index serves, if there is one.
-    fn shortcut(&mut self, found: &Resolved<'_>, operator: Comparison, wanted: &Value, at: At<'_>) -> Option<String> {
+    fn shortcut(
+        &mut self,
+        found: &ResolvedPath<'_>,
+        operator: Comparison,
+        wanted: &Value,
+        at: At<'_>,
+    ) -> Option<String> {
         if at.element.is_some() || found.extension.is_some() {
             return None;
         }
@@ -213,7 +219,7 @@ impl Compiler<'_, '_> {
         format!("EXISTS (SELECT FROM ({source}) AS e{number} (v) WHERE {inside})")
     }
 
-    /// Whether any value of a path fulfills a condition. With `by_value`, a complex value is compared by its
+    /// Whether any value of a path matches a condition. With `by_value`, a complex value is compared by its
     /// `value`.
     fn any(
         &mut self,
@@ -252,7 +258,7 @@ impl Compiler<'_, '_> {
     }
 
     /// The source of an attribute's values.
-    fn source(&self, found: &Resolved<'_>, at: At<'_>) -> Source {
+    fn source(&self, found: &ResolvedPath<'_>, at: At<'_>) -> Source {
         let name = quoted(&found.attribute.name);
         let value = match at.element {
             Some(number) if found.is_element => return Source::Value(format!("e{number}.v")),
@@ -322,7 +328,7 @@ enum Source {
 
 fn key(attribute: &Attribute, wanted: &Value) -> Value {
     match wanted {
-        Value::String(text) if is_folded(attribute) => Value::String(casefold(text)),
+        Value::String(text) if is_casefolded(attribute) => Value::String(casefold(text)),
         other => other.clone(),
     }
 }

@@ -42,7 +42,7 @@ pub struct ListQuery<'a> {
 
 /// A page of a list.
 #[derive(Default)]
-pub struct Listed {
+pub struct ListPage {
     /// The number of all resources that match.
     pub total: u64,
     /// The resources of the page, each with the endpoint of its type.
@@ -117,7 +117,7 @@ impl ListQuery<'_> {
 ///
 /// # Errors
 /// 400 for a wrong cursor. Otherwise if Postgres fails.
-pub async fn list(database: &Database, page_cache: &PageCache, query: &ListQuery<'_>) -> Result<Listed, ListError> {
+pub async fn list(database: &Database, page_cache: &PageCache, query: &ListQuery<'_>) -> Result<ListPage, ListError> {
     let fingerprint = query.fingerprint();
     match query.page {
         Page::Index { start_index, count } => {
@@ -134,7 +134,7 @@ async fn by_index(
     fingerprint: String,
     start_index: u64,
     count: u64,
-) -> Result<Listed, ListError> {
+) -> Result<ListPage, ListError> {
     let offset = start_index - 1;
     let known = page_cache.0.get(&(query.organization, fingerprint.clone(), start_index));
     let (is_known, start) = match known {
@@ -154,7 +154,7 @@ async fn by_index(
         page_cache.0.insert((query.organization, fingerprint, start_index + shown), position(last)?);
     }
     let bytes = size(&rows);
-    Ok(Listed { total, resources: resources(query, rows).await?, bytes, ..Listed::default() })
+    Ok(ListPage { total, resources: resources(query, rows).await?, bytes, ..ListPage::default() })
 }
 
 async fn by_cursor(
@@ -163,7 +163,7 @@ async fn by_cursor(
     fingerprint: &str,
     cursor: &str,
     count: u64,
-) -> Result<Listed, ListError> {
+) -> Result<ListPage, ListError> {
     let start = match cursor {
         "" => Start::Offset(0),
         cursor => {
@@ -173,7 +173,7 @@ async fn by_cursor(
     };
     let total = total(database, query).await?;
     if count == 0 {
-        return Ok(Listed { total, ..Listed::default() });
+        return Ok(ListPage { total, ..ListPage::default() });
     }
     // Read one more than requested, to know whether there is another page.
     let Rows { mut rows, chosen } = page(database, query, &start, count + 1).await?;
@@ -196,7 +196,7 @@ async fn by_cursor(
     let next_cursor = end(rows.last(), Side::After, has_more)?;
     let previous_cursor = end(rows.first(), Side::Before, has_less)?;
     let bytes = size(&rows);
-    Ok(Listed { total, resources: resources(query, rows).await?, next_cursor, previous_cursor, bytes })
+    Ok(ListPage { total, resources: resources(query, rows).await?, next_cursor, previous_cursor, bytes })
 }
 
 fn size(rows: &[Row]) -> usize {
@@ -347,9 +347,9 @@ fn seek(
 }
 
 /// A page of a look-up by key: at most one resource.
-pub fn single(found: Option<Attributes>, table: &Table, page: &Page) -> Listed {
+pub fn single(found: Option<Attributes>, table: &Table, page: &Page) -> ListPage {
     let is_shown = page.count() > 0 && !matches!(page, Page::Index { start_index, .. } if *start_index > 1);
     let total = u64::from(found.is_some());
     let resources = found.into_iter().filter(|_| is_shown).map(|found| (table.resource_type.name, found)).collect();
-    Listed { total, resources, ..Listed::default() }
+    ListPage { total, resources, ..ListPage::default() }
 }

@@ -86,7 +86,7 @@ pub enum Order {
 
 impl Order {
     /// The seq that this order starts after.
-    pub fn place(self) -> u64 {
+    pub fn seq(self) -> u64 {
         match self {
             Self::OldestFirst { after } => after,
             Self::NewestFirst { before } => before.unwrap_or(u64::MAX),

@@ -34,7 +34,7 @@ pub use events::{LogEntry, find_dead_letter, find_event};
 pub use feed::{find_stream, next_changes};
 pub use find::{UserSummary, complete, find_by_id, find_by_key, user_summaries};
 pub use follow::{Followers, Following, Growth, LogNotification};
-pub use list::{ListError, ListQuery, Listed, PageCache, list, single};
+pub use list::{ListError, ListPage, ListQuery, PageCache, list, single};
 pub use log::{
     Condition, Entries, Order, from_network, last_entries_of_users, log_entries, log_size, users_named,
     with_external_id,

@@ -7,7 +7,7 @@ use super::filter_sql::Values;
 use super::{Condition, Database, ReadError};
 
 /// The kinds of entries: by subject, and last the rejected ones.
-pub const KINDS: [&str; 4] = ["users", "groups", "settings", "refused"];
+pub const KINDS: [&str; 4] = ["users", "groups", "settings", "rejected"];
 /// The number of intervals in a timeline.
 const BUCKETS: i32 = 48;
 /// How many of the newest entries a timeline covers.

@@ -7,7 +7,7 @@ use crate::text::Language;
 /// The page of an error. It needs no session.
 #[derive(Template)]
 #[template(path = "failed.html")]
-pub(crate) struct Failed {
+pub(crate) struct FailedPage {
     pub(crate) t: Language,
     pub(crate) title: String,
     pub(crate) text: String,

@@ -12,7 +12,7 @@ pub(crate) fn minute(time: &Timestamp) -> String {
 /// A time to the second, in UTC.
 pub(crate) fn second(time: Timestamp) -> String {
     let text = time.to_string();
-    format!("{} {}", text.get(..10).unwrap_or_default(), text.get(11..19).unwrap_or_default())
+    format!("{} {} UTC", text.get(..10).unwrap_or_default(), text.get(11..19).unwrap_or_default())
 }
 
 /// A duration, from microseconds.

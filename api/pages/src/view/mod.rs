@@ -17,15 +17,15 @@ mod workspaces;
 
 pub(crate) use audit::{Audit, Entry, Erase, Rows};
 pub(crate) use call_log::{CallPage, CallRow, Calls, NewCalls, RECORDING_HOURS};
-pub(crate) use failed::Failed;
+pub(crate) use failed::FailedPage;
 pub(crate) use format::{minute, second, took};
 pub(crate) use frame::Frame;
 pub(crate) use log_row::LogRow;
 pub(crate) use names::{event_name, kind_text, meaning_name, role_text};
-pub(crate) use operations::{Bar, DeadLetterRow, Operations, Replay, ServiceStatus, Waiting};
+pub(crate) use operations::{Bar, DeadLetterRow, Operations, QueueView, Replay, ServiceStatus};
 pub(crate) use page::page;
 pub(crate) use past::{Chart, Past, PastUser, Segment};
 pub(crate) use people::{User, UserAttribute, UserRow, Users, user_attributes};
-pub(crate) use scim::{Address, Check, Confirm, Edit, Generated, Guide, Scim, state};
+pub(crate) use scim::{Address, Check, Confirm, Edit, Guide, NewToken, Scim, state};
 pub(crate) use sign_in::{Choose, SignIn};
 pub(crate) use workspaces::{Choice, Group, Workspace, WorkspaceList};

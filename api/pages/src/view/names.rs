@@ -21,7 +21,7 @@ pub(crate) fn kind_text(kind: &str) -> &'static str {
         "users" => "kind-users",
         "groups" => "kind-groups",
         "settings" => "kind-settings",
-        _ => "kind-refused",
+        _ => "kind-rejected",
     }
 }
 

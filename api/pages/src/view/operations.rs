@@ -30,7 +30,7 @@ pub(crate) struct Operations {
 }
 
 /// The state of the organization's partition.
-pub(crate) struct Waiting {
+pub(crate) struct QueueView {
     /// The number of messages. A message carries one request or several.
     pub(crate) messages: u32,
     /// Whether a worker serves the partition.
@@ -67,7 +67,7 @@ pub(crate) struct Replay {
 pub(crate) struct ServiceStatus {
     pub(crate) t: Language,
     /// The state of the queue; `None` if the broker does not answer.
-    pub(crate) waiting: Option<Waiting>,
+    pub(crate) waiting: Option<QueueView>,
     /// The number of entries in the log.
     pub(crate) size: u64,
     /// The size that the last checkpoint signs, and when it was signed.

@@ -44,7 +44,7 @@ pub(crate) struct Address {
 /// A new token. No other page shows its secret.
 #[derive(Template)]
 #[template(path = "token.html")]
-pub(crate) struct Generated {
+pub(crate) struct NewToken {
     pub(crate) t: Language,
     pub(crate) frame: Frame,
     pub(crate) endpoint: String,

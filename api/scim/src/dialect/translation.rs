@@ -12,7 +12,7 @@ use rollcall_scim::ScimError;
 use rollcall_scim::attributes::Projection;
 use serde_json::Value;
 
-use crate::answer::Shown;
+use crate::answer::Representation;
 
 /// A change that a body describes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,17 +75,17 @@ pub(crate) trait Dialect: Send + Sync {
     }
 
     /// A resource in a list.
-    fn shown(&self, resource: Shown<'_>, projection: &Projection) -> Value {
+    fn shown(&self, resource: Representation<'_>, projection: &Projection) -> Value {
         Value::Object(resource.projected(projection))
     }
 
     /// The answer that shows a resource.
-    fn answer(&self, status: StatusCode, resource: Shown<'_>, projection: &Projection) -> ApiResult {
+    fn answer(&self, status: StatusCode, resource: Representation<'_>, projection: &Projection) -> ApiResult {
         resource.with_body(status, projection)
     }
 
     /// The answer to a read, which may have conditions in its headers.
-    fn answer_to_read(&self, headers: &HeaderMap, resource: Shown<'_>, projection: &Projection) -> ApiResult {
+    fn answer_to_read(&self, headers: &HeaderMap, resource: Representation<'_>, projection: &Projection) -> ApiResult {
         resource.or_not_modified(headers, projection)
     }
 

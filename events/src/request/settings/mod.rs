@@ -68,7 +68,7 @@ requests! {
     EraseUser = "eraseUser",
     /// Issues a SCIM token.
     IssueToken = "issueToken",
-    /// Issues an auditor's token.
+    /// Issues an auditor token.
     IssueAuditorToken = "issueAuditorToken",
     /// Revokes a token.
     RevokeToken = "revokeToken",

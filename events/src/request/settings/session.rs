@@ -40,8 +40,8 @@ pub enum SessionChange {
     Begin(BegunSession),
     /// Ends the session.
     SignOut,
-    /// Ends the session, and erases from the log what it holds about the person: the name in the entries about
-    /// the session, and the actor's details in the entries that the session caused.
+    /// Ends the session, and erases from the log what it holds about the person: the name in the entries
+    /// about the session, and the actor's details in the entries that the session caused.
     Erase,
 }
 

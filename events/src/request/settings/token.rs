@@ -23,7 +23,7 @@ pub struct IssueToken {
     pub settings: TokenSettings,
 }
 
-/// Issues an auditor's token.
+/// Issues an auditor token.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct IssueAuditorToken {
     /// The id of the new token.
@@ -34,14 +34,14 @@ pub struct IssueAuditorToken {
     pub settings: AuditorTokenSettings,
 }
 
-/// Revokes a SCIM token or an auditor's token.
+/// Revokes a SCIM token or an auditor token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RevokeToken {
     /// The token.
     pub token_id: TokenId,
 }
 
-/// Announces that a SCIM token or an auditor's token is about to expire.
+/// Announces that a SCIM token or an auditor token is about to expire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnnounceExpiry {
     /// The token.
@@ -87,7 +87,7 @@ pub struct TokenSettings {
     pub calls_per_second: Option<CallsPerSecond>,
 }
 
-/// The settings of an auditor's token, chosen by an administrator. The token reads the log of its
+/// The settings of an auditor token, chosen by an administrator. The token reads the log of its
 /// organization and can do nothing else.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AuditorTokenSettings {

@@ -91,7 +91,8 @@ fn sample(file: &str) -> Vec<Entry> {
         .collect()
 }
 
-/// Seconds to hash an append: the canonical form and commitment of both parts, the leaf, the tree and its tiles.
+/// Seconds to hash an append: the canonical form and commitment of both parts, the leaf, the tree and its
+/// tiles.
 fn hashing(entries: &[Entry]) -> f64 {
     let (mut tree, mut tiles) = (CompactRange::default(), NewTiles::default());
     let began = Instant::now();

@@ -48,7 +48,7 @@ const SPECIAL_NETWORKS: [&str; 27] = [
 
 /// Why nothing is pushed to an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum RefusedEndpoint {
+pub(crate) enum EndpointError {
     #[error("the endpoint is not https; the setting push_to_private_addresses allows http")]
     Plain,
     #[error("the endpoint is not a public address; the setting push_to_private_addresses allows others")]
@@ -59,16 +59,16 @@ pub(crate) enum RefusedEndpoint {
 ///
 /// # Errors
 /// If nothing may be pushed to it.
-pub(crate) fn check_endpoint(endpoint: &Endpoint, private_allowed: bool) -> Result<(), RefusedEndpoint> {
+pub(crate) fn check_endpoint(endpoint: &Endpoint, private_allowed: bool) -> Result<(), EndpointError> {
     if private_allowed {
         return Ok(());
     }
     if endpoint.is_plain() {
-        return Err(RefusedEndpoint::Plain);
+        return Err(EndpointError::Plain);
     }
     let host = endpoint.url().host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
     match host.parse::<IpAddr>() {
-        Ok(address) if !is_public(address) => Err(RefusedEndpoint::Private),
+        Ok(address) if !is_public(address) => Err(EndpointError::Private),
         _ => Ok(()),
     }
 }
@@ -98,7 +98,7 @@ impl Service<Name> for Resolver {
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
             let allowed: Vec<_> = found.filter(|address| private_allowed || is_public(address.ip())).collect();
-            if allowed.is_empty() { Err(io::Error::other(RefusedEndpoint::Private)) } else { Ok(allowed.into_iter()) }
+            if allowed.is_empty() { Err(io::Error::other(EndpointError::Private)) } else { Ok(allowed.into_iter()) }
         })
     }
 }
@@ -118,23 +118,23 @@ mod tests {
     )]
     #[test_case("https://93.184.216.34/", false => Ok(()); "a public address")]
     #[test_case("https://[2606:4700::1111]/", false => Ok(()); "a public address of version 6")]
-    #[test_case("http://receiver.example.com/", false => Err(RefusedEndpoint::Plain); "without tls")]
-    #[test_case("https://10.1.2.3/", false => Err(RefusedEndpoint::Private); "private")]
-    #[test_case("https://169.254.169.254/latest/meta-data", false => Err(RefusedEndpoint::Private); "link-local")]
-    #[test_case("https://0x7f.1/", false => Err(RefusedEndpoint::Private); "loopback, written otherwise")]
-    #[test_case("https://2130706433/", false => Err(RefusedEndpoint::Private); "loopback, as a number")]
-    #[test_case("https://[::1]/", false => Err(RefusedEndpoint::Private); "loopback of version 6")]
-    #[test_case("https://[::ffff:192.168.0.1]/", false => Err(RefusedEndpoint::Private); "mapped")]
-    #[test_case("https://[fd00::1]/", false => Err(RefusedEndpoint::Private); "unique local")]
+    #[test_case("http://receiver.example.com/", false => Err(EndpointError::Plain); "without tls")]
+    #[test_case("https://10.1.2.3/", false => Err(EndpointError::Private); "private")]
+    #[test_case("https://169.254.169.254/latest/meta-data", false => Err(EndpointError::Private); "link-local")]
+    #[test_case("https://0x7f.1/", false => Err(EndpointError::Private); "loopback, written otherwise")]
+    #[test_case("https://2130706433/", false => Err(EndpointError::Private); "loopback, as a number")]
+    #[test_case("https://[::1]/", false => Err(EndpointError::Private); "loopback of version 6")]
+    #[test_case("https://[::ffff:192.168.0.1]/", false => Err(EndpointError::Private); "mapped")]
+    #[test_case("https://[fd00::1]/", false => Err(EndpointError::Private); "unique local")]
     #[test_case("http://127.0.0.1:8080/", true => Ok(()); "where it is allowed")]
-    fn an_endpoint(text: &str, private_allowed: bool) -> Result<(), RefusedEndpoint> {
+    fn an_endpoint(text: &str, private_allowed: bool) -> Result<(), EndpointError> {
         check_endpoint(&text.parse().unwrap(), private_allowed)
     }
 
     #[tokio::test]
     async fn a_name_with_a_private_address_is_not_connected_to() {
         let look_up = async |private_allowed| Resolver { private_allowed }.call("localhost".parse().unwrap()).await;
-        assert_eq!(look_up(false).await.unwrap_err().to_string(), RefusedEndpoint::Private.to_string());
+        assert_eq!(look_up(false).await.unwrap_err().to_string(), EndpointError::Private.to_string());
         assert!(look_up(true).await.unwrap().next().unwrap().ip().is_loopback());
     }
 }

@@ -150,12 +150,12 @@ impl Pushed {
             }
             self.stream.position.seq = *seq;
             if (count + 1).is_multiple_of(KEPT_EACH) {
-                kept = self.keep(context).await?;
+                kept = self.save_position(context).await?;
             }
         }
         self.stream.position.advance(events.keys().copied(), read.until);
         if self.stream.position.seq > kept && (!events.is_empty() || self.stream.position.seq >= kept + WORTH_KEEPING) {
-            self.keep(context).await?;
+            self.save_position(context).await?;
         }
         let stuck =
             stuck.or_else(|| unreadable.map(|(seq, error)| format!("entry {seq} of the log cannot be read: {error}")));
@@ -167,7 +167,7 @@ impl Pushed {
     }
 
     /// Saves the position and returns its seq.
-    async fn keep(&self, context: &Context) -> Result<u64, TaskError> {
+    async fn save_position(&self, context: &Context) -> Result<u64, TaskError> {
         let (stream, position) = (&self.stream, &self.stream.position);
         let beyond = vec![array_text(position.beyond.iter().map(u64::to_string))];
         let keys = (vec![stream.organization_id], vec![stream.feed.stream_id], vec![seq_column(position.seq)]);

@@ -6,7 +6,7 @@ mod context;
 mod deliver;
 mod sender;
 
-pub(crate) use address::{RefusedEndpoint, check_endpoint};
+pub(crate) use address::{EndpointError, check_endpoint};
 
 use futures_util::FutureExt;
 use rollcall_events::set::{SCIM_PATH, SetKeys};
@@ -233,7 +233,7 @@ impl Deliveries {
         self.running.values().for_each(|running| running.stop.cancel());
         while let Some(ended) = self.tasks.join_next().await {
             if let Ok((id, Err(error))) = ended {
-                tracing::warn!(stream = %id, %error, "a delivery did not end in order");
+                tracing::warn!(stream = %id, %error, "a delivery did not stop cleanly");
             }
         }
     }

@@ -16,7 +16,7 @@ use serde_json::Value;
 use std::io;
 use std::time::Duration;
 
-use super::address::{RefusedEndpoint, Resolver, check_endpoint};
+use super::address::{EndpointError, Resolver, check_endpoint};
 
 /// Maximum number of bytes to read from an answer.
 const MAX_ANSWER_BYTES: usize = 4096;
@@ -27,7 +27,7 @@ const MAX_ERROR_CHARS: usize = 200;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SendError {
     #[error(transparent)]
-    Refused(#[from] RefusedEndpoint),
+    Refused(#[from] EndpointError),
     #[error("the receiver did not answer in time")]
     TimedOut,
     #[error("the receiver cannot be reached: {}", root(.0))]

@@ -5,21 +5,23 @@
 //! service provider. An unknown workspace is refused. An entitlement of the type `Workspace` is a membership
 //! (see `rollcall_events::membership`).
 
+use rollcall_events::OrganizationId;
 use rollcall_events::membership::{WORKSPACES, is_workspace, merge_by, unknown_workspace};
 use rollcall_events::request::{EntitlementKind, WORKSPACE_TYPE};
-use rollcall_events::{EntitlementId, OrganizationId, WorkspaceId};
 use rollcall_scim::ScimError;
-use rollcall_scim::casefold::casefold;
 use rollcall_scim::resource::Attributes;
 use rollcall_scim::schema::ROLLCALL_SCHEMA;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::pipeline::decision::Interrupt;
-use crate::pipeline::state::{Entitlement, Key, Lookup, NotLoaded, State, Workspace, look_up_all};
+use crate::pipeline::state::{
+    Entitlement, Key, Lookup, NotLoaded, State, Workspace, assigned_key, assigned_text, list, look_up_all,
+    workspace_key, workspaces,
+};
 
 /// The role, entitlement or workspace that a value names.
-pub(super) struct Named {
+pub(super) struct Assignable {
     pub(super) id: String,
     name: String,
     /// The attribute that it can be a value of. `None` for a workspace, which two attributes can name.
@@ -28,14 +30,14 @@ pub(super) struct Named {
     type_name: Option<String>,
 }
 
-impl From<&Workspace> for Named {
+impl From<&Workspace> for Assignable {
     fn from(workspace: &Workspace) -> Self {
         let type_name = Some(WORKSPACE_TYPE.to_owned());
         Self { id: workspace.id.to_string(), name: workspace.name.clone(), kind: None, type_name }
     }
 }
 
-impl From<&Entitlement> for Named {
+impl From<&Entitlement> for Assignable {
     fn from(entitlement: &Entitlement) -> Self {
         let settings = &entitlement.settings;
         let type_name = (settings.kind == EntitlementKind::Entitlement).then(|| settings.type_name.to_string());
@@ -44,16 +46,7 @@ impl From<&Entitlement> for Named {
 }
 
 /// The looked-up keys with their results.
-pub(super) type Found = BTreeMap<Key, Option<Named>>;
-
-/// The keys to look up for a user's `roles`, `entitlements` and `workspaces`.
-pub(crate) fn keys(organization: OrganizationId, attributes: &Attributes) -> impl Iterator<Item = Key> {
-    let of_kind = move |kind: EntitlementKind| {
-        list(attributes, kind.attribute()).iter().filter_map(move |value| key(organization, kind, value))
-    };
-    let of_workspaces = workspaces(attributes).iter().filter_map(move |value| workspace_key(organization, value));
-    EntitlementKind::ALL.into_iter().flat_map(of_kind).chain(of_workspaces)
-}
+pub(super) type Found = BTreeMap<Key, Option<Assignable>>;
 
 /// The user before the change, and the names in the request.
 pub(super) struct Before<'a> {
@@ -95,7 +88,8 @@ pub(super) fn resolve(
     let kept_workspaces = Kept::of(before, workspaces);
     let mut keys = BTreeSet::new();
     for (kind, kept) in &of_kinds {
-        let all = list(attributes, kind.attribute()).iter().map(|value| (value, key(organization, *kind, value)));
+        let all =
+            list(attributes, kind.attribute()).iter().map(|value| (value, assigned_key(organization, *kind, value)));
         keys.extend(all.filter(|(value, key)| !kept.contains(value, key.as_ref())).filter_map(|(_, key)| key));
     }
     // Look up names only. The existence of a workspace given by id is checked when the user joins it.
@@ -105,7 +99,7 @@ pub(super) fn resolve(
     for (kind, kept) in &of_kinds {
         let Some(values) = attributes.get_mut(kind.attribute()).and_then(Value::as_array_mut) else { continue };
         for value in values.iter_mut() {
-            let key = key(organization, *kind, value);
+            let key = assigned_key(organization, *kind, value);
             if !kept.contains(value, key.as_ref()) {
                 assign(value, *kind, key.as_ref(), &found)?;
             }
@@ -140,7 +134,7 @@ pub(super) fn assign(
             Ok(())
         }
         None if matches!(key, Some(Key::Workspace(..) | Key::WorkspaceName(..))) => {
-            Err(unknown_workspace(kind.attribute(), text(value).unwrap_or_default()))
+            Err(unknown_workspace(kind.attribute(), assigned_text(value).unwrap_or_default()))
         }
         None if kind == EntitlementKind::Entitlement && is_workspace(value) => Err(ScimError::invalid_value(
             "entitlements: an entitlement of the type Workspace needs the workspace's id or name as its value",
@@ -156,7 +150,7 @@ pub(super) fn assign_workspace(value: &mut Value, key: Option<&Key>, found: &Fou
         Some(Key::Workspace(_, id)) => value["value"] = Value::from(id.to_string()),
         Some(key) => match found.get(key).and_then(Option::as_ref) {
             Some(named) => value["value"] = Value::from(named.id.as_str()),
-            None => return Err(unknown_workspace(WORKSPACES, text(value).unwrap_or_default())),
+            None => return Err(unknown_workspace(WORKSPACES, assigned_text(value).unwrap_or_default())),
         },
         None => {}
     }
@@ -176,54 +170,19 @@ pub(super) fn look_up(state: &State, keys: BTreeSet<Key>) -> Result<Found, NotLo
     Ok(look_up_all(keys, |key| named(state, key))?.into_iter().collect())
 }
 
-fn named(state: &State, key: &Key) -> Lookup<Named> {
+fn named(state: &State, key: &Key) -> Lookup<Assignable> {
     Ok(match key {
-        Key::Workspace(of, id) => state.workspace(*of, *id)?.map(Named::from),
+        Key::Workspace(of, id) => state.workspace(*of, *id)?.map(Assignable::from),
         Key::WorkspaceName(of, name) => match state.workspace_named(*of, name.clone())? {
-            Some(id) => state.workspace(*of, id)?.map(Named::from),
+            Some(id) => state.workspace(*of, id)?.map(Assignable::from),
             None => None,
         },
-        Key::Entitlement(of, id) => state.entitlement(*of, *id)?.map(Named::from),
-        Key::EntitlementName(of, kind, name) => state.entitlement_named(*of, *kind, name.clone())?.map(Named::from),
+        Key::Entitlement(of, id) => state.entitlement(*of, *id)?.map(Assignable::from),
+        Key::EntitlementName(of, kind, name) => {
+            state.entitlement_named(*of, *kind, name.clone())?.map(Assignable::from)
+        }
         _ => None,
     })
-}
-
-/// The key of a value of `roles` or `entitlements`.
-pub(super) fn key(organization: OrganizationId, kind: EntitlementKind, value: &Value) -> Option<Key> {
-    let text = text(value)?;
-    if kind == EntitlementKind::Entitlement && is_workspace(value) {
-        return workspace_key(organization, value);
-    }
-    Some(match text.parse::<EntitlementId>() {
-        Ok(id) => Key::Entitlement(organization, id),
-        Err(_) => Key::EntitlementName(organization, kind, casefold(text)),
-    })
-}
-
-/// The key of the workspace that a value names.
-pub(super) fn workspace_key(organization: OrganizationId, value: &Value) -> Option<Key> {
-    let text = text(value)?;
-    Some(match text.parse::<WorkspaceId>() {
-        Ok(id) => Key::Workspace(organization, id),
-        Err(_) => Key::WorkspaceName(organization, casefold(text)),
-    })
-}
-
-/// The text of a value: its `value`, or `display` if it has no `value`.
-fn text(value: &Value) -> Option<&str> {
-    let part = |name: &str| value.get(name).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
-    part("value").or_else(|| part("display"))
-}
-
-/// The values of an attribute.
-pub(super) fn list<'a>(attributes: &'a Attributes, name: &str) -> &'a [Value] {
-    attributes.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
-}
-
-fn workspaces(attributes: &Attributes) -> &[Value] {
-    let listed = attributes.get(ROLLCALL_SCHEMA).and_then(|extension| extension.get("workspaces"));
-    listed.and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 fn workspaces_mut(attributes: &mut Attributes) -> Option<&mut Vec<Value>> {

@@ -12,9 +12,9 @@ use uuid::Uuid;
 
 use super::change::Change;
 use super::decide;
+use crate::fact::{Fact, MalformedFact};
 use crate::log::append::NewEntry;
 use crate::pipeline::decision::Decision;
-use crate::pipeline::fact::{Fact, MalformedFact};
 use crate::pipeline::state::{Before, Keys, NotLoaded, State};
 
 /// The result for one request of a batch.
@@ -146,8 +146,8 @@ fn decide_next(state: &mut State, request: &Request, at: Timestamp) -> Result<De
     Ok(Decided { event_type, subject, error, payload: canonical, resource, change, before, names_actor })
 }
 
-/// Whether the log may hold the details of the actor, once the request is applied. A session without a row was
-/// erased: a request of it that arrives later must not bring the person's name back.
+/// Whether the log may hold the details of the actor, once the request is applied. A session without a row
+/// was erased: a request of it that arrives later must not bring the person's name back.
 fn names_actor(state: &State, request: &Request) -> Result<bool, NotLoaded> {
     match request.actor.session_id() {
         Some(session) => Ok(state.session(request.organization_id, session)?.is_some()),

@@ -17,11 +17,11 @@ use rollcall_scim::schema::{ROLLCALL_SCHEMA, USER};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-use super::assign::{Before, Found, assign, assign_workspace, is_name, key, list, look_up, workspace_key};
-use crate::pipeline::state::{Key, NotLoaded, State};
+use super::assign::{Before, Found, assign, assign_workspace, is_name, look_up};
+use crate::pipeline::state::{Key, NotLoaded, State, assigned_key, list, workspace_key};
 
 /// An attribute whose values can be given by name. `None` is the extension's `workspaces`.
-type Assigned = Option<EntitlementKind>;
+type AssignedAttribute = Option<EntitlementKind>;
 
 /// The names in the operations of one request, looked up.
 pub(super) struct Names<'a> {
@@ -71,7 +71,7 @@ impl<'a> Names<'a> {
     fn operation(
         &self,
         operation: &Operation,
-        assigned: Assigned,
+        assigned: AssignedAttribute,
         sub: Option<&str>,
     ) -> Result<Vec<Operation>, ScimError> {
         let of_type = operation.path.compared_value("type");
@@ -102,7 +102,7 @@ impl<'a> Names<'a> {
     }
 
     /// Replaces the name in a value by its id. `of_type` is the type if the value has none.
-    fn value(&self, value: &Value, assigned: Assigned, of_type: Option<&str>) -> Result<Value, ScimError> {
+    fn value(&self, value: &Value, assigned: AssignedAttribute, of_type: Option<&str>) -> Result<Value, ScimError> {
         let Some(key) = value_key(self.organization, assigned, value, of_type) else { return Ok(value.clone()) };
         let mut value = value.clone();
         match assigned {
@@ -113,14 +113,14 @@ impl<'a> Names<'a> {
     }
 
     /// The values to remove, both as given and as ids.
-    fn listed(&self, listed: &[Value], assigned: Assigned) -> Value {
+    fn listed(&self, listed: &[Value], assigned: AssignedAttribute) -> Value {
         let by_id = listed
             .iter()
             .filter_map(|value| self.ids(&alternatives(self.organization, assigned, value), assigned).next());
         listed.iter().cloned().chain(by_id.map(|id| json!({"value": id}))).collect()
     }
 
-    fn path(&self, path: &Path, assigned: Assigned) -> Result<Path, ScimError> {
+    fn path(&self, path: &Path, assigned: AssignedAttribute) -> Result<Path, ScimError> {
         let is_unanswered =
             |term: &TextTerm<'_>| assigned.is_none() && term.is_about("display") && !compares_whole(term);
         if let Some(term) = path.text_terms().into_iter().find(is_unanswered) {
@@ -134,7 +134,7 @@ impl<'a> Names<'a> {
 
     /// Replaces a comparison with a name by comparisons with ids. The text itself is compared as well if the
     /// user has it as plain text, because the name may have been defined later.
-    fn term(&self, term: &TextTerm<'_>, assigned: Assigned, of_type: Option<&str>) -> Option<Filter> {
+    fn term(&self, term: &TextTerm<'_>, assigned: AssignedAttribute, of_type: Option<&str>) -> Option<Filter> {
         let can_be_name =
             |term: &TextTerm<'_>| term.is_about("value") || (assigned.is_none() && term.is_about("display"));
         if !can_be_name(term) || !compares_whole(term) {
@@ -150,20 +150,20 @@ impl<'a> Names<'a> {
         ids.into_iter().chain(text).map(|text| term.of_value(text)).reduce(join)
     }
 
-    fn ids(&self, keys: &[Key], assigned: Assigned) -> impl Iterator<Item = &str> {
+    fn ids(&self, keys: &[Key], assigned: AssignedAttribute) -> impl Iterator<Item = &str> {
         let named = keys.iter().filter_map(|key| self.found.get(key)?.as_ref());
         named.filter(move |named| named.kind.is_none() || named.kind == assigned).map(|named| named.id.as_str())
     }
 
     /// Whether the user has a value as plain text.
-    fn has_text(&self, assigned: Assigned, text: &str) -> bool {
+    fn has_text(&self, assigned: AssignedAttribute, text: &str) -> bool {
         let held = assigned.map_or(&[][..], |kind| list(self.before.resource, kind.attribute()));
         held.iter().filter_map(|value| value["value"].as_str()).any(|held| casefold(held) == casefold(text))
     }
 }
 
 /// The attribute of an operation and its sub-attribute, if the values can be given by name.
-fn assigned(operation: &Operation) -> Option<(Assigned, Option<&'static str>)> {
+fn assigned(operation: &Operation) -> Option<(AssignedAttribute, Option<&'static str>)> {
     let Ok(Target::Attribute(target)) = operation.path.target(&USER) else { return None };
     let assigned = match target.extension {
         None => Some(EntitlementKind::ALL.into_iter().find(|kind| kind.attribute() == target.attribute.name)?),
@@ -196,21 +196,26 @@ fn keys(organization: OrganizationId, operation: &Operation) -> Vec<Key> {
 }
 
 /// The key of a value.
-fn value_key(organization: OrganizationId, assigned: Assigned, value: &Value, of_type: Option<&str>) -> Option<Key> {
+fn value_key(
+    organization: OrganizationId,
+    assigned: AssignedAttribute,
+    value: &Value,
+    of_type: Option<&str>,
+) -> Option<Key> {
     let Some(kind) = assigned else { return workspace_key(organization, value) };
     match (value.get("type"), of_type) {
         (None, Some(of_type)) if value.is_object() => {
             let mut value = value.clone();
             value["type"] = Value::from(of_type);
-            key(organization, kind, &value)
+            assigned_key(organization, kind, &value)
         }
-        _ => key(organization, kind, value),
+        _ => assigned_key(organization, kind, value),
     }
 }
 
 /// The keys that a text can mean in a filter or a removal, the most likely first. An entitlement without a
 /// type can be a workspace. Ids need no look-up.
-fn alternatives(organization: OrganizationId, assigned: Assigned, value: &Value) -> Vec<Key> {
+fn alternatives(organization: OrganizationId, assigned: AssignedAttribute, value: &Value) -> Vec<Key> {
     let own = value_key(organization, assigned, value, None);
     let can_be_workspace =
         assigned == Some(EntitlementKind::Entitlement) && !is_workspace(value) && value["type"].is_null();

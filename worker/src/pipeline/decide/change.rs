@@ -6,7 +6,7 @@ use rollcall_events::members::MEMBERS;
 use rollcall_events::{GroupId, OrganizationId, UserId};
 use serde::Deserialize;
 
-use crate::pipeline::fact::{Fact, MalformedFact};
+use crate::fact::{Fact, MalformedFact};
 use crate::pipeline::settings::SettingChange;
 use crate::pipeline::state::{Before, Group, Lookup, State, User};
 

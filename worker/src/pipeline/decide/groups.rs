@@ -14,8 +14,8 @@ use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::resource::{check_version, first_state, next_state};
-use crate::pipeline::decision::{Decision, Interrupt, Refusal};
-use crate::pipeline::fact::RESOURCE;
+use crate::fact::RESOURCE;
+use crate::pipeline::decision::{Decision, Interrupt, Rejection};
 use crate::pipeline::state::{Group, NotLoaded, State, both, look_up_all};
 
 /// Decides a SCIM call about a group.
@@ -28,9 +28,9 @@ pub(super) fn decide(
     match attempt(state, request, call, at) {
         Ok(decision) => Ok(decision),
         Err(Interrupt::NotLoaded(missing)) => Err(missing),
-        Err(Interrupt::Refused(refusal)) => {
-            let subject = (SubjectType::Group, refusal.about.unwrap_or(call.group_id.0));
-            Ok(Decision::rejected(refusal.error, Some(subject), json!({"operation": call.operation.name()})))
+        Err(Interrupt::Rejected(rejection)) => {
+            let subject = (SubjectType::Group, rejection.about.unwrap_or(call.group_id.0));
+            Ok(Decision::rejected(rejection.error, Some(subject), json!({"operation": call.operation.name()})))
         }
     }
 }
@@ -87,7 +87,7 @@ fn checked(
     }
     match holder? {
         // A taken name is reported before any fault of the members.
-        Some(holder) if holder != call.group_id => Err(Interrupt::Refused(Refusal {
+        Some(holder) if holder != call.group_id => Err(Interrupt::Rejected(Rejection {
             error: ScimError::uniqueness("displayName is taken by another group"),
             about: Some(holder.0),
             user_name: None,

@@ -12,7 +12,6 @@ mod groups;
 mod resource;
 mod users;
 
-pub(crate) use assign::keys as assigned_keys;
 pub(crate) use batch::{DecideError, Decided, Step, decide_batch};
 pub(crate) use change::Change;
 

@@ -14,7 +14,7 @@ use test_case::test_case;
 use uuid::Uuid;
 
 use super::{Change, Decision, NotLoaded, State, decide};
-use crate::pipeline::fact::Fact;
+use crate::fact::Fact;
 use crate::pipeline::state::{Keys, Workspace};
 
 const ACME: OrganizationId = OrganizationId(Uuid::from_u128(1));
@@ -129,7 +129,7 @@ fn a_name_is_unique_in_any_case_until_its_user_is_deleted() {
     assert_eq!(
         refused.subject.unwrap().1,
         Uuid::from_u128(7),
-        "the refusal is about the holder, so that erasing them reaches it"
+        "the rejection is about the holder, so that erasing them reaches it"
     );
     assert!(!refused.error.unwrap().detail.to_lowercase().contains("strasse"), "no personal data in the header");
     story.user(7, None, UserOperation::Delete);

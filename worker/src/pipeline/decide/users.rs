@@ -17,9 +17,9 @@ use std::collections::HashSet;
 use super::assign::{self, Before};
 use super::by_name::Names;
 use super::resource::{check_version, first_state, next_state};
-use crate::pipeline::decision::{Decision, Interrupt, Refusal};
-use crate::pipeline::fact::RESOURCE;
-use crate::pipeline::state::{NotLoaded, State, User, both, is_active, look_up_all};
+use crate::fact::RESOURCE;
+use crate::pipeline::decision::{Decision, Interrupt, Rejection};
+use crate::pipeline::state::{NotLoaded, State, User, assigned_keys, both, is_active, look_up_all};
 
 /// Decides a SCIM call about a user.
 pub(super) fn decide(
@@ -31,14 +31,14 @@ pub(super) fn decide(
     match attempt(state, request, call, at) {
         Ok(decision) => Ok(decision),
         Err(Interrupt::NotLoaded(missing)) => Err(missing),
-        Err(Interrupt::Refused(refusal)) => {
+        Err(Interrupt::Rejected(rejection)) => {
             let mut payload = json!({"operation": call.operation.name()});
-            if let Some(user_name) = refusal.user_name {
+            if let Some(user_name) = rejection.user_name {
                 payload["userName"] = json!(user_name);
             }
             Ok(Decision::rejected(
-                refusal.error,
-                Some((SubjectType::User, refusal.about.unwrap_or(call.user_id.0))),
+                rejection.error,
+                Some((SubjectType::User, rejection.about.unwrap_or(call.user_id.0))),
                 payload,
             ))
         }
@@ -61,7 +61,7 @@ fn attempt(state: &State, request: &Request, call: &UserRequested, at: Timestamp
     };
     let mut attributes = match &call.operation {
         UserOperation::Replace(attributes) => {
-            let asked = assign::keys(request.organization_id, attributes).filter(assign::is_name).collect();
+            let asked = assigned_keys(request.organization_id, attributes).filter(assign::is_name).collect();
             let mut attributes = replaced(before, attributes.clone());
             resolve(&Before { resource: &before.resource, asked }, &mut attributes)?;
             attributes
@@ -122,7 +122,7 @@ fn change(
     at: Timestamp,
 ) -> Result<Decision, Interrupt> {
     // Do this after every change, so that no request reactivates a user implicitly.
-    defaults::keep(&USER, &before.resource, &mut attributes);
+    defaults::restore_defaults(&USER, &before.resource, &mut attributes);
     let mut unchanged = without_stamp((*before.resource).clone());
     let is_same = attributes == unchanged;
     // An older resource may lack an attribute that has a default. Adding the default does not count as
@@ -169,7 +169,7 @@ fn check(
         return Err(unknown_workspace(WORKSPACES, &unknown.to_string()).into());
     }
     match holder {
-        Some(holder) if holder != call.user_id => Err(Interrupt::Refused(Refusal {
+        Some(holder) if holder != call.user_id => Err(Interrupt::Rejected(Rejection {
             error: ScimError::uniqueness("userName is taken by another user"),
             about: Some(holder.0),
             user_name: Some(user_name.to_owned()),

@@ -2,11 +2,12 @@
 
 use rollcall_events::request::Request;
 
-use super::prefetch::{Expectation, Prefetch};
+use super::prefetch::Expectation;
 use super::statements::{ENSURE_HEADS, fetch};
-use super::{Expected, Loaded};
+use super::{Expected, LoadedBatch};
 use crate::db::{Store, StoreError};
 use crate::pipeline::state::{Keys, State};
+use crate::settings::Prefetch;
 
 /// Reads the heads and the keys that the requests are expected to look up.
 ///
@@ -17,16 +18,16 @@ pub(crate) async fn load(
     requests: &[Request],
     expected: Expected,
     prefetch: Prefetch,
-) -> Result<Loaded, StoreError> {
+) -> Result<LoadedBatch, StoreError> {
     store.renew_plans().await?;
     let Expectation { organizations, events, new_users, keys } = Expectation::of(requests, expected);
     let keys = prefetch.choose(keys);
-    let mut loaded = Loaded::default();
+    let mut loaded = LoadedBatch::default();
     fetch(store, &organizations, &events, &keys, &mut loaded).await?;
     if loaded.heads.len() < organizations.len() {
         // For the first request of an organization, create the head of its log.
         store.query(ENSURE_HEADS, &[&organizations.iter().copied().collect::<Vec<_>>()]).await?;
-        loaded = Loaded::default();
+        loaded = LoadedBatch::default();
         fetch(store, &organizations, &events, &keys, &mut loaded).await?;
     }
     loaded.state.load_absences(keys);
@@ -41,7 +42,7 @@ pub(crate) async fn load(
 ///
 /// # Errors
 /// If Postgres fails or holds a value that cannot be read.
-pub(crate) async fn load_more(store: &Store, keys: Keys, loaded: &mut Loaded) -> Result<(), StoreError> {
+pub(crate) async fn load_more(store: &Store, keys: Keys, loaded: &mut LoadedBatch) -> Result<(), StoreError> {
     fetch(store, &[].into(), &[].into(), &keys, loaded).await?;
     loaded.state.load_absences(keys);
     Ok(())
@@ -52,7 +53,7 @@ pub(crate) async fn load_more(store: &Store, keys: Keys, loaded: &mut Loaded) ->
 /// # Errors
 /// If Postgres fails or holds a value that cannot be read.
 pub(crate) async fn load_subjects(store: &Store, keys: Keys) -> Result<State, StoreError> {
-    let mut loaded = Loaded::default();
+    let mut loaded = LoadedBatch::default();
     load_more(store, keys, &mut loaded).await?;
     Ok(loaded.state)
 }

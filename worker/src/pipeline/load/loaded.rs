@@ -12,8 +12,8 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Json;
 
 use crate::db::StoreError;
+use crate::fact::resource_of;
 use crate::log::Head;
-use crate::pipeline::fact::resource_of;
 use crate::pipeline::state::State;
 
 /// A request that the log has already.
@@ -47,7 +47,7 @@ pub(crate) enum Expected {
 
 /// The rows that were loaded for a batch.
 #[derive(Debug, Default)]
-pub(crate) struct Loaded {
+pub(crate) struct LoadedBatch {
     /// The log heads of its organizations.
     pub(crate) heads: BTreeMap<OrganizationId, Head>,
     /// The requests that are recorded already.

@@ -10,6 +10,5 @@ mod prefetch;
 mod statements;
 
 pub(crate) use batch::{load, load_more, load_subjects};
-pub(crate) use loaded::{Expected, Loaded, RecordedRequest};
-pub(crate) use prefetch::Prefetch;
+pub(crate) use loaded::{Expected, LoadedBatch, RecordedRequest};
 pub(crate) use statements::statements;

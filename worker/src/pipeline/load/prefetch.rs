@@ -8,30 +8,15 @@ use rollcall_scim::casefold::casefold;
 use rollcall_scim::patch::Operation;
 use rollcall_scim::resource::text;
 use rollcall_scim::schema::ROLLCALL_SCHEMA;
-use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use uuid::Uuid;
 
 use super::Expected;
-use crate::pipeline::decide::assigned_keys;
 use crate::pipeline::settings;
-use crate::pipeline::state::{Key, Keys};
-
-/// How many of the expected keys are prefetched. The others are loaded on demand, so this setting changes the
-/// time but no decision. `None` and `Random` exist for tests of that.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Prefetch {
-    /// All keys.
-    #[default]
-    Full,
-    /// No keys.
-    None,
-    /// A random choice of the keys.
-    Random,
-}
+use crate::pipeline::state::{Key, Keys, assigned_keys};
+use crate::settings::Prefetch;
 
 /// The keys that a batch is expected to look up.
 #[derive(Debug, Default)]

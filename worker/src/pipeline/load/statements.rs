@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio_postgres::Row;
 use tokio_postgres::types::Json;
 
-use super::Loaded;
+use super::LoadedBatch;
 use super::loaded::recorded_request;
 use crate::db::{Parameter, Statement, Store, StoreError};
 use crate::log::Head;
@@ -134,7 +134,7 @@ fn pairs<T: Clone>(keys: &BTreeSet<(OrganizationId, T)>) -> Pairs<T> {
 }
 
 /// Reads a row.
-type Read = fn(&mut Loaded, &Row) -> Result<(), StoreError>;
+type Read = fn(&mut LoadedBatch, &Row) -> Result<(), StoreError>;
 
 /// The statements to run, in order.
 #[derive(Default)]
@@ -158,7 +158,7 @@ pub(super) async fn fetch(
     heads: &BTreeSet<OrganizationId>,
     events: &BTreeSet<(OrganizationId, EventId)>,
     keys: &Keys,
-    loaded: &mut Loaded,
+    loaded: &mut LoadedBatch,
 ) -> Result<(), StoreError> {
     let heads: Vec<_> = heads.iter().copied().collect();
     let events = pairs(events);
@@ -215,7 +215,7 @@ pub(super) async fn fetch(
 }
 
 /// Reads a row of [`COMMON`] or [`COMMON_AND_RECORDED`].
-fn read_common(loaded: &mut Loaded, row: &Row) -> Result<(), StoreError> {
+fn read_common(loaded: &mut LoadedBatch, row: &Row) -> Result<(), StoreError> {
     match row.try_get("kind")? {
         "head" => {
             loaded.heads.insert(row.try_get("organization_id")?, Head::read(row)?);
@@ -233,13 +233,13 @@ fn read_common(loaded: &mut Loaded, row: &Row) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn read_workspace(loaded: &mut Loaded, row: &Row) -> Result<(), StoreError> {
+fn read_workspace(loaded: &mut LoadedBatch, row: &Row) -> Result<(), StoreError> {
     let workspace = Workspace { id: row.try_get("id")?, name: row.try_get("name")?, created_at: row.try_get("at")? };
     loaded.state.load_workspace(row.try_get("organization_id")?, workspace);
     Ok(())
 }
 
-fn read_entitlement(loaded: &mut Loaded, row: &Row) -> Result<(), StoreError> {
+fn read_entitlement(loaded: &mut LoadedBatch, row: &Row) -> Result<(), StoreError> {
     let kind = row
         .try_get::<_, &str>("kind")?
         .parse()
@@ -255,41 +255,41 @@ fn read_entitlement(loaded: &mut Loaded, row: &Row) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn read_presence(loaded: &mut Loaded, row: &Row) -> Result<(), StoreError> {
+fn read_presence(loaded: &mut LoadedBatch, row: &Row) -> Result<(), StoreError> {
     loaded.state.load_presence(row.try_get("organization_id")?, row.try_get("id")?);
     Ok(())
 }
 
-fn read_deletion(loaded: &mut Loaded, row: &Row) -> Result<(), StoreError> {
+fn read_deletion(loaded: &mut LoadedBatch, row: &Row) -> Result<(), StoreError> {
     loaded.state.load_deletion(row.try_get("organization_id")?, row.try_get("id")?);
     Ok(())
 }
 
-fn read_group(loaded: &mut Loaded, row: &Row) -> Result<(), StoreError> {
+fn read_group(loaded: &mut LoadedBatch, row: &Row) -> Result<(), StoreError> {
     let Json(resource) = row.try_get("resource")?;
     let group = Group { id: row.try_get("id")?, resource: Arc::new(resource) };
     loaded.state.load_group(row.try_get("organization_id")?, group);
     Ok(())
 }
 
-fn read_member(loaded: &mut Loaded, row: &Row) -> Result<(), StoreError> {
+fn read_member(loaded: &mut LoadedBatch, row: &Row) -> Result<(), StoreError> {
     loaded.state.load_member(row.try_get("organization_id")?, row.try_get("group_id")?, row.try_get("user_id")?);
     Ok(())
 }
 
-fn read_organization(loaded: &mut Loaded, row: &Row) -> Result<(), StoreError> {
+fn read_organization(loaded: &mut LoadedBatch, row: &Row) -> Result<(), StoreError> {
     loaded.state.load_organization(row.try_get("id")?, row.try_get("name")?);
     Ok(())
 }
 
-fn read_token(loaded: &mut Loaded, row: &Row) -> Result<(), StoreError> {
+fn read_token(loaded: &mut LoadedBatch, row: &Row) -> Result<(), StoreError> {
     let revoked_at = row.try_get::<_, Option<Timestamp>>("revoked_at")?;
-    let standing = revoked_at.map_or(TokenStatus::Valid, TokenStatus::RevokedAt);
-    loaded.state.load_token(row.try_get("organization_id")?, row.try_get("id")?, standing);
+    let status = revoked_at.map_or(TokenStatus::Valid, TokenStatus::RevokedAt);
+    loaded.state.load_token(row.try_get("organization_id")?, row.try_get("id")?, status);
     Ok(())
 }
 
-fn read_session(loaded: &mut Loaded, row: &Row) -> Result<(), StoreError> {
+fn read_session(loaded: &mut LoadedBatch, row: &Row) -> Result<(), StoreError> {
     let state = match (row.try_get("has_ended")?, row.try_get("is_signed_in")?) {
         (true, _) => SessionState::Ended,
         (false, true) => SessionState::SignedIn,
@@ -299,12 +299,12 @@ fn read_session(loaded: &mut Loaded, row: &Row) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn read_stream(loaded: &mut Loaded, row: &Row) -> Result<(), StoreError> {
+fn read_stream(loaded: &mut LoadedBatch, row: &Row) -> Result<(), StoreError> {
     loaded.state.load_stream(row.try_get("organization_id")?, row.try_get("id")?, row.try_get("enabled")?);
     Ok(())
 }
 
-fn read_dead_letter(loaded: &mut Loaded, row: &Row) -> Result<(), StoreError> {
+fn read_dead_letter(loaded: &mut LoadedBatch, row: &Row) -> Result<(), StoreError> {
     loaded.state.load_dead_letter(row.try_get("organization_id")?, row.try_get("id")?);
     Ok(())
 }

@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::kind::{ChangeRequest, Kind, SettingFact, checked};
 use crate::db::StatementBatch;
+use crate::fact::{Fact, MalformedFact};
 use crate::pipeline::decision::Interrupt;
-use crate::pipeline::fact::{Fact, MalformedFact};
 use crate::pipeline::state::{Key, NotLoaded, State};
 
 impl ChangeRequest for DecideDeadLetter {
@@ -46,7 +46,8 @@ impl ChangeRequest for DecideDeadLetter {
     /// letter with this id.
     fn decide(&self, state: &State, request: &Request) -> Result<SettingFact, Interrupt> {
         if !state.has_dead_letter(request.organization_id, self.dead_letter_id)? {
-            return Err(ScimError::new(404, "there is no such dead letter, or no longer").into());
+            let detail = "there is no such dead letter; it may have been retried or discarded";
+            return Err(ScimError::new(404, detail).into());
         }
         let operation = self.operation();
         Ok(match &self.change {
@@ -60,11 +61,11 @@ impl ChangeRequest for DecideDeadLetter {
 
 /// A dead letter that is decided.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Settled(DeadLetterId);
+pub(crate) struct DeadLetterDecision(DeadLetterId);
 
-/// The change of a decision.
-pub(super) fn settled(fact: &Fact) -> Result<Settled, MalformedFact> {
-    Ok(Settled(DeadLetterId(fact.subject()?)))
+/// Reads the change from a `DeadLetterRetried` or `DeadLetterDiscarded` fact.
+pub(super) fn decided(fact: &Fact) -> Result<DeadLetterDecision, MalformedFact> {
+    Ok(DeadLetterDecision(DeadLetterId(fact.subject()?)))
 }
 
 /// Decided dead letters. They write no rows.
@@ -72,19 +73,19 @@ pub(super) fn settled(fact: &Fact) -> Result<Settled, MalformedFact> {
 pub(crate) struct DeadLetters;
 
 impl Kind for DeadLetters {
-    type Change = Settled;
+    type Change = DeadLetterDecision;
     type Rows = ();
 
     fn statements() -> Vec<&'static str> {
         Vec::new()
     }
 
-    fn apply(change: &Settled, organization: OrganizationId, state: &mut State) -> Result<(), NotLoaded> {
-        state.settle_dead_letter(organization, change.0);
+    fn apply(change: &DeadLetterDecision, organization: OrganizationId, state: &mut State) -> Result<(), NotLoaded> {
+        state.decide_dead_letter(organization, change.0);
         Ok(())
     }
 
-    fn take(&mut self, _: OrganizationId, _: u64, _: Settled) {}
+    fn take(&mut self, _: OrganizationId, _: u64, _: DeadLetterDecision) {}
 
     fn rows(&self) {}
 

@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use super::kind::{ChangeRequest, Kind, Listeners, SettingFact, checked};
 use crate::db::{StatementBatch, rows};
+use crate::fact::{Fact, MalformedFact};
 use crate::pipeline::decision::Interrupt;
-use crate::pipeline::fact::{Fact, MalformedFact};
 use crate::pipeline::rows::{Ids, RowKey, delete_by};
 use crate::pipeline::state::{Entitlement, Key, NotLoaded, State, both};
 
@@ -76,12 +76,12 @@ pub(crate) enum Change {
     Delete(EntitlementId),
 }
 
-/// The change of a definition.
+/// Reads the change from an `EntitlementDefined` fact.
 pub(super) fn defined(fact: &Fact) -> Result<Change, MalformedFact> {
     fact.read("entitlement").map(Change::Put)
 }
 
-/// The change of a removal.
+/// Reads the change from an `EntitlementRemoved` fact.
 pub(super) fn removed(fact: &Fact) -> Result<Change, MalformedFact> {
     Ok(Change::Delete(EntitlementId(fact.subject()?)))
 }

@@ -32,11 +32,8 @@ impl ChangeRequest for EraseUser {
         let (organization, id) = (request.organization_id, self.user_id);
         let (is_there, was_deleted) = both(state.has_user(organization, id), state.was_deleted(organization, id))?;
         if is_there {
-            return Err(ScimError::new(
-                409,
-                "the user is not deleted, and only what is known of deleted users can be erased",
-            )
-            .into());
+            let detail = "the user is not deleted; only data of deleted users can be erased";
+            return Err(ScimError::new(409, detail).into());
         }
         if !was_deleted {
             return Err(ScimError::new(404, "the log knows of no such user").into());

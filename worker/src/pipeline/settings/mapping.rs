@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use super::kind::{ChangeRequest, Kind, Listeners, SettingFact, checked, no_workspace};
 use crate::db::{StatementBatch, array_text, rows};
+use crate::fact::{Fact, MalformedFact};
 use crate::pipeline::decision::Interrupt;
-use crate::pipeline::fact::{Fact, MalformedFact};
 use crate::pipeline::rows::{Ids, RowKey, delete_by};
 use crate::pipeline::state::{Key, NotLoaded, State, both, look_up_all};
 
@@ -66,7 +66,7 @@ impl Mapping {
     }
 }
 
-/// The change of a mapping.
+/// Reads the change from a `GroupMapped` fact.
 pub(super) fn mapped(fact: &Fact) -> Result<Mapping, MalformedFact> {
     Ok(Mapping { group: GroupId(fact.subject()?), workspaces: fact.read("workspaces")? })
 }

@@ -24,9 +24,9 @@ use serde_json::json;
 use std::collections::BTreeSet;
 
 use super::decision::{Decision, Interrupt};
-use super::fact::{Fact, MalformedFact};
 use super::state::{Key, NotLoaded, State};
 use crate::db::StatementBatch;
+use crate::fact::{Fact, MalformedFact};
 use kind::{ChangeRequest, Kind, SettingFact};
 
 /// The list of requests.
@@ -76,7 +76,7 @@ impl SettingChange {
             EventType::StreamResumed => Self::Stream(stream::resumed(fact)?),
             EventType::StreamDeleted => Self::Stream(stream::deleted(fact)?),
             EventType::DeadLetterRetried | EventType::DeadLetterDiscarded => {
-                Self::DeadLetter(dead_letter::settled(fact)?)
+                Self::DeadLetter(dead_letter::decided(fact)?)
             }
             // Erasures of users and announcements change nothing here, and the others are no settings.
             EventType::UserErased
@@ -94,7 +94,7 @@ impl SettingChange {
         }))
     }
 
-    /// The change of a deleted group: it is mapped to no workspace.
+    /// The change that a `GroupDeleted` fact makes to the mapping: the group is mapped to no workspace.
     pub(super) fn unmap(group: GroupId) -> Self {
         Self::Mapping(mapping::Mapping::none(group))
     }
@@ -205,8 +205,8 @@ pub(super) fn decide(state: &State, request: &Request, settings: &SettingsReques
     match attempt(state, request, change) {
         Ok((event_type, payload)) => Ok(Decision { event_type, subject, error: None, payload }),
         Err(Interrupt::NotLoaded(missing)) => Err(missing),
-        Err(Interrupt::Refused(refusal)) => {
-            Ok(Decision::rejected(refusal.error, subject, json!({"operation": change.operation()})))
+        Err(Interrupt::Rejected(rejection)) => {
+            Ok(Decision::rejected(rejection.error, subject, json!({"operation": change.operation()})))
         }
     }
 }

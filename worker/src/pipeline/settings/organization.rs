@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use super::kind::{ChangeRequest, Kind, SettingFact, checked};
 use crate::db::{StatementBatch, rows};
+use crate::fact::{Fact, MalformedFact};
 use crate::pipeline::decision::Interrupt;
-use crate::pipeline::fact::{Fact, MalformedFact};
 use crate::pipeline::state::{Key, NotLoaded, State};
 
 impl ChangeRequest for CreateOrganization {
@@ -52,7 +52,7 @@ pub(crate) struct Organization {
     created_at: Timestamp,
 }
 
-/// The change of a creation.
+/// Reads the change from an `OrganizationCreated` fact.
 pub(super) fn created(fact: &Fact) -> Result<Organization, MalformedFact> {
     Ok(Organization {
         id: OrganizationId(fact.subject()?),

@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use super::kind::{ChangeRequest, Kind, Listeners, SettingFact};
 use crate::db::{StatementBatch, rows};
+use crate::fact::{Fact, MalformedFact};
 use crate::pipeline::decision::Interrupt;
-use crate::pipeline::fact::{Fact, MalformedFact};
 use crate::pipeline::state::{Key, NotLoaded, State};
 
 impl ChangeRequest for ChangeRecording {
@@ -44,7 +44,7 @@ impl ChangeRequest for ChangeRecording {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Recording(Option<Timestamp>);
 
-/// The change of a change of the recording.
+/// Reads the change from a `RecordingChanged` fact.
 pub(super) fn changed(fact: &Fact) -> Result<Recording, MalformedFact> {
     Ok(Recording(fact.read("until")?))
 }

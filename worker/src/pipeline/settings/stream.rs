@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 use super::kind::{ChangeRequest, Kind, Listeners, SettingFact, checked, no_workspace};
 use crate::db::{StatementBatch, rows, seq_column};
+use crate::fact::{Fact, MalformedFact};
 use crate::pipeline::decision::Interrupt;
-use crate::pipeline::fact::{Fact, MalformedFact};
 use crate::pipeline::rows::{Ids, RowKey, delete_by};
 use crate::pipeline::state::{Key, NotLoaded, State, look_up_all};
 
@@ -96,22 +96,22 @@ pub(crate) enum Change {
     Delete(StreamId),
 }
 
-/// The change of a creation.
+/// Reads the change from a `StreamCreated` fact.
 pub(super) fn created(fact: &Fact) -> Result<Change, MalformedFact> {
     fact.read("stream").map(Change::Put)
 }
 
-/// The change of a pause.
+/// Reads the change from a `StreamPaused` fact.
 pub(super) fn paused(fact: &Fact) -> Result<Change, MalformedFact> {
     Ok(Change::Switch { id: StreamId(fact.subject()?), at: fact.read("at")?, reason: Some(fact.read("reason")?) })
 }
 
-/// The change of a resumption.
+/// Reads the change from a `StreamResumed` fact.
 pub(super) fn resumed(fact: &Fact) -> Result<Change, MalformedFact> {
     Ok(Change::Switch { id: StreamId(fact.subject()?), at: fact.read("at")?, reason: None })
 }
 
-/// The change of a deletion.
+/// Reads the change from a `StreamDeleted` fact.
 pub(super) fn deleted(fact: &Fact) -> Result<Change, MalformedFact> {
     Ok(Change::Delete(StreamId(fact.subject()?)))
 }

@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use super::kind::{ChangeRequest, Kind, Listeners, SettingFact, checked};
 use crate::db::{StatementBatch, rows};
+use crate::fact::{Fact, MalformedFact};
 use crate::pipeline::decision::Interrupt;
-use crate::pipeline::fact::{Fact, MalformedFact};
 use crate::pipeline::state::{Key, NotLoaded, State, Workspace, both};
 
 impl ChangeRequest for CreateWorkspace {
@@ -47,7 +47,7 @@ impl ChangeRequest for CreateWorkspace {
     }
 }
 
-/// The change of a creation.
+/// Reads the change from a `WorkspaceCreated` fact.
 pub(super) fn created(fact: &Fact) -> Result<Workspace, MalformedFact> {
     fact.read("workspace")
 }

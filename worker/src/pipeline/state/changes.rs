@@ -66,14 +66,14 @@ impl State {
     }
 
     /// Marks a dead letter as decided. It cannot be decided again.
-    pub(in crate::pipeline) fn settle_dead_letter(&mut self, organization: OrganizationId, id: DeadLetterId) {
+    pub(in crate::pipeline) fn decide_dead_letter(&mut self, organization: OrganizationId, id: DeadLetterId) {
         self.dead_letters.change((organization, id), None);
     }
 
     /// Discards all changes, so that the batch can be decided again on the loaded state.
     pub(crate) fn revert(&mut self) {
-        // Name every layer: then a new layer does not compile until it is reverted here. Presumed values are not
-        // changes of the batch, so they stay.
+        // Name every layer: then a new layer does not compile until it is reverted here. Presumed values are
+        // not changes of the batch, so they stay.
         let Self {
             presumed_new: _,
             users,

@@ -10,7 +10,7 @@ type UserKey = (OrganizationId, UserId);
 
 /// The loaded members of a group.
 #[derive(Debug, Default)]
-struct Loaded {
+struct LoadedMembers {
     /// Whether all members are in `present`.
     is_whole: bool,
     present: HashSet<UserId>,
@@ -19,7 +19,7 @@ struct Loaded {
 
 /// The members of a group that the batch has changed.
 #[derive(Debug, Default)]
-struct Changed {
+struct MemberChanges {
     /// Whether the batch created or deleted the group. Then the loaded members do not count.
     is_afresh: bool,
     moved: HashMap<UserId, bool>,
@@ -28,8 +28,8 @@ struct Changed {
 /// The members of groups: the loaded ones, and the changes of the batch.
 #[derive(Debug, Default)]
 pub(super) struct Members {
-    loaded: HashMap<GroupKey, Loaded>,
-    changed: HashMap<GroupKey, Changed>,
+    loaded: HashMap<GroupKey, LoadedMembers>,
+    changed: HashMap<GroupKey, MemberChanges>,
     /// The groups into which, or out of which, the batch moved each user.
     moves: HashMap<UserKey, HashSet<GroupId>>,
     /// Users whom the batch deleted. They are in no group unless they were moved into one later.
@@ -101,7 +101,7 @@ impl Members {
 
     /// Removes all members of a group that is created or deleted.
     pub(super) fn empty(&mut self, organization: OrganizationId, group: GroupId) {
-        self.changed.insert((organization, group), Changed { is_afresh: true, moved: HashMap::new() });
+        self.changed.insert((organization, group), MemberChanges { is_afresh: true, moved: HashMap::new() });
     }
 
     /// Removes a deleted user from all groups.

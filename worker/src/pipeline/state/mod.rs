@@ -1,6 +1,7 @@
 //! The part of the state that a batch needs: the loaded values, and the changes of the batch. It knows which
 //! keys are loaded: see [`Lookup`].
 
+mod assigned;
 mod changes;
 mod entity;
 mod keys;
@@ -8,6 +9,7 @@ mod layer;
 mod loaded;
 mod members;
 
+pub(crate) use assigned::{assigned_key, assigned_keys, assigned_text, list, workspace_key, workspaces};
 pub(crate) use entity::{Before, Entitlement, Group, SessionState, Stored, TokenStatus, User, Workspace, is_active};
 pub(crate) use keys::{Key, Keys, Lookup, NotLoaded, both, look_up_all};
 

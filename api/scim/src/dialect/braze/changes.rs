@@ -2,7 +2,7 @@
 //! model; all others are SCIM's own. Only what an operation gives is set, and `null` removes.
 
 use rollcall_scim::casefold::casefold;
-use rollcall_scim::given::Given;
+use rollcall_scim::given::GivenPlaces;
 use rollcall_scim::patch::{Operation, PATCH_SCHEMA, Translation, parse_translated};
 use rollcall_scim::path::Target;
 use rollcall_scim::schema::{ENTERPRISE_SCHEMA, USER, USER_SCHEMA};
@@ -108,7 +108,7 @@ impl Change<'_> {
     /// A value without a path: the name of each member is a path. The attributes that the dialect shares with
     /// SCIM become one operation, without a path as well.
     fn each_member(&self, members: &Map<String, Value>) -> Result<Translation, ScimError> {
-        let (mut translated, mut own, mut places) = (Vec::new(), Map::new(), Given::default());
+        let (mut translated, mut own, mut places) = (Vec::new(), Map::new(), GivenPlaces::default());
         for (name, value) in
             beside_the_core(members.clone()).into_iter().filter(|(name, _)| !is_server_assigned(local(name)))
         {

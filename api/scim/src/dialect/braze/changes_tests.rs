@@ -188,20 +188,20 @@ fn a_remove_removes_only_the_named_values() {
     }
 }
 
-#[test_case(set("department", json!("magic")), "department holds something else"; "department")]
+#[test_case(set("department", json!("magic")), "department contains a value other than"; "department")]
 #[test_case(
-    set("permissions.companyPermissions", json!(["fly"])), "permissions.companyPermissions holds"; "company permission"
+    set("permissions.companyPermissions", json!(["fly"])), "permissions.companyPermissions contains"; "company permission"
 )]
 #[test_case(
     set("permissions.appGroup[appGroupName eq \"Sales\"].appGroupPermissions", json!(["fly"])),
-    "appGroupPermissions holds"; "workspace permission"
+    "appGroupPermissions contains"; "workspace permission"
 )]
 #[test_case(
     set(
         "permissions.appGroup[appGroupName eq \"Sales\"].team",
         json!([{"teamId": "t", "teamPermissions": ["delete_catalogs"]}])
     ),
-    "teamPermissions holds"; "team permission"
+    "teamPermissions contains"; "team permission"
 )]
 #[test_case(set("permissions.roleList", json!([])), "roleList is not known"; "part")]
 #[test_case(set("permissions", json!({"roleList": []})), "roleList is not known"; "part in a value")]

@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use super::standard::{self, Standard};
 use super::translation::{Change, Dialect, Preparation, UserChange, UserTranslation};
-use crate::answer::{Shown, json};
+use crate::answer::{Representation, json};
 use rollcall_api_core::error::ApiResult;
 use rollcall_api_core::http::Parameters;
 use rollcall_api_core::read::Database;
@@ -71,14 +71,14 @@ impl Dialect for Braze {
         Ok(Projection::Everything)
     }
 
-    fn shown(&self, resource: Shown<'_>, projection: &Projection) -> Value {
+    fn shown(&self, resource: Representation<'_>, projection: &Projection) -> Value {
         match own_shape(&resource) {
             Some(user) => user,
             None => Standard.shown(resource, projection),
         }
     }
 
-    fn answer(&self, status: StatusCode, resource: Shown<'_>, projection: &Projection) -> ApiResult {
+    fn answer(&self, status: StatusCode, resource: Representation<'_>, projection: &Projection) -> ApiResult {
         match own_shape(&resource) {
             Some(user) => json(status, &user),
             None => Standard.answer(status, resource, projection),
@@ -86,7 +86,7 @@ impl Dialect for Braze {
     }
 
     /// Users have no entity tag in this dialect, so their reads have no conditions.
-    fn answer_to_read(&self, headers: &HeaderMap, resource: Shown<'_>, projection: &Projection) -> ApiResult {
+    fn answer_to_read(&self, headers: &HeaderMap, resource: Representation<'_>, projection: &Projection) -> ApiResult {
         match own_shape(&resource) {
             Some(user) => json(StatusCode::OK, &user),
             None => Standard.answer_to_read(headers, resource, projection),
@@ -104,6 +104,6 @@ impl Dialect for Braze {
 }
 
 /// A user in the shape of the dialect; `None` for any other resource.
-fn own_shape(resource: &Shown<'_>) -> Option<Value> {
+fn own_shape(resource: &Representation<'_>) -> Option<Value> {
     resource.is_a(&USER).then(|| from_standard(resource.attributes()))
 }

@@ -27,7 +27,7 @@ pub(super) fn to_standard(
     let Value::Object(body) = body else { return Err(ScimError::invalid_syntax("the body is not a JSON object")) };
     let mut body = with_canonical_names(body)?;
     if let Some(present) = present {
-        keep(present, &mut body)?;
+        retain_name_and_entitlements(present, &mut body)?;
     }
     let mut part = |name: &str| body.remove(name).filter(|part| !part.is_null());
     let (department, permissions) = (part("department"), part("permissions"));
@@ -47,7 +47,7 @@ pub(super) fn to_standard(
 
 /// A replacement keeps the user's name: callers of the dialect cannot change it. It also keeps the
 /// entitlements: the dialect has no word for them.
-fn keep(present: &UserSummary, body: &mut Map<String, Value>) -> Result<(), ScimError> {
+fn retain_name_and_entitlements(present: &UserSummary, body: &mut Map<String, Value>) -> Result<(), ScimError> {
     match body.remove("userName").map(lenience::unwrap_single).unwrap_or_default() {
         Value::Null => {}
         Value::String(given) if casefold(&given) == casefold(&present.user_name) => {}

@@ -99,7 +99,7 @@ fn part_of_permissions(key: &str, rest: &str) -> Result<&'static str, ScimError>
     match member(PERMISSIONS, part) {
         Some((part, _)) if !inside => Ok(part),
         Some((part, _)) => Err(ScimError::invalid_syntax(format!(
-            "{} does not say which value of permissions.{part} it is of",
+            "{} does not say which value of permissions.{part} it belongs to",
             shown()
         ))),
         None => Err(ScimError::invalid_value(not_known(PERMISSIONS, PERMISSIONS, part))),

@@ -61,5 +61,5 @@ fn one_of(known: &BTreeSet<String>, path: &str, value: &Value) -> Result<(), Sci
         return Ok(());
     }
     let known: Vec<_> = known.iter().map(String::as_str).collect();
-    Err(ScimError::invalid_value(format!("{path} holds something else than {}", known.join(", "))))
+    Err(ScimError::invalid_value(format!("{path} contains a value other than {}", known.join(", "))))
 }

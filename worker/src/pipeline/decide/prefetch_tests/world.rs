@@ -47,55 +47,8 @@ impl World {
                 into.load_deletion(*of, *id);
             }
         }
-        for (of, id) in &keys.groups {
-            world.group(*of, *id).unwrap().into_iter().for_each(|found| into.load_group(*of, found.clone()));
-        }
-        for (of, name) in &keys.group_names {
-            let holder = world.group_named(*of, name.clone()).unwrap();
-            let holder = holder.and_then(|id| world.group(*of, id).unwrap());
-            if let Some(found) = holder {
-                into.load_group(*of, found.clone());
-            }
-        }
-        for (of, group, user) in &keys.members {
-            if world.is_member(*of, *group, *user).unwrap() {
-                into.load_member(*of, *group, *user);
-            }
-        }
-        for (of, group) in &keys.members_of {
-            world.members(*of, *group).unwrap().into_iter().for_each(|user| into.load_member(*of, *group, user));
-        }
-        for id in &keys.organizations {
-            if world.has_organization(*id).unwrap() {
-                into.load_organization(*id, "Test".to_owned());
-            }
-        }
-        for (of, id) in &keys.workspaces {
-            world.workspace(*of, *id).unwrap().into_iter().for_each(|found| into.load_workspace(*of, found.clone()));
-        }
-        for (of, name) in &keys.workspace_names {
-            let holder = world.workspace_named(*of, name.clone()).unwrap();
-            let holder = holder.and_then(|id| world.workspace(*of, id).unwrap());
-            if let Some(found) = holder {
-                into.load_workspace(*of, found.clone());
-            }
-        }
-        for (of, id) in &keys.entitlements {
-            world
-                .entitlement(*of, *id)
-                .unwrap()
-                .into_iter()
-                .for_each(|found| into.load_entitlement(*of, found.clone()));
-        }
-        for (of, kind, name) in &keys.entitlement_names {
-            let named = world.entitlement_named(*of, *kind, name.clone());
-            named.unwrap().into_iter().for_each(|found| into.load_entitlement(*of, found.clone()));
-        }
-        for (of, id) in &keys.tokens {
-            if let Some(standing) = world.token(*of, *id).unwrap() {
-                into.load_token(*of, *id, standing);
-            }
-        }
+        load_groups(world, &keys, into);
+        load_settings(world, &keys, into);
         into.load_absences(keys);
     }
 
@@ -105,6 +58,57 @@ impl World {
             let mut keys = Keys::default();
             keys.extend(missing.0);
             self.0.load_absences(keys);
+        }
+    }
+}
+
+fn load_groups(world: &State, keys: &Keys, into: &mut State) {
+    for (of, id) in &keys.groups {
+        world.group(*of, *id).unwrap().into_iter().for_each(|found| into.load_group(*of, found.clone()));
+    }
+    for (of, name) in &keys.group_names {
+        let holder = world.group_named(*of, name.clone()).unwrap();
+        let holder = holder.and_then(|id| world.group(*of, id).unwrap());
+        if let Some(found) = holder {
+            into.load_group(*of, found.clone());
+        }
+    }
+    for (of, group, user) in &keys.members {
+        if world.is_member(*of, *group, *user).unwrap() {
+            into.load_member(*of, *group, *user);
+        }
+    }
+    for (of, group) in &keys.members_of {
+        world.members(*of, *group).unwrap().into_iter().for_each(|user| into.load_member(*of, *group, user));
+    }
+}
+
+fn load_settings(world: &State, keys: &Keys, into: &mut State) {
+    for id in &keys.organizations {
+        if world.has_organization(*id).unwrap() {
+            into.load_organization(*id, "Test".to_owned());
+        }
+    }
+    for (of, id) in &keys.workspaces {
+        world.workspace(*of, *id).unwrap().into_iter().for_each(|found| into.load_workspace(*of, found.clone()));
+    }
+    for (of, name) in &keys.workspace_names {
+        let holder = world.workspace_named(*of, name.clone()).unwrap();
+        let holder = holder.and_then(|id| world.workspace(*of, id).unwrap());
+        if let Some(found) = holder {
+            into.load_workspace(*of, found.clone());
+        }
+    }
+    for (of, id) in &keys.entitlements {
+        world.entitlement(*of, *id).unwrap().into_iter().for_each(|found| into.load_entitlement(*of, found.clone()));
+    }
+    for (of, kind, name) in &keys.entitlement_names {
+        let named = world.entitlement_named(*of, *kind, name.clone());
+        named.unwrap().into_iter().for_each(|found| into.load_entitlement(*of, found.clone()));
+    }
+    for (of, id) in &keys.tokens {
+        if let Some(status) = world.token(*of, *id).unwrap() {
+            into.load_token(*of, *id, status);
         }
     }
 }

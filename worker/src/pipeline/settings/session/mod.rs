@@ -14,8 +14,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::kind::{ChangeRequest, SettingFact, checked};
+use crate::fact::{Fact, MalformedFact};
 use crate::pipeline::decision::Interrupt;
-use crate::pipeline::fact::{Fact, MalformedFact};
 use crate::pipeline::state::{Key, SessionState, State};
 pub(crate) use rows::Sessions;
 
@@ -109,12 +109,12 @@ pub(crate) enum Change {
     Erase { id: SessionId },
 }
 
-/// The change of a new sign-in link.
+/// Reads the change from a `SignInLinkIssued` fact.
 pub(super) fn invited(fact: &Fact) -> Result<Change, MalformedFact> {
     fact.read("link").map(Change::Invite)
 }
 
-/// The change of a sign-in, with or without a link.
+/// Reads the change from a `SignedIn` fact: a sign-in with or without a link.
 pub(super) fn signed_in(fact: &Fact) -> Result<Change, MalformedFact> {
     if fact.has("session") {
         return fact.read("session").map(Change::Begin);
@@ -122,12 +122,12 @@ pub(super) fn signed_in(fact: &Fact) -> Result<Change, MalformedFact> {
     Ok(Change::SignIn { id: SessionId(fact.subject()?), digest: fact.read("digest")?, at: fact.read("at")? })
 }
 
-/// The change of a sign-out.
+/// Reads the change from a `SignedOut` fact.
 pub(super) fn signed_out(fact: &Fact) -> Result<Change, MalformedFact> {
     Ok(Change::SignOut { id: SessionId(fact.subject()?), at: fact.read("at")? })
 }
 
-/// The change of an erasure. The entry is about the session.
+/// Reads the change from an `AdministratorErased` fact, whose subject is the session.
 pub(super) fn erased(fact: &Fact) -> Result<Change, MalformedFact> {
     Ok(Change::Erase { id: SessionId(fact.subject()?) })
 }

@@ -16,8 +16,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::kind::{ChangeRequest, SettingFact, checked};
+use crate::fact::{Fact, MalformedFact};
 use crate::pipeline::decision::Interrupt;
-use crate::pipeline::fact::{Fact, MalformedFact};
 use crate::pipeline::state::{Key, State, TokenStatus, both};
 pub(crate) use rows::Tokens;
 
@@ -201,7 +201,7 @@ pub(crate) struct Token {
     created_at: Timestamp,
 }
 
-/// An auditor's token.
+/// An auditor token.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct AuditorToken {
     id: TokenId,
@@ -219,22 +219,22 @@ pub(crate) enum Change {
     Set { id: TokenId, settings: TokenSettings },
 }
 
-/// The change of an issue.
+/// Reads the change from a `TokenIssued` fact.
 pub(super) fn issued(fact: &Fact) -> Result<Change, MalformedFact> {
     fact.read("token").map(Change::Put)
 }
 
-/// The change of an issue to an auditor.
+/// Reads the change from an `AuditorTokenIssued` fact.
 pub(super) fn issued_to_auditor(fact: &Fact) -> Result<Change, MalformedFact> {
     fact.read("token").map(Change::PutAuditor)
 }
 
-/// The change of a revocation.
+/// Reads the change from a `TokenRevoked` fact.
 pub(super) fn revoked(fact: &Fact) -> Result<Change, MalformedFact> {
     Ok(Change::Revoke { id: TokenId(fact.subject()?), revoked_at: fact.read("revoked_at")? })
 }
 
-/// The change of new settings.
+/// Reads the change from a `TokenChanged` fact.
 pub(super) fn changed(fact: &Fact) -> Result<Change, MalformedFact> {
     Ok(Change::Set { id: TokenId(fact.subject()?), settings: fact.read("settings")? })
 }

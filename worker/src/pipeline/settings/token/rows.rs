@@ -148,7 +148,7 @@ impl Kind for Tokens {
         Ok(())
     }
 
-    /// A new auditor's token is in no cache yet.
+    /// A new auditor token is in no cache yet.
     fn listeners(change: &Change) -> Listeners {
         match change {
             Change::PutAuditor(_) => Listeners::default(),

@@ -1,0 +1,145 @@
+//! Serves one partition: carries batch after batch through the stages, and restarts after an error.
+
+use futures_util::StreamExt;
+use rollcall_service::backoff::Backoff;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+use super::batch_run::{BatchResults, BatchRun, Tools};
+use super::error::RunError;
+use super::hold::{Hold, report_stop};
+use super::receive::{drain, sent};
+use super::session::{Place, Session, WorkerContext, open};
+use super::trial::Trial;
+use crate::db::Remedy;
+use crate::erasure::forget;
+use crate::supervise::close;
+
+/// Maximum delay between two attempts to serve a stopped partition.
+const LONGEST_STOP: Duration = Duration::from_mins(1);
+/// A run that lasted this long ended for a new reason, so the delay starts at its minimum again.
+const LASTED: Duration = Duration::from_secs(30);
+
+/// Serves a partition until `stop`. It reconnects to both servers for as long as necessary.
+pub(crate) async fn serve(shared: Arc<WorkerContext>, partition: u16, stop: CancellationToken) {
+    let mut backoff = Backoff::default();
+    let mut stopped = Backoff::up_to(LONGEST_STOP);
+    let mut given_back = None;
+    while !stop.is_cancelled() {
+        let started = Instant::now();
+        let ended = Box::pin(run(&shared, partition, &stop, &mut given_back)).await;
+        shared.in_flight.leave(partition);
+        let delay = match ended {
+            Ok(()) => return,
+            Err(RunError::Stopped(error)) => {
+                report_stop(&shared, partition, &error);
+                stopped.next_delay()
+            }
+            Err(error) => {
+                tracing::warn!(partition, %error, "the partition restarts");
+                if started.elapsed() > LASTED {
+                    backoff = Backoff::default();
+                }
+                backoff.next_delay()
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(delay) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// One run: processes batch after batch until `stop` or an error. A batch that goes back to the broker leaves
+/// a trial in `given_back`.
+async fn run(
+    shared: &WorkerContext,
+    partition: u16,
+    stop: &CancellationToken,
+    given_back: &mut Option<Trial>,
+) -> Result<(), RunError> {
+    let (settings, in_flight) = (&shared.settings, &shared.in_flight);
+    let name = format!("rollcall-worker/{partition}");
+    let place = Place { shared, partition, name: &name, stop };
+    let mut session = tokio::select! {
+        opened = open(&place, given_back) => opened?,
+        () = stop.cancelled() => return Ok(()),
+    };
+    tracing::info!(partition, "the partition is served");
+    // The next batch shows whether the reason of a stop is gone. A partition without requests cannot show it.
+    in_flight.resume(partition, 0);
+    loop {
+        in_flight.empty(partition);
+        let first = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            delivery = session.consumer.next() => delivery.ok_or(RunError::ConsumerClosed)??,
+            () = session.pending_acks.wait() => {
+                acknowledge(&place, &mut session).await?;
+                continue;
+            }
+        };
+        in_flight.take(partition, sent(&first));
+        let batch = drain(first, &mut session.consumer, settings.batch_size.into())?;
+        process(&place, &mut session, BatchRun::of(batch), given_back).await?;
+        if session.pending_acks.is_due() {
+            acknowledge(&place, &mut session).await?;
+        }
+    }
+    acknowledge(&place, &mut session).await?;
+    let _channel = session.replier.finish().await;
+    close(&session.connection).await;
+    tracing::info!(partition, "left the partition; no message is left in flight");
+    Ok(())
+}
+
+/// Applies a batch, then sends its replies, so that no reply promises a change that can still be lost.
+async fn process(
+    place: &Place<'_>,
+    session: &mut Session,
+    mut batch: BatchRun,
+    given_back: &mut Option<Trial>,
+) -> Result<(), RunError> {
+    if let Err(error) = finish(place, session, &mut batch).await {
+        *given_back = Some(batch.give_back());
+        return Err(error);
+    }
+    place.shared.in_flight.resume(place.partition, batch.demand_loads());
+    let BatchResults { replies, notifications, deliveries, last, has_dead_letters } = batch.finish();
+    session.replier.answer(replies).await?;
+    session.pending_acks.take(last, deliveries, notifications, has_dead_letters);
+    Ok(())
+}
+
+/// Runs a batch to its end, and completes its erasures. They are completed before the ack: if the worker
+/// breaks off, the broker delivers the batch again.
+async fn finish(place: &Place<'_>, session: &mut Session, batch: &mut BatchRun) -> Result<(), RunError> {
+    let mut hold = Hold::begin();
+    loop {
+        let Session { store, dead, .. } = &*session;
+        let tools =
+            Tools { store, dead, suspicions: &place.shared.suspicions, prefetch: place.shared.settings.prefetch };
+        match batch.resume(&tools).await {
+            Ok(()) => break,
+            Err(error) => hold.recover(place, error, &mut session.store).await?,
+        }
+    }
+    while let Err(error) = forget(&session.store, batch.erased()).await {
+        if error.remedy() == Remedy::Poison {
+            tracing::error!(%error, "an erasure is incomplete; a background task removes the remaining names");
+            break;
+        }
+        hold.recover(place, RunError::of(error), &mut session.store).await?;
+    }
+    Ok(())
+}
+
+/// Sends the notifications of what is committed, and acknowledges it.
+async fn acknowledge(place: &Place<'_>, session: &mut Session) -> Result<(), RunError> {
+    let mut hold = Hold::begin();
+    while let Err(error) = session.pending_acks.flush(&session.store).await {
+        hold.recover(place, error, &mut session.store).await?;
+    }
+    Ok(())
+}
