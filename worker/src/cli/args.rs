@@ -94,7 +94,10 @@ pub(crate) enum KeyCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum OrganizationCommand {
     /// Create an organization and print its id.
-    Create { name: DisplayName },
+    Create {
+        /// Display name of the organization.
+        name: DisplayName,
+    },
     /// List all organizations.
     List,
 }
@@ -103,12 +106,15 @@ pub(crate) enum OrganizationCommand {
 pub(crate) enum WorkspaceCommand {
     /// Create a workspace and print its id.
     Create {
+        /// Id of the organization.
         #[arg(long)]
         organization: OrganizationId,
+        /// Name of the workspace, unique in the organization.
         name: UniqueName,
     },
     /// List an organization's workspaces.
     List {
+        /// Id of the organization.
         #[arg(long)]
         organization: OrganizationId,
     },
@@ -118,8 +124,10 @@ pub(crate) enum WorkspaceCommand {
 pub(crate) enum RoleCommand {
     /// Define a role and print its id. Callers find it at /Roles and assign it by id or name.
     Define {
+        /// Id of the organization.
         #[arg(long)]
         organization: OrganizationId,
+        /// Name of the role, unique in the organization.
         name: UniqueName,
         /// Description of its purpose.
         #[arg(long)]
@@ -127,13 +135,16 @@ pub(crate) enum RoleCommand {
     },
     /// List an organization's roles.
     List {
+        /// Id of the organization.
         #[arg(long)]
         organization: OrganizationId,
     },
     /// Remove a role. Users that have it keep its id as plain text.
     Remove {
+        /// Id of the organization.
         #[arg(long)]
         organization: OrganizationId,
+        /// Id of the role.
         role: EntitlementId,
     },
 }
@@ -142,8 +153,10 @@ pub(crate) enum RoleCommand {
 pub(crate) enum EntitlementCommand {
     /// Define an entitlement and print its id. Callers find it at /Entitlements and assign it by id or name.
     Define {
+        /// Id of the organization.
         #[arg(long)]
         organization: OrganizationId,
+        /// Name of the entitlement, unique in the organization.
         name: UniqueName,
         /// Type of the entitlement, such as License.
         #[arg(long = "type", default_value = ENTITLEMENT_TYPE)]
@@ -154,13 +167,16 @@ pub(crate) enum EntitlementCommand {
     },
     /// List an organization's entitlements.
     List {
+        /// Id of the organization.
         #[arg(long)]
         organization: OrganizationId,
     },
     /// Remove an entitlement. Users that have it keep its id as plain text.
     Remove {
+        /// Id of the organization.
         #[arg(long)]
         organization: OrganizationId,
+        /// Id of the entitlement.
         entitlement: EntitlementId,
     },
 }
@@ -170,8 +186,10 @@ pub(crate) enum UserCommand {
     /// Erase the payloads of all log entries about a deleted user. Proofs still verify. The data cannot be
     /// restored.
     Erase {
+        /// Id of the organization.
         #[arg(long)]
         organization: OrganizationId,
+        /// Id of the deleted user.
         user: UserId,
     },
 }
@@ -181,8 +199,10 @@ pub(crate) enum GroupCommand {
     /// Map a group to workspaces: its members belong to these workspaces while they are in the group. The new
     /// mapping replaces the old one.
     Map {
+        /// Id of the organization.
         #[arg(long)]
         organization: OrganizationId,
+        /// Id of the group.
         group: GroupId,
         /// A workspace and the members' permissions there: ID or ID=permission,permission. Repeat for several
         /// workspaces. Without any, the mapping is removed.
@@ -197,13 +217,16 @@ pub(crate) enum TokenCommand {
     Issue(Box<IssueToken>),
     /// List an organization's tokens, without their secrets.
     List {
+        /// Id of the organization.
         #[arg(long)]
         organization: OrganizationId,
     },
     /// Revoke a token, effective immediately.
     Revoke {
+        /// Id of the organization.
         #[arg(long)]
         organization: OrganizationId,
+        /// Id of the token, as `list` prints it.
         token: TokenId,
     },
 }
@@ -212,6 +235,7 @@ pub(crate) enum TokenCommand {
 pub(crate) enum AuditorTokenCommand {
     /// Issue a token. Prints its id and the token itself, which cannot be shown again.
     Issue {
+        /// Id of the organization.
         #[arg(long)]
         organization: OrganizationId,
         /// A display name.
@@ -227,13 +251,16 @@ pub(crate) enum AuditorTokenCommand {
     },
     /// List an organization's auditor tokens, without their secrets.
     List {
+        /// Id of the organization.
         #[arg(long)]
         organization: OrganizationId,
     },
     /// Revoke a token, effective immediately.
     Revoke {
+        /// Id of the organization.
         #[arg(long)]
         organization: OrganizationId,
+        /// Id of the token, as `list` prints it.
         token: TokenId,
     },
 }
@@ -242,6 +269,7 @@ pub(crate) enum AuditorTokenCommand {
 pub(crate) enum AdminCommand {
     /// Print a sign-in link, which can be used once.
     Link {
+        /// Id of the organization.
         #[arg(long)]
         organization: OrganizationId,
         /// Display name of the person who signs in.
@@ -256,13 +284,15 @@ pub(crate) enum AdminCommand {
     },
     /// List an organization's sign-in links and sessions.
     List {
+        /// Id of the organization.
         #[arg(long)]
         organization: OrganizationId,
     },
-    /// Erase an administrator from the log: the name in the entries about a session, and who caused the entries
-    /// of that session. The session ends. Proofs still verify. The data cannot be restored. A person may have
-    /// several sessions.
+    /// Erase an administrator from the log: the person's name in entries about the given sessions, and the
+    /// actor's details in entries that these sessions caused. The sessions end. Proofs still verify. The data
+    /// cannot be restored.
     Erase {
+        /// Id of the organization.
         #[arg(long)]
         organization: OrganizationId,
         /// The sessions, as `admin list` prints them.
@@ -278,26 +308,32 @@ pub(crate) enum StreamCommand {
     Create(Box<CreateStream>),
     /// List an organization's streams with their delivery positions.
     List {
+        /// Id of the organization.
         #[arg(long)]
         organization: OrganizationId,
     },
     /// Resume a stream that was paused because its receiver failed. Delivery continues after the last
     /// accepted event.
     Resume {
+        /// Id of the organization.
         #[arg(long)]
         organization: OrganizationId,
+        /// Id of the stream.
         stream: StreamId,
     },
     /// Delete a stream, effective immediately.
     Delete {
+        /// Id of the organization.
         #[arg(long)]
         organization: OrganizationId,
+        /// Id of the stream.
         stream: StreamId,
     },
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct CreateStream {
+    /// Id of the organization.
     #[arg(long)]
     pub(super) organization: OrganizationId,
     /// A display name.
@@ -336,14 +372,18 @@ pub(crate) enum DeadLetterCommand {
     },
     /// Retry a dead letter, for instance after an upgrade of the worker.
     Retry {
+        /// Id of the organization.
         #[arg(long)]
         organization: OrganizationId,
+        /// Id of the dead letter, as `list` prints it.
         id: DeadLetterId,
     },
     /// Delete a dead letter without applying it.
     Discard {
+        /// Id of the organization.
         #[arg(long)]
         organization: OrganizationId,
+        /// Id of the dead letter, as `list` prints it.
         id: DeadLetterId,
         /// Reason, which is recorded in the log.
         #[arg(long)]

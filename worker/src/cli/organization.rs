@@ -1,0 +1,24 @@
+//! `organization create|list`.
+
+use rollcall_events::OrganizationId;
+use rollcall_events::request::CreateOrganization;
+use serde_json::json;
+
+use super::args::OrganizationCommand;
+use super::error::CommandError;
+use super::list;
+use super::print::print;
+use crate::settings::Settings;
+use crate::submit::submit;
+
+pub(super) async fn run(settings: &Settings, command: OrganizationCommand) -> Result<(), CommandError> {
+    match command {
+        OrganizationCommand::Create { name } => {
+            let organization_id = OrganizationId::generate();
+            submit(settings, OrganizationId::SYSTEM, CreateOrganization { organization_id, name }).await?;
+            print(&json!({"id": organization_id}));
+            Ok(())
+        }
+        OrganizationCommand::List => list::organizations(settings).await,
+    }
+}
