@@ -60,6 +60,34 @@ pub fn cycles(imports: &Imports) -> Imports {
     cyclic.filter(|(_, back)| !back.is_empty()).collect()
 }
 
+/// Returns the imports that go up: the imported file is in a later layer than the importing one. A layer is a
+/// file or a folder, relative to `folder`, and may import itself and the layers before it.
+///
+/// # Errors
+/// If a file is in no layer, or a layer has no file. The error names it.
+pub fn upward(imports: &Imports, folder: &Path, layers: &[&str]) -> Result<Imports, String> {
+    let layer_of = |file: &Path| {
+        let inside = file.strip_prefix(folder).unwrap_or(file);
+        let of_file = (0..layers.len()).filter(|layer| inside.starts_with(layers[*layer]));
+        // A file that is a layer of its own is not in the layer of its folder.
+        of_file.max_by_key(|layer| layers[*layer].len()).ok_or_else(|| format!("{} is in no layer", inside.display()))
+    };
+    let (mut upward, mut used) = (Imports::new(), BTreeSet::new());
+    for (file, of_file) in imports {
+        let own = layer_of(file)?;
+        used.insert(own);
+        for imported in of_file {
+            if layer_of(imported)? > own {
+                upward.entry(file.clone()).or_default().insert(imported.clone());
+            }
+        }
+    }
+    match (0..layers.len()).find(|layer| !used.contains(layer)) {
+        Some(unused) => Err(format!("{} has no file", layers[unused])),
+        None => Ok(upward),
+    }
+}
+
 /// The files that a file imports, directly or indirectly.
 fn reached_from<'a>(imports: &'a Imports, file: &'a PathBuf) -> BTreeSet<&'a PathBuf> {
     let (mut reached, mut next) = (BTreeSet::new(), vec![file]);
@@ -177,6 +205,9 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         }
         visit::visit_path(self, path);
     }
+
+    /// `pub(in crate::a)` names a module, but imports nothing from it.
+    fn visit_visibility(&mut self, _: &'ast Visibility) {}
 }
 
 fn child_module(item: &Item) -> Option<String> {

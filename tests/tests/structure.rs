@@ -1,8 +1,10 @@
-//! The structure of the code: the imports between files have no cycles.
+//! The structure of the code: the imports between files have no cycles, and those of the worker follow the
+//! order of its stages.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, a failure must be visible at once")]
 
-use rollcall_tests::imports::{cycles, imports};
+use rollcall_tests::imports::{cycles, imports, upward};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use test_case::test_case;
 
@@ -16,6 +18,7 @@ use test_case::test_case;
 #[test_case("events/queue/src/lib.rs")]
 #[test_case("scim/src/lib.rs")]
 #[test_case("service/src/lib.rs")]
+#[test_case("tests/src/lib.rs")]
 #[test_case("verify/src/main.rs")]
 #[test_case("worker/src/main.rs")]
 fn imports_have_no_cycles(root: &str) {
@@ -27,6 +30,58 @@ fn imports_have_no_cycles(root: &str) {
         .flat_map(|(file, of_file)| of_file.iter().map(move |imported| line(file, imported)))
         .collect();
     assert!(lines.is_empty(), "import cycles in {root}:\n{}", lines.join("\n"));
+}
+
+/// The files and folders of the worker, in their order: each may import itself and those before it.
+const WORKER: &[&str] = &[
+    "wait.rs",
+    "supervise.rs",
+    "settings.rs",
+    "fact.rs",
+    "db",
+    "log",
+    "erasure",
+    "submit.rs",
+    // Below the stages of the pipeline.
+    "pipeline/state",
+    "pipeline/decision.rs",
+    "pipeline/rows.rs",
+    "pipeline/settings",
+    "pipeline/positions.rs",
+    "pipeline/notifications.rs",
+    "pipeline/error.rs",
+    "pipeline/in_flight.rs",
+    "pipeline/suspicion.rs",
+    "pipeline/dead_letter.rs",
+    // The stages.
+    "pipeline/receive.rs",
+    "pipeline/load",
+    "pipeline/decide",
+    "pipeline/project",
+    "pipeline/apply.rs",
+    "pipeline/reply.rs",
+    "pipeline/ack.rs",
+    // The loop that calls them.
+    "pipeline/statements.rs",
+    "pipeline/trial.rs",
+    "pipeline/batch_run.rs",
+    "pipeline/session.rs",
+    "pipeline/hold.rs",
+    "pipeline/serve.rs",
+    "pipeline/mod.rs",
+    "replay",
+    "background",
+    "cli",
+    "main.rs",
+];
+
+#[test]
+fn the_worker_imports_earlier_layers_only() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("worker/src");
+    let found = upward(&imports(&folder.join("main.rs")), &folder, WORKER).unwrap();
+    let lines: Vec<String> =
+        found.iter().flat_map(|(file, of_file)| of_file.iter().map(move |imported| line(file, imported))).collect();
+    assert!(lines.is_empty(), "imports of later layers:\n{}", lines.join("\n"));
 }
 
 fn line(file: &Path, imported: &Path) -> String {
@@ -55,6 +110,10 @@ fn example(name: &str, files: &[(&str, &str)]) -> PathBuf {
     "tests do not count"
 )]
 #[test_case("one-way", "use crate::b::B; pub struct A;", "pub struct B;" => 0; "one way")]
+#[test_case(
+    "visible", "pub struct A(pub(in crate::b) u8);", "use crate::a::A; pub struct B;" => 0;
+    "a visibility is no import"
+)]
 fn cycles_are_found(name: &str, a: &str, b: &str) -> usize {
     let inner = ("inner/mod.rs", "mod c;\npub use c::C;\nuse crate::a::A;\nfn of(_: A) {}");
     let root = example(
@@ -63,5 +122,31 @@ fn cycles_are_found(name: &str, a: &str, b: &str) -> usize {
     );
     let found = cycles(&imports(&root)).len();
     std::fs::remove_dir_all(root.parent().unwrap()).unwrap();
+    found
+}
+
+#[test_case("down", &["inner", "b.rs", "a.rs", "lib.rs"] => Ok(0); "each imports an earlier layer")]
+#[test_case("up", &["inner", "a.rs", "b.rs", "lib.rs"] => Ok(1); "a file imports a later layer")]
+#[test_case("inside", &["inner/mod.rs", "inner", "b.rs", "a.rs", "lib.rs"] => Ok(0); "a file in the folder of a layer")]
+#[test_case("none", &["inner", "b.rs", "lib.rs"] => Err("a.rs is in no layer".to_owned()); "a file without a layer")]
+#[test_case(
+    "more", &["c.rs", "inner", "b.rs", "a.rs", "lib.rs"] => Err("c.rs has no file".to_owned());
+    "a layer without a file"
+)]
+fn imports_of_later_layers_are_found(name: &str, layers: &[&str]) -> Result<usize, String> {
+    let inner = ("inner/mod.rs", "mod c;\npub use c::C;");
+    let root = example(
+        &format!("layers-{name}"),
+        &[
+            ("lib.rs", "mod a; mod b; mod inner;"),
+            ("a.rs", "use crate::b::B; use crate::inner::C; pub struct A;"),
+            ("b.rs", "use crate::inner::C; pub struct B;"),
+            inner,
+            ("inner/c.rs", "pub struct C;"),
+        ],
+    );
+    let folder = root.parent().unwrap();
+    let found = upward(&imports(&root), folder, layers).map(|found| found.values().map(BTreeSet::len).sum());
+    std::fs::remove_dir_all(folder).unwrap();
     found
 }
