@@ -37,7 +37,7 @@ const HASH_BYTES: u64 = 32;
     ),
     responses(
         Errors,
-        (status = 200, description = "The hashes.", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 200, description = "The hashes.", body = String, content_type = "application/octet-stream"),
     )
 )]
 pub(super) async fn hashes(auditor: Auditor, path: Path<(String, String)>, database: Data<Database>) -> ApiResult {
@@ -63,7 +63,7 @@ pub(super) async fn hashes(auditor: Auditor, path: Path<(String, String)>, datab
     ),
     responses(
         Errors,
-        (status = 200, description = "The entries.", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 200, description = "The entries.", body = String, content_type = "application/octet-stream"),
     )
 )]
 pub(super) async fn entries(auditor: Auditor, index: Path<String>, database: Data<Database>) -> ApiResult {
