@@ -109,8 +109,7 @@ async fn find_entry(admin: &Administrator, seq: &str, pages: &Pages) -> Result<S
     log_entry(&pages.database, admin.person.organization_id, seq).await?.ok_or(PageError::NotFound)
 }
 
-/// `GET /audit/events/{seq}/proof`: the proof file of an entry with both parts. The page checks it, and a person
-/// can keep it.
+/// `GET /audit/events/{seq}/proof`: the proof file of an entry with both parts, which the page checks.
 pub(super) async fn proof(admin: Administrator, seq: Path<String>, pages: Data<Pages>) -> PageResult {
     let organization = admin.person.organization_id;
     let seq: u64 = seq.parse().map_err(|_| PageError::NotFound)?;

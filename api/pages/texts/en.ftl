@@ -203,7 +203,6 @@ proof-root = The leaf is in the log: its proof leads to the root in the signed c
 proof-unsigned = No signed checkpoint has this entry yet. Try again in a minute.
 proof-unavailable = The proof could not be loaded. Try again.
 proof-raw = The data of the check
-proof-download = Download the proof
 leaf = Leaf
 commitment = Commitment
 payload = Full content

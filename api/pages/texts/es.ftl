@@ -202,7 +202,6 @@ proof-root = La hoja está en el registro: su prueba lleva a la raíz del punto 
 proof-unsigned = Ningún punto de control firmado tiene todavía esta entrada. Inténtalo de nuevo en un minuto.
 proof-unavailable = No se ha podido cargar la prueba. Inténtalo de nuevo.
 proof-raw = Datos de la comprobación
-proof-download = Descargar la prueba
 leaf = Hoja
 commitment = Compromiso
 payload = Contenido completo
