@@ -8,11 +8,19 @@ use serde_json::value::RawValue;
 use tokio_postgres::Row;
 use tokio_postgres::types::Json;
 
+macro_rules! header_columns {
+    () => {
+        "e.organization_id, e.seq, e.event_id, e.type, e.schema_version, e.subject_type, e.subject_id,
+        e.actor_id, e.actor_kind, e.actor_commitment, e.requested_at, e.recorded_at, e.outcome, e.error,
+        e.payload_commitment"
+    };
+}
+
+/// The columns of a header; the query must name the table `e`.
+pub const HEADER_COLUMNS: &str = header_columns!();
 /// The columns of an entry; the query must name the table `e`.
-pub const COLUMNS: &str = "
-    e.organization_id, e.seq, e.event_id, e.type, e.schema_version, e.subject_type, e.subject_id,
-    e.actor_id, e.actor_kind, e.actor, e.actor_salt, e.actor_commitment, e.requested_at, e.recorded_at,
-    e.outcome, e.error, e.payload::text AS payload, e.payload_salt, e.payload_commitment, e.leaf";
+pub const COLUMNS: &str =
+    concat!(header_columns!(), ", e.actor, e.actor_salt, e.payload::text AS payload, e.payload_salt, e.leaf");
 
 /// An entry with its payload as it is stored.
 pub type StoredEntry = Entry<Box<RawValue>, ActorDetails>;
@@ -33,9 +41,25 @@ pub enum MalformedEntry {
 /// # Errors
 /// If the row is not an entry.
 pub fn entry(row: &Row) -> Result<StoredEntry, MalformedEntry> {
+    let payload = row.try_get::<_, Option<String>>("payload")?.map(RawValue::from_string).transpose();
+    Ok(Entry {
+        actor: row.try_get::<_, Option<Json<_>>>("actor")?.map(|Json(actor)| actor),
+        actor_salt: salt(row, "actor_salt")?,
+        header: header(row)?,
+        leaf: hash(row, "leaf")?,
+        payload: payload.map_err(|_| MalformedEntry::Unknown("payload"))?,
+        payload_salt: salt(row, "payload_salt")?,
+    })
+}
+
+/// Reads a header from a row with [`HEADER_COLUMNS`].
+///
+/// # Errors
+/// If the row is not a header.
+pub fn header(row: &Row) -> Result<Header, MalformedEntry> {
     let malformed = |what: &'static str| MalformedEntry::Unknown(what);
     let (event_type, outcome): (&str, &str) = (row.try_get("type")?, row.try_get("outcome")?);
-    let header = Header {
+    Ok(Header {
         actor_commitment: hash(row, "actor_commitment")?,
         actor_id: row.try_get("actor_id")?,
         actor_kind: ActorKind::from_name(row.try_get("actor_kind")?).ok_or_else(|| malformed("actor_kind"))?,
@@ -54,15 +78,6 @@ pub fn entry(row: &Row) -> Result<StoredEntry, MalformedEntry> {
             .map(|name| SubjectType::from_name(name).ok_or_else(|| malformed("subject_type")))
             .transpose()?,
         event_type: EventType::from_name(event_type).ok_or_else(|| malformed("type"))?,
-    };
-    let payload = row.try_get::<_, Option<String>>("payload")?.map(RawValue::from_string).transpose();
-    Ok(Entry {
-        actor: row.try_get::<_, Option<Json<_>>>("actor")?.map(|Json(actor)| actor),
-        actor_salt: salt(row, "actor_salt")?,
-        header,
-        leaf: hash(row, "leaf")?,
-        payload: payload.map_err(|_| malformed("payload"))?,
-        payload_salt: salt(row, "payload_salt")?,
     })
 }
 

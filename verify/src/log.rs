@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use rollcall_log::OrganizationId;
 use rollcall_log::checkpoint::Checkpoint;
 use rollcall_log::erasure::Erasures;
-use rollcall_log::{CompactRange, Entry, Hash, Header, Part};
+use rollcall_log::{CompactRange, Entry, Hash, Header, Part, Timestamp};
 use std::fs::File;
 use std::io::{BufRead, BufReader, stdin};
 use std::path::Path;
@@ -30,6 +30,8 @@ struct CheckedLine {
 struct Log {
     tree: CompactRange,
     organization: Option<OrganizationId>,
+    /// The time of the last entry.
+    recorded_at: Option<Timestamp>,
     erasures: Erasures,
     /// The checkpoints that are not reached yet. The one with the smallest size is last.
     checkpoints: Vec<Checkpoint>,
@@ -46,6 +48,7 @@ pub(crate) fn check(export: &Path, mut checkpoints: Vec<Checkpoint>) -> Result<F
     let mut log = Log {
         tree: CompactRange::default(),
         organization: None,
+        recorded_at: None,
         erasures: Erasures::default(),
         checkpoints,
         sound: 0,
@@ -116,6 +119,10 @@ impl Log {
         }
         if *self.organization.get_or_insert(organization) != organization {
             self.findings.broken.push(format!("entry {seq} is of another log: {organization}"));
+        }
+        let recorded_at = entry.header.recorded_at;
+        if self.recorded_at.replace(recorded_at).is_some_and(|before| before >= recorded_at) {
+            self.findings.broken.push(format!("entry {seq} is not later than the one before: {recorded_at}"));
         }
         self.findings.broken.extend(entry.broken.map(|why| format!("entry {seq}: {why}")));
         self.erasures.add(&entry.header, entry.missing.into_iter());

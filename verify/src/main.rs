@@ -4,8 +4,9 @@
 
 #![cfg_attr(test, allow(clippy::needless_pass_by_value, reason = "tests pass literals"))]
 
+mod consistency;
 mod log;
-mod proof;
+mod proof_file;
 mod read;
 
 use clap::{Args, Parser, Subcommand};
@@ -39,15 +40,10 @@ enum Command {
         #[command(flatten)]
         keys: Keys,
     },
-    /// Check that an entry is in the log that a checkpoint was signed for.
-    Entry {
-        /// The entry (JSON), as /audit/v1/events/{seq} gives it.
-        entry: PathBuf,
-        /// The proof (JSON), as /audit/v1/proof/inclusion gives it.
-        #[arg(long)]
-        proof: PathBuf,
-        #[arg(long)]
-        checkpoint: PathBuf,
+    /// Check a proof file: that an entry is in a signed log, and the state of a user at a time.
+    Proof {
+        /// The file (.tlog-proof), as /audit/v1/events/{seq}/proof or /audit/v1/users/{id}/proof gives it.
+        file: PathBuf,
         #[command(flatten)]
         keys: Keys,
     },
@@ -72,10 +68,13 @@ struct Keys {
     keys: Vec<String>,
 }
 
-/// The results of a check: what verifies, and what does not.
+/// The results of a check: what verifies, what the files disclose, what they leave open, and what does not
+/// verify.
 #[derive(Debug, Default)]
 struct Findings {
     holds: Vec<String>,
+    shows: Vec<String>,
+    open: Vec<String>,
     broken: Vec<String>,
 }
 
@@ -99,13 +98,11 @@ fn run(command: Command) -> Result<Findings, Unreadable> {
             let checkpoints = checkpoints.iter().map(|path| checkpoint(path, &keys)).collect::<Result<_, _>>()?;
             log::check(&export, checkpoints)
         }
-        Command::Entry { entry, proof, checkpoint: note, keys } => {
-            proof::entry(&entry, &proof, (&note, &checkpoint(&note, &keys.read()?)?))
-        }
+        Command::Proof { file, keys } => proof_file::check(&file, &keys.read()?),
         Command::Consistency { earlier, later, proof, keys } => {
             let keys = keys.read()?;
             let (first, second) = (checkpoint(&earlier, &keys)?, checkpoint(&later, &keys)?);
-            proof::consistency((&earlier, &first), (&later, &second), &proof)
+            consistency::check((&earlier, &first), (&later, &second), &proof)
         }
     }
 }
@@ -123,6 +120,12 @@ fn checkpoint(path: &Path, keys: &VerifyingKeys) -> Result<Checkpoint, Unreadabl
 fn report(findings: &Findings) -> ExitCode {
     for finding in &findings.holds {
         println!("holds: {finding}");
+    }
+    for finding in &findings.shows {
+        println!("shows: {finding}");
+    }
+    for finding in &findings.open {
+        println!("not proved: {finding}");
     }
     for finding in findings.broken.iter().take(MAX_PRINTED) {
         println!("BROKEN: {finding}");

@@ -27,6 +27,9 @@ pub(crate) enum Unreadable {
         /// The size that the checkpoint was signed for.
         signed: u64,
     },
+    /// The parts of a proof file do not belong together.
+    #[error("{path}: the proof is not for the checkpoint of the file, which has {size} entries", path = .0.display(), size = .1)]
+    Mixed(PathBuf, u64),
     /// A text is not a public key.
     #[error(transparent)]
     Key(#[from] InvalidKey),

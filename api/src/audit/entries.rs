@@ -7,7 +7,7 @@ use rollcall_api_core::error::{ApiError, ApiResult};
 use rollcall_api_core::http::Parameters;
 use rollcall_api_core::offload;
 use rollcall_api_core::openapi::Errors;
-use rollcall_api_core::read::{Condition, Database, Entries, Order, ReadError, log_entries};
+use rollcall_api_core::read::{Condition, Database, Entries, Order, ReadError, log_entries, log_entry};
 use rollcall_events::OrganizationId;
 use rollcall_scim::ScimError;
 use rollcall_service::entries::StoredEntry;
@@ -163,10 +163,8 @@ fn place(entries: &[StoredEntry]) -> Option<String> {
 )]
 pub(super) async fn read(auditor: Auditor, seq: Path<String>, database: Data<Database>) -> ApiResult {
     let missing = || ApiError::from(ScimError::new(404, "the log has no such entry"));
-    let seq: u64 = seq.parse().ok().filter(|seq| *seq > 0).ok_or_else(missing)?;
-    let found = log_entries(&database, auditor.organization_id, &[], Order::OldestFirst { after: seq - 1 }, 1).await?;
-    let entry = found.entries.into_iter().find(|entry| entry.header.seq == seq).ok_or_else(missing)?;
-    json(&entry)
+    let seq: u64 = seq.parse().map_err(|_| missing())?;
+    json(&log_entry(&database, auditor.organization_id, seq).await?.ok_or_else(missing)?)
 }
 
 fn order(parameters: &Parameters) -> Result<Order, ScimError> {

@@ -1,4 +1,4 @@
-//! The auditors' endpoints: log entries, past states, the export, and proofs.
+//! The auditors' endpoints: log entries, past states, the export, proofs, and tiles.
 
 mod entries;
 mod export;
@@ -6,6 +6,7 @@ mod filter;
 mod parameters;
 mod proofs;
 mod tail;
+mod tiles;
 mod users;
 
 use actix_web::HttpResponse;
@@ -32,8 +33,11 @@ pub(crate) fn endpoints() -> Endpoints {
         .with(endpoint!(users::read))
         .with(endpoint!(users::history))
         .with(endpoint!(proofs::checkpoint))
-        .with(endpoint!(proofs::inclusion))
         .with(endpoint!(proofs::consistency))
+        .with(endpoint!(proofs::entry))
+        .with(endpoint!(proofs::user))
+        .with(endpoint!(tiles::entries))
+        .with(endpoint!(tiles::hashes))
 }
 
 /// The routes. Answers are compressed if the caller accepts that.

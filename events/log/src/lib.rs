@@ -10,22 +10,30 @@
 #![cfg_attr(test, allow(clippy::needless_pass_by_value, reason = "tests pass literals"))]
 
 pub mod actor;
+mod bundle;
 mod canonical;
 pub mod checkpoint;
 mod entry;
 pub mod erasure;
+pub mod evidence;
+#[cfg(test)]
+mod example;
 mod hash;
 mod header;
 pub mod ids;
 mod names;
 mod node_hash;
 pub mod proof;
+pub mod state;
 pub mod tile;
+pub mod tile_path;
 pub mod time;
 #[cfg(feature = "postgres")]
 mod time_sql;
+pub mod tlog_proof;
 mod tree;
 
+pub use bundle::{Unbundled, bundle};
 pub use canonical::{NotCanonical, canonical};
 pub use entry::{Entry, Mismatch};
 pub use hash::{Hash, Part, Salt};

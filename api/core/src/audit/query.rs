@@ -2,6 +2,7 @@
 
 use ipnet::IpNet;
 use rollcall_events::address::canonical;
+use rollcall_events::log::evidence::Disclosed;
 use rollcall_events::log::{EventType, OutcomeKind};
 use rollcall_events::origin::ServiceOrigin;
 use rollcall_events::{OrganizationId, Timestamp};
@@ -28,6 +29,21 @@ pub fn parameter<T: FromStr>(parameters: &Parameters, name: &str, what: &str) ->
 /// The requested number of entries.
 pub fn count(parameters: &Parameters) -> Result<u32, ScimError> {
     Ok(parameter(parameters, "count", "a number")?.unwrap_or(DEFAULT_COUNT).clamp(1, MAX_COUNT))
+}
+
+/// The parts of an entry that a proof file shall disclose, from the parameter `disclose`.
+pub fn disclosed(parameters: &Parameters, default: Disclosed) -> Result<Disclosed, ScimError> {
+    let Some(parts) = parameters.get("disclose") else { return Ok(default) };
+    let mut disclosed = Disclosed::default();
+    for part in parts.split(',').map(str::trim) {
+        match part {
+            "payload" => disclosed.payload = true,
+            "actor" => disclosed.actor = true,
+            "none" if parts.trim() == "none" => {}
+            _ => return Err(ScimError::invalid_value("disclose must be none, payload, actor, or payload,actor")),
+        }
+    }
+    Ok(disclosed)
 }
 
 /// Parses the conditions. A name is resolved to all users that have or had it.
@@ -91,4 +107,24 @@ fn network(text: &str) -> Result<IpNet, ScimError> {
     network.ok_or_else(|| {
         ScimError::invalid_value(format!("address: {text} is not an address or a network such as 203.0.113.0/24"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use test_case::test_case;
+
+    #[test_case("" => Some((true, false)); "the default")]
+    #[test_case("disclose=" => Some((true, false)); "without a value")]
+    #[test_case("disclose=none" => Some((false, false)); "nothing")]
+    #[test_case("disclose=payload" => Some((true, false)); "the facts")]
+    #[test_case("disclose=actor" => Some((false, true)); "the actor")]
+    #[test_case("disclose=payload,%20actor" => Some((true, true)); "both")]
+    #[test_case("disclose=none,payload" => None; "a contradiction")]
+    #[test_case("disclose=salt" => None; "an unknown part")]
+    fn disclosed_parts(query: &str) -> Option<(bool, bool)> {
+        let default = Disclosed { payload: true, actor: false };
+        let found = disclosed(&Parameters::read(query).unwrap(), default).ok()?;
+        Some((found.payload, found.actor))
+    }
 }

@@ -187,6 +187,17 @@ pub async fn log_entries(
     read_entries(database, organization, &sql, &values.parameters(), limit).await
 }
 
+/// Reads one entry of an organization's log.
+pub async fn log_entry(
+    database: &Database,
+    organization: OrganizationId,
+    seq: u64,
+) -> Result<Option<StoredEntry>, ReadError> {
+    let order = Order::OldestFirst { after: seq.saturating_sub(1) };
+    let found = log_entries(database, organization, &[], order, 1).await?;
+    Ok(found.entries.into_iter().find(|entry| entry.header.seq == seq))
+}
+
 async fn read_entries(
     database: &Database,
     organization: OrganizationId,

@@ -9,6 +9,7 @@ mod feed;
 mod filter_sql;
 mod find;
 mod follow;
+mod headers;
 mod list;
 mod log;
 mod memberships;
@@ -34,9 +35,10 @@ pub use events::{LogEntry, find_dead_letter, find_event};
 pub use feed::{find_stream, next_changes};
 pub use find::{UserSummary, complete, find_by_id, find_by_key, user_summaries};
 pub use follow::{Followers, Following, Growth, LogNotification};
+pub use headers::{RecordedUntil, log_headers, recorded_until};
 pub use list::{ListError, ListQuery, Listed, PageCache, list, single};
 pub use log::{
-    Condition, Entries, Order, from_network, last_entries_of_users, log_entries, log_size, users_named,
+    Condition, Entries, Order, from_network, last_entries_of_users, log_entries, log_entry, log_size, users_named,
     with_external_id,
 };
 pub use memberships::{Membership, memberships};
@@ -50,7 +52,7 @@ pub use sessions::{FoundLink, Person, find_link, find_session, session_lasts};
 pub use table::{ENTITLEMENTS, GROUPS, ROLES, Table, USERS, WORKSPACES};
 pub use timeline::{KINDS, TimelineBucket, log_timeline};
 pub use tokens::{ListedToken, find_token, list_tokens};
-pub use tree::{checkpoint, tree_nodes};
+pub use tree::{checkpoint, checkpoint_from, holes, tree_nodes, tree_tiles};
 pub use workspaces::{defined_types, named_workspaces, workspaces_named};
 
 use deadpool_postgres::PoolError;
