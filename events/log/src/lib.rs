@@ -17,14 +17,19 @@ pub mod erasure;
 mod hash;
 mod header;
 pub mod ids;
+pub mod log_key;
 mod names;
 mod node_hash;
 pub mod proof;
+pub mod service_log;
 pub mod tile;
+pub mod tile_path;
 pub mod time;
 #[cfg(feature = "postgres")]
 mod time_sql;
+pub mod tlog_proof;
 mod tree;
+pub mod witness;
 
 pub use canonical::{NotCanonical, canonical};
 pub use entry::{Entry, Mismatch};
