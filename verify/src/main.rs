@@ -7,6 +7,7 @@
 mod log;
 mod proof;
 mod read;
+mod service;
 
 use clap::{Args, Parser, Subcommand};
 use rollcall_log::checkpoint::{Checkpoint, VerifyingKeys};
@@ -63,6 +64,9 @@ enum Command {
         #[command(flatten)]
         keys: Keys,
     },
+    /// Check the service log, which witnesses cosign.
+    #[command(subcommand)]
+    Service(service::ServiceCommand),
 }
 
 #[derive(Debug, Args)]
@@ -102,6 +106,7 @@ fn run(command: Command) -> Result<Findings, Unreadable> {
         Command::Entry { entry, proof, checkpoint: note, keys } => {
             proof::entry(&entry, &proof, (&note, &checkpoint(&note, &keys.read()?)?))
         }
+        Command::Service(command) => service::run(&command),
         Command::Consistency { earlier, later, proof, keys } => {
             let keys = keys.read()?;
             let (first, second) = (checkpoint(&earlier, &keys)?, checkpoint(&later, &keys)?);
