@@ -5,6 +5,7 @@ mod export;
 mod filter;
 mod parameters;
 mod proofs;
+mod service_log;
 mod tail;
 mod users;
 
@@ -34,6 +35,9 @@ pub(crate) fn endpoints() -> Endpoints {
         .with(endpoint!(proofs::checkpoint))
         .with(endpoint!(proofs::inclusion))
         .with(endpoint!(proofs::consistency))
+        .with(endpoint!(service_log::secret))
+        .with(endpoint!(service_log::entries))
+        .with(endpoint!(service_log::witnessed))
 }
 
 /// The routes. Answers are compressed if the caller accepts that.

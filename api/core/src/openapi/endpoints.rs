@@ -92,8 +92,9 @@ impl Endpoints {
     /// without the body.
     pub fn operations(&self) -> impl Iterator<Item = (String, HttpMethod, Operation)> {
         let described = self.endpoints.iter().filter(|endpoint| endpoint.method != HttpMethod::Head);
-        described
-            .map(|endpoint| (format!("{}{}", self.base, endpoint.path), endpoint.method.clone(), endpoint.operation()))
+        described.map(|endpoint| {
+            (format!("{}{}", self.base, template(&endpoint.path)), endpoint.method.clone(), endpoint.operation())
+        })
     }
 }
 
@@ -124,6 +125,11 @@ fn resource(path: &str, endpoints: Vec<Endpoint>) -> Resource {
     };
     let resource = endpoints.into_iter().fold(web::resource(path), |resource, endpoint| resource.route(endpoint.route));
     resource.default_service(web::to(refuse))
+}
+
+/// A path as the document has it: `{index}` for the server's `{index:.*}`, which takes several segments.
+fn template(path: &str) -> String {
+    path.replace(":.*}", "}")
 }
 
 fn http(method: &HttpMethod) -> Method {
