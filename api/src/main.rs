@@ -15,6 +15,7 @@ mod health;
 mod refusal;
 mod routes;
 mod server;
+mod service_log;
 mod settings;
 mod state;
 mod streams;

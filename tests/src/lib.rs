@@ -22,6 +22,7 @@ pub mod service;
 pub mod set;
 pub mod stack;
 pub mod wait;
+pub mod witness;
 
 pub use client::{Answer, Client};
 pub use stack::{Organization, Stack};

@@ -44,6 +44,7 @@ async fn metrics_are_served_at_an_address_of_their_own() {
         "rollcall_queue_workers{partition=\"0\"} 1",
         "rollcall_queue_oldest_seconds{partition=\"0\"} ",
         "rollcall_dead_letters ",
+        "rollcall_log_unwitnessed_seconds ",
     ] {
         assert!(text.lines().any(|line| line.starts_with(name)), "{name} in {text}");
     }

@@ -8,6 +8,7 @@ mod consistency;
 mod log;
 mod proof_file;
 mod read;
+mod service;
 
 use clap::{Args, Parser, Subcommand};
 use rollcall_log::checkpoint::{Checkpoint, VerifyingKeys};
@@ -59,6 +60,9 @@ enum Command {
         #[command(flatten)]
         keys: Keys,
     },
+    /// Check the service log, which witnesses cosign.
+    #[command(subcommand)]
+    Service(service::ServiceCommand),
 }
 
 #[derive(Debug, Args)]
@@ -99,6 +103,7 @@ fn run(command: Command) -> Result<Findings, Unreadable> {
             log::check(&export, checkpoints)
         }
         Command::Proof { file, keys } => proof_file::check(&file, &keys.read()?),
+        Command::Service(command) => service::run(&command),
         Command::Consistency { earlier, later, proof, keys } => {
             let keys = keys.read()?;
             let (first, second) = (checkpoint(&earlier, &keys)?, checkpoint(&later, &keys)?);

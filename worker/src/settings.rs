@@ -1,15 +1,20 @@
 //! The worker's settings. `default.toml` documents each setting and its default. All are checked before
 //! anything starts.
 
-use rollcall_events::StreamId;
 use rollcall_events::log::checkpoint::SigningKeys;
+use rollcall_events::log::log_key::{LogKey, in_the_name_of};
+use rollcall_events::log::service_log;
+use rollcall_events::log::witness::Policy;
 use rollcall_events::set::SetKeys;
+use rollcall_events::{OrganizationId, StreamId};
 use rollcall_service::logging::LogFormat;
 use rollcall_service::settings::{SettingsError, event_keys, in_range, public_url, read, secrets};
 use secrecy::SecretString;
 use serde::Deserialize;
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::path::Path;
+use std::str::FromStr;
 
 use crate::pipeline::load::Prefetch;
 
@@ -30,6 +35,10 @@ pub(crate) struct Settings {
     pub(crate) checkpoint_events: u64,
     pub(crate) checkpoint_all_days: u16,
     pub(crate) checkpoint_hourly_days: u16,
+    service_log: String,
+    witness_policy_file: String,
+    pub(crate) witness_timeout_seconds: u64,
+    pub(crate) witness_retry_seconds: u64,
     pub(crate) public_url: String,
     event_keys: SecretString,
     event_key_file: String,
@@ -79,6 +88,8 @@ impl Settings {
         in_range("hold_seconds", settings.hold_seconds, 1, 1200)?;
         in_range("command_timeout_seconds", settings.command_timeout_seconds, 1, 600)?;
         in_range("checkpoint_seconds", settings.checkpoint_seconds, 1, 3600)?;
+        in_range("witness_timeout_seconds", settings.witness_timeout_seconds, 1, 300)?;
+        in_range("witness_retry_seconds", settings.witness_retry_seconds, 1, 86_400)?;
         in_range("checkpoint_events", settings.checkpoint_events, 1, 1_000_000_000)?;
         Ok(settings)
     }
@@ -87,6 +98,33 @@ impl Settings {
     pub(crate) fn signing_keys(&self) -> Result<SigningKeys, SettingsError> {
         let keys = secrets("checkpoint_key_file", &self.checkpoint_keys, &self.checkpoint_key_file)?;
         SigningKeys::read(&keys).map_err(|error| SettingsError::malformed("checkpoint_keys", error))
+    }
+
+    /// The key pairs of the service log: the signer's keys in the name of the log's origin. The origin is `None` if
+    /// there is no key.
+    pub(crate) fn service_log_keys(&self) -> Result<(Option<String>, Vec<LogKey>), SettingsError> {
+        let malformed = |error| SettingsError::malformed("service_log", error);
+        let Some(signer) = self.signing_keys()?.name().map(str::to_owned) else { return Ok((None, Vec::new())) };
+        if self.service_log.is_empty() || OrganizationId::from_str(&self.service_log).is_ok() {
+            return Err(SettingsError::malformed("service_log", "it must be a name, such as log, and not an id"));
+        }
+        let origin = service_log::origin(&signer, &self.service_log);
+        let keys = secrets("checkpoint_key_file", &self.checkpoint_keys, &self.checkpoint_key_file)?;
+        let renamed =
+            keys.iter().map(|key| in_the_name_of(key, &origin)).collect::<Result<_, _>>().map_err(malformed)?;
+        Ok((Some(origin), renamed))
+    }
+
+    /// The policy that names the witnesses of the service log, if there is one.
+    pub(crate) fn witness_policy(&self) -> Result<Option<Policy>, SettingsError> {
+        let path = &self.witness_policy_file;
+        if path.is_empty() {
+            return Ok(None);
+        }
+        let malformed =
+            |error: &dyn Display| SettingsError::malformed("witness_policy_file", format!("{path}: {error}"));
+        let content = std::fs::read(path).map_err(|error| malformed(&error))?;
+        Policy::parse(&content).map(Some).map_err(|error| malformed(&error))
     }
 
     /// The keys that sign event tokens.

@@ -10,6 +10,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use rollcall_events::Timestamp;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
@@ -18,7 +19,7 @@ use std::time::Duration;
 use crate::publish::{NotConfirmed, QueueStatus};
 use crate::read::{
     Database, OldestRequest, PartitionStatus, ReadError, dead_letter_count, expiring_tokens, partitions,
-    stopped_partitions,
+    stopped_partitions, witness_states, witness_status,
 };
 use crate::submit::RequestClient;
 
@@ -48,6 +49,11 @@ struct TokenLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WitnessLabel {
+    witness: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Server {
     server: &'static str,
 }
@@ -66,6 +72,8 @@ pub struct Metrics {
     stopped: Family<Partition, Gauge>,
     demand_loads: Family<Partition, Gauge>,
     letters: Gauge,
+    unwitnessed: Gauge,
+    failing: Family<WitnessLabel, Gauge>,
     expiring: Family<TokenLabels, Gauge>,
     up: Family<Server, Gauge>,
 }
@@ -92,6 +100,10 @@ impl Metrics {
         let about = "Keys that the worker of a partition has loaded on demand during decisions, since it started";
         registry.register("demand_loads", about, new.demand_loads.clone());
         registry.register("dead_letters", "Dead letters that are neither retried nor discarded", new.letters.clone());
+        let about = "How long the service log has been larger than its newest witnessed checkpoint";
+        registry.register_with_unit("log_unwitnessed", about, Unit::Seconds, new.unwitnessed.clone());
+        let about = "How long each witness of the service log has failed";
+        registry.register_with_unit("witness_failing", about, Unit::Seconds, new.failing.clone());
         let about = "Expiry of each token that expires within 30 days, as a Unix time";
         registry.register_with_unit("token_expiry", about, Unit::Seconds, new.expiring.clone());
         registry.register("server_up", "Whether a server answers", new.up.clone());
@@ -145,6 +157,7 @@ impl Metrics {
                 .get_or_create(&TokenLabels { organization: organization.to_string(), token: token.to_string() })
                 .set(at.as_second());
         }
+        self.read_witnesses(database).await?;
         let reports = partitions(database).await?;
         let stopped = stopped_partitions(database).await?;
         for (&partition, report) in &reports {
@@ -155,6 +168,17 @@ impl Metrics {
         Ok(reports)
     }
 
+    async fn read_witnesses(&self, database: &Database) -> Result<(), ReadError> {
+        let (now, status) = (Timestamp::now(), witness_status(database).await?);
+        self.unwitnessed.set(seconds(status.unwitnessed_seconds(now)));
+        self.failing.clear();
+        for witness in witness_states(database).await? {
+            let failing = witness.failing.map_or(0, |(since, _)| now.seconds_since(since));
+            self.failing.get_or_create(&WitnessLabel { witness: witness.name }).set(seconds(failing));
+        }
+        Ok(())
+    }
+
     async fn read_broker(&self, requests: &RequestClient) -> Result<Vec<u32>, NotConfirmed> {
         let queues = requests.publisher().queue_statuses().await?;
         for (partition, &QueueStatus { messages, workers }) in (0..).zip(&queues) {
@@ -163,6 +187,10 @@ impl Metrics {
         }
         Ok(queues.into_iter().map(|queue| queue.messages).collect())
     }
+}
+
+fn seconds(seconds: u64) -> i64 {
+    i64::try_from(seconds).unwrap_or(i64::MAX)
 }
 
 fn whole(number: usize) -> i64 {

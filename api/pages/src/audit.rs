@@ -29,6 +29,7 @@ use super::middleware::is_same_origin;
 use super::session::{Administrator, LIFE_SECONDS};
 use super::text::Language;
 use super::view::{self, Audit, Entry, Erase, Frame, LogRow, Rows, event_name, minute};
+use super::witnessing;
 
 /// The path of this page.
 pub(super) const PATH: &str = "/audit";
@@ -59,7 +60,8 @@ pub(super) async fn list(admin: Administrator, parameters: Parameters, pages: Da
     let (frame, rows) =
         (Frame { admin, path: PATH.to_owned() }, entries.iter().map(|entry| LogRow::new(entry, t)).collect());
     let types = EventType::ALL.iter().map(|event_type| (event_type.as_str(), event_name(*event_type, t))).collect();
-    Ok(view::page(StatusCode::OK, &Audit { t, frame, rows, types, asked, problem, older, live, chart }))
+    let witnessing = witnessing::read(&pages.database, t).await?;
+    Ok(view::page(StatusCode::OK, &Audit { t, frame, rows, types, asked, problem, older, live, chart, witnessing }))
 }
 
 async fn find(admin: &Administrator, parameters: &Parameters, pages: &Pages) -> Result<Entries, ApiError> {

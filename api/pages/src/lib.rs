@@ -24,6 +24,7 @@ mod text;
 mod token_form;
 mod users;
 mod view;
+mod witnessing;
 mod workspaces;
 
 pub use context::Pages;

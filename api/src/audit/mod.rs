@@ -5,6 +5,7 @@ mod export;
 mod filter;
 mod parameters;
 mod proofs;
+mod service_log;
 mod tail;
 mod tiles;
 mod users;
@@ -38,6 +39,9 @@ pub(crate) fn endpoints() -> Endpoints {
         .with(endpoint!(proofs::user))
         .with(endpoint!(tiles::entries))
         .with(endpoint!(tiles::hashes))
+        .with(endpoint!(service_log::secret))
+        .with(endpoint!(service_log::entries))
+        .with(endpoint!(service_log::witnessed))
 }
 
 /// The routes. Answers are compressed if the caller accepts that.

@@ -89,6 +89,8 @@ pub(crate) enum KeyCommand {
         /// Name of the signer, such as log.example.com.
         name: String,
     },
+    /// Print the origin and the public keys of the service log, for witnesses and their policies.
+    ServiceLog,
 }
 
 #[derive(Debug, Subcommand)]

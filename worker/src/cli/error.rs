@@ -35,6 +35,8 @@ pub(crate) enum CommandError {
     Endpoint(#[from] RefusedEndpoint),
     #[error(transparent)]
     Key(#[from] InvalidKey),
+    #[error("there is no signer: checkpoint_keys and checkpoint_key_file are empty")]
+    NoCheckpointKey,
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error("signals cannot be handled: {0}")]

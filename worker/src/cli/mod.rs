@@ -50,6 +50,13 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), Comm
             print(&serde_json::json!({"private_key": private.expose_secret(), "public_key": public}));
             Ok(())
         }
+        Command::Key(KeyCommand::ServiceLog) => {
+            let (origin, keys) = settings.service_log_keys()?;
+            let origin = origin.ok_or(CommandError::NoCheckpointKey)?;
+            let keys: Vec<_> = keys.into_iter().map(|key| key.public).collect();
+            print(&serde_json::json!({"origin": origin, "public_keys": keys}));
+            Ok(())
+        }
         Command::Organization(OrganizationCommand::Create { name }) => {
             let organization_id = OrganizationId::generate();
             submit(&settings, OrganizationId::SYSTEM, CreateOrganization { organization_id, name }).await?;

@@ -14,6 +14,7 @@ use crate::background::status::publish_status;
 use crate::background::token_expiry::announce_expiring_tokens;
 use crate::erasure::finish_erasures;
 use crate::log::checkpoints::sign_checkpoints;
+use crate::log::service::{ServiceLog, keep_service_log};
 use crate::pipeline::InFlight;
 use crate::pipeline::Suspicions;
 use crate::pipeline::{Shared, serve};
@@ -30,6 +31,7 @@ pub(super) async fn run(settings: Settings) -> Result<(), CommandError> {
     let stop = shutdown::on_signal()?;
     let settings = Arc::new(settings);
     let keys = settings.signing_keys()?;
+    let service_log = ServiceLog::read(&settings)?;
     let shared = Arc::new(Shared {
         settings: settings.clone(),
         in_flight: InFlight::new(settings.partitions),
@@ -46,6 +48,7 @@ pub(super) async fn run(settings: Settings) -> Result<(), CommandError> {
             partitions,
             publish_status(&settings.database_url, &shared.in_flight, stop.clone()),
             sign_checkpoints(settings.clone(), keys, stop.clone()),
+            keep_service_log(settings.clone(), service_log, stop.clone()),
             prune_regularly(settings.clone(), stop.clone()),
             finish_erasures(settings.clone(), stop.clone()),
             pushing,
