@@ -19,6 +19,7 @@ mod service_log;
 mod settings;
 mod state;
 mod streams;
+mod tile_files;
 mod trace;
 
 use settings::Settings;

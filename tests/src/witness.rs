@@ -13,7 +13,8 @@ use signed_note::{Note, Signature, StandardVerifier, VerifierList, key_id};
 use std::net::SocketAddr;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
+use tokio::sync::watch;
 
 /// How a witness behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,15 +45,15 @@ pub struct Witness {
 struct State {
     name: String,
     key: SigningKey,
+    mood: watch::Sender<Mood>,
     log: Mutex<Log>,
 }
 
-/// What the witness knows, and how it behaves.
+/// What the witness knows and what it has done.
 #[derive(Debug)]
 struct Log {
     vkey: String,
     cosigned: Option<Checkpoint>,
-    mood: Mood,
     requests: usize,
     /// The statuses that were answered.
     answered: Vec<u16>,
@@ -70,9 +71,9 @@ impl Witness {
     /// Starts a witness at a port. It follows the log with a key.
     pub fn start(seed: u8, port: u16, log: &str) -> Self {
         let (name, vkey) = identity(seed);
-        let known = Log { vkey: log.to_owned(), cosigned: None, mood: Mood::Honest, requests: 0, answered: Vec::new() };
-        let state =
-            Arc::new(State { name: name.clone(), key: SigningKey::from_bytes(&[seed; 32]), log: Mutex::new(known) });
+        let known = Log { vkey: log.to_owned(), cosigned: None, requests: 0, answered: Vec::new() };
+        let (key, mood) = (SigningKey::from_bytes(&[seed; 32]), watch::Sender::new(Mood::Honest));
+        let state = Arc::new(State { name: name.clone(), key, mood, log: Mutex::new(known) });
         let (shared, (sender, started)) = (Data::from(state.clone()), channel());
         std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
@@ -95,7 +96,7 @@ impl Witness {
 
     /// Makes the witness behave in another way.
     pub fn behave(&self, mood: Mood) {
-        self.log(|log| log.mood = mood);
+        self.state.mood.send_replace(mood);
     }
 
     /// Makes the witness believe that it has cosigned another checkpoint, or none.
@@ -130,17 +131,13 @@ impl Drop for Witness {
 }
 
 async fn add(body: Bytes, state: Data<State>) -> HttpResponse {
-    let mood = {
-        let mut log = state.log.lock().unwrap();
-        log.requests += 1;
-        log.mood
-    };
+    state.log.lock().unwrap().requests += 1;
+    let mut moods = state.mood.subscribe();
+    let mood = *moods.borrow_and_update();
     let answer = match mood {
         Mood::Refusing(status) => Err((status, None)),
         Mood::Silent => {
-            while state.log.lock().unwrap().mood == Mood::Silent {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
+            drop(moods.wait_for(|mood| *mood != Mood::Silent).await);
             Err((503, None))
         }
         Mood::Honest | Mood::SigningWrongly => cosign(&state, &body, mood),

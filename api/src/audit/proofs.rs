@@ -56,7 +56,7 @@ pub(super) async fn checkpoint(auditor: Auditor, parameters: Parameters, databas
     tag = TAG,
     operation_id = "entryProof",
     params(
-        ("seq" = u64, Path, minimum = 1, description = "The place of the entry in the log"),
+        ("seq" = u64, Path, minimum = 1, description = "The seq of the entry"),
         (
             "size" = Option<i64>, Query,
             description = "The size of the checkpoint to use; the newest checkpoint by default"

@@ -4,20 +4,20 @@
 //! The path does not name the organization: the token does. So an answer is for the caller's own cache, and only
 //! for the same token.
 
-use actix_web::HttpResponse;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING, VARY};
+use actix_web::HttpResponseBuilder;
+use actix_web::http::header::{CONTENT_ENCODING, VARY};
 use actix_web::web::{Data, Path};
 use rollcall_api_core::auth::Auditor;
 use rollcall_api_core::error::{ApiError, ApiResult};
 use rollcall_api_core::openapi::Errors;
 use rollcall_api_core::read::{self, Database, holes};
 use rollcall_events::OrganizationId;
-use rollcall_events::log::bundle;
 use rollcall_events::log::tile_path::TilePath;
-use rollcall_scim::ScimError;
+use rollcall_events::log::{Header, bundle};
 use std::collections::BTreeSet;
 
 use super::TAG;
+use crate::tile_files::{self, tile_file};
 
 /// Tiles and bundles never change.
 const CACHED: &str = "private, max-age=31536000, immutable";
@@ -69,8 +69,9 @@ pub(super) async fn hashes(auditor: Auditor, path: Path<(String, String)>, datab
 pub(super) async fn entries(auditor: Auditor, index: Path<String>, database: Data<Database>) -> ApiResult {
     let wanted = published(&database, auditor.organization_id, "0", &index).await?;
     let headers = read::log_headers(&database, auditor.organization_id, wanted.seqs()).await?;
-    let bundle = bundle(&headers).map_err(|error| ApiError::Internal(error.to_string()))?;
-    Ok(immutable().body(bundle))
+    let entries: Result<Vec<_>, _> = headers.iter().map(Header::canonical).collect();
+    let entries = entries.map_err(|error| ApiError::Internal(error.to_string()))?;
+    Ok(immutable().body(bundle(entries).map_err(|error| ApiError::Internal(error.to_string()))?))
 }
 
 /// Parses a path, and checks that the newest checkpoint covers it.
@@ -80,18 +81,12 @@ async fn published(
     level: &str,
     path: &str,
 ) -> Result<TilePath, ApiError> {
-    let missing = || ApiError::from(ScimError::new(404, "there is no such tile"));
-    let wanted = TilePath::parse(level, path).ok_or_else(missing)?;
-    let needed = wanted.log_size().ok_or_else(missing)?;
-    let signed = read::checkpoint(database, organization, None).await?.map_or(0, |(size, _)| size);
-    if needed <= signed { Ok(wanted) } else { Err(missing()) }
+    let signed = async { Ok(read::checkpoint(database, organization, None).await?.map_or(0, |(size, _)| size)) };
+    tile_files::published(level, path, signed).await
 }
 
-fn immutable() -> actix_web::HttpResponseBuilder {
-    let mut answer = HttpResponse::Ok();
-    answer
-        .content_type("application/octet-stream")
-        .insert_header((CACHE_CONTROL, CACHED))
-        .insert_header((VARY, "authorization"));
+fn immutable() -> HttpResponseBuilder {
+    let mut answer = tile_file(CACHED);
+    answer.insert_header((VARY, "authorization"));
     answer
 }

@@ -1,15 +1,17 @@
 //! The files of the service log: its checkpoint, its tiles and its entries.
 
+use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING};
 use actix_web::web::{Data, Path};
-use actix_web::{HttpResponse, HttpResponseBuilder};
 use rollcall_api_core::error::{ApiError, ApiResult};
 use rollcall_api_core::openapi::Errors;
 use rollcall_api_core::read::{self, Database};
+use rollcall_events::log::bundle;
 use rollcall_events::log::tile_path::TilePath;
 use rollcall_scim::ScimError;
 
 use super::TAG;
+use crate::tile_files::{self, tile_file};
 
 /// The checkpoint changes with each signature.
 const BRIEFLY: &str = "public, max-age=5";
@@ -50,7 +52,7 @@ pub(super) async fn service_checkpoint(database: Data<Database>) -> ApiResult {
     ),
     responses(
         Errors,
-        (status = 200, description = "The hashes.", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 200, description = "The hashes.", body = String, content_type = "application/octet-stream"),
     )
 )]
 pub(super) async fn service_tile(path: Path<(String, String)>, database: Data<Database>) -> ApiResult {
@@ -59,7 +61,7 @@ pub(super) async fn service_tile(path: Path<(String, String)>, database: Data<Da
     let hashes = read::service_tile(&database, wanted).await?;
     let hashes = hashes.ok_or_else(|| ApiError::Internal("the tree of the service log has holes".to_owned()))?;
     // Hashes do not compress.
-    Ok(immutable().insert_header((CONTENT_ENCODING, "identity")).body(hashes))
+    Ok(tile_file(FOREVER).insert_header((CONTENT_ENCODING, "identity")).body(hashes))
 }
 
 /// Reads a bundle of entries of the service log: up to 256 entries, each after its length in two bytes.
@@ -76,7 +78,7 @@ pub(super) async fn service_tile(path: Path<(String, String)>, database: Data<Da
     ),
     responses(
         Errors,
-        (status = 200, description = "The entries.", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 200, description = "The entries.", body = String, content_type = "application/octet-stream"),
     )
 )]
 pub(super) async fn service_bundle(index: Path<String>, database: Data<Database>) -> ApiResult {
@@ -85,25 +87,11 @@ pub(super) async fn service_bundle(index: Path<String>, database: Data<Database>
     if entries.len() as u64 != wanted.width {
         return Err(ApiError::Internal("the service log has a gap".to_owned()));
     }
-    let mut bundle = Vec::new();
-    for entry in entries {
-        let too_long = |_| ApiError::Internal("an entry of the service log is too long".to_owned());
-        bundle.extend(u16::try_from(entry.len()).map_err(too_long)?.to_be_bytes());
-        bundle.extend(entry.into_bytes());
-    }
-    Ok(immutable().body(bundle))
+    let bundle = bundle(entries).map_err(|error| ApiError::Internal(error.to_string()))?;
+    Ok(tile_file(FOREVER).body(bundle))
 }
 
 /// Parses a path, and checks that the newest checkpoint covers it.
 async fn published(database: &Database, level: &str, path: &str) -> Result<TilePath, ApiError> {
-    let missing = || ApiError::from(ScimError::new(404, "the service log has no such tile"));
-    let wanted = TilePath::parse(level, path).ok_or_else(missing)?;
-    let needed = wanted.log_size().ok_or_else(missing)?;
-    if needed <= read::service_size(database).await? { Ok(wanted) } else { Err(missing()) }
-}
-
-fn immutable() -> HttpResponseBuilder {
-    let mut answer = HttpResponse::Ok();
-    answer.content_type("application/octet-stream").insert_header((CACHE_CONTROL, FOREVER));
-    answer
+    tile_files::published(level, path, read::service_size(database)).await
 }

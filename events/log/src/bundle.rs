@@ -1,30 +1,22 @@
 //! Entry bundles: the entries of a tile of leaves (C2SP `tlog-tiles`, "Log entries").
 //!
-//! An entry is the canonical header, because that is what the tree hashes. Its length, in two bytes in
+//! An entry is what the tree hashes: in an organization's log, the canonical header. Its length, in two bytes in
 //! big-endian order, stands before it.
 
-use super::{Header, NotCanonical};
-
-/// Why entries cannot be bundled.
+/// An entry is longer than its length can state. A header made of our types has less than 1200 bytes.
 #[derive(Debug, thiserror::Error)]
-pub enum Unbundled {
-    /// A header cannot be written.
-    #[error(transparent)]
-    NotCanonical(#[from] NotCanonical),
-    /// A header is longer than its length can state. A header made of our types has less than 1200 bytes.
-    #[error("an entry of {0} bytes does not fit into a bundle")]
-    TooLong(usize),
-}
+#[error("an entry of {0} bytes does not fit into a bundle")]
+pub struct EntryTooLong(usize);
 
 /// Writes entries as a bundle, in the given order.
 ///
 /// # Errors
-/// If a header cannot be written, or is too long.
-pub fn bundle<'a>(entries: impl IntoIterator<Item = &'a Header>) -> Result<Vec<u8>, Unbundled> {
+/// If an entry is too long.
+pub fn bundle<E: AsRef<[u8]>>(entries: impl IntoIterator<Item = E>) -> Result<Vec<u8>, EntryTooLong> {
     let mut bundle = Vec::new();
-    for header in entries {
-        let entry = header.canonical()?;
-        let length = u16::try_from(entry.len()).map_err(|_| Unbundled::TooLong(entry.len()))?;
+    for entry in entries {
+        let entry = entry.as_ref();
+        let length = u16::try_from(entry.len()).map_err(|_| EntryTooLong(entry.len()))?;
         bundle.extend(length.to_be_bytes());
         bundle.extend(entry);
     }
@@ -36,7 +28,7 @@ mod tests {
     use super::*;
     use crate::actor::ActorKind;
     use crate::example;
-    use crate::{ErrorCode, EventId, EventType, Hash, OrganizationId, OutcomeKind, SubjectType, Timestamp};
+    use crate::{ErrorCode, EventId, EventType, Hash, Header, OrganizationId, OutcomeKind, SubjectType, Timestamp};
     use rollcall_scim::ScimType;
     use uuid::Uuid;
 
@@ -73,8 +65,9 @@ mod tests {
         let (first, second) = (example::entry().header, Header { seq: 10, ..example::entry().header });
         let texts = [first.canonical().unwrap(), second.canonical().unwrap()];
         let expected = [&[0x02, 0x78], &texts[0][..], &[0x02, 0x79], &texts[1][..]].concat();
-        assert_eq!(bundle([&first, &second]).unwrap(), expected);
-        assert_eq!(bundle([]).unwrap(), b"");
+        assert_eq!(bundle(texts).unwrap(), expected);
+        assert_eq!(bundle::<&[u8]>([]).unwrap(), b"");
+        assert!(bundle([vec![0; 65_535]]).is_ok() && bundle([vec![0; 65_536]]).is_err());
     }
 
     #[test]

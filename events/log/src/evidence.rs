@@ -1,5 +1,5 @@
-//! What a proof file carries in its line `extra`, as JSON: the entry, without the parts that are withheld, and
-//! for the state of a user what shows that the entry tells it.
+//! The JSON object in the line `extra` of a proof file: the entry, without the parts that are withheld. A file
+//! that proves the state of a user also has the evidence for it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,7 +13,7 @@ pub struct Evidence<P = Value, A = Value> {
     /// The entry that the file proves. A part and its salt are `None` if they are withheld or were erased: the
     /// file does not say which.
     pub entry: Entry<P, A>,
-    /// The time of a user's state that the entry tells.
+    /// The evidence for the state of a user; `None` if the file proves the entry only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<StateEvidence>,
 }

@@ -36,7 +36,7 @@ pub mod tlog_proof;
 mod tree;
 pub mod witness;
 
-pub use bundle::{Unbundled, bundle};
+pub use bundle::{EntryTooLong, bundle};
 pub use canonical::{NotCanonical, canonical};
 pub use entry::{Entry, Mismatch};
 pub use hash::{Hash, Part, Salt};

@@ -1,9 +1,9 @@
-//! The state of a user at a time: what shows that one entry of the log tells it.
+//! The evidence for the state of a user at a time.
 //!
-//! The entry is the last one that changed the user at or before the time. Two things must be shown for that:
-//! that the log went on past the time, by an entry recorded after it; and that no entry in between changed the
-//! user. The headers in between say so. They can be many and they are about others, so a file can leave them
-//! out. Then it proves the entry, and not that it was the last one.
+//! The state is that of the last entry that changed the user at or before the time. The evidence has two parts.
+//! An entry recorded after the time shows that the log went on. The headers in between show that no other entry
+//! changed the user. There can be many, and they are about others, so a file can leave them out. Then it proves
+//! the entry, but not that it was the last one.
 
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{CompactRange, Hash, Header, NotCanonical, OutcomeKind, SubjectType, Timestamp};
 use crate::proof::{InvalidProof, verify_consistency, verify_inclusion};
 
-/// What shows that an entry tells the state of a user at a time.
+/// The evidence that an entry has the state of a user at a time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateEvidence {
     /// The time.
@@ -41,7 +41,7 @@ pub struct EntriesBetween {
     pub hashes: Vec<Hash>,
     /// The headers, in the order of the log.
     pub headers: Vec<Header>,
-    /// The roots of the complete subtrees over all entries before the one that tells the state, from the left.
+    /// The roots of the complete subtrees over all entries before the one that has the state, from the left.
     pub peaks: Vec<Hash>,
 }
 
@@ -81,7 +81,7 @@ pub enum InvalidState {
 }
 
 impl StateEvidence {
-    /// Checks that an entry tells the state, in the log of a size and root. The entry itself must be proved
+    /// Checks that an entry has the state, in the log of a size and root. The entry itself must be proved
     /// already.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
-//! Proof files: an entry with its inclusion proof and a checkpoint (C2SP `tlog-proof`), and what shows that the
-//! entry tells the state of a user at a time.
+//! Proof files: an entry with its inclusion proof and a checkpoint (C2SP `tlog-proof`), and the evidence for the
+//! state of a user at a time.
 //!
 //! Every look-up is by a key, so a file costs as much in a long log as in a short one.
 
@@ -193,7 +193,7 @@ pub async fn within(database: &Database, organization: OrganizationId, size: u64
     }
 }
 
-/// The error for a proof of a size or a place that the log does not have.
+/// The error for a proof of a size or a seq that the log does not have.
 fn out_of_range(error: &InvalidProof) -> ScimError {
     ScimError::invalid_value(error.to_string())
 }

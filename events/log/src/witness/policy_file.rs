@@ -25,7 +25,7 @@ pub enum InvalidPolicy {
     Line {
         /// The number of the line, from 1.
         line: usize,
-        /// What is wrong.
+        /// The reason.
         what: String,
     },
     /// There is no quorum.

@@ -1,6 +1,7 @@
 //! The service log: one public log of commitments to the checkpoints of all organizations' logs, which witnesses
 //! cosign.
 
+mod address;
 mod append;
 mod keep;
 mod settings;

@@ -5,7 +5,7 @@ use rollcall_events::log::witness::Policy;
 use rollcall_service::settings::SettingsError;
 use std::time::Duration;
 
-use super::witnesses::submission_address;
+use super::address::submission_address;
 use crate::settings::Settings;
 
 /// The keys, the origin and the policy of the service log.
@@ -49,7 +49,7 @@ impl ServiceLog {
     }
 }
 
-/// Checks the addresses of the witnesses, and warns of what is probably a mistake.
+/// Checks the addresses of the witnesses, and warns about probable mistakes.
 fn check(policy: &Policy, origin: &str) -> Result<(), SettingsError> {
     if !policy.logs().is_empty() && policy.logs().iter().all(|log| log.origin() != origin) {
         tracing::warn!(origin, "the policy of the witnesses names other logs, but not the service log");

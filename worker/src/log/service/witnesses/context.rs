@@ -5,8 +5,9 @@ use rollcall_events::log::witness::{Policy, WitnessKey};
 use secrecy::SecretString;
 use std::time::Duration;
 
+use super::super::address::submission_address;
 use super::super::settings::ServiceLog;
-use super::client::{Client, submission_address};
+use super::client::Client;
 use crate::db::{Database, TaskError};
 
 const APPLICATION: &str = "rollcall-worker witnesses";

@@ -14,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::sign::SignedCheckpoint;
 use crate::db::TaskError;
-pub(crate) use client::submission_address;
 pub(super) use context::Context;
 use follow::follow;
 pub(super) use store::is_witnessed;
