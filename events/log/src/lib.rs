@@ -20,6 +20,7 @@ pub mod ids;
 mod names;
 mod node_hash;
 pub mod proof;
+mod restore;
 pub mod tile;
 pub mod time;
 #[cfg(feature = "postgres")]
@@ -31,5 +32,6 @@ pub use entry::{Entry, Mismatch};
 pub use hash::{Hash, Part, Salt};
 pub use header::{ErrorCode, EventType, Header, OutcomeKind, SubjectType};
 pub use ids::{EventId, OrganizationId, SessionId, TokenId};
+pub use restore::{InvalidRestore, Restore};
 pub use time::Timestamp;
-pub use tree::{CompactRange, InvalidRange};
+pub use tree::{CompactRange, InvalidRange, TreeHead};

@@ -14,6 +14,7 @@ use crate::background::status::publish_status;
 use crate::background::token_expiry::announce_expiring_tokens;
 use crate::erasure::finish_erasures;
 use crate::log::checkpoints::sign_checkpoints;
+use crate::log::signer::SignedLogs;
 use crate::pipeline::InFlight;
 use crate::pipeline::Suspicions;
 use crate::pipeline::{Shared, serve};
@@ -29,11 +30,16 @@ const GRACE: Duration = Duration::from_secs(5);
 pub(super) async fn run(settings: Settings) -> Result<(), CommandError> {
     let stop = shutdown::on_signal()?;
     let settings = Arc::new(settings);
-    let keys = settings.signing_keys()?;
+    let signing = settings.signing()?;
+    let signed = match (&signing.file, signing.keys.name()) {
+        (Some(file), Some(signer)) => SignedLogs::of(file, signer),
+        _ => SignedLogs::without_file(),
+    };
     let shared = Arc::new(Shared {
         settings: settings.clone(),
         in_flight: InFlight::new(settings.partitions),
         suspicions: Suspicions::default(),
+        signed,
     });
     let partitions = join_all(
         (0..settings.partitions).map(|partition| supervise_partition(shared.clone(), partition, stop.clone())),
@@ -45,7 +51,7 @@ pub(super) async fn run(settings: Settings) -> Result<(), CommandError> {
         tokio::join!(
             partitions,
             publish_status(&settings.database_url, &shared.in_flight, stop.clone()),
-            sign_checkpoints(settings.clone(), keys, stop.clone()),
+            sign_checkpoints(settings.clone(), &signing, &shared.signed, stop.clone()),
             prune_regularly(settings.clone(), stop.clone()),
             finish_erasures(settings.clone(), stop.clone()),
             pushing,

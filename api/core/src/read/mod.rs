@@ -15,6 +15,7 @@ mod memberships;
 mod operations;
 mod organizations;
 mod partitions;
+mod refused;
 mod sessions;
 mod share;
 mod table;
@@ -46,6 +47,7 @@ pub use operations::{
 };
 pub use organizations::organization_names;
 pub use partitions::{OldestRequest, PartitionStatus, partitions, stopped_partitions};
+pub use refused::{RefusedLogs, refused_logs};
 pub use sessions::{FoundLink, Person, find_link, find_session, session_lasts};
 pub use table::{ENTITLEMENTS, GROUPS, ROLES, Table, USERS, WORKSPACES};
 pub use timeline::{KINDS, TimelineBucket, log_timeline};
