@@ -16,6 +16,7 @@ use std::fmt::Display;
 use std::path::Path;
 use std::str::FromStr;
 
+use crate::log::signer::{SignerFile, Signing};
 use crate::pipeline::load::Prefetch;
 
 /// The worker's settings.
@@ -31,6 +32,7 @@ pub(crate) struct Settings {
     pub(crate) command_timeout_seconds: u64,
     checkpoint_keys: SecretString,
     checkpoint_key_file: String,
+    signer_file: String,
     pub(crate) checkpoint_seconds: u64,
     pub(crate) checkpoint_events: u64,
     pub(crate) checkpoint_all_days: u16,
@@ -95,7 +97,7 @@ impl Settings {
     }
 
     /// The keys that sign checkpoints: first the keys of the setting, then the keys of the file.
-    pub(crate) fn signing_keys(&self) -> Result<SigningKeys, SettingsError> {
+    fn signing_keys(&self) -> Result<SigningKeys, SettingsError> {
         let keys = secrets("checkpoint_key_file", &self.checkpoint_keys, &self.checkpoint_key_file)?;
         SigningKeys::read(&keys).map_err(|error| SettingsError::malformed("checkpoint_keys", error))
     }
@@ -125,6 +127,22 @@ impl Settings {
             |error: &dyn Display| SettingsError::malformed("witness_policy_file", format!("{path}: {error}"));
         let content = std::fs::read(path).map_err(|error| malformed(&error))?;
         Policy::parse(&content).map(Some).map_err(|error| malformed(&error))
+    }
+
+    /// The keys that sign checkpoints, and the file that remembers what they signed.
+    pub(crate) fn signing(&self) -> Result<Signing, SettingsError> {
+        let keys = self.signing_keys()?;
+        let file = match self.signer_file.trim() {
+            _ if keys.name().is_none() => None,
+            "" => {
+                let reason = "it is empty. Name a file on a disk that is not the database's, or write `none`, and a \
+                    database that was rolled back is signed again without notice";
+                return Err(SettingsError::malformed("signer_file", reason));
+            }
+            "none" => None,
+            path => Some(SignerFile::at(path)),
+        };
+        Ok(Signing { keys, file })
     }
 
     /// The keys that sign event tokens.

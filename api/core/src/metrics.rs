@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use crate::publish::{NotConfirmed, QueueStatus};
 use crate::read::{
-    Database, OldestRequest, PartitionStatus, ReadError, dead_letter_count, expiring_tokens, partitions,
+    Database, OldestRequest, PartitionStatus, ReadError, dead_letter_count, expiring_tokens, partitions, refused_logs,
     stopped_partitions, witness_states, witness_status,
 };
 use crate::submit::RequestClient;
@@ -71,6 +71,7 @@ pub struct Metrics {
     oldest: Family<Partition, Gauge<f64, AtomicU64>>,
     stopped: Family<Partition, Gauge>,
     demand_loads: Family<Partition, Gauge>,
+    refused: Gauge,
     letters: Gauge,
     unwitnessed: Gauge,
     failing: Family<WitnessLabel, Gauge>,
@@ -99,6 +100,8 @@ impl Metrics {
         registry.register("partition_stopped", about, new.stopped.clone());
         let about = "Keys that the worker of a partition has loaded on demand during decisions, since it started";
         registry.register("demand_loads", about, new.demand_loads.clone());
+        let about = "Logs that the signer refuses, because they do not extend what was signed";
+        registry.register("logs_refused", about, new.refused.clone());
         registry.register("dead_letters", "Dead letters that are neither retried nor discarded", new.letters.clone());
         let about = "How long the service log has been larger than its newest witnessed checkpoint";
         registry.register_with_unit("log_unwitnessed", about, Unit::Seconds, new.unwitnessed.clone());
@@ -149,6 +152,7 @@ impl Metrics {
 
     async fn read_database(&self, database: &Database) -> Result<HashMap<u16, PartitionStatus>, ReadError> {
         self.letters.set(dead_letter_count(database).await?);
+        self.refused.set(refused_logs(database).await?.count);
         let expiring = expiring_tokens(database).await?;
         // A token that was renewed or revoked in the meantime has no value any more.
         self.expiring.clear();

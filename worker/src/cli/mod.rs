@@ -9,6 +9,7 @@ mod error;
 mod fill;
 mod issue_token;
 mod list;
+mod log;
 mod migrate;
 mod parse;
 mod print;
@@ -45,6 +46,7 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), Comm
         Command::Migrate => migrate::migrate(&settings.migrate).await,
         Command::Replay(command) => replay::replay(&settings, &command).await,
         Command::Verify { organization } => replay::verify(&settings, organization).await,
+        Command::Log(command) => log::run(&settings, command).await,
         Command::Key(KeyCommand::Generate { name }) => {
             let (private, public) = generate_key(&name)?;
             print(&serde_json::json!({"private_key": private.expose_secret(), "public_key": public}));

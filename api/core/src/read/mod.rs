@@ -16,6 +16,7 @@ mod memberships;
 mod operations;
 mod organizations;
 mod partitions;
+mod refused;
 mod service_log;
 mod sessions;
 mod share;
@@ -49,6 +50,7 @@ pub use operations::{
 };
 pub use organizations::organization_names;
 pub use partitions::{OldestRequest, PartitionStatus, partitions, stopped_partitions};
+pub use refused::{RefusedLogs, refused_logs};
 pub use service_log::{
     EnteredCheckpoint, WitnessState, WitnessStatus, entered_checkpoint, entered_checkpoints, log_secret,
     service_checkpoint, service_entries, service_proof, service_size, service_tile, witness_states, witness_status,
