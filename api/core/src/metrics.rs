@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::publish::{NotConfirmed, QueueStatus};
 use crate::read::{
-    Database, OldestRequest, PartitionStatus, ReadError, dead_letter_count, expiring_tokens, partitions,
+    Database, OldestRequest, PartitionStatus, ReadError, dead_letter_count, expiring_tokens, partitions, sink_lags,
     stopped_partitions,
 };
 use crate::submit::RequestClient;
@@ -48,6 +48,11 @@ struct TokenLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SinkLabel {
+    sink: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Server {
     server: &'static str,
 }
@@ -67,6 +72,9 @@ pub struct Metrics {
     demand_loads: Family<Partition, Gauge>,
     letters: Gauge,
     expiring: Family<TokenLabels, Gauge>,
+    sink_entries: Family<SinkLabel, Gauge>,
+    sink_oldest: Family<SinkLabel, Gauge<f64, AtomicU64>>,
+    sink_failing: Family<SinkLabel, Gauge>,
     up: Family<Server, Gauge>,
 }
 
@@ -94,6 +102,10 @@ impl Metrics {
         registry.register("dead_letters", "Dead letters that are neither retried nor discarded", new.letters.clone());
         let about = "Expiry of each token that expires within 30 days, as a Unix time";
         registry.register_with_unit("token_expiry", about, Unit::Seconds, new.expiring.clone());
+        registry.register("sink_entries", "Entries that were not delivered to a sink", new.sink_entries.clone());
+        let about = "Age of the oldest entry that was not delivered to a sink";
+        registry.register_with_unit("sink_oldest", about, Unit::Seconds, new.sink_oldest.clone());
+        registry.register("sink_failing", "Whether the delivery to a sink fails", new.sink_failing.clone());
         registry.register("server_up", "Whether a server answers", new.up.clone());
         new.seconds = Some(seconds);
         new
@@ -145,6 +157,7 @@ impl Metrics {
                 .get_or_create(&TokenLabels { organization: organization.to_string(), token: token.to_string() })
                 .set(at.as_second());
         }
+        self.read_sinks(database).await?;
         let reports = partitions(database).await?;
         let stopped = stopped_partitions(database).await?;
         for (&partition, report) in &reports {
@@ -153,6 +166,21 @@ impl Metrics {
             self.demand_loads.get_or_create(&Partition { partition }).set(report.demand_loads());
         }
         Ok(reports)
+    }
+
+    async fn read_sinks(&self, database: &Database) -> Result<(), ReadError> {
+        let lags = sink_lags(database).await?;
+        // A sink that was forgotten in the meantime has no value any more.
+        self.sink_entries.clear();
+        self.sink_oldest.clear();
+        self.sink_failing.clear();
+        for lag in lags {
+            let label = SinkLabel { sink: lag.sink };
+            self.sink_entries.get_or_create(&label).set(lag.entries);
+            self.sink_oldest.get_or_create(&label).set(lag.seconds);
+            self.sink_failing.get_or_create(&label).set(lag.is_failing.into());
+        }
+        Ok(())
     }
 
     async fn read_broker(&self, requests: &RequestClient) -> Result<Vec<u32>, NotConfirmed> {

@@ -17,6 +17,7 @@ mod organizations;
 mod partitions;
 mod sessions;
 mod share;
+mod sinks;
 mod table;
 mod timeline;
 mod tokens;
@@ -47,6 +48,7 @@ pub use operations::{
 pub use organizations::organization_names;
 pub use partitions::{OldestRequest, PartitionStatus, partitions, stopped_partitions};
 pub use sessions::{FoundLink, Person, find_link, find_session, session_lasts};
+pub use sinks::{SinkLag, sink_lags};
 pub use table::{ENTITLEMENTS, GROUPS, ROLES, Table, USERS, WORKSPACES};
 pub use timeline::{KINDS, TimelineBucket, log_timeline};
 pub use tokens::{ListedToken, find_token, list_tokens};
