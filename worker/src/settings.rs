@@ -11,11 +11,12 @@ use rollcall_service::logging::LogFormat;
 use rollcall_service::settings::{SettingsError, event_keys, in_range, public_url, read, secrets};
 use secrecy::SecretString;
 use serde::Deserialize;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
 use std::path::Path;
 use std::str::FromStr;
 
+use crate::background::sinks::{Sink, SinkSettings, sinks};
 use crate::log::signer::{SignerFile, Signing};
 use crate::pipeline::load::Prefetch;
 
@@ -53,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) observed_body_days: u16,
     pub(crate) erased_name_days: u16,
     pub(crate) log_format: LogFormat,
+    #[serde(default)]
+    sinks: BTreeMap<String, SinkSettings>,
     pub(crate) migrate: Migrate,
 }
 
@@ -148,6 +151,11 @@ impl Settings {
     /// The keys that sign event tokens.
     pub(crate) fn event_keys(&self) -> Result<SetKeys, SettingsError> {
         event_keys(&self.event_keys, &self.event_key_file)
+    }
+
+    /// The sinks, with the files that they name.
+    pub(crate) fn sinks(&self) -> Result<Vec<Sink>, SettingsError> {
+        sinks(&self.sinks)
     }
 
     /// The value that each receiver expects in the `Authorization` header, by stream.

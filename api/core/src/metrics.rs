@@ -19,7 +19,7 @@ use std::time::Duration;
 use crate::publish::{NotConfirmed, QueueStatus};
 use crate::read::{
     Database, OldestRequest, PartitionStatus, ReadError, dead_letter_count, expiring_tokens, partitions, refused_logs,
-    stopped_partitions, witness_states, witness_status,
+    sink_lags, stopped_partitions, witness_states, witness_status,
 };
 use crate::submit::RequestClient;
 
@@ -54,6 +54,11 @@ struct WitnessLabel {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SinkLabel {
+    sink: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Server {
     server: &'static str,
 }
@@ -76,6 +81,9 @@ pub struct Metrics {
     unwitnessed: Gauge,
     failing: Family<WitnessLabel, Gauge>,
     expiring: Family<TokenLabels, Gauge>,
+    sink_entries: Family<SinkLabel, Gauge>,
+    sink_oldest: Family<SinkLabel, Gauge<f64, AtomicU64>>,
+    sink_failing: Family<SinkLabel, Gauge>,
     up: Family<Server, Gauge>,
 }
 
@@ -109,6 +117,10 @@ impl Metrics {
         registry.register_with_unit("witness_failing", about, Unit::Seconds, new.failing.clone());
         let about = "Expiry of each token that expires within 30 days, as a Unix time";
         registry.register_with_unit("token_expiry", about, Unit::Seconds, new.expiring.clone());
+        registry.register("sink_entries", "Entries that were not delivered to a sink", new.sink_entries.clone());
+        let about = "Age of the oldest entry that was not delivered to a sink";
+        registry.register_with_unit("sink_oldest", about, Unit::Seconds, new.sink_oldest.clone());
+        registry.register("sink_failing", "Whether the delivery to a sink fails", new.sink_failing.clone());
         registry.register("server_up", "Whether a server answers", new.up.clone());
         new.seconds = Some(seconds);
         new
@@ -162,6 +174,7 @@ impl Metrics {
                 .set(at.as_second());
         }
         self.read_witnesses(database).await?;
+        self.read_sinks(database).await?;
         let reports = partitions(database).await?;
         let stopped = stopped_partitions(database).await?;
         for (&partition, report) in &reports {
@@ -179,6 +192,21 @@ impl Metrics {
         for witness in witness_states(database).await? {
             let failing = witness.failing.map_or(0, |(since, _)| now.seconds_since(since));
             self.failing.get_or_create(&WitnessLabel { witness: witness.name }).set(seconds(failing));
+        }
+        Ok(())
+    }
+
+    async fn read_sinks(&self, database: &Database) -> Result<(), ReadError> {
+        let lags = sink_lags(database).await?;
+        // A sink that was forgotten in the meantime has no value any more.
+        self.sink_entries.clear();
+        self.sink_oldest.clear();
+        self.sink_failing.clear();
+        for lag in lags {
+            let label = SinkLabel { sink: lag.sink };
+            self.sink_entries.get_or_create(&label).set(lag.entries);
+            self.sink_oldest.get_or_create(&label).set(lag.seconds);
+            self.sink_failing.get_or_create(&label).set(lag.is_failing.into());
         }
         Ok(())
     }

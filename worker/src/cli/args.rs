@@ -83,6 +83,24 @@ pub(crate) enum Command {
     /// events (RFC 9967).
     #[command(subcommand)]
     Stream(StreamCommand),
+    /// List how far the log was delivered to sinks, or forget it.
+    #[command(subcommand)]
+    Sink(SinkCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SinkCommand {
+    /// List the position of each sink in each log, and why its delivery fails.
+    List,
+    /// Forget the positions of a sink that was removed from the settings, or that is to begin again. Stop the
+    /// workers that have it in their settings before.
+    Forget {
+        /// The name of the sink.
+        name: String,
+        /// Forget only the position in the log of this organization.
+        #[arg(long)]
+        organization: Option<OrganizationId>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

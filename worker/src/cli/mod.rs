@@ -15,6 +15,7 @@ mod parse;
 mod print;
 mod replay;
 mod run;
+mod sink;
 mod stream;
 
 use rollcall_events::log::checkpoint::generate_key;
@@ -115,6 +116,7 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), Comm
         Command::Entitlement(command) => entitlement::entitlement(&settings, command).await,
         Command::DeadLetter(command) => dead_letters::run(&settings, command).await,
         Command::Stream(command) => stream::run(&settings, command).await,
+        Command::Sink(command) => sink::run(&settings, command).await,
         Command::AuditorToken(AuditorTokenCommand::List { organization }) => {
             list::auditor_tokens(&settings, organization).await
         }

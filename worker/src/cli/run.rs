@@ -10,6 +10,7 @@ use crate::background::call_log::store_call_log;
 use crate::background::dead_letters::store_dead_letters;
 use crate::background::pruning::prune_regularly;
 use crate::background::push::{PushSettings, push_events};
+use crate::background::sinks::deliver_to_sinks;
 use crate::background::status::publish_status;
 use crate::background::token_expiry::announce_expiring_tokens;
 use crate::erasure::finish_erasures;
@@ -37,6 +38,7 @@ pub(super) async fn run(settings: Settings) -> Result<(), CommandError> {
         (Some(file), Some(signer)) => SignedLogs::of(file, signer),
         _ => SignedLogs::without_file(),
     };
+    let sinks = settings.sinks()?;
     let shared = Arc::new(Shared {
         settings: settings.clone(),
         in_flight: InFlight::new(settings.partitions),
@@ -58,6 +60,7 @@ pub(super) async fn run(settings: Settings) -> Result<(), CommandError> {
             prune_regularly(settings.clone(), stop.clone()),
             finish_erasures(settings.clone(), stop.clone()),
             pushing,
+            deliver_to_sinks(settings.clone(), sinks, stop.clone()),
             call_log,
             expiry,
             store_dead_letters(settings.clone(), stop.clone())

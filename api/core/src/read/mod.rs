@@ -20,6 +20,7 @@ mod refused;
 mod service_log;
 mod sessions;
 mod share;
+mod sinks;
 mod table;
 mod timeline;
 mod tokens;
@@ -57,6 +58,7 @@ pub use service_log::{
     witnessed_size,
 };
 pub use sessions::{FoundLink, Person, find_link, find_session, session_lasts};
+pub use sinks::{SinkLag, sink_lags};
 pub use table::{ENTITLEMENTS, GROUPS, ROLES, Table, USERS, WORKSPACES};
 pub use timeline::{KINDS, TimelineBucket, log_timeline};
 pub use tokens::{ListedToken, find_token, list_tokens};
