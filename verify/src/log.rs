@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use rollcall_log::OrganizationId;
 use rollcall_log::checkpoint::Checkpoint;
 use rollcall_log::erasure::Erasures;
-use rollcall_log::{CompactRange, Entry, Hash, Header, Part, Timestamp};
+use rollcall_log::{CompactRange, Entry, EventType, Hash, Header, InvalidRestore, Part, Restore, Timestamp};
 use std::fs::File;
 use std::io::{BufRead, BufReader, stdin};
 use std::path::Path;
@@ -16,12 +16,16 @@ use crate::read::Unreadable;
 /// How many entries are hashed in parallel before they are added to the tree.
 const CHUNK: usize = 4096;
 const BUFFER_BYTES: usize = 1 << 20;
+/// Maximum number of restores that are reported.
+const MAX_RESTORES: usize = 100;
 
 /// The result of checking one line. Its place in the log is checked later.
 struct CheckedLine {
     header: Header,
     leaf: Hash,
     missing: Vec<Part>,
+    /// What the entry states, if it is of the type `LogRestored`.
+    restore: Option<Result<Restore, InvalidRestore>>,
     /// Why the entry does not verify, if it does not.
     broken: Option<String>,
 }
@@ -33,6 +37,8 @@ struct Log {
     /// The time of the last entry.
     recorded_at: Option<Timestamp>,
     erasures: Erasures,
+    /// The restores of the database, each with the seq of the entry that records it.
+    restores: Vec<(u64, Restore)>,
     /// The checkpoints that are not reached yet. The one with the smallest size is last.
     checkpoints: Vec<Checkpoint>,
     /// The size of the last checkpoint that matched.
@@ -50,6 +56,7 @@ pub(crate) fn check(export: &Path, mut checkpoints: Vec<Checkpoint>) -> Result<F
         organization: None,
         recorded_at: None,
         erasures: Erasures::default(),
+        restores: Vec::new(),
         checkpoints,
         sound: 0,
         findings: Findings::default(),
@@ -107,7 +114,9 @@ fn one(line: &[u8]) -> Result<CheckedLine, String> {
         Err(mismatch) => (entry.header.leaf().map_err(|error| error.to_string())?, Some(mismatch.to_string())),
     };
     let missing = entry.missing().collect();
-    Ok(CheckedLine { header: entry.header, leaf, missing, broken })
+    let is_restore = entry.header.event_type == EventType::LogRestored;
+    let restore = is_restore.then(|| Restore::read(entry.payload.as_ref()));
+    Ok(CheckedLine { header: entry.header, leaf, missing, restore, broken })
 }
 
 impl Log {
@@ -126,10 +135,32 @@ impl Log {
         }
         self.findings.broken.extend(entry.broken.map(|why| format!("entry {seq}: {why}")));
         self.erasures.add(&entry.header, entry.missing.into_iter());
+        if let Some(restore) = entry.restore {
+            self.take_restore(seq, restore);
+        }
         self.tree.append(entry.leaf);
         while let Some(checkpoint) = self.checkpoints.pop_if(|checkpoint| checkpoint.size == self.tree.size()) {
             self.compare(&checkpoint);
         }
+    }
+
+    /// Takes what a `LogRestored` entry states, before the entry is added to the tree.
+    fn take_restore(&mut self, seq: u64, restore: Result<Restore, InvalidRestore>) {
+        match restore.and_then(|restore| restore.follows(&self.tree).map(|()| restore)) {
+            Ok(restore) if self.restores.len() < MAX_RESTORES => {
+                self.findings.holds.push(format!("entry {seq} records {restore}"));
+                self.restores.push((seq, restore));
+            }
+            Ok(_) => {}
+            Err(error) => self.findings.broken.push(format!("entry {seq} records a restore: {error}")),
+        }
+    }
+
+    /// Why a checkpoint does not fit, if an entry records a restore that lost what was signed.
+    fn explanation(&self, checkpoint: &Checkpoint) -> String {
+        let explains = |(_, restore): &&(u64, Restore)| restore.explains(checkpoint.size, checkpoint.root);
+        let explaining = self.restores.iter().find(explains);
+        explaining.map_or_else(String::new, |(seq, _)| format!(". Entry {seq} records a restore that lost them"))
     }
 
     fn compare(&mut self, checkpoint: &Checkpoint) {
@@ -147,7 +178,8 @@ impl Log {
             let place = self.sound + 1;
             self.findings.broken.push(format!(
                 "the first {size} entries are not those that were signed: something between entries {place} and {size} \
-                was changed"
+                was changed{}",
+                self.explanation(checkpoint)
             ));
         }
     }
@@ -155,10 +187,10 @@ impl Log {
     fn end(mut self) -> Findings {
         let size = self.tree.size();
         while let Some(checkpoint) = self.checkpoints.pop() {
-            let signed = checkpoint.size;
-            self.findings
-                .broken
-                .push(format!("entries {} to {signed} are missing: a log of {signed} entries was signed", size + 1));
+            let (first, signed, explanation) = (size + 1, checkpoint.size, self.explanation(&checkpoint));
+            self.findings.broken.push(format!(
+                "entries {first} to {signed} are missing: a log of {signed} entries was signed{explanation}"
+            ));
         }
         if self.sound < size {
             let unsigned = format!("entries {} to {size} are whole, but no checkpoint covers them", self.sound + 1);

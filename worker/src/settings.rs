@@ -11,11 +11,13 @@ use rollcall_service::logging::LogFormat;
 use rollcall_service::settings::{SettingsError, event_keys, in_range, public_url, read, secrets};
 use secrecy::SecretString;
 use serde::Deserialize;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
 use std::path::Path;
 use std::str::FromStr;
 
+use crate::background::sinks::{Sink, SinkSettings, sinks};
+use crate::log::signer::{SignerFile, Signing};
 use crate::pipeline::load::Prefetch;
 
 /// The worker's settings.
@@ -31,6 +33,7 @@ pub(crate) struct Settings {
     pub(crate) command_timeout_seconds: u64,
     checkpoint_keys: SecretString,
     checkpoint_key_file: String,
+    signer_file: String,
     pub(crate) checkpoint_seconds: u64,
     pub(crate) checkpoint_events: u64,
     pub(crate) checkpoint_all_days: u16,
@@ -51,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) observed_body_days: u16,
     pub(crate) erased_name_days: u16,
     pub(crate) log_format: LogFormat,
+    #[serde(default)]
+    sinks: BTreeMap<String, SinkSettings>,
     pub(crate) migrate: Migrate,
 }
 
@@ -95,7 +100,7 @@ impl Settings {
     }
 
     /// The keys that sign checkpoints: first the keys of the setting, then the keys of the file.
-    pub(crate) fn signing_keys(&self) -> Result<SigningKeys, SettingsError> {
+    fn signing_keys(&self) -> Result<SigningKeys, SettingsError> {
         let keys = secrets("checkpoint_key_file", &self.checkpoint_keys, &self.checkpoint_key_file)?;
         SigningKeys::read(&keys).map_err(|error| SettingsError::malformed("checkpoint_keys", error))
     }
@@ -127,9 +132,30 @@ impl Settings {
         Policy::parse(&content).map(Some).map_err(|error| malformed(&error))
     }
 
+    /// The keys that sign checkpoints, and the file that remembers what they signed.
+    pub(crate) fn signing(&self) -> Result<Signing, SettingsError> {
+        let keys = self.signing_keys()?;
+        let file = match self.signer_file.trim() {
+            _ if keys.name().is_none() => None,
+            "" => {
+                let reason = "it is empty. Name a file on a disk that is not the database's, or write `none`, and a \
+                    database that was rolled back is signed again without notice";
+                return Err(SettingsError::malformed("signer_file", reason));
+            }
+            "none" => None,
+            path => Some(SignerFile::at(path)),
+        };
+        Ok(Signing { keys, file })
+    }
+
     /// The keys that sign event tokens.
     pub(crate) fn event_keys(&self) -> Result<SetKeys, SettingsError> {
         event_keys(&self.event_keys, &self.event_key_file)
+    }
+
+    /// The sinks, with the files that they name.
+    pub(crate) fn sinks(&self) -> Result<Vec<Sink>, SettingsError> {
+        sinks(&self.sinks)
     }
 
     /// The value that each receiver expects in the `Authorization` header, by stream.

@@ -272,6 +272,7 @@ event-StreamCreated = Event stream created
 event-StreamPaused = Event stream paused
 event-StreamResumed = Event stream resumed
 event-StreamDeleted = Event stream deleted
+event-LogRestored = Log continued after a restore
 event-AccessDenied = Access denied
 event-RequestRejected = Request refused
 

@@ -271,6 +271,7 @@ event-StreamCreated = Flujo de eventos creado
 event-StreamPaused = Flujo de eventos en pausa
 event-StreamResumed = Flujo de eventos reanudado
 event-StreamDeleted = Flujo de eventos eliminado
+event-LogRestored = Registro continuado tras una restauración
 event-AccessDenied = Acceso denegado
 event-RequestRejected = Petición rechazada
 

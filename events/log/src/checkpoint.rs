@@ -79,9 +79,7 @@ impl Checkpoint {
         if origin.is_empty() || parsed.to_string() != size {
             return Err(InvalidCheckpoint::Malformed("its origin or its size is malformed"));
         }
-        let root = STANDARD.decode(root).ok().and_then(|root| Hash::from_bytes(&root));
-        let root = root.ok_or(InvalidCheckpoint::Malformed("its root is not a hash"))?;
-        Ok(Self { origin: origin.to_owned(), size: parsed, root })
+        Ok(Self { origin: origin.to_owned(), size: parsed, root: read_root_line(root)? })
     }
 }
 
@@ -138,6 +136,15 @@ impl VerifyingKeys {
 /// Writes a root as the third line of a checkpoint.
 pub fn root_line(root: Hash) -> String {
     STANDARD.encode(root.as_bytes())
+}
+
+/// Reads the third line of a checkpoint.
+///
+/// # Errors
+/// If it is not the root of a tree.
+pub fn read_root_line(line: &str) -> Result<Hash, InvalidCheckpoint> {
+    let root = STANDARD.decode(line).ok().and_then(|root| Hash::from_bytes(&root));
+    root.ok_or(InvalidCheckpoint::Malformed("its root is not a hash"))
 }
 
 /// Generates a key pair in the name of a signer: the private key and the public key.

@@ -73,6 +73,8 @@ names!(
         StreamResumed = "StreamResumed",
         /// An event stream was deleted.
         StreamDeleted = "StreamDeleted",
+        /// The log goes on after a restore of the database that lost signed entries.
+        LogRestored = "LogRestored",
         /// Calls were denied by authentication.
         AccessDenied = "AccessDenied",
         /// A request was rejected because of the state.

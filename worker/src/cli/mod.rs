@@ -9,11 +9,13 @@ mod error;
 mod fill;
 mod issue_token;
 mod list;
+mod log;
 mod migrate;
 mod parse;
 mod print;
 mod replay;
 mod run;
+mod sink;
 mod stream;
 
 use rollcall_events::log::checkpoint::generate_key;
@@ -45,6 +47,7 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), Comm
         Command::Migrate => migrate::migrate(&settings.migrate).await,
         Command::Replay(command) => replay::replay(&settings, &command).await,
         Command::Verify { organization } => replay::verify(&settings, organization).await,
+        Command::Log(command) => log::run(&settings, command).await,
         Command::Key(KeyCommand::Generate { name }) => {
             let (private, public) = generate_key(&name)?;
             print(&serde_json::json!({"private_key": private.expose_secret(), "public_key": public}));
@@ -113,6 +116,7 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), Comm
         Command::Entitlement(command) => entitlement::entitlement(&settings, command).await,
         Command::DeadLetter(command) => dead_letters::run(&settings, command).await,
         Command::Stream(command) => stream::run(&settings, command).await,
+        Command::Sink(command) => sink::run(&settings, command).await,
         Command::AuditorToken(AuditorTokenCommand::List { organization }) => {
             list::auditor_tokens(&settings, organization).await
         }

@@ -73,6 +73,7 @@ pub(super) async fn verify(settings: &Settings, organization: Option<Organizatio
         let log = verify_log(&settings.migrate.database_url, organization, report).await?;
         let found = replay.check(organization, report).await?;
         bar.finish_and_clear();
+        log.restores.iter().for_each(|what| print(&json!({"organization": organization, "restored": what})));
         log.broken.iter().for_each(|what| print(&json!({"organization": organization, "broken": what})));
         print_differences(organization, &found);
         print(&json!({

@@ -5,7 +5,7 @@ use rollcall_events::OrganizationId;
 use rollcall_events::log::checkpoint::root_line;
 use rollcall_events::log::erasure::Erasures;
 use rollcall_events::log::tile::{NewTiles, Tile, WIDTH};
-use rollcall_events::log::{CompactRange, Entry, NotCanonical};
+use rollcall_events::log::{CompactRange, Entry, EventType, NotCanonical, Restore};
 use rollcall_service::entries::{COLUMNS, MalformedEntry, entry};
 use secrecy::SecretString;
 use serde_json::Value;
@@ -35,6 +35,8 @@ const CHECKPOINTS: &str = "
 /// The result of checking a log.
 pub(crate) struct Verified {
     pub(crate) entries: u64,
+    /// What the entries state about restores of the database that lost signed entries.
+    pub(crate) restores: Vec<String>,
     /// The faults.
     pub(crate) broken: Vec<String>,
 }
@@ -49,6 +51,7 @@ struct Recomputed {
     /// The checkpoints of the entries in the current chunk, by size.
     checkpoints: BTreeMap<u64, String>,
     erasures: Erasures,
+    restores: Vec<String>,
     broken: Vec<String>,
 }
 
@@ -99,7 +102,7 @@ pub(crate) async fn verify_log(
     {
         found.add_fault(no_root(size));
     }
-    Ok(Verified { entries: found.tree.size(), broken: found.broken })
+    Ok(Verified { entries: found.tree.size(), restores: found.restores, broken: found.broken })
 }
 
 /// The size and the signed note of each checkpoint in a range of the log: sizes above its start and up to its
@@ -169,6 +172,9 @@ impl Recomputed {
             self.add_fault(format!("entry {seq}: {mismatch}"));
         }
         self.erasures.add(&entry.header, entry.missing());
+        if entry.header.event_type == EventType::LogRestored {
+            self.add_restore(entry);
+        }
         let mut new = NewTiles::default();
         new.append(&mut self.tree, entry.leaf);
         self.tiles
@@ -185,6 +191,19 @@ impl Recomputed {
             self.add_fault(no_root(size));
         }
         Ok(())
+    }
+
+    /// Reports what an entry states about a restore, if it fits the entries before it.
+    fn add_restore(&mut self, entry: &Entry) {
+        let seq = entry.header.seq;
+        let read = Restore::read(entry.payload.as_ref());
+        match read.and_then(|restore| restore.follows(&self.tree).map(|()| restore)) {
+            Ok(restore) if self.restores.len() < MAX_REPORTED => {
+                self.restores.push(format!("entry {seq} records {restore}"));
+            }
+            Ok(_) => {}
+            Err(error) => self.add_fault(format!("entry {seq} records a restore: {error}")),
+        }
     }
 
     /// Compares the full tiles of leaves and then drops them, so that memory is bounded for a log of any

@@ -22,6 +22,7 @@ use super::reply::Reply;
 use super::suspicion::{Failure, Kind, Suspicions};
 use super::trial::Trial;
 use crate::db::{Ending, Remedy, Store, StoreError};
+use crate::log::signer::{Guard, SignedLogs};
 
 /// The remaining work of a batch and its results. After an outage, `resume` continues without repeating
 /// finished work.
@@ -73,6 +74,7 @@ pub(crate) struct Tools<'a> {
     pub(crate) store: &'a Store,
     pub(crate) dead: &'a DeadLetters,
     pub(crate) suspicions: &'a Suspicions,
+    pub(crate) signed: &'a SignedLogs,
     pub(crate) prefetch: Prefetch,
 }
 
@@ -231,7 +233,8 @@ impl BatchRun {
     async fn apply(&self, tools: &Tools<'_>, span: Range<usize>) -> Result<Applied, StoreError> {
         let bytes = self.bytes(&span);
         let (expected, prefetch) = (self.expected, tools.prefetch);
-        let batch = Batch { requests: &self.requests[span], bytes, expected, prefetch, ending: Ending::Commit };
+        let (requests, guard) = (&self.requests[span], Guard::Signed(tools.signed));
+        let batch = Batch { requests, bytes, expected, prefetch, ending: Ending::Commit, guard };
         apply(tools.store, batch).await
     }
 

@@ -17,6 +17,7 @@ mod batch_run;
 mod dead_letter;
 pub(crate) mod decide;
 mod decision;
+mod direct;
 mod error;
 pub(crate) mod fact;
 mod hold;
@@ -35,6 +36,7 @@ mod statements;
 mod suspicion;
 mod trial;
 
+pub(crate) use direct::DirectApply;
 pub(crate) use in_flight::{InFlight, PartitionRows};
 pub(crate) use receive::serve;
 pub(crate) use session::Shared;

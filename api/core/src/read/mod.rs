@@ -16,9 +16,11 @@ mod memberships;
 mod operations;
 mod organizations;
 mod partitions;
+mod refused;
 mod service_log;
 mod sessions;
 mod share;
+mod sinks;
 mod table;
 mod timeline;
 mod tokens;
@@ -49,12 +51,14 @@ pub use operations::{
 };
 pub use organizations::organization_names;
 pub use partitions::{OldestRequest, PartitionStatus, partitions, stopped_partitions};
+pub use refused::{RefusedLogs, refused_logs};
 pub use service_log::{
     EnteredCheckpoint, WitnessState, WitnessStatus, entered_checkpoint, entered_checkpoints, log_secret,
     service_checkpoint, service_entries, service_proof, service_size, service_tile, witness_states, witness_status,
     witnessed_size,
 };
 pub use sessions::{FoundLink, Person, find_link, find_session, session_lasts};
+pub use sinks::{SinkLag, sink_lags};
 pub use table::{ENTITLEMENTS, GROUPS, ROLES, Table, USERS, WORKSPACES};
 pub use timeline::{KINDS, TimelineBucket, log_timeline};
 pub use tokens::{ListedToken, find_token, list_tokens};
