@@ -1,13 +1,13 @@
 //! Checks single proofs.
 
+use rollcall_log::Hash;
 use rollcall_log::checkpoint::Checkpoint;
 use rollcall_log::proof::{verify_consistency, verify_inclusion};
-use rollcall_log::{Entry, Hash};
 use serde::Deserialize;
 use std::path::Path;
 
-use crate::Findings;
-use crate::read::{Unreadable, json};
+use crate::findings::Findings;
+use crate::read::{Unreadable, bytes, json};
 
 /// A proof that an entry is in the log of `size` entries.
 #[derive(Deserialize)]
@@ -40,7 +40,8 @@ fn belongs(proof: (&Path, u64), checkpoint: (&Path, &Checkpoint)) -> Result<(), 
 
 /// Checks that an entry is in the log of a checkpoint.
 pub(crate) fn entry(entry: &Path, proof: &Path, signed: (&Path, &Checkpoint)) -> Result<Findings, Unreadable> {
-    let (entry, file, checkpoint): (Entry, _, _) = (json(entry)?, proof, signed.1);
+    let (file, checkpoint) = (proof, signed.1);
+    let entry = crate::read::entry(&bytes(entry)?).map_err(|error| Unreadable::file(entry, error))?;
     let proof: Inclusion = json(file)?;
     belongs((file, proof.size), signed)?;
     let mut findings = Findings::default();

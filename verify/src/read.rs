@@ -1,9 +1,11 @@
 //! Reads the files to check.
 
-use rollcall_log::NotCanonical;
 use rollcall_log::checkpoint::InvalidKey;
+use rollcall_log::{Entry, NotCanonical};
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
+
+use crate::distinct::Distinct;
 
 /// Why a check could not run.
 #[derive(Debug, thiserror::Error)]
@@ -50,4 +52,20 @@ pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>, Unreadable> {
 /// Reads a JSON file.
 pub(crate) fn json<T: DeserializeOwned>(path: &Path) -> Result<T, Unreadable> {
     serde_json::from_slice(&bytes(path)?).map_err(|error| Unreadable::file(path, error))
+}
+
+/// Reads an entry. Member names must be distinct.
+///
+/// # Errors
+/// If the text is not an entry.
+pub(crate) fn entry(text: &[u8]) -> Result<Entry, serde_json::Error> {
+    let entry: Entry<Distinct, Distinct> = serde_json::from_slice(text)?;
+    Ok(Entry {
+        actor: entry.actor.map(|Distinct(actor)| actor),
+        actor_salt: entry.actor_salt,
+        header: entry.header,
+        leaf: entry.leaf,
+        payload: entry.payload.map(|Distinct(payload)| payload),
+        payload_salt: entry.payload_salt,
+    })
 }
