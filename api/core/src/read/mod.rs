@@ -17,6 +17,7 @@ mod organizations;
 mod partitions;
 mod sessions;
 mod share;
+mod subject_names;
 mod table;
 mod timeline;
 mod tokens;
@@ -36,8 +37,8 @@ pub use find::{UserSummary, complete, find_by_id, find_by_key, user_summaries};
 pub use follow::{Followers, Following, Growth, LogNotification};
 pub use list::{ListError, ListQuery, Listed, PageCache, list, single};
 pub use log::{
-    Condition, Entries, Order, from_network, last_entries_of_users, log_entries, log_size, users_named,
-    with_external_id,
+    Condition, Entries, LogPage, Order, from_network, last_entries_of_users, log_entries, log_rows, log_size,
+    users_named, with_external_id,
 };
 pub use memberships::{Membership, memberships};
 pub use operations::{
@@ -47,11 +48,12 @@ pub use operations::{
 pub use organizations::organization_names;
 pub use partitions::{OldestRequest, PartitionStatus, partitions, stopped_partitions};
 pub use sessions::{FoundLink, Person, find_link, find_session, session_lasts};
+pub use subject_names::{subject_name, subject_names};
 pub use table::{ENTITLEMENTS, GROUPS, ROLES, Table, USERS, WORKSPACES};
 pub use timeline::{KINDS, TimelineBucket, log_timeline};
 pub use tokens::{ListedToken, find_token, list_tokens};
 pub use tree::{checkpoint, tree_nodes};
-pub use workspaces::{defined_types, named_workspaces, workspaces_named};
+pub use workspaces::{defined_types, named_workspaces, workspace_names, workspaces_named};
 
 use deadpool_postgres::PoolError;
 use rollcall_scim::{ScimError, ScimType};

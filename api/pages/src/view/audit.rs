@@ -28,6 +28,8 @@ pub(crate) struct Audit {
     pub(crate) live: Option<String>,
     /// The address of the chart for these conditions.
     pub(crate) chart: String,
+    /// The conditions, as they are appended to an address with other parameters. Empty without conditions.
+    pub(crate) query: String,
 }
 
 /// Rows alone, for a table that is already on the page.
