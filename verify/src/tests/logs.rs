@@ -88,7 +88,9 @@ fn a_recorded_erasure_names_both_entries() {
 fn many_faults_are_counted_and_not_all_printed() {
     let (case, signed) = (Case::new(), log());
     let mut found: Vec<_> = (0..3).flat_map(|_| signed.clone()).collect();
-    found.iter_mut().for_each(|entry| entry.payload = Some(json!("x")));
+    for entry in &mut found {
+        entry.payload = Some(json!("x"));
+    }
     let (code, output) = case.verify_log(&signed, &found);
     assert_eq!((code, output.matches("BROKEN: ").count()), (1, 21), "{output}");
     assert!(output.contains("BROKEN: and 30 more"), "{output}");

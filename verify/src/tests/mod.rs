@@ -56,7 +56,9 @@ impl Case {
     /// Signs a checkpoint of the log with these entries. Returns the path of its file.
     fn checkpoint(&self, name: &str, organization: OrganizationId, entries: &[Entry]) -> String {
         let mut tree = CompactRange::default();
-        entries.iter().for_each(|entry| tree.append(entry.leaf));
+        for entry in entries {
+            tree.append(entry.leaf);
+        }
         let checkpoint = Checkpoint::new("log.example.com", organization, tree.size(), tree.root());
         self.file(name, &self.signer.sign(&checkpoint).unwrap())
     }

@@ -32,7 +32,7 @@ macro_rules! endpoint {
 /// A group of endpoints below a common path.
 pub struct Endpoints {
     base: &'static str,
-    endpoints: Vec<Endpoint>,
+    list: Vec<Endpoint>,
     /// Whether a query parameter that the description does not name is refused.
     is_strict: bool,
 }
@@ -50,7 +50,7 @@ struct Endpoint {
 impl Endpoints {
     /// No endpoints yet, below a path.
     pub fn below(base: &'static str) -> Self {
-        Self { base, endpoints: Vec::new(), is_strict: false }
+        Self { base, list: Vec::new(), is_strict: false }
     }
 
     /// Refuses every query parameter that the description of an endpoint does not name, with 400. Then a
@@ -72,13 +72,7 @@ impl Endpoints {
     {
         for (index, method) in D::methods().into_iter().enumerate() {
             let route = web::method(http(&method)).to(handler.clone());
-            self.endpoints.push(Endpoint {
-                path: D::path(),
-                method,
-                route,
-                describe: described::<D>,
-                is_first: index == 0,
-            });
+            self.list.push(Endpoint { path: D::path(), method, route, describe: described::<D>, is_first: index == 0 });
         }
         self
     }
@@ -91,7 +85,7 @@ impl Endpoints {
     /// Registers the endpoints without their common path. Any other method of their paths answers 405.
     pub fn register(self, config: &mut ServiceConfig) {
         let mut paths: Vec<(String, Vec<Endpoint>)> = Vec::new();
-        for endpoint in self.endpoints {
+        for endpoint in self.list {
             let endpoint = if self.is_strict { endpoint.strict() } else { endpoint };
             match paths.iter_mut().find(|(path, _)| *path == endpoint.path) {
                 Some((_, of_path)) => of_path.push(endpoint),
@@ -106,7 +100,7 @@ impl Endpoints {
     /// The operations of the document: path, method and description. HEAD is left out because it is GET
     /// without the body.
     pub fn operations(&self) -> impl Iterator<Item = (String, HttpMethod, Operation)> {
-        let described = self.endpoints.iter().filter(|endpoint| endpoint.method != HttpMethod::Head);
+        let described = self.list.iter().filter(|endpoint| endpoint.method != HttpMethod::Head);
         described
             .map(|endpoint| (format!("{}{}", self.base, endpoint.path), endpoint.method.clone(), endpoint.operation()))
     }
