@@ -107,7 +107,7 @@ async fn an_unchanged_log_verifies_and_every_change_is_reported() {
     let (code, output) = case.verify_log(&case.export().await);
     assert_eq!(code, 0, "{output}");
     assert!(output.contains("are those that were signed for rollcall.localhost/"), "{output}");
-    let places: [(&[&str], &str); 11] = [
+    let places: [(&[&str], &str); 13] = [
         (
             &["UPDATE events SET payload = jsonb_set(payload, '{resource,userName}', '\"earliex1\"')
                 WHERE organization_id = $org AND seq = 8"],
@@ -159,12 +159,53 @@ async fn an_unchanged_log_verifies_and_every_change_is_reported() {
                 WHERE organization_id = $org AND seq = 10"],
             "entry 10: the actor",
         ),
+        (
+            &["UPDATE events SET actor = actor || '{\"nickname\": \"mallory\"}'
+                WHERE organization_id = $org AND seq = 10"],
+            "entry 10: the actor",
+        ),
+        (
+            &["UPDATE events SET outcome = 'rejected', error = '{\"status\": 400, \"by\": \"mallory\"}'
+                WHERE organization_id = $org AND seq = 11"],
+            "line 11: the header",
+        ),
     ];
     for (statements, message) in places {
         let (code, output) = case.tampered(statements).await;
         assert!(code == 1 && output.contains(message), "{statements:?}: {output}");
     }
     assert_eq!(case.verify_log(&case.export().await).0, 0, "the changes are rolled back");
+}
+
+/// A row that no program of ours could have written stops neither the check of the database nor an export.
+#[tokio::test]
+async fn a_row_that_is_not_an_entry_is_named_and_the_check_goes_on() {
+    let case = Case::new(6).await;
+    let owner = case.stack.database("postgres").await;
+    let organization = &case.organization.id;
+    let tamper = format!(
+        "SET session_replication_role = replica; SET search_path = rollcall;
+        CREATE TEMP TABLE kept AS SELECT * FROM events WHERE organization_id = '{organization}';
+        UPDATE events SET actor = actor || '{{\"nickname\": \"mallory\"}}'
+            WHERE organization_id = '{organization}' AND seq = 8;
+        UPDATE events SET outcome = 'rejected', error = '{{\"status\": 400, \"by\": \"mallory\"}}'
+            WHERE organization_id = '{organization}' AND seq = 9;
+        UPDATE events SET requested_at = requested_at + interval '1 second'
+            WHERE organization_id = '{organization}' AND seq = 10"
+    );
+    owner.batch_execute(&tamper).await.unwrap();
+    let (is_valid, output) = verified(&case.stack.instance, organization).await;
+    let csv = case.text("/export?format=csv").await;
+    let undo =
+        format!("DELETE FROM events WHERE organization_id = '{organization}'; INSERT INTO events SELECT * FROM kept");
+    owner.batch_execute(&undo).await.unwrap();
+    assert!(!is_valid, "{output}");
+    for fault in ["unknown field `nickname`", "unknown field `by`", "entry 9: the header", "entry 10: the header"] {
+        assert!(output.contains(fault), "{fault}: {output}");
+    }
+    assert!(csv.lines().count() > 12 && csv.contains("mallory"), "{csv}");
+    let (is_valid, output) = verified(&case.stack.instance, organization).await;
+    assert!(is_valid, "{output}");
 }
 
 /// The owner of the database can recompute every hash, but cannot forge the signature of a checkpoint that an

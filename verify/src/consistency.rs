@@ -6,7 +6,7 @@ use rollcall_log::proof::verify_consistency;
 use serde::Deserialize;
 use std::path::Path;
 
-use crate::Findings;
+use crate::findings::Findings;
 use crate::read::{Unreadable, json};
 
 /// A proof that the log of `to` entries begins with the log of `from` entries.

@@ -1,7 +1,6 @@
 //! Checks a proof file: an entry in a signed log, and the state of a user that it tells.
 
 use rollcall_log::checkpoint::{Checkpoint, VerifyingKeys};
-use rollcall_log::evidence::Evidence;
 use rollcall_log::proof::{Question, verify_inclusion};
 use rollcall_log::state::{InvalidState, StateEvidence};
 use rollcall_log::tlog_proof::TlogProof;
@@ -9,8 +8,8 @@ use rollcall_log::{Entry, EventType, Header};
 use serde_json::Value;
 use std::path::Path;
 
-use crate::Findings;
-use crate::read::{Unreadable, bytes};
+use crate::findings::Findings;
+use crate::read::{Unreadable, bytes, evidence};
 
 /// Checks a proof file against the signer's keys.
 pub(crate) fn check(path: &Path, keys: &VerifyingKeys) -> Result<Findings, Unreadable> {
@@ -24,7 +23,7 @@ fn check_text(path: &Path, text: &str, keys: &VerifyingKeys) -> Result<Findings,
     let file: TlogProof = text.parse().map_err(|error| unreadable(&error))?;
     let checkpoint = Checkpoint::open(file.checkpoint.as_bytes(), keys).map_err(|error| unreadable(&error))?;
     let extra = file.extra.as_ref().ok_or_else(|| unreadable(&"it has no line `extra` with the entry"))?;
-    let evidence: Evidence = serde_json::from_slice(extra).map_err(|error| unreadable(&error))?;
+    let evidence = evidence(extra).map_err(|error| unreadable(&error))?;
     belongs(path, &file, &checkpoint)?;
 
     let (entry, mut findings) = (&evidence.entry, Findings::default());
@@ -143,6 +142,7 @@ fn disclose(findings: &mut Findings, entry: &Entry) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rollcall_log::evidence::Evidence;
     use test_case::test_case;
 
     /// The files of `docs/log-format.md`.

@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use futures_util::stream;
 use rollcall_api_core::audit::{
-    Watch, by_now, conditions, difference, entry_proof, exported, parameter, proof_file, server_sent,
+    Selection, Watch, by_now, conditions, difference, entry_proof, exported, parameter, proof_file, server_sent,
 };
 use rollcall_api_core::error::{ApiError, ApiResult};
 use rollcall_api_core::http::Parameters;
@@ -61,7 +61,8 @@ pub(super) async fn list(admin: Administrator, parameters: Parameters, pages: Da
         (Frame { admin, path: PATH.to_owned() }, entries.iter().map(|entry| LogRow::new(entry, t)).collect());
     let types = EventType::ALL.iter().map(|event_type| (event_type.as_str(), event_name(*event_type, t))).collect();
     let witnessing = witnessing::read(&pages.database, t).await?;
-    Ok(view::page(StatusCode::OK, &Audit { t, frame, rows, types, asked, problem, older, live, chart, witnessing }))
+    let page = Audit { t, frame, rows, types, asked, problem, older, live, chart, query, witnessing };
+    Ok(view::page(StatusCode::OK, &page))
 }
 
 async fn find(admin: &Administrator, parameters: &Parameters, pages: &Pages) -> Result<Entries, ApiError> {
@@ -192,8 +193,8 @@ pub(super) async fn live(admin: Administrator, parameters: Parameters, pages: Da
     let following =
         pages.followers.follow(organization).ok_or(ApiError::Unavailable("too many connections follow the logs"))?;
     let after = parameter(&parameters, "after", "a place in the log").map_err(ApiError::from)?.unwrap_or_default();
-    let conditions = conditions(&pages.database, organization, &parameters).await?;
-    let watch = Watch { database: pages.database.clone(), organization, conditions, following, after, most: COUNT };
+    let selection = Selection::read(&pages.database, organization, &parameters).await?;
+    let watch = Watch { database: pages.database.clone(), organization, selection, following, after, most: COUNT };
     let session = admin.person.session_id;
     Ok(server_sent(stream::try_unfold(watch, move |mut watch| async move {
         let database = watch.database.clone();

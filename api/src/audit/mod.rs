@@ -2,7 +2,6 @@
 
 mod entries;
 mod export;
-mod filter;
 mod parameters;
 mod proofs;
 mod service_log;
@@ -26,6 +25,7 @@ const TAG: &str = "Audit";
 /// The endpoints.
 pub(crate) fn endpoints() -> Endpoints {
     Endpoints::below(BASE_PATH)
+        .strict()
         .with(endpoint!(entries::list))
         .with(endpoint!(entries::read))
         .with(endpoint!(export::export))

@@ -212,7 +212,7 @@ impl Header {
     /// # Errors
     /// As [`Header::canonical`].
     pub fn leaf(&self) -> Result<Hash, NotCanonical> {
-        Ok(tlog_tiles::record_hash(&self.canonical()?).into())
+        Ok(Hash::of_entry(&self.canonical()?))
     }
 }
 

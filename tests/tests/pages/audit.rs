@@ -2,6 +2,7 @@
 
 use crate::browser::Browser;
 use crate::{Bare, accessible, signed_in};
+use reqwest::header::COOKIE;
 use rollcall_tests::client::user;
 use rollcall_tests::{Stack, eventually};
 use serde_json::json;
@@ -93,6 +94,28 @@ async fn an_administrator_can_erase_a_deleted_person_and_an_auditor_cannot() {
     let export = organization.auditor().get("/export").await.expect(200);
     assert!(!export.as_str().unwrap().contains("Wollstonecraft"));
     browser.close().await;
+}
+
+#[tokio::test]
+async fn an_erased_actor_is_shown_as_erased_in_both_languages() {
+    let stack = Stack::shared().await;
+    let organization = stack.organization();
+    let [erased, kept] = ["administrator", "owner"].map(|role| Bare::sign_in(&stack, &organization, role));
+    let (erased, kept) = (erased.await, kept.await);
+    let shown = async |path: &str, language: &str| {
+        let request = kept.http.get(format!("{}{path}", stack.url)).header(COOKIE, &kept.cookie);
+        request.header("accept-language", language).send().await.unwrap().text().await.unwrap()
+    };
+    let page = shown("/audit?type=SignedIn", "en").await;
+    assert!(!page.contains("<td>erased</td>") && page.matches("Ada Lovelace").count() >= 2, "{page}");
+    let sessions = organization.command(&["admin", "list"]).unwrap();
+    let administrator = sessions.iter().find(|session| session["role"] == "administrator").unwrap();
+    organization.command(&["admin", "erase", administrator["id"].as_str().unwrap()]).unwrap();
+    assert_eq!(erased.get("/audit").await.0, 401, "the erased session has ended");
+    for (language, word) in [("en", "erased"), ("es", "borrado")] {
+        let page = shown("/audit?type=SignedIn", language).await;
+        assert_eq!(page.matches(&format!("<td>{word}</td>")).count(), 1, "{language}: {page}");
+    }
 }
 
 #[tokio::test]

@@ -44,9 +44,11 @@ impl World {
         let path = folder.join("policy");
         std::fs::write(&path, &policy).unwrap();
         let key = secrecy::ExposeSecret::expose_secret(&private).to_owned();
+        let signer = folder.join("signer.state");
         let worker_settings: Vec<(String, String)> = [
             ("CHECKPOINT_KEYS", key.as_str()),
             ("CHECKPOINT_SECONDS", "1"),
+            ("SIGNER_FILE", signer.to_str().unwrap()),
             ("WITNESS_POLICY_FILE", path.to_str().unwrap()),
             ("WITNESS_TIMEOUT_SECONDS", "1"),
             ("WITNESS_RETRY_SECONDS", "1"),

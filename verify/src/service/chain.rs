@@ -6,7 +6,7 @@ use rollcall_log::witness::Policy;
 use std::path::Path;
 
 use super::describe;
-use crate::Findings;
+use crate::findings::Findings;
 use crate::read::{Unreadable, bytes};
 
 /// Checks a chain file. If the organization's checkpoint is given, the chain must lead to it.

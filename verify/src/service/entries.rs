@@ -11,7 +11,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use super::describe;
-use crate::Findings;
+use crate::findings::Findings;
 use crate::read::{Unreadable, bytes, json};
 
 /// The answer of `/audit/v1/log-secret`.

@@ -9,7 +9,7 @@ use rollcall_log::checkpoint::{Checkpoint, VerifyingKeys};
 use rollcall_log::witness::{Policy, WitnessedCheckpoint};
 use std::path::{Path, PathBuf};
 
-use crate::Findings;
+use crate::findings::Findings;
 use crate::read::{Unreadable, bytes};
 
 /// The commands for the service log.

@@ -5,10 +5,9 @@ use rollcall_events::OrganizationId;
 use rollcall_events::log::checkpoint::root_line;
 use rollcall_events::log::erasure::Erasures;
 use rollcall_events::log::tile::{NewTiles, Tile, WIDTH};
-use rollcall_events::log::{CompactRange, Entry, EventType, NotCanonical, Restore};
-use rollcall_service::entries::{COLUMNS, MalformedEntry, entry};
+use rollcall_events::log::{CompactRange, Entry, EventType, Hash, Mismatch, NotCanonical, Restore, canonical};
+use rollcall_service::entries::{COLUMNS, MalformedRow, StoredEntry, StoredRow, row};
 use secrecy::SecretString;
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
@@ -58,7 +57,7 @@ struct Recomputed {
 /// Checks a log in one snapshot, while the service runs.
 ///
 /// # Errors
-/// If Postgres fails, or an entry cannot be read.
+/// If Postgres fails. A row that is not an entry is a fault, and the check goes on after it.
 pub(crate) async fn verify_log(
     url: &SecretString,
     organization: OrganizationId,
@@ -122,6 +121,18 @@ fn no_root(size: u64) -> String {
     format!("the checkpoint at {size} has another root than the entries")
 }
 
+/// The entry of a row, with its parts parsed.
+fn parsed(stored: StoredEntry) -> Result<Entry, StoreError> {
+    Ok(Entry {
+        actor: stored.actor.map(serde_json::to_value).transpose().map_err(NotCanonical::from)?,
+        actor_salt: stored.actor_salt,
+        header: stored.header,
+        leaf: stored.leaf,
+        payload: stored.payload.and_then(|payload| serde_json::from_str(payload.get()).ok()),
+        payload_salt: stored.payload_salt,
+    })
+}
+
 impl Recomputed {
     fn add_fault(&mut self, what: String) {
         if self.broken.len() < MAX_REPORTED {
@@ -138,36 +149,18 @@ impl Recomputed {
         let rows = database.query(&sql, &[&organization, &seq_column(self.last), &seq_column(CHUNK)]).await?;
         let before = self.tree.size();
         self.checkpoints = checkpoints(database, organization, before..=before + rows.len() as u64, CHUNK).await?;
-        for row in &rows {
-            let stored = entry(row).map_err(|error| match error {
-                MalformedEntry::Column(error) => TaskError::Postgres(error),
-                unknown @ MalformedEntry::Unknown(_) => TaskError::Unreadable(unknown.to_string()),
-            })?;
-            let payload: Option<Value> = stored.payload.and_then(|payload| serde_json::from_str(payload.get()).ok());
-            let actor = stored
-                .actor
-                .map(serde_json::to_value)
-                .transpose()
-                .map_err(NotCanonical::from)
-                .map_err(StoreError::from)?;
-            self.add(&Entry {
-                actor,
-                actor_salt: stored.actor_salt,
-                header: stored.header,
-                leaf: stored.leaf,
-                payload,
-                payload_salt: stored.payload_salt,
-            })?;
+        for of in &rows {
+            match row(of)? {
+                StoredRow::Entry(stored) => self.add(&parsed(stored)?)?,
+                StoredRow::Malformed(row) => self.add_malformed(&row)?,
+            }
         }
         Ok(!rows.is_empty())
     }
 
     fn add(&mut self, entry: &Entry) -> Result<(), StoreError> {
-        let (seq, expected) = (entry.header.seq, self.tree.size() + 1);
-        self.last = seq;
-        if seq != expected {
-            self.add_fault(format!("entry {seq} is in the position of entry {expected}"));
-        }
+        let seq = entry.header.seq;
+        self.add_place(seq);
         if let Err(mismatch) = entry.check()? {
             self.add_fault(format!("entry {seq}: {mismatch}"));
         }
@@ -175,12 +168,34 @@ impl Recomputed {
         if entry.header.event_type == EventType::LogRestored {
             self.add_restore(entry);
         }
+        self.add_leaf(entry.leaf);
+        Ok(())
+    }
+
+    /// Reports a row that is not an entry. Its leaf is in the tree all the same, so that it hides no other fault.
+    fn add_malformed(&mut self, row: &MalformedRow) -> Result<(), StoreError> {
+        self.add_place(row.seq);
+        self.add_fault(format!("entry {}: {}", row.seq, row.reason));
+        let header = Hash::of_entry(&canonical(&row.line["header"])?);
+        if row.leaf != Some(header) {
+            self.add_fault(format!("entry {}: {}", row.seq, Mismatch::Leaf));
+        }
+        self.add_leaf(row.leaf.unwrap_or(header));
+        Ok(())
+    }
+
+    fn add_place(&mut self, seq: u64) {
+        let expected = self.tree.size() + 1;
+        self.last = seq;
+        if seq != expected {
+            self.add_fault(format!("entry {seq} is in the position of entry {expected}"));
+        }
+    }
+
+    fn add_leaf(&mut self, leaf: Hash) {
         let mut new = NewTiles::default();
-        new.append(&mut self.tree, entry.leaf);
-        self.tiles
-            .entry(Tile { level: 0, index: (self.tree.size() - 1) / WIDTH })
-            .or_default()
-            .extend(entry.leaf.as_bytes());
+        new.append(&mut self.tree, leaf);
+        self.tiles.entry(Tile { level: 0, index: (self.tree.size() - 1) / WIDTH }).or_default().extend(leaf.as_bytes());
         for (tile, hashes) in new.more {
             self.tiles.entry(tile).or_default().extend(hashes);
         }
@@ -190,7 +205,6 @@ impl Recomputed {
         {
             self.add_fault(no_root(size));
         }
-        Ok(())
     }
 
     /// Reports what an entry states about a restore, if it fits the entries before it.

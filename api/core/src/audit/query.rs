@@ -19,6 +19,23 @@ const DEFAULT_COUNT: u32 = 100;
 /// Maximum number of entries on a page.
 pub const MAX_COUNT: u32 = 1000;
 
+/// The conditions that select entries of the log: their parameters, and what they mean.
+pub const CONDITIONS: [(&str, &str); 13] = [
+    ("type", "One or several types, separated by commas"),
+    ("outcome", "applied or rejected"),
+    ("subject", "The id of the user, group or other thing that the entry is about"),
+    ("userName", "A name that the user has or had"),
+    ("externalId", "An external id that the user or group has or had"),
+    ("workspace", "The id of a workspace that the entry is about, or that it left a user in"),
+    ("token", "The id of the caller's token"),
+    ("origin", "The service origin of the caller"),
+    ("address", "The address of the caller, or a network that has it"),
+    ("since", "The earliest time of recording"),
+    ("until", "The latest time of recording"),
+    ("txn", "The transaction"),
+    ("filter", "A SCIM filter on the user or group as the entry left it"),
+];
+
 /// Parses a parameter. The error names it.
 pub fn parameter<T: FromStr>(parameters: &Parameters, name: &str, what: &str) -> Result<Option<T>, ScimError> {
     let read =
@@ -46,7 +63,8 @@ pub fn disclosed(parameters: &Parameters, default: Disclosed) -> Result<Disclose
     Ok(disclosed)
 }
 
-/// Parses the conditions. A name is resolved to all users that have or had it.
+/// Parses the conditions that the database checks: all but the filter. A name is resolved to all users that
+/// have or had it.
 pub async fn conditions(
     database: &Database,
     organization: OrganizationId,

@@ -21,6 +21,7 @@ mod service_log;
 mod sessions;
 mod share;
 mod sinks;
+mod subject_names;
 mod table;
 mod timeline;
 mod tokens;
@@ -41,8 +42,8 @@ pub use follow::{Followers, Following, Growth, LogNotification};
 pub use headers::{RecordedUntil, log_headers, recorded_until};
 pub use list::{ListError, ListQuery, Listed, PageCache, list, single};
 pub use log::{
-    Condition, Entries, Order, from_network, last_entries_of_users, log_entries, log_entry, log_size, users_named,
-    with_external_id,
+    Condition, Entries, LogPage, Order, from_network, last_entries_of_users, log_entries, log_entry, log_rows,
+    log_size, users_named, with_external_id,
 };
 pub use memberships::{Membership, memberships};
 pub use operations::{
@@ -59,11 +60,12 @@ pub use service_log::{
 };
 pub use sessions::{FoundLink, Person, find_link, find_session, session_lasts};
 pub use sinks::{SinkLag, sink_lags};
+pub use subject_names::{subject_name, subject_names};
 pub use table::{ENTITLEMENTS, GROUPS, ROLES, Table, USERS, WORKSPACES};
 pub use timeline::{KINDS, TimelineBucket, log_timeline};
 pub use tokens::{ListedToken, find_token, list_tokens};
 pub use tree::{checkpoint, checkpoint_from, holes, tree_nodes, tree_tiles};
-pub use workspaces::{defined_types, named_workspaces, workspaces_named};
+pub use workspaces::{defined_types, named_workspaces, workspace_names, workspaces_named};
 
 use deadpool_postgres::PoolError;
 use rollcall_scim::{ScimError, ScimType};

@@ -30,6 +30,8 @@ pub(crate) struct Audit {
     pub(crate) chart: String,
     /// How far the service log is witnessed; `None` if it has no checkpoint.
     pub(crate) witnessing: Option<Witnessing>,
+    /// The conditions, as they are appended to an address with other parameters. Empty without conditions.
+    pub(crate) query: String,
 }
 
 /// Rows alone, for a table that is already on the page.
