@@ -10,7 +10,7 @@ FROM debian:${DEBIAN}-slim
 # The health check needs curl, and pushing events needs the certificates.
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates curl \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --no-create-home rollcall && install -d -o rollcall /demo
+    && useradd --system --uid 10001 --no-create-home rollcall && install -d -o rollcall /demo /signer
 COPY --from=build /src/target/dist/rollcall-api /src/target/dist/rollcall-worker \
     /src/target/dist/rollcall-verify /src/demo.sh /usr/local/bin/
 USER 10001

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Data, ServiceConfig};
 use rollcall_api_core::openapi::{Endpoints, Errors, endpoint};
-use rollcall_api_core::read::{Database, ReadError, stopped_partitions};
+use rollcall_api_core::read::{Database, ReadError, RefusedLogs, refused_logs, stopped_partitions};
 use rollcall_api_core::submit::RequestClient;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -30,6 +30,8 @@ pub(crate) struct Health {
 struct Findings {
     /// The stopped partitions, each with its reason.
     stopped: Option<Vec<(u16, String)>>,
+    /// The logs that the signer refuses.
+    refused: Option<RefusedLogs>,
     /// The partitions without a worker. Their queues still accept requests.
     unserved: Option<Vec<u16>>,
 }
@@ -40,19 +42,21 @@ impl Health {
         if let Some((_, findings)) = last.as_ref().filter(|(at, _)| at.elapsed() < FRESH) {
             return findings.clone();
         }
-        let (stopped, unserved) = tokio::join!(
-            tokio::time::timeout(LIMIT, stopped(database)),
+        let (faults, unserved) = tokio::join!(
+            tokio::time::timeout(LIMIT, faults(database)),
             tokio::time::timeout(LIMIT, unserved(requests))
         );
-        let findings = Findings { stopped: stopped.ok().and_then(Result::ok), unserved: unserved.ok().flatten() };
+        let (stopped, refused) = faults.ok().and_then(Result::ok).unzip();
+        let findings = Findings { stopped, refused, unserved: unserved.ok().flatten() };
         *last = Some((Instant::now(), findings.clone()));
         findings
     }
 }
 
-async fn stopped(database: &Database) -> Result<Vec<(u16, String)>, ReadError> {
+/// The stopped partitions and the refused logs.
+async fn faults(database: &Database) -> Result<(Vec<(u16, String)>, RefusedLogs), ReadError> {
     database.sessions().query(PROBE, &[]).await?;
-    stopped_partitions(database).await
+    Ok((stopped_partitions(database).await?, refused_logs(database).await?))
 }
 
 /// The partitions without a worker. `None` if the broker does not answer, or lacks a queue.
@@ -63,19 +67,25 @@ async fn unserved(requests: &RequestClient) -> Option<Vec<u16>> {
 
 impl Findings {
     /// Whether this api is ready. A missing worker does not matter, because the queue buffers requests in the
-    /// meantime. A stopped partition matters: its requests are not applied until somebody repairs the fault.
+    /// meantime. A stopped partition matters: its requests are not applied until somebody repairs the fault. So
+    /// does a refused log: the database has lost what it had confirmed.
     fn is_ready(&self) -> bool {
-        self.unserved.is_some() && self.stopped.as_ref().is_some_and(Vec::is_empty)
+        self.unserved.is_some()
+            && self.stopped.as_ref().is_some_and(Vec::is_empty)
+            && self.refused.as_ref().is_some_and(|refused| refused.count == 0)
     }
 
     fn body(&self) -> Value {
         let stopped =
             self.stopped.iter().flatten().map(|(partition, reason)| json!({"partition": partition, "reason": reason}));
+        let refused = self.refused.iter().flat_map(|refused| &refused.named);
+        let refused = refused.map(|(organization, reason)| json!({"organization": organization, "reason": reason}));
         json!({
             "status": if self.is_ready() { "ready" } else { "not ready" },
             "database": if self.stopped.is_some() { "ok" } else { "cannot be read" },
             "broker": if self.unserved.is_some() { "ok" } else { "cannot be reached, or lacks a queue" },
             "partitions_stopped": stopped.collect::<Vec<_>>(),
+            "logs_refused": refused.collect::<Vec<_>>(),
             "partitions_without_worker": self.unserved.clone().unwrap_or_default(),
         })
     }
@@ -108,8 +118,8 @@ pub(crate) async fn alive() -> HttpResponse {
 
 /// Answers 200 if the service is ready for calls.
 ///
-/// It is ready if Postgres can be read, `RabbitMQ` has the queues, and no partition is stopped. Otherwise the
-/// answer is 503. The body has the findings.
+/// It is ready if Postgres can be read, `RabbitMQ` has the queues, no partition is stopped, and no log is
+/// refused. Otherwise the answer is 503. The body has the findings.
 #[utoipa::path(
     get,
     path = "/readyz",
@@ -138,6 +148,7 @@ pub(crate) async fn ready(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rollcall_events::OrganizationId;
     use test_case::test_case;
 
     #[test_case(Some(vec![]), Some(vec![]) => true; "all servers answer")]
@@ -146,14 +157,23 @@ mod tests {
     #[test_case(Some(vec![]), None => false; "no broker")]
     #[test_case(Some(vec![(3, "a column is missing".to_owned())]), Some(vec![]) => false; "a partition was stopped")]
     fn readiness(stopped: Option<Vec<(u16, String)>>, unserved: Option<Vec<u16>>) -> bool {
-        Findings { stopped, unserved }.is_ready()
+        Findings { stopped, refused: Some(RefusedLogs::default()), unserved }.is_ready()
     }
 
     #[test]
-    fn the_body_names_the_stopped_partition_and_the_reason() {
-        let findings = Findings { stopped: Some(vec![(3, "a column is missing".to_owned())]), unserved: Some(vec![5]) };
+    fn the_body_names_the_stopped_partition_and_the_refused_log_with_their_reasons() {
+        let organization = OrganizationId::SYSTEM;
+        let reason = "12 entries were signed, and the database has 8".to_owned();
+        let findings = Findings {
+            stopped: Some(vec![(3, "a column is missing".to_owned())]),
+            refused: Some(RefusedLogs { named: vec![(organization, reason.clone())], count: 1 }),
+            unserved: Some(vec![5]),
+        };
         let body = findings.body();
         assert_eq!(body["partitions_stopped"], json!([{"partition": 3, "reason": "a column is missing"}]));
+        assert_eq!(body["logs_refused"], json!([{"organization": organization, "reason": reason}]));
         assert_eq!(body["partitions_without_worker"], json!([5]));
+        let repaired = Findings { stopped: Some(Vec::new()), ..findings };
+        assert!(!repaired.is_ready(), "a refused log is enough");
     }
 }

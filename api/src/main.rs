@@ -15,9 +15,11 @@ mod health;
 mod refusal;
 mod routes;
 mod server;
+mod service_log;
 mod settings;
 mod state;
 mod streams;
+mod tile_files;
 mod trace;
 
 use settings::Settings;

@@ -8,7 +8,7 @@ use rollcall_api_scim as scim;
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::{audit, health, streams};
+use crate::{audit, health, service_log, streams};
 
 /// A group of endpoints: its registration with all middleware, and the list that it registers.
 struct EndpointGroup {
@@ -18,7 +18,7 @@ struct EndpointGroup {
 
 /// The groups of the public interface, in the order in which a call is matched. The most frequent calls are
 /// first.
-const ENDPOINT_GROUPS: [EndpointGroup; 6] = [
+const ENDPOINT_GROUPS: [EndpointGroup; 7] = [
     EndpointGroup { routes: scim::routes, endpoints: scim::endpoints },
     EndpointGroup { routes: scim::key_routes, endpoints: scim::key_endpoints },
     EndpointGroup { routes: health::routes, endpoints: health::endpoints },
@@ -26,6 +26,7 @@ const ENDPOINT_GROUPS: [EndpointGroup; 6] = [
     EndpointGroup { routes: pages::api_routes, endpoints: pages::api_endpoints },
     EndpointGroup { routes: audit::routes, endpoints: audit::endpoints },
     EndpointGroup { routes: streams::routes, endpoints: streams::endpoints },
+    EndpointGroup { routes: service_log::routes, endpoints: service_log::endpoints },
 ];
 
 /// The description of the public interface. `server` is the public address of the service.

@@ -165,7 +165,7 @@ text! {
 }
 
 text! {
-    /// Why an operator or an administrator discards something.
+    /// Why an operator or an administrator decides something, such as to discard a dead letter.
     Reason: "reason", 500, []
 }
 

@@ -106,6 +106,26 @@ impl Instance {
             .unwrap();
     }
 
+    /// Writes a backup of the database to a file.
+    pub fn back_up(&self, file: &Path) {
+        let file = format!("--file={}", file.display());
+        self.postgres_tool("pg_dump", "rollcall", &["--format=custom", "--create", &file]);
+    }
+
+    /// Replaces the database by a backup. Connections to it are closed.
+    pub fn restore(&self, file: &Path) {
+        self.postgres_tool("psql", "postgres", &["--command=DROP DATABASE rollcall WITH (FORCE)"]);
+        self.postgres_tool("pg_restore", "postgres", &["--create", "--exit-on-error", file.to_str().unwrap()]);
+    }
+
+    /// Runs a tool of Postgres as the owner of the database.
+    fn postgres_tool(&self, tool: &str, database: &str, arguments: &[&str]) {
+        let url = self.database_url("postgres");
+        let url = format!("--dbname={}/{database}", url.trim_end_matches("/rollcall"));
+        let output = Command::new(tool).arg(url).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{tool}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// Stops the servers. This works in whatever state a test has left them.
     pub fn stop(&self) {
         let _ = run(&self.dir, "stop");

@@ -14,6 +14,7 @@
 pub mod amqp;
 pub mod audit;
 pub mod client;
+pub mod collector;
 pub mod imports;
 pub mod instance;
 pub mod receiver;
@@ -21,7 +22,9 @@ pub mod requests;
 pub mod service;
 pub mod set;
 pub mod stack;
+pub mod syslog;
 pub mod wait;
+pub mod witness;
 
 pub use client::{Answer, Client};
 pub use stack::{Organization, Stack};

@@ -141,6 +141,14 @@ pub fn command(instance: &Instance, arguments: &[&str]) -> Output {
     worker_command(instance).args(arguments).output().unwrap()
 }
 
+/// Runs a command of `rollcall-worker` with extra settings. Returns its output, one JSON value per line.
+///
+/// # Errors
+/// The command's standard error, if it fails.
+pub fn attempt_with(instance: &Instance, settings: &[(&str, &str)], arguments: &[&str]) -> Result<Vec<Value>, String> {
+    printed(&worker_command(instance).args(arguments).envs(settings.iter().copied()).output().unwrap())
+}
+
 /// Runs a command that must succeed. Returns its output, one JSON value per line.
 pub fn answers(instance: &Instance, arguments: &[&str]) -> Vec<Value> {
     attempt(instance, arguments).unwrap_or_else(|error| panic!("{arguments:?}: {error}"))
@@ -151,11 +159,15 @@ pub fn answers(instance: &Instance, arguments: &[&str]) -> Vec<Value> {
 /// # Errors
 /// The command's standard error, if it fails.
 pub fn attempt(instance: &Instance, arguments: &[&str]) -> Result<Vec<Value>, String> {
-    let output = command(instance, arguments);
+    printed(&command(instance, arguments))
+}
+
+fn printed(output: &Output) -> Result<Vec<Value>, String> {
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());
     }
-    Ok(String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+    let printed = std::str::from_utf8(&output.stdout).unwrap();
+    Ok(printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
 
 /// Runs a command of `rollcall-worker` that needs the owner of the database.

@@ -15,6 +15,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 const CREATES: usize = 2000;
 const CALLERS: usize = 32;
+/// No limit on the calls of a token: the callers try again at once while a server is down.
+const UNLIMITED: [(&str, &str); 2] =
+    [("ROLLCALL_API__CALLS_PER_SECOND", "1000000"), ("ROLLCALL_API__BURST", "1000000")];
 /// How often a worker is killed in one stream. Several times, because an early ack loses requests only in a
 /// short part of each batch.
 const KILLS: usize = 12;
@@ -67,7 +70,7 @@ async fn check(stack: &Stack, organization: &Organization) {
 
 #[tokio::test]
 async fn killing_a_worker_under_load_loses_and_duplicates_nothing() {
-    let mut stack = Stack::private("worker-killed", &[]).await;
+    let mut stack = Stack::private("worker-killed", &UNLIMITED).await;
     let organization = stack.organization();
     let (client, answered) = (organization.client(), AtomicUsize::new(0));
     let breaking = async {
@@ -85,7 +88,7 @@ async fn killing_a_worker_under_load_loses_and_duplicates_nothing() {
 
 #[tokio::test]
 async fn killing_the_broker_under_load_loses_and_duplicates_nothing() {
-    let stack = Stack::private("broker-killed", &[]).await;
+    let stack = Stack::private("broker-killed", &UNLIMITED).await;
     let organization = stack.organization();
     let (client, answered) = (organization.client(), AtomicUsize::new(0));
     let breaking = async {
@@ -104,7 +107,7 @@ async fn killing_the_broker_under_load_loses_and_duplicates_nothing() {
 
 #[tokio::test]
 async fn killing_the_database_under_load_loses_and_duplicates_nothing() {
-    let stack = Stack::private("database-killed", &[]).await;
+    let stack = Stack::private("database-killed", &UNLIMITED).await;
     let organization = stack.organization();
     let (client, answered) = (organization.client(), AtomicUsize::new(0));
     let breaking = async {
@@ -183,7 +186,9 @@ async fn a_call_gets_503_if_the_queue_does_not_take_its_message() {
     assert!(!refused.header("retry-after").is_empty());
     // The first process to start declares the queue again.
     stack.worker = Some(Service::worker(&stack.instance));
-    eventually("a promise", async || (client.create(user("ada")).await.status == 201).then_some(())).await;
+    // A call that was answered with 202 before the worker was ready creates the user too.
+    let is_done = async || [201, 409].contains(&client.create(user("ada")).await.status).then_some(());
+    eventually("a promise", is_done).await;
 }
 
 /// Waits until the queues have `count` messages.

@@ -28,6 +28,7 @@ async fn metrics_are_served_at_an_address_of_their_own() {
         "rollcall_calls_total{method=\"POST\",status=\"409\"} 1".to_owned(),
         "rollcall_call_duration_seconds_count 2".to_owned(),
         "rollcall_calls_waiting 0".to_owned(),
+        "rollcall_logs_refused 0".to_owned(),
         "rollcall_server_up{server=\"postgres\"} 1".to_owned(),
         "rollcall_server_up{server=\"rabbitmq\"} 1".to_owned(),
         format!(
@@ -44,6 +45,7 @@ async fn metrics_are_served_at_an_address_of_their_own() {
         "rollcall_queue_workers{partition=\"0\"} 1",
         "rollcall_queue_oldest_seconds{partition=\"0\"} ",
         "rollcall_dead_letters ",
+        "rollcall_log_unwitnessed_seconds ",
     ] {
         assert!(text.lines().any(|line| line.starts_with(name)), "{name} in {text}");
     }

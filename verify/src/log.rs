@@ -1,36 +1,70 @@
-//! Checks a whole log: every commitment, every leaf, every seq, and the root at each checkpoint.
+//! Checks a whole log: every commitment, every leaf, every seq, and the root at each checkpoint. Of a filtered
+//! export, which has gaps, it checks each entry alone.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use rollcall_log::OrganizationId;
 use rollcall_log::checkpoint::Checkpoint;
 use rollcall_log::erasure::Erasures;
-use rollcall_log::{CompactRange, Entry, Hash, Header, Part};
+use rollcall_log::{
+    CompactRange, EventType, Hash, Header, InvalidRestore, Mismatch, Part, Restore, Timestamp, canonical,
+};
 use std::fs::File;
 use std::io::{BufRead, BufReader, stdin};
 use std::path::Path;
 
-use crate::Findings;
-use crate::read::Unreadable;
+use crate::distinct::Distinct;
+use crate::findings::Findings;
+use crate::read::{Unreadable, entry};
 
 /// How many entries are hashed in parallel before they are added to the tree.
 const CHUNK: usize = 4096;
 const BUFFER_BYTES: usize = 1 << 20;
+/// Maximum number of restores that are reported.
+const MAX_RESTORES: usize = 100;
 
-/// The result of checking one line. Its place in the log is checked later.
-struct CheckedLine {
+/// The name of the only member of a line that begins a filtered export.
+const FILTERED: &str = "filtered_export";
+
+/// One line of an export. Its place in the log is checked later.
+enum Line {
+    Entry(Box<CheckedEntry>),
+    /// Something in the entry is unknown to this program.
+    Unknown {
+        leaf: Hash,
+        reason: String,
+        broken: Option<String>,
+    },
+    /// The line that begins a filtered export.
+    Filtered,
+}
+
+/// An entry, checked alone.
+struct CheckedEntry {
     header: Header,
     leaf: Hash,
     missing: Vec<Part>,
+    /// What the entry states, if it is of the type `LogRestored`.
+    restore: Option<Result<Restore, InvalidRestore>>,
     /// Why the entry does not verify, if it does not.
     broken: Option<String>,
 }
 
 /// The state of the check.
 struct Log {
+    /// The number of lines, without those that begin a filtered export.
+    lines: u64,
+    /// Whether the export is filtered: it has gaps on purpose.
+    is_filtered: bool,
+    /// The seq of the last entry.
+    last: u64,
     tree: CompactRange,
     organization: Option<OrganizationId>,
+    /// The time of the last entry.
+    recorded_at: Option<Timestamp>,
     erasures: Erasures,
+    /// The restores of the database, each with the seq of the entry that records it.
+    restores: Vec<(u64, Restore)>,
     /// The checkpoints that are not reached yet. The one with the smallest size is last.
     checkpoints: Vec<Checkpoint>,
     /// The size of the last checkpoint that matched.
@@ -44,9 +78,14 @@ pub(crate) fn check(export: &Path, mut checkpoints: Vec<Checkpoint>) -> Result<F
     checkpoints.sort_by_key(|checkpoint| std::cmp::Reverse(checkpoint.size));
     let bar = progress(checkpoints.first().map_or(0, |checkpoint| checkpoint.size));
     let mut log = Log {
+        lines: 0,
+        is_filtered: false,
+        last: 0,
         tree: CompactRange::default(),
         organization: None,
+        recorded_at: None,
         erasures: Erasures::default(),
+        restores: Vec::new(),
         checkpoints,
         sound: 0,
         findings: Findings::default(),
@@ -56,14 +95,11 @@ pub(crate) fn check(export: &Path, mut checkpoints: Vec<Checkpoint>) -> Result<F
         if chunk.is_empty() {
             break;
         }
-        let checked: Vec<_> = chunk
-            .par_iter()
-            .map(|line| one(line))
-            .collect::<Result<_, _>>()
-            .map_err(|error| Unreadable::file(export, error))?;
+        let checked: Vec<_> = chunk.par_iter().map(|line| one(line)).collect();
         bar.inc(checked.len() as u64);
-        for entry in checked {
-            log.take(entry);
+        for line in checked {
+            let number = log.lines + 1;
+            log.take(line.map_err(|error| Unreadable::file(export, format!("line {number}: {error}")))?);
         }
     }
     bar.finish_and_clear();
@@ -96,33 +132,119 @@ fn chunk(lines: &mut dyn BufRead) -> std::io::Result<Vec<Vec<u8>>> {
     Ok(chunk)
 }
 
-fn one(line: &[u8]) -> Result<CheckedLine, String> {
-    let entry: Entry = serde_json::from_slice(line).map_err(|error| format!("a line is not an entry: {error}"))?;
+/// Checks a line.
+///
+/// # Errors
+/// If it is neither an entry nor the beginning of a filtered export.
+fn one(line: &[u8]) -> Result<Line, String> {
+    let entry = match entry(line) {
+        Ok(entry) => entry,
+        Err(error) => return unknown(line, &error),
+    };
     let (leaf, broken) = match entry.check().map_err(|error| error.to_string())? {
         Ok(leaf) => (leaf, None),
         // Build the tree from the header. Then a changed leaf does not hide other faults.
         Err(mismatch) => (entry.header.leaf().map_err(|error| error.to_string())?, Some(mismatch.to_string())),
     };
     let missing = entry.missing().collect();
-    Ok(CheckedLine { header: entry.header, leaf, missing, broken })
+    let is_restore = entry.header.event_type == EventType::LogRestored;
+    let restore = is_restore.then(|| Restore::read(entry.payload.as_ref()));
+    Ok(Line::Entry(Box::new(CheckedEntry { header: entry.header, leaf, missing, restore, broken })))
+}
+
+/// A line that is not an entry as this program knows them. Its header can be hashed all the same: if the hash is in
+/// the tree, a newer service wrote it, and otherwise somebody changed it.
+fn unknown(line: &[u8], error: &serde_json::Error) -> Result<Line, String> {
+    let not_an_entry = || format!("not an entry: {error}");
+    let Distinct(value) = serde_json::from_slice(line).map_err(|_| not_an_entry())?;
+    if value.get(FILTERED).is_some() {
+        return Ok(Line::Filtered);
+    }
+    let header = value.get("header").filter(|header| header.is_object()).ok_or_else(not_an_entry)?;
+    let leaf = Hash::of_entry(&canonical(header).map_err(|error| error.to_string())?);
+    let broken = (value["leaf"] != leaf.to_string()).then(|| Mismatch::Leaf.to_string());
+    Ok(Line::Unknown { leaf, reason: error.to_string(), broken })
 }
 
 impl Log {
-    fn take(&mut self, entry: CheckedLine) {
+    fn take(&mut self, line: Line) {
+        match line {
+            Line::Filtered => self.is_filtered = true,
+            Line::Entry(entry) => {
+                self.lines += 1;
+                self.take_entry(*entry);
+            }
+            Line::Unknown { leaf, reason, broken } => {
+                self.lines += 1;
+                let line = self.lines;
+                match broken {
+                    Some(why) => self.findings.broken.push(format!("line {line}: {why}")),
+                    None => self.findings.unchecked.push(format!(
+                        "line {line} has something that this program does not know; a newer version may know it: \
+                        {reason}"
+                    )),
+                }
+                self.last += 1;
+                self.append(leaf);
+            }
+        }
+    }
+
+    fn take_entry(&mut self, entry: CheckedEntry) {
         let (seq, organization) = (entry.header.seq, entry.header.organization_id);
-        let expected = self.tree.size() + 1;
-        if seq != expected {
+        let (last, expected) = (std::mem::replace(&mut self.last, seq), self.tree.size() + 1);
+        if self.is_filtered && seq <= last {
+            self.findings.broken.push(format!("entry {seq} comes after entry {last}"));
+        } else if !self.is_filtered && seq != expected {
             self.findings.broken.push(format!("entry {seq} is in the position of entry {expected}"));
         }
         if *self.organization.get_or_insert(organization) != organization {
             self.findings.broken.push(format!("entry {seq} is of another log: {organization}"));
         }
+        let recorded_at = entry.header.recorded_at;
+        if self.recorded_at.replace(recorded_at).is_some_and(|before| before >= recorded_at) {
+            self.findings.broken.push(format!("entry {seq} is not later than the one before: {recorded_at}"));
+        }
         self.findings.broken.extend(entry.broken.map(|why| format!("entry {seq}: {why}")));
         self.erasures.add(&entry.header, entry.missing.into_iter());
-        self.tree.append(entry.leaf);
+        if let Some(restore) = entry.restore {
+            self.take_restore(seq, restore);
+        }
+        self.append(entry.leaf);
+    }
+
+    fn append(&mut self, leaf: Hash) {
+        self.tree.append(leaf);
+        if self.is_filtered {
+            return;
+        }
         while let Some(checkpoint) = self.checkpoints.pop_if(|checkpoint| checkpoint.size == self.tree.size()) {
             self.compare(&checkpoint);
         }
+    }
+
+    /// Takes what a `LogRestored` entry states, before the entry is added to the tree. A filtered export has no
+    /// tree that the entry could be compared with.
+    fn take_restore(&mut self, seq: u64, restore: Result<Restore, InvalidRestore>) {
+        let fits = |restore: Restore| match self.is_filtered {
+            true => Ok(restore),
+            false => restore.follows(&self.tree).map(|()| restore),
+        };
+        match restore.and_then(fits) {
+            Ok(restore) if self.restores.len() < MAX_RESTORES => {
+                self.findings.holds.push(format!("entry {seq} records {restore}"));
+                self.restores.push((seq, restore));
+            }
+            Ok(_) => {}
+            Err(error) => self.findings.broken.push(format!("entry {seq} records a restore: {error}")),
+        }
+    }
+
+    /// Why a checkpoint does not fit, if an entry records a restore that lost what was signed.
+    fn explanation(&self, checkpoint: &Checkpoint) -> String {
+        let explains = |(_, restore): &&(u64, Restore)| restore.explains(checkpoint.size, checkpoint.root);
+        let explaining = self.restores.iter().find(explains);
+        explaining.map_or_else(String::new, |(seq, _)| format!(". Entry {seq} records a restore that lost them"))
     }
 
     fn compare(&mut self, checkpoint: &Checkpoint) {
@@ -140,18 +262,22 @@ impl Log {
             let place = self.sound + 1;
             self.findings.broken.push(format!(
                 "the first {size} entries are not those that were signed: something between entries {place} and {size} \
-                was changed"
+                was changed{}",
+                self.explanation(checkpoint)
             ));
         }
     }
 
     fn end(mut self) -> Findings {
+        if self.is_filtered {
+            return self.end_filtered();
+        }
         let size = self.tree.size();
         while let Some(checkpoint) = self.checkpoints.pop() {
-            let signed = checkpoint.size;
-            self.findings
-                .broken
-                .push(format!("entries {} to {signed} are missing: a log of {signed} entries was signed", size + 1));
+            let (first, signed, explanation) = (size + 1, checkpoint.size, self.explanation(&checkpoint));
+            self.findings.broken.push(format!(
+                "entries {first} to {signed} are missing: a log of {signed} entries was signed{explanation}"
+            ));
         }
         if self.sound < size {
             let unsigned = format!("entries {} to {size} are whole, but no checkpoint covers them", self.sound + 1);
@@ -165,6 +291,25 @@ impl Log {
             let fault =
                 format!("entry {seq} has lost its {part}, and no later entry of this export records an erasure");
             self.findings.broken.push(fault);
+        }
+        self.findings
+    }
+
+    /// The end of a filtered export: what its gaps leave unchecked.
+    fn end_filtered(mut self) -> Findings {
+        if self.findings.broken.is_empty() {
+            self.findings.holds.push(format!("each of the {} entries matches its own hashes", self.lines));
+        }
+        self.findings.unchecked.push(
+            "a filtered export cannot be verified as a whole log: it does not show that these entries are in the \
+            signed log, or that no other entry meets the conditions. Export the whole log, or check single entries \
+            with `rollcall-verify proof`"
+                .to_owned(),
+        );
+        let parts = self.erasures.unexplained();
+        if !parts.is_empty() {
+            let parts = named(&parts);
+            self.findings.unchecked.push(format!("whether an erasure was recorded for what is missing: {parts}"));
         }
         self.findings
     }

@@ -1,18 +1,27 @@
 //! `rollcall-verify`: checks an export or a proof from a Rollcall service, without that service.
 //!
-//! The exit code is 0 if everything verifies, 1 if something does not, and 2 if the check could not run.
+//! The exit code is 0 if everything verifies, 1 if something does not, and 2 if the check could not run or could not
+//! check everything.
 
 #![cfg_attr(test, allow(clippy::needless_pass_by_value, reason = "tests pass literals"))]
 
+mod consistency;
+mod distinct;
+mod findings;
 mod log;
-mod proof;
+mod proof_file;
 mod read;
+mod service;
+#[cfg(test)]
+mod tests;
 
 use clap::{Args, Parser, Subcommand};
 use rollcall_log::checkpoint::{Checkpoint, VerifyingKeys};
+use std::io::{Write, stderr, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use findings::{Findings, UNCHECKED};
 use read::{Unreadable, bytes};
 
 /// A JSON value is a tree of small allocations. With the system allocator, most of the time goes into them.
@@ -39,15 +48,10 @@ enum Command {
         #[command(flatten)]
         keys: Keys,
     },
-    /// Check that an entry is in the log that a checkpoint was signed for.
-    Entry {
-        /// The entry (JSON), as /audit/v1/events/{seq} gives it.
-        entry: PathBuf,
-        /// The proof (JSON), as /audit/v1/proof/inclusion gives it.
-        #[arg(long)]
-        proof: PathBuf,
-        #[arg(long)]
-        checkpoint: PathBuf,
+    /// Check a proof file: that an entry is in a signed log, and the state of a user at a time.
+    Proof {
+        /// The file (.tlog-proof), as /audit/v1/events/{seq}/proof or /audit/v1/users/{id}/proof gives it.
+        file: PathBuf,
         #[command(flatten)]
         keys: Keys,
     },
@@ -63,6 +67,9 @@ enum Command {
         #[command(flatten)]
         keys: Keys,
     },
+    /// Check the service log, which witnesses cosign.
+    #[command(subcommand)]
+    Service(service::ServiceCommand),
 }
 
 #[derive(Debug, Args)]
@@ -72,24 +79,18 @@ struct Keys {
     keys: Vec<String>,
 }
 
-/// The results of a check: what verifies, and what does not.
-#[derive(Debug, Default)]
-struct Findings {
-    holds: Vec<String>,
-    broken: Vec<String>,
+fn main() -> ExitCode {
+    ExitCode::from(execute(Cli::parse().command, &mut stdout().lock(), &mut stderr()))
 }
 
-/// Maximum number of faults that are printed one by one.
-const MAX_PRINTED: usize = 20;
-
-fn main() -> ExitCode {
-    match run(Cli::parse().command) {
-        Ok(findings) => report(&findings),
-        Err(error) => {
-            eprintln!("rollcall-verify: {error}");
-            ExitCode::from(2)
-        }
-    }
+/// Runs a command and prints what it found. Returns the exit code.
+fn execute(command: Command, out: &mut impl Write, errors: &mut impl Write) -> u8 {
+    let printed = match run(command) {
+        Ok(findings) => findings.print(out).map(|()| findings.exit_code()),
+        Err(error) => writeln!(errors, "rollcall-verify: {error}").map(|()| UNCHECKED),
+    };
+    // A result that nobody could read is none.
+    printed.unwrap_or(UNCHECKED)
 }
 
 fn run(command: Command) -> Result<Findings, Unreadable> {
@@ -99,13 +100,12 @@ fn run(command: Command) -> Result<Findings, Unreadable> {
             let checkpoints = checkpoints.iter().map(|path| checkpoint(path, &keys)).collect::<Result<_, _>>()?;
             log::check(&export, checkpoints)
         }
-        Command::Entry { entry, proof, checkpoint: note, keys } => {
-            proof::entry(&entry, &proof, (&note, &checkpoint(&note, &keys.read()?)?))
-        }
+        Command::Proof { file, keys } => proof_file::check(&file, &keys.read()?),
+        Command::Service(command) => service::run(&command),
         Command::Consistency { earlier, later, proof, keys } => {
             let keys = keys.read()?;
             let (first, second) = (checkpoint(&earlier, &keys)?, checkpoint(&later, &keys)?);
-            proof::consistency((&earlier, &first), (&later, &second), &proof)
+            consistency::check((&earlier, &first), (&later, &second), &proof)
         }
     }
 }
@@ -118,17 +118,4 @@ impl Keys {
 
 fn checkpoint(path: &Path, keys: &VerifyingKeys) -> Result<Checkpoint, Unreadable> {
     Checkpoint::open(&bytes(path)?, keys).map_err(|error| Unreadable::file(path, error))
-}
-
-fn report(findings: &Findings) -> ExitCode {
-    for finding in &findings.holds {
-        println!("holds: {finding}");
-    }
-    for finding in findings.broken.iter().take(MAX_PRINTED) {
-        println!("BROKEN: {finding}");
-    }
-    if findings.broken.len() > MAX_PRINTED {
-        println!("BROKEN: and {} more", findings.broken.len() - MAX_PRINTED);
-    }
-    if findings.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,9 +1,12 @@
 //! Reads the files to check.
 
-use rollcall_log::NotCanonical;
 use rollcall_log::checkpoint::InvalidKey;
+use rollcall_log::evidence::Evidence;
+use rollcall_log::{Entry, NotCanonical};
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
+
+use crate::distinct::Distinct;
 
 /// Why a check could not run.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +30,9 @@ pub(crate) enum Unreadable {
         /// The size that the checkpoint was signed for.
         signed: u64,
     },
+    /// The parts of a proof file do not belong together.
+    #[error("{path}: the proof is not for the checkpoint of the file, which has {size} entries", path = .0.display(), size = .1)]
+    Mixed(PathBuf, u64),
     /// A text is not a public key.
     #[error(transparent)]
     Key(#[from] InvalidKey),
@@ -50,4 +56,32 @@ pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>, Unreadable> {
 /// Reads a JSON file.
 pub(crate) fn json<T: DeserializeOwned>(path: &Path) -> Result<T, Unreadable> {
     serde_json::from_slice(&bytes(path)?).map_err(|error| Unreadable::file(path, error))
+}
+
+/// Reads an entry. Member names must be distinct.
+///
+/// # Errors
+/// If the text is not an entry.
+pub(crate) fn entry(text: &[u8]) -> Result<Entry, serde_json::Error> {
+    serde_json::from_slice(text).map(plain)
+}
+
+/// Reads the evidence of a proof file. Member names must be distinct.
+///
+/// # Errors
+/// If the text is not evidence.
+pub(crate) fn evidence(text: &[u8]) -> Result<Evidence, serde_json::Error> {
+    let evidence: Evidence<Distinct, Distinct> = serde_json::from_slice(text)?;
+    Ok(Evidence { entry: plain(evidence.entry), state: evidence.state })
+}
+
+fn plain(entry: Entry<Distinct, Distinct>) -> Entry {
+    Entry {
+        actor: entry.actor.map(|Distinct(actor)| actor),
+        actor_salt: entry.actor_salt,
+        header: entry.header,
+        leaf: entry.leaf,
+        payload: entry.payload.map(|Distinct(payload)| payload),
+        payload_salt: entry.payload_salt,
+    }
 }

@@ -1,15 +1,23 @@
 //! The worker's settings. `default.toml` documents each setting and its default. All are checked before
 //! anything starts.
 
-use rollcall_events::StreamId;
 use rollcall_events::log::checkpoint::SigningKeys;
+use rollcall_events::log::log_key::{LogKey, in_the_name_of};
+use rollcall_events::log::service_log;
+use rollcall_events::log::witness::Policy;
 use rollcall_events::set::SetKeys;
+use rollcall_events::{OrganizationId, StreamId};
 use rollcall_service::logging::LogFormat;
 use rollcall_service::settings::{SettingsError, event_keys, in_range, public_url, read, secrets};
 use secrecy::SecretString;
 use serde::Deserialize;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Display;
 use std::path::Path;
+use std::str::FromStr;
+
+use crate::background::sinks::{Sink, SinkSettings, sinks};
+use crate::log::signer::{SignerFile, Signing};
 
 /// How many of the expected keys are prefetched. The others are loaded on demand, so this setting changes the
 /// time but no decision. `None` and `Random` exist for tests of that.
@@ -38,10 +46,15 @@ pub(crate) struct Settings {
     pub(crate) command_timeout_seconds: u64,
     checkpoint_keys: SecretString,
     checkpoint_key_file: String,
+    signer_file: String,
     pub(crate) checkpoint_seconds: u64,
     pub(crate) checkpoint_events: u64,
     pub(crate) checkpoint_all_days: u16,
     pub(crate) checkpoint_hourly_days: u16,
+    service_log: String,
+    witness_policy_file: String,
+    pub(crate) witness_timeout_seconds: u64,
+    pub(crate) witness_retry_seconds: u64,
     pub(crate) public_url: String,
     event_keys: SecretString,
     event_key_file: String,
@@ -54,6 +67,8 @@ pub(crate) struct Settings {
     pub(crate) observed_body_days: u16,
     pub(crate) erased_name_days: u16,
     pub(crate) log_format: LogFormat,
+    #[serde(default)]
+    sinks: BTreeMap<String, SinkSettings>,
     pub(crate) migrate: Migrate,
 }
 
@@ -91,19 +106,69 @@ impl Settings {
         in_range("hold_seconds", settings.hold_seconds, 1, 1200)?;
         in_range("command_timeout_seconds", settings.command_timeout_seconds, 1, 600)?;
         in_range("checkpoint_seconds", settings.checkpoint_seconds, 1, 3600)?;
+        in_range("witness_timeout_seconds", settings.witness_timeout_seconds, 1, 300)?;
+        in_range("witness_retry_seconds", settings.witness_retry_seconds, 1, 86_400)?;
         in_range("checkpoint_events", settings.checkpoint_events, 1, 1_000_000_000)?;
         Ok(settings)
     }
 
     /// The keys that sign checkpoints: first the keys of the setting, then the keys of the file.
-    pub(crate) fn signing_keys(&self) -> Result<SigningKeys, SettingsError> {
+    fn signing_keys(&self) -> Result<SigningKeys, SettingsError> {
         let keys = secrets("checkpoint_key_file", &self.checkpoint_keys, &self.checkpoint_key_file)?;
         SigningKeys::read(&keys).map_err(|error| SettingsError::malformed("checkpoint_keys", error))
+    }
+
+    /// The key pairs of the service log: the signer's keys in the name of the log's origin. The origin is `None` if
+    /// there is no key.
+    pub(crate) fn service_log_keys(&self) -> Result<(Option<String>, Vec<LogKey>), SettingsError> {
+        let malformed = |error| SettingsError::malformed("service_log", error);
+        let Some(signer) = self.signing_keys()?.name().map(str::to_owned) else { return Ok((None, Vec::new())) };
+        if self.service_log.is_empty() || OrganizationId::from_str(&self.service_log).is_ok() {
+            return Err(SettingsError::malformed("service_log", "it must be a name, such as log, and not an id"));
+        }
+        let origin = service_log::origin(&signer, &self.service_log);
+        let keys = secrets("checkpoint_key_file", &self.checkpoint_keys, &self.checkpoint_key_file)?;
+        let renamed =
+            keys.iter().map(|key| in_the_name_of(key, &origin)).collect::<Result<_, _>>().map_err(malformed)?;
+        Ok((Some(origin), renamed))
+    }
+
+    /// The policy that names the witnesses of the service log, if there is one.
+    pub(crate) fn witness_policy(&self) -> Result<Option<Policy>, SettingsError> {
+        let path = &self.witness_policy_file;
+        if path.is_empty() {
+            return Ok(None);
+        }
+        let malformed =
+            |error: &dyn Display| SettingsError::malformed("witness_policy_file", format!("{path}: {error}"));
+        let content = std::fs::read(path).map_err(|error| malformed(&error))?;
+        Policy::parse(&content).map(Some).map_err(|error| malformed(&error))
+    }
+
+    /// The keys that sign checkpoints, and the file that remembers what they signed.
+    pub(crate) fn signing(&self) -> Result<Signing, SettingsError> {
+        let keys = self.signing_keys()?;
+        let file = match self.signer_file.trim() {
+            _ if keys.name().is_none() => None,
+            "" => {
+                let reason = "it is empty. Name a file on a disk that is not the database's, or write `none`, and a \
+                    database that was rolled back is signed again without notice";
+                return Err(SettingsError::malformed("signer_file", reason));
+            }
+            "none" => None,
+            path => Some(SignerFile::at(path)),
+        };
+        Ok(Signing { keys, file })
     }
 
     /// The keys that sign event tokens.
     pub(crate) fn event_keys(&self) -> Result<SetKeys, SettingsError> {
         event_keys(&self.event_keys, &self.event_key_file)
+    }
+
+    /// The sinks, with the files that they name.
+    pub(crate) fn sinks(&self) -> Result<Vec<Sink>, SettingsError> {
+        sinks(&self.sinks)
     }
 
     /// The value that each receiver expects in the `Authorization` header, by stream.

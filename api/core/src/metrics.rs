@@ -10,6 +10,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use rollcall_events::Timestamp;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
@@ -17,8 +18,8 @@ use std::time::Duration;
 
 use crate::publish::{NotConfirmed, QueueStatus};
 use crate::read::{
-    Database, OldestRequest, PartitionStatus, ReadError, dead_letter_count, expiring_tokens, partitions,
-    stopped_partitions,
+    Database, OldestRequest, PartitionStatus, ReadError, dead_letter_count, expiring_tokens, partitions, refused_logs,
+    sink_lags, stopped_partitions, witness_states, witness_status,
 };
 use crate::submit::RequestClient;
 
@@ -48,6 +49,16 @@ struct TokenLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WitnessLabel {
+    witness: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SinkLabel {
+    sink: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Server {
     server: &'static str,
 }
@@ -65,8 +76,14 @@ pub struct Metrics {
     oldest: Family<Partition, Gauge<f64, AtomicU64>>,
     stopped: Family<Partition, Gauge>,
     demand_loads: Family<Partition, Gauge>,
+    refused: Gauge,
     dead_letters: Gauge,
+    unwitnessed: Gauge,
+    failing: Family<WitnessLabel, Gauge>,
     expiring: Family<TokenLabels, Gauge>,
+    sink_entries: Family<SinkLabel, Gauge>,
+    sink_oldest: Family<SinkLabel, Gauge<f64, AtomicU64>>,
+    sink_failing: Family<SinkLabel, Gauge>,
     up: Family<Server, Gauge>,
 }
 
@@ -91,13 +108,23 @@ impl Metrics {
         registry.register("partition_stopped", about, new.stopped.clone());
         let about = "Keys that the worker of a partition has loaded on demand during decisions, since it started";
         registry.register("demand_loads", about, new.demand_loads.clone());
+        let about = "Logs that the signer refuses, because they do not extend what was signed";
+        registry.register("logs_refused", about, new.refused.clone());
         registry.register(
             "dead_letters",
             "Dead letters that are neither retried nor discarded",
             new.dead_letters.clone(),
         );
+        let about = "How long the service log has been larger than its newest witnessed checkpoint";
+        registry.register_with_unit("log_unwitnessed", about, Unit::Seconds, new.unwitnessed.clone());
+        let about = "How long each witness of the service log has failed";
+        registry.register_with_unit("witness_failing", about, Unit::Seconds, new.failing.clone());
         let about = "Expiry of each token that expires within 30 days, as a Unix time";
         registry.register_with_unit("token_expiry", about, Unit::Seconds, new.expiring.clone());
+        registry.register("sink_entries", "Entries that were not delivered to a sink", new.sink_entries.clone());
+        let about = "Age of the oldest entry that was not delivered to a sink";
+        registry.register_with_unit("sink_oldest", about, Unit::Seconds, new.sink_oldest.clone());
+        registry.register("sink_failing", "Whether the delivery to a sink fails", new.sink_failing.clone());
         registry.register("server_up", "Whether a server answers", new.up.clone());
         new.seconds = Some(seconds);
         new
@@ -141,6 +168,7 @@ impl Metrics {
 
     async fn read_database(&self, database: &Database) -> Result<HashMap<u16, PartitionStatus>, ReadError> {
         self.dead_letters.set(dead_letter_count(database).await?);
+        self.refused.set(refused_logs(database).await?.count);
         let expiring = expiring_tokens(database).await?;
         // A token that was renewed or revoked in the meantime has no value any more.
         self.expiring.clear();
@@ -149,6 +177,8 @@ impl Metrics {
                 .get_or_create(&TokenLabels { organization: organization.to_string(), token: token.to_string() })
                 .set(at.as_second());
         }
+        self.read_witnesses(database).await?;
+        self.read_sinks(database).await?;
         let reports = partitions(database).await?;
         let stopped = stopped_partitions(database).await?;
         for (&partition, report) in &reports {
@@ -159,6 +189,32 @@ impl Metrics {
         Ok(reports)
     }
 
+    async fn read_witnesses(&self, database: &Database) -> Result<(), ReadError> {
+        let (now, status) = (Timestamp::now(), witness_status(database).await?);
+        self.unwitnessed.set(seconds(status.unwitnessed_seconds(now)));
+        self.failing.clear();
+        for witness in witness_states(database).await? {
+            let failing = witness.failing.map_or(0, |(since, _)| now.seconds_since(since));
+            self.failing.get_or_create(&WitnessLabel { witness: witness.name }).set(seconds(failing));
+        }
+        Ok(())
+    }
+
+    async fn read_sinks(&self, database: &Database) -> Result<(), ReadError> {
+        let lags = sink_lags(database).await?;
+        // A sink that was forgotten in the meantime has no value any more.
+        self.sink_entries.clear();
+        self.sink_oldest.clear();
+        self.sink_failing.clear();
+        for lag in lags {
+            let label = SinkLabel { sink: lag.sink };
+            self.sink_entries.get_or_create(&label).set(lag.entries);
+            self.sink_oldest.get_or_create(&label).set(lag.seconds);
+            self.sink_failing.get_or_create(&label).set(lag.is_failing.into());
+        }
+        Ok(())
+    }
+
     async fn read_broker(&self, requests: &RequestClient) -> Result<Vec<u32>, NotConfirmed> {
         let queues = requests.publisher().queue_statuses().await?;
         for (partition, &QueueStatus { messages, workers }) in (0..).zip(&queues) {
@@ -167,6 +223,10 @@ impl Metrics {
         }
         Ok(queues.into_iter().map(|queue| queue.messages).collect())
     }
+}
+
+fn seconds(seconds: u64) -> i64 {
+    i64::try_from(seconds).unwrap_or(i64::MAX)
 }
 
 fn whole(number: usize) -> i64 {

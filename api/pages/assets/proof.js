@@ -3,6 +3,7 @@
 import { blake3 } from "./blake3.min.js";
 
 const utf8 = (text) => new TextEncoder().encode(text);
+const base64 = (text) => Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
 const bytes = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 
@@ -20,14 +21,21 @@ const nodeHash = (left, right) => sha256(Uint8Array.of(1), left, right);
 // The header commits to each part under a salt. Each kind of part has its own BLAKE3 context.
 const commitment = (part, salt, text) => hex(blake3(joined(bytes(salt), utf8(text)), { context: utf8(`rollcall 2026 ${part}`) }));
 
+// Canonical JSON (RFC 8785): names in the order of their UTF-16 code units; numbers and strings as JavaScript writes them.
+function canonical(value) {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (value === null || typeof value !== "object") return JSON.stringify(value);
+  return `{${Object.keys(value).sort().map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`).join(",")}}`;
+}
+
 // The side of each subtree along the path from a leaf to the root, from the lowest (RFC 6962 section 2.1.1).
-function sides(seq, size) {
+function sides(leaf, size) {
   const found = [];
   let [start, end] = [0, size];
   while (end - start > 1) {
     let half = 1;
     while (half * 2 < end - start) half *= 2;
-    const isLeft = seq - 1 < start + half;
+    const isLeft = leaf < start + half;
     found.unshift(isLeft ? "right" : "left");
     if (isLeft) end = start + half; else start += half;
   }
@@ -35,32 +43,39 @@ function sides(seq, size) {
 }
 
 async function root(leaf, proof) {
-  const path = sides(proof.seq, proof.size);
+  const path = sides(proof.index, proof.size);
   if (path.length !== proof.hashes.length) return undefined;
   let node = leaf;
   for (const [index, side] of path.entries()) {
-    const other = bytes(proof.hashes[index]);
+    const other = proof.hashes[index];
     node = side === "right" ? await nodeHash(node, other) : await nodeHash(other, node);
   }
   return hex(node);
 }
 
-// The third line of a checkpoint is the root (C2SP tlog-checkpoint).
-const rootOf = (note) => hex(Uint8Array.from(atob(note.split("\n")[2]), (char) => char.charCodeAt(0)));
+// A proof file (C2SP tlog-proof): the entry in the line `extra`, its index, hashes, and a checkpoint, whose second and third
+// line are the size and the root of the log.
+function parse(text) {
+  const lines = text.split("\n");
+  const end = lines.indexOf("");
+  const [, extra, index, ...hashes] = lines.slice(0, end);
+  const { entry } = JSON.parse(new TextDecoder().decode(base64(extra.replace("extra ", ""))));
+  const [, size, root] = lines.slice(end + 1);
+  return { entry, index: Number(index.replace("index ", "")), hashes: hashes.map(base64), size: Number(size), root: hex(base64(root)) };
+}
 
 async function check(proof, shown) {
-  const header = JSON.parse(proof.header);
-  const leaf = await leafHash(utf8(proof.header));
+  const { header, payload, payload_salt, actor, actor_salt } = proof.entry;
+  const leaf = await leafHash(utf8(canonical(header)));
   const steps = [];
-  steps.push(proof.payload === null
+  steps.push(payload === null
     ? ["erased", true]
-    : ["payload", commitment("payload", proof.payload_salt, proof.payload) === header.payload_commitment && header.payload_commitment === shown.commitment]);
-  steps.push(proof.actor === null
+    : ["payload", commitment("payload", payload_salt, canonical(payload)) === header.payload_commitment && header.payload_commitment === shown.commitment]);
+  steps.push(actor === null
     ? ["actor-erased", true]
-    : ["actor", commitment("actor", proof.actor_salt, proof.actor) === header.actor_commitment]);
-  steps.push(["leaf", hex(leaf) === shown.leaf && header.seq === Number(shown.seq)]);
+    : ["actor", commitment("actor", actor_salt, canonical(actor)) === header.actor_commitment]);
+  steps.push(["leaf", hex(leaf) === shown.leaf && header.seq === Number(shown.seq) && proof.index === header.seq - 1]);
   steps.push(["root", await root(leaf, proof) === proof.root]);
-  if (proof.checkpoint) steps.push(["checkpoint", rootOf(proof.checkpoint) === proof.root]);
   return steps;
 }
 
@@ -79,10 +94,11 @@ button.addEventListener("click", async () => {
   for (const item of list.children) item.hidden = true;
   try {
     const answer = await fetch(button.dataset.proof);
+    if (answer.status === 404) return show("unsigned", false);
     if (!answer.ok) throw new Error(answer.statusText);
-    const proof = await answer.json();
-    for (const [step, isGood] of await check(proof, list.dataset)) show(step, isGood);
-    document.getElementById("proof-raw").textContent = JSON.stringify(proof, null, 2);
+    const text = await answer.text();
+    for (const [step, isGood] of await check(parse(text), list.dataset)) show(step, isGood);
+    document.getElementById("proof-raw").textContent = text;
     document.getElementById("proof-details").hidden = false;
   } catch {
     show("unavailable", false);

@@ -8,20 +8,19 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use futures_util::stream;
 use rollcall_api_core::audit::{
-    Inclusion, Watch, by_now, conditions, difference, exported, included, parameter, server_sent,
+    Selection, Watch, by_now, conditions, difference, entry_proof, exported, parameter, proof_file, server_sent,
 };
 use rollcall_api_core::error::{ApiError, ApiResult};
 use rollcall_api_core::http::Parameters;
 use rollcall_api_core::openapi::Errors;
-use rollcall_api_core::read::{Entries, Order, log_entries, log_size, session_lasts};
+use rollcall_api_core::read::{Entries, Order, log_entries, log_entry, log_size, session_lasts};
 use rollcall_events::UserId;
-use rollcall_events::log::{EventType, Salt, SubjectType, canonical};
+use rollcall_events::log::evidence::Disclosed;
+use rollcall_events::log::{EventType, SubjectType};
 use rollcall_events::request::EraseUser;
 use rollcall_scim::ScimError;
 use rollcall_service::entries::StoredEntry;
-use serde::Serialize;
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use super::context::Pages;
 use super::error::{PageError, PageResult};
@@ -30,6 +29,7 @@ use super::middleware::is_same_origin;
 use super::session::{Administrator, LIFE_SECONDS};
 use super::text::Language;
 use super::view::{self, Audit, Entry, Erase, Frame, LogRow, Rows, event_name, minute};
+use super::witnessing;
 
 /// The path of this page.
 pub(super) const PATH: &str = "/audit";
@@ -60,7 +60,9 @@ pub(super) async fn list(admin: Administrator, parameters: Parameters, pages: Da
     let (frame, rows) =
         (Frame { admin, path: PATH.to_owned() }, entries.iter().map(|entry| LogRow::new(entry, t)).collect());
     let types = EventType::ALL.iter().map(|event_type| (event_type.as_str(), event_name(*event_type, t))).collect();
-    Ok(view::page(StatusCode::OK, &Audit { t, frame, rows, types, asked, problem, older, live, chart }))
+    let witnessing = witnessing::read(&pages.database, t).await?;
+    let page = Audit { t, frame, rows, types, asked, problem, older, live, chart, query, witnessing };
+    Ok(view::page(StatusCode::OK, &page))
 }
 
 async fn find(admin: &Administrator, parameters: &Parameters, pages: &Pages) -> Result<Entries, ApiError> {
@@ -106,46 +108,16 @@ pub(super) async fn entry(admin: Administrator, seq: Path<String>, pages: Data<P
 }
 
 async fn find_entry(admin: &Administrator, seq: &str, pages: &Pages) -> Result<StoredEntry, PageError> {
-    let seq: u64 = seq.parse().ok().filter(|seq| *seq > 0).ok_or(PageError::NotFound)?;
-    let found =
-        log_entries(&pages.database, admin.person.organization_id, &[], Order::OldestFirst { after: seq - 1 }, 1)
-            .await?;
-    found.entries.into_iter().find(|entry| entry.header.seq == seq).ok_or(PageError::NotFound)
+    let seq: u64 = seq.parse().map_err(|_| PageError::NotFound)?;
+    log_entry(&pages.database, admin.person.organization_id, seq).await?.ok_or(PageError::NotFound)
 }
 
-/// The input of a browser's check of an entry: the proof, and the exact texts that were hashed.
-#[derive(Serialize)]
-struct EntryProof {
-    #[serde(flatten)]
-    inclusion: Inclusion,
-    header: String,
-    payload: Option<String>,
-    payload_salt: Option<Salt>,
-    actor: Option<String>,
-    actor_salt: Option<Salt>,
-}
-
-/// `GET /audit/events/{seq}/proof`: the input of a browser's check of an entry.
+/// `GET /audit/events/{seq}/proof`: the proof file of an entry with both parts, which the page checks.
 pub(super) async fn proof(admin: Administrator, seq: Path<String>, pages: Data<Pages>) -> PageResult {
-    let entry = find_entry(&admin, &seq, &pages).await?;
-    let inclusion = included(&pages.database, admin.person.organization_id, entry.header.seq, None).await?;
-    let unwritable = |error: &dyn std::fmt::Display| ApiError::Internal(format!("an entry cannot be written: {error}"));
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).map_err(|error| unwritable(&error));
-    let canonical = |payload: Box<RawValue>| {
-        let payload: Value = serde_json::from_str(payload.get()).map_err(|error| unwritable(&error))?;
-        text(canonical(&payload).map_err(|error| unwritable(&error))?)
-    };
-    let header = text(entry.header.canonical().map_err(|error| unwritable(&error))?)?;
-    let actor = entry.actor.map(|actor| actor.canonical()).transpose().map_err(|error| unwritable(&error))?;
-    let proof = EntryProof {
-        inclusion,
-        header,
-        payload: entry.payload.map(canonical).transpose()?,
-        payload_salt: entry.payload_salt,
-        actor: actor.map(text).transpose()?,
-        actor_salt: entry.actor_salt,
-    };
-    Ok(HttpResponse::Ok().json(proof))
+    let organization = admin.person.organization_id;
+    let seq: u64 = seq.parse().map_err(|_| PageError::NotFound)?;
+    let text = entry_proof(&pages.database, organization, seq, None, Disclosed { payload: true, actor: true }).await?;
+    Ok(proof_file(&format!("{organization}-{seq}"), text))
 }
 
 /// `GET /audit/users/{id}/erase`: asks for confirmation.
@@ -221,8 +193,8 @@ pub(super) async fn live(admin: Administrator, parameters: Parameters, pages: Da
     let following =
         pages.followers.follow(organization).ok_or(ApiError::Unavailable("too many connections follow the logs"))?;
     let after = parameter(&parameters, "after", "a seq").map_err(ApiError::from)?.unwrap_or_default();
-    let conditions = conditions(&pages.database, organization, &parameters).await?;
-    let watch = Watch { database: pages.database.clone(), organization, conditions, following, after, most: COUNT };
+    let selection = Selection::read(&pages.database, organization, &parameters).await?;
+    let watch = Watch { database: pages.database.clone(), organization, selection, following, after, most: COUNT };
     let session = admin.person.session_id;
     Ok(server_sent(stream::try_unfold(watch, move |mut watch| async move {
         let database = watch.database.clone();

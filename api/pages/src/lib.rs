@@ -24,6 +24,7 @@ mod text;
 mod token_form;
 mod users;
 mod view;
+mod witnessing;
 mod workspaces;
 
 pub use context::Pages;
@@ -37,7 +38,7 @@ use actix_web::{Route, guard};
 
 /// The endpoints for programs of administrators.
 pub fn api_endpoints() -> Endpoints {
-    Endpoints::below("").with(endpoint!(audit::erase_by_api))
+    Endpoints::below("").strict().with(endpoint!(audit::erase_by_api))
 }
 
 /// The routes for programs of administrators. Their paths begin like the auditors' paths, so they must be

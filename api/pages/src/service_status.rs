@@ -16,6 +16,7 @@ use super::error::PageResult;
 use super::session::{Administrator, RenewedCookie};
 use super::text::Language;
 use super::view::{self, Bar, QueueView, minute, second, took};
+use super::witnessing;
 
 /// Height of the chart, in the units of the picture.
 const HEIGHT: f64 = 100.0;
@@ -44,9 +45,11 @@ pub(super) async fn read(
         service_status(database, organization),
         latencies(database, organization),
         last_replay(database, organization),
-        partitions(database)
+        partitions(database),
+        witnessing::read(database, t)
     );
-    let (ServiceStatus { size, signed, recent, took: within, last }, latencies, last_replay, reports) = found?;
+    let (ServiceStatus { size, signed, recent, took: within, last }, latencies, last_replay, reports, witnessing) =
+        found?;
     let publisher = pages.requests.publisher();
     // The page shows that the broker does not answer, so this is not an error.
     let queue = publisher.queue_status(organization).await;
@@ -69,6 +72,7 @@ pub(super) async fn read(
         bars: bars(&latencies, slowest),
         slowest: seconds(slowest),
         replay: last_replay.map(|last_replay| replay(&last_replay, t)),
+        witnessing,
     })
 }
 

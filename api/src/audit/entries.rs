@@ -1,20 +1,18 @@
 //! `/audit/v1/events`: the entries of the log.
 
 use actix_web::web::{Data, Path};
-use rollcall_api_core::audit::{MAX_COUNT, by_now, conditions, count, parameter, payload_size};
+use rollcall_api_core::audit::{MAX_COUNT, Selection, count, parameter, payload_size};
 use rollcall_api_core::auth::Auditor;
 use rollcall_api_core::error::{ApiError, ApiResult};
 use rollcall_api_core::http::Parameters;
 use rollcall_api_core::offload;
 use rollcall_api_core::openapi::Errors;
-use rollcall_api_core::read::{Condition, Database, Entries, Order, ReadError, log_entries};
+use rollcall_api_core::read::{Database, Entries, Order, log_entries, log_entry};
 use rollcall_events::OrganizationId;
 use rollcall_scim::ScimError;
 use rollcall_service::entries::StoredEntry;
 use serde::Serialize;
-use std::sync::Arc;
 
-use super::filter::EntryFilter;
 use super::parameters::{Conditions, PageParameters};
 use super::{TAG, json, with_body, written};
 
@@ -43,7 +41,6 @@ struct Page {
     operation_id = "auditEvents",
     params(
         Conditions,
-        ("filter" = Option<String>, Query, description = "A SCIM filter on the user or group as the entry left it"),
         ("order" = Option<String>, Query, description = "newest or oldest first"),
         PageParameters,
     ),
@@ -53,12 +50,12 @@ struct Page {
 )]
 pub(super) async fn list(auditor: Auditor, parameters: Parameters, database: Data<Database>) -> ApiResult {
     let (order, count) = (order(&parameters)?, count(&parameters)?);
-    let filter = parameters.get("filter").map(EntryFilter::parse).transpose()?;
-    let conditions = conditions(&database, auditor.organization_id, &parameters).await?;
-    let conditions = by_now(&database, auditor.organization_id, conditions).await?;
-    let page = match filter {
-        None => page(log_entries(&database, auditor.organization_id, &conditions, order, count).await?),
-        Some(filter) => filtered(&database, auditor.organization_id, &conditions, order, count, filter).await?,
+    let organization = auditor.organization_id;
+    let selection = Selection::read(&database, organization, &parameters).await?;
+    let selection = selection.by_now(&database, organization).await?;
+    let page = match selection.filter_terms() {
+        None => page(log_entries(&database, organization, &selection.conditions, order, count).await?),
+        Some(terms) => filtered(&database, organization, &selection, terms, order, count).await?,
     };
     answer(page).await
 }
@@ -106,21 +103,20 @@ impl FilterBudget {
 async fn filtered(
     database: &Database,
     organization: OrganizationId,
-    conditions: &[Condition],
+    selection: &Selection,
+    terms: usize,
     mut order: Order,
     count: u32,
-    filter: EntryFilter,
 ) -> Result<Page, ApiError> {
-    let filter = Arc::new(filter);
-    let (mut work, mut left) = (FilterBudget::new(filter.terms(), database.page_bytes()), database.page_bytes());
+    let (mut work, mut left) = (FilterBudget::new(terms, database.page_bytes()), database.page_bytes());
     let mut entries: Vec<StoredEntry> = Vec::new();
     while work.next() > 0 {
-        let found = log_entries(database, organization, conditions, order, work.next()).await?;
+        let found = log_entries(database, organization, &selection.conditions, order, work.next()).await?;
         let Some(last) = found.entries.last().map(|entry| entry.header.seq) else {
             return Ok(Page { entries, next: None });
         };
         work.spend(&found.entries);
-        for entry in wanted(filter.clone(), found.entries).await? {
+        for entry in selection.matching(found.entries).await? {
             left = left.saturating_sub(payload_size(&entry));
             entries.push(entry);
             if left == 0 || is_full(&entries, count) {
@@ -134,12 +130,6 @@ async fn filtered(
         order = order.from(last);
     }
     Ok(Page { entries, next: Some(order.seq().to_string()) })
-}
-
-/// The entries that match a filter.
-async fn wanted(filter: Arc<EntryFilter>, entries: Vec<StoredEntry>) -> Result<Vec<StoredEntry>, ReadError> {
-    let bytes = entries.iter().map(payload_size).sum::<usize>().saturating_mul(filter.terms());
-    offload(bytes, move || entries.into_iter().filter(|entry| filter.chooses(entry)).collect()).await
 }
 
 /// Whether there may be more entries.
@@ -163,10 +153,8 @@ fn last_seq(entries: &[StoredEntry]) -> Option<String> {
 )]
 pub(super) async fn read(auditor: Auditor, seq: Path<String>, database: Data<Database>) -> ApiResult {
     let missing = || ApiError::from(ScimError::new(404, "the log has no such entry"));
-    let seq: u64 = seq.parse().ok().filter(|seq| *seq > 0).ok_or_else(missing)?;
-    let found = log_entries(&database, auditor.organization_id, &[], Order::OldestFirst { after: seq - 1 }, 1).await?;
-    let entry = found.entries.into_iter().find(|entry| entry.header.seq == seq).ok_or_else(missing)?;
-    json(&entry)
+    let seq: u64 = seq.parse().map_err(|_| missing())?;
+    json(&log_entry(&database, auditor.organization_id, seq).await?.ok_or_else(missing)?)
 }
 
 fn order(parameters: &Parameters) -> Result<Order, ScimError> {

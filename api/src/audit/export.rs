@@ -10,11 +10,14 @@ use rollcall_api_core::openapi::Errors;
 use rollcall_api_core::read::Database;
 
 use super::TAG;
+use super::parameters::Conditions;
 
 /// Exports the log.
 ///
-/// The export has the entries from `from` to `to`, both included. If it breaks off, resume with `from=<last
-/// seq + 1>`.
+/// The export has the entries from `from` to `to`, both included, that meet all conditions. If it breaks off,
+/// resume with `from=<last seq + 1>`. With a condition, the first line of NDJSON is no entry: it says
+/// `filtered_export`, and such an export cannot be verified as a whole log. A CSV has the names of the columns in
+/// the first row.
 #[utoipa::path(
     get,
     path = "/export",
@@ -23,7 +26,8 @@ use super::TAG;
     params(
         ("from" = Option<i64>, Query, description = "The seq of the first entry; 1 by default"),
         ("to" = Option<i64>, Query, description = "The seq of the last entry; the last of the log by default"),
-        ("format" = Option<String>, Query, description = "ndjson or csv"),
+        ("format" = Option<String>, Query, description = "ndjson or csv; as Accept says by default"),
+        Conditions,
     ),
     responses(
         Errors,

@@ -1,11 +1,12 @@
-//! The auditors' endpoints: log entries, past states, the export, and proofs.
+//! The auditors' endpoints: log entries, past states, the export, proofs, and tiles.
 
 mod entries;
 mod export;
-mod filter;
 mod parameters;
 mod proofs;
+mod service_log;
 mod tail;
+mod tiles;
 mod users;
 
 use actix_web::HttpResponse;
@@ -24,6 +25,7 @@ const TAG: &str = "Audit";
 /// The endpoints.
 pub(crate) fn endpoints() -> Endpoints {
     Endpoints::below(BASE_PATH)
+        .strict()
         .with(endpoint!(entries::list))
         .with(endpoint!(entries::read))
         .with(endpoint!(export::export))
@@ -32,8 +34,14 @@ pub(crate) fn endpoints() -> Endpoints {
         .with(endpoint!(users::read))
         .with(endpoint!(users::history))
         .with(endpoint!(proofs::checkpoint))
-        .with(endpoint!(proofs::inclusion))
         .with(endpoint!(proofs::consistency))
+        .with(endpoint!(proofs::entry))
+        .with(endpoint!(proofs::user))
+        .with(endpoint!(tiles::entries))
+        .with(endpoint!(tiles::hashes))
+        .with(endpoint!(service_log::secret))
+        .with(endpoint!(service_log::entries))
+        .with(endpoint!(service_log::witnessed))
 }
 
 /// The routes. Answers are compressed if the caller accepts that.

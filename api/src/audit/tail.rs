@@ -3,7 +3,7 @@
 use actix_web::HttpRequest;
 use actix_web::web::Data;
 use futures_util::stream;
-use rollcall_api_core::audit::{Watch, conditions, parameter, server_sent};
+use rollcall_api_core::audit::{Selection, Watch, parameter, server_sent};
 use rollcall_api_core::auth::Auditor;
 use rollcall_api_core::error::{ApiError, ApiResult};
 use rollcall_api_core::http::Parameters;
@@ -58,8 +58,8 @@ pub(super) async fn tail(
         Some(after) => after,
         None => log_size(&database, auditor.organization_id).await?,
     };
-    let conditions = conditions(&database, auditor.organization_id, &parameters).await?;
-    let watch = Watch { database, organization: auditor.organization_id, conditions, following, after, most: CHUNK };
+    let selection = Selection::read(&database, auditor.organization_id, &parameters).await?;
+    let watch = Watch { database, organization: auditor.organization_id, selection, following, after, most: CHUNK };
     Ok(server_sent(stream::try_unfold(watch, move |mut watch| async move {
         let database = watch.database.clone();
         let next = watch.next(async || auditor.is_still_valid(&database).await, events).await?;

@@ -17,7 +17,8 @@ use uuid::Uuid;
 use super::parameters::PageParameters;
 use super::{TAG, json, with_body, written};
 
-const TIME: &str = "a time such as 2026-01-31T00:00:00Z";
+/// How an error describes a time.
+pub(super) const TIME: &str = "a time such as 2026-01-31T00:00:00Z";
 
 /// The users at a time.
 #[derive(Serialize)]
@@ -109,6 +110,6 @@ pub(super) async fn history(
 }
 
 /// Parses an id. A malformed id is treated as not found.
-fn user_id(text: &str) -> Result<Uuid, ApiError> {
+pub(super) fn user_id(text: &str) -> Result<Uuid, ApiError> {
     text.parse::<UserId>().map(|id| id.0).map_err(|_| ScimError::new(404, "there is no such user").into())
 }

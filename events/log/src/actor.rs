@@ -29,16 +29,41 @@ names!(
 /// Who made a request: what the header of the log entry states, and the details, which the header only
 /// commits to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "ActorForm", into = "ActorForm")]
 pub struct Actor {
     /// The details. They can be personal data.
-    #[serde(default)]
     pub details: ActorDetails,
-    /// The id of the token or the session.
+    identity: Identity,
+}
+
+/// The kind of an actor with the id that belongs to the kind. A token or a session without an id cannot be
+/// written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Identity {
+    Token(TokenId),
+    Administrator(SessionId),
+    Anonymous,
+    Operator,
+    Service,
+}
+
+/// The form of an actor in a message.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ActorForm {
+    #[serde(default)]
+    details: ActorDetails,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<Uuid>,
-    /// The kind.
-    pub kind: ActorKind,
+    id: Option<Uuid>,
+    kind: ActorKind,
+}
+
+/// The actor lacks the id that its kind needs, or has an id that its kind cannot have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an actor of the kind {kind} {}", if *.has_id { "has no id" } else { "needs an id" })]
+pub struct InvalidActor {
+    kind: ActorKind,
+    has_id: bool,
 }
 
 /// The details of an actor. A field is `None` if it is unknown. The fields are in alphabetical order, so that
@@ -63,37 +88,80 @@ pub struct ActorDetails {
 impl Actor {
     /// A caller with a token.
     pub fn token(id: TokenId, details: ActorDetails) -> Self {
-        Self { details, id: Some(id.0), kind: ActorKind::Token }
+        Self { details, identity: Identity::Token(id) }
     }
 
     /// A person on the pages.
     pub fn administrator(id: SessionId, details: ActorDetails) -> Self {
-        Self { details, id: Some(id.0), kind: ActorKind::Administrator }
+        Self { details, identity: Identity::Administrator(id) }
     }
 
     /// A caller without a valid token.
     pub fn anonymous(details: ActorDetails) -> Self {
-        Self { details, id: None, kind: ActorKind::Anonymous }
+        Self { details, identity: Identity::Anonymous }
     }
 
     /// The actor of an operator's command; `tool` becomes the label.
     pub fn operator(tool: &str) -> Self {
-        Self { details: ActorDetails::labeled(tool), id: None, kind: ActorKind::Operator }
+        Self { details: ActorDetails::labelled(tool), identity: Identity::Operator }
     }
 
     /// The service itself; `component` becomes the label.
     pub fn service(component: &str) -> Self {
-        Self { details: ActorDetails::labeled(component), id: None, kind: ActorKind::Service }
+        Self { details: ActorDetails::labelled(component), identity: Identity::Service }
+    }
+
+    /// The kind.
+    pub fn kind(&self) -> ActorKind {
+        match self.identity {
+            Identity::Token(_) => ActorKind::Token,
+            Identity::Administrator(_) => ActorKind::Administrator,
+            Identity::Anonymous => ActorKind::Anonymous,
+            Identity::Operator => ActorKind::Operator,
+            Identity::Service => ActorKind::Service,
+        }
+    }
+
+    /// The id of the token or the session.
+    pub fn id(&self) -> Option<Uuid> {
+        match self.identity {
+            Identity::Token(id) => Some(id.0),
+            Identity::Administrator(id) => Some(id.0),
+            Identity::Anonymous | Identity::Operator | Identity::Service => None,
+        }
     }
 
     /// The token of the caller, if it has one.
     pub fn token_id(&self) -> Option<TokenId> {
-        self.id.filter(|_| self.kind == ActorKind::Token).map(TokenId)
+        if let Identity::Token(id) = self.identity { Some(id) } else { None }
     }
 
     /// The session of the person, if it is one on the pages.
     pub fn session_id(&self) -> Option<SessionId> {
-        self.id.filter(|_| self.kind == ActorKind::Administrator).map(SessionId)
+        if let Identity::Administrator(id) = self.identity { Some(id) } else { None }
+    }
+}
+
+impl From<Actor> for ActorForm {
+    fn from(actor: Actor) -> Self {
+        let (id, kind) = (actor.id(), actor.kind());
+        Self { details: actor.details, id, kind }
+    }
+}
+
+impl TryFrom<ActorForm> for Actor {
+    type Error = InvalidActor;
+
+    fn try_from(form: ActorForm) -> Result<Self, InvalidActor> {
+        let identity = match (form.kind, form.id) {
+            (ActorKind::Token, Some(id)) => Identity::Token(TokenId(id)),
+            (ActorKind::Administrator, Some(id)) => Identity::Administrator(SessionId(id)),
+            (ActorKind::Anonymous, None) => Identity::Anonymous,
+            (ActorKind::Operator, None) => Identity::Operator,
+            (ActorKind::Service, None) => Identity::Service,
+            (kind, id) => return Err(InvalidActor { kind, has_id: id.is_some() }),
+        };
+        Ok(Self { details: form.details, identity })
     }
 }
 
@@ -122,6 +190,26 @@ impl ActorDetails {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_actor_has_the_id_that_its_kind_needs_and_no_other() {
+        let id = Uuid::from_u128(7);
+        for kind in ActorKind::ALL {
+            let needs_id = matches!(kind, ActorKind::Token | ActorKind::Administrator);
+            for form in [json!({"kind": kind, "id": id}), json!({"kind": kind})] {
+                let has_id = form.get("id").is_some();
+                match serde_json::from_value::<Actor>(form) {
+                    Ok(actor) => {
+                        assert_eq!((has_id, actor.kind(), actor.id()), (needs_id, *kind, needs_id.then_some(id)));
+                        let read = serde_json::from_value(serde_json::to_value(&actor).unwrap()).unwrap();
+                        assert_eq!(actor, read, "{kind}");
+                    }
+                    Err(error) => assert!(has_id != needs_id && error.to_string().contains(kind.as_str()), "{error}"),
+                }
+            }
+        }
+    }
 
     proptest! {
         #[test]

@@ -12,7 +12,7 @@ use crate::OrganizationId;
 /// The size and root of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// The name of the log: the signer's name, a slash, and the organization's id.
+    /// The name of the log: the signer's name, a slash, and the organization's id, or the name of the service log.
     pub origin: String,
     /// The number of entries.
     pub size: u64,
@@ -34,7 +34,7 @@ pub enum InvalidCheckpoint {
 /// The text is not a key.
 #[derive(Debug, thiserror::Error)]
 #[error("not a key: {0}")]
-pub struct InvalidKey(String);
+pub struct InvalidKey(pub(crate) String);
 
 /// The keys that sign checkpoints. During a key rotation, the old and the new key both sign.
 pub struct SigningKeys {
@@ -51,7 +51,7 @@ impl Checkpoint {
     }
 
     /// The text that is signed.
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         format!("{}\n{}\n{}\n", self.origin, self.size, root_line(self.root))
     }
 
@@ -62,7 +62,15 @@ impl Checkpoint {
     pub fn open(note: &[u8], keys: &VerifyingKeys) -> Result<Self, InvalidCheckpoint> {
         let note = Note::from_bytes(note)?;
         note.verify(&keys.0)?;
-        let text = std::str::from_utf8(note.text()).map_err(|_| InvalidCheckpoint::Malformed("it is not text"))?;
+        Self::parse(note.text())
+    }
+
+    /// Parses the text of a checkpoint, or a whole note, without checking signatures.
+    ///
+    /// # Errors
+    /// If the first three lines are not those of a checkpoint.
+    pub fn parse(text: &[u8]) -> Result<Self, InvalidCheckpoint> {
+        let text = std::str::from_utf8(text).map_err(|_| InvalidCheckpoint::Malformed("it is not text"))?;
         let mut lines = text.lines();
         let (Some(origin), Some(size), Some(root)) = (lines.next(), lines.next(), lines.next()) else {
             return Err(InvalidCheckpoint::Malformed("it has fewer than three lines"));
@@ -71,9 +79,7 @@ impl Checkpoint {
         if origin.is_empty() || parsed.to_string() != size {
             return Err(InvalidCheckpoint::Malformed("its origin or its size is malformed"));
         }
-        let root = STANDARD.decode(root).ok().and_then(|root| Hash::from_bytes(&root));
-        let root = root.ok_or(InvalidCheckpoint::Malformed("its root is not a hash"))?;
-        Ok(Self { origin: origin.to_owned(), size: parsed, root })
+        Ok(Self { origin: origin.to_owned(), size: parsed, root: read_root_line(root)? })
     }
 }
 
@@ -130,6 +136,15 @@ impl VerifyingKeys {
 /// Writes a root as the third line of a checkpoint.
 pub fn root_line(root: Hash) -> String {
     STANDARD.encode(root.as_bytes())
+}
+
+/// Reads the third line of a checkpoint.
+///
+/// # Errors
+/// If it is not the root of a tree.
+pub fn read_root_line(line: &str) -> Result<Hash, InvalidCheckpoint> {
+    let root = STANDARD.decode(line).ok().and_then(|root| Hash::from_bytes(&root));
+    root.ok_or(InvalidCheckpoint::Malformed("its root is not a hash"))
 }
 
 /// Generates a key pair in the name of a signer: the private key and the public key.

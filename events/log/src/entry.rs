@@ -7,6 +7,7 @@ use super::{Hash, Header, NotCanonical, Part, Salt, canonical};
 
 /// A log entry. A part and its salt are `None` if they were erased. The hashes still verify.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Entry<P = Value, A = Value> {
     /// The actor's details.
     pub actor: Option<A>,

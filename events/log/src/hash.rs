@@ -15,6 +15,11 @@ pub struct Hash(pub(super) [u8; 32]);
 pub struct Salt([u8; 16]);
 
 impl Hash {
+    /// The leaf of an entry in the tree: `SHA-256(0x00 ‖ entry)` (RFC 6962 section 2.1).
+    pub fn of_entry(entry: &[u8]) -> Self {
+        tlog_tiles::record_hash(entry).into()
+    }
+
     /// The bytes, as the database stores them.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

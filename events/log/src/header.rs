@@ -73,6 +73,8 @@ names!(
         StreamResumed = "StreamResumed",
         /// An event stream was deleted.
         StreamDeleted = "StreamDeleted",
+        /// The log goes on after a restore of the database that lost signed entries.
+        LogRestored = "LogRestored",
         /// Calls were denied by authentication.
         AccessDenied = "AccessDenied",
         /// A request was rejected because of the state.
@@ -211,48 +213,22 @@ impl Header {
     /// # Errors
     /// As [`Header::canonical`].
     pub fn leaf(&self) -> Result<Hash, NotCanonical> {
-        Ok(tlog_tiles::record_hash(&self.canonical()?).into())
+        Ok(Hash::of_entry(&self.canonical()?))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actor::ActorDetails;
-    use crate::{Part, Salt, canonical};
+    use crate::example;
     use proptest::prelude::*;
     use serde_json::json;
-
-    fn header(actor_id: Option<Uuid>, error: Option<ErrorCode>) -> Header {
-        let id = |n: u128| Uuid::from_u128(n);
-        let salt = |byte: u8| Salt::from_bytes(&[byte; 16]).unwrap();
-        let payload = canonical(&json!({"changed": [], "resource": {"userName": "ada"}})).unwrap();
-        let address = "203.0.113.7".parse().ok();
-        let actor = ActorDetails { address, label: Some("Okta".to_owned()), ..ActorDetails::default() };
-        Header {
-            organization_id: OrganizationId(id(1)),
-            seq: 1,
-            event_id: EventId(id(2)),
-            event_type: EventType::UserCreated,
-            schema_version: 2,
-            subject_type: Some(SubjectType::User),
-            subject_id: Some(id(3)),
-            actor_commitment: Part::Actor.commitment(salt(8), &actor.canonical().unwrap()),
-            actor_id,
-            actor_kind: ActorKind::Token,
-            requested_at: "2026-01-02T03:04:05Z".parse().unwrap(),
-            recorded_at: "2026-01-02T03:04:05.25Z".parse().unwrap(),
-            outcome: OutcomeKind::Rejected,
-            error,
-            payload_commitment: Part::Payload.commitment(salt(9), &payload),
-        }
-    }
 
     /// If this fails, the format of the log has changed, and no log written before can be verified.
     /// `docs/log-format.md` shows the same example.
     #[test]
     fn the_format_of_the_log_does_not_change() {
-        let header = header(Some(Uuid::from_u128(4)), Some(ErrorCode::from(&ScimError::uniqueness("taken"))));
+        let header = example::entry().header;
         assert_eq!(
             serde_json::to_string(&header).unwrap(),
             concat!(
@@ -280,7 +256,7 @@ mod tests {
             status in proptest::option::of(400_u16..600),
         ) {
             let error = status.map(|status| ErrorCode { scim_type: None, status });
-            let header = header(actor.map(Uuid::from_u128), error);
+            let header = Header { actor_id: actor.map(Uuid::from_u128), error, ..example::entry().header };
             prop_assert_eq!(header.canonical().unwrap(), serde_json_canonicalizer::to_vec(&header).unwrap());
         }
     }

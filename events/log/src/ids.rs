@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use uuid::Uuid;
 
-use crate::Timestamp;
+use crate::{Timestamp, TreeHead};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -97,6 +97,8 @@ const OPERATION_CONTEXT: &str = "rollcall 2026 bulk operation";
 const CREATED_CONTEXT: &str = "rollcall 2026 bulk resource";
 /// The BLAKE3 context of [`EventId::of_announcement`].
 const ANNOUNCEMENT_CONTEXT: &str = "rollcall 2026 expiry announcement";
+/// The BLAKE3 context of [`EventId::of_restore`].
+const RESTORE_CONTEXT: &str = "rollcall 2026 accepted restore";
 /// The BLAKE3 context of [`EventId::fingerprint`].
 const FINGERPRINT_CONTEXT: &str = "rollcall 2026 fingerprint";
 
@@ -130,6 +132,12 @@ impl EventId {
             organization,
             &[token.0.as_bytes(), &days.to_be_bytes(), expires_at.as_bytes()],
         )
+    }
+
+    /// The event id of the entry that a log goes on although this tree head was signed. If the command breaks
+    /// off and is repeated, the log has the entry once.
+    pub fn of_restore(organization: OrganizationId, signed: TreeHead) -> Self {
+        Self::derived(RESTORE_CONTEXT, organization, &[&signed.size.to_be_bytes(), signed.root.as_bytes()])
     }
 
     /// Hashes the parts into an id. All parts but the last must have a fixed length: then different parts

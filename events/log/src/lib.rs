@@ -10,26 +10,39 @@
 #![cfg_attr(test, allow(clippy::needless_pass_by_value, reason = "tests pass literals"))]
 
 pub mod actor;
+mod bundle;
 mod canonical;
 pub mod checkpoint;
 mod entry;
 pub mod erasure;
+pub mod evidence;
+#[cfg(test)]
+mod example;
 mod hash;
 mod header;
 pub mod ids;
+pub mod log_key;
 mod names;
 mod node_hash;
 pub mod proof;
+mod restore;
+pub mod service_log;
+pub mod state;
 pub mod tile;
+pub mod tile_path;
 pub mod time;
 #[cfg(feature = "postgres")]
 mod time_sql;
+pub mod tlog_proof;
 mod tree;
+pub mod witness;
 
+pub use bundle::{EntryTooLong, bundle};
 pub use canonical::{NotCanonical, canonical};
 pub use entry::{Entry, Mismatch};
 pub use hash::{Hash, Part, Salt};
 pub use header::{ErrorCode, EventType, Header, OutcomeKind, SubjectType};
 pub use ids::{EventId, OrganizationId, SessionId, TokenId};
+pub use restore::{InvalidRestore, Restore};
 pub use time::Timestamp;
-pub use tree::{CompactRange, InvalidRange};
+pub use tree::{CompactRange, InvalidRange, TreeHead};

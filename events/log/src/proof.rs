@@ -5,18 +5,23 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use tlog_tiles::{HashReader, check_record, check_tree, prove_record, prove_tree, tree_hash};
+use tlog_tiles::{HashReader, check_record, check_tree, prove_record, prove_tree, sub_tree_index, tree_hash};
 
 use super::Hash;
 
 /// A complete subtree, by its stored hash index: the numbering of `tlog_tiles`.
 pub type Node = u64;
 
-/// Something to be proved about a log.
+/// Something to be proved or asked about a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Question {
     /// The root of the log with its first `size` entries. The answer is one hash.
     Root {
+        /// The number of entries.
+        size: u64,
+    },
+    /// The roots of the complete subtrees of the log with its first `size` entries, from the left.
+    Peaks {
         /// The number of entries.
         size: u64,
     },
@@ -64,6 +69,14 @@ impl Question {
         Ok(recorder.0.into_inner())
     }
 
+    /// The number of hashes of the answer. A proof with another number is for another size.
+    ///
+    /// # Errors
+    /// If the log has no such entry or earlier size.
+    pub fn answer_len(self) -> Result<usize, InvalidProof> {
+        Ok(self.prove(&Recorder(RefCell::default()))?.len())
+    }
+
     /// The hashes of the proof.
     ///
     /// # Errors
@@ -76,6 +89,7 @@ impl Question {
         let size = self.check()?;
         let hashes = match self {
             Self::Root { .. } => tree_hash(size, reader).map(|root| vec![root]),
+            Self::Peaks { .. } => reader.read_hashes(&sub_tree_index(0, size, Vec::new())),
             Self::Inclusion { seq, .. } => prove_record(size, seq - 1, reader),
             Self::Consistency { earlier, .. } => prove_tree(size, earlier, reader),
         };
@@ -85,9 +99,12 @@ impl Question {
 
     /// Checks the numbers. Returns the size.
     fn check(self) -> Result<u64, InvalidProof> {
-        let (Self::Root { size } | Self::Inclusion { size, .. } | Self::Consistency { size, .. }) = self;
+        let (Self::Root { size }
+        | Self::Peaks { size }
+        | Self::Inclusion { size, .. }
+        | Self::Consistency { size, .. }) = self;
         let position = match self {
-            Self::Root { .. } => return Ok(size),
+            Self::Root { .. } | Self::Peaks { .. } => return Ok(size),
             Self::Inclusion { seq, .. } => seq,
             Self::Consistency { earlier, .. } => earlier,
         };
@@ -165,6 +182,9 @@ mod tests {
     fn every_entry_and_every_earlier_size_can_be_proved_and_nothing_else() {
         for size in 1..=40 {
             assert_eq!(answer(Question::Root { size }), [root(0..size)]);
+            let mut tree = CompactRange::default();
+            (0..size).for_each(|n| tree.append(leaf(n)));
+            assert_eq!(answer(Question::Peaks { size }), tree.peaks());
             for seq in 1..=size {
                 let proof = answer(Question::Inclusion { seq, size });
                 let verified = verify_inclusion(leaf(seq - 1), seq, size, root(0..size), &proof);
@@ -176,6 +196,9 @@ mod tests {
                 assert!(verify_consistency((seq, root(1..seq + 1)), (size, root(0..size)), &proof).is_err());
             }
         }
+        assert_eq!(answer(Question::Peaks { size: 0 }), []);
+        assert_eq!(Question::Inclusion { seq: 3, size: 7 }.answer_len(), Ok(3));
+        assert_eq!(Question::Inclusion { seq: 7, size: 7 }.answer_len(), Ok(2));
         for (position, size) in [(0, 3), (4, 3), (1, 0), (u64::MAX, 3)] {
             assert!(Question::Inclusion { seq: position, size }.nodes().is_err());
             assert!(Question::Consistency { earlier: position, size }.nodes().is_err());

@@ -28,6 +28,11 @@ impl Timestamp {
         self.0.div_euclid(1_000_000)
     }
 
+    /// Whole milliseconds since the Unix epoch.
+    pub fn as_millisecond(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
     /// The next point in time, one microsecond later.
     #[must_use]
     pub fn next(self) -> Self {

@@ -4,6 +4,8 @@
 //! smallest on the right, one for each bit that is set in the size. An append costs one hash on average,
 //! whatever the size.
 
+use serde::{Deserialize, Serialize};
+
 use super::Hash;
 use super::node_hash::{parent, root_of};
 
@@ -12,6 +14,16 @@ use super::node_hash::{parent, root_of};
 pub struct CompactRange {
     size: u64,
     peaks: Vec<Hash>,
+}
+
+/// The size of a log and the root of its tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TreeHead {
+    /// The root.
+    pub root: Hash,
+    /// The number of entries.
+    pub size: u64,
 }
 
 /// The number of peaks does not fit the size, or a peak does not have 32 bytes.
@@ -66,6 +78,11 @@ impl CompactRange {
     /// The root of the tree. For the empty tree, the SHA-256 of no bytes.
     pub fn root(&self) -> Hash {
         root_of(self.peaks.iter().copied())
+    }
+
+    /// The size and the root.
+    pub fn head(&self) -> TreeHead {
+        TreeHead { root: self.root(), size: self.size }
     }
 }
 

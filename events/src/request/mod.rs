@@ -3,9 +3,9 @@
 mod settings;
 
 pub use settings::{
-    AnnounceExpiry, AuditorTokenSettings, BegunSession, ChangeEntitlement, ChangeRecording, ChangeSession,
-    ChangeStream, ChangeToken, CreateOrganization, CreateWorkspace, DeadLetterChange, DecideDeadLetter, Dialect,
-    ENTITLEMENT_TYPE, EntitlementChange, EntitlementKind, EntitlementSettings, EraseUser, IssueAuditorToken,
+    AcceptRestore, AnnounceExpiry, AuditorTokenSettings, BegunSession, ChangeEntitlement, ChangeRecording,
+    ChangeSession, ChangeStream, ChangeToken, CreateOrganization, CreateWorkspace, DeadLetterChange, DecideDeadLetter,
+    Dialect, ENTITLEMENT_TYPE, EntitlementChange, EntitlementKind, EntitlementSettings, EraseUser, IssueAuditorToken,
     IssueToken, MAX_RECORDING_SECONDS, MapGroup, ROLE_TYPE, RevokeToken, SessionChange, SettingsRequested,
     StreamChange, TokenSettings,
 };

@@ -1,7 +1,7 @@
 //! A value that cannot be understood is refused by name and changes nothing: every attribute of every schema,
 //! in every form that can carry it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, what goes wrong is to be seen at once")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics at the first fault")]
 
 mod place;
 mod properties;

@@ -79,7 +79,7 @@ proptest! {
             Ok(left) if operation["op"] == "replace" => prop_assert!(
                 place.held(&left) != Value::Null || unassigns(&place, &value)
             ),
-            // One value only, so the path says what goes; of several, only the listed ones do.
+            // A remove empties an attribute with one value. Of several values, it removes only the listed ones.
             Ok(left) if place.attribute.multi_valued && place.held(&left) == Value::Null => {
                 prop_assert!(
                     value.is_null() || value.to_string().contains('x') || value.to_string().contains("true"), "{}",

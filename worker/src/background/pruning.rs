@@ -43,6 +43,17 @@ const THIN: &str = "
     ) k
     WHERE c.organization_id = k.organization_id AND c.size = k.size";
 
+/// Deletes checkpoints of the service log by the same rule. A witnessed one stays unless a later witnessed one is in
+/// the same hour or day. The cosignatures go with the checkpoint.
+const THIN_SERVICE: &str = "
+    DELETE FROM service_checkpoints c
+    WHERE c.signed_at > $1 AND c.signed_at <= $2 AND EXISTS (
+        SELECT FROM service_checkpoints n
+        WHERE n.signed_at >= c.signed_at AND n.size > c.size
+            AND n.signed_at < date_trunc($3, c.signed_at, 'UTC') + ('1 ' || $3)::interval
+            AND (n.witnessed_at IS NOT NULL OR c.witnessed_at IS NULL)
+    )";
+
 /// Deletes the name hashes of erasures that are so old that no late message can mention the person.
 const NAMES: &str = "
     DELETE FROM erased_names WHERE ctid = ANY (ARRAY (
@@ -80,6 +91,7 @@ async fn prune(settings: &Settings, seen: Option<Timestamp>) -> Result<Timestamp
         let age = u32::from(days) * DAY;
         let from = seen.map_or(Timestamp::EPOCH, |seen| seen.before_seconds(age + OVERLAP));
         thin(&database, unit, from, now.before_seconds(age)).await?;
+        database.execute(THIN_SERVICE, &[&from, &now.before_seconds(age), &unit]).await?;
     }
     while database.execute(NAMES, &[&i32::from(settings.erased_name_days), &STEP]).await? > 0 {}
     Ok(now)

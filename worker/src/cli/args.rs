@@ -43,6 +43,9 @@ pub(crate) enum Command {
         #[arg(long)]
         organization: Option<OrganizationId>,
     },
+    /// Continue logs that are refused after a restore of the database, or replace a lost signer file.
+    #[command(subcommand)]
+    Log(LogCommand),
     /// Generate keys that sign checkpoints.
     #[command(subcommand)]
     Key(KeyCommand),
@@ -80,6 +83,44 @@ pub(crate) enum Command {
     /// events (RFC 9967).
     #[command(subcommand)]
     Stream(StreamCommand),
+    /// List how far the log was delivered to sinks, or forget it.
+    #[command(subcommand)]
+    Sink(SinkCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SinkCommand {
+    /// List the position of each sink in each log, and why its delivery fails.
+    List,
+    /// Forget the positions of a sink that was removed from the settings, or that is to begin again. Stop the
+    /// workers that have it in their settings before.
+    Forget {
+        /// The name of the sink.
+        name: String,
+        /// Forget only the position in the log of this organization.
+        #[arg(long)]
+        organization: Option<OrganizationId>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LogCommand {
+    /// Continue refused logs, although the database has lost entries that were signed. An entry of each log
+    /// (`LogRestored`) states what was lost. Run it where the signer file is. Run `verify` first.
+    AcceptRestore {
+        /// The organization whose log is refused.
+        #[arg(long, required_unless_present = "all", conflicts_with = "all")]
+        organization: Option<OrganizationId>,
+        /// Continue every refused log.
+        #[arg(long)]
+        all: bool,
+        /// Reason, which is recorded in each log.
+        #[arg(long)]
+        reason: Reason,
+    },
+    /// Write a new signer file from the newest checkpoints in the database, because the file is lost. A
+    /// rollback that happened before this is not noticed.
+    Adopt,
 }
 
 #[derive(Debug, Subcommand)]
@@ -89,6 +130,8 @@ pub(crate) enum KeyCommand {
         /// Name of the signer, such as log.example.com.
         name: String,
     },
+    /// Print the origin and the public keys of the service log, for witnesses and their policies.
+    ServiceLog,
 }
 
 #[derive(Debug, Subcommand)]

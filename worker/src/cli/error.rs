@@ -1,11 +1,13 @@
 //! Errors of commands.
 
+use rollcall_events::OrganizationId;
 use rollcall_events::log::checkpoint::InvalidKey;
 use rollcall_service::settings::SettingsError;
 use tokio_postgres::error::SqlState;
 
 use crate::background::push::EndpointError;
 use crate::db::{StoreError, TaskError};
+use crate::log::signer::SignerFileError;
 use crate::submit::SubmitError;
 
 /// The reason why a command failed.
@@ -30,12 +32,20 @@ pub(crate) enum CommandError {
     Server(#[from] TaskError),
     #[error("the operating system returned no random bytes: {0}")]
     NoRandomness(#[from] getrandom::Error),
+    #[error(transparent)]
+    SignerFile(#[from] SignerFileError),
+    #[error("this command needs the signer's settings: checkpoint_keys or checkpoint_key_file, and signer_file")]
+    NoSigner,
+    #[error("the log of organization {0} is not refused, so there is nothing to accept")]
+    NotRefused(OrganizationId),
     #[error("a log or a projection is not correct; see the lines above")]
     Differs,
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
     #[error(transparent)]
     Key(#[from] InvalidKey),
+    #[error("there is no signer: checkpoint_keys and checkpoint_key_file are empty")]
+    NoCheckpointKey,
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error("signals cannot be handled: {0}")]

@@ -12,12 +12,14 @@ mod group;
 mod issue_token;
 mod key;
 mod list;
+mod log;
 mod migrate;
 mod organization;
 mod parse;
 mod print;
 mod replay;
 mod run;
+mod sink;
 mod stream;
 mod token;
 mod user;
@@ -38,7 +40,8 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), Comm
         Command::Migrate => migrate::migrate(&settings.migrate).await,
         Command::Replay(command) => replay::replay(&settings, &command).await,
         Command::Verify { organization } => replay::verify(&settings, organization).await,
-        Command::Key(command) => key::run(&command),
+        Command::Log(command) => log::run(&settings, command).await,
+        Command::Key(command) => key::run(&settings, &command),
         Command::Organization(command) => organization::run(&settings, command).await,
         Command::Workspace(command) => workspace::run(&settings, command).await,
         Command::User(command) => user::run(&settings, command).await,
@@ -50,5 +53,6 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), Comm
         Command::Entitlement(command) => entitlement::entitlement(&settings, command).await,
         Command::DeadLetter(command) => dead_letters::run(&settings, command).await,
         Command::Stream(command) => stream::run(&settings, command).await,
+        Command::Sink(command) => sink::run(&settings, command).await,
     }
 }

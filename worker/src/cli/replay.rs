@@ -7,6 +7,7 @@ use serde_json::json;
 use super::error::CommandError;
 use super::print::print;
 
+use crate::db::StoreError;
 use crate::log::verify::verify_log;
 use crate::replay::{Replay, TableDifferences};
 use crate::settings::Settings;
@@ -70,9 +71,18 @@ pub(super) async fn verify(settings: &Settings, organization: Option<Organizatio
             bar.set_length(size);
             bar.set_position(done);
         };
-        let log = verify_log(&settings.migrate.database_url, organization, report).await?;
-        let found = replay.check(organization, report).await?;
+        let mut log = verify_log(&settings.migrate.database_url, organization, report).await?;
+        let found = match replay.check(organization, report).await {
+            Ok(found) => found,
+            // A log that cannot be replayed is broken, and the other logs are still to be checked.
+            Err(error @ (StoreError::Unreadable(_) | StoreError::Malformed(_))) => {
+                log.broken.push(format!("the log cannot be replayed: {error}"));
+                TableDifferences::default()
+            }
+            Err(error) => return Err(error.into()),
+        };
         bar.finish_and_clear();
+        log.restores.iter().for_each(|what| print(&json!({"organization": organization, "restored": what})));
         log.broken.iter().for_each(|what| print(&json!({"organization": organization, "broken": what})));
         print_differences(organization, &found);
         print(&json!({

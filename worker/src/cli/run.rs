@@ -10,10 +10,13 @@ use crate::background::call_log::store_call_log;
 use crate::background::dead_letters::store_dead_letters;
 use crate::background::pruning::prune_regularly;
 use crate::background::push::{PushSettings, push_events};
+use crate::background::sinks::deliver_to_sinks;
 use crate::background::status::publish_status;
 use crate::background::token_expiry::announce_expiring_tokens;
 use crate::erasure::finish_erasures;
 use crate::log::checkpoints::sign_checkpoints;
+use crate::log::service::{ServiceLog, keep_service_log};
+use crate::log::signer::SignedLogs;
 use crate::pipeline::InFlight;
 use crate::pipeline::Suspicions;
 use crate::pipeline::{WorkerContext, serve};
@@ -29,11 +32,18 @@ const GRACE: Duration = Duration::from_secs(5);
 pub(super) async fn run(settings: Settings) -> Result<(), CommandError> {
     let stop = shutdown::on_signal()?;
     let settings = Arc::new(settings);
-    let keys = settings.signing_keys()?;
+    let service_log = ServiceLog::read(&settings)?;
+    let signing = settings.signing()?;
+    let signed = match (&signing.file, signing.keys.name()) {
+        (Some(file), Some(signer)) => SignedLogs::of(file, signer),
+        _ => SignedLogs::without_file(),
+    };
+    let sinks = settings.sinks()?;
     let shared = Arc::new(WorkerContext {
         settings: settings.clone(),
         in_flight: InFlight::new(settings.partitions),
         suspicions: Suspicions::default(),
+        signed,
     });
     let partitions = join_all(
         (0..settings.partitions).map(|partition| supervise_partition(shared.clone(), partition, stop.clone())),
@@ -45,10 +55,12 @@ pub(super) async fn run(settings: Settings) -> Result<(), CommandError> {
         tokio::join!(
             partitions,
             publish_status(&settings.database_url, &shared.in_flight, stop.clone()),
-            sign_checkpoints(settings.clone(), keys, stop.clone()),
+            keep_service_log(settings.clone(), service_log, stop.clone()),
+            sign_checkpoints(settings.clone(), &signing, &shared.signed, stop.clone()),
             prune_regularly(settings.clone(), stop.clone()),
             finish_erasures(settings.clone(), stop.clone()),
             pushing,
+            deliver_to_sinks(settings.clone(), sinks, stop.clone()),
             call_log,
             expiry,
             store_dead_letters(settings.clone(), stop.clone())

@@ -11,6 +11,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
 
 use super::{StoreError, connect};
+use crate::log::signer::SignerFileError;
 use crate::wait::{ANSWER, OPEN, STATEMENT, TimedOut, within};
 
 /// The server's limits are shorter than the client's, so a slow statement fails in the server first.
@@ -53,6 +54,9 @@ pub(crate) enum TaskError {
     /// A stored value is malformed.
     #[error("{0}")]
     Unreadable(String),
+    /// The signer file cannot be used.
+    #[error(transparent)]
+    SignerFile(#[from] SignerFileError),
     /// The partition's connection failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -75,7 +79,7 @@ impl TaskError {
             // rollbacks, and also missing privileges or objects after a bad upgrade.
             Self::Postgres(error) => error.code().map_or(error.is_closed(), is_outage_code),
             Self::Publish(error) => matches!(error, PublishError::Broker(_) | PublishError::TimedOut(_)),
-            Self::Unreadable(_) | Self::Checkpoint(_) | Self::ComputationFailed(_) => false,
+            Self::Unreadable(_) | Self::Checkpoint(_) | Self::ComputationFailed(_) | Self::SignerFile(_) => false,
             Self::Broker(_)
             | Self::TimedOut(_)
             | Self::ConsumerClosed

@@ -1,5 +1,6 @@
 //! Database errors, and how the worker reacts to each.
 
+use rollcall_events::OrganizationId;
 use rollcall_events::log::{InvalidRange, NotCanonical};
 use tokio_postgres::error::{DbError, SqlState};
 
@@ -43,6 +44,20 @@ pub(crate) enum StoreError {
     /// A log has an entry that its head does not count.
     #[error("a log has an entry that its head does not count; `rollcall-worker verify` says which")]
     HeadBehind,
+    /// The log in the database does not extend what was signed.
+    #[error(
+        "the log of organization {organization} is refused: {reason}. After a restore of the database, run \
+         `rollcall-worker log accept-restore`"
+    )]
+    LogRefused {
+        /// The organization.
+        organization: OrganizationId,
+        /// The sizes, and what is wrong.
+        reason: String,
+    },
+    /// Nothing shows what was signed.
+    #[error("{0}")]
+    NoSignerFile(String),
     /// The requests of the batch depend on each other in unforeseen ways. Fewer requests at once need fewer
     /// look-ups.
     #[error("the batch needs more again and again")]
@@ -115,7 +130,12 @@ impl StoreError {
             Self::Postgres(error) => of_postgres(error),
             Self::TimedOut(_) | Self::NoRandomness(_) | Self::Busy | Self::Contended => Remedy::Retry,
             Self::HeadMoved | Self::AlreadyRecorded => Remedy::DecideAgain,
-            Self::Head(_) | Self::HeadBehind | Self::Unreadable(_) | Self::NotPrepared(_) => Remedy::Stop,
+            Self::Head(_)
+            | Self::HeadBehind
+            | Self::LogRefused { .. }
+            | Self::NoSignerFile(_)
+            | Self::Unreadable(_)
+            | Self::NotPrepared(_) => Remedy::Stop,
             Self::Scattered
             | Self::NotCanonical(_)
             | Self::Malformed(_)

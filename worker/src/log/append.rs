@@ -182,8 +182,8 @@ impl LogAppend {
         let actor_salt = self.salts.pop().ok_or(getrandom::Error::UNEXPECTED)?;
         let header = Header {
             actor_commitment: Part::Actor.commitment(actor_salt, &details.canonical()?),
-            actor_id: actor.id,
-            actor_kind: actor.kind,
+            actor_id: actor.id(),
+            actor_kind: actor.kind(),
             organization_id: request.organization_id,
             seq: log.size() + 1,
             event_id: request.id,

@@ -1,33 +1,34 @@
 //! Signs checkpoints of the logs that have grown: at an interval, and after a number of entries.
+//!
+//! Each log is first compared with what was signed last ([`signer`](super::signer)). A log that does not extend
+//! it is refused: it is not signed, and its head says so, so that no worker appends to it. The signer file is
+//! written before a signature leaves the process.
 
-use rollcall_events::log::CompactRange;
 use rollcall_events::log::checkpoint::{Checkpoint, SigningKeys};
 use rollcall_events::{OrganizationId, Timestamp};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
-use tokio_postgres::Row;
 use tokio_util::sync::CancellationToken;
 
+use super::signer::{
+    LockedFile, Page, Record, Records, ReviewedLog, SignedLogs, SignerFile, SignerFileError, Signing, flag, review,
+    review_absent,
+};
 use crate::db::LOG_CHANNEL;
-use crate::db::{Database, TaskError};
-use crate::db::{Listener, StoreError, seq_column};
+use crate::db::{Database, Listener, TaskError, seq_column};
 use crate::settings::Settings;
 use crate::supervise::supervise;
 use crate::wait::{OPEN, within};
 
 const APPLICATION: &str = "rollcall-worker checkpoints";
-/// Number of logs signed per statement.
-const PAGE: i64 = 500;
+/// Number of checkpoints per statement.
+const PAGE: usize = 500;
+/// Maximum number of logs that are signed before the signer file is written.
+const MAX_UNWRITTEN: usize = 10_000;
 
-/// Logs that have grown since their last checkpoint, with ids above $2, in order. If $1 is not NULL, only
-/// this organization.
-const GROWN: &str = "
-    SELECT h.organization_id, h.size, h.peaks FROM log_heads h
-    WHERE h.size > COALESCE((SELECT max(c.size) FROM checkpoints c WHERE c.organization_id = h.organization_id), 0)
-        AND ($1::uuid IS NULL OR h.organization_id = $1) AND ($2::uuid IS NULL OR h.organization_id > $2)
-    ORDER BY h.organization_id LIMIT $3";
+const HAS_CHECKPOINTS: &str = "SELECT EXISTS (SELECT FROM checkpoints)";
 
 /// Several workers may sign at once. The same size has the same root, and the same keys produce the same
 /// signature.
@@ -38,19 +39,34 @@ const INSERT: &str = "
     ON CONFLICT DO NOTHING";
 
 /// Signs until `stop`, and then once more, so that the newest entries are signed too.
-pub(crate) async fn sign_checkpoints(settings: Arc<Settings>, keys: SigningKeys, stop: CancellationToken) {
-    let Some(name) = keys.name() else {
+pub(crate) async fn sign_checkpoints(
+    settings: Arc<Settings>,
+    signing: &Signing,
+    logs: &SignedLogs,
+    stop: CancellationToken,
+) {
+    let Some(name) = signing.keys.name() else {
         tracing::warn!("checkpoints are not signed: checkpoint_keys and checkpoint_key_file are empty");
         return;
     };
-    supervise("checkpoints", &stop, async || run(&settings, name, &keys, &stop).await).await;
+    if signing.file.is_none() {
+        tracing::warn!("signer_file is `none`: a database that was rolled back is signed again, and nothing notices");
+    }
+    supervise("checkpoints", &stop, async || run(&settings, name, signing, logs, &stop).await).await;
 }
 
-async fn run(settings: &Settings, name: &str, keys: &SigningKeys, stop: &CancellationToken) -> Result<(), TaskError> {
+async fn run(
+    settings: &Settings,
+    name: &str,
+    Signing { keys, file }: &Signing,
+    logs: &SignedLogs,
+    stop: &CancellationToken,
+) -> Result<(), TaskError> {
     let opening = Listener::open(&settings.database_url, APPLICATION, LOG_CHANNEL);
     let Listener { client, notifications } = within("a connection to postgres", OPEN, opening).await??;
     let database = Database::bounded(client).await?;
-    let mut signer = Signer { database, name, keys, signed: HashMap::new(), unreadable: HashSet::new() };
+    let mut signer =
+        Signer { database, name, keys, file: file.as_ref(), logs, seen: HashMap::new(), unreadable: HashSet::new() };
     signer.follow(settings, notifications, stop).await?;
     signer.sign(None).await
 }
@@ -60,10 +76,30 @@ struct Signer<'a> {
     database: Database,
     name: &'a str,
     keys: &'a SigningKeys,
-    /// The size of the last checkpoint of each log.
-    signed: HashMap<OrganizationId, u64>,
+    file: Option<&'a SignerFile>,
+    logs: &'a SignedLogs,
+    /// The size of each log when it was last signed, or could not be.
+    seen: HashMap<OrganizationId, u64>,
     /// Logs whose heads cannot be read. Each is logged once until it can be read again.
     unreadable: HashSet<OrganizationId>,
+}
+
+/// The signer file in a round, and its content as it will be written.
+struct Memory {
+    file: LockedFile,
+    records: Records,
+    is_changed: bool,
+}
+
+/// The results of a round that are not written yet.
+#[derive(Default)]
+struct Unwritten {
+    /// The new checkpoints.
+    organizations: Vec<OrganizationId>,
+    sizes: Vec<i64>,
+    notes: Vec<String>,
+    /// Why logs are refused, or `None` for those that no longer are.
+    flags: BTreeMap<OrganizationId, Option<String>>,
 }
 
 impl Signer<'_> {
@@ -80,11 +116,11 @@ impl Signer<'_> {
                 _ = interval.tick() => self.sign(None).await?,
                 notification = notifications.recv() => {
                     if let Some((organization, size)) = grown(
-                        &notification.ok_or(TaskError::Closed)?, &self.signed, settings.checkpoint_events
+                        &notification.ok_or(TaskError::Closed)?, &self.seen, settings.checkpoint_events
                     ) {
                         // Another worker may have signed the log already. Then there is nothing to do until
                         // it has grown again.
-                        self.signed.insert(organization, size);
+                        self.seen.insert(organization, size);
                         self.sign(Some(organization)).await?;
                     }
                 }
@@ -92,59 +128,155 @@ impl Signer<'_> {
         }
     }
 
-    /// Signs the logs that have grown, page by page. A log whose head cannot be read is skipped.
-    async fn sign(&mut self, organization: Option<OrganizationId>) -> Result<(), TaskError> {
-        let mut last: Option<OrganizationId> = None;
+    /// Compares all logs, or one, and signs those that have grown. If the signer file cannot be used, the
+    /// partitions learn of it.
+    async fn sign(&mut self, only: Option<OrganizationId>) -> Result<(), TaskError> {
+        let signed = self.round(only).await;
+        match &signed {
+            Err(TaskError::SignerFile(error)) => self.logs.fail(error),
+            Ok(()) if only.is_none() => self.logs.reviewed(),
+            _ => {}
+        }
+        signed
+    }
+
+    async fn round(&mut self, only: Option<OrganizationId>) -> Result<(), TaskError> {
+        let mut memory = self.remember().await?;
+        let (mut unwritten, mut present, mut after) = (Unwritten::default(), BTreeSet::new(), None);
         loop {
-            let rows = self.database.query(GROWN, &[&organization, &last, &PAGE]).await?;
-            let (mut organizations, mut sizes, mut notes): (Vec<OrganizationId>, Vec<i64>, Vec<String>) =
-                Default::default();
-            for row in &rows {
-                let id = row.try_get("organization_id")?;
-                last = Some(id);
-                if let Some((size, note)) = self.read(id, row) {
-                    self.signed.insert(id, size);
-                    organizations.push(id);
-                    sizes.push(seq_column(size));
-                    notes.push(note);
-                }
+            let records = memory.as_ref().map(|memory| &memory.records);
+            let page = review(&self.database, self.name, records, only, after).await?;
+            let is_last = page.last.is_none();
+            after = page.last;
+            present.extend(page.logs.iter().map(|log| log.organization));
+            present.extend(page.unreadable.iter().map(|(organization, _)| *organization));
+            self.judge(page, memory.as_mut(), &mut unwritten)?;
+            if is_last
+                && only.is_none()
+                && let Some(memory) = &mut memory
+            {
+                let logs = review_absent(self.name, &memory.records, &present);
+                self.judge(Page { logs, ..Page::default() }, Some(memory), &mut unwritten)?;
             }
-            if !notes.is_empty() {
-                self.database.execute(INSERT, &[&organizations, &sizes, &notes, &Timestamp::now()]).await?;
+            if is_last || unwritten.notes.len() >= MAX_UNWRITTEN {
+                self.write(memory.as_mut(), std::mem::take(&mut unwritten)).await?;
             }
-            if rows.is_empty() {
+            if is_last {
                 return Ok(());
             }
         }
     }
 
-    /// Returns the size of a log and its signed note, or `None` if the head cannot be read.
-    fn read(&mut self, organization: OrganizationId, row: &Row) -> Option<(u64, String)> {
-        match self.note(organization, row) {
-            Ok(signed) => {
-                self.unreadable.remove(&organization);
-                Some(signed)
+    /// Locks and reads the signer file. Creates it if nothing was ever signed.
+    async fn remember(&self) -> Result<Option<Memory>, TaskError> {
+        let Some(file) = self.file else { return Ok(None) };
+        let file = file.lock().await?;
+        let records = match tokio::task::block_in_place(|| file.read())? {
+            Some(records) => records,
+            None if self.has_checkpoints().await? => {
+                return Err(SignerFileError::Missing(file.path().to_owned()).into());
             }
-            Err(error) => {
-                if self.unreadable.insert(organization) {
-                    tracing::error!(%organization, %error, "the head of a log cannot be read; the log is not signed");
-                }
-                None
+            None => {
+                tracing::info!(path = %file.path().display(), "no checkpoint was signed yet; the signer file is created");
+                tokio::task::block_in_place(|| file.write(&Records::new()))?;
+                Records::new()
             }
+        };
+        self.logs.know(self.name, &records);
+        Ok(Some(Memory { file, records, is_changed: false }))
+    }
+
+    async fn has_checkpoints(&self) -> Result<bool, TaskError> {
+        let row = self.database.query_opt(HAS_CHECKPOINTS, &[]).await?;
+        row.map_or(Ok(false), |row| Ok(row.try_get(0)?))
+    }
+
+    /// Signs the logs of a page that have grown, and refuses those that do not extend what was signed.
+    fn judge(
+        &mut self,
+        page: Page,
+        mut memory: Option<&mut Memory>,
+        unwritten: &mut Unwritten,
+    ) -> Result<(), TaskError> {
+        for (organization, error) in page.unreadable {
+            if self.unreadable.insert(organization) {
+                tracing::error!(%organization, %error, "the head of a log cannot be read; the log is not signed");
+            }
+        }
+        for log in page.logs {
+            self.unreadable.remove(&log.organization);
+            self.seen.insert(log.organization, log.log.size());
+            self.note_refusal(&log, unwritten);
+            if log.refusal.is_some() || log.log.size() == 0 {
+                continue;
+            }
+            if log.checkpoint_size < log.log.size() {
+                let checkpoint = Checkpoint::new(self.name, log.organization, log.log.size(), log.log.root());
+                unwritten.organizations.push(log.organization);
+                unwritten.sizes.push(seq_column(log.log.size()));
+                unwritten.notes.push(self.keys.sign(&checkpoint)?);
+            }
+            if let Some(memory) = &mut memory {
+                memory.advance(log);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the partitions and the database if the refusal of a log is new or gone.
+    fn note_refusal(&self, log: &ReviewedLog, unwritten: &mut Unwritten) {
+        let organization = log.organization;
+        if self.logs.refuse(organization, log.refusal) {
+            if let Some(refusal) = log.refusal {
+                tracing::error!(
+                    %organization, %refusal, "a log is refused: nothing is signed and nothing is appended"
+                );
+            } else {
+                tracing::info!(%organization, "a log is no longer refused");
+            }
+        }
+        if log.refusal.is_some() || log.is_flagged {
+            unwritten.flags.insert(organization, log.refusal.map(|refusal| refusal.to_string()));
         }
     }
 
-    fn note(&self, organization: OrganizationId, row: &Row) -> Result<(u64, String), TaskError> {
-        let (size, peaks): (i64, Vec<Vec<u8>>) = (row.try_get("size")?, row.try_get("peaks")?);
-        let log = CompactRange::from_parts(size.unsigned_abs(), &peaks).map_err(StoreError::from)?;
-        Ok((log.size(), self.keys.sign(&Checkpoint::new(self.name, organization, log.size(), log.root()))?))
+    /// Writes the signer file, and only then lets the signatures out.
+    async fn write(&self, memory: Option<&mut Memory>, unwritten: Unwritten) -> Result<(), TaskError> {
+        if let Some(memory) = memory.filter(|memory| memory.is_changed) {
+            tokio::task::block_in_place(|| memory.file.write(&memory.records))?;
+            self.logs.know(self.name, &memory.records);
+            memory.is_changed = false;
+        }
+        let Unwritten { organizations, sizes, notes, flags } = unwritten;
+        let now = Timestamp::now();
+        for ((organizations, sizes), notes) in
+            organizations.chunks(PAGE).zip(sizes.chunks(PAGE)).zip(notes.chunks(PAGE))
+        {
+            self.database.execute(INSERT, &[&organizations, &sizes, &notes, &now]).await?;
+        }
+        flag(&self.database, &flags).await
+    }
+}
+
+impl Memory {
+    /// Remembers the head of a log, which this signer or another one has signed.
+    fn advance(&mut self, log: ReviewedLog) {
+        let head = log.log.head();
+        match self.records.get_mut(&log.origin) {
+            Some(record) if record.head == head => return,
+            Some(record) => record.head = head,
+            None => {
+                self.records.insert(log.origin, Record { head, restored_from: None });
+            }
+        }
+        self.is_changed = true;
     }
 }
 
 /// The organization and the size of its log, from a notification. `None` unless the log has grown by at least
 /// `most` entries since its last checkpoint.
-fn grown(notification: &str, signed: &HashMap<OrganizationId, u64>, most: u64) -> Option<(OrganizationId, u64)> {
+fn grown(notification: &str, seen: &HashMap<OrganizationId, u64>, most: u64) -> Option<(OrganizationId, u64)> {
     let (id, size) = notification.split_once(' ')?;
     let (id, size): (OrganizationId, u64) = (id.parse().ok()?, size.parse().ok()?);
-    (size >= signed.get(&id).copied().unwrap_or_default() + most).then_some((id, size))
+    (size >= seen.get(&id).copied().unwrap_or_default() + most).then_some((id, size))
 }

@@ -15,6 +15,8 @@ pub(crate) struct Head {
     pub(crate) version: i64,
     /// The timestamp of the newest entry.
     pub(crate) recorded_at: Option<Timestamp>,
+    /// Why the signer refuses the log, if it does.
+    pub(crate) refused: Option<String>,
 }
 
 impl Head {
@@ -32,6 +34,12 @@ impl Head {
         let size: i64 = row.try_get("size")?;
         let peaks: Vec<Vec<u8>> = row.try_get("peaks")?;
         let log = CompactRange::from_parts(size.unsigned_abs(), &peaks)?;
-        Ok(Self { log, version: row.try_get("version")?, recorded_at: row.try_get("at")? })
+        // The query shares the column `name` with other kinds of rows.
+        Ok(Self {
+            log,
+            version: row.try_get("version")?,
+            recorded_at: row.try_get("at")?,
+            refused: row.try_get("name")?,
+        })
     }
 }

@@ -5,10 +5,9 @@ use rollcall_events::OrganizationId;
 use rollcall_events::log::checkpoint::root_line;
 use rollcall_events::log::erasure::Erasures;
 use rollcall_events::log::tile::{NewTiles, Tile, WIDTH};
-use rollcall_events::log::{CompactRange, Entry, NotCanonical};
-use rollcall_service::entries::{COLUMNS, MalformedEntry, entry};
+use rollcall_events::log::{CompactRange, Entry, EventType, Hash, Mismatch, NotCanonical, Restore, canonical};
+use rollcall_service::entries::{COLUMNS, MalformedRow, StoredEntry, StoredRow, row};
 use secrecy::SecretString;
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
@@ -35,6 +34,8 @@ const CHECKPOINTS: &str = "
 /// The result of checking a log.
 pub(crate) struct Verified {
     pub(crate) entries: u64,
+    /// What the entries state about restores of the database that lost signed entries.
+    pub(crate) restores: Vec<String>,
     /// The faults.
     pub(crate) broken: Vec<String>,
 }
@@ -49,13 +50,14 @@ struct Recomputed {
     /// The checkpoints of the entries in the current chunk, by size.
     checkpoints: BTreeMap<u64, String>,
     erasures: Erasures,
+    restores: Vec<String>,
     broken: Vec<String>,
 }
 
 /// Checks a log in one snapshot, while the service runs.
 ///
 /// # Errors
-/// If Postgres fails, or an entry cannot be read.
+/// If Postgres fails. A row that is not an entry is a fault, and the check goes on after it.
 pub(crate) async fn verify_log(
     url: &SecretString,
     organization: OrganizationId,
@@ -99,7 +101,7 @@ pub(crate) async fn verify_log(
     {
         found.add_fault(no_root(size));
     }
-    Ok(Verified { entries: found.tree.size(), broken: found.broken })
+    Ok(Verified { entries: found.tree.size(), restores: found.restores, broken: found.broken })
 }
 
 /// The size and the signed note of each checkpoint in a range of the log: sizes above its start and up to its
@@ -119,6 +121,18 @@ fn no_root(size: u64) -> String {
     format!("the checkpoint at {size} has another root than the entries")
 }
 
+/// The entry of a row, with its parts parsed.
+fn parsed(stored: StoredEntry) -> Result<Entry, StoreError> {
+    Ok(Entry {
+        actor: stored.actor.map(serde_json::to_value).transpose().map_err(NotCanonical::from)?,
+        actor_salt: stored.actor_salt,
+        header: stored.header,
+        leaf: stored.leaf,
+        payload: stored.payload.and_then(|payload| serde_json::from_str(payload.get()).ok()),
+        payload_salt: stored.payload_salt,
+    })
+}
+
 impl Recomputed {
     fn add_fault(&mut self, what: String) {
         if self.broken.len() < MAX_REPORTED {
@@ -135,46 +149,53 @@ impl Recomputed {
         let rows = database.query(&sql, &[&organization, &seq_column(self.last), &seq_column(CHUNK)]).await?;
         let before = self.tree.size();
         self.checkpoints = checkpoints(database, organization, before..=before + rows.len() as u64, CHUNK).await?;
-        for row in &rows {
-            let stored = entry(row).map_err(|error| match error {
-                MalformedEntry::Column(error) => TaskError::Postgres(error),
-                unknown @ MalformedEntry::Unknown(_) => TaskError::Unreadable(unknown.to_string()),
-            })?;
-            let payload: Option<Value> = stored.payload.and_then(|payload| serde_json::from_str(payload.get()).ok());
-            let actor = stored
-                .actor
-                .map(serde_json::to_value)
-                .transpose()
-                .map_err(NotCanonical::from)
-                .map_err(StoreError::from)?;
-            self.add(&Entry {
-                actor,
-                actor_salt: stored.actor_salt,
-                header: stored.header,
-                leaf: stored.leaf,
-                payload,
-                payload_salt: stored.payload_salt,
-            })?;
+        for of in &rows {
+            match row(of)? {
+                StoredRow::Entry(stored) => self.add(&parsed(stored)?)?,
+                StoredRow::Malformed(row) => self.add_malformed(&row)?,
+            }
         }
         Ok(!rows.is_empty())
     }
 
     fn add(&mut self, entry: &Entry) -> Result<(), StoreError> {
-        let (seq, expected) = (entry.header.seq, self.tree.size() + 1);
-        self.last = seq;
-        if seq != expected {
-            self.add_fault(format!("entry {seq} is in the position of entry {expected}"));
-        }
+        let seq = entry.header.seq;
+        self.add_place(seq);
         if let Err(mismatch) = entry.check()? {
             self.add_fault(format!("entry {seq}: {mismatch}"));
         }
         self.erasures.add(&entry.header, entry.missing());
+        if entry.header.event_type == EventType::LogRestored {
+            self.add_restore(entry);
+        }
+        self.add_leaf(entry.leaf);
+        Ok(())
+    }
+
+    /// Reports a row that is not an entry. Its leaf is in the tree all the same, so that it hides no other fault.
+    fn add_malformed(&mut self, row: &MalformedRow) -> Result<(), StoreError> {
+        self.add_place(row.seq);
+        self.add_fault(format!("entry {}: {}", row.seq, row.reason));
+        let header = Hash::of_entry(&canonical(&row.line["header"])?);
+        if row.leaf != Some(header) {
+            self.add_fault(format!("entry {}: {}", row.seq, Mismatch::Leaf));
+        }
+        self.add_leaf(row.leaf.unwrap_or(header));
+        Ok(())
+    }
+
+    fn add_place(&mut self, seq: u64) {
+        let expected = self.tree.size() + 1;
+        self.last = seq;
+        if seq != expected {
+            self.add_fault(format!("entry {seq} is in the position of entry {expected}"));
+        }
+    }
+
+    fn add_leaf(&mut self, leaf: Hash) {
         let mut new = NewTiles::default();
-        new.append(&mut self.tree, entry.leaf);
-        self.tiles
-            .entry(Tile { level: 0, index: (self.tree.size() - 1) / WIDTH })
-            .or_default()
-            .extend(entry.leaf.as_bytes());
+        new.append(&mut self.tree, leaf);
+        self.tiles.entry(Tile { level: 0, index: (self.tree.size() - 1) / WIDTH }).or_default().extend(leaf.as_bytes());
         for (tile, hashes) in new.more {
             self.tiles.entry(tile).or_default().extend(hashes);
         }
@@ -184,7 +205,19 @@ impl Recomputed {
         {
             self.add_fault(no_root(size));
         }
-        Ok(())
+    }
+
+    /// Reports what an entry states about a restore, if it fits the entries before it.
+    fn add_restore(&mut self, entry: &Entry) {
+        let seq = entry.header.seq;
+        let read = Restore::read(entry.payload.as_ref());
+        match read.and_then(|restore| restore.follows(&self.tree).map(|()| restore)) {
+            Ok(restore) if self.restores.len() < MAX_REPORTED => {
+                self.restores.push(format!("entry {seq} records {restore}"));
+            }
+            Ok(_) => {}
+            Err(error) => self.add_fault(format!("entry {seq} records a restore: {error}")),
+        }
     }
 
     /// Compares the full tiles of leaves and then drops them, so that memory is bounded for a log of any

@@ -16,6 +16,7 @@ use super::state::Keys;
 use crate::db::SETTINGS_CHANNEL;
 use crate::db::{Ending, StatementBatch, Store, StoreError};
 use crate::log::append::LogAppend;
+use crate::log::signer::Guard;
 use crate::settings::Prefetch;
 
 /// Maximum number of attempts when other writers move the heads. After that it counts as an outage.
@@ -36,6 +37,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) prefetch: Prefetch,
     /// Whether the batch is committed, or is a trial.
     pub(crate) ending: Ending,
+    /// The logs that may be appended to.
+    pub(crate) guard: Guard<'a>,
 }
 
 /// The result of applying a batch.
@@ -69,6 +72,7 @@ pub(crate) async fn apply(store: &Store, mut batch: Batch<'_>) -> Result<BatchOu
 
 async fn attempt(store: &Store, batch: Batch<'_>) -> Result<BatchOutcome, StoreError> {
     let mut loaded = load(store, batch.requests, batch.expected, batch.prefetch).await?;
+    batch.guard.check(&loaded.heads)?;
     let now = Timestamp::now();
     let (mut demand_loads, mut rounds) = (0, 0);
     let prepared = loop {

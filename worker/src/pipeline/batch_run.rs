@@ -22,6 +22,7 @@ use super::reply::Reply;
 use super::suspicion::{Failure, Kind, Suspicions};
 use super::trial::Trial;
 use crate::db::{Ending, Remedy, Store, StoreError};
+use crate::log::signer::{Guard, SignedLogs};
 use crate::settings::Prefetch;
 
 /// The remaining work of a batch and its results. After an outage, `resume` continues without repeating
@@ -74,6 +75,7 @@ pub(crate) struct Tools<'a> {
     pub(crate) store: &'a Store,
     pub(crate) dead: &'a DeadLetters,
     pub(crate) suspicions: &'a Suspicions,
+    pub(crate) signed: &'a SignedLogs,
     pub(crate) prefetch: Prefetch,
 }
 
@@ -200,7 +202,8 @@ impl BatchRun {
     async fn apply(&self, tools: &Tools<'_>, span: Range<usize>) -> Result<BatchOutcome, StoreError> {
         let bytes = self.bytes(&span);
         let (expected, prefetch) = (self.expected, tools.prefetch);
-        let batch = Batch { requests: &self.requests[span], bytes, expected, prefetch, ending: Ending::Commit };
+        let (requests, guard) = (&self.requests[span], Guard::Signed(tools.signed));
+        let batch = Batch { requests, bytes, expected, prefetch, ending: Ending::Commit, guard };
         apply(tools.store, batch).await
     }
 

@@ -18,6 +18,7 @@ mod batch_run;
 mod dead_letter;
 pub(crate) mod decide;
 mod decision;
+mod direct;
 mod error;
 mod hold;
 mod in_flight;
@@ -36,6 +37,7 @@ mod statements;
 mod suspicion;
 mod trial;
 
+pub(crate) use direct::DirectApply;
 pub(crate) use in_flight::{InFlight, PartitionRows};
 pub(crate) use serve::serve;
 pub(crate) use session::WorkerContext;

@@ -74,6 +74,10 @@ async fn run(
         let first = tokio::select! {
             biased;
             () = stop.cancelled() => break,
+            error = shared.signed.failed() => {
+                acknowledge(&place, &mut session).await?;
+                return Err(RunError::of(error));
+            }
             delivery = session.consumer.next() => delivery.ok_or(RunError::ConsumerClosed)??,
             () = session.pending_acks.wait() => {
                 acknowledge(&place, &mut session).await?;
@@ -118,8 +122,8 @@ async fn finish(place: &Place<'_>, session: &mut Session, batch: &mut BatchRun) 
     let mut hold = Hold::begin();
     loop {
         let Session { store, dead, .. } = &*session;
-        let tools =
-            Tools { store, dead, suspicions: &place.shared.suspicions, prefetch: place.shared.settings.prefetch };
+        let WorkerContext { suspicions, signed, settings, .. } = place.shared;
+        let tools = Tools { store, dead, suspicions, signed, prefetch: settings.prefetch };
         match batch.resume(&tools).await {
             Ok(()) => break,
             Err(error) => hold.recover(place, error, &mut session.store).await?,

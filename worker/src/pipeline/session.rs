@@ -17,17 +17,19 @@ use super::statements;
 use super::suspicion::Suspicions;
 use super::trial::Trial;
 use crate::db::{Remedy, Store};
+use crate::log::signer::SignedLogs;
 use crate::settings::Settings;
 use crate::wait::{OPEN, within};
 
 /// The schema of the tables.
-const SCHEMA: &str = "rollcall";
+pub(super) const SCHEMA: &str = "rollcall";
 
 /// The parts that all partitions of a worker share.
 pub(crate) struct WorkerContext {
     pub(crate) settings: Arc<Settings>,
     pub(crate) in_flight: InFlight,
     pub(crate) suspicions: Suspicions,
+    pub(crate) signed: SignedLogs,
 }
 
 /// The partition that a run serves.
@@ -49,13 +51,17 @@ pub(super) struct Session {
     pub(super) pending_acks: PendingAcks,
 }
 
-/// Opens a session. Before it consumes, it runs every statement without rows, and runs the batch of the last
-/// run as a trial, so that a worker never takes messages that it cannot apply.
+/// Opens a session. Before it consumes, it runs every statement without rows, waits until the logs were compared
+/// with what was signed, and runs the batch of the last run as a trial. So a worker never takes messages that it
+/// cannot apply.
 pub(super) async fn open(place: &Place<'_>, given_back: &mut Option<Trial>) -> Result<Session, RunError> {
     let Place { shared, name, .. } = *place;
     let store = within("a session with postgres", OPEN, connect(&shared.settings, name)).await??;
+    within("the comparison of the logs with what was signed", OPEN, shared.signed.ready())
+        .await?
+        .map_err(RunError::of)?;
     if let Some(trial) = given_back {
-        trial.run(&store, &shared.suspicions, shared.settings.prefetch).await.map_err(|error| {
+        trial.run(&store, &shared.suspicions, &shared.signed, shared.settings.prefetch).await.map_err(|error| {
             match error.remedy() {
                 Remedy::Retry => RunError::Store(error),
                 _ => RunError::Stopped(error),

@@ -10,6 +10,7 @@ use super::load::Expected;
 use super::suspicion::Suspicions;
 use crate::db::{Ending, Remedy, Store, StoreError};
 use crate::erasure::forget;
+use crate::log::signer::{Guard, SignedLogs};
 use crate::settings::Prefetch;
 
 /// The requests and erasures of a batch whose messages were given back to the broker.
@@ -31,12 +32,13 @@ impl Trial {
         &self,
         store: &Store,
         suspicions: &Suspicions,
+        signed: &SignedLogs,
         prefetch: Prefetch,
     ) -> Result<(), StoreError> {
         let Self { requests, bytes, erased } = self;
         if !requests.is_empty() {
-            let batch =
-                Batch { requests, bytes: *bytes, expected: Expected::Repeats, prefetch, ending: Ending::RollBack };
+            let (expected, ending, guard) = (Expected::Repeats, Ending::RollBack, Guard::Signed(signed));
+            let batch = Batch { requests, bytes: *bytes, expected, prefetch, ending, guard };
             match apply(store, batch).await {
                 // Only these requests fail. The run bisects them.
                 Err(error)

@@ -2,6 +2,7 @@
 
 use ipnet::IpNet;
 use rollcall_events::address::canonical;
+use rollcall_events::log::evidence::Disclosed;
 use rollcall_events::log::{EventType, OutcomeKind};
 use rollcall_events::origin::ServiceOrigin;
 use rollcall_events::{OrganizationId, Timestamp};
@@ -18,6 +19,23 @@ const DEFAULT_COUNT: u32 = 100;
 /// Maximum number of entries on a page.
 pub const MAX_COUNT: u32 = 1000;
 
+/// The conditions that select entries of the log: their parameters, and what they mean.
+pub const CONDITIONS: [(&str, &str); 13] = [
+    ("type", "One or several types, separated by commas"),
+    ("outcome", "applied or rejected"),
+    ("subject", "The id of the user, group or other thing that the entry is about"),
+    ("userName", "A name that the user has or had"),
+    ("externalId", "An external id that the user or group has or had"),
+    ("workspace", "The id of a workspace that the entry is about, or that it left a user in"),
+    ("token", "The id of the caller's token"),
+    ("origin", "The service origin of the caller"),
+    ("address", "The address of the caller, or a network that has it"),
+    ("since", "The earliest time of recording"),
+    ("until", "The latest time of recording"),
+    ("txn", "The transaction"),
+    ("filter", "A SCIM filter on the user or group as the entry left it"),
+];
+
 /// Parses a parameter. The error names it.
 pub fn parameter<T: FromStr>(parameters: &Parameters, name: &str, what: &str) -> Result<Option<T>, ScimError> {
     let read =
@@ -30,7 +48,23 @@ pub fn count(parameters: &Parameters) -> Result<u32, ScimError> {
     Ok(parameter(parameters, "count", "a number")?.unwrap_or(DEFAULT_COUNT).clamp(1, MAX_COUNT))
 }
 
-/// Parses the conditions. A name is resolved to all users that have or had it.
+/// The parts of an entry that a proof file shall disclose, from the parameter `disclose`.
+pub fn disclosed(parameters: &Parameters, default: Disclosed) -> Result<Disclosed, ScimError> {
+    let Some(parts) = parameters.get("disclose") else { return Ok(default) };
+    let mut disclosed = Disclosed::default();
+    for part in parts.split(',').map(str::trim) {
+        match part {
+            "payload" => disclosed.payload = true,
+            "actor" => disclosed.actor = true,
+            "none" if parts.trim() == "none" => {}
+            _ => return Err(ScimError::invalid_value("disclose must be none, payload, actor, or payload,actor")),
+        }
+    }
+    Ok(disclosed)
+}
+
+/// Parses the conditions that the database checks: all but the filter. A name is resolved to all users that
+/// have or had it.
 pub async fn conditions(
     database: &Database,
     organization: OrganizationId,
@@ -91,4 +125,24 @@ fn network(text: &str) -> Result<IpNet, ScimError> {
     network.ok_or_else(|| {
         ScimError::invalid_value(format!("address: {text} is not an address or a network such as 203.0.113.0/24"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use test_case::test_case;
+
+    #[test_case("" => Some((true, false)); "the default")]
+    #[test_case("disclose=" => Some((true, false)); "without a value")]
+    #[test_case("disclose=none" => Some((false, false)); "nothing")]
+    #[test_case("disclose=payload" => Some((true, false)); "the facts")]
+    #[test_case("disclose=actor" => Some((false, true)); "the actor")]
+    #[test_case("disclose=payload,%20actor" => Some((true, true)); "both")]
+    #[test_case("disclose=none,payload" => None; "a contradiction")]
+    #[test_case("disclose=salt" => None; "an unknown part")]
+    fn disclosed_parts(query: &str) -> Option<(bool, bool)> {
+        let default = Disclosed { payload: true, actor: false };
+        let found = disclosed(&Parameters::read(query).unwrap(), default).ok()?;
+        Some((found.payload, found.actor))
+    }
 }

@@ -9,8 +9,9 @@ use rollcall_events::OrganizationId;
 use rollcall_service::entries::StoredEntry;
 use std::time::Duration;
 
+use super::selection::Selection;
 use crate::error::ApiError;
-use crate::read::{Condition, Database, Following, LogNotification, Order, ReadError, log_entries, log_size};
+use crate::read::{Database, Following, LogNotification, Order, ReadError, log_entries, log_size};
 
 /// Interval at which a heartbeat is sent if nothing happens, so that both sides notice a broken
 /// connection.
@@ -24,8 +25,8 @@ pub struct Watch {
     pub database: Data<Database>,
     /// The organization whose log is watched.
     pub organization: OrganizationId,
-    /// The conditions that select entries.
-    pub conditions: Vec<Condition>,
+    /// The entries that are wanted.
+    pub selection: Selection,
     /// Wakes the watch when the log grows.
     pub following: Following,
     /// The seq after which it continues.
@@ -52,10 +53,15 @@ impl Watch {
             let size = log_size(&self.database, self.organization).await?;
             if size > self.after {
                 let order = Order::OldestFirst { after: self.after };
+                let conditions = &self.selection.conditions;
                 let entries =
-                    log_entries(&self.database, self.organization, &self.conditions, order, self.most).await?.entries;
+                    log_entries(&self.database, self.organization, conditions, order, self.most).await?.entries;
                 if let Some(last) = entries.last() {
                     self.after = last.header.seq;
+                    let entries = self.selection.matching(entries).await?;
+                    if entries.is_empty() {
+                        continue;
+                    }
                     return Ok(Some(write(&entries)?.into()));
                 }
             }

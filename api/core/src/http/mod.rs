@@ -9,7 +9,7 @@ mod prefer;
 pub use base::{BASE_PATH, Base};
 pub use body::ScimBody;
 pub use bounds::Bounds;
-pub use parameters::Parameters;
+pub use parameters::{Parameters, check_known};
 pub use prefer::Prefer;
 
 use actix_web::HttpRequest;

@@ -92,6 +92,23 @@ impl Parameters {
     }
 }
 
+/// Maximum length of a name in an error, in characters.
+const MAX_NAME_CHARS: usize = 64;
+
+/// Checks that a query string has no other parameters than the known ones, not even an empty one. As in
+/// [`Parameters`], the case of names does not matter.
+///
+/// # Errors
+/// 400 `invalidValue`. The detail begins with the name of the unknown parameter and lists the known ones.
+pub fn check_known(query: &str, known: &[String]) -> Result<(), ScimError> {
+    let is_known = |name: &str| known.iter().any(|known| known.eq_ignore_ascii_case(name));
+    let names = url::form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
+    let Some(unknown) = names.into_iter().find(|name| !is_known(name)) else { return Ok(()) };
+    let name: String = unknown.chars().filter(|c| !c.is_control()).take(MAX_NAME_CHARS).collect();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    Err(ScimError::invalid_value(format!("{name}: there is no such parameter here; there are: {known}")))
+}
+
 /// Whether a parameter has a value. Forms and some clients send fields that nobody has filled in; these count
 /// as absent. An empty `cursor` asks for the first page (RFC 9865 section 2.1).
 fn is_given(name: &str, value: &str) -> bool {
@@ -111,6 +128,20 @@ impl FromRequest for Parameters {
 mod tests {
     use super::*;
     use test_case::test_case;
+
+    #[test_case("since=x&TYPE=y" => None; "known ones in any case")]
+    #[test_case("" => None; "none")]
+    #[test_case("type=x&sinse=2026" => Some("sinse".to_owned()); "misspelt")]
+    #[test_case("sinse=" => Some("sinse".to_owned()); "empty")]
+    #[test_case("=x" => Some(String::new()); "without a name")]
+    #[test_case("a%00%0Ab=x" => Some("ab".to_owned()); "control characters")]
+    fn an_unknown_parameter_is_named(query: &str) -> Option<String> {
+        let known = ["type".to_owned(), "since".to_owned()];
+        let error = check_known(query, &known).err()?;
+        let (name, known) = error.detail.split_once(": there is no such parameter here; there are: ").unwrap();
+        assert_eq!(known, "type, since");
+        Some(name.to_owned())
+    }
 
     #[test]
     fn given_parameters_are_kept_in_a_query_string() {

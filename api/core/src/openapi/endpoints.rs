@@ -3,16 +3,20 @@
 //! Every group of endpoints lists its handlers once, in [`Endpoints`]. The routes of the server and the
 //! paths of the document both come from this list, so neither can have an endpoint that the other lacks.
 
-use actix_web::dev::Handler;
+use actix_web::body::BoxBody;
+use actix_web::dev::{Handler, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
+use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{FromRequest, HttpResponse, Resource, Responder, Route, Scope};
+use actix_web::{Error, FromRequest, HttpResponse, Resource, Responder, Route, Scope};
+use std::rc::Rc;
 use utoipa::__dev::Tags;
 use utoipa::Path;
-use utoipa::openapi::HttpMethod;
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
+use utoipa::openapi::{HttpMethod, RefOr};
 
 use crate::error::ApiError;
+use crate::http::check_known;
 
 /// A handler and the description that `#[utoipa::path]` made of its attribute: `endpoint!(users::create)`.
 #[macro_export]
@@ -28,7 +32,9 @@ macro_rules! endpoint {
 /// A group of endpoints below a common path.
 pub struct Endpoints {
     base: &'static str,
-    endpoints: Vec<Endpoint>,
+    list: Vec<Endpoint>,
+    /// Whether a query parameter that the description does not name is refused.
+    is_strict: bool,
 }
 
 /// One method of one path.
@@ -44,7 +50,15 @@ struct Endpoint {
 impl Endpoints {
     /// No endpoints yet, below a path.
     pub fn below(base: &'static str) -> Self {
-        Self { base, endpoints: Vec::new() }
+        Self { base, list: Vec::new(), is_strict: false }
+    }
+
+    /// Refuses every query parameter that the description of an endpoint does not name, with 400. Then a
+    /// misspelt condition is never ignored. This holds for every endpoint of the group, because the routes come
+    /// from the descriptions.
+    #[must_use]
+    pub fn strict(self) -> Self {
+        Self { is_strict: true, ..self }
     }
 
     /// Adds a handler with its description, at the path and for the methods that the description names.
@@ -58,13 +72,7 @@ impl Endpoints {
     {
         for (index, method) in D::methods().into_iter().enumerate() {
             let route = web::method(http(&method)).to(handler.clone());
-            self.endpoints.push(Endpoint {
-                path: D::path(),
-                method,
-                route,
-                describe: described::<D>,
-                is_first: index == 0,
-            });
+            self.list.push(Endpoint { path: D::path(), method, route, describe: described::<D>, is_first: index == 0 });
         }
         self
     }
@@ -77,7 +85,8 @@ impl Endpoints {
     /// Registers the endpoints without their common path. Any other method of their paths answers 405.
     pub fn register(self, config: &mut ServiceConfig) {
         let mut paths: Vec<(String, Vec<Endpoint>)> = Vec::new();
-        for endpoint in self.endpoints {
+        for endpoint in self.list {
+            let endpoint = if self.is_strict { endpoint.strict() } else { endpoint };
             match paths.iter_mut().find(|(path, _)| *path == endpoint.path) {
                 Some((_, of_path)) => of_path.push(endpoint),
                 None => paths.push((endpoint.path.clone(), vec![endpoint])),
@@ -91,13 +100,27 @@ impl Endpoints {
     /// The operations of the document: path, method and description. HEAD is left out because it is GET
     /// without the body.
     pub fn operations(&self) -> impl Iterator<Item = (String, HttpMethod, Operation)> {
-        let described = self.endpoints.iter().filter(|endpoint| endpoint.method != HttpMethod::Head);
-        described
-            .map(|endpoint| (format!("{}{}", self.base, endpoint.path), endpoint.method.clone(), endpoint.operation()))
+        let described = self.list.iter().filter(|endpoint| endpoint.method != HttpMethod::Head);
+        described.map(|endpoint| {
+            (format!("{}{}", self.base, template(&endpoint.path)), endpoint.method.clone(), endpoint.operation())
+        })
     }
 }
 
 impl Endpoint {
+    /// The same endpoint, which refuses query parameters that its description does not name.
+    fn strict(self) -> Self {
+        let known: Rc<[String]> = query_parameters(&(self.describe)()).into();
+        let check = move |request: ServiceRequest, next: Next<BoxBody>| {
+            let known = known.clone();
+            async move {
+                check_known(request.query_string(), &known).map_err(ApiError::from)?;
+                next.call(request).await as Result<ServiceResponse<BoxBody>, Error>
+            }
+        };
+        Self { route: self.route.wrap(from_fn(check)), ..self }
+    }
+
     fn operation(&self) -> Operation {
         let mut operation = (self.describe)();
         if !self.is_first {
@@ -115,6 +138,16 @@ fn described<D: Path + Tags<'static>>() -> Operation {
     operation
 }
 
+/// The names of the query parameters of an operation.
+fn query_parameters(operation: &Operation) -> Vec<String> {
+    let of_query = |parameter: &RefOr<Parameter>| match parameter {
+        RefOr::T(parameter) if matches!(parameter.parameter_in, ParameterIn::Query) => Some(parameter.name.clone()),
+        // Our descriptions refer to no shared parameters.
+        RefOr::T(_) | RefOr::Ref(_) => None,
+    };
+    operation.parameters.iter().flatten().filter_map(of_query).collect()
+}
+
 /// A path with its methods.
 fn resource(path: &str, endpoints: Vec<Endpoint>) -> Resource {
     let allowed = endpoints.iter().map(|endpoint| http(&endpoint.method).to_string()).collect::<Vec<_>>().join(", ");
@@ -124,6 +157,11 @@ fn resource(path: &str, endpoints: Vec<Endpoint>) -> Resource {
     };
     let resource = endpoints.into_iter().fold(web::resource(path), |resource, endpoint| resource.route(endpoint.route));
     resource.default_service(web::to(refuse))
+}
+
+/// A path as the document has it: `{index}` for the server's `{index:.*}`, which takes several segments.
+fn template(path: &str) -> String {
+    path.replace(":.*}", "}")
 }
 
 fn http(method: &HttpMethod) -> Method {

@@ -5,7 +5,7 @@ use rollcall_events::log::{EventType, OutcomeKind};
 use rollcall_events::{EventId, OrganizationId, Timestamp, TokenId, WorkspaceId};
 use rollcall_scim::casefold::casefold;
 use rollcall_scim::schema::ROLLCALL_SCHEMA;
-use rollcall_service::entries::{COLUMNS, StoredEntry, entry};
+use rollcall_service::entries::{COLUMNS, StoredEntry, StoredRow, entry, row};
 use serde_json::json;
 use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql, Type};
@@ -57,6 +57,8 @@ pub enum Condition {
     Network(IpNet),
     /// The entry has one of these seqs.
     Seqs(Vec<i64>),
+    /// The entry has this seq or a smaller one.
+    UpTo(u64),
     /// The entry was recorded at this time or later.
     Since(Timestamp),
     /// The entry was recorded at this time or earlier.
@@ -130,6 +132,7 @@ impl Condition {
                 format!("(e.actor ->> 'address')::inet {operator} {network}::inet")
             }
             Self::Seqs(seqs) => format!("e.seq = ANY ({})", values.bind(seqs.clone(), Type::INT8_ARRAY)),
+            Self::UpTo(seq) => format!("e.seq <= {}", values.bind(seq_column(*seq), Type::INT8)),
             Self::Since(time) => format!("e.recorded_at >= {}", values.bind(*time, Type::TIMESTAMPTZ)),
             Self::Until(time) => format!("e.recorded_at <= {}", values.bind(*time, Type::TIMESTAMPTZ)),
             Self::Event(id) => format!("e.event_id = {}", values.bind(*id, Type::UUID)),
@@ -152,12 +155,21 @@ pub async fn log_size(database: &Database, organization: OrganizationId) -> Resu
 }
 
 /// A page of entries.
-#[derive(Debug, Default)]
-pub struct Entries {
+pub type Entries = LogPage<StoredEntry>;
+
+/// A page of the log.
+#[derive(Debug)]
+pub struct LogPage<T> {
     /// The entries, in the requested order.
-    pub entries: Vec<StoredEntry>,
+    pub entries: Vec<T>,
     /// Whether there may be more entries: the requested number was found, or the page ended by bytes.
     pub goes_on: bool,
+}
+
+impl<T> Default for LogPage<T> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), goes_on: false }
+    }
 }
 
 /// Reads entries of an organization's log, up to a number of entries and the size of a page.
@@ -168,6 +180,31 @@ pub async fn log_entries(
     order: Order,
     limit: u32,
 ) -> Result<Entries, ReadError> {
+    log_page(database, organization, conditions, order, limit, |row| Ok(entry(row)?)).await
+}
+
+/// As [`log_entries`], with the rows that are no entries.
+pub async fn log_rows(
+    database: &Database,
+    organization: OrganizationId,
+    conditions: &[Condition],
+    order: Order,
+    limit: u32,
+) -> Result<LogPage<StoredRow>, ReadError> {
+    log_page(database, organization, conditions, order, limit, |of| Ok(row(of)?)).await
+}
+
+/// Reads one row of the log.
+type ReadRow<T> = fn(&Row) -> Result<T, ReadError>;
+
+async fn log_page<T: Send + 'static>(
+    database: &Database,
+    organization: OrganizationId,
+    conditions: &[Condition],
+    order: Order,
+    limit: u32,
+    read: ReadRow<T>,
+) -> Result<LogPage<T>, ReadError> {
     let mut values = Values::default();
     let mut wanted = vec![format!("e.organization_id = {}", values.bind(organization, Type::UUID))];
     wanted.extend(conditions.iter().map(|condition| condition.sql(&mut values)));
@@ -184,16 +221,28 @@ pub async fn log_entries(
     let most = values.bind(i64::from(limit), Type::INT8);
     let wanted = wanted.join(" AND ");
     let sql = format!("SELECT {COLUMNS} FROM events e WHERE {wanted} ORDER BY e.seq {direction} LIMIT {most}");
-    read_entries(database, organization, &sql, &values.parameters(), limit).await
+    read_page(database, organization, &sql, &values.parameters(), limit, read).await
 }
 
-async fn read_entries(
+/// Reads one entry of an organization's log.
+pub async fn log_entry(
+    database: &Database,
+    organization: OrganizationId,
+    seq: u64,
+) -> Result<Option<StoredEntry>, ReadError> {
+    let order = Order::OldestFirst { after: seq.saturating_sub(1) };
+    let found = log_entries(database, organization, &[], order, 1).await?;
+    Ok(found.entries.into_iter().find(|entry| entry.header.seq == seq))
+}
+
+async fn read_page<T: Send + 'static>(
     database: &Database,
     organization: OrganizationId,
     sql: &str,
     parameters: &[(&(dyn ToSql + Sync), Type)],
     limit: u32,
-) -> Result<Entries, ReadError> {
+    read: ReadRow<T>,
+) -> Result<LogPage<T>, ReadError> {
     let reader = database.queries(organization);
     let (rows, is_cut) = match limit {
         // Read one entry in one round trip.
@@ -202,9 +251,8 @@ async fn read_entries(
     };
     let goes_on = is_cut || rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
     let bytes = rows.iter().map(Row::raw_size_bytes).sum();
-    let entries: Result<_, ReadError> =
-        offload(bytes, move || rows.iter().map(|row| Ok(entry(row)?)).collect()).await?;
-    Ok(Entries { entries: entries?, goes_on })
+    let entries: Result<_, ReadError> = offload(bytes, move || rows.iter().map(read).collect()).await?;
+    Ok(LogPage { entries: entries?, goes_on })
 }
 
 /// The users as they were at a time, as the last entry of each. They are in the order of their ids, start
@@ -225,7 +273,7 @@ pub async fn last_entries_of_users(
     let (after, most) = (after.unwrap_or_default(), i64::from(limit));
     let parameters: [(&(dyn ToSql + Sync), Type); 4] =
         [(&organization, Type::UUID), (&after, Type::UUID), (&at, Type::TIMESTAMPTZ), (&most, Type::INT8)];
-    read_entries(database, organization, &sql, &parameters, limit).await
+    read_page(database, organization, &sql, &parameters, limit, |row| Ok(entry(row)?)).await
 }
 
 /// The ids of the users that have or had a name.

@@ -9,14 +9,19 @@ mod feed;
 mod filter_sql;
 mod find;
 mod follow;
+mod headers;
 mod list;
 mod log;
 mod memberships;
 mod operations;
 mod organizations;
 mod partitions;
+mod refused;
+mod service_log;
 mod sessions;
 mod share;
+mod sinks;
+mod subject_names;
 mod table;
 mod timeline;
 mod tokens;
@@ -34,10 +39,11 @@ pub use events::{LogEntry, find_dead_letter, find_event};
 pub use feed::{find_stream, next_changes};
 pub use find::{UserSummary, complete, find_by_id, find_by_key, user_summaries};
 pub use follow::{Followers, Following, Growth, LogNotification};
+pub use headers::{RecordedUntil, log_headers, recorded_until};
 pub use list::{ListError, ListPage, ListQuery, PageCache, list, single};
 pub use log::{
-    Condition, Entries, Order, from_network, last_entries_of_users, log_entries, log_size, users_named,
-    with_external_id,
+    Condition, Entries, LogPage, Order, from_network, last_entries_of_users, log_entries, log_entry, log_rows,
+    log_size, users_named, with_external_id,
 };
 pub use memberships::{Membership, memberships};
 pub use operations::{
@@ -46,12 +52,20 @@ pub use operations::{
 };
 pub use organizations::organization_names;
 pub use partitions::{OldestRequest, PartitionStatus, partitions, stopped_partitions};
+pub use refused::{RefusedLogs, refused_logs};
+pub use service_log::{
+    EnteredCheckpoint, WitnessState, WitnessStatus, entered_checkpoint, entered_checkpoints, log_secret,
+    service_checkpoint, service_entries, service_proof, service_size, service_tile, witness_states, witness_status,
+    witnessed_size,
+};
 pub use sessions::{FoundLink, Person, find_link, find_session, session_lasts};
+pub use sinks::{SinkLag, sink_lags};
+pub use subject_names::{subject_name, subject_names};
 pub use table::{ENTITLEMENTS, GROUPS, ROLES, Table, USERS, WORKSPACES};
 pub use timeline::{KINDS, TimelineBucket, log_timeline};
 pub use tokens::{ListedToken, find_token, list_tokens};
-pub use tree::{checkpoint, tree_nodes};
-pub use workspaces::{defined_types, named_workspaces, workspaces_named};
+pub use tree::{checkpoint, checkpoint_from, holes, tree_nodes, tree_tiles};
+pub use workspaces::{defined_types, named_workspaces, workspace_names, workspaces_named};
 
 use deadpool_postgres::PoolError;
 use rollcall_scim::{ScimError, ScimType};

@@ -10,6 +10,7 @@ const TYPES: &str = "
     SELECT DISTINCT type FROM entitlements WHERE organization_id = $1 AND kind = 'entitlement'
     ORDER BY type LIMIT 1000";
 const LIST: &str = "SELECT id, name FROM workspaces WHERE organization_id = $1 ORDER BY name_key, id LIMIT 1000";
+const NAMES: &str = "SELECT id, name FROM workspaces WHERE organization_id = $1 AND id = ANY ($2)";
 const NAMED: &str = "SELECT id, name_key FROM workspaces WHERE organization_id = $1 AND name_key = ANY ($2)";
 
 /// The types of the entitlements that an organization's administrators have defined.
@@ -35,6 +36,24 @@ pub async fn workspaces_named(
         .await?
         .iter()
         .map(|row| Ok((row.try_get("name_key")?, row.try_get("id")?)))
+        .collect()
+}
+
+/// The names of some of an organization's workspaces, by id.
+pub async fn workspace_names(
+    database: &Database,
+    organization: OrganizationId,
+    ids: &[WorkspaceId],
+) -> Result<HashMap<WorkspaceId, String>, ReadError> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    database
+        .points(organization)
+        .query(NAMES, &[&organization, &ids])
+        .await?
+        .iter()
+        .map(|row| Ok((row.try_get("id")?, row.try_get("name")?)))
         .collect()
 }
 

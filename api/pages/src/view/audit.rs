@@ -6,7 +6,7 @@ use rollcall_events::UserId;
 use rollcall_events::actor::ActorDetails;
 use rollcall_events::log::Header;
 
-use super::{Frame, LogRow};
+use super::{Frame, LogRow, Witnessing};
 use crate::text::Language;
 
 /// The log.
@@ -28,6 +28,10 @@ pub(crate) struct Audit {
     pub(crate) live: Option<String>,
     /// The address of the chart for these conditions.
     pub(crate) chart: String,
+    /// How far the service log is witnessed; `None` if it has no checkpoint.
+    pub(crate) witnessing: Option<Witnessing>,
+    /// The conditions, as they are appended to an address with other parameters. Empty without conditions.
+    pub(crate) query: String,
 }
 
 /// Rows alone, for a table that is already on the page.

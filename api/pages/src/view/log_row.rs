@@ -1,25 +1,12 @@
 //! A row of the log's table.
 
+use rollcall_api_core::read::subject_name;
 use rollcall_service::entries::{StoredEntry, error};
 use serde_json::Value;
 
 use super::format::second;
 use super::names::event_name;
 use crate::text::Language;
-
-/// The paths in a payload at which the name of an entry's subject may be.
-const NAME_PATHS: [&str; 10] = [
-    "/resource/userName",
-    "/resource/displayName",
-    "/userName",
-    "/token/settings/label",
-    "/settings/label",
-    "/stream/settings/label",
-    "/workspace/name",
-    "/link/name",
-    "/label",
-    "/name",
-];
 
 /// A row of the log's table.
 pub(crate) struct LogRow {
@@ -46,27 +33,12 @@ impl LogRow {
             event: event_name(header.event_type, t),
             is_refused: header.error.is_some(),
             detail: error(entry).map(|error| error.detail),
-            subject: name(&payload).or_else(|| header.subject_id.map(|id| id.to_string())).unwrap_or_default(),
-            by: actor.and_then(|actor| actor.label.clone()).unwrap_or_default(),
+            subject: subject_name(&payload).or_else(|| header.subject_id.map(|id| id.to_string())).unwrap_or_default(),
+            by: match actor {
+                Some(actor) => actor.label.clone().unwrap_or_default(),
+                None => t.get("actor-erased"),
+            },
             from: actor.and_then(|actor| actor.address).map(|address| address.to_string()).unwrap_or_default(),
         }
-    }
-}
-
-/// The name of an entry's subject, if the payload has one.
-fn name(payload: &Value) -> Option<String> {
-    NAME_PATHS.iter().find_map(|path| payload.pointer(path)?.as_str().map(str::to_owned))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn the_name_of_a_subject_is_found_in_the_payload() {
-        assert_eq!(name(&json!({"resource": {"userName": "ada"}})).as_deref(), Some("ada"));
-        assert_eq!(name(&json!({"token": {"settings": {"label": "HR"}}})).as_deref(), Some("HR"));
-        assert_eq!(name(&json!({"at": "now"})), None);
     }
 }

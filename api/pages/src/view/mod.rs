@@ -22,7 +22,7 @@ pub(crate) use format::{minute, second, took};
 pub(crate) use frame::Frame;
 pub(crate) use log_row::LogRow;
 pub(crate) use names::{event_name, kind_text, meaning_name, role_text};
-pub(crate) use operations::{Bar, DeadLetterRow, Operations, QueueView, Replay, ServiceStatus};
+pub(crate) use operations::{Bar, DeadLetterRow, Operations, QueueView, Replay, ServiceStatus, Witnessing};
 pub(crate) use page::page;
 pub(crate) use past::{Chart, Past, PastUser, Segment};
 pub(crate) use people::{User, UserAttribute, UserRow, Users, user_attributes};

@@ -61,6 +61,14 @@ pub(crate) struct Replay {
     pub(crate) summary: String,
 }
 
+/// How far the service log is witnessed.
+pub(crate) struct Witnessing {
+    pub(crate) summary: String,
+    pub(crate) is_witnessed: bool,
+    /// The witnesses that fail: since when, and why.
+    pub(crate) failing: Vec<(String, String)>,
+}
+
 /// The state of the service for the organization.
 #[derive(Template)]
 #[template(path = "service_status.html")]
@@ -83,4 +91,6 @@ pub(crate) struct ServiceStatus {
     /// The time that the highest bar stands for.
     pub(crate) slowest: String,
     pub(crate) replay: Option<Replay>,
+    /// How far the service log is witnessed; `None` if it has no checkpoint.
+    pub(crate) witnessing: Option<Witnessing>,
 }

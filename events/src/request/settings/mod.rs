@@ -6,6 +6,7 @@ mod erasure;
 mod mapping;
 mod organization;
 mod recording;
+mod restore;
 mod session;
 mod stream;
 mod token;
@@ -19,6 +20,7 @@ pub use erasure::EraseUser;
 pub use mapping::MapGroup;
 pub use organization::CreateOrganization;
 pub use recording::{ChangeRecording, MAX_RECORDING_SECONDS};
+pub use restore::AcceptRestore;
 pub use session::{BegunSession, ChangeSession, SessionChange};
 pub use stream::{ChangeStream, StreamChange};
 pub use token::{
@@ -64,6 +66,8 @@ requests! {
     MapGroup = "mapGroup",
     /// Starts or stops the recording of bodies.
     ChangeRecording = "changeRecording",
+    /// Records that a log goes on after a restore.
+    AcceptRestore = "acceptRestore",
     /// Erases what the log holds about a deleted user.
     EraseUser = "eraseUser",
     /// Issues a SCIM token.

@@ -62,7 +62,7 @@ fn ada_without(pointer: &str) -> Value {
 #[test_case(json!([{"op": "remove", "path": "name.givenName"}]) => ada_without("/name/givenName"); "remove a part")]
 #[test_case(json!([{"op": "remove", "path": "title"}]) => ada_without("/title"); "remove")]
 #[test_case(json!([{"op": "replace", "path": "title", "value": null}]) => ada_without("/title"); "replace by null")]
-#[test_case(json!([{"op": "remove", "path": "nickName"}]) => ada(); "remove what is not there")]
+#[test_case(json!([{"op": "remove", "path": "nickName"}]) => ada(); "remove an absent attribute")]
 #[test_case(json!([{"op": "add", "path": "password", "value": "secret"}]) => ada(); "password is dropped")]
 #[test_case(
     json!([{"op": "replace", "value": {"id": "x", "schemas": [], "shoeSize": 3, "meta": {}}}]) => ada();

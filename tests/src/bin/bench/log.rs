@@ -5,7 +5,7 @@ use rollcall_events::log::tile::NewTiles;
 use rollcall_events::log::{CompactRange, Entry, Part, canonical};
 use rollcall_tests::client::user;
 use rollcall_tests::service::{owner_command, verify};
-use rollcall_tests::{Client, Organization, Stack};
+use rollcall_tests::{Client, Organization, Stack, eventually};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -43,7 +43,11 @@ pub(crate) async fn run(stack: &Stack, events: u64) {
     row("both, of the processors' time for a create, 64 callers", 100.0 * (hashing + storing) * creates / cores, "%");
     row("storing the tree, bytes an entry", tree_bytes(stack, &organization).await, "");
     for (name, query) in questions(&organization, &provisioning, &entries) {
-        row(&format!("page of 100 by {name}"), question(&reader, &query).await, "ms");
+        let path = format!("/audit/v1/events?count=100{query}");
+        row(&format!("page of 100 by {name}"), latency(&reader, &path).await, "ms");
+    }
+    for (name, path) in proofs(&organization, &entries).await {
+        row(name, latency(&reader, &path).await, "ms");
     }
     row("from a create's answer to the tail", tail(stack, &organization, &writer).await, "ms");
     row("export as NDJSON", per_second, "entries/s");
@@ -155,16 +159,28 @@ fn questions(organization: &Organization, token: &str, entries: &[Entry]) -> Vec
     ]
 }
 
-async fn question(reader: &Target, query: &str) -> f64 {
+/// Proof files of the first entry and of a user's state, and the tiles that the first entry is in. A checkpoint
+/// must have the entries.
+async fn proofs(organization: &Organization, entries: &[Entry]) -> Vec<(&'static str, String)> {
+    let auditor = organization.auditor();
+    let (middle, last) = (&entries[entries.len() / 2], &entries[entries.len() - 1]);
+    let state = format!("/users/{}/proof?at={}", middle.header.subject_id.unwrap(), last.header.recorded_at);
+    eventually("a checkpoint", async || (auditor.get(&state).await.status == 200).then_some(())).await;
+    let path = |path: &str| format!("/audit/v1{path}");
+    vec![
+        ("proof file of the first entry", path("/events/1/proof?disclose=payload,actor")),
+        ("proof file of a user's state", path(&state)),
+        ("full tile of leaves", path("/tile/0/000")),
+        ("full bundle of entries", path("/tile/entries/000")),
+    ]
+}
+
+/// The median time of a call, in milliseconds.
+async fn latency(reader: &Target, path: &str) -> f64 {
     let mut connection = open(&reader.address).await;
     let mut taken = Vec::new();
     for _ in 0..15 {
-        let call = Call {
-            method: "GET",
-            path: format!("/audit/v1/events?count=100{query}"),
-            body: String::new(),
-            status: 200,
-        };
+        let call = Call { method: "GET", path: path.to_owned(), body: String::new(), status: 200 };
         let began = Instant::now();
         send(&mut connection, reader, call).await;
         taken.push(began.elapsed().as_secs_f64() * 1000.0);

@@ -4,27 +4,22 @@ use rollcall_events::feed::LoggedChange;
 use rollcall_events::request::{ChangeStream, StreamChange};
 use rollcall_events::stream::Endpoint;
 use rollcall_events::{EventId, Timestamp};
-use rollcall_service::backoff::Backoff;
 use rollcall_service::entries::MalformedEntry;
 use rollcall_service::feed::{CHANGES, SeqRange, Stream, happened};
 use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Notify;
 use tokio_postgres::Row;
 use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
+use crate::background::delivery::{Delivery, Progress};
 use crate::db::TaskError;
 use crate::db::{array_text, seq_column};
 use crate::pipeline::positions::MERGE;
 use crate::submit::submit_by_service;
 
-/// Maximum delay after a receiver has failed.
-const LONGEST_DELAY: Duration = Duration::from_mins(5);
-/// Interval at which a stream checks for new entries, in case a notification was lost.
-const LOOK: Duration = Duration::from_mins(1);
 /// A position that moved by this number of entries is saved, even if nothing was delivered.
 const WORTH_KEEPING: u64 = 1000;
 /// The position is saved after this number of events, so a crash repeats at most as many deliveries.
@@ -49,46 +44,22 @@ pub(super) struct Pushed {
     pub(super) enabled_at: Timestamp,
 }
 
-/// The result of delivering one range of the log.
-enum Progress {
-    /// The log has more entries.
-    More,
-    /// The end of the log was reached.
-    All,
-    /// The receiver did not accept an event, or an entry cannot be read. Holds the reason.
-    Stuck(String),
+/// The delivery of a stream. It ends itself when the stream is paused or deleted.
+pub(super) struct Push {
+    pub(super) context: Arc<Context>,
+    pub(super) pushed: Pushed,
 }
 
-/// Delivers until `stop`, or until the receiver has failed for so long that the stream is paused.
-pub(super) async fn deliver(
-    context: Arc<Context>,
-    mut pushed: Pushed,
-    grown: Arc<Notify>,
-    stop: CancellationToken,
-) -> Result<(), TaskError> {
-    let mut backoff = Backoff::up_to(LONGEST_DELAY);
-    while !stop.is_cancelled() {
-        let delay = match pushed.continue_push(&context, &stop).await? {
-            Progress::More => continue,
-            Progress::All => {
-                backoff = Backoff::up_to(LONGEST_DELAY);
-                None
-            }
-            Progress::Stuck(reason) => {
-                if pushed.failed(&context, reason).await? {
-                    return Ok(());
-                }
-                Some(backoff.next_delay())
-            }
-        };
-        tokio::select! {
-            () = stop.cancelled() => {}
-            // While a receiver fails, new entries are no reason to try sooner.
-            () = grown.notified(), if delay.is_none() => {}
-            () = tokio::time::sleep(delay.unwrap_or(LOOK)) => {}
-        }
+impl Delivery for Push {
+    const LONGEST_DELAY: Duration = Duration::from_mins(5);
+
+    async fn advance(&mut self, stop: &CancellationToken) -> Result<Progress, TaskError> {
+        self.pushed.continue_push(&self.context, stop).await
     }
-    Ok(())
+
+    async fn failed(&mut self, reason: String) -> Result<bool, TaskError> {
+        self.pushed.failed(&self.context, reason).await
+    }
 }
 
 /// The changes before the first entry that cannot be read, and the seq of that entry with the error. Nothing

@@ -8,21 +8,18 @@ mod sender;
 
 pub(crate) use address::{EndpointError, check_endpoint};
 
-use futures_util::FutureExt;
 use rollcall_events::set::{SCIM_PATH, SetKeys};
 use rollcall_events::{OrganizationId, StreamId, Timestamp};
 use rollcall_service::feed::{STREAM_COLUMNS, stream};
 use rollcall_service::settings::SettingsError;
 use secrecy::SecretString;
 use std::collections::{HashMap, HashSet};
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Notify;
-use tokio::task::JoinSet;
 use tokio_postgres::Row;
 use tokio_util::sync::CancellationToken;
 
+use crate::background::delivery::{Deliveries, Scope, try_lock};
 use crate::db::Listener;
 use crate::db::{Database, TaskError};
 use crate::db::{LOG_CHANNEL, SETTINGS_CHANNEL};
@@ -30,12 +27,12 @@ use crate::settings::Settings;
 use crate::supervise::{rest, supervise};
 use crate::wait::{OPEN, within};
 use context::Context;
-use deliver::{Pushed, deliver};
+use deliver::{Push, Pushed};
 use sender::Sender;
 
 const APPLICATION: &str = "rollcall-worker push";
-/// The lock of the one worker that pushes. It ends with its connection.
-const LOCK: &str = "SELECT pg_try_advisory_lock(hashtext('rollcall_push')) AS is_locked";
+/// The lock of the one worker that pushes.
+const LOCK: &str = "rollcall_push";
 /// Interval at which a standby worker tries to take the lock.
 const TRY: Duration = Duration::from_secs(1);
 /// Interval at which the streams are read again, in case a notification was lost.
@@ -49,19 +46,11 @@ pub(crate) struct PushSettings {
     authorizations: HashMap<StreamId, SecretString>,
 }
 
-/// The running deliveries.
-#[derive(Default)]
-struct Deliveries {
-    tasks: JoinSet<(StreamId, Result<(), TaskError>)>,
-    running: HashMap<StreamId, RunningPush>,
+/// The streams that are pushed.
+struct Streams {
+    deliveries: Deliveries<StreamId>,
     /// Streams whose rows cannot be read. Each is logged once until it can be read again.
     unreadable: HashSet<StreamId>,
-}
-
-struct RunningPush {
-    organization: OrganizationId,
-    grown: Arc<Notify>,
-    stop: CancellationToken,
 }
 
 impl PushSettings {
@@ -92,7 +81,7 @@ async fn run(
     let Listener { client, mut notifications } = within("a connection to postgres", OPEN, opening).await??;
     let lock = Database::bounded(client).await?;
     lock.batch(&format!("LISTEN {SETTINGS_CHANNEL}")).await?;
-    while !is_locked(&lock).await? {
+    while !try_lock(&lock, LOCK).await? {
         rest(TRY, stop).await;
         if stop.is_cancelled() {
             return Ok(());
@@ -105,19 +94,14 @@ async fn run(
         keys: keys.clone(),
         issuer: format!("{}{SCIM_PATH}", settings.public_url),
     });
-    let mut deliveries = Deliveries::default();
-    deliveries.look(&context, authorizations).await?;
-    let followed = deliveries.follow(&context, authorizations, &mut notifications, stop).await;
-    deliveries.end().await;
+    let mut streams = Streams { deliveries: Deliveries::new("stream"), unreadable: HashSet::new() };
+    streams.look(&context, authorizations).await?;
+    let followed = streams.follow(&context, authorizations, &mut notifications, stop).await;
+    streams.deliveries.end().await;
     followed
 }
 
-async fn is_locked(database: &Database) -> Result<bool, TaskError> {
-    let row = database.query_opt(LOCK, &[]).await?;
-    Ok(row.map(|row| row.try_get("is_locked")).transpose()?.unwrap_or_default())
-}
-
-impl Deliveries {
+impl Streams {
     /// Starts and stops deliveries as streams are created and deleted, and wakes them when their log has
     /// grown.
     async fn follow(
@@ -134,28 +118,23 @@ impl Deliveries {
                     let notification = notification.ok_or(TaskError::Closed)?;
                     match notification.split_once(' ') {
                         // A log has grown: the organization and the size.
-                        Some((organization, _)) => self.wake(organization.parse().ok()),
+                        Some((organization, _)) => {
+                            if let Ok(grown) = organization.parse() {
+                                self.deliveries.wake(grown);
+                            }
+                        }
                         // Settings of an organization have changed.
                         None => self.look(context, authorizations).await?,
                     }
                 }
-                Some(ended) = self.tasks.join_next() => {
-                    let (id, result) = ended?;
-                    self.running.remove(&id);
-                    result?;
+                Some(ended) = self.deliveries.next_ended() => {
+                    ended?;
                     // The stream may have been resumed in the meantime.
                     self.look(context, authorizations).await?;
                 }
                 () = tokio::time::sleep(LOOK) => self.look(context, authorizations).await?,
             }
         }
-    }
-
-    fn wake(&self, organization: Option<OrganizationId>) {
-        self.running
-            .values()
-            .filter(|running| Some(running.organization) == organization)
-            .for_each(|running| running.grown.notify_one());
     }
 
     /// Reads all streams, page by page. A stream that cannot be read is skipped, and the others are
@@ -175,18 +154,19 @@ impl Deliveries {
             let rows = context.database.query(&sql, &[&last.0, &last.1]).await?;
             for row in &rows {
                 last = (row.try_get("organization_id")?, row.try_get("id")?);
-                if self.running.contains_key(&last.1) {
+                if self.deliveries.is_running(&last.1) {
                     found.insert(last.1);
                 } else if let Some(pushed) = self.read(row, last, authorizations) {
                     found.insert(last.1);
-                    self.start(context, last.1, pushed);
+                    let push = Push { context: context.clone(), pushed };
+                    self.deliveries.start(last.1, Scope::Listed(vec![last.0]), push);
                 }
             }
             if rows.is_empty() {
                 break;
             }
         }
-        self.running.iter().filter(|(id, _)| !found.contains(id)).for_each(|(_, running)| running.stop.cancel());
+        self.deliveries.stop_others(&found);
         Ok(())
     }
 
@@ -212,44 +192,6 @@ impl Deliveries {
             }
         }
     }
-
-    fn start(&mut self, context: &Arc<Context>, id: StreamId, pushed: Pushed) {
-        let (grown, stop) = (Arc::new(Notify::new()), CancellationToken::new());
-        self.running.insert(
-            id,
-            RunningPush { organization: pushed.stream.organization_id, grown: grown.clone(), stop: stop.clone() },
-        );
-        let context = context.clone();
-        self.tasks.spawn(async move {
-            let delivered = AssertUnwindSafe(deliver(context, pushed, grown, stop.clone())).catch_unwind().await;
-            let delivered =
-                delivered.unwrap_or_else(|_| Err(TaskError::Unreadable("the delivery panicked".to_owned())));
-            (id, isolated(id, delivered, &stop).await)
-        });
-    }
-
-    /// Stops all deliveries and waits for them.
-    async fn end(mut self) {
-        self.running.values().for_each(|running| running.stop.cancel());
-        while let Some(ended) = self.tasks.join_next().await {
-            if let Ok((id, Err(error))) = ended {
-                tracing::warn!(stream = %id, %error, "a delivery did not stop cleanly");
-            }
-        }
-    }
-}
-
-/// Isolates a failed delivery from the other streams: it is logged, and restarts after a pause. Only an
-/// outage ends the run, because all deliveries share its connection.
-async fn isolated(id: StreamId, delivered: Result<(), TaskError>, stop: &CancellationToken) -> Result<(), TaskError> {
-    match delivered {
-        Err(error) if !error.is_outage() => {
-            tracing::error!(stream = %id, %error, "a delivery failed and will restart");
-            rest(LOOK, stop).await;
-            Ok(())
-        }
-        delivered => delivered,
-    }
 }
 
 fn pushed(row: &Row, authorization: Option<SecretString>) -> Result<Pushed, TaskError> {
@@ -260,19 +202,4 @@ fn pushed(row: &Row, authorization: Option<SecretString>) -> Result<Pushed, Task
         authorization,
         enabled_at: row.try_get::<_, Timestamp>("enabled_at")?,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn only_an_outage_in_one_delivery_ends_the_other_deliveries() {
-        let (id, stop) = (StreamId::generate(), CancellationToken::new());
-        stop.cancel();
-        let unreadable = Err(TaskError::Unreadable("the log holds an unknown type".to_owned()));
-        assert!(isolated(id, unreadable, &stop).await.is_ok());
-        assert!(isolated(id, Ok(()), &stop).await.is_ok());
-        assert!(isolated(id, Err(TaskError::Closed), &stop).await.is_err());
-    }
 }

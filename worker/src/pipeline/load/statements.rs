@@ -38,7 +38,7 @@ macro_rules! common {
             FROM unnest($3::uuid[], $4::text[]) AS k (organization_id, user_name_key)
             JOIN users u ON u.organization_id = k.organization_id AND u.user_name_key = k.user_name_key
             UNION ALL
-            SELECT 'head', h.organization_id, NULL, NULL, NULL, NULL, h.recorded_at, h.size, h.peaks, h.version
+            SELECT 'head', h.organization_id, NULL, NULL, NULL, h.refused, h.recorded_at, h.size, h.peaks, h.version
             FROM log_heads h WHERE h.organization_id = ANY ($5::uuid[])
             UNION ALL
             SELECT 'workspace', w.organization_id, w.id, NULL, NULL, w.name, w.created_at, NULL, NULL, NULL

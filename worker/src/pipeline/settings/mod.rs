@@ -11,6 +11,7 @@ mod kind;
 mod mapping;
 mod organization;
 mod recording;
+mod restore;
 mod session;
 mod stream;
 mod token;
@@ -36,6 +37,7 @@ fn change_request(settings: &SettingsRequested) -> &dyn ChangeRequest {
         SettingsRequested::CreateWorkspace(request) => request,
         SettingsRequested::MapGroup(request) => request,
         SettingsRequested::ChangeRecording(request) => request,
+        SettingsRequested::AcceptRestore(request) => request,
         SettingsRequested::EraseUser(request) => request,
         SettingsRequested::IssueToken(request) => request,
         SettingsRequested::IssueAuditorToken(request) => request,
@@ -78,8 +80,9 @@ impl SettingChange {
             EventType::DeadLetterRetried | EventType::DeadLetterDiscarded => {
                 Self::DeadLetter(dead_letter::decided(fact)?)
             }
-            // Erasures of users and announcements change nothing here, and the others are no settings.
+            // Erasures of users, restores and announcements change nothing here, and the others are no settings.
             EventType::UserErased
+            | EventType::LogRestored
             | EventType::TokenExpiring
             | EventType::AccessDenied
             | EventType::RequestRejected

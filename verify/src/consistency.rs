@@ -1,20 +1,13 @@
-//! Checks single proofs.
+//! Checks that a log was only appended to between two checkpoints.
 
+use rollcall_log::Hash;
 use rollcall_log::checkpoint::Checkpoint;
-use rollcall_log::proof::{verify_consistency, verify_inclusion};
-use rollcall_log::{Entry, Hash};
+use rollcall_log::proof::verify_consistency;
 use serde::Deserialize;
 use std::path::Path;
 
-use crate::Findings;
+use crate::findings::Findings;
 use crate::read::{Unreadable, json};
-
-/// A proof that an entry is in the log of `size` entries.
-#[derive(Deserialize)]
-struct Inclusion {
-    size: u64,
-    hashes: Vec<Hash>,
-}
 
 /// A proof that the log of `to` entries begins with the log of `from` entries.
 #[derive(Deserialize)]
@@ -38,37 +31,8 @@ fn belongs(proof: (&Path, u64), checkpoint: (&Path, &Checkpoint)) -> Result<(), 
     })
 }
 
-/// Checks that an entry is in the log of a checkpoint.
-pub(crate) fn entry(entry: &Path, proof: &Path, signed: (&Path, &Checkpoint)) -> Result<Findings, Unreadable> {
-    let (entry, file, checkpoint): (Entry, _, _) = (json(entry)?, proof, signed.1);
-    let proof: Inclusion = json(file)?;
-    belongs((file, proof.size), signed)?;
-    let mut findings = Findings::default();
-    let (seq, size) = (entry.header.seq, checkpoint.size);
-    match entry.check()? {
-        Err(mismatch) => findings.broken.push(format!("entry {seq}: {mismatch}")),
-        Ok(leaf) => {
-            let of_another = !checkpoint.origin.ends_with(&format!("/{}", entry.header.organization_id));
-            match verify_inclusion(leaf, seq, size, checkpoint.root, &proof.hashes) {
-                _ if of_another => {
-                    findings.broken.push(format!("the checkpoint is of another log: {}", checkpoint.origin));
-                }
-                Ok(()) => {
-                    let held = format!("entry {seq} is in the log of {} with {size} entries", checkpoint.origin);
-                    findings.holds.push(held);
-                    findings.holds.extend(entry.missing().map(|part| {
-                        format!("entry {seq} has no {part}; only the whole log shows whether its erasure was recorded")
-                    }));
-                }
-                Err(error) => findings.broken.push(format!("entry {seq}: {error}")),
-            }
-        }
-    }
-    Ok(findings)
-}
-
 /// Checks that the log of a later checkpoint begins with the log of an earlier one.
-pub(crate) fn consistency(
+pub(crate) fn check(
     earlier: (&Path, &Checkpoint),
     later: (&Path, &Checkpoint),
     file: &Path,

@@ -1,4 +1,4 @@
-//! The SCIM filter of `/audit/v1/events`. It selects entries by their resource.
+//! The SCIM filter on the entries of the log. It selects entries by their resource.
 
 use rollcall_events::log::SubjectType;
 use rollcall_scim::ScimError;

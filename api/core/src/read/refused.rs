@@ -1,0 +1,32 @@
+//! The logs that the signer refuses, because they do not extend what was signed.
+
+use rollcall_events::OrganizationId;
+
+use super::{Database, ReadError};
+
+/// The first refused logs, and how many there are.
+const REFUSED: &str = "
+    SELECT organization_id, refused, count(*) OVER () AS count FROM log_heads WHERE refused IS NOT NULL
+    ORDER BY organization_id LIMIT $1";
+
+/// Maximum number of refused logs that are named.
+const MAX_NAMED: i64 = 20;
+
+/// The refused logs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RefusedLogs {
+    /// The first 20, each with the sizes and what is wrong.
+    pub named: Vec<(OrganizationId, String)>,
+    /// How many there are.
+    pub count: i64,
+}
+
+/// The logs that the signer refuses now.
+pub async fn refused_logs(database: &Database) -> Result<RefusedLogs, ReadError> {
+    let mut refused = RefusedLogs::default();
+    for row in database.sessions().query(REFUSED, &[&MAX_NAMED]).await? {
+        refused.named.push((row.try_get("organization_id")?, row.try_get("refused")?));
+        refused.count = row.try_get("count")?;
+    }
+    Ok(refused)
+}

@@ -1,0 +1,163 @@
+//! `log accept-restore|adopt`: commands for the signer, where its file is.
+
+use rollcall_events::actor::Actor;
+use rollcall_events::log::TreeHead;
+use rollcall_events::log::checkpoint::read_root_line;
+use rollcall_events::name::Reason;
+use rollcall_events::request::{AcceptRestore, Request, RequestBody};
+use rollcall_events::{EventId, OrganizationId, Timestamp};
+use serde_json::json;
+use std::collections::BTreeSet;
+
+use super::args::LogCommand;
+use super::error::CommandError;
+use super::print::print;
+use crate::db::{Database, TaskError, seq_column};
+use crate::log::signer::{Record, Records, ReviewedLog, SignerFile, SignerFileError, flag, review, review_absent};
+use crate::pipeline::DirectApply;
+use crate::settings::Settings;
+
+const APPLICATION: &str = "rollcall-worker log";
+/// Number of checkpoints per query.
+const PAGE: i64 = 1000;
+
+/// The newest checkpoint of each log with an id above $1. The third line of a checkpoint is the root.
+const CHECKPOINTS: &str = "
+    SELECT DISTINCT ON (organization_id) organization_id, size, split_part(note, E'\\n', 3) AS root
+    FROM checkpoints WHERE $1::uuid IS NULL OR organization_id > $1
+    ORDER BY organization_id, size DESC LIMIT $2";
+
+/// Deletes the checkpoints of lost entries: those above the restored size $2, and the one that the new entry
+/// states, of size $3. New checkpoints take their place.
+const DELETE_LOST: &str = "DELETE FROM checkpoints WHERE organization_id = $1 AND (size > $2 OR size = $3)";
+
+pub(super) async fn run(settings: &Settings, command: LogCommand) -> Result<(), CommandError> {
+    let signing = settings.signing()?;
+    let (Some(file), Some(name)) = (signing.file, signing.keys.name()) else { return Err(CommandError::NoSigner) };
+    let database = Database::open(&settings.database_url, APPLICATION).await?;
+    match command {
+        LogCommand::AcceptRestore { organization, reason, .. } => {
+            accept_restores(settings, &database, &file, name, organization, &reason).await
+        }
+        LogCommand::Adopt => adopt(&database, &file, name).await,
+    }
+}
+
+/// Continues the refused log of an organization, or all refused logs. The lock of the signer file keeps signers
+/// away meanwhile, and the flags in the heads keep partitions away.
+///
+/// If this breaks off, the logs stay refused until it is repeated: the signer file is written after the entries.
+async fn accept_restores(
+    settings: &Settings,
+    database: &Database,
+    file: &SignerFile,
+    name: &str,
+    only: Option<OrganizationId>,
+    reason: &Reason,
+) -> Result<(), CommandError> {
+    let file = file.lock().await?;
+    let mut records = file.read()?.ok_or_else(|| SignerFileError::Missing(file.path().to_owned()))?;
+    let refused = refused(database, name, &records, only).await?;
+    if let (Some(organization), true) = (only, refused.is_empty()) {
+        return Err(CommandError::NotRefused(organization));
+    }
+    let reasons = refused.iter().map(|log| (log.organization, log.refusal.map(|refusal| refusal.to_string())));
+    flag(database, &reasons.collect()).await?;
+    let direct = DirectApply::open(&settings.database_url, APPLICATION).await?;
+    let mut accepted = Vec::new();
+    for log in &refused {
+        // A refused log was signed.
+        let Some(signed) = log.signed else { continue };
+        let restore = AcceptRestore { signed, restored: log.log.head(), reason: reason.clone() };
+        direct.apply(&request(log.organization, restore), log.log.head()).await?;
+        database
+            .execute(DELETE_LOST, &[&log.organization, &seq_column(log.log.size()), &seq_column(signed.size)])
+            .await?;
+        let head = head(database, name, &records, log.organization).await?;
+        records.insert(log.origin.clone(), Record { head, restored_from: Some(signed) });
+        accepted.push(json!({
+            "organization": log.organization, "signed_size": signed.size, "restored_size": log.log.size(),
+            "size": head.size
+        }));
+    }
+    file.write(&records)?;
+    flag(database, &refused.iter().map(|log| (log.organization, None)).collect()).await?;
+    accepted.iter().for_each(print);
+    Ok(())
+}
+
+/// The request that continues a log. Its id depends on what was signed, so that a repeated command records it
+/// once.
+fn request(organization_id: OrganizationId, restore: AcceptRestore) -> Request {
+    Request {
+        id: EventId::of_restore(organization_id, restore.signed),
+        organization_id,
+        requested_at: Timestamp::now(),
+        actor: Actor::operator("rollcall-worker"),
+        fingerprint: None,
+        body: RequestBody::settings(restore),
+    }
+}
+
+/// The refused logs: of one organization, or all.
+async fn refused(
+    database: &Database,
+    name: &str,
+    records: &Records,
+    only: Option<OrganizationId>,
+) -> Result<Vec<ReviewedLog>, CommandError> {
+    let (mut refused, mut present, mut after) = (Vec::new(), BTreeSet::new(), None);
+    loop {
+        let page = review(database, name, Some(records), only, after).await?;
+        if let Some((organization, error)) = page.unreadable.into_iter().next() {
+            let unreadable = format!("the head of the log of organization {organization} cannot be read: {error}");
+            return Err(TaskError::Unreadable(unreadable).into());
+        }
+        present.extend(page.logs.iter().map(|log| log.organization));
+        refused.extend(page.logs.into_iter().filter(|log| log.refusal.is_some()));
+        after = page.last;
+        if after.is_none() {
+            break;
+        }
+    }
+    let absent = review_absent(name, records, &present).into_iter();
+    refused.extend(absent.filter(|log| only.is_none_or(|only| only == log.organization)));
+    Ok(refused)
+}
+
+/// The tree head of a log.
+async fn head(
+    database: &Database,
+    name: &str,
+    records: &Records,
+    organization: OrganizationId,
+) -> Result<TreeHead, CommandError> {
+    let page = review(database, name, Some(records), Some(organization), None).await?;
+    let log = page.logs.into_iter().next();
+    Ok(log.ok_or_else(|| TaskError::Unreadable("the head of a log is gone".to_owned()))?.log.head())
+}
+
+/// Writes a new signer file.
+async fn adopt(database: &Database, file: &SignerFile, name: &str) -> Result<(), CommandError> {
+    let file = file.lock().await?;
+    if file.read()?.is_some() {
+        return Err(SignerFileError::Exists(file.path().to_owned()).into());
+    }
+    let (mut records, mut after) = (Records::new(), None::<OrganizationId>);
+    loop {
+        let rows = database.query(CHECKPOINTS, &[&after, &PAGE]).await?;
+        for row in &rows {
+            let organization: OrganizationId = row.try_get("organization_id")?;
+            let root = read_root_line(row.try_get("root")?).map_err(TaskError::from)?;
+            let head = TreeHead { root, size: row.try_get::<_, i64>("size")?.unsigned_abs() };
+            records.insert(format!("{name}/{organization}"), Record { head, restored_from: None });
+            after = Some(organization);
+        }
+        if rows.is_empty() {
+            break;
+        }
+    }
+    file.write(&records)?;
+    print(&json!({"signer_file": file.path(), "logs": records.len()}));
+    Ok(())
+}

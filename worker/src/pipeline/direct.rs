@@ -1,0 +1,45 @@
+//! Applies single requests without the queue, for commands about logs to which no partition appends.
+
+use rollcall_events::log::TreeHead;
+use rollcall_events::outcome::Outcome;
+use rollcall_events::request::Request;
+use secrecy::SecretString;
+
+use super::apply::{Applied, Batch, apply};
+use super::load::{Expected, Prefetch};
+use super::session::SCHEMA;
+use super::statements;
+use crate::db::{Ending, Store, StoreError};
+use crate::log::signer::Guard;
+
+/// A connection that applies single requests.
+pub(crate) struct DirectApply(Store);
+
+impl DirectApply {
+    /// Connects.
+    ///
+    /// # Errors
+    /// If Postgres fails.
+    pub(crate) async fn open(database_url: &SecretString, name: &str) -> Result<Self, StoreError> {
+        Ok(Self(Store::connect(database_url, name, SCHEMA, statements::of_batches()).await?))
+    }
+
+    /// Applies a request to a log that has exactly this tree head. A request that is recorded already has no
+    /// second effect.
+    ///
+    /// # Errors
+    /// If Postgres fails, or the log has another tree head.
+    pub(crate) async fn apply(&self, request: &Request, accepted: TreeHead) -> Result<Option<Outcome>, StoreError> {
+        let batch = Batch {
+            requests: std::slice::from_ref(request),
+            bytes: 0,
+            expected: Expected::Repeats,
+            prefetch: Prefetch::Full,
+            ending: Ending::Commit,
+            guard: Guard::Accepted(accepted),
+        };
+        let Applied { outcomes, mut notifications, .. } = apply(&self.0, batch).await?;
+        notifications.send(&self.0).await?;
+        Ok(outcomes.into_iter().next())
+    }
+}
