@@ -103,12 +103,12 @@ impl Actor {
 
     /// The actor of an operator's command; `tool` becomes the label.
     pub fn operator(tool: &str) -> Self {
-        Self { details: ActorDetails::labelled(tool), identity: Identity::Operator }
+        Self { details: ActorDetails::labeled(tool), identity: Identity::Operator }
     }
 
     /// The service itself; `component` becomes the label.
     pub fn service(component: &str) -> Self {
-        Self { details: ActorDetails::labelled(component), identity: Identity::Service }
+        Self { details: ActorDetails::labeled(component), identity: Identity::Service }
     }
 
     /// The kind.

@@ -13,7 +13,9 @@ use super::args::LogCommand;
 use super::error::CommandError;
 use super::print::print;
 use crate::db::{Database, TaskError, seq_column};
-use crate::log::signer::{Record, Records, ReviewedLog, SignerFile, SignerFileError, flag, review, review_absent};
+use crate::log::signer::{
+    Record, Records, ReviewedLog, SignerFile, SignerFileError, Signing, flag, review, review_absent,
+};
 use crate::pipeline::DirectApply;
 use crate::settings::Settings;
 
@@ -32,7 +34,7 @@ const CHECKPOINTS: &str = "
 const DELETE_LOST: &str = "DELETE FROM checkpoints WHERE organization_id = $1 AND (size > $2 OR size = $3)";
 
 pub(super) async fn run(settings: &Settings, command: LogCommand) -> Result<(), CommandError> {
-    let signing = settings.signing()?;
+    let signing = Signing::read(settings)?;
     let (Some(file), Some(name)) = (signing.file, signing.keys.name()) else { return Err(CommandError::NoSigner) };
     let database = Database::open(&settings.database_url, APPLICATION).await?;
     match command {

@@ -10,13 +10,13 @@ use crate::background::call_log::store_call_log;
 use crate::background::dead_letters::store_dead_letters;
 use crate::background::pruning::prune_regularly;
 use crate::background::push::{PushSettings, push_events};
-use crate::background::sinks::deliver_to_sinks;
+use crate::background::sinks::{deliver_to_sinks, sinks};
 use crate::background::status::publish_status;
 use crate::background::token_expiry::announce_expiring_tokens;
 use crate::erasure::finish_erasures;
 use crate::log::checkpoints::sign_checkpoints;
 use crate::log::service::{ServiceLog, keep_service_log};
-use crate::log::signer::SignedLogs;
+use crate::log::signer::{SignedLogs, Signing};
 use crate::pipeline::InFlight;
 use crate::pipeline::Suspicions;
 use crate::pipeline::{WorkerContext, serve};
@@ -33,12 +33,12 @@ pub(super) async fn run(settings: Settings) -> Result<(), CommandError> {
     let stop = shutdown::on_signal()?;
     let settings = Arc::new(settings);
     let service_log = ServiceLog::read(&settings)?;
-    let signing = settings.signing()?;
+    let signing = Signing::read(&settings)?;
     let signed = match (&signing.file, signing.keys.name()) {
         (Some(file), Some(signer)) => SignedLogs::of(file, signer),
         _ => SignedLogs::without_file(),
     };
-    let sinks = settings.sinks()?;
+    let sinks = sinks(&settings.sinks)?;
     let shared = Arc::new(WorkerContext {
         settings: settings.clone(),
         in_flight: InFlight::new(settings.partitions),

@@ -5,12 +5,13 @@ use rollcall_events::outcome::Outcome;
 use rollcall_events::request::Request;
 use secrecy::SecretString;
 
-use super::apply::{Applied, Batch, apply};
-use super::load::{Expected, Prefetch};
+use super::apply::{Batch, BatchOutcome, apply};
+use super::load::Expected;
 use super::session::SCHEMA;
 use super::statements;
 use crate::db::{Ending, Store, StoreError};
 use crate::log::signer::Guard;
+use crate::settings::Prefetch;
 
 /// A connection that applies single requests.
 pub(crate) struct DirectApply(Store);
@@ -38,7 +39,7 @@ impl DirectApply {
             ending: Ending::Commit,
             guard: Guard::Accepted(accepted),
         };
-        let Applied { outcomes, mut notifications, .. } = apply(&self.0, batch).await?;
+        let BatchOutcome { outcomes, mut notifications, .. } = apply(&self.0, batch).await?;
         notifications.send(&self.0).await?;
         Ok(outcomes.into_iter().next())
     }

@@ -16,7 +16,7 @@ mod syslog;
 mod target;
 mod trust;
 
-pub(crate) use settings::{SinkSettings, sinks};
+pub(crate) use settings::sinks;
 pub(crate) use sink::Sink;
 
 use hyper::Uri;

@@ -4,7 +4,6 @@ use hyper::Uri;
 use rollcall_events::OrganizationId;
 use rollcall_service::settings::SettingsError;
 use rustls::pki_types::ServerName;
-use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,40 +15,12 @@ use super::sink::{
 };
 use super::trust;
 use crate::background::delivery::Scope;
+use crate::settings::{OneOrMore, SinkSettings};
 
 /// Maximum number of sinks.
 const MAX_SINKS: usize = 32;
 /// Maximum length of a name.
 const MAX_NAME: usize = 40;
-
-/// The settings of one sink, as they are written.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct SinkSettings {
-    kind: Option<String>,
-    organizations: Option<OneOrMore>,
-    from: Option<String>,
-    format: Option<String>,
-    batch_entries: Option<u64>,
-    batch_bytes: Option<u64>,
-    batch_seconds: Option<u64>,
-    address: Option<String>,
-    envelope: Option<String>,
-    header_file: Option<String>,
-    ca_file: Option<String>,
-    timeout_seconds: Option<u64>,
-    path: Option<String>,
-    rotate_bytes: Option<u64>,
-    rotate_count: Option<u64>,
-}
-
-/// A list, or one text with the items separated by commas or white space, as the environment has it.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum OneOrMore {
-    One(String),
-    More(Vec<String>),
-}
 
 /// Checks the settings of all sinks and reads the files that they name.
 ///

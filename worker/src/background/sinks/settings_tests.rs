@@ -1,5 +1,6 @@
 use super::*;
 use rollcall_service::settings::read;
+use serde::Deserialize;
 use test_case::test_case;
 
 const ORGANIZATION: &str = "0192f0c1-2b3c-7000-8000-000000000001";

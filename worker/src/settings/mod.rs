@@ -1,6 +1,8 @@
 //! The worker's settings. `default.toml` documents each setting and its default. All are checked before
 //! anything starts.
 
+mod sinks;
+
 use rollcall_events::log::checkpoint::SigningKeys;
 use rollcall_events::log::log_key::{LogKey, in_the_name_of};
 use rollcall_events::log::service_log;
@@ -16,8 +18,7 @@ use std::fmt::Display;
 use std::path::Path;
 use std::str::FromStr;
 
-use crate::background::sinks::{Sink, SinkSettings, sinks};
-use crate::log::signer::{SignerFile, Signing};
+pub(crate) use sinks::{OneOrMore, SinkSettings};
 
 /// How many of the expected keys are prefetched. The others are loaded on demand, so this setting changes the
 /// time but no decision. `None` and `Random` exist for tests of that.
@@ -46,7 +47,7 @@ pub(crate) struct Settings {
     pub(crate) command_timeout_seconds: u64,
     checkpoint_keys: SecretString,
     checkpoint_key_file: String,
-    signer_file: String,
+    pub(crate) signer_file: String,
     pub(crate) checkpoint_seconds: u64,
     pub(crate) checkpoint_events: u64,
     pub(crate) checkpoint_all_days: u16,
@@ -68,7 +69,7 @@ pub(crate) struct Settings {
     pub(crate) erased_name_days: u16,
     pub(crate) log_format: LogFormat,
     #[serde(default)]
-    sinks: BTreeMap<String, SinkSettings>,
+    pub(crate) sinks: BTreeMap<String, SinkSettings>,
     pub(crate) migrate: Migrate,
 }
 
@@ -86,7 +87,7 @@ pub(crate) struct Migrate {
 impl Settings {
     /// Reads and checks the settings.
     pub(crate) fn read(file: Option<&Path>) -> Result<Self, SettingsError> {
-        let mut settings: Self = read("ROLLCALL_WORKER", include_str!("../default.toml"), file)?;
+        let mut settings: Self = read("ROLLCALL_WORKER", include_str!("../../default.toml"), file)?;
         settings.public_url = public_url("public_url", &settings.public_url)?;
         in_range("push_timeout_seconds", settings.push_timeout_seconds, 1, 300)?;
         in_range("push_dead_seconds", settings.push_dead_seconds, 1, 31_536_000)?;
@@ -113,7 +114,7 @@ impl Settings {
     }
 
     /// The keys that sign checkpoints: first the keys of the setting, then the keys of the file.
-    fn signing_keys(&self) -> Result<SigningKeys, SettingsError> {
+    pub(crate) fn signing_keys(&self) -> Result<SigningKeys, SettingsError> {
         let keys = secrets("checkpoint_key_file", &self.checkpoint_keys, &self.checkpoint_key_file)?;
         SigningKeys::read(&keys).map_err(|error| SettingsError::malformed("checkpoint_keys", error))
     }
@@ -145,30 +146,9 @@ impl Settings {
         Policy::parse(&content).map(Some).map_err(|error| malformed(&error))
     }
 
-    /// The keys that sign checkpoints, and the file that remembers what they signed.
-    pub(crate) fn signing(&self) -> Result<Signing, SettingsError> {
-        let keys = self.signing_keys()?;
-        let file = match self.signer_file.trim() {
-            _ if keys.name().is_none() => None,
-            "" => {
-                let reason = "it is empty. Name a file on a disk that is not the database's, or write `none`, and a \
-                    database that was rolled back is signed again without notice";
-                return Err(SettingsError::malformed("signer_file", reason));
-            }
-            "none" => None,
-            path => Some(SignerFile::at(path)),
-        };
-        Ok(Signing { keys, file })
-    }
-
     /// The keys that sign event tokens.
     pub(crate) fn event_keys(&self) -> Result<SetKeys, SettingsError> {
         event_keys(&self.event_keys, &self.event_key_file)
-    }
-
-    /// The sinks, with the files that they name.
-    pub(crate) fn sinks(&self) -> Result<Vec<Sink>, SettingsError> {
-        sinks(&self.sinks)
     }
 
     /// The value that each receiver expects in the `Authorization` header, by stream.
