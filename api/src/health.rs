@@ -68,7 +68,7 @@ async fn unserved(requests: &RequestClient) -> Option<Vec<u16>> {
 impl Findings {
     /// Whether this api is ready. A missing worker does not matter, because the queue buffers requests in the
     /// meantime. A stopped partition matters: its requests are not applied until somebody repairs the fault. So
-    /// does a refused log: the database has lost what it had confirmed.
+    /// does a refused log: the database has lost what it had confirmed. A refused service log delays no request.
     fn is_ready(&self) -> bool {
         self.unserved.is_some()
             && self.stopped.as_ref().is_some_and(Vec::is_empty)
@@ -86,6 +86,7 @@ impl Findings {
             "broker": if self.unserved.is_some() { "ok" } else { "cannot be reached, or lacks a queue" },
             "partitions_stopped": stopped.collect::<Vec<_>>(),
             "logs_refused": refused.collect::<Vec<_>>(),
+            "service_log_refused": self.refused.as_ref().and_then(|refused| refused.service_log.as_deref()),
             "partitions_without_worker": self.unserved.clone().unwrap_or_default(),
         })
     }
@@ -166,7 +167,7 @@ mod tests {
         let reason = "12 entries were signed, and the database has 8".to_owned();
         let findings = Findings {
             stopped: Some(vec![(3, "a column is missing".to_owned())]),
-            refused: Some(RefusedLogs { named: vec![(organization, reason.clone())], count: 1 }),
+            refused: Some(RefusedLogs { named: vec![(organization, reason.clone())], count: 1, service_log: None }),
             unserved: Some(vec![5]),
         };
         let body = findings.body();
@@ -175,5 +176,9 @@ mod tests {
         assert_eq!(body["partitions_without_worker"], json!([5]));
         let repaired = Findings { stopped: Some(Vec::new()), ..findings };
         assert!(!repaired.is_ready(), "a refused log is enough");
+        let service_log = RefusedLogs { service_log: Some(reason.clone()), ..RefusedLogs::default() };
+        let witnessed = Findings { refused: Some(service_log), ..repaired };
+        assert!(witnessed.is_ready(), "no request waits for the service log");
+        assert_eq!(witnessed.body()["service_log_refused"], reason);
     }
 }

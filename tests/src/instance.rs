@@ -126,6 +126,11 @@ impl Instance {
         assert!(output.status.success(), "{tool}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
+    /// Everything that the worker has logged.
+    pub fn worker_log(&self) -> String {
+        std::fs::read_to_string(self.dir.join("log/worker.log")).unwrap()
+    }
+
     /// Stops the servers. This works in whatever state a test has left them.
     pub fn stop(&self) {
         let _ = run(&self.dir, "stop");

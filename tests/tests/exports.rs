@@ -147,7 +147,7 @@ async fn a_filtered_export_is_checked_entry_by_entry_and_never_called_whole() {
     assert!(output.contains("a filtered export cannot be verified as a whole log"), "{output}");
     assert!(output.contains("matches its own hashes") && !output.contains("BROKEN"), "{output}");
     let (code, output) = check(&text.replacen("Countess", "Duchess", 1));
-    assert!(code == 1 && output.contains("the payload is not the one that was committed to"), "{output}");
+    assert!(code == 1 && output.contains("the payload does not match its commitment"), "{output}");
 }
 
 /// The routes come from the document, so a new route is covered by being described.

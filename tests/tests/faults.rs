@@ -137,7 +137,7 @@ async fn a_service_finishes_accepted_requests_before_it_stops() {
     assert_eq!(reqwest::get(format!("{}/healthz", stack.url)).await.unwrap().status(), 200);
     stack.worker.as_mut().unwrap().terminate();
     assert!(stack.worker.as_mut().unwrap().ended().await, "the worker stops without errors");
-    let log = std::fs::read_to_string(stack.instance.dir().join("log/worker.log")).unwrap();
+    let log = stack.instance.worker_log();
     assert_eq!(log.matches("no message is left in flight").count(), 8, "{log}");
     assert!(!log.contains("restarts") && !log.contains("did not stop cleanly") && !log.contains("ERROR"), "{log}");
     eventually("the api to see that no worker is there", async || {

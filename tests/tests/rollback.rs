@@ -135,7 +135,7 @@ impl Case {
 
     /// The lines of the worker's log that contain all these texts.
     fn logged(&self, texts: &[&str]) -> usize {
-        let log = std::fs::read_to_string(self.stack.instance.dir().join("log/worker.log")).unwrap();
+        let log = self.stack.instance.worker_log();
         log.lines().filter(|line| texts.iter().all(|text| line.contains(text))).count()
     }
 

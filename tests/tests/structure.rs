@@ -38,6 +38,9 @@ const WORKER: &[&str] = &[
     "supervise.rs",
     "settings",
     "fact.rs",
+    // The signer file, which needs no database.
+    "log/signer/format.rs",
+    "log/signer/file.rs",
     "db",
     "log",
     "erasure",
@@ -64,9 +67,9 @@ const WORKER: &[&str] = &[
     // The loop that calls them.
     "pipeline/statements.rs",
     "pipeline/trial.rs",
-    "pipeline/direct.rs",
     "pipeline/batch_run.rs",
     "pipeline/session.rs",
+    "pipeline/direct.rs",
     "pipeline/hold.rs",
     "pipeline/serve.rs",
     "pipeline/mod.rs",

@@ -120,7 +120,7 @@ async fn a_systemic_fault_stops_partitions_and_loses_nothing() {
 
 /// How often the worker has logged that a partition is stopped.
 fn stops(stack: &Stack) -> usize {
-    let log = std::fs::read_to_string(stack.instance.dir().join("log/worker.log")).unwrap();
+    let log = stack.instance.worker_log();
     log.lines().filter(|line| line.contains("the partition has stopped")).count()
 }
 

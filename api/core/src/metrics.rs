@@ -168,7 +168,8 @@ impl Metrics {
 
     async fn read_database(&self, database: &Database) -> Result<HashMap<u16, PartitionStatus>, ReadError> {
         self.dead_letters.set(dead_letter_count(database).await?);
-        self.refused.set(refused_logs(database).await?.count);
+        let refused = refused_logs(database).await?;
+        self.refused.set(refused.count + i64::from(refused.service_log.is_some()));
         let expiring = expiring_tokens(database).await?;
         // A token that was renewed or revoked in the meantime has no value any more.
         self.expiring.clear();

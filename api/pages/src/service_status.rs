@@ -6,7 +6,7 @@ use actix_web::{HttpMessage, HttpRequest};
 use rollcall_api_core::publish::QueueStatus;
 use rollcall_api_core::read::{
     LATENCY_BUCKETS, LastReplay, Latency, OldestRequest, PartitionStatus, ReadError, ReplayState, ServiceStatus,
-    last_replay, latencies, partitions, service_status,
+    last_replay, latencies, partitions, refusal, service_status,
 };
 use rollcall_events::OrganizationId;
 use std::time::Duration;
@@ -46,10 +46,17 @@ pub(super) async fn read(
         latencies(database, organization),
         last_replay(database, organization),
         partitions(database),
-        witnessing::read(database, t)
+        witnessing::read(database, t),
+        refusal(database, organization)
     );
-    let (ServiceStatus { size, signed, recent, took: within, last }, latencies, last_replay, reports, witnessing) =
-        found?;
+    let (
+        ServiceStatus { size, signed, recent, took: within, last },
+        latencies,
+        last_replay,
+        reports,
+        witnessing,
+        refused,
+    ) = found?;
     let publisher = pages.requests.publisher();
     // The page shows that the broker does not answer, so this is not an error.
     let queue = publisher.queue_status(organization).await;
@@ -66,6 +73,7 @@ pub(super) async fn read(
         waiting,
         size,
         signed: signed.map(|(size, at)| (size, minute(&at))),
+        refused,
         recent,
         took: within.map(|(median, most)| (seconds(median), seconds(most))),
         last: last.map(second),

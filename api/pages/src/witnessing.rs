@@ -24,13 +24,14 @@ fn shown(status: &WitnessStatus, witnesses: &[WitnessState], now: Timestamp, t: 
         (_, Some(since)) if status.witnesses == 0 => t.with("service-log-alone", "at", minute(&since)),
         (_, Some(since)) => t.with("service-log-unwitnessed", "at", minute(&since)),
     };
-    let is_witnessed = status.witnessed.is_some() && !is_late;
+    let is_witnessed = status.witnessed.is_some() && !is_late && status.refused.is_none();
     let failing = |witness: &WitnessState| {
         let (since, reason) = witness.failing.as_ref()?;
         let text = format!("{} ({})", t.with("service-log-failing", "witness", witness.name.clone()), minute(since));
         Some((text, reason.clone()))
     };
-    Some(Witnessing { summary, is_witnessed, failing: witnesses.iter().filter_map(failing).collect() })
+    let failing = witnesses.iter().filter_map(failing).collect();
+    Some(Witnessing { summary, is_witnessed, refused: status.refused.clone(), failing })
 }
 
 #[cfg(test)]
@@ -45,6 +46,7 @@ mod tests {
             witnesses,
             witnessed: witnessed.map(|at| (7, at)),
             unwitnessed_since,
+            refused: None,
         };
         let is_witnessed = |status: &WitnessStatus| shown(status, &[], now, t).map(|shown| shown.is_witnessed);
         assert_eq!(is_witnessed(&status(0, None, None)), None, "there is no checkpoint");
@@ -52,6 +54,8 @@ mod tests {
         assert_eq!(is_witnessed(&status(2, Some(late), Some(early))), Some(true));
         assert_eq!(is_witnessed(&status(2, Some(late), Some(late))), Some(false));
         assert_eq!(is_witnessed(&status(0, None, Some(early))), Some(false));
+        let refused = WitnessStatus { refused: Some("2 are missing".to_owned()), ..status(2, Some(late), None) };
+        assert_eq!(is_witnessed(&refused), Some(false), "a refused log is not in order, however well witnessed");
         let witness = WitnessState {
             name: "witness.example.com/w1".to_owned(),
             size: 3,

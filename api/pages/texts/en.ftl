@@ -350,6 +350,7 @@ dead-letter-retry = Retry
 dead-letter-reason = Reason
 dead-letter-discard = Discard
 no-dead-letters = There are no dead letters.
+log-refused = refused
 service-log = Service log
 service-log-witnessed = witnessed { $at }
 service-log-unwitnessed = not witnessed since { $at }

@@ -349,6 +349,7 @@ dead-letter-retry = Reintentar
 dead-letter-reason = Motivo
 dead-letter-discard = Descartar
 no-dead-letters = No hay mensajes fallidos.
+log-refused = rechazado
 service-log = Registro del servicio
 service-log-witnessed = atestiguado { $at }
 service-log-unwitnessed = sin atestiguar desde { $at }

@@ -5,12 +5,12 @@ use rollcall_events::log::log_key::in_the_name_of;
 use rollcall_events::log::tlog_proof::TlogProof;
 use rollcall_events::log::witness::{Policy, WitnessedCheckpoint};
 use rollcall_tests::client::user;
-use rollcall_tests::service::{Service, free_port};
+use rollcall_tests::service::{Service, attempt_with, free_port};
 use rollcall_tests::witness::{Witness, identity};
 use rollcall_tests::{Client, Organization, Stack, eventually};
 use secrecy::SecretString;
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The signer of the tests.
 pub(super) const SIGNER: &str = "log.example.com";
@@ -82,6 +82,42 @@ impl World {
         Service::worker_with(&self.stack.instance, &settings)
     }
 
+    /// The file in which the signer remembers what it signed.
+    pub(super) fn signer_file(&self) -> PathBuf {
+        self.folder.join("signer.state")
+    }
+
+    /// Stops the worker, restores a backup of the database and, if it is given, an older signer file, and starts
+    /// the worker again.
+    pub(super) async fn replace(&mut self, backup: &Path, signer_file: Option<&[u8]>) {
+        self.stop_worker().await;
+        self.stack.instance.restore(backup);
+        if let Some(content) = signer_file {
+            std::fs::write(self.signer_file(), content).unwrap();
+        }
+        self.stack.worker = Some(self.worker());
+    }
+
+    /// Starts the worker again with one more setting.
+    pub(super) async fn restart_with(&mut self, (name, value): (&str, &str)) {
+        self.stop_worker().await;
+        self.worker_settings.push((name.to_owned(), value.to_owned()));
+        self.stack.worker = Some(self.worker());
+    }
+
+    async fn stop_worker(&mut self) {
+        let mut worker = self.stack.worker.take().unwrap();
+        worker.terminate();
+        assert!(worker.ended().await);
+    }
+
+    /// Runs a command of the operator with the worker's settings.
+    pub(super) fn command(&self, arguments: &[&str]) {
+        let settings: Vec<_> =
+            self.worker_settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        attempt_with(&self.stack.instance, &settings, arguments).unwrap();
+    }
+
     pub(super) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> String {
         let path = self.folder.join(name);
         std::fs::write(&path, content).unwrap();
@@ -145,6 +181,12 @@ impl World {
         let text = reqwest::get(format!("http://{}/metrics", self.metrics)).await.unwrap().text().await.unwrap();
         let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{name} in {text}"));
         line.trim().parse().unwrap()
+    }
+
+    /// Why the service log is refused, as `/readyz` says; `None` if it is not.
+    pub(super) async fn refused(&self) -> Option<String> {
+        let answer = reqwest::get(format!("{}/readyz", self.stack.url)).await.unwrap();
+        answer.json::<Value>().await.unwrap()["service_log_refused"].as_str().map(str::to_owned)
     }
 
     /// Why a witness fails, as operators see it.

@@ -17,15 +17,15 @@ fn an_unchanged_log_verifies_at_every_checkpoint() {
 
 /// Changes of a stored log, and the words of the fault. The checkpoints are of sizes 5 and 10.
 #[test_case(|log| log[2].payload = Some(json!({"name": "Eve"})),
-    "entry 3: the payload is not the one that was committed to"; "edit a payload")]
+    "entry 3: the payload does not match its commitment"; "edit a payload")]
 #[test_case(|log| log[2].actor = Some(json!({"label": "Eve"})),
-    "entry 3: the actor is not the one that was committed to"; "edit an actor")]
+    "entry 3: the actor does not match its commitment"; "edit an actor")]
 #[test_case(|log| log[2].header.outcome = OutcomeKind::Rejected,
-    "entry 3: the header is not the one that was hashed into the leaf"; "edit a header")]
+    "entry 3: the header does not match the leaf"; "edit a header")]
 #[test_case(|log| log[2].header.payload_commitment = log[3].header.payload_commitment,
-    "entry 3: the payload is not the one that was committed to"; "edit a commitment")]
+    "entry 3: the payload does not match its commitment"; "edit a commitment")]
 #[test_case(|log| log[2].leaf = log[3].leaf,
-    "entry 3: the header is not the one that was hashed into the leaf"; "edit a leaf")]
+    "entry 3: the header does not match the leaf"; "edit a leaf")]
 #[test_case(|log| { log[2].payload = Some(json!({"name": "Eve"})); log[2] = rehashed(log[2].clone()); },
     "the first 5 entries are not those that were signed: something between entries 1 and 5 was changed";
     "edit and rehash before the first checkpoint")]
@@ -166,7 +166,7 @@ fn an_entry_of_a_newer_service_is_not_checked_and_a_forged_one_is_broken() {
     assert!(output.contains("NOT CHECKED: line 10 has something that this program does not know"), "{output}");
     let forged = newer(|line| line["header"]["error"] = json!({"status": 400, "by": "Eve"}));
     let (code, output) = case.verify_lines(&signed, &lines(&forged));
-    assert!(code == 1 && output.contains("line 10: the header is not the one that was hashed"), "{output}");
+    assert!(code == 1 && output.contains("line 10: the header does not match"), "{output}");
     let mut rehashed = forged;
     rehashed["leaf"] = json!(Hash::of_entry(&canonical(&rehashed["header"]).unwrap()));
     let (code, output) = case.verify_lines(&signed, &lines(&rehashed));

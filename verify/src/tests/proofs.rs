@@ -35,7 +35,7 @@ fn an_entry_verifies_with_its_own_proof_only() {
     let mut changed = log[3].clone();
     changed.payload = Some(json!({"name": "Eve"}));
     let (code, output) = verify_entry(&case, &changed, inclusion(4, &log), &checkpoint);
-    assert!(code == 1 && output.contains("entry 4: the payload is not the one that was committed to"), "{output}");
+    assert!(code == 1 && output.contains("entry 4: the payload does not match its commitment"), "{output}");
     let (code, output) = verify_entry(&case, &rehashed(changed), inclusion(4, &log), &checkpoint);
     assert!(code == 1 && output.contains("entry 4: the proof does not lead to the root"), "{output}");
     let beyond = entry(11, EventType::UserUpdated, (SubjectType::User, ADA), MARY);

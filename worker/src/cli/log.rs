@@ -8,6 +8,7 @@ use rollcall_events::request::{AcceptRestore, Request, RequestBody};
 use rollcall_events::{EventId, OrganizationId, Timestamp};
 use serde_json::json;
 use std::collections::BTreeSet;
+use tokio_postgres::Row;
 
 use super::args::LogCommand;
 use super::error::CommandError;
@@ -28,6 +29,11 @@ const CHECKPOINTS: &str = "
     SELECT DISTINCT ON (organization_id) organization_id, size, split_part(note, E'\\n', 3) AS root
     FROM checkpoints WHERE $1::uuid IS NULL OR organization_id > $1
     ORDER BY organization_id, size DESC LIMIT $2";
+
+/// The newest checkpoint of the service log. The first line of a checkpoint is the origin.
+const SERVICE_CHECKPOINT: &str = "
+    SELECT size, split_part(note, E'\\n', 1) AS origin, split_part(note, E'\\n', 3) AS root
+    FROM service_checkpoints ORDER BY size DESC LIMIT 1";
 
 /// Deletes the checkpoints of lost entries: those above the restored size $2, and the one that the new entry
 /// states, of size $3. New checkpoints take their place.
@@ -150,16 +156,24 @@ async fn adopt(database: &Database, file: &SignerFile, name: &str) -> Result<(),
         let rows = database.query(CHECKPOINTS, &[&after, &PAGE]).await?;
         for row in &rows {
             let organization: OrganizationId = row.try_get("organization_id")?;
-            let root = read_root_line(row.try_get("root")?).map_err(TaskError::from)?;
-            let head = TreeHead { root, size: row.try_get::<_, i64>("size")?.unsigned_abs() };
-            records.insert(format!("{name}/{organization}"), Record { head, restored_from: None });
+            records.insert(format!("{name}/{organization}"), record(row)?);
             after = Some(organization);
         }
         if rows.is_empty() {
             break;
         }
     }
+    if let Some(row) = database.query_opt(SERVICE_CHECKPOINT, &[]).await? {
+        records.insert(row.try_get::<_, String>("origin").map_err(TaskError::from)?, record(&row)?);
+    }
     file.write(&records)?;
     print(&json!({"signer_file": file.path(), "logs": records.len()}));
     Ok(())
+}
+
+/// What a checkpoint signs.
+fn record(row: &Row) -> Result<Record, TaskError> {
+    let root = read_root_line(row.try_get("root")?)?;
+    let head = TreeHead { root, size: row.try_get::<_, i64>("size")?.unsigned_abs() };
+    Ok(Record { head, restored_from: None })
 }

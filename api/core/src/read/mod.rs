@@ -52,7 +52,7 @@ pub use operations::{
 };
 pub use organizations::organization_names;
 pub use partitions::{OldestRequest, PartitionStatus, partitions, stopped_partitions};
-pub use refused::{RefusedLogs, refused_logs};
+pub use refused::{RefusedLogs, refusal, refused_logs};
 pub use service_log::{
     EnteredCheckpoint, WitnessState, WitnessStatus, entered_checkpoint, entered_checkpoints, log_secret,
     service_checkpoint, service_entries, service_proof, service_size, service_tile, witness_states, witness_status,

@@ -9,6 +9,12 @@ const REFUSED: &str = "
     SELECT organization_id, refused, count(*) OVER () AS count FROM log_heads WHERE refused IS NOT NULL
     ORDER BY organization_id LIMIT $1";
 
+/// Why the service log is refused, if it is.
+const SERVICE_LOG: &str = "SELECT refused FROM service_head WHERE refused IS NOT NULL";
+
+/// Why the log of an organization is refused, if it is.
+const OWN: &str = "SELECT refused FROM log_heads WHERE organization_id = $1 AND refused IS NOT NULL";
+
 /// Maximum number of refused logs that are named.
 const MAX_NAMED: i64 = 20;
 
@@ -19,6 +25,8 @@ pub struct RefusedLogs {
     pub named: Vec<(OrganizationId, String)>,
     /// How many there are.
     pub count: i64,
+    /// Why the service log is refused, if it is.
+    pub service_log: Option<String>,
 }
 
 /// The logs that the signer refuses now.
@@ -28,5 +36,13 @@ pub async fn refused_logs(database: &Database) -> Result<RefusedLogs, ReadError>
         refused.named.push((row.try_get("organization_id")?, row.try_get("refused")?));
         refused.count = row.try_get("count")?;
     }
+    let service_log = database.sessions().query_opt(SERVICE_LOG, &[]).await?;
+    refused.service_log = service_log.map(|row| row.try_get("refused")).transpose()?;
     Ok(refused)
+}
+
+/// Why the log of an organization is refused, if it is.
+pub async fn refusal(database: &Database, organization: OrganizationId) -> Result<Option<String>, ReadError> {
+    let row = database.queries(organization).query_opt(OWN, &[&organization]).await?;
+    Ok(row.map(|row| row.try_get("refused")).transpose()?)
 }

@@ -63,7 +63,8 @@ const SECRET: &str = "SELECT secret FROM log_secrets WHERE organization_id = $1"
 
 /// The newest witnessed checkpoint, and the first checkpoint after it.
 const STATE: &str = "
-    SELECT w.size, w.witnessed_at, (SELECT count(*) FROM service_witnesses) AS witnesses, (
+    SELECT w.size, w.witnessed_at, (SELECT count(*) FROM service_witnesses) AS witnesses,
+        (SELECT refused FROM service_head) AS refused, (
         SELECT n.signed_at FROM service_checkpoints n WHERE n.size > COALESCE(w.size, 0) ORDER BY n.size LIMIT 1
     ) AS unwitnessed_since
     FROM (SELECT 1) one LEFT JOIN LATERAL (
@@ -96,6 +97,8 @@ pub struct WitnessStatus {
     pub witnessed: Option<(u64, Timestamp)>,
     /// When the first checkpoint after it was signed; `None` if the newest checkpoint is witnessed.
     pub unwitnessed_since: Option<Timestamp>,
+    /// Why the signer refuses the log, if it does.
+    pub refused: Option<String>,
 }
 
 /// The state of one witness.
@@ -217,6 +220,7 @@ pub async fn witness_status(database: &Database) -> Result<WitnessStatus, ReadEr
         witnesses: row.try_get::<_, i64>("witnesses")?.unsigned_abs(),
         witnessed: size.map(i64::unsigned_abs).zip(row.try_get("witnessed_at")?),
         unwitnessed_since: row.try_get("unwitnessed_since")?,
+        refused: row.try_get("refused")?,
     })
 }
 

@@ -65,6 +65,8 @@ pub(crate) struct Replay {
 pub(crate) struct Witnessing {
     pub(crate) summary: String,
     pub(crate) is_witnessed: bool,
+    /// Why the signer refuses the service log, if it does.
+    pub(crate) refused: Option<String>,
     /// The witnesses that fail: since when, and why.
     pub(crate) failing: Vec<(String, String)>,
 }
@@ -80,6 +82,8 @@ pub(crate) struct ServiceStatus {
     pub(crate) size: u64,
     /// The size that the last checkpoint signs, and when it was signed.
     pub(crate) signed: Option<(u64, String)>,
+    /// Why the signer refuses the log, if it does.
+    pub(crate) refused: Option<String>,
     /// The number of entries in the last hour.
     pub(crate) recent: u64,
     /// The median and the 99th percentile of their times from request to record.

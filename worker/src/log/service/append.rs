@@ -8,6 +8,7 @@ use rollcall_events::log::{CompactRange, Hash};
 use std::collections::HashSet;
 use tokio_postgres::Row;
 
+use super::guard::head;
 use crate::db::{Database, StoreError, TaskError, seq_column};
 
 /// Maximum number of entries per transaction.
@@ -24,7 +25,6 @@ const GROWN: &str = "
     WHERE c.size > COALESCE((SELECT max(e.size) FROM service_entries e WHERE e.organization_id = h.organization_id), 0)
     ORDER BY random() LIMIT $1";
 
-const HEAD: &str = "SELECT size, peaks FROM service_head";
 const ADVANCE: &str = "UPDATE service_head SET size = $2, peaks = $3 WHERE size = $1";
 const ADD_SECRETS: &str = "
     INSERT INTO log_secrets (organization_id, secret) SELECT * FROM unnest($1::uuid[], $2::bytea[])";
@@ -106,10 +106,8 @@ impl Appender {
 
 /// Appends the entries. Two workers cannot append at the same size: the second one finds that the head has moved.
 async fn insert(database: &Database, grown: &[Grown]) -> Result<(), TaskError> {
-    let head = database.query_opt(HEAD, &[]).await?;
-    let head = head.ok_or_else(|| TaskError::Unreadable("the service log has no head".to_owned()))?;
-    let (size, peaks): (i64, Vec<Vec<u8>>) = (head.try_get("size")?, head.try_get("peaks")?);
-    let mut log = CompactRange::from_parts(size.unsigned_abs(), &peaks).map_err(StoreError::from)?;
+    let mut log = head(database).await?;
+    let size = seq_column(log.size());
     let mut tiles = NewTiles::default();
     let columns = Columns::of(grown, &mut log, &mut tiles)?;
     let peaks: Vec<&[u8]> = log.peaks().iter().map(Hash::as_bytes).collect();

@@ -7,8 +7,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::append::Appender;
+use super::guard::Guard;
 use super::settings::ServiceLog;
-use super::sign::{SignedCheckpoint, newest};
+use super::sign::{SignedCheckpoint, newest, sign};
 use super::witnesses::{Context, follow_all, is_witnessed};
 use crate::db::{Database, TaskError};
 use crate::settings::Settings;
@@ -38,7 +39,8 @@ async fn run(settings: &Settings, log: &ServiceLog, stop: &CancellationToken) ->
         }
     }
     let (offers, offered) = watch::channel(None);
-    let mut keeper = Keeper { database, origin, log, appender: Appender::default(), offers, last: None };
+    let guard = Guard::new(log.file.as_ref(), origin);
+    let mut keeper = Keeper { database, origin, log, guard, appender: Appender::default(), offers, last: None };
     let every = Duration::from_secs(settings.checkpoint_seconds);
     let context = Context::open(&settings.database_url, log).await?;
     tokio::try_join!(keeper.keep(every, stop), follow_all(&context, &offered, stop))?;
@@ -55,6 +57,7 @@ struct Keeper<'a> {
     database: Database,
     origin: &'a str,
     log: &'a ServiceLog,
+    guard: Guard<'a>,
     appender: Appender,
     offers: watch::Sender<Option<SignedCheckpoint>>,
     /// The size that was offered last, and when.
@@ -69,8 +72,12 @@ impl Keeper<'_> {
                 () = stop.cancelled() => return Ok(()),
                 _ = interval.tick() => {}
             }
+            if self.guard.permit(&self.database).await?.is_none() {
+                continue;
+            }
             self.appender.append(&self.database).await?;
-            if let Some(signed) = newest(&self.database, self.origin, &self.log.keys).await? {
+            sign(&self.database, self.origin, &self.log.keys, &self.guard).await?;
+            if let Some(signed) = newest(&self.database).await? {
                 self.offer(signed).await?;
             }
         }

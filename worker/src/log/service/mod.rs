@@ -3,6 +3,7 @@
 
 mod address;
 mod append;
+mod guard;
 mod keep;
 mod settings;
 mod sign;

@@ -6,12 +6,15 @@ use rollcall_service::settings::SettingsError;
 use std::time::Duration;
 
 use super::address::submission_address;
+use crate::log::signer::{SignerFile, Signing};
 use crate::settings::Settings;
 
 /// The keys, the origin and the policy of the service log.
 pub(crate) struct ServiceLog {
     /// The keys, in the name of the log.
     pub(crate) keys: SigningKeys,
+    /// The file that remembers what was signed; `None` without keys, or if the operator decided so.
+    pub(super) file: Option<SignerFile>,
     /// The origin; `None` if there is no key.
     pub(super) origin: Option<String>,
     /// The policy; `None` if no witnesses are configured.
@@ -40,6 +43,7 @@ impl ServiceLog {
         let timeout = Duration::from_secs(settings.witness_timeout_seconds);
         Ok(Self {
             keys,
+            file: Signing::read(settings)?.file,
             origin,
             policy,
             timeout,

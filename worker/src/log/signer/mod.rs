@@ -17,6 +17,7 @@ mod review;
 mod signed_logs;
 mod signing;
 
+pub(crate) use compare::{Refusal, check_growth, compare};
 pub(crate) use file::{LockedFile, SignerFile, SignerFileError};
 pub(crate) use format::{Record, Records};
 pub(crate) use review::{Page, ReviewedLog, flag, review, review_absent};
