@@ -54,6 +54,10 @@ impl Case {
         }
     }
 
+    async fn json(&self, path: &str) -> Value {
+        self.auditor.get(path).await.expect(200)
+    }
+
     async fn text(&self, path: &str) -> String {
         self.auditor.get(path).await.expect(200).as_str().unwrap().to_owned()
     }
@@ -177,7 +181,8 @@ async fn an_unchanged_log_verifies_and_every_change_is_reported() {
     assert_eq!(case.verify_log(&case.export().await).0, 0, "the changes are rolled back");
 }
 
-/// A row that no program of ours could have written stops neither the check of the database nor an export.
+/// A row that no program of ours could have written stops neither the check of the database, nor an export, nor a
+/// query.
 #[tokio::test]
 async fn a_row_that_is_not_an_entry_is_named_and_the_check_goes_on() {
     let case = Case::new(6).await;
@@ -196,12 +201,18 @@ async fn a_row_that_is_not_an_entry_is_named_and_the_check_goes_on() {
     owner.batch_execute(&tamper).await.unwrap();
     let (is_valid, output) = verified(&case.stack.instance, organization).await;
     let csv = case.text("/export?format=csv").await;
+    let listed = case.json("/events?order=oldest&count=100").await;
+    let one = case.json("/events/8").await;
     let undo =
         format!("DELETE FROM events WHERE organization_id = '{organization}'; INSERT INTO events SELECT * FROM kept");
     owner.batch_execute(&undo).await.unwrap();
     assert!(!is_valid, "{output}");
     for fault in ["unknown field `nickname`", "unknown field `by`", "entry 9: the header", "entry 10: the header"] {
         assert!(output.contains(fault), "{fault}: {output}");
+    }
+    assert!(listed["entries"].as_array().unwrap().len() > 10, "{listed}");
+    for row in [&listed["entries"][7], &one] {
+        assert_eq!((&row["header"]["seq"], &row["actor"]["nickname"]), (&json!(8), &json!("mallory")), "{row}");
     }
     assert!(csv.lines().count() > 12 && csv.contains("mallory"), "{csv}");
     let (is_valid, output) = verified(&case.stack.instance, organization).await;

@@ -13,13 +13,13 @@ use rollcall_api_core::audit::{
 use rollcall_api_core::error::{ApiError, ApiResult};
 use rollcall_api_core::http::Parameters;
 use rollcall_api_core::openapi::Errors;
-use rollcall_api_core::read::{Entries, Order, log_entries, log_entry, log_size, session_lasts};
+use rollcall_api_core::read::{LogPage, Order, log_entry, log_rows, log_size, session_lasts};
 use rollcall_events::UserId;
 use rollcall_events::log::evidence::Disclosed;
 use rollcall_events::log::{EventType, SubjectType};
 use rollcall_events::request::EraseUser;
 use rollcall_scim::ScimError;
-use rollcall_service::entries::StoredEntry;
+use rollcall_service::entries::{StoredEntry, StoredRow};
 use serde_json::Value;
 
 use super::context::Pages;
@@ -43,34 +43,34 @@ pub(super) async fn list(admin: Administrator, parameters: Parameters, pages: Da
     // Read the size before the entries. An entry that is recorded in between is on the page and in the live
     // updates; the browser recognizes it by its seq. In the other order it would be missing.
     let size = log_size(&pages.database, admin.person.organization_id).await?;
-    let (Entries { entries, goes_on }, problem) = match find(&admin, &parameters, &pages).await {
+    let (LogPage { entries, goes_on }, problem) = match find(&admin, &parameters, &pages).await {
         Ok(found) => (found, None),
-        Err(ApiError::Scim(error)) if error.status == 400 => (Entries::default(), Some(error.detail)),
+        Err(ApiError::Scim(error)) if error.status == 400 => (LogPage::default(), Some(error.detail)),
         Err(error) => return Err(error.into()),
     };
     let asked: Vec<_> =
         CONDITIONS.iter().map(|name| (*name, parameters.get(name).unwrap_or_default().to_owned())).collect();
     let query = parameters.kept(&CONDITIONS);
-    let older = entries.last().filter(|_| goes_on).map(|last| format!("{PATH}?before={}{query}", last.header.seq));
+    let older = entries.last().filter(|_| goes_on).map(|last| format!("{PATH}?before={}{query}", last.seq()));
     let chart = format!("{PATH}/chart?{}", query.trim_start_matches('&'));
     let live = (problem.is_none() && parameters.get("before").is_none()).then(|| {
-        let after = entries.first().map_or(size, |first| first.header.seq.max(size));
+        let after = entries.first().map_or(size, |first| first.seq().max(size));
         format!("{PATH}/live?after={after}{query}")
     });
     let (frame, rows) =
-        (Frame { admin, path: PATH.to_owned() }, entries.iter().map(|entry| LogRow::new(entry, t)).collect());
+        (Frame { admin, path: PATH.to_owned() }, entries.iter().map(|row| LogRow::of(row, t)).collect());
     let types = EventType::ALL.iter().map(|event_type| (event_type.as_str(), event_name(*event_type, t))).collect();
     let witnessing = witnessing::read(&pages.database, t).await?;
     let page = Audit { t, frame, rows, types, asked, problem, older, live, chart, query, witnessing };
     Ok(view::page(StatusCode::OK, &page))
 }
 
-async fn find(admin: &Administrator, parameters: &Parameters, pages: &Pages) -> Result<Entries, ApiError> {
+async fn find(admin: &Administrator, parameters: &Parameters, pages: &Pages) -> Result<LogPage<StoredRow>, ApiError> {
     let organization = admin.person.organization_id;
     let before = parameter(parameters, "before", "a seq")?;
     let wanted = conditions(&pages.database, organization, parameters).await?;
     let wanted = by_now(&pages.database, organization, wanted).await?;
-    Ok(log_entries(&pages.database, organization, &wanted, Order::NewestFirst { before }, COUNT).await?)
+    Ok(log_rows(&pages.database, organization, &wanted, Order::NewestFirst { before }, COUNT).await?)
 }
 
 /// `GET /audit/events/{seq}`: an entry with its changes.
@@ -205,9 +205,9 @@ pub(super) async fn live(admin: Administrator, parameters: Parameters, pages: Da
 }
 
 /// Rows of the table, newest first, as one event. Its id is the seq of the newest entry.
-fn rows(entries: &[StoredEntry], t: Language) -> Result<String, ApiError> {
-    let newest = entries.last().map_or(0, |last| last.header.seq);
-    let rows = Rows { t, rows: entries.iter().rev().map(|entry| LogRow::new(entry, t)).collect() };
+fn rows(entries: &[StoredRow], t: Language) -> Result<String, ApiError> {
+    let newest = entries.last().map_or(0, StoredRow::seq);
+    let rows = Rows { t, rows: entries.iter().rev().map(|row| LogRow::of(row, t)).collect() };
     let rows = rows.render().map_err(|error| ApiError::Internal(format!("rows cannot be rendered: {error}")))?;
     Ok(event(newest, &rows))
 }

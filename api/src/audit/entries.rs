@@ -1,4 +1,4 @@
-//! `/audit/v1/events`: the entries of the log.
+//! `/audit/v1/events`: the entries of the log. A row that is no entry is shown as it is stored.
 
 use actix_web::web::{Data, Path};
 use rollcall_api_core::audit::{MAX_COUNT, Selection, count, parameter, payload_size};
@@ -7,10 +7,10 @@ use rollcall_api_core::error::{ApiError, ApiResult};
 use rollcall_api_core::http::Parameters;
 use rollcall_api_core::offload;
 use rollcall_api_core::openapi::Errors;
-use rollcall_api_core::read::{Database, Entries, Order, log_entries, log_entry};
+use rollcall_api_core::read::{Database, LogPage, Order, log_row, log_rows};
 use rollcall_events::OrganizationId;
 use rollcall_scim::ScimError;
-use rollcall_service::entries::StoredEntry;
+use rollcall_service::entries::StoredRow;
 use serde::Serialize;
 
 use super::parameters::{Conditions, PageParameters};
@@ -27,7 +27,7 @@ const MAX_BYTES_OF_PAGES: usize = 4;
 /// A page of the log.
 #[derive(Serialize)]
 struct Page {
-    entries: Vec<StoredEntry>,
+    entries: Vec<StoredRow>,
     /// The cursor of the next page. Missing if there are no more entries.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
@@ -54,21 +54,21 @@ pub(super) async fn list(auditor: Auditor, parameters: Parameters, database: Dat
     let selection = Selection::read(&database, organization, &parameters).await?;
     let selection = selection.by_now(&database, organization).await?;
     let page = match selection.filter_terms() {
-        None => page(log_entries(&database, organization, &selection.conditions, order, count).await?),
+        None => page(log_rows(&database, organization, &selection.conditions, order, count).await?),
         Some(terms) => filtered(&database, organization, &selection, terms, order, count).await?,
     };
     answer(page).await
 }
 
 /// A page with all entries that were found.
-fn page(found: Entries) -> Page {
-    let next = found.entries.last().filter(|_| found.goes_on).map(|entry| entry.header.seq.to_string());
+fn page(found: LogPage<StoredRow>) -> Page {
+    let next = found.entries.last().filter(|_| found.goes_on).map(|row| row.seq().to_string());
     Page { entries: found.entries, next }
 }
 
 /// Writes a page as an answer.
 async fn answer(page: Page) -> ApiResult {
-    let bytes = page.entries.iter().map(payload_size).sum();
+    let bytes = page.entries.iter().map(row_size).sum();
     Ok(with_body(offload(bytes, move || written(&page)).await??))
 }
 
@@ -93,9 +93,9 @@ impl FilterBudget {
         if self.bytes == 0 { 0 } else { most }
     }
 
-    fn spend(&mut self, found: &[StoredEntry]) {
+    fn spend(&mut self, found: &[StoredRow]) {
         self.entries = self.entries.saturating_sub(found.len());
-        self.bytes = self.bytes.saturating_sub(found.iter().map(payload_size).sum());
+        self.bytes = self.bytes.saturating_sub(found.iter().map(row_size).sum());
     }
 }
 
@@ -109,15 +109,15 @@ async fn filtered(
     count: u32,
 ) -> Result<Page, ApiError> {
     let (mut work, mut left) = (FilterBudget::new(terms, database.page_bytes()), database.page_bytes());
-    let mut entries: Vec<StoredEntry> = Vec::new();
+    let mut entries: Vec<StoredRow> = Vec::new();
     while work.next() > 0 {
-        let found = log_entries(database, organization, &selection.conditions, order, work.next()).await?;
-        let Some(last) = found.entries.last().map(|entry| entry.header.seq) else {
+        let found = log_rows(database, organization, &selection.conditions, order, work.next()).await?;
+        let Some(last) = found.entries.last().map(StoredRow::seq) else {
             return Ok(Page { entries, next: None });
         };
         work.spend(&found.entries);
         for entry in selection.matching(found.entries).await? {
-            left = left.saturating_sub(payload_size(&entry));
+            left = left.saturating_sub(row_size(&entry));
             entries.push(entry);
             if left == 0 || is_full(&entries, count) {
                 let next = last_seq(&entries);
@@ -132,14 +132,19 @@ async fn filtered(
     Ok(Page { entries, next: Some(order.seq().to_string()) })
 }
 
+/// The length of the payload, if the row is an entry.
+fn row_size(row: &StoredRow) -> usize {
+    row.entry().map_or(0, payload_size)
+}
+
 /// Whether there may be more entries.
-fn is_full(entries: &[StoredEntry], count: u32) -> bool {
+fn is_full(entries: &[StoredRow], count: u32) -> bool {
     entries.len() >= usize::try_from(count).unwrap_or(usize::MAX)
 }
 
 /// The cursor of the page after these entries.
-fn last_seq(entries: &[StoredEntry]) -> Option<String> {
-    entries.last().map(|entry| entry.header.seq.to_string())
+fn last_seq(entries: &[StoredRow]) -> Option<String> {
+    entries.last().map(|row| row.seq().to_string())
 }
 
 /// Reads an entry of the log.
@@ -154,7 +159,7 @@ fn last_seq(entries: &[StoredEntry]) -> Option<String> {
 pub(super) async fn read(auditor: Auditor, seq: Path<String>, database: Data<Database>) -> ApiResult {
     let missing = || ApiError::from(ScimError::new(404, "the log has no such entry"));
     let seq: u64 = seq.parse().map_err(|_| missing())?;
-    json(&log_entry(&database, auditor.organization_id, seq).await?.ok_or_else(missing)?)
+    json(&log_row(&database, auditor.organization_id, seq).await?.ok_or_else(missing)?)
 }
 
 fn order(parameters: &Parameters) -> Result<Order, ScimError> {

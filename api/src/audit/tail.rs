@@ -10,7 +10,7 @@ use rollcall_api_core::http::Parameters;
 use rollcall_api_core::openapi::Errors;
 use rollcall_api_core::read::{Database, Followers, log_size};
 use rollcall_scim::ScimError;
-use rollcall_service::entries::StoredEntry;
+use rollcall_service::entries::StoredRow;
 use std::fmt::Write as _;
 
 use super::TAG;
@@ -67,14 +67,15 @@ pub(super) async fn tail(
     })))
 }
 
-/// Writes each entry as an event with its seq as the id.
-fn events(entries: &[StoredEntry]) -> Result<String, ApiError> {
-    let mut text = String::with_capacity(entries.len() * 2048);
-    for entry in entries {
-        let data = serde_json::to_string(entry)
+/// Writes each row as an event with its seq as the id. A row that is no entry is shown as it is stored.
+fn events(rows: &[StoredRow]) -> Result<String, ApiError> {
+    let mut text = String::with_capacity(rows.len() * 2048);
+    for row in rows {
+        let data = serde_json::to_string(row)
             .map_err(|error| ApiError::Internal(format!("an entry cannot be written: {error}")))?;
+        let name = row.entry().map_or("Unreadable", |entry| entry.header.event_type.as_str());
         // Writing to a string cannot fail.
-        let _ = write!(text, "id: {}\nevent: {}\ndata: {data}\n\n", entry.header.seq, entry.header.event_type);
+        let _ = write!(text, "id: {}\nevent: {name}\ndata: {data}\n\n", row.seq());
     }
     Ok(text)
 }

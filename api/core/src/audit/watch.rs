@@ -6,12 +6,12 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING};
 use actix_web::web::{Bytes, Data};
 use futures_util::Stream;
 use rollcall_events::OrganizationId;
-use rollcall_service::entries::StoredEntry;
+use rollcall_service::entries::StoredRow;
 use std::time::Duration;
 
 use super::selection::Selection;
 use crate::error::ApiError;
-use crate::read::{Database, Following, LogNotification, Order, ReadError, log_entries, log_size};
+use crate::read::{Database, Following, LogNotification, Order, ReadError, log_rows, log_size};
 
 /// Interval at which a heartbeat is sent if nothing happens, so that both sides notice a broken
 /// connection.
@@ -36,7 +36,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// The next text to send: entries in the order of the log, written by `write`. `None` if the process
+    /// The next text to send: rows in the order of the log, written by `write`. `None` if the process
     /// stops, or if the client may no longer read the log.
     ///
     /// # Errors
@@ -44,7 +44,7 @@ impl Watch {
     pub async fn next(
         &mut self,
         is_still_valid: impl AsyncFn() -> Result<bool, ReadError>,
-        write: impl Fn(&[StoredEntry]) -> Result<String, ApiError>,
+        write: impl Fn(&[StoredRow]) -> Result<String, ApiError>,
     ) -> Result<Option<Bytes>, ApiError> {
         loop {
             if !is_still_valid().await? {
@@ -54,10 +54,9 @@ impl Watch {
             if size > self.after {
                 let order = Order::OldestFirst { after: self.after };
                 let conditions = &self.selection.conditions;
-                let entries =
-                    log_entries(&self.database, self.organization, conditions, order, self.most).await?.entries;
+                let entries = log_rows(&self.database, self.organization, conditions, order, self.most).await?.entries;
                 if let Some(last) = entries.last() {
-                    self.after = last.header.seq;
+                    self.after = last.seq();
                     let entries = self.selection.matching(entries).await?;
                     if entries.is_empty() {
                         continue;

@@ -224,6 +224,17 @@ async fn log_page<T: Send + 'static>(
     read_page(database, organization, &sql, &values.parameters(), limit, read).await
 }
 
+/// Reads one row of an organization's log, which may be no entry.
+pub async fn log_row(
+    database: &Database,
+    organization: OrganizationId,
+    seq: u64,
+) -> Result<Option<StoredRow>, ReadError> {
+    let order = Order::OldestFirst { after: seq.saturating_sub(1) };
+    let found = log_rows(database, organization, &[], order, 1).await?;
+    Ok(found.entries.into_iter().find(|row| row.seq() == seq))
+}
+
 /// Reads one entry of an organization's log.
 pub async fn log_entry(
     database: &Database,

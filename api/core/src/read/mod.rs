@@ -42,7 +42,7 @@ pub use follow::{Followers, Following, Growth, LogNotification};
 pub use headers::{RecordedUntil, log_headers, recorded_until};
 pub use list::{ListError, ListPage, ListQuery, PageCache, list, single};
 pub use log::{
-    Condition, Entries, LogPage, Order, from_network, last_entries_of_users, log_entries, log_entry, log_rows,
+    Condition, Entries, LogPage, Order, from_network, last_entries_of_users, log_entries, log_entry, log_row, log_rows,
     log_size, users_named, with_external_id,
 };
 pub use memberships::{Membership, memberships};

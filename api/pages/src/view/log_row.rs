@@ -1,7 +1,7 @@
 //! A row of the log's table.
 
 use rollcall_api_core::read::subject_name;
-use rollcall_service::entries::{StoredEntry, error};
+use rollcall_service::entries::{StoredEntry, StoredRow, error};
 use serde_json::Value;
 
 use super::format::second;
@@ -22,6 +22,23 @@ pub(crate) struct LogRow {
 }
 
 impl LogRow {
+    /// The row of a stored row. One that is no entry is shown with the reason.
+    pub(crate) fn of(row: &StoredRow, t: Language) -> Self {
+        match row {
+            StoredRow::Entry(entry) => Self::new(entry, t),
+            StoredRow::Malformed(row) => Self {
+                seq: row.seq,
+                time: String::new(),
+                event: t.get("unreadable-entry"),
+                is_refused: false,
+                detail: Some(row.reason.clone()),
+                subject: String::new(),
+                by: String::new(),
+                from: String::new(),
+            },
+        }
+    }
+
     /// The row of an entry.
     pub(crate) fn new(entry: &StoredEntry, t: Language) -> Self {
         let (header, actor) = (&entry.header, entry.actor.as_ref());

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::append::Appender;
 use super::guard::Guard;
 use super::settings::ServiceLog;
-use super::sign::{SignedCheckpoint, newest, sign};
+use super::sign::{SignedCheckpoint, forget_other_names, newest, sign};
 use super::witnesses::{Context, follow_all, is_witnessed};
 use crate::db::{Database, TaskError};
 use crate::settings::Settings;
@@ -38,6 +38,7 @@ async fn run(settings: &Settings, log: &ServiceLog, stop: &CancellationToken) ->
             return Ok(());
         }
     }
+    forget_other_names(&database, origin).await?;
     let (offers, offered) = watch::channel(None);
     let guard = Guard::new(log.file.as_ref(), origin);
     let mut keeper = Keeper { database, origin, log, guard, appender: Appender::default(), offers, last: None };

@@ -7,6 +7,9 @@ use super::guard::Guard;
 use crate::db::{Database, TaskError, seq_column};
 
 const SIGNED_SIZE: &str = "SELECT COALESCE(max(size), 0) AS size FROM service_checkpoints";
+/// Deletes the checkpoints of logs with another origin than $1, and their cosignatures.
+const DELETE_OTHERS: &str = "DELETE FROM service_checkpoints WHERE split_part(note, E'\\n', 1) <> $1";
+const FORGET_COSIGNED: &str = "UPDATE service_witnesses SET size = 0";
 const INSERT: &str = "
     INSERT INTO service_checkpoints (size, signed_at, note) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
 const NEWEST: &str = "SELECT note FROM service_checkpoints ORDER BY size DESC LIMIT 1";
@@ -17,6 +20,20 @@ pub(super) struct SignedCheckpoint {
     pub(super) checkpoint: Checkpoint,
     /// The note, without cosignatures.
     pub(super) note: String,
+}
+
+/// Deletes checkpoints from before the log got its present name. They would be taken for checkpoints of this log.
+pub(super) async fn forget_other_names(database: &Database, origin: &str) -> Result<(), TaskError> {
+    let deleted = database.execute(DELETE_OTHERS, &[&origin]).await?;
+    if deleted > 0 {
+        tracing::warn!(
+            origin,
+            deleted,
+            "the service log has a new name; the checkpoints under the old one are deleted"
+        );
+        database.execute(FORGET_COSIGNED, &[]).await?;
+    }
+    Ok(())
 }
 
 /// Signs the log if it has grown. Only entries that are committed are signed, so a failed transaction leaves no
