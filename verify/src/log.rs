@@ -54,6 +54,10 @@ struct CheckedEntry {
 struct Log {
     /// The number of lines, without those that begin a filtered export.
     lines: u64,
+    /// The number of entries whose hashes were all checked.
+    checked: u64,
+    /// The last line that has something unknown; 0 if there is none.
+    last_unknown: u64,
     /// Whether the export is filtered: it has gaps on purpose.
     is_filtered: bool,
     /// The seq of the last entry.
@@ -79,6 +83,8 @@ pub(crate) fn check(export: &Path, mut checkpoints: Vec<Checkpoint>) -> Result<F
     let bar = progress(checkpoints.first().map_or(0, |checkpoint| checkpoint.size));
     let mut log = Log {
         lines: 0,
+        checked: 0,
+        last_unknown: 0,
         is_filtered: false,
         last: 0,
         tree: CompactRange::default(),
@@ -157,7 +163,7 @@ fn one(line: &[u8]) -> Result<Line, String> {
 fn unknown(line: &[u8], error: &serde_json::Error) -> Result<Line, String> {
     let not_an_entry = || format!("not an entry: {error}");
     let Distinct(value) = serde_json::from_slice(line).map_err(|_| not_an_entry())?;
-    if value.get(FILTERED).is_some() {
+    if value.as_object().is_some_and(|line| line.len() == 1 && line.contains_key(FILTERED)) {
         return Ok(Line::Filtered);
     }
     let header = value.get("header").filter(|header| header.is_object()).ok_or_else(not_an_entry)?;
@@ -169,7 +175,12 @@ fn unknown(line: &[u8], error: &serde_json::Error) -> Result<Line, String> {
 impl Log {
     fn take(&mut self, line: Line) {
         match line {
-            Line::Filtered => self.is_filtered = true,
+            // An export that was resumed has such a line at each beginning.
+            Line::Filtered if self.is_filtered || self.lines == 0 => self.is_filtered = true,
+            Line::Filtered => self.findings.broken.push(format!(
+                "after line {} a filtered export begins; the lines before it are of another export",
+                self.lines
+            )),
             Line::Entry(entry) => {
                 self.lines += 1;
                 self.take_entry(*entry);
@@ -185,6 +196,7 @@ impl Log {
                     )),
                 }
                 self.last += 1;
+                self.last_unknown = line;
                 self.append(leaf);
             }
         }
@@ -205,10 +217,15 @@ impl Log {
         if self.recorded_at.replace(recorded_at).is_some_and(|before| before >= recorded_at) {
             self.findings.broken.push(format!("entry {seq} is not later than the one before: {recorded_at}"));
         }
-        self.findings.broken.extend(entry.broken.map(|why| format!("entry {seq}: {why}")));
         self.erasures.add(&entry.header, entry.missing.into_iter());
-        if let Some(restore) = entry.restore {
-            self.take_restore(seq, restore);
+        match (entry.broken, entry.restore) {
+            (Some(why), _) => self.findings.broken.push(format!("entry {seq}: {why}")),
+            (None, restore) => {
+                self.checked += 1;
+                if let Some(restore) = restore {
+                    self.take_restore(seq, restore);
+                }
+            }
         }
         self.append(entry.leaf);
     }
@@ -288,9 +305,12 @@ impl Log {
             self.findings.holds.push(format!("entry {erasure} records the erasure of {parts}; their hashes are kept"));
         }
         for (seq, part) in self.erasures.unexplained() {
-            let fault =
-                format!("entry {seq} has lost its {part}, and no later entry of this export records an erasure");
-            self.findings.broken.push(fault);
+            let fault = format!("entry {seq} has lost its {part}, and no later entry of this export");
+            // The entry that this program does not know can be the record of an erasure.
+            match seq < self.last_unknown {
+                true => self.findings.unchecked.push(format!("{fault} that this program knows records an erasure")),
+                false => self.findings.broken.push(format!("{fault} records an erasure")),
+            }
         }
         self.findings
     }
@@ -298,7 +318,7 @@ impl Log {
     /// The end of a filtered export: what its gaps leave unchecked.
     fn end_filtered(mut self) -> Findings {
         if self.findings.broken.is_empty() {
-            self.findings.holds.push(format!("each of the {} entries matches its own hashes", self.lines));
+            self.findings.holds.push(format!("each of the {} entries matches its own hashes", self.checked));
         }
         self.findings.unchecked.push(
             "a filtered export cannot be verified as a whole log: it does not show that these entries are in the \

@@ -195,7 +195,7 @@ fn a_filtered_export_is_not_called_broken_and_not_called_whole() {
     assert!(code == 2 && output.contains("what is missing: entry 3 (payload)"), "{output}");
 }
 
-#[test_case(|log| log[0].payload = Some(json!({"name": "Eve"})), "entry 3: the payload is not"; "edit")]
+#[test_case(|log| log[0].payload = Some(json!({"name": "Eve"})), "entry 3: the payload does not match"; "edit")]
 #[test_case(|log| log.swap(0, 1), "entry 3 comes after entry 4"; "swap")]
 #[test_case(|log| { log[1].header.organization_id = EMCA; log[1] = rehashed(log[1].clone()); },
     "entry 4 is of another log"; "an entry of another log")]

@@ -38,6 +38,8 @@ pub(crate) enum CommandError {
     NoSigner,
     #[error("the log of organization {0} is not refused, so there is nothing to accept")]
     NotRefused(OrganizationId),
+    #[error("the restore of the log of organization {0} was not recorded ({1}); the log stays refused")]
+    NotRecorded(OrganizationId, String),
     #[error("a log or a projection is not correct; see the lines above")]
     Differs,
     #[error(transparent)]

@@ -4,6 +4,7 @@ use rollcall_events::actor::Actor;
 use rollcall_events::log::TreeHead;
 use rollcall_events::log::checkpoint::read_root_line;
 use rollcall_events::name::Reason;
+use rollcall_events::outcome::Outcome;
 use rollcall_events::request::{AcceptRestore, Request, RequestBody};
 use rollcall_events::{EventId, OrganizationId, Timestamp};
 use serde_json::json;
@@ -38,6 +39,15 @@ const SERVICE_CHECKPOINT: &str = "
 /// Deletes the checkpoints of lost entries: those above the restored size $2, and the one that the new entry
 /// states, of size $3. New checkpoints take their place.
 const DELETE_LOST: &str = "DELETE FROM checkpoints WHERE organization_id = $1 AND (size > $2 OR size = $3)";
+
+/// Moves the positions of sinks and streams back to the restored size $2. Otherwise they would pass over the new
+/// entries, which have the seqs of the lost ones.
+const TURN_BACK: [&str; 2] = [
+    "UPDATE sink_positions SET seq = $2 WHERE organization_id = $1 AND seq > $2",
+    "UPDATE stream_positions SET seq = least(seq, $2),
+        beyond = ARRAY (SELECT b FROM unnest(beyond) AS b WHERE b <= $2)
+    WHERE organization_id = $1",
+];
 
 pub(super) async fn run(settings: &Settings, command: LogCommand) -> Result<(), CommandError> {
     let signing = Signing::read(settings)?;
@@ -77,7 +87,13 @@ async fn accept_restores(
         // A refused log was signed.
         let Some(signed) = log.signed else { continue };
         let restore = AcceptRestore { signed, restored: log.log.head(), reason: reason.clone() };
-        direct.apply(&request(log.organization, restore), log.log.head()).await?;
+        match direct.apply(&request(log.organization, restore), log.log.head()).await? {
+            Some(Outcome::Applied { .. }) => {}
+            outcome => return Err(CommandError::NotRecorded(log.organization, format!("{outcome:?}"))),
+        }
+        for statement in TURN_BACK {
+            database.execute(statement, &[&log.organization, &seq_column(log.log.size())]).await?;
+        }
         database
             .execute(DELETE_LOST, &[&log.organization, &seq_column(log.log.size()), &seq_column(signed.size)])
             .await?;

@@ -133,6 +133,8 @@ impl Signer<'_> {
     async fn sign(&mut self, only: Option<OrganizationId>) -> Result<(), TaskError> {
         let signed = self.round(only).await;
         match &signed {
+            // Another process is slow. What this one knows of the file still holds.
+            Err(TaskError::SignerFile(SignerFileError::Locked(_))) => {}
             Err(TaskError::SignerFile(error)) => self.logs.fail(error),
             Ok(()) if only.is_none() => self.logs.reviewed(),
             _ => {}
@@ -207,7 +209,9 @@ impl Signer<'_> {
             self.unreadable.remove(&log.organization);
             self.seen.insert(log.organization, log.log.size());
             self.note_refusal(&log, unwritten);
-            if log.refusal.is_some() || log.log.size() == 0 {
+            // Without a file, this signer cannot judge what another one has refused.
+            let is_refused = log.refusal.is_some() || (memory.is_none() && log.is_flagged);
+            if is_refused || log.log.size() == 0 {
                 continue;
             }
             if log.checkpoint_size < log.log.size() {
@@ -235,7 +239,7 @@ impl Signer<'_> {
                 tracing::info!(%organization, "a log is no longer refused");
             }
         }
-        if log.refusal.is_some() || log.is_flagged {
+        if self.file.is_some() && (log.refusal.is_some() || log.is_flagged) {
             unwritten.flags.insert(organization, log.refusal.map(|refusal| refusal.to_string()));
         }
     }

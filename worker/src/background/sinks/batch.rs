@@ -12,6 +12,9 @@ use super::sink::Format;
 pub(crate) struct Message {
     pub(super) organization: OrganizationId,
     pub(super) seq: u64,
+    /// Identifies the entry among those of all logs. A repeated delivery has the same id, and an entry that has the
+    /// seq of one that a restore has lost has another id.
+    pub(super) id: String,
     pub(super) recorded_at: Timestamp,
     pub(super) event_type: EventType,
     pub(super) outcome: OutcomeKind,
@@ -42,17 +45,18 @@ impl Message {
         Ok(Self {
             organization: header.organization_id,
             seq: header.seq,
+            id: id(entry),
             recorded_at: header.recorded_at,
             event_type: header.event_type,
             outcome: header.outcome,
             json,
         })
     }
+}
 
-    /// Identifies the entry among those of all organizations. A repeated delivery has the same id.
-    pub(super) fn id(&self) -> String {
-        format!("{}:{}", self.organization, self.seq)
-    }
+/// The id of an entry: the organization, the seq and the beginning of the leaf.
+pub(super) fn id(entry: &StoredEntry) -> String {
+    format!("{}:{}:{:.16}", entry.header.organization_id, entry.header.seq, entry.leaf.to_string())
 }
 
 impl Failure {

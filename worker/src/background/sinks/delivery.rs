@@ -6,11 +6,13 @@ use rollcall_service::entries::{COLUMNS, entry};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
+use tokio_postgres::Row;
+use tokio_postgres::error::SqlState;
 use tokio_util::sync::CancellationToken;
 
 use super::batch::{Failure, Message};
 use super::position::Behind;
-use super::sink::Sink;
+use super::sink::{Format, Sink};
 use super::target::Target;
 use crate::background::delivery::{Delivery, Progress};
 use crate::db::{Database, TaskError, seq_column};
@@ -18,12 +20,12 @@ use crate::db::{Database, TaskError, seq_column};
 /// Maximum delay after a failure.
 const LONGEST_DELAY: Duration = Duration::from_mins(1);
 
-/// The next entries of a log. $4 is the maximum number. An entry is left out if those before it have $5 bytes
-/// or more, so there is always one.
+/// The next entries of a log. $4 is the maximum number. An entry is left out if the stored payloads before it have
+/// $5 bytes or more, so there is always one. Their size as they are stored can be read without reading them.
 static ENTRIES: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT {COLUMNS} FROM (
-            SELECT e.*, sum(octet_length(e.payload::text)) OVER (
+            SELECT e.*, sum(pg_column_size(e.payload)) OVER (
                 ORDER BY e.seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
             ) AS before
             FROM (
@@ -45,8 +47,10 @@ pub(super) struct SinkDelivery {
     last: Option<OrganizationId>,
     /// The log whose batch is being delivered.
     current: Option<OrganizationId>,
-    /// Logs whose next batch was refused. They wait, and the others go on.
+    /// Logs whose next entry was refused. They wait, and the others go on.
     refused: HashMap<OrganizationId, Refused>,
+    /// The maximum number of entries in the next batch of a log whose last batch was refused.
+    limits: HashMap<OrganizationId, u16>,
 }
 
 struct Refused {
@@ -106,6 +110,7 @@ impl SinkDelivery {
             last: None,
             current: None,
             refused: HashMap::new(),
+            limits: HashMap::new(),
         }
     }
 
@@ -132,16 +137,44 @@ impl SinkDelivery {
         waits.min().map_or(Progress::All, Progress::Later)
     }
 
-    /// Delivers one batch of a log and saves the position.
+    /// Delivers one batch of a log and saves the position. If the receiver refuses several entries together, the
+    /// next batch has half as many, until the one that it refuses is alone.
     async fn deliver(&mut self, behind: Behind) -> Result<Result<(), Failure>, TaskError> {
-        let Batch { messages, unreadable } = read(&self.sink, &self.database, behind).await?;
-        if let Some(last) = messages.last() {
-            if let Err(failure) = self.target.deliver(&messages).await {
-                return Ok(Err(failure));
+        let organization = behind.organization;
+        let most = self.limits.get(&organization).copied().unwrap_or(self.sink.batch.entries);
+        let Batch { messages, unreadable } = match read(&self.sink, &self.database, behind, most).await {
+            Err(error) if is_too_slow(&error) => {
+                self.limits.insert(organization, (most / 2).max(1));
+                return Ok(Err(Failure::Refused("reading the entries took too long".to_owned())));
             }
-            self.sink.advance(&self.database, behind.organization, last.seq).await?;
+            read => read?,
+        };
+        if let Some(last) = messages.last() {
+            match self.target.deliver(&messages).await {
+                Err(Failure::Refused(_)) if messages.len() > 1 => {
+                    self.limits.insert(organization, u16::try_from(messages.len() / 2).unwrap_or(most));
+                    return Ok(Ok(()));
+                }
+                delivered => {
+                    if let Err(failure) = delivered {
+                        return Ok(Err(failure));
+                    }
+                }
+            }
+            self.sink.advance(&self.database, organization, last.seq).await?;
+            self.raise_limit(organization);
         }
         Ok(unreadable.map_or(Ok(()), |reason| Err(Failure::Refused(reason))))
+    }
+
+    /// After a success, a log gets larger batches again.
+    fn raise_limit(&mut self, organization: OrganizationId) {
+        if let Some(limit) = self.limits.get_mut(&organization) {
+            *limit = limit.saturating_mul(2);
+            if *limit >= self.sink.batch.entries {
+                self.limits.remove(&organization);
+            }
+        }
     }
 
     /// Lets a log wait whose batch was refused.
@@ -156,27 +189,46 @@ impl SinkDelivery {
     }
 }
 
-/// Reads the next batch of a log, up to the first entry that cannot be read.
-async fn read(sink: &Sink, database: &Database, behind: Behind) -> Result<Batch, TaskError> {
+/// Reads the next batch of a log: at most `most` entries, up to the first that is missing or cannot be read.
+async fn read(sink: &Sink, database: &Database, behind: Behind, most: u16) -> Result<Batch, TaskError> {
     let limits = sink.batch;
     let (after, until) = (seq_column(behind.seq), seq_column(behind.size));
-    let (entries, bytes) = (i64::from(limits.entries), i64::from(limits.bytes));
+    let (entries, bytes) = (i64::from(most), i64::from(limits.bytes));
     let rows = database.query(&ENTRIES, &[&behind.organization, &after, &until, &entries, &bytes]).await?;
-    let mut messages = Vec::with_capacity(rows.len());
+    let (mut messages, mut size): (Vec<Message>, usize) = (Vec::with_capacity(rows.len()), 0);
+    let mut expected = after;
     for row in &rows {
-        let message = entry(row)
-            .map_err(|error| error.to_string())
-            .and_then(|entry| Message::new(&entry, sink.format).map_err(|error| error.to_string()));
-        match message {
-            Ok(message) => messages.push(message),
+        expected += 1;
+        let seq: i64 = row.try_get("seq")?;
+        if seq != expected {
+            break;
+        }
+        match message(row, sink.format) {
+            Ok(message) => {
+                size += message.json.len();
+                if !messages.is_empty() && size > usize::try_from(limits.bytes).unwrap_or(usize::MAX) {
+                    return Ok(Batch { messages, unreadable: None });
+                }
+                messages.push(message);
+            }
             Err(error) => {
-                let seq: i64 = row.try_get("seq")?;
-                return Ok(Batch {
-                    messages,
-                    unreadable: Some(format!("entry {seq} of the log cannot be read: {error}")),
-                });
+                let unreadable = Some(format!("entry {seq} of the log cannot be read: {error}"));
+                return Ok(Batch { messages, unreadable });
             }
         }
     }
-    Ok(Batch { messages, unreadable: None })
+    let is_complete = messages.len() == rows.len() && !rows.is_empty();
+    let missing = || format!("entry {} of the log is missing", after + 1 + seq_column(messages.len() as u64));
+    let unreadable = (!is_complete).then(missing);
+    Ok(Batch { messages, unreadable })
+}
+
+fn message(row: &Row, format: Format) -> Result<Message, String> {
+    let entry = entry(row).map_err(|error| error.to_string())?;
+    Message::new(&entry, format).map_err(|error| error.to_string())
+}
+
+/// Whether Postgres has ended a statement at its time limit.
+fn is_too_slow(error: &TaskError) -> bool {
+    matches!(error, TaskError::Postgres(error) if error.code() == Some(&SqlState::QUERY_CANCELED))
 }

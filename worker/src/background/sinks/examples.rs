@@ -52,7 +52,8 @@ pub(super) fn entry(event_type: EventType, subject_type: SubjectType, payload: &
 
 /// A message with this seq and this JSON.
 pub(super) fn message(seq: u64, json: &str) -> Message {
-    let entry = entry(EventType::UserCreated, SubjectType::User, &Value::Null);
+    let mut entry = entry(EventType::UserCreated, SubjectType::User, &Value::Null);
+    entry.header.seq = seq;
     let message = Message::new(&entry, Format::Entry).unwrap();
-    Message { seq, json: json.to_owned(), ..message }
+    Message { json: json.to_owned(), ..message }
 }

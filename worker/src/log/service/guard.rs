@@ -1,12 +1,14 @@
 //! Compares the service log with the tree head that was signed last, before anything is appended or signed.
 
-use rollcall_events::log::CompactRange;
+use rollcall_events::log::checkpoint::Checkpoint;
+use rollcall_events::log::{CompactRange, TreeHead};
 use rollcall_service::service_log::{TILES, nodes_in, tiles_of};
 
 use crate::db::{Database, StoreError, TaskError};
 use crate::log::signer::{LockedFile, Record, Records, Refusal, SignerFile, SignerFileError, check_growth, compare};
 
 const HEAD: &str = "SELECT size, peaks FROM service_head";
+const NEWEST: &str = "SELECT note FROM service_checkpoints ORDER BY size DESC LIMIT 1";
 const FLAG: &str = "UPDATE service_head SET refused = $1 WHERE refused IS DISTINCT FROM $1";
 
 /// Reads the head of the service log.
@@ -27,6 +29,8 @@ pub(super) struct Guard<'a> {
 /// The permission to sign one state of the log.
 pub(super) struct Permit {
     log: CompactRange,
+    /// Whether the file has this state.
+    is_remembered: bool,
     file: Option<(LockedFile, Records)>,
 }
 
@@ -41,18 +45,26 @@ impl<'a> Guard<'a> {
     /// # Errors
     /// If the signer file cannot be used, or Postgres fails.
     pub(super) async fn permit(&self, database: &Database) -> Result<Option<Permit>, TaskError> {
-        let Some(file) = self.file else { return Ok(Some(Permit { log: head(database).await?, file: None })) };
+        let Some(file) = self.file else {
+            return Ok(Some(Permit { log: head(database).await?, is_remembered: false, file: None }));
+        };
         let file = file.lock().await?;
         let records = tokio::task::block_in_place(|| file.read())?;
         // The signer of the organizations' logs creates the file, or reports that it is missing.
         let Some(records) = records else { return Ok(None) };
         let log = head(database).await?;
-        let refusal = match records.get(self.origin) {
-            Some(record) => refusal(database, record, &log).await?,
+        let remembered = records.get(self.origin).map(|record| record.head);
+        let signed = match remembered {
+            Some(head) => Some(head),
+            None => newest(database, self.origin).await?,
+        };
+        let refusal = match signed {
+            Some(signed) => refusal(database, signed, &log).await?,
             None => None,
         };
         self.flag(database, refusal).await?;
-        Ok(refusal.is_none().then_some(Permit { log, file: Some((file, records)) }))
+        let is_remembered = remembered == Some(log.head());
+        Ok(refusal.is_none().then_some(Permit { log, is_remembered, file: Some((file, records)) }))
     }
 
     /// Writes into the head whether the log is refused. A change is logged.
@@ -76,20 +88,29 @@ impl Permit {
         &self.log
     }
 
-    /// Remembers that the log is signed. Call it before the signature leaves the process.
+    /// Remembers that the log is signed. Call it before the signature leaves the process, and also for a log that
+    /// another worker has signed: the file of this worker may be another one.
     ///
     /// # Errors
     /// If the disk refuses.
     pub(super) fn remember(self, origin: &str) -> Result<(), SignerFileError> {
-        let Some((file, mut records)) = self.file else { return Ok(()) };
+        let Some((file, mut records)) = self.file.filter(|_| !self.is_remembered) else { return Ok(()) };
         records.insert(origin.to_owned(), Record { head: self.log.head(), restored_from: None });
         tokio::task::block_in_place(|| file.write(&records))
     }
 }
 
+/// What the newest checkpoint in the database signs, if it is one of this log.
+async fn newest(database: &Database, origin: &str) -> Result<Option<TreeHead>, TaskError> {
+    let Some(row) = database.query_opt(NEWEST, &[]).await? else { return Ok(None) };
+    let checkpoint = Checkpoint::parse(row.try_get::<_, &str>("note")?.as_bytes())?;
+    let head = TreeHead { root: checkpoint.root, size: checkpoint.size };
+    Ok((checkpoint.origin == origin).then_some(head))
+}
+
 /// Why the log does not extend what was signed, if it does not.
-async fn refusal(database: &Database, record: &Record, log: &CompactRange) -> Result<Option<Refusal>, TaskError> {
-    let question = match compare(record.head, log) {
+async fn refusal(database: &Database, signed: TreeHead, log: &CompactRange) -> Result<Option<Refusal>, TaskError> {
+    let question = match compare(signed, log) {
         Ok(None) => return Ok(None),
         Ok(Some(question)) => question,
         Err(refusal) => return Ok(Some(refusal)),
@@ -98,5 +119,5 @@ async fn refusal(database: &Database, record: &Record, log: &CompactRange) -> Re
     let (levels, tiles) = tiles_of(&nodes);
     let rows = database.query(TILES, &[&levels, &tiles]).await?;
     let nodes = nodes_in(&rows, &nodes)?.unwrap_or_default();
-    Ok(check_growth(record.head, log, &nodes).err())
+    Ok(check_growth(signed, log, &nodes).err())
 }

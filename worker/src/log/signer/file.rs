@@ -5,7 +5,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use super::format::{Malformed, Records, read, write};
 
 /// Maximum size of a file: about five million logs.
 const MAX_BYTES: u64 = 1 << 30;
-/// Time limit for the lock. A round of another signer ends earlier.
+/// Time limit for the lock. A round of another signer usually ends earlier.
 const LOCK: Duration = Duration::from_secs(30);
 /// Interval between two attempts to lock.
 const AGAIN: Duration = Duration::from_millis(50);
@@ -88,6 +88,7 @@ impl SignerFile {
         let path = beside(&self.0, "lock");
         let io = |error| SignerFileError::Io { path: path.clone(), verb: "locked", error };
         let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(io)?;
+        give_to_owner_of(&lock, &self.0).map_err(io)?;
         let since = Instant::now();
         loop {
             match lock.try_lock() {
@@ -97,6 +98,21 @@ impl SignerFile {
                 Err(TryLockError::Error(error)) => return Err(io(error)),
             }
         }
+    }
+}
+
+/// Identifies the content of a file: each write replaces the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp {
+    inode: u64,
+    changed: (i64, i64),
+}
+
+impl SignerFile {
+    /// The stamp of the file; `None` if there is none that can be looked at.
+    pub(super) fn stamp(&self) -> Option<Stamp> {
+        let found = std::fs::metadata(&self.0).ok()?;
+        Some(Stamp { inode: found.ino(), changed: (found.ctime(), found.ctime_nsec()) })
     }
 }
 
@@ -145,16 +161,32 @@ fn read_file(path: &Path) -> Result<Option<Records>, SignerFileError> {
     read(&text).map(Some).map_err(|reason| SignerFileError::Malformed { path: path.to_owned(), reason })
 }
 
+/// Gives a new file to the owner of the file at `path`, or of its folder. A command that an administrator runs
+/// would leave a file otherwise that the worker cannot read.
+fn give_to_owner_of(new: &File, path: &Path) -> std::io::Result<()> {
+    let owner = std::fs::metadata(path).or_else(|_| std::fs::metadata(folder(path)))?;
+    let own = new.metadata()?;
+    if (own.uid(), own.gid()) == (owner.uid(), owner.gid()) || own.uid() != 0 {
+        return Ok(());
+    }
+    fchown(new, Some(owner.uid()), Some(owner.gid()))
+}
+
+/// The folder of a file.
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Replaces a file: writes a new one beside it, then renames it. The folder is written too, because it has the
 /// name.
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     let new = beside(path, "new");
     let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
+    give_to_owner_of(&file, path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     std::fs::rename(&new, path)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
+    File::open(folder(path))?.sync_all()
 }
 
 #[cfg(test)]

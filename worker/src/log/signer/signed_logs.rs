@@ -3,19 +3,32 @@
 use rollcall_events::OrganizationId;
 use rollcall_events::log::{CompactRange, TreeHead};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
 use tokio::sync::watch;
 
 use super::SignerFile;
 use super::compare::{Refusal, compare};
-use super::file::SignerFileError;
+use super::file::{SignerFileError, Stamp};
 use super::format::Records;
 use super::review::organization;
 use crate::db::StoreError;
 use crate::log::Head;
 
-/// The signed logs, as this worker's signer last read or wrote them.
+/// The signed logs, as the signer file has them.
 #[derive(Debug)]
-pub(crate) struct SignedLogs(watch::Sender<State>);
+pub(crate) struct SignedLogs {
+    state: watch::Sender<State>,
+    source: Option<Source>,
+}
+
+/// The file, which another worker may replace at any time.
+#[derive(Debug)]
+struct Source {
+    file: SignerFile,
+    signer: String,
+    /// The file that was read last.
+    seen: Mutex<Option<Stamp>>,
+}
 
 #[derive(Debug)]
 enum State {
@@ -49,12 +62,13 @@ pub(crate) enum Guard<'a> {
 impl SignedLogs {
     /// For a worker without a signer file.
     pub(crate) fn without_file() -> Self {
-        Self(watch::Sender::new(State::NoFile))
+        Self { state: watch::Sender::new(State::NoFile), source: None }
     }
 
     /// Reads the file, so that the partitions know it before the signer is connected.
     pub(crate) fn of(file: &SignerFile, signer: &str) -> Self {
-        let new = Self(watch::Sender::new(State::Pending));
+        let source = Source { file: file.clone(), signer: signer.to_owned(), seen: Mutex::default() };
+        let new = Self { state: watch::Sender::new(State::Pending), source: Some(source) };
         match file.read() {
             Ok(Some(records)) => new.know(signer, &records),
             Ok(None) => {}
@@ -63,11 +77,31 @@ impl SignedLogs {
         new
     }
 
+    /// Reads the file if it was replaced since it was read last: another worker may have signed, and this worker's
+    /// database may be older than that.
+    fn refresh(&self) {
+        let Some(Source { file, signer, seen }) = &self.source else { return };
+        let stamp = file.stamp();
+        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if stamp.is_none() || *seen == stamp {
+            return;
+        }
+        match file.read() {
+            Ok(Some(records)) => {
+                self.know(signer, &records);
+                *seen = stamp;
+            }
+            // The signer decides what a missing file means.
+            Ok(None) => {}
+            Err(error) => self.fail(&error),
+        }
+    }
+
     /// Takes the content of the file.
     pub(crate) fn know(&self, signer: &str, records: &Records) {
         let heads = records.iter().filter_map(|(origin, record)| Some((organization(signer, origin)?, record.head)));
         let heads = heads.collect();
-        self.0.send_modify(|state| match state {
+        self.state.send_modify(|state| match state {
             State::Known(known) => known.heads = heads,
             _ => *state = State::Known(Known { heads, ..Known::default() }),
         });
@@ -75,12 +109,12 @@ impl SignedLogs {
 
     /// The file cannot be used. Nothing is appended until it can.
     pub(crate) fn fail(&self, error: &SignerFileError) {
-        self.0.send_replace(State::Failed(error.to_string()));
+        self.state.send_replace(State::Failed(error.to_string()));
     }
 
     /// Notes whether a log is refused. Returns whether this is new.
     pub(crate) fn refuse(&self, organization: OrganizationId, refusal: Option<Refusal>) -> bool {
-        self.0.send_if_modified(|state| match (state, refusal) {
+        self.state.send_if_modified(|state| match (state, refusal) {
             (State::Known(known), Some(refusal)) => known.refused.insert(organization, refusal) != Some(refusal),
             (State::Known(known), None) => known.refused.remove(&organization).is_some(),
             _ => false,
@@ -89,7 +123,7 @@ impl SignedLogs {
 
     /// The signer has compared all logs.
     pub(crate) fn reviewed(&self) {
-        self.0.send_modify(|state| {
+        self.state.send_modify(|state| {
             if let State::Known(known) = state {
                 known.is_reviewed = true;
             }
@@ -101,7 +135,7 @@ impl SignedLogs {
     /// # Errors
     /// If the file cannot be used.
     pub(crate) async fn ready(&self) -> Result<(), StoreError> {
-        let mut receiver = self.0.subscribe();
+        let mut receiver = self.state.subscribe();
         let is_ready = |state: &State| match state {
             State::NoFile | State::Failed(_) => true,
             State::Pending => false,
@@ -117,7 +151,7 @@ impl SignedLogs {
 
     /// Waits until the file cannot be used. Returns the error.
     pub(crate) async fn failed(&self) -> StoreError {
-        let mut receiver = self.0.subscribe();
+        let mut receiver = self.state.subscribe();
         let state = receiver.wait_for(|state| matches!(state, State::Failed(_))).await;
         match state.as_deref() {
             Ok(State::Failed(reason)) => StoreError::NoSignerFile(reason.clone()),
@@ -128,10 +162,13 @@ impl SignedLogs {
     /// Checks that a log extends what was signed. Of a log that has grown since, only the signer can tell.
     fn check(&self, organization: OrganizationId, log: &CompactRange) -> Result<(), StoreError> {
         let refuse = |refusal: Refusal| StoreError::LogRefused { organization, reason: refusal.to_string() };
-        match &*self.0.borrow() {
+        match &*self.state.borrow() {
             State::NoFile => Ok(()),
             State::Pending => Err(StoreError::NoSignerFile("the signer file is not read yet".to_owned())),
             State::Failed(reason) => Err(StoreError::NoSignerFile(reason.clone())),
+            State::Known(known) if !known.is_reviewed => {
+                Err(StoreError::NoSignerFile("the logs were not compared with the signer file yet".to_owned()))
+            }
             State::Known(known) => match (known.refused.get(&organization), known.heads.get(&organization)) {
                 (Some(refusal), _) => Err(refuse(*refusal)),
                 (None, Some(signed)) => compare(*signed, log).map(|_| ()).map_err(refuse),
@@ -147,6 +184,9 @@ impl Guard<'_> {
     /// # Errors
     /// If one of the logs is refused.
     pub(crate) fn check(self, heads: &BTreeMap<OrganizationId, Head>) -> Result<(), StoreError> {
+        if let Self::Signed(signed) = self {
+            signed.refresh();
+        }
         for (&organization, head) in heads {
             match self {
                 Self::Accepted(accepted) if head.log.head() == accepted => {}
@@ -184,7 +224,7 @@ mod tests {
     }
 
     fn signed() -> SignedLogs {
-        let logs = SignedLogs(watch::Sender::new(State::Pending));
+        let logs = pending();
         let record = |size| Record { head: log(size).head(), restored_from: None };
         let of = |signer: &str, organization| format!("{signer}/{organization}");
         // Another signer's log, and a log of no organization, are not mixed up with an organization's log.
@@ -194,7 +234,13 @@ mod tests {
             ("log.example.com".to_owned(), record(99)),
         ];
         logs.know("log.example.com", &records.into());
+        assert!(reason(&logs, &heads(ACME, log(12), None)).unwrap().contains("not compared"), "not before a review");
+        logs.reviewed();
         logs
+    }
+
+    fn pending() -> SignedLogs {
+        SignedLogs { state: watch::Sender::new(State::Pending), source: None }
     }
 
     fn reason(logs: &SignedLogs, heads: &BTreeMap<OrganizationId, Head>) -> Option<String> {
@@ -234,16 +280,37 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_usable_file_nothing_is_appended() {
-        let logs = SignedLogs(watch::Sender::new(State::Pending));
+        let logs = pending();
         assert!(reason(&logs, &heads(ACME, log(8), None)).is_some());
         logs.fail(&SignerFileError::Missing("signer.state".into()));
         assert!(reason(&logs, &heads(ACME, log(8), None)).unwrap().contains("log adopt"));
         assert!(logs.ready().await.is_err());
         logs.know("log.example.com", &Records::new());
-        assert_eq!(reason(&logs, &heads(ACME, log(8), None)), None);
         assert!(tokio::time::timeout(std::time::Duration::ZERO, logs.ready()).await.is_err(), "not compared yet");
         logs.reviewed();
         assert!(logs.ready().await.is_ok());
+        assert_eq!(reason(&logs, &heads(ACME, log(8), None)), None);
+    }
+
+    /// Two workers share the file. What one has signed binds the other, whose database may be a lagging standby.
+    #[tokio::test]
+    async fn what_another_worker_has_signed_counts_at_once() {
+        let folder = std::env::temp_dir().join(format!("rollcall-signer-shared-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = SignerFile::at(folder.join("signer.state"));
+        let write = async |size| {
+            let record = Record { head: log(size).head(), restored_from: None };
+            let records = [(format!("log.example.com/{ACME}"), record)].into();
+            file.lock().await.unwrap().write(&records).unwrap();
+        };
+        write(12).await;
+        let logs = SignedLogs::of(&file, "log.example.com");
+        logs.reviewed();
+        assert_eq!(reason(&logs, &heads(ACME, log(19), None)), None);
+        write(20).await;
+        assert!(reason(&logs, &heads(ACME, log(19), None)).unwrap().contains("20 entries were signed"));
+        assert_eq!(reason(&logs, &heads(ACME, log(20), None)), None);
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

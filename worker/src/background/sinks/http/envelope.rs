@@ -45,7 +45,7 @@ fn splunk(body: &mut Vec<u8>, message: &Message, format: Format, host: &str) {
 /// An action of Elasticsearch's `_bulk`. The id is that of the entry, so that a repeated delivery finds the
 /// document there. A data stream needs `@timestamp`.
 fn elastic(body: &mut Vec<u8>, message: &Message) {
-    let action = format!("{{\"create\":{{\"_id\":\"{}\"}}}}\n", message.id());
+    let action = format!("{{\"create\":{{\"_id\":\"{}\"}}}}\n", message.id);
     let time = format!(r#"{{"@timestamp":"{}","#, message.recorded_at);
     push(body, &[&action, &time, message.json.strip_prefix('{').unwrap_or(&message.json), "\n"]);
 }
@@ -70,9 +70,9 @@ mod tests {
         r#"{"time":1767323045.250,"host":"id.example.com","source":"rollcall","sourcetype":"rollcall:ocsf","event":{"a":2}}"#, "\n",
     ))]
     #[test_case(Envelope::Elastic => concat!(
-        r#"{"create":{"_id":"00000000-0000-0000-0000-000000000001:7"}}"#, "\n",
+        r#"{"create":{"_id":"00000000-0000-0000-0000-000000000001:7:0000000000000000"}}"#, "\n",
         r#"{"@timestamp":"2026-01-02T03:04:05.250000Z","a":1}"#, "\n",
-        r#"{"create":{"_id":"00000000-0000-0000-0000-000000000001:8"}}"#, "\n",
+        r#"{"create":{"_id":"00000000-0000-0000-0000-000000000001:8:0000000000000000"}}"#, "\n",
         r#"{"@timestamp":"2026-01-02T03:04:05.250000Z","a":2}"#, "\n",
     ))]
     fn a_body(envelope: Envelope) -> String {

@@ -28,7 +28,7 @@ fn a_created_user_is_a_user_management_event() {
         "metadata": {
             "version": "1.9.0",
             "product": {"name": "Rollcall", "vendor_name": "Rollcall", "version": env!("CARGO_PKG_VERSION")},
-            "uid": "00000000-0000-0000-0000-000000000001:7",
+            "uid": "00000000-0000-0000-0000-000000000001:7:0000000000000000",
             "original_event_uid": "00000000-0000-0000-0000-000000000002",
             "event_code": "UserCreated", "sequence": 7,
             "tenant_uid": "00000000-0000-0000-0000-000000000001", "log_name": "audit",
