@@ -3,6 +3,7 @@
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// The core user schema.
 pub const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
@@ -45,23 +46,23 @@ pub struct Call {
     request: reqwest::RequestBuilder,
 }
 
+/// Connections that are dropped before the api drops them, after five idle seconds. A call on a connection that is
+/// just being closed has no answer.
+fn http() -> reqwest::Client {
+    reqwest::Client::builder().pool_idle_timeout(Duration::from_secs(3)).build().expect("an HTTP client")
+}
+
 impl Client {
     /// A caller of the SCIM endpoints of the api at `url`.
     pub fn new(url: &str, token: &str, origin: Option<&str>) -> Self {
         let base = format!("{url}/scim/v2");
-        Self {
-            http: reqwest::Client::new(),
-            base,
-            token: token.to_owned(),
-            second_token: None,
-            origin: origin.map(str::to_owned),
-        }
+        Self { http: http(), base, token: token.to_owned(), second_token: None, origin: origin.map(str::to_owned) }
     }
 
     /// A caller of the auditors' endpoints.
     pub fn auditor(url: &str, token: &str) -> Self {
         Self {
-            http: reqwest::Client::new(),
+            http: http(),
             base: format!("{url}/audit/v1"),
             token: token.to_owned(),
             second_token: None,
@@ -72,7 +73,7 @@ impl Client {
     /// The receiver of an event stream.
     pub fn receiver(url: &str, token: &str) -> Self {
         Self {
-            http: reqwest::Client::new(),
+            http: http(),
             base: format!("{url}/streams/v1"),
             token: token.to_owned(),
             second_token: None,
