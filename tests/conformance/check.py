@@ -1,7 +1,7 @@
 """Runs the conformance client on the resource types that callers can write.
 
 The client creates, changes and deletes resources of every type that /ResourceTypes lists. Roles, entitlements
-and workspaces are read-only, so it cannot test them. tests/tests/entitlements.rs does.
+and workspaces are read-only, so it cannot test them. tests/tests/e2e/entitlements.rs does.
 
 Usage: check.py BASE_URL TOKEN
 """

@@ -187,7 +187,16 @@ pub async fn replay_command(instance: &Instance, arguments: &[&str]) -> Output {
 /// Runs `rollcall-worker verify`. Returns whether the organization's log verifies and its projections match,
 /// and the output.
 pub async fn verified(instance: &Instance, organization: &str) -> (bool, String) {
-    let output = replay_command(instance, &["verify", "--organization", organization]).await;
+    verify_with(instance, &["verify", "--organization", organization]).await
+}
+
+/// As [`verified`], for all logs and the service log.
+pub async fn all_verified(instance: &Instance) -> (bool, String) {
+    verify_with(instance, &["verify"]).await
+}
+
+async fn verify_with(instance: &Instance, arguments: &[&str]) -> (bool, String) {
+    let output = replay_command(instance, arguments).await;
     let printed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     (output.status.success(), printed)
 }

@@ -243,9 +243,8 @@ impl Log {
     /// Takes what a `LogRestored` entry states, before the entry is added to the tree. A filtered export has no
     /// tree that the entry could be compared with.
     fn take_restore(&mut self, seq: u64, restore: Result<Restore, InvalidRestore>) {
-        let fits = |restore: Restore| match self.is_filtered {
-            true => Ok(restore),
-            false => restore.follows(&self.tree).map(|()| restore),
+        let fits = |restore: Restore| {
+            if self.is_filtered { Ok(restore) } else { restore.follows(&self.tree).map(|()| restore) }
         };
         match restore.and_then(fits) {
             Ok(restore) if self.restores.len() < MAX_RESTORES => {
@@ -307,9 +306,10 @@ impl Log {
         for (seq, part) in self.erasures.unexplained() {
             let fault = format!("entry {seq} has lost its {part}, and no later entry of this export");
             // The entry that this program does not know can be the record of an erasure.
-            match seq < self.last_unknown {
-                true => self.findings.unchecked.push(format!("{fault} that this program knows records an erasure")),
-                false => self.findings.broken.push(format!("{fault} records an erasure")),
+            if seq < self.last_unknown {
+                self.findings.unchecked.push(format!("{fault} that this program knows records an erasure"));
+            } else {
+                self.findings.broken.push(format!("{fault} records an erasure"));
             }
         }
         self.findings

@@ -61,7 +61,7 @@ pub(super) async fn list(admin: Administrator, parameters: Parameters, pages: Da
         (Frame { admin, path: PATH.to_owned() }, entries.iter().map(|row| LogRow::of(row, t)).collect());
     let types = EventType::ALL.iter().map(|event_type| (event_type.as_str(), event_name(*event_type, t))).collect();
     let witnessing = witnessing::read(&pages.database, t).await?;
-    let page = Audit { t, frame, rows, types, asked, problem, older, live, chart, query, witnessing };
+    let page = Audit { t, frame, rows, types, asked, problem, older, live, chart, witnessing, query };
     Ok(view::page(StatusCode::OK, &page))
 }
 

@@ -37,7 +37,8 @@ pub(crate) enum Command {
     /// Rebuild the projections from the log, and repair the live ones or only compare them. The service keeps
     /// running.
     Replay(ReplayCommand),
-    /// Check every log from its first entry to its last, and compare the projections with it.
+    /// Check every log from its first entry to its last, and compare the projections with it. Without an
+    /// organization, check the service log too.
     Verify {
         /// Check only this organization. Default: all organizations.
         #[arg(long)]

@@ -8,6 +8,7 @@ use super::error::CommandError;
 use super::print::print;
 
 use crate::db::StoreError;
+use crate::log::service::verify_service_log;
 use crate::log::verify::verify_log;
 use crate::replay::{Replay, TableDifferences};
 use crate::settings::Settings;
@@ -57,7 +58,7 @@ pub(super) async fn replay(settings: &Settings, command: &ReplayCommand) -> Resu
 }
 
 /// Checks every log from its first entry to its last, with its tree and its checkpoints. Then compares the
-/// projections with it.
+/// projections with it. Without an organization, checks the service log too.
 pub(super) async fn verify(settings: &Settings, organization: Option<OrganizationId>) -> Result<(), CommandError> {
     let replay = Replay::open(&settings.migrate.database_url, true).await?;
     let organizations = match organization {
@@ -92,6 +93,12 @@ pub(super) async fn verify(settings: &Settings, organization: Option<Organizatio
         is_valid &= log.broken.is_empty() && found.rows == 0;
     }
     replay.close().await?;
+    if organization.is_none() {
+        let log = verify_service_log(&settings.migrate.database_url).await?;
+        log.broken.iter().for_each(|what| print(&json!({"service_log": "broken", "broken": what})));
+        print(&json!({"service_log": "checked", "entries": log.entries, "broken": log.broken.len()}));
+        is_valid &= log.broken.is_empty();
+    }
     if is_valid { Ok(()) } else { Err(CommandError::Differs) }
 }
 
