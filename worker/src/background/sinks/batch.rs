@@ -4,6 +4,7 @@ use rollcall_events::log::{EventType, OutcomeKind};
 use rollcall_events::{OrganizationId, Timestamp};
 use rollcall_service::entries::StoredEntry;
 
+use super::id::entry_id;
 use super::ocsf;
 use super::sink::Format;
 
@@ -45,18 +46,13 @@ impl Message {
         Ok(Self {
             organization: header.organization_id,
             seq: header.seq,
-            id: id(entry),
+            id: entry_id(entry),
             recorded_at: header.recorded_at,
             event_type: header.event_type,
             outcome: header.outcome,
             json,
         })
     }
-}
-
-/// The id of an entry: the organization, the seq and the beginning of the leaf.
-pub(super) fn id(entry: &StoredEntry) -> String {
-    format!("{}:{}:{:.16}", entry.header.organization_id, entry.header.seq, entry.leaf.to_string())
 }
 
 impl Failure {

@@ -8,6 +8,7 @@ mod examples;
 mod file;
 mod headers;
 mod http;
+mod id;
 mod ocsf;
 mod position;
 mod settings;

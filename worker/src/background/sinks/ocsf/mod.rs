@@ -12,7 +12,7 @@ use rollcall_events::log::{EventType, OutcomeKind, SubjectType};
 use rollcall_service::entries::StoredEntry;
 use serde_json::{Map, Value, json};
 
-use super::batch::id;
+use super::id::entry_id;
 use super::sink::Version;
 use class::{Activity, Class, classify};
 use parties::{actor, entity, group, source, user};
@@ -113,7 +113,7 @@ fn metadata(entry: &StoredEntry, version: Version) -> Value {
             Version::V1_9 => "1.9.0",
         },
         "product": {"name": "Rollcall", "vendor_name": "Rollcall", "version": env!("CARGO_PKG_VERSION")},
-        "uid": id(entry),
+        "uid": entry_id(entry),
         "original_event_uid": header.event_id,
         "event_code": header.event_type,
         "sequence": header.seq,
