@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 
 /// What the collector does with a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,8 +14,8 @@ pub enum Behavior {
     Busy,
     /// Stores it, and closes the connection without an answer.
     Cut,
-    /// Stores it, and answers later than this.
-    Slow(Duration),
+    /// Stores it, and answers nothing until the sender closes the connection at its time limit.
+    Silent,
     /// Answers 400 if the batch mentions this text, and stores it otherwise.
     Refuse(String),
 }
@@ -97,10 +96,10 @@ fn serve(stream: TcpStream, shared: &Shared) -> Option<()> {
                 lock(&shared.stored).push(batch);
                 return None;
             }
-            Behavior::Slow(delay) => {
+            Behavior::Silent => {
                 lock(&shared.stored).push(batch);
-                std::thread::sleep(delay);
-                "200 OK"
+                let _ = reader.read_to_end(&mut Vec::new());
+                return None;
             }
             Behavior::Accept | Behavior::Refuse(_) => {
                 lock(&shared.stored).push(batch);

@@ -256,7 +256,7 @@ impl Log {
         }
     }
 
-    /// Why a checkpoint does not fit, if an entry records a restore that lost what was signed.
+    /// Why a checkpoint does not fit, if an entry records a restore that lost the signed entries.
     fn explanation(&self, checkpoint: &Checkpoint) -> String {
         let explains = |(_, restore): &&(u64, Restore)| restore.explains(checkpoint.size, checkpoint.root);
         let explaining = self.restores.iter().find(explains);

@@ -108,7 +108,7 @@ impl Metrics {
         registry.register("partition_stopped", about, new.stopped.clone());
         let about = "Keys that the worker of a partition has loaded on demand during decisions, since it started";
         registry.register("demand_loads", about, new.demand_loads.clone());
-        let about = "Logs that the signer refuses, because they do not extend what was signed";
+        let about = "Logs that the signer refuses, because signed entries are missing or changed";
         registry.register("logs_refused", about, new.refused.clone());
         registry.register(
             "dead_letters",

@@ -1,4 +1,5 @@
-//! A database that has lost or changed what was signed is refused, even if its owner has recomputed every hash.
+//! A log from which signed entries are missing or changed is refused, even if the owner of the database has
+//! recomputed every hash.
 //! An operator can go on after a restore, and every verifier shows it.
 //!
 //! Each test has a stack of its own, whose worker signs every second.

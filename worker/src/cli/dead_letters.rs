@@ -1,10 +1,11 @@
 //! `dead-letter list|retry|discard`.
 
+use clap::Subcommand;
+use rollcall_events::name::Reason;
 use rollcall_events::request::{DeadLetterChange, DecideDeadLetter};
 use rollcall_events::{DeadLetterId, OrganizationId, Timestamp};
 use serde_json::json;
 
-use super::args::DeadLetterCommand;
 use super::error::CommandError;
 use super::list::print_rows;
 use super::print::print;
@@ -16,6 +17,36 @@ use crate::submit::submit;
 const LIST: &str = "
     SELECT organization_id, id, kept_at, message_id, type, reason, octet_length(body) AS bytes FROM dead_letters
     WHERE $1::uuid IS NULL OR organization_id = $1 ORDER BY kept_at, id";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadLetterCommand {
+    /// List dead letters with the reason of each.
+    List {
+        /// List only dead letters of this organization. Default: all, including those whose organization is
+        /// unknown.
+        #[arg(long)]
+        organization: Option<OrganizationId>,
+    },
+    /// Retry a dead letter, for instance after an upgrade of the worker.
+    Retry {
+        /// Id of the organization.
+        #[arg(long)]
+        organization: OrganizationId,
+        /// Id of the dead letter, as `list` prints it.
+        id: DeadLetterId,
+    },
+    /// Delete a dead letter without applying it.
+    Discard {
+        /// Id of the organization.
+        #[arg(long)]
+        organization: OrganizationId,
+        /// Id of the dead letter, as `list` prints it.
+        id: DeadLetterId,
+        /// Reason, which is recorded in the log.
+        #[arg(long)]
+        reason: Reason,
+    },
+}
 
 pub(super) async fn run(settings: &Settings, command: DeadLetterCommand) -> Result<(), CommandError> {
     match command {

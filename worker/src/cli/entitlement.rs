@@ -1,16 +1,79 @@
 //! `role` and `entitlement`: the roles and entitlements that users can be assigned.
 
-use rollcall_events::name::EntitlementType;
-use rollcall_events::request::{ChangeEntitlement, EntitlementChange, EntitlementKind, EntitlementSettings, ROLE_TYPE};
+use clap::Subcommand;
+use rollcall_events::name::{Description, EntitlementType, UniqueName};
+use rollcall_events::request::{
+    ChangeEntitlement, ENTITLEMENT_TYPE, EntitlementChange, EntitlementKind, EntitlementSettings, ROLE_TYPE,
+};
 use rollcall_events::{EntitlementId, OrganizationId};
 use serde_json::json;
 
-use super::args::{EntitlementCommand, RoleCommand};
 use super::error::CommandError;
 use super::list;
 use super::print::print;
 use crate::settings::Settings;
 use crate::submit::submit;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RoleCommand {
+    /// Define a role and print its id. Callers find it at /Roles and assign it by id or name.
+    Define {
+        /// Id of the organization.
+        #[arg(long)]
+        organization: OrganizationId,
+        /// Name of the role, unique in the organization.
+        name: UniqueName,
+        /// Description of its purpose.
+        #[arg(long)]
+        description: Option<Description>,
+    },
+    /// List an organization's roles.
+    List {
+        /// Id of the organization.
+        #[arg(long)]
+        organization: OrganizationId,
+    },
+    /// Remove a role. Users that have it keep its id as plain text.
+    Remove {
+        /// Id of the organization.
+        #[arg(long)]
+        organization: OrganizationId,
+        /// Id of the role.
+        role: EntitlementId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EntitlementCommand {
+    /// Define an entitlement and print its id. Callers find it at /Entitlements and assign it by id or name.
+    Define {
+        /// Id of the organization.
+        #[arg(long)]
+        organization: OrganizationId,
+        /// Name of the entitlement, unique in the organization.
+        name: UniqueName,
+        /// Type of the entitlement, such as License.
+        #[arg(long = "type", default_value = ENTITLEMENT_TYPE)]
+        type_name: EntitlementType,
+        /// Description of its purpose.
+        #[arg(long)]
+        description: Option<Description>,
+    },
+    /// List an organization's entitlements.
+    List {
+        /// Id of the organization.
+        #[arg(long)]
+        organization: OrganizationId,
+    },
+    /// Remove an entitlement. Users that have it keep its id as plain text.
+    Remove {
+        /// Id of the organization.
+        #[arg(long)]
+        organization: OrganizationId,
+        /// Id of the entitlement.
+        entitlement: EntitlementId,
+    },
+}
 
 pub(super) async fn role(settings: &Settings, command: RoleCommand) -> Result<(), CommandError> {
     match command {

@@ -1,13 +1,24 @@
 //! `key generate|service-log`.
 
+use clap::Subcommand;
 use rollcall_events::log::checkpoint::generate_key;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use super::args::KeyCommand;
 use super::error::CommandError;
 use super::print::print;
 use crate::settings::Settings;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Generate a key pair: the private key for the worker's settings, the public key for auditors.
+    Generate {
+        /// Name of the signer, such as log.example.com.
+        name: String,
+    },
+    /// Print the origin and the public keys of the service log, for witnesses and their policies.
+    ServiceLog,
+}
 
 pub(super) fn run(settings: &Settings, command: &KeyCommand) -> Result<(), CommandError> {
     match command {

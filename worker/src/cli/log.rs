@@ -1,5 +1,6 @@
 //! `log accept-restore|adopt`: commands for the signer, where its file is.
 
+use clap::Subcommand;
 use rollcall_events::actor::Actor;
 use rollcall_events::log::TreeHead;
 use rollcall_events::log::checkpoint::read_root_line;
@@ -11,7 +12,6 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use tokio_postgres::Row;
 
-use super::args::LogCommand;
 use super::error::CommandError;
 use super::print::print;
 use crate::db::{Database, TaskError, seq_column};
@@ -48,6 +48,27 @@ const TURN_BACK: [&str; 2] = [
         beyond = ARRAY (SELECT b FROM unnest(beyond) AS b WHERE b <= $2)
     WHERE organization_id = $1",
 ];
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LogCommand {
+    /// Continue refused logs, although the database has lost entries that were signed. An entry of each log
+    /// (`LogRestored`) has the signed size, the restored size and the reason. Run it where the signer file is, and
+    /// run `verify` first.
+    AcceptRestore {
+        /// The organization whose log is refused.
+        #[arg(long, required_unless_present = "all", conflicts_with = "all")]
+        organization: Option<OrganizationId>,
+        /// Continue every refused log.
+        #[arg(long)]
+        all: bool,
+        /// Reason, which is recorded in each log.
+        #[arg(long)]
+        reason: Reason,
+    },
+    /// Write a new signer file from the newest checkpoints in the database, because the file is lost. A
+    /// rollback that happened before this is not noticed.
+    Adopt,
+}
 
 pub(super) async fn run(settings: &Settings, command: LogCommand) -> Result<(), CommandError> {
     let signing = Signing::read(settings)?;

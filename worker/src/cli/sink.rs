@@ -1,9 +1,9 @@
 //! `sink`: the positions of the sinks that the worker's settings name.
 
+use clap::Subcommand;
 use rollcall_events::{OrganizationId, Timestamp};
 use serde_json::json;
 
-use super::args::SinkCommand;
 use super::error::CommandError;
 use super::list::print_rows;
 use super::print::print;
@@ -18,6 +18,21 @@ const LIST: &str = "
     ORDER BY p.sink, p.organization_id";
 
 const FORGET: &str = "DELETE FROM sink_positions WHERE sink = $1 AND ($2::uuid IS NULL OR organization_id = $2)";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SinkCommand {
+    /// List the position of each sink in each log, and why its delivery fails.
+    List,
+    /// Forget the positions of a sink that was removed from the settings, or that is to begin again. Stop the
+    /// workers that have it in their settings before.
+    Forget {
+        /// The name of the sink.
+        name: String,
+        /// Forget only the position in the log of this organization.
+        #[arg(long)]
+        organization: Option<OrganizationId>,
+    },
+}
 
 pub(super) async fn run(settings: &Settings, command: SinkCommand) -> Result<(), CommandError> {
     match command {

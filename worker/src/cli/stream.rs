@@ -1,20 +1,82 @@
 //! `stream`: the event streams of an organization.
 
-use rollcall_events::StreamId;
+use clap::{Args, Subcommand};
+use rollcall_events::address::AllowList;
+use rollcall_events::name::{DisplayName, Label};
 use rollcall_events::request::{ChangeStream, StreamChange};
-use rollcall_events::stream::{Delivery, StreamSettings};
+use rollcall_events::stream::{Delivery, Endpoint, StreamSettings};
 use rollcall_events::token::Token;
+use rollcall_events::{OrganizationId, StreamId, WorkspaceId};
 use rollcall_scim::event::Event;
 use serde_json::json;
 use std::collections::BTreeSet;
 
-use super::args::{CreateStream, StreamCommand};
 use super::error::CommandError;
 use super::list;
 use super::print::print;
 use crate::background::push::check_endpoint;
 use crate::settings::Settings;
 use crate::submit::submit;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StreamCommand {
+    /// Create a stream. By default the receiver polls it (RFC 8936) with a token, which is printed and cannot
+    /// be shown again. With --push the worker sends the events to the receiver.
+    Create(Box<CreateStream>),
+    /// List an organization's streams with their delivery positions.
+    List {
+        /// Id of the organization.
+        #[arg(long)]
+        organization: OrganizationId,
+    },
+    /// Resume a stream that was paused because its receiver failed. Delivery continues after the last
+    /// accepted event.
+    Resume {
+        /// Id of the organization.
+        #[arg(long)]
+        organization: OrganizationId,
+        /// Id of the stream.
+        stream: StreamId,
+    },
+    /// Delete a stream, effective immediately.
+    Delete {
+        /// Id of the organization.
+        #[arg(long)]
+        organization: OrganizationId,
+        /// Id of the stream.
+        stream: StreamId,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateStream {
+    /// Id of the organization.
+    #[arg(long)]
+    pub(super) organization: OrganizationId,
+    /// A display name.
+    #[arg(long)]
+    pub(super) label: Label,
+    /// Audience of the events: the `aud` claim that the receiver expects, such as receiver.example.com.
+    #[arg(long)]
+    pub(super) audience: DisplayName,
+    /// Event type to deliver, such as prov:create:full or prov:delete. Repeat for several types. Default: all
+    /// types, as events that contain the changed data.
+    #[arg(long = "event")]
+    pub(super) events: Vec<Event>,
+    /// Deliver only events about members of this workspace. Repeat for several workspaces.
+    #[arg(long = "workspace")]
+    pub(super) workspaces: Vec<WorkspaceId>,
+    /// Also deliver events from before the stream was created.
+    #[arg(long)]
+    pub(super) from_start: bool,
+    /// Endpoint to push events to (RFC 8935).
+    #[arg(long, conflicts_with = "allow")]
+    pub(super) push: Option<Endpoint>,
+    /// Addresses that the receiver may poll from: a comma-separated list of addresses, networks and
+    /// first-last ranges. Default: all.
+    #[arg(long)]
+    pub(super) allow: Option<AllowList>,
+}
 
 pub(super) async fn run(settings: &Settings, command: StreamCommand) -> Result<(), CommandError> {
     match command {

@@ -1,17 +1,73 @@
 //! `token list|revoke`, and `auditor-token issue|list|revoke`.
 
+use clap::Subcommand;
+use rollcall_events::address::AllowList;
+use rollcall_events::name::Label;
 use rollcall_events::request::{AuditorTokenSettings, IssueAuditorToken, RevokeToken};
 use rollcall_events::token::Token;
-use rollcall_events::{OrganizationId, TokenId};
+use rollcall_events::{OrganizationId, Timestamp, TokenId};
 use serde_json::json;
 
-use super::args::{AuditorTokenCommand, TokenCommand};
 use super::error::CommandError;
-use super::issue_token::issue_token;
+use super::issue_token::{IssueToken, issue_token};
 use super::list;
 use super::print::print;
 use crate::settings::Settings;
 use crate::submit::submit;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Issue a token. Prints its id and the token itself, which cannot be shown again.
+    Issue(Box<IssueToken>),
+    /// List an organization's tokens, without their secrets.
+    List {
+        /// Id of the organization.
+        #[arg(long)]
+        organization: OrganizationId,
+    },
+    /// Revoke a token, effective immediately.
+    Revoke {
+        /// Id of the organization.
+        #[arg(long)]
+        organization: OrganizationId,
+        /// Id of the token, as `list` prints it.
+        token: TokenId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditorTokenCommand {
+    /// Issue a token. Prints its id and the token itself, which cannot be shown again.
+    Issue {
+        /// Id of the organization.
+        #[arg(long)]
+        organization: OrganizationId,
+        /// A display name.
+        #[arg(long)]
+        label: Label,
+        /// Allowed client addresses: a comma-separated list of addresses, networks and first-last ranges.
+        /// Default: all.
+        #[arg(long)]
+        allow: Option<AllowList>,
+        /// Time at which the token expires, such as 2027-01-31T00:00:00Z. Default: never.
+        #[arg(long)]
+        expires: Option<Timestamp>,
+    },
+    /// List an organization's auditor tokens, without their secrets.
+    List {
+        /// Id of the organization.
+        #[arg(long)]
+        organization: OrganizationId,
+    },
+    /// Revoke a token, effective immediately.
+    Revoke {
+        /// Id of the organization.
+        #[arg(long)]
+        organization: OrganizationId,
+        /// Id of the token, as `list` prints it.
+        token: TokenId,
+    },
+}
 
 pub(super) async fn run(settings: &Settings, command: TokenCommand) -> Result<(), CommandError> {
     match command {

@@ -44,7 +44,7 @@ pub(crate) enum StoreError {
     /// A log has an entry that its head does not count.
     #[error("a log has an entry that its head does not count; `rollcall-worker verify` says which")]
     HeadBehind,
-    /// The log in the database does not extend what was signed.
+    /// Signed entries are missing from the log in the database, or changed.
     #[error(
         "the log of organization {organization} is refused: {reason}. After a restore of the database, run \
          `rollcall-worker log accept-restore`"
@@ -52,10 +52,10 @@ pub(crate) enum StoreError {
     LogRefused {
         /// The organization.
         organization: OrganizationId,
-        /// The sizes, and what is wrong.
+        /// The signed size, the stored size and the fault.
         reason: String,
     },
-    /// Nothing shows what was signed.
+    /// The signer file cannot be used, so nobody knows which entries were signed.
     #[error("{0}")]
     NoSignerFile(String),
     /// The requests of the batch depend on each other in unforeseen ways. Fewer requests at once need fewer

@@ -193,7 +193,7 @@ impl Signer<'_> {
         row.map_or(Ok(false), |row| Ok(row.try_get(0)?))
     }
 
-    /// Signs the logs of a page that have grown, and refuses those that do not extend what was signed.
+    /// Signs the logs of a page that have grown, and refuses those that do not extend their last signed tree head.
     fn judge(
         &mut self,
         page: Page,

@@ -21,8 +21,8 @@ use crate::read::{Condition, Database, Order, log_rows, log_size};
 
 /// Maximum number of entries that are read at once. It is fewer if they are large.
 const CHUNK: u32 = 1000;
-/// Maximum number of places in the log that one query examines. A condition that few entries meet then costs
-/// many short queries, and none that takes too long.
+/// Maximum number of seqs that one query examines. If few entries meet a condition, an export runs many short
+/// queries instead of one long one.
 const WINDOW: u64 = 50_000;
 
 /// The formats of an export.
@@ -38,17 +38,17 @@ struct Export {
     organization: OrganizationId,
     selection: Selection,
     format: Format,
-    /// The place after which the next entries are read.
+    /// The seq after which the next entries are read.
     after: u64,
-    /// The last place.
+    /// The last seq to export.
     to: u64,
     /// Whether the export has every entry up to the end of the log.
     is_whole: bool,
-    /// What comes before the entries and is not written yet.
+    /// The lines before the entries. Empty once they are written.
     head: Vec<u8>,
     /// The names for a CSV, as far as they are known.
     names: Names,
-    /// What is to be sent next, if it is written already.
+    /// The first chunk of the answer. It is written before the answer begins, so that an error can still be reported.
     written: Option<Bytes>,
 }
 
@@ -127,7 +127,7 @@ fn filtered_line(organization: OrganizationId, from: u64, to: u64, parameters: &
 }
 
 impl Export {
-    /// What is to be sent next; `None` at the end. It is never empty, because an empty chunk would end the
+    /// The next chunk of the answer; `None` at the end. A chunk is never empty, because an empty one would end the
     /// answer.
     async fn next(&mut self) -> Result<Option<Bytes>, ApiError> {
         loop {

@@ -1,4 +1,4 @@
-//! The logs that the signer refuses, because they do not extend what was signed.
+//! The logs that the signer refuses, because signed entries are missing or changed.
 
 use rollcall_events::OrganizationId;
 
@@ -21,7 +21,7 @@ const MAX_NAMED: i64 = 20;
 /// The refused logs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RefusedLogs {
-    /// The first 20, each with the sizes and what is wrong.
+    /// The first 20 by organization, each with the reason: the signed size, the stored size and the fault.
     pub named: Vec<(OrganizationId, String)>,
     /// How many there are.
     pub count: i64,

@@ -108,7 +108,7 @@ async fn newest(database: &Database, origin: &str) -> Result<Option<TreeHead>, T
     Ok((checkpoint.origin == origin).then_some(head))
 }
 
-/// Why the log does not extend what was signed, if it does not.
+/// Why the log does not extend the signed tree head, if it does not.
 async fn refusal(database: &Database, signed: TreeHead, log: &CompactRange) -> Result<Option<Refusal>, TaskError> {
     let question = match compare(signed, log) {
         Ok(None) => return Ok(None),

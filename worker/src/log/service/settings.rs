@@ -13,7 +13,7 @@ use crate::settings::Settings;
 pub(crate) struct ServiceLog {
     /// The keys, in the name of the log.
     pub(crate) keys: SigningKeys,
-    /// The file that remembers what was signed; `None` without keys, or if the operator decided so.
+    /// The signer file; `None` without keys, or if the operator decided so.
     pub(super) file: Option<SignerFile>,
     /// The origin; `None` if there is no key.
     pub(super) origin: Option<String>,

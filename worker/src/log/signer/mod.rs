@@ -1,4 +1,4 @@
-//! The signer's memory: the last signed tree head of each log, in a file outside the database. With it, the
+//! The signer file: the last signed tree head of each log, in a file outside the database. With it, the
 //! worker refuses a database that was restored from an old backup, failed over to a lagging standby, truncated,
 //! or rewritten.
 //!

@@ -34,7 +34,7 @@ const FLAG: &str = "
     ON CONFLICT (organization_id) DO UPDATE SET refused = excluded.refused, version = h.version + 1
         WHERE h.refused IS DISTINCT FROM excluded.refused";
 
-/// A log in the database, compared with what was signed last.
+/// A log in the database, compared with its last signed tree head.
 #[derive(Debug)]
 pub(crate) struct ReviewedLog {
     pub(crate) organization: OrganizationId,
@@ -122,7 +122,7 @@ fn read(
     Ok(ReviewedLog { organization, origin, log, checkpoint_size, is_flagged, signed, refusal: None })
 }
 
-/// Compares the logs with what was signed. The nodes of all proofs are read at once.
+/// Compares each log with its last signed tree head. The nodes of all proofs are read at once.
 async fn compare_all(database: &Database, logs: &mut [ReviewedLog]) -> Result<(), TaskError> {
     let mut wanted = BTreeMap::new();
     for log in logs.iter_mut() {

@@ -53,7 +53,7 @@ struct Known {
 /// What a batch may be written on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Guard<'a> {
-    /// Logs that extend what was signed.
+    /// Logs that extend their last signed tree head.
     Signed(&'a SignedLogs),
     /// A refused log with exactly this tree head. An operator has accepted it.
     Accepted(TreeHead),
@@ -159,7 +159,8 @@ impl SignedLogs {
         }
     }
 
-    /// Checks that a log extends what was signed. Of a log that has grown since, only the signer can tell.
+    /// Checks that a log extends its last signed tree head. If the log has grown since, only its size is checked here;
+    /// the signer checks the rest.
     fn check(&self, organization: OrganizationId, log: &CompactRange) -> Result<(), StoreError> {
         let refuse = |refusal: Refusal| StoreError::LogRefused { organization, reason: refusal.to_string() };
         match &*self.state.borrow() {
