@@ -14,11 +14,20 @@ use crate::refusal::ExplainingStream;
 /// Maximum time to close a connection.
 const DISCONNECT: Duration = Duration::from_secs(1);
 
+/// Time limits of a connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ConnectionTimes {
+    /// Maximum time to receive the headers of a call.
+    pub(crate) receive: Duration,
+    /// How long an idle connection stays open.
+    pub(crate) keep_alive: Duration,
+}
+
 /// Serves each connection as actix's own server does, on a stream that adds a body to the refusals of the
 /// HTTP parser (see [`ExplainingStream`]).
 pub(crate) fn connections<F, B>(
     app: impl IntoServiceFactory<F, Request>,
-    receive: Duration,
+    times: ConnectionTimes,
     draining: GracefulShutdownSignal,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()>
 where
@@ -38,7 +47,8 @@ where
     };
     let http = HttpService::build()
         .graceful_shutdown_signal(draining)
-        .client_request_timeout(receive)
+        .client_request_timeout(times.receive)
+        .keep_alive(times.keep_alive)
         .client_disconnect_timeout(DISCONNECT)
         .finish(map_config(app, |()| AppConfig::default()));
     fn_service(|stream: TcpStream| async {

@@ -20,7 +20,7 @@ use std::time::Duration;
 use tracing_actix_web::TracingLogger;
 
 use crate::background::start_background;
-use crate::connection::connections;
+use crate::connection::{ConnectionTimes, connections};
 use crate::routes;
 use crate::settings::Settings;
 use crate::state::State;
@@ -103,8 +103,12 @@ fn http(
         .max_concurrent_connections(usize::try_from(settings.max_connections).unwrap_or(usize::MAX))
         .shutdown_timeout(settings.shutdown_seconds)
         .shutdown_signal(stop);
-    let (receive, draining) = (Duration::from_secs(settings.receive_seconds), builder.graceful_shutdown_signal());
-    let service = move || connections(app(), receive, draining.clone());
+    let draining = builder.graceful_shutdown_signal();
+    let times = ConnectionTimes {
+        receive: Duration::from_secs(settings.receive_seconds),
+        keep_alive: Duration::from_secs(settings.keep_alive_seconds),
+    };
+    let service = move || connections(app(), times, draining.clone());
     let server = builder.bind("rollcall", settings.listen, service).map_err(listen(settings.listen))?;
     tracing::info!("listening on http://{}{BASE_PATH}", settings.listen);
     Ok(server.run())

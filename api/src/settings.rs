@@ -34,6 +34,7 @@ pub(crate) struct Settings {
     pub(crate) max_body_bytes: u32,
     pub(crate) max_resource_bytes: u32,
     pub(crate) receive_seconds: u64,
+    pub(crate) keep_alive_seconds: u64,
     pub(crate) max_connections: u32,
     pub(crate) max_page: u32,
     pub(crate) max_bulk_operations: u32,
@@ -91,6 +92,7 @@ impl Settings {
         in_range("max_body_bytes", settings.max_body_bytes, 1024, 64 * 1024 * 1024)?;
         in_range("max_resource_bytes", settings.max_resource_bytes, 16 * 1024, 16 * 1024 * 1024)?;
         in_range("receive_seconds", settings.receive_seconds, 1, 600)?;
+        in_range("keep_alive_seconds", settings.keep_alive_seconds, 1, 3600)?;
         in_range("max_connections", settings.max_connections, 1, 1_000_000)?;
         in_range("max_page", settings.max_page, 1, 10_000)?;
         in_range("calls_per_second", settings.calls_per_second, 1, 1_000_000)?;

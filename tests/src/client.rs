@@ -46,8 +46,8 @@ pub struct Call {
     request: reqwest::RequestBuilder,
 }
 
-/// Connections that are dropped before the api drops them, after five idle seconds. A call on a connection that is
-/// just being closed has no answer.
+/// Connections that are dropped long before the api drops them (`keep_alive_seconds`). A call on a connection that
+/// is just being closed has no answer.
 fn http() -> reqwest::Client {
     reqwest::Client::builder().pool_idle_timeout(Duration::from_secs(3)).build().expect("an HTTP client")
 }

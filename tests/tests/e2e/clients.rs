@@ -128,11 +128,11 @@ impl Connector {
 async fn a_throttled_entra_connector_retries_calls_and_timeouts_safely() {
     let stack = Stack::shared().await;
     let organization = stack.organization();
+    // The first twelve calls come at once, so some are throttled however slow the machine is.
     let (_api, url) =
-        Service::api(&stack.instance, &[("ROLLCALL_API__CALLS_PER_SECOND", "150"), ("ROLLCALL_API__BURST", "40")])
-            .await;
+        Service::api(&stack.instance, &[("ROLLCALL_API__CALLS_PER_SECOND", "20"), ("ROLLCALL_API__BURST", "4")]).await;
     let connector = Connector { client: organization.client().at(&url), throttled: AtomicUsize::new(0) };
-    stream::iter(0..90)
+    stream::iter(0..45)
         .for_each_concurrent(12, |n| {
             let connector = &connector;
             async move { connector.provision(&format!("employee{n}"), n % 3 == 0).await }
@@ -140,5 +140,5 @@ async fn a_throttled_entra_connector_retries_calls_and_timeouts_safely() {
         .await;
     assert!(connector.throttled.load(Ordering::Relaxed) > 0, "the connector was never throttled");
     let auditor = stack.auditor().await;
-    assert_eq!(auditor.compare_with_tables(&organization.id).await, 90, "each user exists once");
+    assert_eq!(auditor.compare_with_tables(&organization.id).await, 45, "each user exists once");
 }
