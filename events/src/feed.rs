@@ -7,7 +7,7 @@ use rollcall_scim::schema::{GROUP, ResourceType, USER};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
-use crate::log::EventType;
+use crate::log::{EventType, Hash};
 use crate::membership::memberships;
 use crate::stream::SetId;
 use crate::{EventId, StreamId, Timestamp, WorkspaceId};
@@ -31,6 +31,8 @@ pub struct Feed {
 pub struct LoggedChange {
     /// The seq of the log entry.
     pub seq: u64,
+    /// The leaf of the log entry.
+    pub leaf: Hash,
     /// The id of the request: the `txn` claim.
     pub event_id: EventId,
     /// The type of the log entry.
@@ -87,7 +89,7 @@ impl Feed {
         Some(json!({
             "iss": issuer,
             "iat": happened.recorded_at.as_second(),
-            "jti": SetId { stream_id: self.stream_id, seq: happened.seq }.to_string(),
+            "jti": SetId { stream_id: self.stream_id, seq: happened.seq, leaf: happened.leaf.short() }.to_string(),
             "aud": self.audience,
             "txn": happened.event_id,
             "sub_id": subject,

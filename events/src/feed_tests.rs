@@ -19,6 +19,7 @@ fn feed(events: &[Event], workspaces: &[u128]) -> Feed {
 fn happened(event_type: EventType, payload: Value) -> LoggedChange {
     LoggedChange {
         seq: 7,
+        leaf: Hash::of_entry(b"7"),
         event_id: EventId(id(2)),
         event_type,
         subject_id: id(3),
@@ -51,7 +52,7 @@ fn a_new_user_is_delivered_as_a_whole() {
         json!({"operation": "create", "resource": user("ada", &[]), "changed": ["userName"]}),
     );
     let claims = feed(&[Event::FeedAdd, Event::CreateFull, Event::CreateNotice], &[]).claims(ISSUER, &created).unwrap();
-    assert_eq!(claims["jti"], format!("{}:7", id(9)));
+    assert_eq!(claims["jti"], format!("{}:7:{}", id(9), Hash::of_entry(b"7").short()));
     assert_eq!((&claims["iss"], &claims["aud"]), (&json!(ISSUER), &json!("https://receiver.example.com")));
     assert_eq!((&claims["iat"], &claims["txn"]), (&json!(1_767_323_045), &json!(id(2))));
     assert_eq!(claims["sub_id"], json!({"format": "scim", "uri": format!("/Users/{}", id(3)), "externalId": "hr-1"}));

@@ -108,19 +108,22 @@ impl From<Endpoint> for String {
     }
 }
 
-/// The `jti` claim of a token: the stream and the seq of the log entry. The same event has the same `jti`,
-/// however often it is delivered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The `jti` claim of a token: the stream, and the seq and the beginning of the leaf of the log entry. The same
+/// event has the same `jti`, however often it is delivered. After a restore of the database, a seq is given away
+/// a second time; the leaf is another one, so a receiver does not take the new event for the lost one.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetId {
     /// The stream.
     pub stream_id: StreamId,
     /// The seq of the event in the organization's log.
     pub seq: u64,
+    /// The first digits of the entry's leaf, see [`crate::log::Hash::short`].
+    pub leaf: String,
 }
 
 impl fmt::Display for SetId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.stream_id, self.seq)
+        write!(f, "{}:{}:{}", self.stream_id, self.seq, self.leaf)
     }
 }
 
@@ -128,8 +131,14 @@ impl FromStr for SetId {
     type Err = InvalidSetId;
 
     fn from_str(text: &str) -> Result<Self, InvalidSetId> {
-        let (stream, seq) = text.split_once(':').ok_or(InvalidSetId)?;
-        Ok(Self { stream_id: stream.parse().map_err(|_| InvalidSetId)?, seq: seq.parse().map_err(|_| InvalidSetId)? })
+        let mut parts = text.splitn(3, ':');
+        let mut part = || parts.next().ok_or(InvalidSetId);
+        let (stream, seq, leaf) = (part()?, part()?, part()?);
+        Ok(Self {
+            stream_id: stream.parse().map_err(|_| InvalidSetId)?,
+            seq: seq.parse().map_err(|_| InvalidSetId)?,
+            leaf: leaf.to_owned(),
+        })
     }
 }
 
@@ -178,6 +187,7 @@ impl Position {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::Hash;
     use proptest::prelude::*;
     use test_case::test_case;
 
@@ -207,9 +217,10 @@ mod tests {
 
     #[test]
     fn the_id_of_a_token_reads_back() {
-        let id = SetId { stream_id: StreamId::generate(), seq: 7 };
-        assert_eq!(id.to_string().parse(), Ok(id));
+        let id = SetId { stream_id: StreamId::generate(), seq: 7, leaf: Hash::of_entry(b"7").short() };
+        assert_eq!(id.to_string().parse(), Ok(id.clone()));
         assert_eq!("7".parse::<SetId>(), Err(InvalidSetId));
+        assert_eq!(format!("{}:7", id.stream_id).parse::<SetId>(), Err(InvalidSetId));
     }
 
     proptest! {

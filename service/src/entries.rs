@@ -194,7 +194,7 @@ fn malformed(row: &Row, reason: String) -> Result<MalformedRow, tokio_postgres::
     Ok(MalformedRow { seq: seq.unsigned_abs(), leaf, reason, line })
 }
 
-fn hash(row: &Row, column: &'static str) -> Result<Hash, MalformedEntry> {
+pub(crate) fn hash(row: &Row, column: &'static str) -> Result<Hash, MalformedEntry> {
     Hash::from_bytes(row.try_get(column)?).ok_or(MalformedEntry::Unknown(column))
 }
 

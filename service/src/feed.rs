@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use tokio_postgres::Row;
 
-use crate::entries::MalformedEntry;
+use crate::entries::{MalformedEntry, hash};
 
 /// The columns and tables of a stream `s` and of its receiver's position `p`.
 pub const STREAM_COLUMNS: &str = "
@@ -20,7 +20,7 @@ pub const STREAM_COLUMNS: &str = "
 /// organization, $2 the seq before the range, $3 the last seq, $4 the maximum number of changes, $5 whether
 /// to read the user's resource before each change.
 pub const CHANGES: &str = "
-    SELECT e.seq, e.event_id, e.type, e.subject_id, e.recorded_at, e.payload,
+    SELECT e.seq, e.leaf, e.event_id, e.type, e.subject_id, e.recorded_at, e.payload,
         CASE WHEN $5 THEN (
             SELECT b.payload -> 'resource' FROM events b
             WHERE b.organization_id = $1 AND b.subject_id = e.subject_id AND b.seq < e.seq AND b.outcome = 'applied'
@@ -123,6 +123,7 @@ pub fn happened(row: &Row) -> Result<LoggedChange, MalformedEntry> {
     let event_type: &str = row.try_get("type")?;
     Ok(LoggedChange {
         seq: row.try_get::<_, i64>("seq")?.unsigned_abs(),
+        leaf: hash(row, "leaf")?,
         event_id: row.try_get("event_id")?,
         event_type: EventType::from_name(event_type).ok_or(MalformedEntry::Unknown("type"))?,
         subject_id: row.try_get("subject_id")?,

@@ -1,5 +1,6 @@
 //! A private rsyslog, which writes what it receives into a file.
 
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -29,7 +30,7 @@ pub struct Received {
     /// The facility and the severity.
     pub priority: (String, String),
     /// The content.
-    pub content: String,
+    pub content: Value,
 }
 
 impl Rsyslog {
@@ -93,18 +94,20 @@ impl Rsyslog {
         }
     }
 
-    /// The messages that were received.
+    /// The messages that were received as a whole.
     pub fn received(&self) -> Vec<Received> {
         let text = std::fs::read_to_string(self.folder.join("received")).unwrap_or_default();
         // The last line may not be complete.
-        text.split_inclusive('\n').filter(|line| line.ends_with('\n')).map(parsed).collect()
+        text.split_inclusive('\n').filter(|line| line.ends_with('\n')).filter_map(parsed).collect()
     }
 }
 
-fn parsed(line: &str) -> Received {
+/// Reads a line. `None` if it is a part of a message: rsyslog writes what it understands of a connection that breaks.
+fn parsed(line: &str) -> Option<Received> {
     let parts: Vec<_> = line.trim_end().splitn(7, ' ').map(str::to_owned).collect();
-    let [port, host, program, kind, facility, severity, content] = parts.try_into().unwrap();
-    Received { port, head: (host, program, kind), priority: (facility, severity), content }
+    let [port, host, program, kind, facility, severity, content] = parts.try_into().ok()?;
+    let content = serde_json::from_str(&content).ok()?;
+    Some(Received { port, head: (host, program, kind), priority: (facility, severity), content })
 }
 
 impl Drop for Rsyslog {

@@ -8,7 +8,7 @@ use rollcall_api_core::auth::Receiver;
 use rollcall_api_core::error::{ApiError, ApiResult};
 use rollcall_api_core::http::{Base, Prefer, ScimBody};
 use rollcall_api_core::openapi::Errors;
-use rollcall_api_core::read::{Database, LogNotification, find_stream, log_size, next_changes};
+use rollcall_api_core::read::{Database, LogNotification, existing, find_stream, log_size, next_changes};
 use rollcall_api_core::submit::RequestClient;
 use rollcall_events::actor::Actor;
 use rollcall_events::request::{Request, RequestBody, StreamAcknowledged};
@@ -77,9 +77,9 @@ pub(super) async fn poll(receiver: Receiver, id: Path<String>, body: ScimBody, p
     let mut stream = current(database, receiver).await?;
     let (from, deadline) = (stream.position.clone(), Instant::now() + *longest);
     if !parameters.done.is_empty() {
-        // An event that does not exist yet cannot be acknowledged.
-        let size = log_size(database, receiver.organization_id).await?;
-        parameters.done.iter().filter(|seq| **seq <= size).for_each(|seq| stream.position.acknowledge(*seq));
+        // Only an event that exists can be acknowledged, and not the one that had its seq before a restore.
+        let done = existing(database, receiver.organization_id, &parameters.done).await?;
+        done.into_iter().for_each(|seq| stream.position.acknowledge(seq));
     }
     let mut found = look(database, base, &mut stream, parameters.most).await?;
     if !parameters.done.is_empty() {

@@ -21,8 +21,8 @@ pub(super) struct PollParameters {
     pub(super) most: usize,
     /// Whether to answer at once if there are no events.
     pub(super) return_immediately: bool,
-    /// The seqs of the events that the receiver has acknowledged or reported as errors.
-    pub(super) done: Vec<u64>,
+    /// The events that the receiver has acknowledged or reported as errors.
+    pub(super) done: Vec<SetId>,
     /// The errors that the receiver reports.
     pub(super) errors: Vec<String>,
 }
@@ -60,9 +60,8 @@ impl PollParameters {
         if acknowledged.len() + failed.len() > MOST_ACKNOWLEDGED {
             return Err(wrong("ack", &format!("a list of at most {MOST_ACKNOWLEDGED}")));
         }
-        let place = |jti: &str| jti.parse().ok().filter(|id: &SetId| id.stream_id == stream_id).map(|id| id.seq);
-        let done =
-            acknowledged.into_iter().chain(failed.iter().map(|(jti, _)| jti.as_str())).filter_map(place).collect();
+        let own = |jti: &str| jti.parse().ok().filter(|id: &SetId| id.stream_id == stream_id);
+        let done = acknowledged.into_iter().chain(failed.iter().map(|(jti, _)| jti.as_str())).filter_map(own).collect();
         let reported = |jti: &str, error: &Value| format!("{jti}: {} {}", error["err"], error["description"]);
         let errors = failed.iter().map(|(jti, error)| {
             reported(jti, error).chars().filter(|c| !c.is_control()).take(MAX_ERROR_CHARS).collect()
@@ -81,8 +80,12 @@ mod tests {
         PollParameters::read(&body, StreamId(uuid::Uuid::from_u128(1)))
     }
 
+    fn set_id(stream: u128, seq: u64) -> SetId {
+        SetId { stream_id: StreamId(uuid::Uuid::from_u128(stream)), seq, leaf: "0123456789abcdef".to_owned() }
+    }
+
     fn jti(stream: u128, seq: u64) -> String {
-        SetId { stream_id: StreamId(uuid::Uuid::from_u128(stream)), seq }.to_string()
+        set_id(stream, seq).to_string()
     }
 
     #[test]
@@ -100,7 +103,8 @@ mod tests {
             "setErrs": {jti(1, 9): {"err": "invalid_key", "description": "no\nsuch key"}},
         });
         let parameters = read(body).unwrap();
-        assert_eq!((parameters.most, parameters.return_immediately, parameters.done), (MOST, true, vec![7, 9]));
+        assert_eq!((parameters.most, parameters.return_immediately), (MOST, true));
+        assert_eq!(parameters.done, [set_id(1, 7), set_id(1, 9)]);
         assert_eq!(parameters.errors, [format!(r#"{}: "invalid_key" "no\nsuch key""#, jti(1, 9))]);
     }
 

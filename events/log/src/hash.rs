@@ -29,6 +29,11 @@ impl Hash {
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().map(Self).ok()
     }
+
+    /// The first 16 hexadecimal digits: enough to tell a leaf from the one that had its seq before a restore.
+    pub fn short(&self) -> String {
+        format!("{:.16}", self.to_string())
+    }
 }
 
 impl Salt {

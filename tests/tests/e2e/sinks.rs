@@ -239,16 +239,21 @@ async fn files_are_written_by_one_worker_at_a_time_and_no_killed_worker_loses_an
 }
 
 /// Waits until a syslog server has received an organization's log on both ports. Panics if it received entries
-/// of another organization.
+/// of another organization. If a connection breaks, the server may keep the end of a batch without its beginning.
+/// Nothing confirms such a batch, and it comes again as a whole. So entries after a gap do not count.
 async fn everything_arrives(server: &Rsyslog, organization: &Organization) {
     let log = exported(organization).await;
     for port in ["tcp", "tls"] {
         eventually("all entries", async || {
             let received = server.received().into_iter().filter(|message| message.port == port);
-            let entries: Vec<Value> = received.map(|message| serde_json::from_str(&message.content).unwrap()).collect();
-            let logs = in_order(&entries);
-            assert!(logs.keys().all(|id| *id == organization.id), "an entry of another organization");
-            (logs.get(&organization.id) == Some(&log)).then_some(())
+            let mut arrived = Vec::with_capacity(log.len());
+            for entry in received.map(|message| message.content) {
+                assert_eq!(entry["header"]["organization_id"], organization.id, "an entry of another organization");
+                if entry["header"]["seq"] == arrived.len() + 1 {
+                    arrived.push(entry);
+                }
+            }
+            (arrived == log).then_some(())
         })
         .await;
     }

@@ -10,14 +10,14 @@ use rollcall_tests::{Answer, Client, Organization, Stack, eventually, within};
 use serde_json::{Value, json};
 
 /// A stream with poll delivery.
-struct Polled {
+pub(crate) struct Polled {
     url: String,
     receiver: Client,
     path: String,
 }
 
 impl Polled {
-    fn create(stack: &Stack, organization: &Organization, flags: &[&str]) -> Self {
+    pub(crate) fn create(stack: &Stack, organization: &Organization, flags: &[&str]) -> Self {
         let created = organization.stream(flags);
         let path = format!("/{}/poll", created["id"].as_str().unwrap());
         assert_eq!(created["poll"].as_str().unwrap().rsplit_once("/streams/v1").unwrap().1, path);
@@ -34,7 +34,7 @@ impl Polled {
 
     /// Polls once without waiting. Returns the checked claims of each event in the order of the log, and
     /// whether there are more.
-    async fn poll(&self, mut body: Value) -> (Vec<Value>, bool) {
+    pub(crate) async fn poll(&self, mut body: Value) -> (Vec<Value>, bool) {
         body["returnImmediately"] = json!(true);
         let answer = self.ask(body).await.expect(200);
         (self.read(&answer).await, answer["moreAvailable"].as_bool().unwrap())
@@ -53,7 +53,7 @@ impl Polled {
 }
 
 fn seq(claims: &Value) -> u64 {
-    claims["jti"].as_str().unwrap().split_once(':').unwrap().1.parse().unwrap()
+    claims["jti"].as_str().unwrap().split(':').nth(1).unwrap().parse().unwrap()
 }
 
 /// The names of the events in a token.

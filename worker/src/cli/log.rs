@@ -42,12 +42,19 @@ const DELETE_LOST: &str = "DELETE FROM checkpoints WHERE organization_id = $1 AN
 
 /// Moves the positions of sinks and streams back to the restored size $2. Otherwise they would pass over the new
 /// entries, which have the seqs of the lost ones.
-const TURN_BACK: [&str; 2] = [
+const TURN_BACK: [&str; 3] = [
     "UPDATE sink_positions SET seq = $2 WHERE organization_id = $1 AND seq > $2",
+    "INSERT INTO stream_positions (organization_id, stream_id, seq, beyond)
+        SELECT organization_id, id, $2, '{}' FROM event_streams WHERE organization_id = $1 AND begins_after > $2
+    ON CONFLICT DO NOTHING",
     "UPDATE stream_positions SET seq = least(seq, $2),
         beyond = ARRAY (SELECT b FROM unnest(beyond) AS b WHERE b <= $2)
     WHERE organization_id = $1",
 ];
+
+/// Makes running deliveries read their positions anew.
+const COUNT_RESTORE: &str =
+    "UPDATE log_heads SET restores = restores + 1, version = version + 1 WHERE organization_id = $1";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LogCommand {
@@ -107,13 +114,11 @@ async fn accept_restores(
     for log in &refused {
         // A refused log was signed.
         let Some(signed) = log.signed else { continue };
+        turn_back(database, log).await?;
         let restore = AcceptRestore { signed, restored: log.log.head(), reason: reason.clone() };
         match direct.apply(&request(log.organization, restore), log.log.head()).await? {
             Some(Outcome::Applied { .. }) => {}
             outcome => return Err(CommandError::NotRecorded(log.organization, format!("{outcome:?}"))),
-        }
-        for statement in TURN_BACK {
-            database.execute(statement, &[&log.organization, &seq_column(log.log.size())]).await?;
         }
         database
             .execute(DELETE_LOST, &[&log.organization, &seq_column(log.log.size()), &seq_column(signed.size)])
@@ -128,6 +133,16 @@ async fn accept_restores(
     file.write(&records)?;
     flag(database, &refused.iter().map(|log| (log.organization, None)).collect()).await?;
     accepted.iter().for_each(print);
+    Ok(())
+}
+
+/// Turns the receivers of a log back to the restored size. This comes before the first new entry: until then,
+/// nothing can be delivered.
+async fn turn_back(database: &Database, log: &ReviewedLog) -> Result<(), TaskError> {
+    for statement in TURN_BACK {
+        database.execute(statement, &[&log.organization, &seq_column(log.log.size())]).await?;
+    }
+    database.execute(COUNT_RESTORE, &[&log.organization]).await?;
     Ok(())
 }
 

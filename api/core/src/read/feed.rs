@@ -1,6 +1,7 @@
 //! Reads event streams and their events.
 
 use rollcall_events::feed::LoggedChange;
+use rollcall_events::stream::SetId;
 use rollcall_events::{OrganizationId, StreamId};
 use rollcall_service::feed::{CHANGES, STREAM_COLUMNS, SeqRange, Stream, happened, stream};
 
@@ -10,6 +11,12 @@ use tokio_postgres::types::{ToSql, Type};
 use super::log::seq_column;
 use super::{Database, ReadError};
 use crate::offload::offload;
+
+/// The entries of a log that have a given seq and a leaf that begins with given digits.
+const EXISTING: &str = "
+    SELECT e.seq FROM unnest($2::bigint[], $3::text[]) AS a (seq, leaf)
+    JOIN events e ON e.organization_id = $1 AND e.seq = a.seq
+    WHERE encode(substring(e.leaf FOR 8), 'hex') = a.leaf";
 
 /// A stream with poll delivery.
 pub async fn find_stream(
@@ -46,4 +53,12 @@ pub async fn next_changes(
     let changes = changes?;
     let read = if is_cut { range.until_last(&changes) } else { range.part_read(&changes) };
     Ok((changes, read))
+}
+
+/// The seqs of those events that are in the log. A restore of the database can have lost an event that was
+/// delivered.
+pub async fn existing(database: &Database, organization: OrganizationId, ids: &[SetId]) -> Result<Vec<u64>, ReadError> {
+    let (seqs, leaves): (Vec<_>, Vec<_>) = ids.iter().map(|id| (seq_column(id.seq), id.leaf.as_str())).unzip();
+    let rows = database.points(organization).query(EXISTING, &[&organization, &seqs, &leaves]).await?;
+    rows.iter().map(|row| Ok(row.try_get::<_, i64>("seq")?.unsigned_abs())).collect()
 }

@@ -36,7 +36,7 @@ pub use directory::{
     workspace_members,
 };
 pub use events::{LogEntry, find_dead_letter, find_event};
-pub use feed::{find_stream, next_changes};
+pub use feed::{existing, find_stream, next_changes};
 pub use find::{UserSummary, complete, find_by_id, find_by_key, user_summaries};
 pub use follow::{Followers, Following, Growth, LogNotification};
 pub use headers::{RecordedUntil, log_headers, recorded_until};

@@ -3,14 +3,15 @@
 use rollcall_events::feed::LoggedChange;
 use rollcall_events::request::{ChangeStream, StreamChange};
 use rollcall_events::stream::Endpoint;
-use rollcall_events::{EventId, Timestamp};
+use rollcall_events::{EventId, OrganizationId, Timestamp};
 use rollcall_service::entries::MalformedEntry;
-use rollcall_service::feed::{CHANGES, SeqRange, Stream, happened};
+use rollcall_service::feed::{CHANGES, STREAM_COLUMNS, SeqRange, Stream, happened, stream};
 use secrecy::SecretString;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
@@ -25,7 +26,11 @@ const WORTH_KEEPING: u64 = 1000;
 /// The position is saved after this number of events, so a crash repeats at most as many deliveries.
 const KEPT_EACH: usize = 50;
 
-const SIZE: &str = "SELECT size FROM log_heads WHERE organization_id = $1";
+const HEAD: &str = "SELECT size, restores FROM log_heads WHERE organization_id = $1";
+
+/// The position of a stream. An operator moves it back when a restore of the database is accepted.
+static POSITION: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT {STREAM_COLUMNS} WHERE s.organization_id = $1 AND s.id = $2"));
 
 /// Records that a push failed. Returns the time of the first failure. Returns no row if the stream was
 /// deleted.
@@ -42,6 +47,14 @@ pub(super) struct Pushed {
     pub(super) endpoint: Endpoint,
     pub(super) authorization: Option<SecretString>,
     pub(super) enabled_at: Timestamp,
+    /// The number of accepted restores of the log when the position was read; `None` before the first delivery.
+    pub(super) restores: Option<i64>,
+}
+
+/// The head of a log.
+struct Head {
+    size: u64,
+    restores: i64,
 }
 
 /// The delivery of a stream. It ends itself when the stream is paused or deleted.
@@ -77,12 +90,21 @@ fn readable(rows: &[Row]) -> Result<Readable, TaskError> {
     Ok((changes, None))
 }
 
+async fn head(context: &Context, organization: OrganizationId) -> Result<Option<Head>, TaskError> {
+    let Some(row) = context.database.query_opt(HEAD, &[&organization]).await? else { return Ok(None) };
+    Ok(Some(Head { size: row.try_get::<_, i64>("size")?.unsigned_abs(), restores: row.try_get("restores")? }))
+}
+
 impl Pushed {
     /// Delivers the events in the next range of the log.
     async fn continue_push(&mut self, context: &Context, stop: &CancellationToken) -> Result<Progress, TaskError> {
-        let (organization, from) = (self.stream.organization_id, self.stream.position.seq);
-        let size = context.database.query_opt(SIZE, &[&organization]).await?;
-        let size = size.map(|row| row.try_get::<_, i64>("size")).transpose()?.unwrap_or_default().unsigned_abs();
+        let organization = self.stream.organization_id;
+        let Some(Head { size, restores }) = head(context, organization).await? else { return Ok(Progress::All) };
+        if self.restores != Some(restores) {
+            self.read_position(context).await?;
+            self.restores = Some(restores);
+        }
+        let from = self.stream.position.seq;
         let range = SeqRange::after(from, size);
         let scoped = !self.stream.feed.workspaces.is_empty();
         let rows = context
@@ -135,6 +157,16 @@ impl Pushed {
             None if read.until < size => Progress::More,
             None => Progress::All,
         })
+    }
+
+    /// Reads the position anew, in case an operator has moved it back.
+    async fn read_position(&mut self, context: &Context) -> Result<(), TaskError> {
+        let keys: [&(dyn ToSql + Sync); 2] = [&self.stream.organization_id, &self.stream.feed.stream_id];
+        if let Some(row) = context.database.query_opt(&POSITION, &keys).await? {
+            let read = stream(&row).map_err(|error| TaskError::Unreadable(error.to_string()))?;
+            self.stream.position = read.position;
+        }
+        Ok(())
     }
 
     /// Saves the position and returns its seq.

@@ -5,5 +5,5 @@ use rollcall_service::entries::StoredEntry;
 /// Identifies an entry among those of all logs: the organization, the seq and the beginning of the leaf. After a
 /// restore of the database, a seq is given away a second time; the leaf is another one.
 pub(super) fn entry_id(entry: &StoredEntry) -> String {
-    format!("{}:{}:{:.16}", entry.header.organization_id, entry.header.seq, entry.leaf.to_string())
+    format!("{}:{}:{}", entry.header.organization_id, entry.header.seq, entry.leaf.short())
 }
