@@ -87,7 +87,7 @@ pub enum MalformedEntry {
 
 impl MalformedEntry {
     /// The error with its cause: which member of which column is unknown.
-    fn reason(&self) -> String {
+    pub fn reason(&self) -> String {
         match self {
             Self::Column(error) => match std::error::Error::source(error) {
                 Some(cause) => format!("{error}: {cause}"),

@@ -44,6 +44,9 @@ pub enum ApiError {
     /// A change was requested, and it is not known whether it is or will be applied.
     #[error("outcome unknown: {0}")]
     OutcomeUnknown(&'static str),
+    /// A row of a log that the call needs is no entry: somebody changed the database, or a newer program wrote it.
+    #[error("a row of a log is no entry: {0}")]
+    NoEntry(String),
     /// A fault of the service. The reason is only logged.
     #[error("internal error: {0}")]
     Internal(String),
@@ -80,6 +83,10 @@ impl ApiError {
                 "the request may have been applied; repeat it with the same Idempotency-Key to apply it only once; \
                  without a key, read the resource first",
             ),
+            Self::NoEntry(reason) => ScimError::new(
+                500,
+                format!("a row of the log is not an entry: {reason}; GET /audit/v1/events shows it as it is stored"),
+            ),
             Self::Internal(_) => {
                 ScimError::new(500, "the call failed because of a fault in the service; the fault was logged")
             }
@@ -93,7 +100,7 @@ impl ResponseError for ApiError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        if matches!(self, Self::Internal(_) | Self::Unavailable(_) | Self::OutcomeUnknown(_)) {
+        if matches!(self, Self::Internal(_) | Self::NoEntry(_) | Self::Unavailable(_) | Self::OutcomeUnknown(_)) {
             tracing::warn!(error = %self, "a call failed");
         }
         let mut response = HttpResponse::build(self.status_code());
@@ -111,7 +118,7 @@ impl ResponseError for ApiError {
                 response.insert_header((RETRY_AFTER, RETRY_SECONDS.to_string()))
             }
             Self::MethodNotAllowed { allowed } => response.insert_header((ALLOW, allowed.as_str())),
-            Self::Scim(_) | Self::SourceNotAllowed | Self::Internal(_) => &mut response,
+            Self::Scim(_) | Self::SourceNotAllowed | Self::NoEntry(_) | Self::Internal(_) => &mut response,
         };
         response.content_type(SCIM_JSON).body(self.to_scim().to_body().to_string())
     }

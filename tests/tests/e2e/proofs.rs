@@ -201,6 +201,13 @@ async fn a_row_that_is_not_an_entry_is_named_and_the_check_goes_on() {
     let csv = case.text("/export?format=csv").await;
     let listed = case.json("/events?order=oldest&count=100").await;
     let one = case.json("/events/8").await;
+    let [user, at] = ["subject_id", "recorded_at"].map(|member| one["header"][member].as_str().unwrap());
+    let needing =
+        ["/events/8/proof".to_owned(), format!("/users/{user}/history"), format!("/users/{user}/proof?at={at}")];
+    let mut refused = Vec::new();
+    for path in &needing {
+        refused.push(case.auditor.get(path).await);
+    }
     let undo =
         format!("DELETE FROM events WHERE organization_id = '{organization}'; INSERT INTO events SELECT * FROM kept");
     owner.batch_execute(&undo).await.unwrap();
@@ -211,6 +218,10 @@ async fn a_row_that_is_not_an_entry_is_named_and_the_check_goes_on() {
     assert!(listed["entries"].as_array().unwrap().len() > 10, "{listed}");
     for row in [&listed["entries"][7], &one] {
         assert_eq!((&row["header"]["seq"], &row["actor"]["nickname"]), (&json!(8), &json!("mallory")), "{row}");
+    }
+    for (path, answer) in needing.iter().zip(&refused) {
+        let detail = answer.expect_error(500, None);
+        assert!(detail.contains("a row of the log is not an entry") && detail.contains("nickname"), "{path}: {detail}");
     }
     assert!(csv.lines().count() > 12 && csv.contains("mallory"), "{csv}");
     let (is_valid, output) = verified(&case.stack.instance, organization).await;

@@ -92,6 +92,9 @@ pub enum ReadError {
     /// The error of another call that shared this read.
     #[error("{0}")]
     Shared(String),
+    /// A row of a log is no entry.
+    #[error("{0}")]
+    NoEntry(String),
     /// A stored value is malformed.
     #[error("{0}")]
     Malformed(String),
@@ -99,10 +102,7 @@ pub enum ReadError {
 
 impl From<MalformedEntry> for ReadError {
     fn from(error: MalformedEntry) -> Self {
-        match error {
-            MalformedEntry::Column(error) => Self::Postgres(error),
-            unknown @ MalformedEntry::Unknown(_) => Self::Malformed(unknown.to_string()),
-        }
+        Self::NoEntry(error.reason())
     }
 }
 
@@ -110,6 +110,7 @@ impl From<ReadError> for ApiError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Malformed(reason) => Self::Internal(reason),
+            ReadError::NoEntry(reason) => Self::NoEntry(reason),
             ReadError::Crowded => Self::TooManyAtOnce,
             ReadError::Postgres(error) if error.code() == Some(&SqlState::QUERY_CANCELED) => {
                 ApiError::Scim(ScimError::bad_request(
