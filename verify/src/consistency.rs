@@ -38,14 +38,14 @@ pub(crate) fn check(
     file: &Path,
 ) -> Result<Findings, Unreadable> {
     let proof: Consistency = json(file)?;
+    if earlier.1.origin != later.1.origin {
+        let mixed = format!("it is of {}, and {} is of {}", later.1.origin, earlier.0.display(), earlier.1.origin);
+        return Err(Unreadable::file(later.0, mixed));
+    }
     belongs((file, proof.from), earlier)?;
     belongs((file, proof.to), later)?;
     let (earlier, later) = (earlier.1, later.1);
     let mut findings = Findings::default();
-    if earlier.origin != later.origin {
-        findings.broken.push(format!("the checkpoints are of two logs: {} and {}", earlier.origin, later.origin));
-        return Ok(findings);
-    }
     match verify_consistency((earlier.size, earlier.root), (later.size, later.root), &proof.hashes) {
         Ok(()) => findings
             .holds

@@ -19,7 +19,7 @@ pub(crate) struct Findings {
     pub(crate) holds: Vec<String>,
     /// What the files disclose.
     pub(crate) shows: Vec<String>,
-    /// What the files leave open on purpose: parts and entries that they do not have.
+    /// What the files withhold on purpose: parts of entries.
     pub(crate) open: Vec<String>,
     /// What does not verify.
     pub(crate) broken: Vec<String>,

@@ -263,12 +263,15 @@ impl Log {
         explaining.map_or_else(String::new, |(seq, _)| format!(". Entry {seq} records a restore that lost them"))
     }
 
+    /// Whether a checkpoint is of the log that was exported.
+    fn is_ours(&self, checkpoint: &Checkpoint) -> bool {
+        self.organization.is_none_or(|organization| checkpoint.origin.ends_with(&format!("/{organization}")))
+    }
+
     fn compare(&mut self, checkpoint: &Checkpoint) {
         let size = checkpoint.size;
-        let is_ours =
-            self.organization.is_none_or(|organization| checkpoint.origin.ends_with(&format!("/{organization}")));
-        if !is_ours {
-            self.findings.broken.push(format!("the checkpoint at {size} is of another log: {}", checkpoint.origin));
+        if !self.is_ours(checkpoint) {
+            self.findings.unchecked.push(mixed(checkpoint));
         } else if checkpoint.root == self.tree.root() {
             self.sound = size;
             self.findings
@@ -290,6 +293,10 @@ impl Log {
         }
         let size = self.tree.size();
         while let Some(checkpoint) = self.checkpoints.pop() {
+            if !self.is_ours(&checkpoint) {
+                self.findings.unchecked.push(mixed(&checkpoint));
+                continue;
+            }
             let (first, signed, explanation) = (size + 1, checkpoint.size, self.explanation(&checkpoint));
             self.findings.broken.push(format!(
                 "entries {first} to {signed} are missing: a log of {signed} entries was signed{explanation}"
@@ -347,4 +354,12 @@ fn named(parts: &[(u64, Part)]) -> String {
         names.push(format!("{} more", parts.len() - MAX_NAMED));
     }
     names.join(", ")
+}
+
+/// Nothing is wrong with either log if somebody puts the files of two logs together.
+fn mixed(checkpoint: &Checkpoint) -> String {
+    format!(
+        "the checkpoint with {} entries is of another log, {}: it does not belong to this export",
+        checkpoint.size, checkpoint.origin
+    )
 }

@@ -94,7 +94,7 @@ fn report_state(
     let told = format!("user {} was {} at {at}", shown.user, told(entry));
     match shown.not_shown {
         None => findings.holds.push(format!("{told}: entry {seq} is the last change before")),
-        Some(left_out) => findings.open.push(format!(
+        Some(left_out) => findings.unchecked.push(format!(
             "{told}: only if none of the entries {} to {}, which the file leaves out, changed the user",
             left_out.start(),
             left_out.end()
@@ -105,8 +105,8 @@ fn report_state(
             "the log went on after that time with entry {}, recorded at {}",
             next.header.seq, next.header.recorded_at
         )),
-        None => findings.open.push(format!(
-            "the checkpoint has no entry from after {at}: entries after {size} may have been recorded before that time"
+        None => findings.unchecked.push(format!(
+            "the state at {at}: the checkpoint has no entry from after {at}: entries after {size} may have been recorded before that time"
         )),
     }
     Ok(())
@@ -191,12 +191,12 @@ mod tests {
         evidence.state.as_mut().unwrap().between = None;
         file.extra = Some(serde_json::to_vec(&evidence).unwrap());
         let found = check(&file.to_string()).unwrap();
-        assert!(found.broken.is_empty() && found.open[0].contains("entries 3 to 4, which the file leaves out"));
+        assert!(found.broken.is_empty() && found.unchecked[0].contains("entries 3 to 4, which the file leaves out"));
         evidence.state.as_mut().unwrap().next = None;
         file.extra = Some(serde_json::to_vec(&evidence).unwrap());
         let found = check(&file.to_string()).unwrap();
-        assert!(found.broken.is_empty() && found.open[0].contains("entries 3 to 5"), "{:?}", found.open);
-        assert!(found.open[1].contains("the checkpoint has no entry from after"), "{:?}", found.open);
+        assert!(found.broken.is_empty() && found.unchecked[0].contains("entries 3 to 5"), "{:?}", found.unchecked);
+        assert!(found.unchecked[1].contains("the checkpoint has no entry from after"), "{:?}", found.unchecked);
     }
 
     #[test_case(ENTRY, r#""userName":"ada""#, r#""userName":"bob""#, "entry 1: the payload"; "another payload")]

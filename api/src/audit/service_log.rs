@@ -11,6 +11,7 @@ use rollcall_api_core::openapi::Errors;
 use rollcall_api_core::read::{
     self, Database, EnteredCheckpoint, entered_checkpoint, entered_checkpoints, log_secret, service_proof,
 };
+use rollcall_events::OrganizationId;
 use rollcall_events::log::Hash;
 use rollcall_events::log::tlog_proof::TlogProof;
 use rollcall_scim::ScimError;
@@ -21,6 +22,7 @@ use super::{TAG, json};
 /// The secret of a log.
 #[derive(Serialize)]
 struct RevealedSecret {
+    organization_id: OrganizationId,
     secret: String,
     secret_hash: Hash,
 }
@@ -55,7 +57,11 @@ struct EnteredPage {
 )]
 pub(super) async fn secret(auditor: Auditor, database: Data<Database>) -> ApiResult {
     let secret = log_secret(&database, auditor.organization_id).await?.ok_or_else(not_entered)?;
-    let mut answer = json(&RevealedSecret { secret: secret.reveal(), secret_hash: secret.hash() })?;
+    let mut answer = json(&RevealedSecret {
+        organization_id: auditor.organization_id,
+        secret: secret.reveal(),
+        secret_hash: secret.hash(),
+    })?;
     answer.headers_mut().insert(CACHE_CONTROL, actix_web::http::header::HeaderValue::from_static("no-store"));
     Ok(answer)
 }
@@ -106,10 +112,9 @@ pub(super) async fn entries(auditor: Auditor, parameters: Parameters, database: 
 pub(super) async fn witnessed(auditor: Auditor, size: Path<String>, database: Data<Database>) -> ApiResult {
     let organization = auditor.organization_id;
     let size = match size.as_str() {
-        "newest" => read::witnessed_size(&database, organization).await?,
-        number => number.parse().ok(),
+        "newest" => read::witnessed_size(&database, organization).await?.ok_or_else(not_witnessed)?,
+        number => number.parse().map_err(|_| not_entered())?,
     };
-    let size = size.ok_or_else(not_entered)?;
     let (entered, secret) = entered_checkpoint(&database, organization, size).await?.ok_or_else(not_entered)?;
     let (hashes, checkpoint) = service_proof(&database, organization, entered.index).await?.ok_or_else(not_entered)?;
     let opening = secret.open(entered.index, &entered.checkpoint);
@@ -117,6 +122,12 @@ pub(super) async fn witnessed(auditor: Auditor, size: Path<String>, database: Da
         .map_err(|error| ApiError::Internal(format!("an opening cannot be written: {error}")))?;
     let file = TlogProof { extra: Some(extra), index: entered.index, hashes, checkpoint };
     Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(file.to_string()))
+}
+
+fn not_witnessed() -> ApiError {
+    let detail =
+        "no checkpoint of this log is witnessed yet; checkpoints/{size}/witnessed proves one that is only entered";
+    ScimError::new(404, detail).into()
 }
 
 fn not_entered() -> ApiError {

@@ -79,7 +79,9 @@ pub(super) async fn poll(receiver: Receiver, id: Path<String>, body: ScimBody, p
     if !parameters.done.is_empty() {
         // Only an event that exists can be acknowledged, and not the one that had its seq before a restore.
         let done = existing(database, receiver.organization_id, &parameters.done).await?;
-        done.into_iter().for_each(|seq| stream.position.acknowledge(seq));
+        for seq in done {
+            stream.position.acknowledge(seq);
+        }
     }
     let mut found = look(database, base, &mut stream, parameters.most).await?;
     if !parameters.done.is_empty() {

@@ -212,6 +212,56 @@ async fn a_log_changed_in_the_database_is_reported() {
     assert!(run_command(&stack, &organization, &["verify"]).0);
 }
 
+/// A replay repairs only from a log that verifies. Otherwise it would change users because somebody has changed the
+/// log.
+#[tokio::test]
+async fn a_replay_does_not_repair_from_a_log_that_was_changed() {
+    let stack = Stack::shared().await;
+    let organizations = [stack.organization(), stack.organization()];
+    let mut users = Vec::new();
+    for organization in &organizations {
+        users.push(organization.client().create(user_with("ada", &json!({}))).await.id());
+    }
+    let _alone = SHADOW.lock().await;
+    let owner = stack.database("postgres").await;
+    owner
+        .batch_execute("SET session_replication_role = replica; CREATE TEMP TABLE kept (LIKE rollcall.events)")
+        .await
+        .unwrap();
+    let (of, [changed, other]) = (id(&organizations[0].id), &organizations);
+    owner.execute("INSERT INTO kept SELECT * FROM rollcall.events WHERE organization_id = $1", &[&of]).await.unwrap();
+    let edits = [
+        ("UPDATE rollcall.events SET payload = NULL, payload_salt = NULL", "has lost its payload"),
+        (
+            "UPDATE rollcall.events SET payload = jsonb_set(payload, '{resource,userName}', '\"mallory\"')",
+            "the payload",
+        ),
+        ("UPDATE rollcall.events SET type = 'UserDeleted'", "the header"),
+    ];
+    for (edit, fault) in edits {
+        let edit = format!("{edit} WHERE organization_id = $1 AND type = 'UserCreated'");
+        assert_eq!(owner.execute(&edit, &[&of]).await.unwrap(), 1);
+        let (succeeds, lines) = run_command(&stack, changed, &["replay"]);
+        assert!(!succeeds && lines.iter().all(|line| line["repaired"] != true), "{lines:?}");
+        let broken: Vec<_> = lines.iter().filter_map(|line| line["broken"].as_str()).collect();
+        assert!(broken.iter().any(|line| line.contains(fault)), "{broken:?}");
+        assert!(run_command(&stack, other, &["replay"]).0);
+        owner.execute("DELETE FROM rollcall.events WHERE organization_id = $1", &[&of]).await.unwrap();
+        owner.execute("INSERT INTO rollcall.events SELECT * FROM kept", &[]).await.unwrap();
+    }
+    // A log that the signer refuses may be complete in itself.
+    let refuse = "UPDATE rollcall.log_heads SET refused = $2, version = version + 1 WHERE organization_id = $1";
+    owner.execute(refuse, &[&of, &Some("2 are missing")]).await.unwrap();
+    let (succeeds, lines) = run_command(&stack, changed, &["replay"]);
+    owner.execute(refuse, &[&of, &None::<&str>]).await.unwrap();
+    assert!(!succeeds && lines[0]["broken"] == "the log is refused: 2 are missing", "{lines:?}");
+    for (organization, user) in organizations.iter().zip(&users) {
+        let found = organization.client().get(&format!("/Users/{user}")).await.expect(200);
+        assert_eq!(found["userName"], "ada");
+        assert!(run_command(&stack, organization, &["verify"]).0);
+    }
+}
+
 /// A resumed replay keeps what it had built: a change that the test made to that stays visible.
 #[tokio::test]
 async fn a_killed_replay_resumes_where_it_was() {

@@ -186,7 +186,10 @@ async fn files_are_written_by_one_worker_at_a_time_and_no_killed_worker_loses_an
     let (archive, fresh) = (folder.join("archive.ndjson"), folder.join("fresh.ndjson"));
     create(&ada, 0..5).await;
     let begin = exported(&ada).await.len();
-    let file = [("KIND", "file"), ("ORGANIZATIONS", ada.id.as_str()), ("BATCH_ENTRIES", "10")];
+    // One listed organization does not exist.
+    let unknown = "01234567-89ab-7def-8123-456789abcdef";
+    let listed_ids = format!("{} {unknown}", ada.id);
+    let file = [("KIND", "file"), ("ORGANIZATIONS", listed_ids.as_str()), ("BATCH_ENTRIES", "10")];
     let of_archive = [("PATH", archive.to_str().unwrap()), ("ROTATE_BYTES", "20000"), ("ROTATE_COUNT", "100")];
     let of_fresh = [("PATH", fresh.to_str().unwrap()), ("FROM", "now")];
     let sinks = [sink("ARCHIVE", &[&file[..], &of_archive].concat()), sink("FRESH", &[&file[..], &of_fresh].concat())];
@@ -202,6 +205,13 @@ async fn files_are_written_by_one_worker_at_a_time_and_no_killed_worker_loses_an
     drop(stack.worker.take());
     let mut workers = vec![worker(&stack, &sinks), worker(&stack, &sinks)];
     eventually("the beginning of the sink that begins now", async || listed(&stack, "fresh", &ada)).await;
+    let unknown = eventually("the organization that does not exist", async || {
+        let is_it = |line: &Value| line["sink"] == "archive" && line["organization"] == unknown;
+        answers(&stack.instance, &["sink", "list"]).into_iter().find(is_it)
+    })
+    .await;
+    assert_eq!(unknown["log_size"], Value::Null);
+    assert!(stack.instance.worker_log().contains("there is no such organization"));
     for n in 0..5 {
         create(&ada, 5 + 20 * n..25 + 20 * n).await;
         create(&other, 20 * n..20 * (n + 1)).await;
@@ -233,7 +243,7 @@ async fn files_are_written_by_one_worker_at_a_time_and_no_killed_worker_loses_an
     // A forgotten sink begins again.
     drop(workers);
     let forgotten = answers(&stack.instance, &["sink", "forget", "archive"]);
-    assert_eq!(forgotten, [json!({"sink": "archive", "forgotten": 1})]);
+    assert_eq!(forgotten, [json!({"sink": "archive", "forgotten": 2})]);
     assert_eq!(listed(&stack, "archive", &ada), None);
     assert!(listed(&stack, "fresh", &ada).is_some(), "no other sink is forgotten");
 }

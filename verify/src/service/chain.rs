@@ -1,7 +1,7 @@
 //! Checks a chain file: a checkpoint of an organization's log in the service log.
 
 use rollcall_log::checkpoint::Checkpoint;
-use rollcall_log::service_log::Chain;
+use rollcall_log::service_log::{Chain, InvalidChain};
 use rollcall_log::witness::Policy;
 use std::path::Path;
 
@@ -15,6 +15,8 @@ pub(super) fn check(path: &Path, policy: &Policy, signed: Option<Checkpoint>) ->
     let mut findings = Findings::default();
     let chain = match Chain::verify(&file, policy) {
         Ok(chain) => chain,
+        // Another kind of file.
+        Err(error @ (InvalidChain::File(_) | InvalidChain::Opening(_))) => return Err(Unreadable::file(path, error)),
         Err(error) => {
             findings.broken.push(error.to_string());
             return Ok(findings);

@@ -4,7 +4,7 @@
 use rollcall_log::checkpoint::Checkpoint;
 use rollcall_log::service_log::{LogSecret, ServiceEntry};
 use rollcall_log::witness::WitnessedCheckpoint;
-use rollcall_log::{CompactRange, Entry, Hash};
+use rollcall_log::{CompactRange, Entry, Hash, OrganizationId};
 use serde::Deserialize;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -18,20 +18,26 @@ use crate::read::{Unreadable, bytes, json};
 #[derive(Deserialize)]
 struct SecretFile {
     secret: String,
+    /// The organization whose log it is.
+    organization_id: OrganizationId,
 }
 
 /// Checks the entries.
 pub(super) fn check(
     bundles: &[PathBuf],
-    secret: &Path,
+    secret_file: &Path,
     export: &Path,
     service: &WitnessedCheckpoint,
     origin: &str,
 ) -> Result<Findings, Unreadable> {
-    let text: SecretFile = json(secret)?;
-    let secret =
-        LogSecret::from_hex(&text.secret).ok_or_else(|| Unreadable::file(secret, "it has no secret of 32 bytes"))?;
-    let (roots, mut findings) = (roots(export)?, Findings::default());
+    let text: SecretFile = json(secret_file)?;
+    let secret = LogSecret::from_hex(&text.secret)
+        .ok_or_else(|| Unreadable::file(secret_file, "it has no secret of 32 bytes"))?;
+    if !is_of(origin, text.organization_id) {
+        let mixed = format!("it is of organization {}, and the origin is {origin}", text.organization_id);
+        return Err(Unreadable::file(secret_file, mixed));
+    }
+    let (roots, mut findings) = (roots(export, origin)?, Findings::default());
     let (mut tree, mut found, mut last) = (CompactRange::default(), 0_u64, 0);
     for path in bundles {
         for entry in read_bundle(path)? {
@@ -90,18 +96,27 @@ fn opened(
     Ok(None)
 }
 
-/// The root of the exported log at every size, from 1.
-fn roots(export: &Path) -> Result<Vec<Hash>, Unreadable> {
+/// The root of the exported log at every size, from 1. Fails if the export is not of the log with this origin.
+fn roots(export: &Path, origin: &str) -> Result<Vec<Hash>, Unreadable> {
     let unreadable = |error: &dyn std::fmt::Display| Unreadable::file(export, error);
     let file = File::open(export).map_err(|error| unreadable(&error))?;
     let (mut tree, mut roots) = (CompactRange::default(), Vec::new());
     for line in BufReader::new(file).lines() {
         let line = line.map_err(|error| unreadable(&error))?;
         let entry: Entry = serde_json::from_str(&line).map_err(|error| unreadable(&error))?;
+        let organization = entry.header.organization_id;
+        if !is_of(origin, organization) {
+            return Err(unreadable(&format!("it is of organization {organization}, and the origin is {origin}")));
+        }
         tree.append(entry.header.leaf()?);
         roots.push(tree.root());
     }
     Ok(roots)
+}
+
+/// Whether an origin is that of an organization's log.
+fn is_of(origin: &str, organization: OrganizationId) -> bool {
+    origin.ends_with(&format!("/{organization}"))
 }
 
 /// The entries of a bundle, each after its length in two bytes (C2SP `tlog-tiles`).

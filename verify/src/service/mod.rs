@@ -6,6 +6,7 @@ mod entries;
 
 use clap::Subcommand;
 use rollcall_log::checkpoint::{Checkpoint, VerifyingKeys};
+use rollcall_log::tlog_proof::TlogProof;
 use rollcall_log::witness::{Policy, WitnessedCheckpoint};
 use std::path::{Path, PathBuf};
 
@@ -30,7 +31,8 @@ pub(crate) enum ServiceCommand {
         /// The policy (C2SP tlog-policy).
         #[arg(long)]
         policy: PathBuf,
-        /// The checkpoint of the organization's log. The chain must lead to it.
+        /// The checkpoint of the organization's log, or the proof file of an entry, which ends with a checkpoint. The
+        /// chain must lead to it.
         #[arg(long, requires = "keys")]
         checkpoint: Option<PathBuf>,
         /// The public key of the signer of that checkpoint. Repeat it during a key rotation.
@@ -82,10 +84,13 @@ pub(crate) fn run(command: &ServiceCommand) -> Result<Findings, Unreadable> {
     }
 }
 
-/// A checkpoint of an organization's log.
+/// A checkpoint of an organization's log: a file of its own, or the end of a proof file.
 fn organizations(path: &Path, keys: &[String]) -> Result<Checkpoint, Unreadable> {
     let keys = VerifyingKeys::read(keys)?;
-    Checkpoint::open(&bytes(path)?, &keys).map_err(|error| Unreadable::file(path, error))
+    let file = bytes(path)?;
+    let proof: Option<TlogProof> = std::str::from_utf8(&file).ok().and_then(|text| text.parse().ok());
+    let note = proof.as_ref().map_or(file.as_slice(), |proof| proof.checkpoint.as_bytes());
+    Checkpoint::open(note, &keys).map_err(|error| Unreadable::file(path, error))
 }
 
 fn read_policy(path: &Path) -> Result<Policy, Unreadable> {

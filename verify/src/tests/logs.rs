@@ -102,7 +102,12 @@ fn a_checkpoint_of_another_log_or_another_signer_proves_nothing() {
     let export = case.file("export.ndjson", &lines(&log));
     let other_log = case.checkpoint("other.checkpoint", EMCA, &log);
     let (code, output) = case.verify(&["log", &export, "--checkpoint", &other_log]);
-    assert!(code == 1 && output.contains("the checkpoint at 10 is of another log: log.example.com/"), "{output}");
+    let mixed = "NOT CHECKED: the checkpoint with 10 entries is of another log, log.example.com/";
+    assert!(code == 2 && output.contains(mixed), "{output}");
+    // However many entries the other log has.
+    let export_of_less = case.file("less.ndjson", &lines(&log[..4]));
+    let (code, output) = case.verify(&["log", &export_of_less, "--checkpoint", &other_log]);
+    assert!(code == 2 && output.contains(mixed), "{output}");
     let other_signer = stranger.checkpoint("stranger.checkpoint", ACME, &log);
     let (code, output) = case.verify(&["log", &export, "--checkpoint", &other_signer]);
     assert!(code == 2 && output.contains("stranger.checkpoint: the checkpoint's signature"), "{output}");

@@ -121,5 +121,8 @@ fn a_later_log_begins_with_the_earlier_one_or_it_is_broken() {
     }
     let other = case.checkpoint("other.checkpoint", EMCA, &log);
     let (code, output) = verify(&earlier, &other, &json!(hashes));
-    assert!(code == 1 && output.contains("the checkpoints are of two logs"), "{output}");
+    assert!(
+        code == 2 && output.contains("it is of log.example.com/") && output.contains("earlier.checkpoint is of"),
+        "{output}"
+    );
 }

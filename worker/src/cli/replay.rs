@@ -27,14 +27,15 @@ pub(crate) struct ReplayCommand {
     afresh: bool,
 }
 
-/// Rebuilds the projections from the log, then compares the live ones with them or repairs the live ones.
+/// Rebuilds the projections from the log, then compares the live ones with them or repairs the live ones. It repairs
+/// only from a log that verifies: somebody may have changed the log, and the projections may be right.
 pub(super) async fn replay(settings: &Settings, command: &ReplayCommand) -> Result<(), CommandError> {
     let replay = Replay::open(&settings.migrate.database_url, command.afresh).await?;
     let organizations = match command.organization {
         Some(organization) => vec![organization],
         None => replay.organizations().await?,
     };
-    let mut differing = 0;
+    let (mut differing, mut is_whole) = (0, true);
     for organization in organizations {
         let bar = bar(organization);
         let report = |done, size| {
@@ -44,6 +45,14 @@ pub(super) async fn replay(settings: &Settings, command: &ReplayCommand) -> Resu
         let found = if command.check {
             replay.check(organization, report).await?
         } else {
+            let faults = faults(settings, &replay, organization, report).await?;
+            if !faults.is_empty() {
+                bar.finish_and_clear();
+                print_broken(organization, &faults);
+                print(&json!({"organization": organization, "broken": faults.len(), "repaired": false}));
+                is_whole = false;
+                continue;
+            }
             replay.repair(organization, report).await?
         };
         bar.finish_and_clear();
@@ -54,7 +63,19 @@ pub(super) async fn replay(settings: &Settings, command: &ReplayCommand) -> Resu
         differing += found.rows;
     }
     replay.close().await?;
-    if command.check && differing > 0 { Err(CommandError::Differs) } else { Ok(()) }
+    if !is_whole || command.check && differing > 0 { Err(CommandError::Differs) } else { Ok(()) }
+}
+
+/// Why a log must not be replayed into the projections: it is refused, or it does not verify.
+async fn faults(
+    settings: &Settings,
+    replay: &Replay,
+    organization: OrganizationId,
+    report: impl Fn(u64, u64),
+) -> Result<Vec<String>, CommandError> {
+    let refused = replay.refused(organization).await?.map(|reason| format!("the log is refused: {reason}"));
+    let log = verify_log(&settings.migrate.database_url, organization, report).await?;
+    Ok(refused.into_iter().chain(log.broken).collect())
 }
 
 /// Checks every log from its first entry to its last, with its tree and its checkpoints. Then compares the
@@ -84,7 +105,7 @@ pub(super) async fn verify(settings: &Settings, organization: Option<Organizatio
         };
         bar.finish_and_clear();
         log.restores.iter().for_each(|what| print(&json!({"organization": organization, "restored": what})));
-        log.broken.iter().for_each(|what| print(&json!({"organization": organization, "broken": what})));
+        print_broken(organization, &log.broken);
         print_differences(organization, &found);
         print(&json!({
             "organization": organization, "entries": log.entries, "broken": log.broken.len(),
@@ -100,6 +121,12 @@ pub(super) async fn verify(settings: &Settings, organization: Option<Organizatio
         is_valid &= log.broken.is_empty();
     }
     if is_valid { Ok(()) } else { Err(CommandError::Differs) }
+}
+
+fn print_broken(organization: OrganizationId, faults: &[String]) {
+    for fault in faults {
+        print(&json!({"organization": organization, "broken": fault}));
+    }
 }
 
 fn print_differences(organization: OrganizationId, found: &TableDifferences) {

@@ -47,6 +47,17 @@ pub(super) struct Rejection {
     pub(super) user_name: Option<String>,
 }
 
+impl Rejection {
+    /// What the entry is about, and the resource that the request would have changed, if that is another one. The
+    /// entry about a taken name is about the holder of the name, so that the holder's erasure removes the name.
+    pub(super) fn subject(&self, target: Uuid) -> (Uuid, Option<Uuid>) {
+        match self.about {
+            Some(about) if about != target => (about, Some(target)),
+            _ => (target, None),
+        }
+    }
+}
+
 impl From<NotLoaded> for Interrupt {
     fn from(missing: NotLoaded) -> Self {
         Self::NotLoaded(missing)

@@ -43,6 +43,7 @@ const ENTRIES: &str = "
     SELECT seq, type, subject_id, payload FROM rollcall.events
     WHERE organization_id = $1 AND seq > $2 AND seq <= $3 ORDER BY seq";
 
+const REFUSED: &str = "SELECT refused FROM rollcall.log_heads WHERE organization_id = $1";
 const SIZE: &str = "SELECT size FROM rollcall.log_heads WHERE organization_id = $1";
 /// Advances the head without an entry. This locks the head, and a batch that was decided before finds that it
 /// has moved.
@@ -73,6 +74,12 @@ impl Replay {
     pub(crate) async fn organizations(&self) -> Result<Vec<OrganizationId>, StoreError> {
         let rows = self.store.query(ORGANIZATIONS, &[]).await?;
         rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
+    }
+
+    /// Why the signer refuses the log of an organization, if it does.
+    pub(crate) async fn refused(&self, organization: OrganizationId) -> Result<Option<String>, StoreError> {
+        let rows = self.store.query(REFUSED, &[&organization]).await?;
+        Ok(rows.first().map(|row| row.try_get("refused")).transpose()?.flatten())
     }
 
     /// Replays the log of an organization chunk by chunk, and calls `report` after each chunk with the

@@ -63,11 +63,11 @@ const SECRET: &str = "SELECT secret FROM log_secrets WHERE organization_id = $1"
 
 /// The newest witnessed checkpoint, and the first checkpoint after it.
 const STATE: &str = "
-    SELECT w.size, w.witnessed_at, (SELECT count(*) FROM service_witnesses) AS witnesses,
-        (SELECT refused FROM service_head) AS refused, (
-        SELECT n.signed_at FROM service_checkpoints n WHERE n.size > COALESCE(w.size, 0) ORDER BY n.size LIMIT 1
+    SELECT w.size, w.witnessed_at, (SELECT count(*) FROM service_witnesses) AS witnesses, h.refused, COALESCE(
+        (SELECT n.signed_at FROM service_checkpoints n WHERE n.size > COALESCE(w.size, 0) ORDER BY n.size LIMIT 1),
+        CASE WHEN h.refused IS NOT NULL THEN w.witnessed_at END
     ) AS unwitnessed_since
-    FROM (SELECT 1) one LEFT JOIN LATERAL (
+    FROM (SELECT 1) one LEFT JOIN service_head h ON true LEFT JOIN LATERAL (
         SELECT size, witnessed_at FROM service_checkpoints WHERE witnessed_at IS NOT NULL ORDER BY size DESC LIMIT 1
     ) w ON true";
 
@@ -95,7 +95,8 @@ pub struct WitnessStatus {
     pub witnesses: u64,
     /// The size of the newest witnessed checkpoint, and when enough witnesses had cosigned it.
     pub witnessed: Option<(u64, Timestamp)>,
-    /// When the first checkpoint after it was signed; `None` if the newest checkpoint is witnessed.
+    /// When the first checkpoint after it was signed; `None` if the newest checkpoint is witnessed. If the signer
+    /// refuses the log, nothing is entered any more, so it is at the latest when the last one was witnessed.
     pub unwitnessed_since: Option<Timestamp>,
     /// Why the signer refuses the log, if it does.
     pub refused: Option<String>,

@@ -183,11 +183,19 @@ async fn a_chain_leads_from_an_organization_to_the_witnesses_and_a_stranger_sees
         let export = |text: &str| world.write("export.ndjson", text);
         let text = auditor.get("/export").await.expect(200).as_str().unwrap().to_owned();
         let origin = format!("{SIGNER}/{}", world.organizations[n].id);
-        let check = |export: &str| {
-            let arguments = ["service", "entries", &bundle, "--secret", &secret, "--export", export];
+        let check_with = |secret: &str, export: &str| {
+            let arguments = ["service", "entries", &bundle, "--secret", secret, "--export", export];
             let rest = ["--checkpoint", &service, "--origin", &origin, "--policy", &policy];
             verify(&[&arguments[..], &rest].concat())
         };
+        let check = |export: &str| check_with(&secret, export);
+        // Files of two organizations say nothing about either.
+        let other = &found[1 - n];
+        let (code, output) = check_with(&world.write("other.json", &other.1), &export(&text));
+        assert!(code == 2 && output.contains("other.json: it is of organization"), "{output}");
+        let foreign = other.2.get("/export").await.expect(200).as_str().unwrap().to_owned();
+        let (code, output) = check(&export(&foreign));
+        assert!(code == 2 && output.contains("export.ndjson: it is of organization"), "{output}");
         let (code, output) = check(&export(&text));
         assert!(code == 0 && output.contains("each is a checkpoint of this export"), "{output}");
         let cut = text.lines().take(2).fold(String::new(), |all, line| all + line + "\n");
@@ -250,6 +258,11 @@ async fn a_restored_service_log_is_refused_and_goes_on_under_another_name() {
     );
     assert!(world.stack.instance.worker_log().contains("the service log is refused"), "an operator reads it");
     assert!(world.metric("rollcall_logs_refused").await >= 1);
+    // Whatever is signed now is not entered, so nobody witnesses it.
+    eventually("an unwitnessed log", async || {
+        (world.metric("rollcall_log_unwitnessed_seconds").await > 0).then_some(())
+    })
+    .await;
 
     // The organizations' logs go on once an operator accepts it. The service log does not: that would be a fork.
     let sizes = async || {

@@ -1,15 +1,23 @@
 //! The headers of requests to a sink. They are secrets, so they come from a file, and no error shows them.
 
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::{
+    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HOST, HeaderName, HeaderValue, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
+};
 
 /// Maximum number of headers.
 const MAX_HEADERS: usize = 16;
+
+/// Headers that say how a request is sent (RFC 9110 sections 7 and 8, RFC 9112 section 6). A wrong length would cut
+/// entries off. `Content-Type` may be replaced, because receivers differ in it.
+const OWN: [HeaderName; 9] =
+    [CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
 
 /// Reads headers from a file, one on each line: `Authorization: Bearer ...`. Empty lines and lines that begin
 /// with `#` are skipped.
 ///
 /// # Errors
-/// If the file cannot be read, or a line is not a header. The error names the line and does not show it.
+/// If the file cannot be read, or a line is not a header, or one of [`OWN`]. The error names the line and does not show it.
 pub(super) fn read(path: &str) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
     parse(&std::fs::read_to_string(path).map_err(|error| error.to_string())?)
 }
@@ -18,7 +26,13 @@ fn parse(content: &str) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
     let lines = content.lines().map(str::trim).enumerate();
     let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
     let headers = lines
-        .map(|(number, line)| header(line).ok_or_else(|| format!("line {} must be `Name: value`", number + 1)))
+        .map(|(number, line)| {
+            let (name, value) = header(line).ok_or_else(|| format!("line {} must be `Name: value`", number + 1))?;
+            if OWN.contains(&name) {
+                return Err(format!("line {}: the worker itself sets {name}", number + 1));
+            }
+            Ok((name, value))
+        })
         .collect::<Result<Vec<_>, _>>()?;
     match headers.len() {
         0 => Err("it has no header".to_owned()),
@@ -50,6 +64,9 @@ mod tests {
     #[test_case("" => "it has no header"; "empty")]
     #[test_case("s3cret" => "line 1 must be `Name: value`"; "only a value")]
     #[test_case("\nX Y: s3cret" => "line 2 must be `Name: value`"; "a name with a space")]
+    #[test_case("Content-Length: 5" => "line 1: the worker itself sets content-length"; "a length")]
+    #[test_case("X-A: b\ntransfer-encoding: chunked" => "line 2: the worker itself sets transfer-encoding"; "a coding")]
+    #[test_case("HOST: siem" => "line 1: the worker itself sets host"; "a host")]
     #[test_case("Authorization:" => "line 1 must be `Name: value`"; "no value")]
     fn an_error_names_the_line_and_shows_no_secret(content: &str) -> String {
         parse(content).unwrap_err()

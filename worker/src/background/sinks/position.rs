@@ -16,6 +16,17 @@ const BEGIN_LISTED: &str = "
     LEFT JOIN log_heads h ON h.organization_id = o.id
     ON CONFLICT DO NOTHING";
 
+/// Listed organizations that do not exist. Their position makes `sink list` show them.
+const UNKNOWN: &str = "
+    WITH unknown AS (
+        SELECT o.id FROM unnest($2::uuid[]) AS o (id)
+        WHERE NOT EXISTS (SELECT FROM organizations k WHERE k.id = o.id)
+            AND NOT EXISTS (SELECT FROM log_heads h WHERE h.organization_id = o.id)
+    ), shown AS (
+        INSERT INTO sink_positions (organization_id, sink, seq) SELECT id, $1, 0 FROM unknown ON CONFLICT DO NOTHING
+    )
+    SELECT id FROM unknown ORDER BY id";
+
 /// Positions at the present end of all logs, unless the sink has any position: then a log without one is that
 /// of a new organization. The system organization always gets one, to mark that the sink has begun.
 const BEGIN_ALL: &str = "
@@ -60,8 +71,14 @@ pub(super) struct Behind {
 }
 
 impl Sink {
-    /// Stores where the sink begins, if it begins now.
+    /// Stores where the sink begins, if it begins now. Warns of listed organizations that do not exist.
     pub(super) async fn begin(&self, database: &Database) -> Result<(), TaskError> {
+        if let Some(listed) = self.scope.listed() {
+            for row in database.query(UNKNOWN, &[&self.name, &listed]).await? {
+                let organization: OrganizationId = row.try_get("id")?;
+                tracing::warn!(sink = self.name, %organization, "there is no such organization; is its id right?");
+            }
+        }
         if self.from == Start::Now {
             match self.scope.listed() {
                 Some(listed) => database.execute(BEGIN_LISTED, &[&self.name, &listed]).await?,

@@ -29,8 +29,12 @@ pub(super) fn decide(
         Ok(decision) => Ok(decision),
         Err(Interrupt::NotLoaded(missing)) => Err(missing),
         Err(Interrupt::Rejected(rejection)) => {
-            let subject = (SubjectType::Group, rejection.about.unwrap_or(call.group_id.0));
-            Ok(Decision::rejected(rejection.error, Some(subject), json!({"operation": call.operation.name()})))
+            let mut payload = json!({"operation": call.operation.name()});
+            let (subject, target) = rejection.subject(call.group_id.0);
+            if target.is_some() && !matches!(call.operation, GroupOperation::Create(..)) {
+                payload["target"] = json!(target);
+            }
+            Ok(Decision::rejected(rejection.error, Some((SubjectType::Group, subject)), payload))
         }
     }
 }

@@ -33,14 +33,14 @@ pub(super) fn decide(
         Err(Interrupt::NotLoaded(missing)) => Err(missing),
         Err(Interrupt::Rejected(rejection)) => {
             let mut payload = json!({"operation": call.operation.name()});
-            if let Some(user_name) = rejection.user_name {
+            if let Some(user_name) = &rejection.user_name {
                 payload["userName"] = json!(user_name);
             }
-            Ok(Decision::rejected(
-                rejection.error,
-                Some((SubjectType::User, rejection.about.unwrap_or(call.user_id.0))),
-                payload,
-            ))
+            let (subject, target) = rejection.subject(call.user_id.0);
+            if target.is_some() && !matches!(call.operation, UserOperation::Create(_)) {
+                payload["target"] = json!(target);
+            }
+            Ok(Decision::rejected(rejection.error, Some((SubjectType::User, subject)), payload))
         }
     }
 }

@@ -39,11 +39,16 @@ pub(super) fn source(entry: &StoredEntry) -> Option<Value> {
     (!source.is_empty()).then_some(Value::Object(source))
 }
 
+/// The id of the resource that a request was to change. If a name was taken, the entry is about its holder.
+fn target(header: &Header, payload: &Value) -> Option<Value> {
+    payload.get("target").cloned().or_else(|| header.subject_id.map(|id| json!(id)))
+}
+
 /// The user that an entry is about.
 pub(super) fn user(header: &Header, payload: &Value) -> Value {
     let resource = &payload["resource"];
     let mut user = Map::from_iter([("type_id".to_owned(), json!(1)), ("type".to_owned(), json!("User"))]);
-    put(&mut user, "uid", header.subject_id.map(|id| json!(id)));
+    put(&mut user, "uid", target(header, payload));
     // A rejected request has no resource, but may have the name that it asked for.
     let name = text(&resource["userName"]).or_else(|| text(&payload["userName"]));
     put(&mut user, "name", name);
@@ -55,7 +60,7 @@ pub(super) fn user(header: &Header, payload: &Value) -> Value {
 /// The group that an entry is about.
 pub(super) fn group(header: &Header, payload: &Value) -> Value {
     let mut group = Map::new();
-    put(&mut group, "uid", header.subject_id.map(|id| json!(id)));
+    put(&mut group, "uid", target(header, payload));
     put(&mut group, "name", text(&payload["resource"]["displayName"]));
     Value::Object(group)
 }

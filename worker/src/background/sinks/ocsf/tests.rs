@@ -112,7 +112,20 @@ fn a_rejected_request_is_a_failure_of_the_class_that_it_would_have_been_of() {
     let event = event(&entry, Version::V1_9).unwrap();
     assert_eq!((&event["type_uid"], &event["status_id"]), (&json!(300_701), &json!(2)));
     assert_eq!((&event["status_code"], &event["user"]["name"]), (&json!("409"), &json!("ada")));
-    assert_eq!(event["status_detail"], "userName is taken by another user");
+    assert_eq!((&event["status_detail"], &event["user"]["uid"]), (&payload["detail"], &json!(SUBJECT)));
+}
+
+/// The entry is about the holder of the name, and the event about the user who was to get it.
+#[test]
+fn a_refused_rename_is_about_the_user_who_was_to_be_renamed() {
+    let target = "00000000-0000-0000-0000-00000000000f";
+    for (subject, member) in [(SubjectType::User, "user"), (SubjectType::Group, "group")] {
+        let payload = json!({"operation": "patch", "target": target, "detail": "the name is taken"});
+        let mut entry = entry(EventType::RequestRejected, subject, &payload);
+        entry.header.outcome = OutcomeKind::Rejected;
+        entry.header.error = Some(ErrorCode { scim_type: None, status: 409 });
+        assert_eq!(event(&entry, Version::V1_9).unwrap()[member]["uid"], target);
+    }
 }
 
 #[test]
