@@ -28,7 +28,7 @@ struct Consistency {
 
 /// Reads a signed checkpoint.
 #[utoipa::path(
-    get,
+    method(get, head),
     path = "/checkpoint",
     tag = TAG,
     operation_id = "checkpoint",

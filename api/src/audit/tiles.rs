@@ -27,7 +27,7 @@ const HASH_BYTES: u64 = 32;
 ///
 /// A tile exists if the newest checkpoint has all of its hashes.
 #[utoipa::path(
-    get,
+    method(get, head),
     path = "/tile/{level}/{index:.*}",
     tag = TAG,
     operation_id = "tile",
@@ -54,7 +54,7 @@ pub(super) async fn hashes(auditor: Auditor, path: Path<(String, String)>, datab
 ///
 /// A bundle exists if the newest checkpoint has all of its entries.
 #[utoipa::path(
-    get,
+    method(get, head),
     path = "/tile/entries/{index:.*}",
     tag = TAG,
     operation_id = "entryBundle",

@@ -22,7 +22,7 @@ const FOREVER: &str = "public, max-age=31536000, immutable";
 ///
 /// It is the newest witnessed checkpoint, or the newest one if the log is not witnessed.
 #[utoipa::path(
-    get,
+    method(get, head),
     path = "/checkpoint",
     tag = TAG,
     operation_id = "serviceCheckpoint",
@@ -41,7 +41,7 @@ pub(super) async fn service_checkpoint(database: Data<Database>) -> ApiResult {
 ///
 /// A tile exists if the newest checkpoint has all of its hashes.
 #[utoipa::path(
-    get,
+    method(get, head),
     path = "/tile/{level}/{index:.*}",
     tag = TAG,
     operation_id = "serviceTile",
@@ -68,7 +68,7 @@ pub(super) async fn service_tile(path: Path<(String, String)>, database: Data<Da
 ///
 /// A bundle exists if the newest checkpoint has all of its entries.
 #[utoipa::path(
-    get,
+    method(get, head),
     path = "/tile/entries/{index:.*}",
     tag = TAG,
     operation_id = "serviceEntries",

@@ -225,6 +225,11 @@ async fn an_auditor_reads_the_tiles_of_one_organization_only() {
         auditor.get(path).await.expect_error(404, None);
     }
     auditor.send(Method::POST, "/tile/0/000.p/1", json!({})).await.expect_error(405, None);
+    for path in ["/checkpoint", "/tile/0/000.p/1", "/tile/entries/000.p/1"] {
+        let (whole, head) = (auditor.get(path).await, auditor.call(Method::HEAD, path).send().await);
+        assert_eq!((head.status, head.header("cache-control")), (200, whole.header("cache-control")), "{path}");
+        assert_eq!((head.header("content-type"), &head.body), (whole.header("content-type"), &Value::Null), "{path}");
+    }
 }
 
 /// A stack without a signing key signs no checkpoints. Then nothing is served, however long the log is. A

@@ -10,7 +10,7 @@ mod receivers;
 use rollcall_events::log::checkpoint::generate_key;
 use rollcall_tests::audit::id;
 use rollcall_tests::client::user;
-use rollcall_tests::service::{Service, attempt_with, ready, verified};
+use rollcall_tests::service::{Service, attempt_with, ready, replay_command, verified};
 use rollcall_tests::{Stack, eventually};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -39,6 +39,10 @@ async fn a_restored_database_is_refused_until_an_operator_accepts_it() {
     let (first, second) = (case.organizations[0].id.clone(), case.organizations[1].id.clone());
     assert!(body.contains(&first) && !body.contains(&second), "{body}");
     assert!(case.logged(&["a log is refused", &first, &figures]) > 0);
+    // The log is whole in itself. A replay would take it for the truth.
+    let replayed = replay_command(&case.stack.instance, &["replay", "--organization", &first]).await;
+    let output = String::from_utf8(replayed.stdout).unwrap();
+    assert!(!replayed.status.success() && output.contains("the log is refused"), "{output}");
 
     // Nothing is appended and nothing is lost, and the organization in the other partition goes on.
     case.send(0, "edsger").await;

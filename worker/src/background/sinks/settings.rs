@@ -5,7 +5,8 @@ use rollcall_events::OrganizationId;
 use rollcall_service::settings::SettingsError;
 use rustls::pki_types::ServerName;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,13 +40,20 @@ pub(crate) fn sinks(written: &BTreeMap<String, SinkSettings>) -> Result<Vec<Sink
     let mut paths = BTreeSet::new();
     for sink in &sinks {
         if let Receiver::File(FileReceiver { path, .. }) = &sink.receiver
-            && !paths.insert(path)
+            && !paths.insert(unrotated(path))
         {
             let reason = format!("{}: another sink has the same path", sink.name);
             return Err(SettingsError::malformed("sinks", reason));
         }
     }
     Ok(sinks)
+}
+
+/// A path without the numbers at its end: a rotation renames `audit.ndjson` to `audit.ndjson.1`.
+fn unrotated(path: &Path) -> PathBuf {
+    let number = path.extension().and_then(OsStr::to_str);
+    let is_numbered = number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
+    if is_numbered { unrotated(&path.with_extension("")) } else { path.to_owned() }
 }
 
 fn sink(name: &str, written: &SinkSettings) -> Result<Sink, String> {
@@ -186,10 +194,12 @@ fn file(written: &SinkSettings) -> Result<FileReceiver, String> {
     if !path.is_absolute() || path.file_name().is_none() || path.is_dir() {
         return Err("path must be the absolute path of a file".to_owned());
     }
-    let folder = path.parent().filter(|folder| folder.is_dir());
-    if folder.is_none() {
-        return Err(format!("path: the folder of {} does not exist", path.display()));
-    }
+    // Without links and `..`, two sinks with the same file have the same path.
+    let folder = path.parent().and_then(|folder| folder.canonicalize().ok()).filter(|folder| folder.is_dir());
+    let path = match folder.zip(path.file_name()) {
+        Some((folder, name)) => folder.join(name),
+        None => return Err(format!("path: the folder of {} does not exist", path.display())),
+    };
     let count = number("rotate_count", written.rotate_count, 10, 1, 1000)?;
     Ok(FileReceiver {
         rotate_bytes: number("rotate_bytes", written.rotate_bytes, 100_000_000, 4096, 1 << 40)?,

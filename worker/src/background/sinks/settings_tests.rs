@@ -96,6 +96,12 @@ fn unknown_settings_bad_names_and_shared_files_are_refused() {
     assert!(one(&file("colour = 'red'")).err().unwrap().contains("colour"));
     let two = format!("[sinks.a]\n{}\n[sinks.b]\n{}", file(""), file(""));
     assert!(parsed(&two).err().unwrap().ends_with("b: another sink has the same path"));
+    // The same file by another spelling, and a file that a rotation would overwrite.
+    for other in ["path = '/tmp/../tmp/rollcall.ndjson'", "path = '/tmp/rollcall.ndjson.1'"] {
+        let two =
+            format!("[sinks.a]\n{}\n[sinks.b]\n{}", file(""), file("").replace("path = '/tmp/rollcall.ndjson'", other));
+        assert!(parsed(&two).err().unwrap().ends_with("b: another sink has the same path"), "{other}");
+    }
     let named = |name: &str| parsed(&format!("[sinks.'{name}']\n{}", file("")));
     assert!(named("a b").err().unwrap().contains("a name has 1 to 40"));
     assert!(named(&"a".repeat(41)).is_err() && named(&"a".repeat(40)).is_ok());
