@@ -3,6 +3,7 @@
 
 use rollcall_scim::event::Event;
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
@@ -155,6 +156,10 @@ pub struct Position {
     /// Acknowledged seqs after `seq`.
     #[serde(default)]
     pub beyond: BTreeSet<u64>,
+    /// The number of accepted restores of the log when the position was read. A restore moves positions back, so
+    /// a position from before it is void.
+    #[serde(default)]
+    pub restores: i64,
 }
 
 impl Position {
@@ -166,8 +171,13 @@ impl Position {
         }
     }
 
-    /// Adds the acknowledgements of another position. A position never moves back.
+    /// Adds the acknowledgements of another position. A position never moves back, unless a restore was accepted.
     pub fn merge(&mut self, other: Self) {
+        match other.restores.cmp(&self.restores) {
+            Ordering::Less => return,
+            Ordering::Greater => *self = Self { restores: other.restores, ..Self::default() },
+            Ordering::Equal => {}
+        }
         self.seq = self.seq.max(other.seq);
         self.beyond.retain(|seq| *seq > self.seq);
         other.beyond.into_iter().for_each(|seq| self.acknowledge(seq));
@@ -206,13 +216,27 @@ mod tests {
         let mut position = Position { seq: 2, ..Position::default() };
         position.acknowledge(7);
         assert_eq!(position.advance([4, 7, 9], 10), [4, 9]);
-        assert_eq!(position, Position { seq: 3, beyond: [7].into() });
+        assert_eq!(position, Position { seq: 3, beyond: [7].into(), restores: 0 });
         position.acknowledge(4);
         assert_eq!(position.advance([4, 7, 9], 10), [9]);
-        assert_eq!(position, Position { seq: 8, beyond: [].into() });
+        assert_eq!(position, Position { seq: 8, ..Position::default() });
         position.acknowledge(9);
         assert_eq!(position.advance([9], 10), [] as [u64; 0]);
-        assert_eq!(position, Position { seq: 10, beyond: [].into() });
+        assert_eq!(position, Position { seq: 10, ..Position::default() });
+    }
+
+    #[test]
+    fn a_position_from_before_a_restore_is_void() {
+        let position = |seq, restores| Position { seq, beyond: [seq + 2].into(), restores };
+        let merged = |one: &Position, other: &Position| {
+            let mut merged = one.clone();
+            merged.merge(other.clone());
+            merged
+        };
+        let (before, after) = (position(100, 1), position(97, 2));
+        assert_eq!(merged(&before, &after), after);
+        assert_eq!(merged(&after, &before), after);
+        assert_eq!(merged(&after, &position(98, 2)), Position { seq: 98, beyond: [99, 100].into(), restores: 2 });
     }
 
     #[test]

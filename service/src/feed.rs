@@ -13,7 +13,8 @@ use crate::entries::{MalformedEntry, hash};
 /// The columns and tables of a stream `s` and of its receiver's position `p`.
 pub const STREAM_COLUMNS: &str = "
     s.organization_id, s.id, s.audience, s.events, s.workspaces, COALESCE(p.seq, s.begins_after) AS seq,
-    COALESCE(p.beyond, '{}') AS beyond
+    COALESCE(p.beyond, '{}') AS beyond,
+    COALESCE((SELECT h.restores FROM log_heads h WHERE h.organization_id = s.organization_id), 0) AS restores
     FROM event_streams s LEFT JOIN stream_positions p ON p.organization_id = s.organization_id AND p.stream_id = s.id";
 
 /// The changes of users and groups in a range of an organization's log. The parameters are: $1 the
@@ -111,6 +112,7 @@ pub fn stream(row: &Row) -> Result<Stream, MalformedEntry> {
         position: Position {
             seq: place(row.try_get("seq")?),
             beyond: row.try_get::<_, Vec<i64>>("beyond")?.into_iter().map(place).collect(),
+            restores: row.try_get("restores")?,
         },
     })
 }

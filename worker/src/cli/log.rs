@@ -37,7 +37,8 @@ const SERVICE_CHECKPOINT: &str = "
     FROM service_checkpoints ORDER BY size DESC LIMIT 1";
 
 /// Deletes the checkpoints of lost entries: those above the restored size $2, and the one that the new entry
-/// states, of size $3. New checkpoints take their place.
+/// states, of size $3. New checkpoints take their place. This comes before the new entry: after it, the log can
+/// have the size of a lost checkpoint.
 const DELETE_LOST: &str = "DELETE FROM checkpoints WHERE organization_id = $1 AND (size > $2 OR size = $3)";
 
 /// Moves the positions of sinks and streams back to the restored size $2. Otherwise they would pass over the new
@@ -52,7 +53,7 @@ const TURN_BACK: [&str; 3] = [
     WHERE organization_id = $1",
 ];
 
-/// Makes running deliveries read their positions anew.
+/// Makes running deliveries read their positions anew, and positions from before void.
 const COUNT_RESTORE: &str =
     "UPDATE log_heads SET restores = restores + 1, version = version + 1 WHERE organization_id = $1";
 
@@ -114,15 +115,12 @@ async fn accept_restores(
     for log in &refused {
         // A refused log was signed.
         let Some(signed) = log.signed else { continue };
-        turn_back(database, log).await?;
+        turn_back(database, log, signed).await?;
         let restore = AcceptRestore { signed, restored: log.log.head(), reason: reason.clone() };
         match direct.apply(&request(log.organization, restore), log.log.head()).await? {
             Some(Outcome::Applied { .. }) => {}
             outcome => return Err(CommandError::NotRecorded(log.organization, format!("{outcome:?}"))),
         }
-        database
-            .execute(DELETE_LOST, &[&log.organization, &seq_column(log.log.size()), &seq_column(signed.size)])
-            .await?;
         let head = head(database, name, &records, log.organization).await?;
         records.insert(log.origin.clone(), Record { head, restored_from: Some(signed) });
         accepted.push(json!({
@@ -136,14 +134,17 @@ async fn accept_restores(
     Ok(())
 }
 
-/// Turns the receivers of a log back to the restored size. This comes before the first new entry: until then,
-/// nothing can be delivered.
-async fn turn_back(database: &Database, log: &ReviewedLog) -> Result<(), TaskError> {
+/// Turns the receivers and the checkpoints of a log back to the restored size, before the first new entry. All or
+/// nothing: a reader of the new count has the new positions.
+async fn turn_back(database: &Database, log: &ReviewedLog, signed: TreeHead) -> Result<(), TaskError> {
+    let (organization, restored) = (&log.organization, &seq_column(log.log.size()));
+    database.batch("BEGIN").await?;
+    database.execute(COUNT_RESTORE, &[organization]).await?;
     for statement in TURN_BACK {
-        database.execute(statement, &[&log.organization, &seq_column(log.log.size())]).await?;
+        database.execute(statement, &[organization, restored]).await?;
     }
-    database.execute(COUNT_RESTORE, &[&log.organization]).await?;
-    Ok(())
+    database.execute(DELETE_LOST, &[organization, restored, &seq_column(signed.size)]).await?;
+    database.batch("COMMIT").await
 }
 
 /// The request that continues a log. Its id depends on what was signed, so that a repeated command records it

@@ -36,6 +36,14 @@ pub(super) async fn replay(settings: &Settings, command: &ReplayCommand) -> Resu
         None => replay.organizations().await?,
     };
     let (mut differing, mut is_whole) = (0, true);
+    if !command.check {
+        // It has the entries that created the organizations.
+        let faults = faults(settings, &replay, OrganizationId::SYSTEM, |_, _| {}).await?;
+        if !faults.is_empty() {
+            print_broken(OrganizationId::SYSTEM, &faults);
+            return Err(CommandError::Differs);
+        }
+    }
     for organization in organizations {
         let bar = bar(organization);
         let report = |done, size| {

@@ -13,13 +13,15 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static str> {
     [MERGE.as_str()].into_iter()
 }
 
-/// A position never moves back. The position of a deleted stream is ignored.
+/// A position never moves back. The position of a deleted stream is ignored, and so is one from before an accepted
+/// restore, which has moved positions back.
 pub(crate) static MERGE: LazyLock<String> = LazyLock::new(|| {
     format!(
         "INSERT INTO stream_positions AS p (organization_id, stream_id, seq, beyond)
         SELECT s.organization_id, s.id, r.seq, r.beyond::bigint[]
         FROM {}
         JOIN event_streams s ON s.organization_id = r.organization_id AND s.id = r.id
+        JOIN log_heads h ON h.organization_id = r.organization_id AND h.restores = r.restores
         ON CONFLICT (organization_id, stream_id) DO UPDATE SET
             seq = greatest(p.seq, excluded.seq),
             beyond = ARRAY (
@@ -38,6 +40,7 @@ rows! {
         id: StreamId => "uuid",
         seq: i64 => "bigint",
         beyond: String => "text",
+        restores: i64 => "bigint",
     }
 }
 
@@ -59,6 +62,7 @@ impl Positions {
             rows.id.push(*id);
             rows.seq.push(seq_column(position.seq));
             rows.beyond.push(array_text(position.beyond.iter().map(u64::to_string)));
+            rows.restores.push(position.restores);
         }
         rows
     }

@@ -3,6 +3,7 @@
 use rollcall_events::feed::LoggedChange;
 use rollcall_events::stream::SetId;
 use rollcall_events::{OrganizationId, StreamId};
+use rollcall_service::entries::MalformedEntry;
 use rollcall_service::feed::{CHANGES, STREAM_COLUMNS, SeqRange, Stream, happened, stream};
 
 use tokio_postgres::Row;
@@ -18,6 +19,11 @@ const EXISTING: &str = "
     JOIN events e ON e.organization_id = $1 AND e.seq = a.seq
     WHERE encode(substring(e.leaf FOR 8), 'hex') = a.leaf";
 
+/// A receiver of a stream cannot read the log, so the error does not send it there.
+fn malformed(error: &MalformedEntry) -> ReadError {
+    ReadError::Malformed(error.reason())
+}
+
 /// A stream with poll delivery.
 pub async fn find_stream(
     database: &Database,
@@ -26,7 +32,7 @@ pub async fn find_stream(
 ) -> Result<Option<Stream>, ReadError> {
     let sql = format!("SELECT {STREAM_COLUMNS} WHERE s.organization_id = $1 AND s.id = $2 AND s.digest IS NOT NULL");
     let row = database.points(organization).query_opt(&sql, &[&organization, &id]).await?;
-    Ok(row.as_ref().map(stream).transpose()?)
+    row.as_ref().map(stream).transpose().map_err(|error| malformed(&error))
 }
 
 /// The changes in a range of a log, in order, up to the size of a page. Returns the part of the range that
@@ -49,7 +55,8 @@ pub async fn next_changes(
         database.queries(stream.organization_id).query_until(CHANGES, &parameters, database.page_bytes()).await?;
     let bytes = rows.iter().map(Row::raw_size_bytes).sum();
     let changes: Result<Vec<_>, ReadError> =
-        offload(bytes, move || rows.iter().map(|row| Ok(happened(row)?)).collect()).await?;
+        offload(bytes, move || rows.iter().map(|row| happened(row).map_err(|error| malformed(&error))).collect())
+            .await?;
     let changes = changes?;
     let read = if is_cut { range.until_last(&changes) } else { range.part_read(&changes) };
     Ok((changes, read))

@@ -96,7 +96,7 @@ pub struct WitnessStatus {
     /// The size of the newest witnessed checkpoint, and when enough witnesses had cosigned it.
     pub witnessed: Option<(u64, Timestamp)>,
     /// When the first checkpoint after it was signed; `None` if the newest checkpoint is witnessed. If the signer
-    /// refuses the log, nothing is entered any more, so it is at the latest when the last one was witnessed.
+    /// refuses the log, no checkpoint is entered any more; then it is when the last one was witnessed.
     pub unwitnessed_since: Option<Timestamp>,
     /// Why the signer refuses the log, if it does.
     pub refused: Option<String>,

@@ -36,7 +36,7 @@ static POSITION: LazyLock<String> =
 /// deleted.
 const FAILED: &str = "
     INSERT INTO stream_positions AS p (organization_id, stream_id, seq, beyond, failing_since, failure)
-    SELECT s.organization_id, s.id, $3, '{}', $4, $5 FROM event_streams s WHERE s.organization_id = $1 AND s.id = $2
+    SELECT s.organization_id, s.id, s.begins_after, '{}', $3, $4 FROM event_streams s WHERE s.organization_id = $1 AND s.id = $2
     ON CONFLICT (organization_id, stream_id)
         DO UPDATE SET failing_since = COALESCE(p.failing_since, excluded.failing_since), failure = excluded.failure
     RETURNING failing_since";
@@ -47,8 +47,6 @@ pub(super) struct Pushed {
     pub(super) endpoint: Endpoint,
     pub(super) authorization: Option<SecretString>,
     pub(super) enabled_at: Timestamp,
-    /// The number of accepted restores of the log when the position was read; `None` before the first delivery.
-    pub(super) restores: Option<i64>,
 }
 
 /// The head of a log.
@@ -100,9 +98,8 @@ impl Pushed {
     async fn continue_push(&mut self, context: &Context, stop: &CancellationToken) -> Result<Progress, TaskError> {
         let organization = self.stream.organization_id;
         let Some(Head { size, restores }) = head(context, organization).await? else { return Ok(Progress::All) };
-        if self.restores != Some(restores) {
+        if self.stream.position.restores != restores {
             self.read_position(context).await?;
-            self.restores = Some(restores);
         }
         let from = self.stream.position.seq;
         let range = SeqRange::after(from, size);
@@ -174,7 +171,8 @@ impl Pushed {
         let (stream, position) = (&self.stream, &self.stream.position);
         let beyond = vec![array_text(position.beyond.iter().map(u64::to_string))];
         let keys = (vec![stream.organization_id], vec![stream.feed.stream_id], vec![seq_column(position.seq)]);
-        context.database.execute(MERGE.as_str(), &[&keys.0, &keys.1, &keys.2, &beyond]).await?;
+        let restores = vec![position.restores];
+        context.database.execute(MERGE.as_str(), &[&keys.0, &keys.1, &keys.2, &beyond, &restores]).await?;
         Ok(position.seq)
     }
 
@@ -182,10 +180,7 @@ impl Pushed {
     async fn failed(&self, context: &Context, failure: String) -> Result<bool, TaskError> {
         let (stream, now) = (&self.stream, Timestamp::now());
         let id = stream.feed.stream_id;
-        let row = context
-            .database
-            .query_opt(FAILED, &[&stream.organization_id, &id, &seq_column(stream.position.seq), &now, &failure])
-            .await?;
+        let row = context.database.query_opt(FAILED, &[&stream.organization_id, &id, &now, &failure]).await?;
         let Some(row) = row else { return Ok(true) };
         let since = row.try_get::<_, Timestamp>("failing_since")?.max(self.enabled_at);
         tracing::warn!(

@@ -201,6 +201,5 @@ fn pushed(row: &Row, authorization: Option<SecretString>) -> Result<Pushed, Task
         endpoint: row.try_get::<_, &str>("endpoint")?.parse().map_err(|error| unreadable(&error))?,
         authorization,
         enabled_at: row.try_get::<_, Timestamp>("enabled_at")?,
-        restores: None,
     })
 }

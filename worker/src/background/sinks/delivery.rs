@@ -161,7 +161,7 @@ impl SinkDelivery {
                     }
                 }
             }
-            self.sink.advance(&self.database, organization, last.seq).await?;
+            self.sink.advance(&self.database, behind, last.seq).await?;
             self.raise_limit(organization);
         }
         Ok(unreadable.map_or(Ok(()), |reason| Err(Failure::Refused(reason))))

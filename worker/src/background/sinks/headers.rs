@@ -29,7 +29,10 @@ fn parse(content: &str) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
         .map(|(number, line)| {
             let (name, value) = header(line).ok_or_else(|| format!("line {} must be `Name: value`", number + 1))?;
             if OWN.contains(&name) {
-                return Err(format!("line {}: the worker itself sets {name}", number + 1));
+                return Err(format!(
+                    "line {}: {name} cannot be set, because it says how a request is sent",
+                    number + 1
+                ));
             }
             Ok((name, value))
         })
@@ -64,9 +67,9 @@ mod tests {
     #[test_case("" => "it has no header"; "empty")]
     #[test_case("s3cret" => "line 1 must be `Name: value`"; "only a value")]
     #[test_case("\nX Y: s3cret" => "line 2 must be `Name: value`"; "a name with a space")]
-    #[test_case("Content-Length: 5" => "line 1: the worker itself sets content-length"; "a length")]
-    #[test_case("X-A: b\ntransfer-encoding: chunked" => "line 2: the worker itself sets transfer-encoding"; "a coding")]
-    #[test_case("HOST: siem" => "line 1: the worker itself sets host"; "a host")]
+    #[test_case("Content-Length: 5" => "line 1: content-length cannot be set, because it says how a request is sent"; "a length")]
+    #[test_case("X-A: b\ntransfer-encoding: chunked" => "line 2: transfer-encoding cannot be set, because it says how a request is sent"; "a coding")]
+    #[test_case("HOST: siem" => "line 1: host cannot be set, because it says how a request is sent"; "a host")]
     #[test_case("Authorization:" => "line 1 must be `Name: value`"; "no value")]
     fn an_error_names_the_line_and_shows_no_secret(content: &str) -> String {
         parse(content).unwrap_err()

@@ -39,7 +39,7 @@ const BEGIN_ALL: &str = "
 
 /// Logs with entries beyond the position, after a given organization.
 const BEHIND: &str = "
-    SELECT h.organization_id, COALESCE(p.seq, 0) AS seq, h.size, p.seq IS NULL AS is_new
+    SELECT h.organization_id, COALESCE(p.seq, 0) AS seq, h.size, h.restores, p.seq IS NULL AS is_new
     FROM log_heads h LEFT JOIN sink_positions p ON p.organization_id = h.organization_id AND p.sink = $1
     WHERE h.size > COALESCE(p.seq, 0) AND ($2::uuid[] IS NULL OR h.organization_id = ANY ($2))
         AND h.organization_id <> ALL ($3) AND ($4::uuid IS NULL OR h.organization_id > $4)
@@ -50,9 +50,10 @@ const NEW: &str = "
     INSERT INTO sink_positions (organization_id, sink, seq)
     SELECT o.id, $1, 0 FROM unnest($2::uuid[]) AS o (id) ON CONFLICT DO NOTHING";
 
-/// A position never moves back.
+/// A position never moves back. One from before an accepted restore, which has moved positions back, is ignored.
 const ADVANCE: &str = "
-    INSERT INTO sink_positions AS p (organization_id, sink, seq, delivered_at) VALUES ($1, $2, $3, $4)
+    INSERT INTO sink_positions AS p (organization_id, sink, seq, delivered_at)
+    SELECT organization_id, $2, $3, $4 FROM log_heads WHERE organization_id = $1 AND restores = $5
     ON CONFLICT (organization_id, sink) DO UPDATE SET seq = greatest(p.seq, excluded.seq),
         delivered_at = excluded.delivered_at, failing_since = NULL, failure = NULL";
 
@@ -68,6 +69,8 @@ pub(super) struct Behind {
     pub(super) seq: u64,
     /// The size of the log.
     pub(super) size: u64,
+    /// The number of accepted restores of the log when the position was read.
+    pub(super) restores: i64,
 }
 
 impl Sink {
@@ -101,7 +104,8 @@ impl Sink {
         for row in &rows {
             let organization = row.try_get("organization_id")?;
             let number = |column: &str| row.try_get::<_, i64>(column).map(i64::unsigned_abs);
-            behind.push(Behind { organization, seq: number("seq")?, size: number("size")? });
+            let restores = row.try_get("restores")?;
+            behind.push(Behind { organization, seq: number("seq")?, size: number("size")?, restores });
             new.extend(row.try_get::<_, bool>("is_new")?.then_some(organization));
         }
         if !new.is_empty() {
@@ -110,14 +114,12 @@ impl Sink {
         Ok(behind)
     }
 
-    /// Stores that everything up to `seq` was delivered.
-    pub(super) async fn advance(
-        &self,
-        database: &Database,
-        organization: OrganizationId,
-        seq: u64,
-    ) -> Result<(), TaskError> {
-        database.execute(ADVANCE, &[&organization, &self.name, &seq_column(seq), &Timestamp::now()]).await?;
+    /// Stores that everything up to `seq` was delivered, of a log that was `behind`.
+    pub(super) async fn advance(&self, database: &Database, behind: Behind, seq: u64) -> Result<(), TaskError> {
+        let now = Timestamp::now();
+        database
+            .execute(ADVANCE, &[&behind.organization, &self.name, &seq_column(seq), &now, &behind.restores])
+            .await?;
         Ok(())
     }
 

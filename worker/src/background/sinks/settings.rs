@@ -5,7 +5,6 @@ use rollcall_events::OrganizationId;
 use rollcall_service::settings::SettingsError;
 use rustls::pki_types::ServerName;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,23 +36,27 @@ pub(crate) fn sinks(written: &BTreeMap<String, SinkSettings>) -> Result<Vec<Sink
             sink(name, written).map_err(|reason| SettingsError::malformed("sinks", format!("{name}: {reason}")))
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let mut paths = BTreeSet::new();
-    for sink in &sinks {
-        if let Receiver::File(FileReceiver { path, .. }) = &sink.receiver
-            && !paths.insert(unrotated(path))
-        {
-            let reason = format!("{}: another sink has the same path", sink.name);
+    let files = sinks.iter().filter_map(|sink| match &sink.receiver {
+        Receiver::File(file) => Some((&sink.name, file)),
+        _ => None,
+    });
+    let files: Vec<_> = files.collect();
+    for (index, (name, file)) in files.iter().enumerate() {
+        if files[..index].iter().any(|(_, other)| file.writes(&other.path) || other.writes(&file.path)) {
+            let reason = format!("{name}: another sink has the same path");
             return Err(SettingsError::malformed("sinks", reason));
         }
     }
     Ok(sinks)
 }
 
-/// A path without the numbers at its end: a rotation renames `audit.ndjson` to `audit.ndjson.1`.
-fn unrotated(path: &Path) -> PathBuf {
-    let number = path.extension().and_then(OsStr::to_str);
-    let is_numbered = number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
-    if is_numbered { unrotated(&path.with_extension("")) } else { path.to_owned() }
+impl FileReceiver {
+    /// Whether this sink writes to a path, itself or by a rotation, which renames `audit.ndjson` to
+    /// `audit.ndjson.1` and so on.
+    fn writes(&self, path: &Path) -> bool {
+        let number = || path.to_str()?.strip_prefix(self.path.to_str()?)?.strip_prefix('.')?.parse::<u16>().ok();
+        *path == self.path || number().is_some_and(|number| number <= self.rotate_count)
+    }
 }
 
 fn sink(name: &str, written: &SinkSettings) -> Result<Sink, String> {
@@ -197,7 +200,7 @@ fn file(written: &SinkSettings) -> Result<FileReceiver, String> {
     // Without links and `..`, two sinks with the same file have the same path.
     let folder = path.parent().and_then(|folder| folder.canonicalize().ok()).filter(|folder| folder.is_dir());
     let path = match folder.zip(path.file_name()) {
-        Some((folder, name)) => folder.join(name),
+        Some((folder, name)) => path.canonicalize().unwrap_or_else(|_| folder.join(name)),
         None => return Err(format!("path: the folder of {} does not exist", path.display())),
     };
     let count = number("rotate_count", written.rotate_count, 10, 1, 1000)?;

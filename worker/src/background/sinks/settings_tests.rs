@@ -102,6 +102,12 @@ fn unknown_settings_bad_names_and_shared_files_are_refused() {
             format!("[sinks.a]\n{}\n[sinks.b]\n{}", file(""), file("").replace("path = '/tmp/rollcall.ndjson'", other));
         assert!(parsed(&two).err().unwrap().ends_with("b: another sink has the same path"), "{other}");
     }
+    let years = format!(
+        "[sinks.a]\n{}\n[sinks.b]\n{}",
+        file("").replace(".ndjson", ".2024"),
+        file("").replace(".ndjson", ".2025")
+    );
+    assert!(parsed(&years).is_ok(), "a rotation writes neither");
     let named = |name: &str| parsed(&format!("[sinks.'{name}']\n{}", file("")));
     assert!(named("a b").err().unwrap().contains("a name has 1 to 40"));
     assert!(named(&"a".repeat(41)).is_err() && named(&"a".repeat(40)).is_ok());
