@@ -110,8 +110,8 @@ impl From<Endpoint> for String {
 }
 
 /// The `jti` claim of a token: the stream, and the seq and the beginning of the leaf of the log entry. The same
-/// event has the same `jti`, however often it is delivered. After a restore of the database, a seq is given away
-/// a second time; the leaf is another one, so a receiver does not take the new event for the lost one.
+/// event has the same `jti`, however often it is delivered. After a restore of the database, a new entry can have
+/// the seq of a lost one. Its leaf differs, so a receiver can tell the new event from the lost one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetId {
     /// The stream.
@@ -156,8 +156,8 @@ pub struct Position {
     /// Acknowledged seqs after `seq`.
     #[serde(default)]
     pub beyond: BTreeSet<u64>,
-    /// The number of accepted restores of the log when the position was read. A restore moves positions back, so
-    /// a position from before it is void.
+    /// The number of accepted restores of the log when the position was read. Accepting a restore moves all
+    /// positions back, so an older position is ignored.
     #[serde(default)]
     pub restores: i64,
 }

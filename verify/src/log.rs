@@ -265,7 +265,7 @@ impl Log {
 
     /// Whether a checkpoint is of the log that was exported.
     fn is_ours(&self, checkpoint: &Checkpoint) -> bool {
-        self.organization.is_none_or(|organization| checkpoint.origin.ends_with(&format!("/{organization}")))
+        self.organization.is_none_or(|organization| checkpoint.is_of(organization))
     }
 
     fn compare(&mut self, checkpoint: &Checkpoint) {

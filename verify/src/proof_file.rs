@@ -55,7 +55,7 @@ fn prove(file: &TlogProof, entry: &Entry, checkpoint: &Checkpoint) -> Result<Res
         Ok(leaf) => leaf,
         Err(mismatch) => return Ok(Err(mismatch.to_string())),
     };
-    if !checkpoint.origin.ends_with(&format!("/{}", entry.header.organization_id)) {
+    if !checkpoint.is_of(entry.header.organization_id) {
         return Ok(Err(format!("the checkpoint is of another log: {}", checkpoint.origin)));
     }
     if entry.header.seq.checked_sub(1) != Some(file.index) {
@@ -106,7 +106,8 @@ fn report_state(
             next.header.seq, next.header.recorded_at
         )),
         None => findings.unchecked.push(format!(
-            "the state at {at}: the checkpoint has no entry from after {at}: entries after {size} may have been recorded before that time"
+            "the state at {at}, because the checkpoint has no entry from after that time, and entries after {size} may \
+             have been recorded before it"
         )),
     }
     Ok(())
@@ -196,7 +197,11 @@ mod tests {
         file.extra = Some(serde_json::to_vec(&evidence).unwrap());
         let found = check(&file.to_string()).unwrap();
         assert!(found.broken.is_empty() && found.unchecked[0].contains("entries 3 to 5"), "{:?}", found.unchecked);
-        assert!(found.unchecked[1].contains("the checkpoint has no entry from after"), "{:?}", found.unchecked);
+        assert!(
+            found.unchecked[1].contains("the checkpoint has no entry from after that time"),
+            "{:?}",
+            found.unchecked
+        );
     }
 
     #[test_case(ENTRY, r#""userName":"ada""#, r#""userName":"bob""#, "entry 1: the payload"; "another payload")]

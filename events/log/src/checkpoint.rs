@@ -44,10 +44,20 @@ pub struct SigningKeys {
 /// The public keys that checkpoints are checked with.
 pub struct VerifyingKeys(VerifierList);
 
+/// Whether an origin names an organization's log, in the name of any signer.
+pub fn is_origin_of(origin: &str, organization: OrganizationId) -> bool {
+    origin.rsplit_once('/').is_some_and(|(_, id)| id == organization.to_string())
+}
+
 impl Checkpoint {
     /// A checkpoint in the name of a signer.
     pub fn new(signer: &str, organization: OrganizationId, size: u64, root: Hash) -> Self {
         Self { origin: format!("{signer}/{organization}"), size, root }
+    }
+
+    /// Whether this is a checkpoint of an organization's log.
+    pub fn is_of(&self, organization: OrganizationId) -> bool {
+        is_origin_of(&self.origin, organization)
     }
 
     /// The text that is signed.

@@ -30,7 +30,7 @@ impl Hash {
         bytes.try_into().map(Self).ok()
     }
 
-    /// The first 16 hexadecimal digits: enough to tell a leaf from the one that had its seq before a restore.
+    /// The first 16 hexadecimal digits. They tell the leaf of an entry from that of a lost entry with the same seq.
     pub fn short(&self) -> String {
         format!("{:.16}", self.to_string())
     }

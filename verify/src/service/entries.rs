@@ -1,7 +1,7 @@
 //! Checks all entries of an organization in the service log against its exported log. If the service log had entries
 //! for a second history, they would carry labels of the same secret, and not fit the export.
 
-use rollcall_log::checkpoint::Checkpoint;
+use rollcall_log::checkpoint::{Checkpoint, is_origin_of};
 use rollcall_log::service_log::{LogSecret, ServiceEntry};
 use rollcall_log::witness::WitnessedCheckpoint;
 use rollcall_log::{CompactRange, Entry, Hash, OrganizationId};
@@ -33,7 +33,7 @@ pub(super) fn check(
     let text: SecretFile = json(secret_file)?;
     let secret = LogSecret::from_hex(&text.secret)
         .ok_or_else(|| Unreadable::file(secret_file, "it has no secret of 32 bytes"))?;
-    if !is_of(origin, text.organization_id) {
+    if !is_origin_of(origin, text.organization_id) {
         let mixed = format!("it is of organization {}, and the origin is {origin}", text.organization_id);
         return Err(Unreadable::file(secret_file, mixed));
     }
@@ -105,18 +105,13 @@ fn roots(export: &Path, origin: &str) -> Result<Vec<Hash>, Unreadable> {
         let line = line.map_err(|error| unreadable(&error))?;
         let entry: Entry = serde_json::from_str(&line).map_err(|error| unreadable(&error))?;
         let organization = entry.header.organization_id;
-        if !is_of(origin, organization) {
+        if !is_origin_of(origin, organization) {
             return Err(unreadable(&format!("it is of organization {organization}, and the origin is {origin}")));
         }
         tree.append(entry.header.leaf()?);
         roots.push(tree.root());
     }
     Ok(roots)
-}
-
-/// Whether an origin is that of an organization's log.
-fn is_of(origin: &str, organization: OrganizationId) -> bool {
-    origin.ends_with(&format!("/{organization}"))
 }
 
 /// The entries of a bundle, each after its length in two bytes (C2SP `tlog-tiles`).

@@ -43,7 +43,7 @@ const DELETE_LOST: &str = "DELETE FROM checkpoints WHERE organization_id = $1 AN
 
 /// Moves the positions of sinks and streams back to the restored size $2. Otherwise they would pass over the new
 /// entries, which have the seqs of the lost ones.
-const TURN_BACK: [&str; 3] = [
+const MOVE_BACK: [&str; 3] = [
     "UPDATE sink_positions SET seq = $2 WHERE organization_id = $1 AND seq > $2",
     "INSERT INTO stream_positions (organization_id, stream_id, seq, beyond)
         SELECT organization_id, id, $2, '{}' FROM event_streams WHERE organization_id = $1 AND begins_after > $2
@@ -53,7 +53,8 @@ const TURN_BACK: [&str; 3] = [
     WHERE organization_id = $1",
 ];
 
-/// Makes running deliveries read their positions anew, and positions from before void.
+/// Counts the restore. Running deliveries then read their positions again, and a position that was read before is
+/// ignored.
 const COUNT_RESTORE: &str =
     "UPDATE log_heads SET restores = restores + 1, version = version + 1 WHERE organization_id = $1";
 
@@ -115,7 +116,7 @@ async fn accept_restores(
     for log in &refused {
         // A refused log was signed.
         let Some(signed) = log.signed else { continue };
-        turn_back(database, log, signed).await?;
+        move_back(database, log, signed).await?;
         let restore = AcceptRestore { signed, restored: log.log.head(), reason: reason.clone() };
         match direct.apply(&request(log.organization, restore), log.log.head()).await? {
             Some(Outcome::Applied { .. }) => {}
@@ -134,13 +135,14 @@ async fn accept_restores(
     Ok(())
 }
 
-/// Turns the receivers and the checkpoints of a log back to the restored size, before the first new entry. All or
-/// nothing: a reader of the new count has the new positions.
-async fn turn_back(database: &Database, log: &ReviewedLog, signed: TreeHead) -> Result<(), TaskError> {
+/// Moves the positions of receivers back to the restored size, and deletes the checkpoints of lost entries. This
+/// comes before the first new entry. It is one transaction, so a delivery that reads the new count also reads the new
+/// position.
+async fn move_back(database: &Database, log: &ReviewedLog, signed: TreeHead) -> Result<(), TaskError> {
     let (organization, restored) = (&log.organization, &seq_column(log.log.size()));
     database.batch("BEGIN").await?;
     database.execute(COUNT_RESTORE, &[organization]).await?;
-    for statement in TURN_BACK {
+    for statement in MOVE_BACK {
         database.execute(statement, &[organization, restored]).await?;
     }
     database.execute(DELETE_LOST, &[organization, restored, &seq_column(signed.size)]).await?;

@@ -48,13 +48,19 @@ pub(super) struct Rejection {
 }
 
 impl Rejection {
-    /// What the entry is about, and the resource that the request would have changed, if that is another one. The
-    /// entry about a taken name is about the holder of the name, so that the holder's erasure removes the name.
-    pub(super) fn subject(&self, target: Uuid) -> (Uuid, Option<Uuid>) {
-        match self.about {
-            Some(about) if about != target => (about, Some(target)),
-            _ => (target, None),
+    /// The decision about a request for the resource `id`, which does not exist yet if it `is_new`. If a name is
+    /// taken, the entry is about the holder of the name, so that the holder's erasure removes the name, and `target`
+    /// is the resource that was to get it.
+    pub(super) fn decision(self, kind: SubjectType, id: Uuid, is_new: bool, operation: &str) -> Decision {
+        let mut payload = json!({"operation": operation});
+        if let Some(user_name) = self.user_name {
+            payload["userName"] = json!(user_name);
         }
+        let about = self.about.unwrap_or(id);
+        if about != id && !is_new {
+            payload["target"] = json!(id);
+        }
+        Decision::rejected(self.error, Some((kind, about)), payload)
     }
 }
 

@@ -13,8 +13,8 @@ pub(crate) fn statements() -> impl Iterator<Item = &'static str> {
     [MERGE.as_str()].into_iter()
 }
 
-/// A position never moves back. The position of a deleted stream is ignored, and so is one from before an accepted
-/// restore, which has moved positions back.
+/// A position never moves back. The position of a deleted stream is ignored. So is a position that was read before a
+/// restore was accepted, because that has moved all positions back.
 pub(crate) static MERGE: LazyLock<String> = LazyLock::new(|| {
     format!(
         "INSERT INTO stream_positions AS p (organization_id, stream_id, seq, beyond)

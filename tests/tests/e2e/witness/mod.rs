@@ -258,7 +258,7 @@ async fn a_restored_service_log_is_refused_and_goes_on_under_another_name() {
     );
     assert!(world.stack.instance.worker_log().contains("the service log is refused"), "an operator reads it");
     assert!(world.metric("rollcall_logs_refused").await >= 1);
-    // Whatever is signed now is not entered, so nobody witnesses it.
+    // While the service log is refused, new checkpoints are not entered, so no witness cosigns them.
     eventually("an unwitnessed log", async || {
         (world.metric("rollcall_log_unwitnessed_seconds").await > 0).then_some(())
     })

@@ -28,7 +28,7 @@ const KEPT_EACH: usize = 50;
 
 const HEAD: &str = "SELECT size, restores FROM log_heads WHERE organization_id = $1";
 
-/// The position of a stream. An operator moves it back when a restore of the database is accepted.
+/// The position of a stream. Accepting a restore of the database moves it back.
 static POSITION: LazyLock<String> =
     LazyLock::new(|| format!("SELECT {STREAM_COLUMNS} WHERE s.organization_id = $1 AND s.id = $2"));
 
@@ -156,7 +156,7 @@ impl Pushed {
         })
     }
 
-    /// Reads the position anew, in case an operator has moved it back.
+    /// Reads the position again, because accepting a restore has moved it back.
     async fn read_position(&mut self, context: &Context) -> Result<(), TaskError> {
         let keys: [&(dyn ToSql + Sync); 2] = [&self.stream.organization_id, &self.stream.feed.stream_id];
         if let Some(row) = context.database.query_opt(&POSITION, &keys).await? {

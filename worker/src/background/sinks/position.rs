@@ -50,7 +50,8 @@ const NEW: &str = "
     INSERT INTO sink_positions (organization_id, sink, seq)
     SELECT o.id, $1, 0 FROM unnest($2::uuid[]) AS o (id) ON CONFLICT DO NOTHING";
 
-/// A position never moves back. One from before an accepted restore, which has moved positions back, is ignored.
+/// A position never moves back. A position that was read before a restore was accepted is ignored, because that has
+/// moved all positions back.
 const ADVANCE: &str = "
     INSERT INTO sink_positions AS p (organization_id, sink, seq, delivered_at)
     SELECT organization_id, $2, $3, $4 FROM log_heads WHERE organization_id = $1 AND restores = $5

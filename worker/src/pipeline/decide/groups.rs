@@ -29,12 +29,8 @@ pub(super) fn decide(
         Ok(decision) => Ok(decision),
         Err(Interrupt::NotLoaded(missing)) => Err(missing),
         Err(Interrupt::Rejected(rejection)) => {
-            let mut payload = json!({"operation": call.operation.name()});
-            let (subject, target) = rejection.subject(call.group_id.0);
-            if target.is_some() && !matches!(call.operation, GroupOperation::Create(..)) {
-                payload["target"] = json!(target);
-            }
-            Ok(Decision::rejected(rejection.error, Some((SubjectType::Group, subject)), payload))
+            let is_new = matches!(call.operation, GroupOperation::Create(..));
+            Ok(rejection.decision(SubjectType::Group, call.group_id.0, is_new, call.operation.name()))
         }
     }
 }

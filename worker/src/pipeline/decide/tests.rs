@@ -136,6 +136,25 @@ fn a_name_is_unique_in_any_case_until_its_user_is_deleted() {
     assert_eq!(status(&story.create(8, json!({"userName": "STRASSE"}))), 200);
 }
 
+#[test]
+fn a_refused_rename_says_who_was_to_be_renamed() {
+    let mut story = Scenario::new();
+    for (id, name) in [(7, "ada"), (8, "grace")] {
+        story.create(id, json!({"userName": name}));
+    }
+    let renamed = [
+        story.replace(8, json!({"userName": "ADA"})),
+        story.patch(8, json!([{"op": "replace", "path": "userName", "value": "Ada"}])),
+    ];
+    for refused in renamed {
+        assert_eq!((status(&refused), refused.subject.unwrap().1), (409, Uuid::from_u128(7)));
+        assert_eq!(refused.payload["target"], json!(Uuid::from_u128(8)));
+    }
+    assert_eq!(story.create(9, json!({"userName": "ada"})).payload.get("target"), None, "nobody has this id");
+    let missing = story.replace(10, json!({"userName": "ada"}));
+    assert_eq!((status(&missing), missing.payload.get("target")), (404, None));
+}
+
 /// No request reactivates a user unless it says `true`, and a user always has `active`.
 #[test]
 fn unassigning_active_does_not_change_it() {

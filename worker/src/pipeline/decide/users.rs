@@ -32,15 +32,8 @@ pub(super) fn decide(
         Ok(decision) => Ok(decision),
         Err(Interrupt::NotLoaded(missing)) => Err(missing),
         Err(Interrupt::Rejected(rejection)) => {
-            let mut payload = json!({"operation": call.operation.name()});
-            if let Some(user_name) = &rejection.user_name {
-                payload["userName"] = json!(user_name);
-            }
-            let (subject, target) = rejection.subject(call.user_id.0);
-            if target.is_some() && !matches!(call.operation, UserOperation::Create(_)) {
-                payload["target"] = json!(target);
-            }
-            Ok(Decision::rejected(rejection.error, Some((SubjectType::User, subject)), payload))
+            let is_new = matches!(call.operation, UserOperation::Create(_));
+            Ok(rejection.decision(SubjectType::User, call.user_id.0, is_new, call.operation.name()))
         }
     }
 }
