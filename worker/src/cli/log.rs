@@ -41,6 +41,10 @@ const SERVICE_CHECKPOINT: &str = "
 /// have the size of a lost checkpoint.
 const DELETE_LOST: &str = "DELETE FROM checkpoints WHERE organization_id = $1 AND (size > $2 OR size = $3)";
 
+/// Waits for saves of positions that run, and lets others wait. A save that comes after this transaction reads the new
+/// count of restores.
+const LOCK_POSITIONS: &str = "LOCK TABLE sink_positions, stream_positions IN SHARE ROW EXCLUSIVE MODE";
+
 /// Moves the positions of sinks and streams back to the restored size $2. Otherwise they would pass over the new
 /// entries, which have the seqs of the lost ones.
 const MOVE_BACK: [&str; 3] = [
@@ -141,6 +145,7 @@ async fn accept_restores(
 async fn move_back(database: &Database, log: &ReviewedLog, signed: TreeHead) -> Result<(), TaskError> {
     let (organization, restored) = (&log.organization, &seq_column(log.log.size()));
     database.batch("BEGIN").await?;
+    database.batch(LOCK_POSITIONS).await?;
     database.execute(COUNT_RESTORE, &[organization]).await?;
     for statement in MOVE_BACK {
         database.execute(statement, &[organization, restored]).await?;

@@ -32,7 +32,11 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn new(name: &str, ports: [u16; 2]) -> Self {
-        let (private, public) = generate_key(SIGNER).unwrap();
+        Self::with_key(name, ports, generate_key(SIGNER).unwrap()).await
+    }
+
+    /// As [`World::new`], with the signer's private and public key.
+    pub(super) async fn with_key(name: &str, ports: [u16; 2], (private, public): (SecretString, String)) -> Self {
         let log_key = in_the_name_of(&private, &format!("{SIGNER}/log")).unwrap().public;
         let folder = std::env::temp_dir().join(format!("rollcall-{}", uuid::Uuid::new_v4()));
         std::fs::create_dir(&folder).unwrap();
@@ -159,6 +163,12 @@ impl World {
             (covered[0] >= sizes[0] && covered[1] >= sizes[1]).then_some(opened.checkpoint.size)
         })
         .await
+    }
+
+    /// The size of the newest checkpoint of the service log.
+    pub(super) async fn entries(&self) -> u64 {
+        let (_, note) = self.read("checkpoint").await;
+        String::from_utf8(note).unwrap().lines().nth(1).unwrap().parse().unwrap()
     }
 
     /// The size of an organization's log.
