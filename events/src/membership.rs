@@ -79,10 +79,8 @@ pub fn unknown_workspace(path: &str, value: &str) -> ScimError {
 pub fn check_named_once(user: &Attributes) -> Result<(), ScimError> {
     let mut seen = BTreeSet::new();
     let values = workspaces(user).iter().filter_map(|workspace| workspace["value"].as_str());
-    match values.map(str::to_lowercase).find(|value| !seen.insert(value.clone())) {
-        Some(value) => Err(named_twice(&value)),
-        None => Ok(()),
-    }
+    let repeated = values.map(str::to_lowercase).find(|value| !seen.insert(value.clone()));
+    repeated.map_or(Ok(()), |value| Err(named_twice(&value)))
 }
 
 fn named_twice(value: &str) -> ScimError {

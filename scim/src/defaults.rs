@@ -63,12 +63,8 @@ pub fn drop_unassigned(resource_type: &ResourceType, resource: &mut Attributes) 
 /// Every attribute with its extension; `None` for the core schema.
 fn attributes(resource_type: &ResourceType) -> impl Iterator<Item = (Option<&'static Schema>, &'static Attribute)> {
     let core = resource_type.core.attributes.iter().map(|attribute| (None, attribute));
-    core.chain(
-        resource_type
-            .extensions
-            .iter()
-            .flat_map(|&schema| schema.attributes.iter().map(move |attribute| (Some(schema), attribute))),
-    )
+    let of_extension = |schema: &'static Schema| schema.attributes.iter().map(move |one| (Some(schema), one));
+    core.chain(resource_type.extensions.iter().copied().flat_map(of_extension))
 }
 
 fn held<'a>(resource: &'a Attributes, extension: Option<&Schema>, name: &str) -> Option<&'a Value> {

@@ -177,13 +177,10 @@ pub fn names_without_using(body: &Map<String, Value>, schema: &str) -> bool {
 /// Okta deactivates a user by a PATCH without a path and expects the resource in the answer. RFC 7644 section
 /// 3.5.2 allows the answer 200 for any PATCH. `body` is the body of the PATCH.
 pub fn expects_the_resource(body: &Value) -> bool {
-    let Some(operations) =
-        body.as_object().and_then(|body| body.iter().find(|(name, _)| name.eq_ignore_ascii_case("Operations")))
-    else {
-        return false;
-    };
+    let mut members = body.as_object().into_iter().flatten();
+    let operations = members.find(|(name, _)| name.eq_ignore_ascii_case("Operations")).map(|(_, value)| value);
     let has_no_path = |operation: &Value| operation.is_object() && operation.get("path").is_none_or(Value::is_null);
-    operations.1.as_array().is_some_and(|operations| operations.iter().any(has_no_path))
+    operations.and_then(Value::as_array).is_some_and(|operations| operations.iter().any(has_no_path))
 }
 
 #[cfg(test)]

@@ -103,21 +103,15 @@ impl Path {
 
     /// The path of a part of the attribute that this path leads to.
     pub(crate) fn part(&self, sub: &str) -> Self {
-        Self {
-            sub: None,
-            filter: None,
-            attribute: AttributePath { sub: Some(sub.to_owned()), ..self.attribute.clone() },
-        }
+        let attribute = AttributePath { sub: Some(sub.to_owned()), ..self.attribute.clone() };
+        Self { sub: None, filter: None, attribute }
     }
 
     /// The path of the attribute that this path leads into, with the same choice of its values.
     #[must_use]
     pub fn whole(&self) -> Self {
-        Self {
-            sub: None,
-            filter: self.filter.clone(),
-            attribute: AttributePath { sub: None, ..self.attribute.clone() },
-        }
+        let attribute = AttributePath { sub: None, ..self.attribute.clone() };
+        Self { sub: None, filter: self.filter.clone(), attribute }
     }
 
     /// The same path, with the values of its filter in the form of the attribute.

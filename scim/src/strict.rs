@@ -85,12 +85,8 @@ fn member<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
 
 fn check_schemas(resource_type: &ResourceType, schemas: &Value) -> Result<(), ScimError> {
     let listed = schemas.as_array().map_or(std::slice::from_ref(schemas), Vec::as_slice);
-    let is_known =
-        |urn: &str| urn.eq_ignore_ascii_case(&resource_type.core.id) || resource_type.extension(urn).is_some();
-    match listed.iter().filter_map(Value::as_str).find(|urn| !is_known(urn)) {
-        Some(urn) => Err(unknown(urn)),
-        None => Ok(()),
-    }
+    let foreign = listed.iter().filter_map(Value::as_str).find(|urn| !resource_type.has_schema(urn));
+    foreign.map_or(Ok(()), |urn| Err(unknown(urn)))
 }
 
 /// Checks the values of an attribute. Values of a complex attribute are objects, in a list if there can be

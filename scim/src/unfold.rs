@@ -44,8 +44,7 @@ pub fn resource(
 
 /// Whether a key of a resource is known.
 pub fn knows(resource_type: &ResourceType, key: &str) -> bool {
-    let is_schema = key.eq_ignore_ascii_case(&resource_type.core.id) || resource_type.extension(key).is_some();
-    is_schema || matches!(path(resource_type, None, key), Ok(Some(_)))
+    resource_type.has_schema(key) || matches!(path(resource_type, None, key), Ok(Some(_)))
 }
 
 /// Reads the keys of an object that stands for a resource, or for its part `within` an extension.
@@ -254,7 +253,7 @@ fn has_known_schema(resource_type: &ResourceType, within: Option<&'static Schema
     let urn = path.as_ref().and_then(|path| path.pieces().0.urn.as_deref());
     urn.is_some_and(|urn| match within {
         Some(schema) => schema.id.eq_ignore_ascii_case(urn),
-        None => resource_type.core.id.eq_ignore_ascii_case(urn) || resource_type.extension(urn).is_some(),
+        None => resource_type.has_schema(urn),
     })
 }
 

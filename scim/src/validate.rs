@@ -8,6 +8,7 @@
 //! the attribute.
 
 use base64::Engine as _;
+use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -132,9 +133,7 @@ fn bounded(attribute: &Attribute, text: String, path: &str) -> Result<String, Sc
 fn is_base64(text: &str) -> bool {
     const LENIENT: GeneralPurposeConfig =
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-    let standard = GeneralPurpose::new(&base64::alphabet::STANDARD, LENIENT);
-    let url_safe = GeneralPurpose::new(&base64::alphabet::URL_SAFE, LENIENT);
-    standard.decode(text).is_ok() || url_safe.decode(text).is_ok()
+    [STANDARD, URL_SAFE].iter().any(|alphabet| GeneralPurpose::new(alphabet, LENIENT).decode(text).is_ok())
 }
 
 fn complex(attribute: &Attribute, value: Value, path: &str) -> Result<Option<Value>, ScimError> {

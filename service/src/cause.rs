@@ -4,11 +4,8 @@ use std::error::Error;
 
 /// The text of the last error in the chain of causes, which is the most specific one.
 pub fn root(error: &(dyn Error + 'static)) -> String {
-    let mut last = error;
-    while let Some(cause) = last.source() {
-        last = cause;
-    }
-    last.to_string()
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.last().unwrap_or(error).to_string()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use rollcall_scim::ScimError;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use std::error::Error;
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Json};
 use uuid::Uuid;
@@ -88,13 +89,8 @@ pub enum MalformedEntry {
 impl MalformedEntry {
     /// The error with its cause: which member of which column is unknown.
     pub fn reason(&self) -> String {
-        match self {
-            Self::Column(error) => match std::error::Error::source(error) {
-                Some(cause) => format!("{error}: {cause}"),
-                None => error.to_string(),
-            },
-            Self::Unknown(_) => self.to_string(),
-        }
+        let Self::Column(error) = self else { return self.to_string() };
+        error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sign-in at an OpenID provider.
 
+use actix_web::cookie::Cookie;
 use actix_web::cookie::time::Duration;
-use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Query};
@@ -22,7 +22,7 @@ use subtle::ConstantTimeEq;
 use super::context::Pages;
 use super::error::{PageError, PageResult};
 use super::form::Form;
-use super::session::{cookie, settings_request};
+use super::session::{cookie, lax_cookie, settings_request};
 use super::text::Language;
 use super::view::{self, Choose, role_text};
 
@@ -133,13 +133,8 @@ fn failed(pages: &Pages, address: Option<std::net::IpAddr>, error: &NotIdentifie
 /// The cookie of a flow. It is `Lax`, because the browser must send it when it comes back from the provider's
 /// site.
 fn flow_cookie(pages: &Pages, value: String) -> Cookie<'static> {
-    Cookie::build("rollcall-oidc", value)
-        .path(PATH)
-        .http_only(true)
-        .secure(pages.is_secure)
-        .same_site(SameSite::Lax)
-        .max_age(Duration::seconds(FLOW_SECONDS.into()))
-        .finish()
+    let max_age = Duration::seconds(FLOW_SECONDS.into());
+    lax_cookie(pages, "rollcall-oidc", value).path(PATH).max_age(max_age).finish()
 }
 
 fn flow(http: &HttpRequest) -> Option<Flow> {

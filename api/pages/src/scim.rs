@@ -22,6 +22,8 @@ use super::view::{self, Address, Check, Confirm, Edit, Frame, Guide, NewToken, S
 
 /// The path of this page.
 pub(super) const PATH: &str = "/settings/scim";
+/// The identity providers that there is a guide for.
+const GUIDES: [&str; 2] = ["okta", "entra"];
 
 /// `GET /settings/scim`.
 pub(super) async fn show(admin: Administrator, pages: Data<Pages>, t: Language) -> PageResult {
@@ -262,8 +264,7 @@ pub(super) async fn reset(
 /// `GET /settings/scim/guides/{provider}`: the steps to set up an identity provider.
 pub(super) async fn guide(admin: Administrator, provider: Path<String>, pages: Data<Pages>, t: Language) -> PageResult {
     admin.must_administer()?;
-    let provider =
-        ["okta", "entra"].into_iter().find(|known| *known == provider.as_str()).ok_or(PageError::NotFound)?;
+    let provider = GUIDES.into_iter().find(|known| *known == provider.as_str()).ok_or(PageError::NotFound)?;
     let frame = Frame { admin, path: format!("{PATH}/guides/{provider}") };
     Ok(view::page(StatusCode::OK, &Guide { t, frame, provider, endpoint: pages.endpoint() }))
 }

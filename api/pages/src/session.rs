@@ -1,6 +1,6 @@
 //! The session of a signed-in person: its cookie, and the check of each call.
 
-use actix_web::cookie::{Cookie, SameSite};
+use actix_web::cookie::{Cookie, CookieBuilder, SameSite};
 use actix_web::dev::Payload;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
@@ -99,24 +99,19 @@ fn session_seal(pages: &Pages, purpose: &str, session: SessionId, text: &str) ->
 pub(super) fn cookie(pages: &Pages, secret: &str, session: SessionId, now: Timestamp) -> Cookie<'static> {
     let seen = now.as_second().to_string();
     let seal = session_seal(pages, "seen", session, &seen);
-    Cookie::build(pages.cookie_name(), format!("{secret}.{seen}.{seal}"))
-        .path("/")
-        .http_only(true)
-        .secure(pages.is_secure)
-        .same_site(SameSite::Lax)
-        .finish()
+    lax_cookie(pages, pages.cookie_name(), format!("{secret}.{seen}.{seal}")).path("/").finish()
 }
 
 /// The cookie that removes a session from the browser.
 pub(super) fn no_cookie(pages: &Pages) -> Cookie<'static> {
-    let mut cookie = Cookie::build(pages.cookie_name(), "")
-        .path("/")
-        .http_only(true)
-        .secure(pages.is_secure)
-        .same_site(SameSite::Lax)
-        .finish();
+    let mut cookie = lax_cookie(pages, pages.cookie_name(), String::new()).path("/").finish();
     cookie.make_removal();
     cookie
+}
+
+/// A cookie that no script reads, and that the browser also sends when it comes from a link on another site.
+pub(super) fn lax_cookie(pages: &Pages, name: &'static str, value: String) -> CookieBuilder<'static> {
+    Cookie::build(name, value).http_only(true).secure(pages.is_secure).same_site(SameSite::Lax)
 }
 
 async fn signed_in(request: &HttpRequest, pages: &Pages) -> Result<Administrator, PageError> {

@@ -59,11 +59,13 @@ impl Language {
 
     /// The chosen language, or else the one that the browser prefers.
     pub(super) fn choose(chosen: Option<&str>, headers: &HeaderMap) -> Self {
-        let preferred = || {
-            let header = headers.get(ACCEPT_LANGUAGE)?.to_str().ok()?;
-            accept_language::parse(header).iter().find_map(|code| Self::from_code(code.split('-').next()?))
-        };
-        chosen.and_then(Self::from_code).or_else(preferred).unwrap_or_default()
+        chosen.and_then(Self::from_code).or_else(|| Self::preferred(headers)).unwrap_or_default()
+    }
+
+    /// The first language that the browser accepts and that there are texts in.
+    fn preferred(headers: &HeaderMap) -> Option<Self> {
+        let header = headers.get(ACCEPT_LANGUAGE)?.to_str().ok()?;
+        accept_language::parse(header).iter().find_map(|code| Self::from_code(code.split('-').next()?))
     }
 
     /// The text with an id. If there is none, the id.

@@ -5,7 +5,7 @@ use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
 use actix_web::web::Data;
-use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse};
 use rollcall_api_core::auth::Caller;
 use rollcall_api_core::call_log::CallMeaning;
 use rollcall_api_core::error::{ApiError, ApiResult};
@@ -21,7 +21,7 @@ use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::answer::Representation;
+use super::answer::{Representation, accepted};
 use super::dialect::{CallerDialect, Dialect};
 use super::headers::{IDEMPOTENCY_KEY, identity, if_match};
 
@@ -140,11 +140,41 @@ impl WriteContext {
         Ok(Representation::new(table.resource_type, &self.base, present(left)?))
     }
 
+    /// The answer to a change: `status` with the resource, or 202 if the outcome is not known yet.
+    pub(super) async fn answer(
+        &self,
+        call: &Call,
+        status: StatusCode,
+        table: &'static Table,
+        answer: Answer,
+    ) -> ApiResult {
+        match answer {
+            Answer::Accepted(txn) => Ok(accepted(&self.base, txn, &call.prefer)),
+            Answer::Applied(left) => call.answer(status, self.shown(call, table, left).await?),
+        }
+    }
+
+    /// The answer to a PATCH: like that to any change, but without the resource unless the caller asks for it.
+    pub(super) async fn answer_to_patch(&self, call: &Call, table: &'static Table, answer: Answer) -> ApiResult {
+        match answer {
+            Answer::Accepted(txn) => Ok(accepted(&self.base, txn, &call.prefer)),
+            Answer::Applied(left) => self.patched(call, table, left).await,
+        }
+    }
+
+    /// The answer to a DELETE: 204, or 202 if the outcome is not known yet.
+    pub(super) fn answer_to_delete(&self, call: &Call, answer: &Answer) -> HttpResponse {
+        match answer {
+            Answer::Accepted(txn) => accepted(&self.base, *txn, &call.prefer),
+            Answer::Applied(_) => HttpResponse::NoContent().finish(),
+        }
+    }
+
     /// The resource after a change, with the parts from other tables that the caller wants.
     ///
     /// # Errors
     /// 503 if these parts cannot be read now: the change itself is committed.
-    pub(super) async fn shown(
+    async fn shown(
         &self,
         call: &Call,
         table: &'static Table,
@@ -156,16 +186,12 @@ impl WriteContext {
     }
 
     async fn complete(&self, call: &Call, table: &'static Table, left: &mut Attributes) -> Result<(), ReadError> {
-        match text(left, "id").and_then(|id| id.parse().ok()) {
-            Some(id) => {
-                complete(&self.database, table, call.caller.organization_id(), id, &call.projection, left).await
-            }
-            None => Ok(()),
-        }
+        let Some(id) = text(left, "id").and_then(|id| id.parse().ok()) else { return Ok(()) };
+        complete(&self.database, table, call.caller.organization_id(), id, &call.projection, left).await
     }
 
     /// The answer to a PATCH: 204, or 200 with the body if the caller asks for one (RFC 7644 section 3.5.2).
-    pub(super) async fn patched(&self, call: &Call, table: &'static Table, left: Option<Attributes>) -> ApiResult {
+    async fn patched(&self, call: &Call, table: &'static Table, left: Option<Attributes>) -> ApiResult {
         if call.prefer.representation || !call.projection.is_default() {
             return call.answer(StatusCode::OK, self.shown(call, table, left).await?);
         }

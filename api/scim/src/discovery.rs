@@ -70,10 +70,8 @@ pub(super) async fn service_provider_config(
 )]
 pub(super) async fn resource_types(_: Caller, parameters: Parameters, base: Data<Base>) -> ApiResult {
     refuse_filter(&parameters)?;
-    json(
-        StatusCode::OK,
-        &ListResponse::whole(ResourceType::all().map(|known| discovery::resource_type(base.as_str(), known)).to_vec()),
-    )
+    let types = ResourceType::all().map(|known| discovery::resource_type(base.as_str(), known));
+    json(StatusCode::OK, &ListResponse::whole(types.to_vec()))
 }
 
 /// Reads a type of resources.

@@ -77,12 +77,9 @@ fn failure(base: &Base, txn: EventId, since: Timestamp) -> Value {
 
 /// Reads the id of a request, or of one operation of a bulk request: `txn:index`.
 fn event_id(caller: &Caller, txn: &str) -> Option<EventId> {
-    match txn.split_once(':') {
-        None => txn.parse().ok(),
-        Some((txn, index)) => {
-            Some(txn.parse::<EventId>().ok()?.of_operation(caller.organization_id(), index.parse().ok()?))
-        }
-    }
+    let Some((txn, index)) = txn.split_once(':') else { return txn.parse().ok() };
+    let txn: EventId = txn.parse().ok()?;
+    Some(txn.of_operation(caller.organization_id(), index.parse().ok()?))
 }
 
 fn claims(base: &Base, txn: EventId, entry: &LogEntry) -> Value {

@@ -1,6 +1,5 @@
 //! `/Groups` (RFC 7644 section 3).
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use rollcall_api_core::SCIM_JSON;
@@ -8,14 +7,13 @@ use rollcall_api_core::error::{ApiError, ApiResult};
 use rollcall_api_core::http::{Base, ScimBody};
 use rollcall_api_core::openapi::{Accepted, Created, Errors, Group, GroupRequest, PatchOp, Projection};
 use rollcall_api_core::read::{Database, GROUPS, find_by_id};
-use rollcall_api_core::submit::Answer;
 use rollcall_events::GroupId;
 use rollcall_events::request::{GroupOperation, GroupRequested, IfMatch, RequestBody};
 use rollcall_scim::ScimError;
 use rollcall_scim::resource::SizeLimit;
 use rollcall_scim::schema::GROUP;
 
-use super::answer::{Representation, accepted};
+use super::answer::Representation;
 use super::call::{Call, WriteContext};
 use super::dialect::Change;
 
@@ -34,10 +32,8 @@ const TAG: &str = "Groups";
 )]
 pub(super) async fn create(call: Call, mut body: ScimBody, context: WriteContext) -> ApiResult {
     let request = content(GroupId::generate(), None, read_operation(&call, Change::Create, &mut body).await?);
-    match context.submit(&call, request, &body.bytes).await? {
-        Answer::Accepted(txn) => Ok(accepted(&context.base, txn, &call.prefer)),
-        Answer::Applied(left) => call.answer(StatusCode::CREATED, context.shown(&call, &GROUPS, left).await?),
-    }
+    let answer = context.submit(&call, request, &body.bytes).await?;
+    context.answer(&call, StatusCode::CREATED, &GROUPS, answer).await
 }
 
 /// Reads a group (RFC 7644 section 3.4.1).
@@ -76,10 +72,8 @@ pub(super) async fn read(call: Call, id: Path<String>, database: Data<Database>,
 pub(super) async fn replace(call: Call, id: Path<String>, mut body: ScimBody, context: WriteContext) -> ApiResult {
     let (id, if_match) = (group_id(&id)?, call.if_match()?);
     let request = content(id, if_match, read_operation(&call, Change::Replace, &mut body).await?);
-    match context.submit(&call, request, &body.bytes).await? {
-        Answer::Accepted(txn) => Ok(accepted(&context.base, txn, &call.prefer)),
-        Answer::Applied(left) => call.answer(StatusCode::OK, context.shown(&call, &GROUPS, left).await?),
-    }
+    let answer = context.submit(&call, request, &body.bytes).await?;
+    context.answer(&call, StatusCode::OK, &GROUPS, answer).await
 }
 
 /// Modifies a group (RFC 7644 section 3.5.2).
@@ -100,10 +94,8 @@ pub(super) async fn replace(call: Call, id: Path<String>, mut body: ScimBody, co
 pub(super) async fn patch(call: Call, id: Path<String>, mut body: ScimBody, context: WriteContext) -> ApiResult {
     let (id, if_match) = (group_id(&id)?, call.if_match()?);
     let request = content(id, if_match, read_operation(&call, Change::Patch, &mut body).await?);
-    match context.submit(&call, request, &body.bytes).await? {
-        Answer::Accepted(txn) => Ok(accepted(&context.base, txn, &call.prefer)),
-        Answer::Applied(left) => context.patched(&call, &GROUPS, left).await,
-    }
+    let answer = context.submit(&call, request, &body.bytes).await?;
+    context.answer_to_patch(&call, &GROUPS, answer).await
 }
 
 /// Deletes a group (RFC 7644 section 3.6).
@@ -118,10 +110,9 @@ pub(super) async fn patch(call: Call, id: Path<String>, mut body: ScimBody, cont
     responses(Errors, (status = 204, description = "Deleted."), Accepted)
 )]
 pub(super) async fn delete(call: Call, id: Path<String>, context: WriteContext) -> ApiResult {
-    match context.submit(&call, content(group_id(&id)?, call.if_match()?, GroupOperation::Delete), b"").await? {
-        Answer::Accepted(txn) => Ok(accepted(&context.base, txn, &call.prefer)),
-        Answer::Applied(_) => Ok(HttpResponse::NoContent().finish()),
-    }
+    let request = content(group_id(&id)?, call.if_match()?, GroupOperation::Delete);
+    let answer = context.submit(&call, request, b"").await?;
+    Ok(context.answer_to_delete(&call, &answer))
 }
 
 /// Reads the operation that a body describes. Large bodies are read away from the threads that serve other

@@ -1,6 +1,5 @@
 //! `/Users` (RFC 7644 section 3).
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::Path;
 use rollcall_api_core::SCIM_JSON;
@@ -15,7 +14,7 @@ use rollcall_scim::resource::SizeLimit;
 use rollcall_scim::schema::USER;
 use rollcall_scim::{ScimError, lenience};
 
-use super::answer::{Representation, accepted};
+use super::answer::Representation;
 use super::call::{Call, WriteContext};
 use super::dialect::{Change, UserChange};
 
@@ -36,12 +35,11 @@ pub(super) async fn create(call: Call, mut body: ScimBody, context: WriteContext
     let id = UserId::generate();
     let operation = read_operation(&call, &context, Change::Create, id, &mut body).await?;
     match submit(&call, &context, id, None, operation, &body.bytes).await? {
-        Answer::Accepted(txn) => Ok(accepted(&context.base, txn, &call.prefer)),
         // A new user is in no group yet, so there is nothing to look up unless names are asked for.
-        Answer::Applied(left) if call.projection.asks_on_request(&USER) => {
-            call.answer(StatusCode::CREATED, context.shown(&call, &USERS, left).await?)
+        Answer::Applied(left) if !call.projection.asks_on_request(&USER) => {
+            call.answer(StatusCode::CREATED, context.plain(&USERS, left)?)
         }
-        Answer::Applied(left) => call.answer(StatusCode::CREATED, context.plain(&USERS, left)?),
+        answer => context.answer(&call, StatusCode::CREATED, &USERS, answer).await,
     }
 }
 
@@ -82,10 +80,8 @@ pub(super) async fn read(call: Call, id: Path<String>, context: WriteContext) ->
 pub(super) async fn replace(call: Call, id: Path<String>, mut body: ScimBody, context: WriteContext) -> ApiResult {
     let (id, if_match) = (called_user(&call, &id)?, call.if_match()?);
     let operation = read_operation(&call, &context, Change::Replace, id, &mut body).await?;
-    match submit(&call, &context, id, if_match, operation, &body.bytes).await? {
-        Answer::Accepted(txn) => Ok(accepted(&context.base, txn, &call.prefer)),
-        Answer::Applied(left) => call.answer(StatusCode::OK, context.shown(&call, &USERS, left).await?),
-    }
+    let answer = submit(&call, &context, id, if_match, operation, &body.bytes).await?;
+    context.answer(&call, StatusCode::OK, &USERS, answer).await
 }
 
 /// Modifies a user (RFC 7644 section 3.5.2).
@@ -107,13 +103,11 @@ pub(super) async fn patch(call: Call, id: Path<String>, mut body: ScimBody, cont
     let (id, if_match) = (called_user(&call, &id)?, call.if_match()?);
     let expects_the_resource = lenience::expects_the_resource(&body.json);
     let operation = read_operation(&call, &context, Change::Patch, id, &mut body).await?;
-    match submit(&call, &context, id, if_match, operation, &body.bytes).await? {
-        Answer::Accepted(txn) => Ok(accepted(&context.base, txn, &call.prefer)),
-        Answer::Applied(left) if expects_the_resource => {
-            call.answer(StatusCode::OK, context.shown(&call, &USERS, left).await?)
-        }
-        Answer::Applied(left) => context.patched(&call, &USERS, left).await,
+    let answer = submit(&call, &context, id, if_match, operation, &body.bytes).await?;
+    if expects_the_resource {
+        return context.answer(&call, StatusCode::OK, &USERS, answer).await;
     }
+    context.answer_to_patch(&call, &USERS, answer).await
 }
 
 /// Deletes a user (RFC 7644 section 3.6).
@@ -129,10 +123,8 @@ pub(super) async fn patch(call: Call, id: Path<String>, mut body: ScimBody, cont
 )]
 pub(super) async fn delete(call: Call, id: Path<String>, context: WriteContext) -> ApiResult {
     let (id, if_match) = (called_user(&call, &id)?, call.if_match()?);
-    match submit(&call, &context, id, if_match, UserOperation::Delete, b"").await? {
-        Answer::Accepted(txn) => Ok(accepted(&context.base, txn, &call.prefer)),
-        Answer::Applied(_) => Ok(HttpResponse::NoContent().finish()),
-    }
+    let answer = submit(&call, &context, id, if_match, UserOperation::Delete, b"").await?;
+    Ok(context.answer_to_delete(&call, &answer))
 }
 
 /// Reads the operation that a body describes. Large bodies are read away from the threads that serve other

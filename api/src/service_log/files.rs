@@ -32,9 +32,7 @@ const FOREVER: &str = "public, max-age=31536000, immutable";
 pub(super) async fn service_checkpoint(database: Data<Database>) -> ApiResult {
     let note = read::service_checkpoint(&database).await?;
     let note = note.ok_or_else(|| ScimError::new(404, "the service log has no checkpoint yet"))?;
-    let mut answer = HttpResponse::Ok();
-    answer.content_type("text/plain; charset=utf-8").insert_header((CACHE_CONTROL, BRIEFLY));
-    Ok(answer.body(note))
+    Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").insert_header((CACHE_CONTROL, BRIEFLY)).body(note))
 }
 
 /// Reads a tile of the service log: up to 256 hashes of 32 bytes each.

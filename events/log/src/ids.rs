@@ -127,11 +127,8 @@ impl EventId {
     /// The event id of the announcement that a token expires at `expires_at`, made `days` days ahead.
     pub fn of_announcement(organization: OrganizationId, token: TokenId, expires_at: Timestamp, days: u32) -> Self {
         let expires_at = expires_at.to_string();
-        Self::derived(
-            ANNOUNCEMENT_CONTEXT,
-            organization,
-            &[token.0.as_bytes(), &days.to_be_bytes(), expires_at.as_bytes()],
-        )
+        let parts: [&[u8]; 3] = [token.0.as_bytes(), &days.to_be_bytes(), expires_at.as_bytes()];
+        Self::derived(ANNOUNCEMENT_CONTEXT, organization, &parts)
     }
 
     /// The event id of the entry that a log goes on although this tree head was signed. If the command breaks

@@ -12,11 +12,7 @@ use super::Operation;
 /// it refers to exists.
 pub fn waves(operations: &[Operation]) -> Vec<Vec<usize>> {
     let mut plan = Plan::new(operations);
-    let mut waves = Vec::new();
-    while let Some(wave) = plan.next_wave() {
-        waves.push(wave);
-    }
-    waves
+    std::iter::from_fn(|| plan.next_wave()).collect()
 }
 
 /// The operations that are in no wave yet. Each is visited once, and once more for each operation that it

@@ -108,6 +108,11 @@ impl ResourceType {
         self.extensions.iter().copied().find(|schema| schema.id.eq_ignore_ascii_case(urn))
     }
 
+    /// Whether the core schema or an extension has that URN, in any case.
+    pub fn has_schema(&self, urn: &str) -> bool {
+        self.core.id.eq_ignore_ascii_case(urn) || self.extension(urn).is_some()
+    }
+
     /// The core or common attribute of that name.
     pub fn attribute(&self, name: &str) -> Option<&'static Attribute> {
         find(&self.core.attributes, name).or_else(|| find(&COMMON, name))

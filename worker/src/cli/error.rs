@@ -62,10 +62,7 @@ fn of_postgres(error: &tokio_postgres::Error) -> String {
 
 /// An error of a server, with its remedy.
 fn of_server(error: &TaskError) -> String {
-    let remedy = match error {
-        TaskError::Postgres(error) => wrong_role(error),
-        _ => None,
-    };
+    let remedy = if let TaskError::Postgres(error) = error { wrong_role(error) } else { None };
     let general = "are postgres and rabbitmq running, and are database_url and amqp_url right?";
     format!("{error}; {}", remedy.unwrap_or(general))
 }

@@ -5,6 +5,7 @@ use rollcall_events::{EntitlementId, OrganizationId, SessionId, StreamId, Timest
 use serde_json::{Value, json};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
+use uuid::Uuid;
 
 use super::error::CommandError;
 use super::print::print;
@@ -61,19 +62,18 @@ pub(super) async fn print_rows(
 }
 
 pub(super) async fn organizations(settings: &Settings) -> Result<(), CommandError> {
-    print_rows(settings, ORGANIZATIONS, &[], |row| {
-        let (id, created_at): (OrganizationId, Timestamp) = (row.try_get("id")?, row.try_get("created_at")?);
-        Ok(json!({"id": id, "name": row.try_get::<_, &str>("name")?, "created_at": created_at}))
-    })
-    .await
+    print_rows(settings, ORGANIZATIONS, &[], named).await
 }
 
 pub(super) async fn workspaces(settings: &Settings, organization: OrganizationId) -> Result<(), CommandError> {
-    print_rows(settings, WORKSPACES, &[&organization], |row| {
-        let (id, created_at): (WorkspaceId, Timestamp) = (row.try_get("id")?, row.try_get("created_at")?);
-        Ok(json!({"id": id, "name": row.try_get::<_, &str>("name")?, "created_at": created_at}))
-    })
-    .await
+    print_rows(settings, WORKSPACES, &[&organization], named).await
+}
+
+/// The line of an organization or a workspace.
+fn named(row: &Row) -> Result<Value, tokio_postgres::Error> {
+    let (id, name, created_at): (Uuid, &str, Timestamp) =
+        (row.try_get("id")?, row.try_get("name")?, row.try_get("created_at")?);
+    Ok(json!({"id": id, "name": name, "created_at": created_at}))
 }
 
 pub(super) async fn entitlements(

@@ -52,12 +52,15 @@ pub(super) async fn migrate(settings: &Migrate) -> Result<(), CommandError> {
 /// Refuses a database whose log has entries in an earlier format. Their hashes cannot be converted: the tree
 /// that checkpoints were signed for would be another one.
 async fn refuse_old_log(client: &tokio_postgres::Client) -> Result<(), CommandError> {
-    if client.query_one(IS_OLD_TABLE, &[]).await?.try_get::<_, bool>(0)?
-        && client.query_one(HAS_ENTRIES, &[]).await?.try_get::<_, bool>(0)?
-    {
+    if holds(client, IS_OLD_TABLE).await? && holds(client, HAS_ENTRIES).await? {
         return Err(CommandError::OldLog);
     }
     Ok(())
+}
+
+/// Whether the condition that a query selects holds.
+async fn holds(client: &tokio_postgres::Client, condition: &str) -> Result<bool, CommandError> {
+    Ok(client.query_one(condition, &[]).await?.try_get(0)?)
 }
 
 /// Sends a SCRAM verifier, so that neither the server nor its log sees the password. A verifier contains no

@@ -25,12 +25,14 @@ pub(crate) enum OrganizationCommand {
 
 pub(super) async fn run(settings: &Settings, command: OrganizationCommand) -> Result<(), CommandError> {
     match command {
-        OrganizationCommand::Create { name } => {
-            let organization_id = OrganizationId::generate();
-            submit(settings, OrganizationId::SYSTEM, CreateOrganization { organization_id, name }).await?;
-            print(&json!({"id": organization_id}));
-            Ok(())
-        }
+        OrganizationCommand::Create { name } => create(settings, name).await,
         OrganizationCommand::List => list::organizations(settings).await,
     }
+}
+
+async fn create(settings: &Settings, name: DisplayName) -> Result<(), CommandError> {
+    let organization_id = OrganizationId::generate();
+    submit(settings, OrganizationId::SYSTEM, CreateOrganization { organization_id, name }).await?;
+    print(&json!({"id": organization_id}));
+    Ok(())
 }

@@ -37,13 +37,15 @@ pub(crate) enum SinkCommand {
 pub(super) async fn run(settings: &Settings, command: SinkCommand) -> Result<(), CommandError> {
     match command {
         SinkCommand::List => list(settings).await,
-        SinkCommand::Forget { name, organization } => {
-            let database = Database::open(&settings.database_url, APPLICATION).await?;
-            let forgotten = database.execute(FORGET, &[&name, &organization]).await?;
-            print(&json!({"sink": name, "forgotten": forgotten}));
-            Ok(())
-        }
+        SinkCommand::Forget { name, organization } => forget(settings, &name, organization).await,
     }
+}
+
+async fn forget(settings: &Settings, name: &str, organization: Option<OrganizationId>) -> Result<(), CommandError> {
+    let database = Database::open(&settings.database_url, APPLICATION).await?;
+    let forgotten = database.execute(FORGET, &[&name, &organization]).await?;
+    print(&json!({"sink": name, "forgotten": forgotten}));
+    Ok(())
 }
 
 async fn list(settings: &Settings) -> Result<(), CommandError> {

@@ -32,12 +32,14 @@ pub(crate) enum WorkspaceCommand {
 
 pub(super) async fn run(settings: &Settings, command: WorkspaceCommand) -> Result<(), CommandError> {
     match command {
-        WorkspaceCommand::Create { organization, name } => {
-            let workspace_id = WorkspaceId::generate();
-            submit(settings, organization, CreateWorkspace { workspace_id, name }).await?;
-            print(&json!({"id": workspace_id}));
-            Ok(())
-        }
+        WorkspaceCommand::Create { organization, name } => create(settings, organization, name).await,
         WorkspaceCommand::List { organization } => list::workspaces(settings, organization).await,
     }
+}
+
+async fn create(settings: &Settings, organization: OrganizationId, name: UniqueName) -> Result<(), CommandError> {
+    let workspace_id = WorkspaceId::generate();
+    submit(settings, organization, CreateWorkspace { workspace_id, name }).await?;
+    print(&json!({"id": workspace_id}));
+    Ok(())
 }

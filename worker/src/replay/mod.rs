@@ -64,10 +64,8 @@ impl Replay {
     /// If Postgres refuses. A replay needs the owner of the database.
     pub(crate) async fn open(url: &SecretString, afresh: bool) -> Result<Self, StoreError> {
         let lock = shadow::prepare(url, APPLICATION, afresh).await?;
-        Ok(Self {
-            store: Store::connect(url, APPLICATION, "rollcall_shadow, rollcall", of_batches()).await?,
-            _lock: lock,
-        })
+        let store = Store::connect(url, APPLICATION, "rollcall_shadow, rollcall", of_batches()).await?;
+        Ok(Self { store, _lock: lock })
     }
 
     /// Lists all organizations.

@@ -73,9 +73,7 @@ fn known(row: &Row) -> Result<Credential, ReadError> {
 
 fn check(credential: &Credential, address: Option<IpAddr>, now: Timestamp) -> Result<(), Denial> {
     check_time(credential.revoked_at, credential.expires_at, now)?;
-    match (&credential.allow_list, address) {
-        (None, _) => Ok(()),
-        (Some(list), Some(address)) if list.contains(address) => Ok(()),
-        (Some(_), _) => Err(Denial::WrongAddress),
-    }
+    let is_listed = |list: &AllowList| address.is_some_and(|address| list.contains(address));
+    let is_allowed = credential.allow_list.as_ref().is_none_or(is_listed);
+    if is_allowed { Ok(()) } else { Err(Denial::WrongAddress) }
 }

@@ -59,13 +59,16 @@ impl FromRequest for ScimBody {
 /// Accepts SCIM's own media type and plain JSON, with any parameters (RFC 7644 section 3.1). A body without
 /// the header is taken for JSON.
 fn check_media_type(request: &HttpRequest) -> Result<(), ScimError> {
-    let Some(value) = request.headers().get(CONTENT_TYPE) else { return Ok(()) };
-    let media_type =
-        value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    match media_type.as_str() {
-        "application/scim+json" | "application/json" => Ok(()),
-        _ => Err(ScimError::new(415, "Content-Type must be application/scim+json or application/json")),
+    match media_type(request).as_deref() {
+        None | Some("application/scim+json" | "application/json") => Ok(()),
+        Some(_) => Err(ScimError::new(415, "Content-Type must be application/scim+json or application/json")),
     }
+}
+
+/// The media type in lower case and without its parameters; `None` without the header.
+fn media_type(request: &HttpRequest) -> Option<String> {
+    let value = request.headers().get(CONTENT_TYPE)?.to_str().unwrap_or_default();
+    Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }
 
 /// Refuses compressed bodies: the bound on the size would say little about the size after decompression.

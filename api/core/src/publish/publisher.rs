@@ -81,11 +81,8 @@ impl Publisher {
     pub async fn publish_calls(&self, calls: &[CallRecord]) -> Result<(), NotConfirmed> {
         let (link, body) = (self.link()?, serde_json::to_vec(calls)?);
         let publishing = tokio::spawn(async move { link.publish_calls(&body).await });
-        match tokio::time::timeout(self.confirm_within, publishing).await {
-            Err(_) => Err(NotConfirmed::TimedOut),
-            Ok(Err(_)) => Err(NotConfirmed::TaskEnded),
-            Ok(Ok(confirmation)) => confirmation,
-        }
+        let ended = tokio::time::timeout(self.confirm_within, publishing).await;
+        ended.map_err(|_| NotConfirmed::TimedOut)?.map_err(|_| NotConfirmed::TaskEnded)?
     }
 
     /// The connection, if it accepts messages.
@@ -167,11 +164,8 @@ impl PendingPublish {
     /// # Errors
     /// If this is not certain. The request may be applied nevertheless.
     pub async fn confirmed(self) -> Result<(), NotConfirmed> {
-        match tokio::time::timeout_at(self.deadline, self.confirmation).await {
-            Err(_) => Err(NotConfirmed::TimedOut),
-            Ok(Err(_)) => Err(NotConfirmed::TaskEnded),
-            Ok(Ok(confirmation)) => confirmation,
-        }
+        let ended = tokio::time::timeout_at(self.deadline, self.confirmation).await;
+        ended.map_err(|_| NotConfirmed::TimedOut)?.map_err(|_| NotConfirmed::TaskEnded)?
     }
 }
 

@@ -209,12 +209,14 @@ fn position(row: &Row) -> Result<Position, ReadError> {
 
 async fn resources(query: &ListQuery<'_>, rows: Vec<Row>) -> Result<Vec<(&'static str, Attributes)>, ReadError> {
     let tables: Vec<&'static Table> = query.tables.to_vec();
-    let shown = move |row: &Row| {
-        let number = usize::try_from(row.try_get::<_, i32>("n")?).unwrap_or_default();
-        let table = tables.get(number).ok_or_else(|| ReadError::Malformed("a row is of no table".to_owned()))?;
-        Ok((table.resource_type.name, resource(table, row)?))
-    };
-    offload(size(&rows), move || rows.iter().map(shown).collect()).await?
+    offload(size(&rows), move || rows.iter().map(|row| named_resource(&tables, row)).collect()).await?
+}
+
+/// The resource of a row, with the name of its type.
+fn named_resource(tables: &[&'static Table], row: &Row) -> Result<(&'static str, Attributes), ReadError> {
+    let number = usize::try_from(row.try_get::<_, i32>("n")?).unwrap_or_default();
+    let table = tables.get(number).ok_or_else(|| ReadError::Malformed("a row is of no table".to_owned()))?;
+    Ok((table.resource_type.name, resource(table, row)?))
 }
 
 async fn total(database: &Database, query: &ListQuery<'_>) -> Result<u64, ReadError> {

@@ -1,6 +1,7 @@
 //! The state of the service for one organization, and its dead letters.
 
 use rollcall_events::{DeadLetterId, OrganizationId, Timestamp, TokenId};
+use tokio_postgres::Row;
 
 use super::{Database, ReadError};
 
@@ -148,11 +149,12 @@ pub async fn service_status(database: &Database, organization: OrganizationId) -
 /// The latencies of an organization's entries in the last hour, by interval.
 pub async fn latencies(database: &Database, organization: OrganizationId) -> Result<Vec<Latency>, ReadError> {
     let rows = database.queries(organization).query(LATENCIES, &[&organization]).await?;
-    let latency = |row: &tokio_postgres::Row| {
-        let bucket = usize::try_from(row.try_get::<_, i32>("bucket")?).unwrap_or_default();
-        Ok(Latency { bucket, median: row.try_get("median")?, most: row.try_get("most")? })
-    };
     rows.iter().map(latency).collect()
+}
+
+fn latency(row: &Row) -> Result<Latency, ReadError> {
+    let bucket = usize::try_from(row.try_get::<_, i32>("bucket")?).unwrap_or_default();
+    Ok(Latency { bucket, median: row.try_get("median")?, most: row.try_get("most")? })
 }
 
 /// The last replay of an organization's log, if there was one.
@@ -181,7 +183,7 @@ pub async fn last_replay(database: &Database, organization: OrganizationId) -> R
 /// The newest 100 undecided dead letters of an organization.
 pub async fn dead_letters(database: &Database, organization: OrganizationId) -> Result<Vec<DeadLetter>, ReadError> {
     let rows = database.queries(organization).query(DEAD_LETTERS, &[&organization, &(SHOWN_BYTES + 1)]).await?;
-    let letter = |row: &tokio_postgres::Row| {
+    let letter = |row: &Row| {
         Ok(DeadLetter {
             id: row.try_get("id")?,
             kept_at: row.try_get("kept_at")?,

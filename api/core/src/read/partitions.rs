@@ -1,6 +1,7 @@
 //! The state of partitions, as their workers report it.
 
 use std::collections::HashMap;
+use tokio_postgres::Row;
 
 use super::{Database, ReadError};
 
@@ -76,12 +77,14 @@ pub async fn partitions(database: &Database) -> Result<HashMap<u16, PartitionSta
 /// The partitions that a worker has stopped because of a fault that concerns all their requests, each with
 /// the reason. The worker resumes them once the fault is repaired.
 pub async fn stopped_partitions(database: &Database) -> Result<Vec<(u16, String)>, ReadError> {
-    let mut stopped = Vec::new();
-    for row in database.sessions().query(STOPPED, &[]).await? {
-        let partition = u16::try_from(row.try_get::<_, i32>("partition")?);
-        stopped.extend(partition.map(|partition| Ok::<_, ReadError>((partition, row.try_get("stopped_reason")?))));
-    }
-    stopped.into_iter().collect()
+    let rows = database.sessions().query(STOPPED, &[]).await?;
+    rows.iter().filter_map(|row| stopped(row).transpose()).collect()
+}
+
+/// The partition of a row and the reason; `None` if its number is out of range.
+fn stopped(row: &Row) -> Result<Option<(u16, String)>, ReadError> {
+    let Ok(partition) = u16::try_from(row.try_get::<_, i32>("partition")?) else { return Ok(None) };
+    Ok(Some((partition, row.try_get("stopped_reason")?)))
 }
 
 #[cfg(test)]

@@ -55,12 +55,13 @@ pub struct FoundSession {
 
 /// The link with this secret's digest.
 pub async fn find_link(database: &Database, digest: &TokenDigest) -> Result<Option<FoundLink>, ReadError> {
-    let Some(row) = database.sessions().query_opt(LINK, &[&digest.as_bytes()]).await? else { return Ok(None) };
-    Ok(Some(FoundLink {
-        person: person(&row)?,
-        expires_at: row.try_get("link_expires_at")?,
-        is_used: row.try_get("is_used")?,
-    }))
+    let row = database.sessions().query_opt(LINK, &[&digest.as_bytes()]).await?;
+    row.as_ref().map(link).transpose()
+}
+
+fn link(row: &Row) -> Result<FoundLink, ReadError> {
+    let (expires_at, is_used) = (row.try_get("link_expires_at")?, row.try_get("is_used")?);
+    Ok(FoundLink { person: person(row)?, expires_at, is_used })
 }
 
 /// The session with this secret's digest.

@@ -37,10 +37,8 @@ impl Shares {
     /// If the organization's own queries use the whole share for as long as a call may wait.
     pub(super) async fn take(&self, organization: OrganizationId) -> Result<Permit, ReadError> {
         let share = self.of(organization);
-        match tokio::time::timeout(self.wait, share.acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(Permit(permit)),
-            Ok(Err(_)) | Err(_) => Err(ReadError::Crowded),
-        }
+        let permit = tokio::time::timeout(self.wait, share.acquire_owned()).await.ok().and_then(Result::ok);
+        permit.map(Permit).ok_or(ReadError::Crowded)
     }
 
     fn of(&self, organization: OrganizationId) -> Arc<Semaphore> {

@@ -15,13 +15,8 @@ const NAMED: &str = "SELECT id, name_key FROM workspaces WHERE organization_id =
 
 /// The types of the entitlements that an organization's administrators have defined.
 pub async fn defined_types(database: &Database, organization: OrganizationId) -> Result<Vec<String>, ReadError> {
-    database
-        .points(organization)
-        .query(TYPES, &[&organization])
-        .await?
-        .iter()
-        .map(|row| Ok(row.try_get("type")?))
-        .collect()
+    let rows = database.points(organization).query(TYPES, &[&organization]).await?;
+    rows.iter().map(|row| Ok(row.try_get("type")?)).collect()
 }
 
 /// The workspaces with these casefolded names, by name.
@@ -30,13 +25,8 @@ pub async fn workspaces_named(
     organization: OrganizationId,
     keys: &[String],
 ) -> Result<HashMap<String, WorkspaceId>, ReadError> {
-    database
-        .points(organization)
-        .query(NAMED, &[&organization, &keys])
-        .await?
-        .iter()
-        .map(|row| Ok((row.try_get("name_key")?, row.try_get("id")?)))
-        .collect()
+    let rows = database.points(organization).query(NAMED, &[&organization, &keys]).await?;
+    rows.iter().map(|row| Ok((row.try_get("name_key")?, row.try_get("id")?))).collect()
 }
 
 /// The names of some of an organization's workspaces, by id.
@@ -48,13 +38,8 @@ pub async fn workspace_names(
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    database
-        .points(organization)
-        .query(NAMES, &[&organization, &ids])
-        .await?
-        .iter()
-        .map(|row| Ok((row.try_get("id")?, row.try_get("name")?)))
-        .collect()
+    let rows = database.points(organization).query(NAMES, &[&organization, &ids]).await?;
+    rows.iter().map(|row| Ok((row.try_get("id")?, row.try_get("name")?))).collect()
 }
 
 /// An organization's workspaces with their names, at most 1,000, for a list to choose from.
@@ -62,11 +47,6 @@ pub async fn named_workspaces(
     database: &Database,
     organization: OrganizationId,
 ) -> Result<Vec<(WorkspaceId, String)>, ReadError> {
-    database
-        .points(organization)
-        .query(LIST, &[&organization])
-        .await?
-        .iter()
-        .map(|row| Ok((row.try_get("id")?, row.try_get("name")?)))
-        .collect()
+    let rows = database.points(organization).query(LIST, &[&organization]).await?;
+    rows.iter().map(|row| Ok((row.try_get("id")?, row.try_get("name")?))).collect()
 }

@@ -36,12 +36,8 @@ impl Step {
 
     /// The change of a user, for the dialect to prepare; `None` for any other operation.
     pub(super) fn user_change(&self) -> Option<UserChange<'_>> {
-        match self.target {
-            Target::User(id, Some(change)) => {
-                Some(UserChange { change, id, body: &self.operation.data, created_by: None })
-            }
-            Target::User(_, None) | Target::Group(..) => None,
-        }
+        let Target::User(id, Some(change)) = self.target else { return None };
+        Some(UserChange { change, id, body: &self.operation.data, created_by: None })
     }
 
     /// The content of the request. A user that names no workspace joins `workspace`.

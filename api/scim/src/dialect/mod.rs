@@ -39,11 +39,8 @@ impl Dialects {
     /// # Errors
     /// The reason why the file cannot be read.
     pub fn read(braze_strings: &str) -> Result<Self, String> {
-        Ok(Self {
-            standard: Arc::new(Standard),
-            interop: Arc::new(Interop),
-            braze: Arc::new(Braze::read(braze_strings)?),
-        })
+        let braze = Arc::new(Braze::read(braze_strings)?);
+        Ok(Self { standard: Arc::new(Standard), interop: Arc::new(Interop), braze })
     }
 
     /// The dialect that a token names.

@@ -58,13 +58,8 @@ impl LogSecret {
 
     /// Opens entry `index`: it is the commitment to this checkpoint.
     pub fn open(&self, index: u64, checkpoint: &Checkpoint) -> Opening {
-        Opening {
-            key: self.entry_key(index),
-            origin: checkpoint.origin.clone(),
-            root: checkpoint.root,
-            secret_hash: self.hash(),
-            size: checkpoint.size,
-        }
+        let Checkpoint { origin, root, size } = checkpoint.clone();
+        Opening { key: self.entry_key(index), origin, root, secret_hash: self.hash(), size }
     }
 }
 

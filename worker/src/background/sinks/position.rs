@@ -117,10 +117,9 @@ impl Sink {
 
     /// Stores that everything up to `seq` was delivered, of a log that was `behind`.
     pub(super) async fn advance(&self, database: &Database, behind: Behind, seq: u64) -> Result<(), TaskError> {
+        let Behind { organization, restores, .. } = behind;
         let now = Timestamp::now();
-        database
-            .execute(ADVANCE, &[&behind.organization, &self.name, &seq_column(seq), &now, &behind.restores])
-            .await?;
+        database.execute(ADVANCE, &[&organization, &self.name, &seq_column(seq), &now, &restores]).await?;
         Ok(())
     }
 

@@ -54,11 +54,8 @@ pub(crate) struct Organization {
 
 /// Reads the change from an `OrganizationCreated` fact.
 pub(super) fn created(fact: &Fact) -> Result<Organization, MalformedFact> {
-    Ok(Organization {
-        id: OrganizationId(fact.subject()?),
-        name: fact.read("name")?,
-        created_at: fact.read("created_at")?,
-    })
+    let id = OrganizationId(fact.subject()?);
+    Ok(Organization { id, name: fact.read("name")?, created_at: fact.read("created_at")? })
 }
 
 /// The new organizations of a batch.

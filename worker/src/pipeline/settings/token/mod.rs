@@ -101,10 +101,9 @@ impl ChangeRequest for RevokeToken {
 
     /// A token that is revoked again keeps the time of its first revocation.
     fn decide(&self, state: &State, request: &Request) -> Result<SettingFact, Interrupt> {
-        let revoked_at = match state.token(request.organization_id, self.token_id)? {
-            None => return Err(no_token().into()),
-            Some(TokenStatus::RevokedAt(revoked_at)) => revoked_at,
-            Some(TokenStatus::Valid) => request.requested_at,
+        let revoked_at = match state.token(request.organization_id, self.token_id)?.ok_or_else(no_token)? {
+            TokenStatus::RevokedAt(revoked_at) => revoked_at,
+            TokenStatus::Valid => request.requested_at,
         };
         Ok((EventType::TokenRevoked, json!({"revoked_at": revoked_at})))
     }
@@ -154,9 +153,8 @@ impl ChangeRequest for ChangeToken {
 
     fn decide(&self, state: &State, request: &Request) -> Result<SettingFact, Interrupt> {
         check_valid(state, request, self.token_id)?;
-        if state.workspace(request.organization_id, self.settings.default_workspace)?.is_none() {
-            return Err(no_default_workspace().into());
-        }
+        let workspace = state.workspace(request.organization_id, self.settings.default_workspace)?;
+        workspace.ok_or_else(no_default_workspace)?;
         Ok((EventType::TokenChanged, json!({"settings": self.settings})))
     }
 }
@@ -171,10 +169,9 @@ fn keys_with_workspace(organization: OrganizationId, id: TokenId, settings: &Tok
 }
 
 fn check_valid(state: &State, request: &Request, id: TokenId) -> Result<(), Interrupt> {
-    match state.token(request.organization_id, id)? {
-        None => Err(no_token().into()),
-        Some(TokenStatus::RevokedAt(_)) => Err(ScimError::new(409, "the token is revoked").into()),
-        Some(TokenStatus::Valid) => Ok(()),
+    match state.token(request.organization_id, id)?.ok_or_else(no_token)? {
+        TokenStatus::RevokedAt(_) => Err(ScimError::new(409, "the token is revoked").into()),
+        TokenStatus::Valid => Ok(()),
     }
 }
 
