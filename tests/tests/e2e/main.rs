@@ -22,6 +22,7 @@ mod groups;
 mod heads;
 mod log;
 mod metrics;
+mod overlap;
 mod pages;
 mod paging;
 mod proof_files;

@@ -41,11 +41,15 @@ const BACKLOG: usize = 1024;
 /// The statements that begin and end a transaction.
 pub(super) const TRANSACTION: [&str; 3] = ["BEGIN", "COMMIT", "ROLLBACK"];
 
+/// The number of batches that this process has written, on all connections.
+static BATCHES: AtomicU64 = AtomicU64::new(0);
+
 /// A connection that is ready to apply batches.
 pub(crate) struct Store {
     pub(super) client: Client,
     pub(super) statements: HashMap<&'static str, tokio_postgres::Statement>,
-    batches: AtomicU64,
+    /// The number of batches when the plans were discarded last.
+    planned_at: AtomicU64,
     /// Whether statements run without a time limit.
     is_patient: AtomicBool,
 }
@@ -126,7 +130,12 @@ impl Store {
         for sql in TRANSACTION.into_iter().chain(statements) {
             prepared.insert(sql, client.prepare(sql).await?);
         }
-        Ok(Self { client, statements: prepared, batches: AtomicU64::new(0), is_patient: AtomicBool::new(false) })
+        Ok(Self {
+            client,
+            statements: prepared,
+            planned_at: AtomicU64::new(BATCHES.load(Ordering::Relaxed)),
+            is_patient: AtomicBool::new(false),
+        })
     }
 
     /// Whether the connection is closed.
@@ -134,15 +143,23 @@ impl Store {
         self.client.is_closed()
     }
 
-    /// Discards the query plans from time to time. Call it at the beginning of each batch.
+    /// Discards the query plans from time to time. Call it before the statements of a batch.
     ///
     /// While a table is empty, all its indexes cost the same, and a plan may then use an index that shares
-    /// only the organization with the look-up. So plans are discarded whenever the number of batches has
-    /// doubled. All events of an organization come through one connection, so no plan is from a time when the
-    /// tables had less than half of today's rows.
+    /// only the organization with the look-up. So plans are discarded whenever the number of batches that this process
+    /// has written has doubled, and no plan is from a time when they had written less than half of today's rows.
     pub(crate) async fn renew_plans(&self) -> Result<(), StoreError> {
-        let batches = self.batches.fetch_add(1, Ordering::Relaxed) + 1;
-        if batches.is_power_of_two() { self.command("DISCARD PLANS").await } else { Ok(()) }
+        let batches = BATCHES.load(Ordering::Relaxed);
+        if batches < 2 * self.planned_at.load(Ordering::Relaxed).max(1) {
+            return Ok(());
+        }
+        self.planned_at.store(batches, Ordering::Relaxed);
+        self.command("DISCARD PLANS").await
+    }
+
+    /// Counts a batch that is written.
+    pub(crate) fn count_batch() {
+        BATCHES.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Runs statements without parameters, such as COMMIT.

@@ -232,6 +232,12 @@ impl LogAppend {
         self.heads.get(&organization).map_or(0, |head| head.log.size())
     }
 
+    /// The heads of the logs with new entries, as they are once the entries are written.
+    pub(crate) fn advanced_heads(&self) -> BTreeMap<OrganizationId, Head> {
+        let advanced = self.heads.iter().filter(|(id, _)| self.tiles.contains_key(id));
+        advanced.map(|(id, head)| (*id, Head { version: head.version + 1, ..head.clone() })).collect()
+    }
+
     /// The organizations with new entries, and the new sizes of their logs.
     pub(crate) fn sizes(&self) -> impl Iterator<Item = (OrganizationId, u64)> {
         self.tiles.keys().filter_map(|id| Some((*id, self.heads.get(id)?.log.size())))

@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use crate::db::StoreError;
 
 /// The head of an organization's log.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Head {
     /// The size and the peaks of the log.
     pub(crate) log: CompactRange,

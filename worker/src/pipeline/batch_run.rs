@@ -10,15 +10,20 @@ use rollcall_queue::envelope::{DecodeError, reply_to};
 use rollcall_queue::framing::{Message, awaited};
 use std::collections::HashSet;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Instant;
 
-use super::apply::{Batch, BatchOutcome, apply};
+use super::apply::apply;
 use super::dead_letter::DeadLetters;
 use super::error::RunError;
-use super::load::Expected;
+use super::known::{Expected, KnownLogs};
+use super::load::Start;
 use super::notifications::Notifications;
+use super::prepare::{Batch, BatchOutcome, PreparedBatch, prepare};
 use super::receive::MessageBatch;
 use super::reply::Reply;
+use super::span::RequestSpan;
+use super::state::State;
 use super::suspicion::{Failure, Kind, Suspicions};
 use super::trial::Trial;
 use crate::db::{Ending, Remedy, Store, StoreError};
@@ -31,9 +36,15 @@ pub(crate) struct BatchRun {
     /// The number of deliveries, and the acker of the last one.
     deliveries: usize,
     last: Acker,
+    /// When the first message was sent, in Unix seconds.
+    sent: i64,
     expected: Expected,
+    /// The whole batch, ready to be written.
+    prepared: Option<PreparedBatch>,
+    /// What became of the preparation.
+    end: PreparationEnd,
     /// The requests, and their messages at the same index.
-    requests: Vec<Request>,
+    requests: Arc<[Request]>,
     messages: Vec<Message>,
     /// Messages that cannot be read as requests.
     unreadable: Vec<(Message, DecodeError)>,
@@ -59,9 +70,19 @@ pub(crate) struct BatchRun {
     demand_loads: usize,
 }
 
-/// The results of a finished batch: the replies, the notifications, and the deliveries to acknowledge.
+/// What became of the preparation of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PreparationEnd {
+    /// The batch was not prepared, or was decided again. What it leaves is unknown.
+    Unused,
+    /// As `Unused`, because a request or a name was not new.
+    Collided,
+    /// The batch was written as it was prepared.
+    Written,
+}
+
+/// The results of a finished batch: the notifications, and the deliveries to acknowledge.
 pub(crate) struct BatchResults {
-    pub(crate) replies: Vec<Reply>,
     pub(crate) notifications: Notifications,
     /// The number of deliveries, and the acker of the last one, which acknowledges all of them.
     pub(crate) deliveries: usize,
@@ -82,13 +103,16 @@ pub(crate) struct Tools<'a> {
 impl BatchRun {
     /// The run of a new batch.
     pub(super) fn of(batch: MessageBatch) -> Self {
-        let MessageBatch { deliveries, last, is_redelivered, requests, messages, unreadable } = batch;
+        let MessageBatch { deliveries, last, sent, is_redelivered, requests, messages, unreadable } = batch;
         Self {
             deliveries,
             last,
+            sent,
+            prepared: None,
+            end: PreparationEnd::Unused,
             expected: if is_redelivered { Expected::Repeats } else { Expected::New },
             spans: std::iter::once(0..requests.len()).collect(),
-            requests,
+            requests: requests.into(),
             messages,
             unreadable,
             failed: Vec::new(),
@@ -103,6 +127,53 @@ impl BatchRun {
         }
     }
 
+    /// When the first message was sent, in Unix seconds.
+    pub(crate) fn sent(&self) -> i64 {
+        self.sent
+    }
+
+    /// Prepares the whole batch, so that `resume` only has to write it. The batch begins with what the partition knows
+    /// and the state that the batch before leaves. If this fails, `resume` starts from the beginning and meets the same
+    /// fault. A batch that changes settings is not prepared: many things depend on settings.
+    pub(crate) async fn prepare(&mut self, tools: &Tools<'_>, known: &mut KnownLogs, state: State) {
+        let changes_settings = |request: &Request| matches!(request.body, RequestBody::SettingsRequested(_));
+        if self.prepared.is_some() || self.requests.is_empty() || self.requests.iter().any(changes_settings) {
+            return;
+        }
+        let span = 0..self.requests.len();
+        let batch = Batch { expected: known.expected(self.expected), ..self.batch(tools, span) };
+        match prepare(tools.store, &batch, Start { known: Some(known), state }).await {
+            Ok(prepared) => {
+                known.advance(prepared.heads(), &self.requests, prepared.state());
+                self.prepared = Some(prepared);
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a batch could not be prepared and is decided when its turn comes");
+                known.forget(false);
+            }
+        }
+    }
+
+    /// The state that the prepared batch leaves; `None` if the batch is not prepared.
+    pub(crate) fn take_state(&mut self) -> Option<State> {
+        self.prepared.as_mut().map(PreparedBatch::take_state)
+    }
+
+    /// Discards the preparation, because the batch before has not left what was expected.
+    pub(crate) fn discard_preparation(&mut self) {
+        self.prepared = None;
+    }
+
+    /// What became of the preparation.
+    pub(crate) fn preparation_end(&self) -> PreparationEnd {
+        self.end
+    }
+
+    /// Takes the replies to send.
+    pub(crate) fn take_replies(&mut self) -> Vec<Reply> {
+        std::mem::take(&mut self.replies)
+    }
+
     /// The number of keys that were loaded on demand.
     pub(crate) fn demand_loads(&self) -> usize {
         self.demand_loads
@@ -115,8 +186,8 @@ impl BatchRun {
 
     /// Returns the results once everything is applied.
     pub(crate) fn finish(self) -> BatchResults {
-        let Self { replies, notifications, deliveries, last, has_dead_letters, .. } = self;
-        BatchResults { replies, notifications, deliveries, last, has_dead_letters }
+        let Self { notifications, deliveries, last, has_dead_letters, .. } = self;
+        BatchResults { notifications, deliveries, last, has_dead_letters }
     }
 
     /// Applies all requests that can be applied, and makes dead letters of the others.
@@ -199,12 +270,31 @@ impl BatchRun {
         }
     }
 
-    async fn apply(&self, tools: &Tools<'_>, span: Range<usize>) -> Result<BatchOutcome, StoreError> {
-        let bytes = self.bytes(&span);
-        let (expected, prefetch) = (self.expected, tools.prefetch);
-        let (requests, guard) = (&self.requests[span], Guard::Signed(tools.signed));
-        let batch = Batch { requests, bytes, expected, prefetch, ending: Ending::Commit, guard };
-        apply(tools.store, batch).await
+    async fn apply(&mut self, tools: &Tools<'_>, span: Range<usize>) -> Result<BatchOutcome, StoreError> {
+        if let Some(prepared) = self.prepared.take() {
+            match prepared.write(tools.store, Ending::Commit).await {
+                Ok(outcome) => {
+                    self.end = PreparationEnd::Written;
+                    return Ok(outcome);
+                }
+                Err(StoreError::AlreadyRecorded) => self.end = PreparationEnd::Collided,
+                Err(StoreError::HeadMoved) => {}
+                Err(error) => return Err(error),
+            }
+            // The entries that moved the head may come from these same requests.
+            self.expected = Expected::Repeats;
+        }
+        apply(tools.store, self.batch(tools, span), Ending::Commit).await
+    }
+
+    fn batch<'a>(&self, tools: &Tools<'a>, span: Range<usize>) -> Batch<'a> {
+        Batch {
+            bytes: self.bytes(&span),
+            requests: RequestSpan::of(&self.requests, span),
+            expected: self.expected,
+            prefetch: tools.prefetch,
+            guard: Guard::Signed(tools.signed),
+        }
     }
 
     /// Keeps a span for later. If the connection broke, the commit may have succeeded.
@@ -239,7 +329,7 @@ impl BatchRun {
     pub(crate) fn give_back(mut self) -> Trial {
         let next = self.spans.pop().unwrap_or_default();
         let bytes = self.bytes(&next);
-        let requests = self.requests.drain(next).collect();
+        let requests = RequestSpan::of(&self.requests, next);
         Trial { requests, bytes, erased: self.erased }
     }
 

@@ -5,8 +5,9 @@ use rollcall_events::outcome::Outcome;
 use rollcall_events::request::Request;
 use secrecy::SecretString;
 
-use super::apply::{Batch, BatchOutcome, apply};
-use super::load::Expected;
+use super::apply::apply;
+use super::known::Expected;
+use super::prepare::{Batch, BatchOutcome};
 use super::session::SCHEMA;
 use super::statements;
 use crate::db::{Ending, Store, StoreError};
@@ -32,14 +33,13 @@ impl DirectApply {
     /// If Postgres fails, or the log has another tree head.
     pub(crate) async fn apply(&self, request: &Request, accepted: TreeHead) -> Result<Option<Outcome>, StoreError> {
         let batch = Batch {
-            requests: std::slice::from_ref(request),
+            requests: vec![request.clone()].into(),
             bytes: 0,
             expected: Expected::Repeats,
             prefetch: Prefetch::Full,
-            ending: Ending::Commit,
             guard: Guard::Accepted(accepted),
         };
-        let BatchOutcome { outcomes, mut notifications, .. } = apply(&self.0, batch).await?;
+        let BatchOutcome { outcomes, mut notifications, .. } = apply(&self.0, batch, Ending::Commit).await?;
         notifications.send(&self.0).await?;
         Ok(outcomes.into_iter().next())
     }

@@ -3,14 +3,15 @@
 //! 1. [`receive`] takes the messages of a partition that are delivered already, and reads their requests,
 //! 2. [`load`] reads the log heads and the state that the requests need,
 //! 3. [`decide`] decides each request in order on the [`state`], without I/O,
-//! 4. [`project`] turns the decisions into rows, and [`apply`] writes log and projections in one transaction,
+//! 4. [`project`] turns the decisions into rows, and they are written with the log in one transaction,
 //! 5. [`reply`] sends the outcomes to the apis,
 //! 6. [`ack`] sends the [`notifications`] and acknowledges the messages.
 //!
 //! No stage imports a later one (the test `structure` has the whole order). [`settings`] has everything about
 //! each kind of setting in one file: keys, decision, change and rows. The stages call it. [`serve`] is the
-//! loop that calls the stages for batch after batch. [`batch_run`] carries one batch through stages 2 to 4,
-//! collects its replies and notifications, and bisects it if a request fails.
+//! loop that calls the stages for batch after batch. [`batch_run`] carries one batch through stages 2 to 4
+//! ([`prepare`] and [`apply`]), collects its replies and notifications, and bisects it if a request fails.
+//! [`overlap`] writes a batch while the next one is received and prepared.
 
 mod ack;
 mod apply;
@@ -22,9 +23,12 @@ mod direct;
 mod error;
 mod hold;
 mod in_flight;
+mod known;
 pub(crate) mod load;
 mod notifications;
+mod overlap;
 pub(crate) mod positions;
+mod prepare;
 pub(crate) mod project;
 mod receive;
 mod reply;
@@ -32,6 +36,7 @@ mod rows;
 mod serve;
 mod session;
 mod settings;
+mod span;
 pub(crate) mod state;
 mod statements;
 mod suspicion;

@@ -13,6 +13,8 @@ pub(super) struct MessageBatch {
     /// The number of deliveries, and the acker of the last one, which acknowledges all of them.
     pub(super) deliveries: usize,
     pub(super) last: Acker,
+    /// When the first message was sent, in Unix seconds.
+    pub(super) sent: i64,
     /// Whether the broker delivered one of the messages before.
     pub(super) is_redelivered: bool,
     /// The requests, and their messages at the same index.
@@ -28,6 +30,7 @@ impl MessageBatch {
         let mut batch = Self {
             deliveries: 0,
             last: first.acker.clone(),
+            sent: sent(&first),
             is_redelivered: false,
             requests: Vec::new(),
             messages: Vec::new(),
@@ -66,7 +69,7 @@ impl MessageBatch {
 }
 
 /// When a message was sent, in Unix seconds. A message without a time counts as sent now.
-pub(super) fn sent(delivery: &Delivery) -> i64 {
+fn sent(delivery: &Delivery) -> i64 {
     let sent = delivery.properties.timestamp().and_then(|seconds| i64::try_from(seconds).ok());
     sent.unwrap_or_else(|| Timestamp::now().as_second())
 }

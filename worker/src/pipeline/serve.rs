@@ -6,14 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::batch_run::{BatchResults, BatchRun, Tools};
+use super::batch_run::BatchRun;
 use super::error::RunError;
 use super::hold::{Hold, report_stop};
-use super::receive::{drain, sent};
+use super::overlap::process;
+use super::receive::drain;
 use super::session::{Place, Session, WorkerContext, open};
 use super::trial::Trial;
-use crate::db::Remedy;
-use crate::erasure::forget;
 use crate::supervise::close;
 
 /// Maximum delay between two attempts to serve a stopped partition.
@@ -59,7 +58,7 @@ async fn run(
     stop: &CancellationToken,
     given_back: &mut Option<Trial>,
 ) -> Result<(), RunError> {
-    let (settings, in_flight) = (&shared.settings, &shared.in_flight);
+    let in_flight = &shared.in_flight;
     let name = format!("rollcall-worker/{partition}");
     let place = Place { shared, partition, name: &name, stop };
     let mut session = tokio::select! {
@@ -69,24 +68,17 @@ async fn run(
     tracing::info!(partition, "the partition is served");
     // The next batch shows whether the reason of a stop is gone. A partition without requests cannot show it.
     in_flight.resume(partition, 0);
+    let mut upcoming = None;
     loop {
-        in_flight.empty(partition);
-        let first = tokio::select! {
-            biased;
-            () = stop.cancelled() => break,
-            error = shared.signed.failed() => {
-                acknowledge(&place, &mut session).await?;
-                return Err(RunError::of(error));
-            }
-            delivery = session.consumer.next() => delivery.ok_or(RunError::ConsumerClosed)??,
-            () = session.pending_acks.wait() => {
-                acknowledge(&place, &mut session).await?;
-                continue;
-            }
+        let batch = match upcoming.take() {
+            Some(batch) => batch,
+            None => match receive(&place, &mut session).await? {
+                Some(batch) => batch,
+                None => break,
+            },
         };
-        in_flight.take(partition, sent(&first));
-        let batch = drain(first, &mut session.consumer, settings.batch_size.into())?;
-        process(&place, &mut session, BatchRun::of(batch), given_back).await?;
+        in_flight.take(partition, batch.sent());
+        upcoming = Box::pin(process(&place, &mut session, batch, given_back)).await?;
         if session.pending_acks.is_due() {
             acknowledge(&place, &mut session).await?;
         }
@@ -98,45 +90,26 @@ async fn run(
     Ok(())
 }
 
-/// Applies a batch, then sends its replies, so that no reply promises a change that can still be lost.
-async fn process(
-    place: &Place<'_>,
-    session: &mut Session,
-    mut batch: BatchRun,
-    given_back: &mut Option<Trial>,
-) -> Result<(), RunError> {
-    if let Err(error) = finish(place, session, &mut batch).await {
-        *given_back = Some(batch.give_back());
-        return Err(error);
-    }
-    place.shared.in_flight.resume(place.partition, batch.demand_loads());
-    let BatchResults { replies, notifications, deliveries, last, has_dead_letters } = batch.finish();
-    session.replier.answer(replies).await?;
-    session.pending_acks.take(last, deliveries, notifications, has_dead_letters);
-    Ok(())
-}
-
-/// Runs a batch to its end, and completes its erasures. They are completed before the ack: if the worker
-/// breaks off, the broker delivers the batch again.
-async fn finish(place: &Place<'_>, session: &mut Session, batch: &mut BatchRun) -> Result<(), RunError> {
-    let mut hold = Hold::begin();
+/// Waits for the next batch. Acknowledges what is committed in the meantime. Returns `None` after `stop`.
+async fn receive(place: &Place<'_>, session: &mut Session) -> Result<Option<BatchRun>, RunError> {
+    let WorkerContext { settings, in_flight, signed, .. } = place.shared;
+    in_flight.empty(place.partition);
     loop {
-        let Session { store, dead, .. } = &*session;
-        let WorkerContext { suspicions, signed, settings, .. } = place.shared;
-        let tools = Tools { store, dead, suspicions, signed, prefetch: settings.prefetch };
-        match batch.resume(&tools).await {
-            Ok(()) => break,
-            Err(error) => hold.recover(place, error, &mut session.store).await?,
-        }
+        let first = tokio::select! {
+            biased;
+            () = place.stop.cancelled() => return Ok(None),
+            error = signed.failed() => {
+                acknowledge(place, session).await?;
+                return Err(RunError::of(error));
+            }
+            delivery = session.consumer.next() => delivery.ok_or(RunError::ConsumerClosed)??,
+            () = session.pending_acks.wait() => {
+                acknowledge(place, session).await?;
+                continue;
+            }
+        };
+        return Ok(Some(BatchRun::of(drain(first, &mut session.consumer, settings.batch_size.into())?)));
     }
-    while let Err(error) = forget(&session.store, batch.erased()).await {
-        if error.remedy() == Remedy::Poison {
-            tracing::error!(%error, "an erasure is incomplete; a background task removes the remaining names");
-            break;
-        }
-        hold.recover(place, RunError::of(error), &mut session.store).await?;
-    }
-    Ok(())
 }
 
 /// Sends the notifications of what is committed, and acknowledges it.

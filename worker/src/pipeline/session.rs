@@ -12,11 +12,13 @@ use super::ack::PendingAcks;
 use super::dead_letter::DeadLetters;
 use super::error::RunError;
 use super::in_flight::InFlight;
+use super::known::KnownLogs;
+use super::load;
 use super::reply::Replier;
 use super::statements;
 use super::suspicion::Suspicions;
 use super::trial::Trial;
-use crate::db::{Remedy, Store};
+use crate::db::{Remedy, Store, StoreError};
 use crate::log::signer::SignedLogs;
 use crate::settings::Settings;
 use crate::wait::{OPEN, within};
@@ -44,6 +46,10 @@ pub(super) struct Place<'a> {
 /// The connections of a run.
 pub(super) struct Session {
     pub(super) store: Store,
+    /// Reads for the next batch while `store` writes. It is opened when it is needed first.
+    pub(super) reader: Option<Store>,
+    /// What the partition knows of its logs.
+    pub(super) known: KnownLogs,
     pub(super) connection: Connection,
     pub(super) consumer: Consumer,
     pub(super) replier: Replier,
@@ -82,6 +88,11 @@ pub(super) async fn connect(settings: &Settings, name: &str) -> Result<Store, Ru
     tried.await.map_err(RunError::of)
 }
 
+/// Connects to Postgres, for reading.
+pub(super) async fn connect_reader(settings: &Settings, name: &str) -> Result<Store, StoreError> {
+    Store::connect(&settings.database_url, &format!("{name}/read"), SCHEMA, load::statements()).await
+}
+
 /// Connects to the broker and starts consuming.
 async fn consume(place: &Place<'_>, store: Store) -> Result<Session, RunError> {
     let Place { shared: WorkerContext { settings, .. }, partition, name, .. } = *place;
@@ -89,14 +100,16 @@ async fn consume(place: &Place<'_>, store: Store) -> Result<Session, RunError> {
     let connection = Connection::connect(settings.amqp_url.expose_secret(), properties).await?;
     let channel = connection.create_channel().await?;
     topology::declare(&channel, settings.partitions).await?;
-    // One batch is processed while another waits for its acks.
-    channel.basic_qos(settings.batch_size.saturating_mul(2), BasicQosOptions::default()).await?;
+    // One batch is written while the next one is prepared and another waits for its acks.
+    channel.basic_qos(settings.batch_size.saturating_mul(3), BasicQosOptions::default()).await?;
     let queue = topology::queue_name(partition);
     let consumer =
         channel.basic_consume(queue.into(), name.into(), BasicConsumeOptions::default(), FieldTable::default()).await?;
     let (replier, dead) = (Replier::open(&connection).await?, DeadLetters::open(&connection).await?);
     Ok(Session {
         store,
+        reader: None,
+        known: KnownLogs::default(),
         connection,
         consumer,
         replier,

@@ -3,10 +3,11 @@
 //! not use up these deliveries.
 
 use rollcall_events::UserId;
-use rollcall_events::request::Request;
 
-use super::apply::{Batch, apply};
-use super::load::Expected;
+use super::apply::apply;
+use super::known::Expected;
+use super::prepare::Batch;
+use super::span::RequestSpan;
 use super::suspicion::Suspicions;
 use crate::db::{Ending, Remedy, Store, StoreError};
 use crate::erasure::forget;
@@ -16,7 +17,7 @@ use crate::settings::Prefetch;
 /// The requests and erasures of a batch whose messages were given back to the broker.
 pub(crate) struct Trial {
     /// The requests that failed.
-    pub(crate) requests: Vec<Request>,
+    pub(crate) requests: RequestSpan,
     /// The size of their messages.
     pub(crate) bytes: usize,
     /// Users who were erased.
@@ -37,9 +38,9 @@ impl Trial {
     ) -> Result<(), StoreError> {
         let Self { requests, bytes, erased } = self;
         if !requests.is_empty() {
-            let (expected, ending, guard) = (Expected::Repeats, Ending::RollBack, Guard::Signed(signed));
-            let batch = Batch { requests, bytes: *bytes, expected, prefetch, ending, guard };
-            match apply(store, batch).await {
+            let (expected, guard) = (Expected::Repeats, Guard::Signed(signed));
+            let batch = Batch { requests: requests.clone(), bytes: *bytes, expected, prefetch, guard };
+            match apply(store, batch, Ending::RollBack).await {
                 // Only these requests fail. The run bisects them.
                 Err(error)
                     if error.remedy() == Remedy::Poison

@@ -131,6 +131,23 @@ pub(crate) fn decide_batch(
     Ok(steps)
 }
 
+/// The names that the users whom the batch changes have in the end.
+pub(crate) fn held_names<'a>(
+    requests: &'a [Request],
+    steps: &'a [Step],
+) -> impl Iterator<Item = (OrganizationId, String)> + use<'a> {
+    let mut held = HashMap::new();
+    for (request, step) in requests.iter().zip(steps) {
+        let Step::Decided(decided) = step else { continue };
+        match &decided.change {
+            Some(Change::PutUser(user)) => drop(held.insert((request.organization_id, user.id), Some(user))),
+            Some(Change::DeleteUser(id)) => drop(held.insert((request.organization_id, *id), None)),
+            _ => {}
+        }
+    }
+    held.into_iter().filter_map(|((organization, _), user)| Some((organization, user?.name_key())))
+}
+
 fn decide_next(state: &mut State, request: &Request, at: Timestamp) -> Result<Decided, DecideError> {
     let decided = catch_unwind(AssertUnwindSafe(|| decide(state, request, at)));
     let Decision { event_type, subject, payload, error } = decided.map_err(|_| DecideError::Panicked)??;

@@ -12,7 +12,7 @@ mod groups;
 mod resource;
 mod users;
 
-pub(crate) use batch::{DecideError, Decided, Step, decide_batch};
+pub(crate) use batch::{DecideError, Decided, Step, decide_batch, held_names};
 pub(crate) use change::Change;
 
 use rollcall_events::Timestamp;

@@ -14,6 +14,7 @@ use tokio_postgres::types::Json;
 use crate::db::StoreError;
 use crate::fact::resource_of;
 use crate::log::Head;
+use crate::pipeline::known::KnownLogs;
 use crate::pipeline::state::State;
 
 /// A request that the log has already.
@@ -34,15 +35,12 @@ impl RecordedRequest {
     }
 }
 
-/// Whether a batch may contain repeated requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Expected {
-    /// All requests are taken for new. Recorded requests are looked for only if the sender chose the event
-    /// id, and users to be created are not looked for. If one exists anyway, Postgres refuses the batch
-    /// ([`StoreError::AlreadyRecorded`]), and it is decided again with [`Expected::Repeats`].
-    New,
-    /// Some requests may have been applied before.
-    Repeats,
+/// What a batch begins with: what its partition knows already, and the state that the batch before leaves, which may
+/// not be committed yet.
+#[derive(Debug, Default)]
+pub(crate) struct Start<'a> {
+    pub(crate) known: Option<&'a KnownLogs>,
+    pub(crate) state: State,
 }
 
 /// The rows that were loaded for a batch.

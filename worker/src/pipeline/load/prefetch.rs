@@ -6,14 +6,14 @@ use rollcall_events::request::{GroupOperation, GroupRequested, Request, RequestB
 use rollcall_events::{EventId, OrganizationId, UserId, WorkspaceId};
 use rollcall_scim::casefold::casefold;
 use rollcall_scim::patch::Operation;
-use rollcall_scim::resource::text;
+use rollcall_scim::resource::{Attributes, text};
 use rollcall_scim::schema::ROLLCALL_SCHEMA;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use uuid::Uuid;
 
-use super::Expected;
+use crate::pipeline::known::Expected;
 use crate::pipeline::settings;
 use crate::pipeline::state::{Key, Keys, assigned_keys};
 use crate::settings::Prefetch;
@@ -26,6 +26,8 @@ pub(super) struct Expectation {
     pub(super) events: BTreeSet<(OrganizationId, EventId)>,
     /// Users to be created whose ids are taken for new.
     pub(super) new_users: Vec<(OrganizationId, UserId)>,
+    /// Names of users to be created that are taken for free.
+    pub(super) free_names: Vec<(OrganizationId, String)>,
     pub(super) keys: Keys,
 }
 
@@ -72,10 +74,13 @@ impl Expectation {
                 } else {
                     self.keys.insert(Key::User(organization, call.user_id));
                 }
-                if is_creation {
-                    self.keys.insert(Key::Workspace(organization, call.default_workspace));
-                }
                 self.user_operation(organization, &call.operation);
+                if let UserOperation::Create(attributes) = &call.operation {
+                    self.keys.insert(Key::Workspace(organization, call.default_workspace));
+                    if expected == Expected::NewNames && !may_be_recorded {
+                        self.presume_free(organization, attributes);
+                    }
+                }
             }
             RequestBody::GroupRequested(call) => self.group(organization, call),
             RequestBody::SettingsRequested(change) => self.keys.extend(settings::keys(organization, change)),
@@ -103,6 +108,14 @@ impl Expectation {
             }
             UserOperation::Delete => {}
         }
+    }
+
+    /// Takes the name of a user to be created for free, instead of looking it up.
+    fn presume_free(&mut self, organization: OrganizationId, attributes: &Attributes) {
+        let Some(name) = text(attributes, "userName") else { return };
+        let key = (organization, casefold(name));
+        self.keys.user_names.remove(&key);
+        self.free_names.push(key);
     }
 
     /// Adds the workspaces of a PATCH operation. A value or a filter in the path can name them.

@@ -207,6 +207,10 @@ pub(super) async fn fetch(
     plan.add_if(!streams.0.is_empty(), STREAMS, vec![&streams.0, &streams.1], read_stream);
     plan.add_if(!dead_letters.0.is_empty(), DEAD_LETTERS, vec![&dead_letters.0, &dead_letters.1], read_dead_letter);
 
+    if plan.statements.is_empty() {
+        return Ok(());
+    }
+    store.renew_plans().await?;
     let answers = store.run_in_order(&plan.statements).await?;
     for (rows, read) in answers.iter().zip(plan.reads) {
         rows.iter().try_for_each(|row| read(loaded, row))?;

@@ -5,6 +5,48 @@ use rollcall_scim::casefold::casefold;
 
 use super::{Before, Entitlement, Group, Lookup, NotLoaded, SessionState, State, TokenStatus, User, Workspace};
 
+/// Calls a function of every layer. It names all of them: then a new layer does not compile until it is listed here.
+macro_rules! each_layer {
+    ($state:ident, $call:ident) => {
+        let Self {
+            presumed_new: _,
+            presumed_free: _,
+            users,
+            user_names,
+            presences,
+            deletions,
+            groups,
+            group_names,
+            members,
+            organizations,
+            workspaces,
+            workspace_names,
+            entitlements,
+            entitlement_names,
+            tokens,
+            sessions,
+            dead_letters,
+            streams,
+        } = $state;
+        users.$call();
+        user_names.$call();
+        presences.$call();
+        deletions.$call();
+        groups.$call();
+        group_names.$call();
+        members.$call();
+        organizations.$call();
+        workspaces.$call();
+        workspace_names.$call();
+        entitlements.$call();
+        entitlement_names.$call();
+        tokens.$call();
+        sessions.$call();
+        dead_letters.$call();
+        streams.$call();
+    };
+}
+
 impl State {
     /// Sets the name of an organization.
     pub(in crate::pipeline) fn put_organization(&mut self, id: OrganizationId, name: String) {
@@ -70,45 +112,17 @@ impl State {
         self.dead_letters.change((organization, id), None);
     }
 
-    /// Discards all changes, so that the batch can be decided again on the loaded state.
+    /// Discards all changes, so that the batch can be decided again on the same state.
     pub(crate) fn revert(&mut self) {
-        // Name every layer: then a new layer does not compile until it is reverted here. Presumed values are
-        // not changes of the batch, so they stay.
-        let Self {
-            presumed_new: _,
-            users,
-            user_names,
-            presences,
-            deletions,
-            groups,
-            group_names,
-            members,
-            organizations,
-            workspaces,
-            workspace_names,
-            entitlements,
-            entitlement_names,
-            tokens,
-            sessions,
-            dead_letters,
-            streams,
-        } = self;
-        users.revert();
-        user_names.revert();
-        presences.revert();
-        deletions.revert();
-        groups.revert();
-        group_names.revert();
-        members.revert();
-        organizations.revert();
-        workspaces.revert();
-        workspace_names.revert();
-        entitlements.revert();
-        entitlement_names.revert();
-        tokens.revert();
-        sessions.revert();
-        dead_letters.revert();
-        streams.revert();
+        // Presumed values are not changes of the batch, so they stay.
+        each_layer!(self, revert);
+    }
+
+    /// Begins the next batch: keeps the changes of this one, and forgets what was loaded or presumed.
+    pub(crate) fn carry(&mut self) {
+        each_layer!(self, carry);
+        self.presumed_new.clear();
+        self.presumed_free.clear();
     }
 
     pub(in crate::pipeline) fn put_user(&mut self, organization: OrganizationId, user: &User) -> Lookup<Before> {

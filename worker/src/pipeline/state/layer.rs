@@ -1,34 +1,36 @@
-//! Values by key in two layers: the loaded ones, and those that the batch has changed. To decide a batch
-//! again, drop the second layer.
+//! Values by key in three layers: the loaded ones, those that the batch before has changed, and those that the batch
+//! has changed. To decide a batch again, drop the third layer.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
 use super::keys::{Key, Lookup, NotLoaded};
 
-/// Values by key. A loaded key is present or absent. A key in neither layer is not loaded.
+/// Values by key. A loaded key is present or absent. A key in no layer is not loaded.
 #[derive(Debug)]
 pub(super) struct Layers<K, V> {
     loaded: HashMap<K, Option<V>>,
+    /// The changes of the batch before. The database may not have them yet.
+    carried: HashMap<K, Option<V>>,
     changed: HashMap<K, Option<V>>,
 }
 
 impl<K, V> Default for Layers<K, V> {
     fn default() -> Self {
-        Self { loaded: HashMap::new(), changed: HashMap::new() }
+        Self { loaded: HashMap::new(), carried: HashMap::new(), changed: HashMap::new() }
     }
 }
 
 impl<K: Eq + Hash, V> Layers<K, V> {
     /// Looks a key up. If it is not loaded, `name` gives the key to report.
     pub(super) fn get(&self, key: &K, name: impl FnOnce() -> Key) -> Lookup<&V> {
-        let known = self.changed.get(key).or_else(|| self.loaded.get(key));
-        known.map(Option::as_ref).ok_or_else(|| NotLoaded::one(name()))
+        let newest = [&self.changed, &self.carried, &self.loaded].into_iter().find_map(|layer| layer.get(key));
+        newest.map(Option::as_ref).ok_or_else(|| NotLoaded::one(name()))
     }
 
     /// Whether a key was loaded or changed.
     pub(super) fn knows(&self, key: &K) -> bool {
-        self.changed.contains_key(key) || self.loaded.contains_key(key)
+        [&self.changed, &self.carried, &self.loaded].into_iter().any(|layer| layer.contains_key(key))
     }
 
     /// Sets a loaded value.
@@ -48,9 +50,15 @@ impl<K: Eq + Hash, V> Layers<K, V> {
         self.changed.insert(key, value);
     }
 
-    /// Discards all changes.
+    /// Discards all changes of the batch.
     pub(super) fn revert(&mut self) {
         self.changed.clear();
+    }
+
+    /// Begins the next batch: keeps the changes of this one, and nothing else.
+    pub(super) fn carry(&mut self) {
+        self.loaded = HashMap::new();
+        self.carried = std::mem::take(&mut self.changed);
     }
 }
 
@@ -74,5 +82,26 @@ mod tests {
         assert_eq!((layers.get(&1, name), layers.get(&2, name)), (Ok(Some(&"one")), Ok(None)));
         layers.revert();
         assert_eq!((layers.get(&1, name), layers.get(&2, name)), (Ok(None), Ok(Some(&"two"))));
+    }
+
+    #[test]
+    fn the_changes_of_the_batch_before_hide_what_the_database_holds_and_are_not_reverted() {
+        let mut layers: Layers<u8, &str> = Layers::default();
+        let name = || Key::Organization(OrganizationId::SYSTEM);
+        layers.load_absences([1, 3]);
+        layers.load(2, Some("two"));
+        layers.change(1, Some("one"));
+        layers.change(2, None);
+        layers.carry();
+        assert_eq!(layers.get(&3, name), Err(NotLoaded::one(name())), "what was loaded is forgotten");
+        layers.load_absences([1]);
+        layers.load(2, Some("two"));
+        assert_eq!((layers.get(&1, name), layers.get(&2, name)), (Ok(Some(&"one")), Ok(None)));
+        layers.change(1, None);
+        assert_eq!(layers.get(&1, name), Ok(None));
+        layers.revert();
+        assert_eq!(layers.get(&1, name), Ok(Some(&"one")));
+        layers.carry();
+        assert!(!layers.knows(&1), "only the batch before counts");
     }
 }

@@ -16,6 +16,11 @@ impl State {
         self.presumed_new.insert((organization, id));
     }
 
+    /// Presumes the name of a user to be created free, without a look-up: see [`State::user_named`].
+    pub(crate) fn presume_free(&mut self, organization: OrganizationId, name_key: String) {
+        self.presumed_free.insert((organization, name_key));
+    }
+
     pub(crate) fn load_presence(&mut self, organization: OrganizationId, id: UserId) {
         self.presences.load((organization, id), Some(()));
     }
@@ -86,6 +91,9 @@ impl State {
             dead_letters,
         } = keys;
         self.users.load_absences(users);
+        for name in &user_names {
+            self.presumed_free.remove(name);
+        }
         self.user_names.load_absences(user_names);
         self.presences.load_absences(presences);
         self.deletions.load_absences(deletions);

@@ -1,5 +1,5 @@
-//! The part of the state that a batch needs: the loaded values, and the changes of the batch. It knows which
-//! keys are loaded: see [`Lookup`].
+//! The part of the state that a batch needs: the loaded values, the changes of the batch before (which may not be
+//! committed yet), and the changes of the batch. It knows which keys are loaded: see [`Lookup`].
 
 mod assigned;
 mod changes;
@@ -29,6 +29,8 @@ pub(crate) struct State {
     /// The ids of users to be created that are taken for new.
     presumed_new: HashSet<(OrganizationId, UserId)>,
     user_names: Layers<(OrganizationId, String), UserId>,
+    /// The names of users to be created that are taken for free.
+    presumed_free: HashSet<(OrganizationId, String)>,
     presences: Layers<(OrganizationId, UserId), ()>,
     deletions: Layers<(OrganizationId, UserId), ()>,
     groups: Layers<(OrganizationId, GroupId), Group>,
@@ -58,9 +60,23 @@ impl State {
         if self.presumed_new.contains(&key) && !self.users.knows(&key) { Ok(None) } else { self.user(organization, id) }
     }
 
+    /// Looks up a user by name. If a name is presumed free and is not, the later insert makes Postgres refuse the
+    /// batch.
     pub(crate) fn user_named(&self, organization: OrganizationId, name_key: String) -> Lookup<UserId> {
         let key = (organization, name_key);
+        if self.presumed_free.contains(&key) && !self.user_names.knows(&key) {
+            return Ok(None);
+        }
         Ok(self.user_names.get(&key, || Key::UserName(organization, key.1.clone()))?.copied())
+    }
+
+    /// The names that are presumed free and that nobody in `held` has. Postgres only refuses a wrong presumption if
+    /// a user is inserted with the name, so these must be looked up.
+    pub(crate) fn unproved_names(&self, held: impl Iterator<Item = (OrganizationId, String)>) -> Keys {
+        let held: HashSet<_> = if self.presumed_free.is_empty() { HashSet::new() } else { held.collect() };
+        let mut keys = Keys::default();
+        keys.user_names.extend(self.presumed_free.difference(&held).cloned());
+        keys
     }
 
     /// Whether a user exists.

@@ -1,9 +1,10 @@
 //! The database of the test, and the keys that can be looked up in it.
 
 use rollcall_events::OrganizationId;
-use rollcall_events::request::EntitlementKind;
+use rollcall_events::request::{EntitlementKind, Request};
+use std::collections::HashSet;
 
-use super::super::{Decided, State};
+use super::super::{Decided, State, Step, held_names};
 use super::{ORGANIZATIONS, entitlement, group, token, user, workspace};
 use crate::pipeline::state::{Key, Keys, Workspace};
 
@@ -52,7 +53,38 @@ impl World {
         into.load_absences(keys);
     }
 
-    pub(super) fn take(&mut self, organization: OrganizationId, decided: &Decided) {
+    /// The names that a batch inserts although another user has them, as the unique index finds: a user whom neither the
+    /// batch nor the uncommitted one before has changed.
+    pub(super) fn refused_names(
+        &mut self,
+        uncommitted: &[(OrganizationId, Box<Decided>)],
+        batch: &[Request],
+        steps: &[Step],
+    ) -> Vec<Key> {
+        let decided = batch.iter().zip(steps).filter_map(|(request, step)| match step {
+            Step::Decided(decided) => Some((request.organization_id, decided)),
+            _ => None,
+        });
+        let before = uncommitted.iter().map(|(organization, decided)| (*organization, decided));
+        let all = before.chain(decided).filter(|(_, one)| one.change.is_some());
+        let changed: HashSet<_> = all.filter_map(|(of, one)| Some((of, one.subject?.1))).collect();
+        let names: Vec<_> = held_names(batch, steps).collect();
+        let mut is_refused = |(of, name): &(OrganizationId, String)| {
+            let mut keys = Keys::default();
+            keys.insert(Key::UserName(*of, name.clone()));
+            self.0.load_absences(keys);
+            let holder = self.0.user_named(*of, name.clone()).unwrap();
+            holder.is_some_and(|holder| !changed.contains(&(*of, holder.0)))
+        };
+        names.into_iter().filter(|name| is_refused(name)).map(|(of, name)| Key::UserName(of, name)).collect()
+    }
+
+    /// Commits the decisions of a batch.
+    pub(super) fn commit(&mut self, batch: &mut Vec<(OrganizationId, Box<Decided>)>) {
+        batch.drain(..).for_each(|(organization, decided)| self.take(organization, &decided));
+    }
+
+    fn take(&mut self, organization: OrganizationId, decided: &Decided) {
         let Some(change) = &decided.change else { return };
         while let Err(missing) = change.apply(organization, &mut self.0) {
             let mut keys = Keys::default();

@@ -1,0 +1,119 @@
+//! What a partition knows of its logs without reading: their heads as it wrote them last, and workspaces that it read
+//! before.
+//!
+//! It can be outdated, if another worker took over in between, a replay repaired a table, or a write failed. That costs
+//! a second decision and never makes a wrong one: everything that changes a log or its tables advances the version of
+//! its head, and a batch is only written if the head still has the version that the batch was decided on.
+
+use rollcall_events::request::{Request, RequestBody, UserOperation};
+use rollcall_events::{OrganizationId, WorkspaceId};
+use std::collections::{BTreeMap, HashMap};
+
+use super::state::{State, Workspace};
+#[cfg(doc)]
+use crate::db::StoreError;
+use crate::log::Head;
+
+/// Maximum number of logs that are known. A head has about 1 KB.
+const MAX_LOGS: usize = 1000;
+/// Maximum number of workspaces that are known of a log.
+const MAX_WORKSPACES: usize = 16;
+
+/// Number of batches whose names are looked up after one was taken for free and was not. A sender that meets one taken
+/// name often meets more.
+const LOOK_UPS: u32 = 64;
+
+/// Whether a batch may contain repeated requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// All requests are taken for new. Recorded requests are looked for only if the sender chose the event
+    /// id, and users to be created are not looked for. If one exists anyway, Postgres refuses the batch
+    /// ([`StoreError::AlreadyRecorded`]), and it is decided again with [`Expected::Repeats`].
+    New,
+    /// As [`Expected::New`]. The names of users to be created are taken for free, and are not looked for either.
+    NewNames,
+    /// Some requests may have been applied before.
+    Repeats,
+}
+
+/// The known logs of a partition.
+#[derive(Debug, Default)]
+pub(crate) struct KnownLogs {
+    logs: HashMap<OrganizationId, KnownLog>,
+    /// The number of batches whose names are still looked up.
+    look_ups: u32,
+}
+
+#[derive(Debug)]
+struct KnownLog {
+    head: Head,
+    /// Workspaces, as they were at this head.
+    workspaces: HashMap<WorkspaceId, Workspace>,
+}
+
+impl KnownLogs {
+    /// The head of a log.
+    pub(crate) fn head(&self, organization: OrganizationId) -> Option<&Head> {
+        self.logs.get(&organization).map(|log| &log.head)
+    }
+
+    /// A workspace.
+    pub(crate) fn workspace(&self, organization: OrganizationId, id: WorkspaceId) -> Option<&Workspace> {
+        self.logs.get(&organization)?.workspaces.get(&id)
+    }
+
+    /// Takes the heads that a batch leaves, and the default workspaces that it has looked up. The batch must not
+    /// change settings.
+    pub(crate) fn advance(&mut self, heads: BTreeMap<OrganizationId, Head>, requests: &[Request], state: &State) {
+        if self.logs.len() + heads.len() > MAX_LOGS {
+            self.logs.clear();
+        }
+        for (organization, head) in heads {
+            match self.logs.get_mut(&organization) {
+                Some(log) => log.head = head,
+                None => drop(self.logs.insert(organization, KnownLog { head, workspaces: HashMap::new() })),
+            }
+        }
+        for (organization, id) in requests.iter().filter_map(default_workspace) {
+            let Some(log) = self.logs.get_mut(&organization) else { continue };
+            if log.workspaces.len() < MAX_WORKSPACES
+                && !log.workspaces.contains_key(&id)
+                && let Ok(Some(workspace)) = state.workspace(organization, id)
+            {
+                log.workspaces.insert(id, workspace.clone());
+            }
+        }
+    }
+
+    /// Forgets all logs. `has_collided` says whether a name that was taken for free was not.
+    pub(crate) fn forget(&mut self, has_collided: bool) {
+        self.logs.clear();
+        if has_collided {
+            self.look_ups = LOOK_UPS;
+        }
+    }
+
+    /// What to expect of the next batch.
+    pub(crate) fn expected(&mut self, expected: Expected) -> Expected {
+        if expected != Expected::New {
+            return expected;
+        }
+        match self.look_ups.checked_sub(1) {
+            Some(less) => {
+                self.look_ups = less;
+                Expected::New
+            }
+            None => Expected::NewNames,
+        }
+    }
+}
+
+/// The workspace that a request looks up.
+fn default_workspace(request: &Request) -> Option<(OrganizationId, WorkspaceId)> {
+    match &request.body {
+        RequestBody::UserRequested(call) if matches!(call.operation, UserOperation::Create(_)) => {
+            Some((request.organization_id, call.default_workspace))
+        }
+        _ => None,
+    }
+}
