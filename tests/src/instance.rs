@@ -9,6 +9,7 @@ use std::process::{Command, Output};
 pub struct Instance {
     dir: PathBuf,
     values: HashMap<String, String>,
+    programs: Option<PathBuf>,
 }
 
 /// The folder of the cargo workspace.
@@ -29,20 +30,32 @@ impl Instance {
             Path::new(&std::env::var("ROLLCALL_TEST_DIR").expect("the end-to-end tests need servers: run ./dev test"))
                 .join(name);
         if dir.exists() {
-            let _ = run(&dir, "stop");
+            let _ = run("servers", &dir, &["stop"]);
             std::fs::remove_dir_all(&dir).unwrap();
         }
-        dev(&dir, "start");
+        dev("servers", &dir, &["start"]);
         Self::at(dir)
     }
 
-    fn at(dir: PathBuf) -> Self {
+    /// The running servers of a folder.
+    pub fn at(dir: PathBuf) -> Self {
         let text = std::fs::read_to_string(dir.join("instance")).unwrap();
         let values = text
             .lines()
             .filter_map(|line| line.split_once('='))
             .map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Self { dir, values: values.collect() }
+        Self { dir, values: values.collect(), programs: None }
+    }
+
+    /// The same servers, used by the build whose programs are in this folder.
+    #[must_use]
+    pub fn with_programs(self, folder: PathBuf) -> Self {
+        Self { programs: Some(folder), ..self }
+    }
+
+    /// The folder of the programs that use the servers. Without one, these are the programs of this build.
+    pub fn programs(&self) -> Option<&Path> {
+        self.programs.as_deref()
     }
 
     fn value(&self, name: &str) -> &str {
@@ -87,7 +100,13 @@ impl Instance {
     /// Runs `./dev servers` with an action: `kill-postgres`, `start-postgres`, `kill-rabbitmq`,
     /// `start-rabbitmq`.
     pub fn servers(&self, what: &str) {
-        dev(&self.dir, what);
+        dev("servers", &self.dir, &[what]);
+    }
+
+    /// Runs `./dev services` with an action, `start` or `stop`, for the programs of [`Self::with_programs`].
+    pub fn services(&self, what: &str) {
+        let programs = self.programs().expect("the folder of the programs");
+        dev("services", &self.dir, &[what, programs.to_str().unwrap()]);
     }
 
     /// Sends a signal to all processes of `postgres` or `rabbitmq`.
@@ -133,20 +152,21 @@ impl Instance {
 
     /// Stops the servers. This works in whatever state a test has left them.
     pub fn stop(&self) {
-        let _ = run(&self.dir, "stop");
+        let _ = run("servers", &self.dir, &["stop"]);
     }
 }
 
-fn run(dir: &Path, what: &str) -> std::io::Result<Output> {
-    Command::new(root().join("dev")).arg("servers").arg(dir).arg(what).output()
+fn run(command: &str, dir: &Path, arguments: &[&str]) -> std::io::Result<Output> {
+    Command::new(root().join("dev")).arg(command).arg(dir).args(arguments).output()
 }
 
-fn dev(dir: &Path, what: &str) {
-    let output = run(dir, what).unwrap();
+fn dev(command: &str, dir: &Path, arguments: &[&str]) {
+    let output = run(command, dir, arguments).unwrap();
     assert!(
         output.status.success(),
-        "./dev servers {} {what}: {}",
+        "./dev {command} {} {}: {}",
         dir.display(),
+        arguments.join(" "),
         String::from_utf8_lossy(&output.stderr)
     );
 }

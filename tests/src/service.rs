@@ -22,7 +22,8 @@ fn binary(name: &str) -> PathBuf {
 }
 
 fn worker_command(instance: &Instance) -> Command {
-    let mut command = Command::new(binary("rollcall-worker"));
+    let other_build = instance.programs().map(|folder| folder.join("rollcall-worker"));
+    let mut command = Command::new(other_build.unwrap_or_else(|| binary("rollcall-worker")));
     command
         .env("ROLLCALL_WORKER__DATABASE_URL", instance.database_url("rollcall_worker"))
         .env("ROLLCALL_WORKER__AMQP_URL", instance.amqp_url())

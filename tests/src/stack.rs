@@ -40,7 +40,11 @@ pub struct Organization {
 impl Stack {
     /// The stack that `./dev test` has started.
     pub async fn shared() -> Self {
-        let instance = Instance::shared();
+        Self::at(Instance::shared()).await
+    }
+
+    /// The stack whose services `./dev` has started beside these servers. Waits until it is ready.
+    pub async fn at(instance: Instance) -> Self {
         let url = format!("http://127.0.0.1:{}", instance.api_port());
         ready(&url).await;
         Self { instance, url, api: None, worker: None }

@@ -26,26 +26,37 @@ pub(crate) struct Call {
     pub(crate) status: u16,
 }
 
+/// How long calls are sent before a measurement begins.
+pub(crate) const WARM_UP: Duration = Duration::from_secs(1);
+
 /// The results of a measurement.
-#[derive(Clone)]
 pub(crate) struct Measurement {
+    pub(crate) calls: u64,
     pub(crate) per_second: f64,
     pub(crate) p50: Duration,
     pub(crate) p99: Duration,
 }
 
-pub(crate) fn median(mut figures: Vec<Measurement>) -> Measurement {
-    figures.sort_by(|left, right| left.per_second.total_cmp(&right.per_second));
-    figures[figures.len() / 2].clone()
-}
-
-/// Sends calls from `callers` connections for `time`, after half a second of warm-up. `call` makes call
-/// number n.
+/// Sends calls from `callers` connections for `time`, after a warm-up. `call` makes call number n.
 pub(crate) async fn measure<F>(target: &Target, callers: usize, time: Duration, call: F) -> Measurement
 where
     F: Fn(u64) -> Call + Send + Sync + 'static,
 {
-    let start = Instant::now() + Duration::from_millis(500);
+    measure_between(target, callers, time, call, || ()).await.0
+}
+
+/// As [`measure`]. Calls `look` at the beginning and at the end of the measured time, and returns both results.
+pub(crate) async fn measure_between<F, T>(
+    target: &Target,
+    callers: usize,
+    time: Duration,
+    call: F,
+    look: impl Fn() -> T,
+) -> (Measurement, [T; 2])
+where
+    F: Fn(u64) -> Call + Send + Sync + 'static,
+{
+    let start = Instant::now() + WARM_UP;
     let (count, call) = (Arc::new(AtomicU64::new(0)), Arc::new(call));
     let calling: Vec<_> = (0..callers)
         .map(|_| {
@@ -53,6 +64,7 @@ where
             tokio::spawn(async move {
                 let mut connection = open(&target.address).await;
                 let mut taken = Histogram::<u64>::new(3).unwrap();
+                // Until the start, `elapsed` is zero.
                 while start.elapsed() < time {
                     let next = call(count.fetch_add(1, Ordering::Relaxed));
                     let began = Instant::now();
@@ -65,6 +77,10 @@ where
             })
         })
         .collect();
+    tokio::time::sleep_until(start.into()).await;
+    let before = look();
+    tokio::time::sleep_until((start + time).into()).await;
+    let after = look();
     let mut all = Histogram::<u64>::new(3).unwrap();
     for caller in calling {
         all.add(caller.await.unwrap()).unwrap();
@@ -72,7 +88,7 @@ where
     let at = |quantile| Duration::from_micros(all.value_at_quantile(quantile));
     #[expect(clippy::cast_precision_loss, reason = "a count of calls is far below 2^52")]
     let per_second = all.len() as f64 / time.as_secs_f64();
-    Measurement { per_second, p50: at(0.5), p99: at(0.99) }
+    (Measurement { calls: all.len(), per_second, p50: at(0.5), p99: at(0.99) }, [before, after])
 }
 
 /// Opens a connection.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use crate::calls::{Call, Target, measure, open, send};
+use crate::statistics::median;
 
 const TIME: Duration = Duration::from_secs(2);
 
@@ -139,7 +140,7 @@ async fn deep_by_index(filled: &FilledOrganization, size: u32) -> f64 {
         send(&mut connection, &filled.target, get(&format!("/Users?count=100&startIndex={start}"))).await;
         taken.push(began.elapsed().as_secs_f64() * 1000.0);
     }
-    middle(taken)
+    median(taken)
 }
 
 async fn deep_by_cursor(filled: &FilledOrganization) -> f64 {
@@ -151,12 +152,7 @@ async fn deep_by_cursor(filled: &FilledOrganization) -> f64 {
         let page: Value = serde_json::from_slice(&body).unwrap();
         page["nextCursor"].as_str().unwrap_or_default().clone_into(&mut cursor);
     }
-    middle(taken)
-}
-
-pub(crate) fn middle(mut taken: Vec<f64>) -> f64 {
-    taken.sort_by(f64::total_cmp);
-    taken[taken.len() / 2]
+    median(taken)
 }
 
 /// Adds users to a group one by one, and removes them again.

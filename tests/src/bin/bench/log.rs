@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use crate::calls::{Call, Target, measure, open, send};
-use crate::growth::middle;
+use crate::statistics::median;
 
 const TIME: Duration = Duration::from_secs(3);
 /// How many users one bulk request creates to fill a log.
@@ -185,7 +185,7 @@ async fn latency(reader: &Target, path: &str) -> f64 {
         send(&mut connection, reader, call).await;
         taken.push(began.elapsed().as_secs_f64() * 1000.0);
     }
-    middle(taken)
+    median(taken)
 }
 
 /// Exports the whole log. Returns the path of the file and the entries per second.
@@ -215,7 +215,7 @@ async fn tail(stack: &Stack, organization: &Organization, writer: &Target) -> f6
         tail.chunk().await.unwrap().unwrap();
         taken.push(answered.elapsed().as_secs_f64() * 1000.0);
     }
-    middle(taken)
+    median(taken)
 }
 
 /// Entries per second of `rollcall-verify`, and the ratio of its time to that of hashing alone.
