@@ -8,9 +8,11 @@ mod calls;
 mod creates;
 mod growth;
 mod log;
+mod peers;
 
 use clap::{Parser, ValueEnum};
 use rollcall_tests::Stack;
+use std::path::PathBuf;
 use std::time::Duration;
 
 #[derive(Debug, Parser)]
@@ -33,6 +35,9 @@ struct Options {
     /// Number of entries in the log that auditors query.
     #[arg(long, default_value = "1000000")]
     events: u64,
+    /// A file that describes another SCIM server, which runs. `./dev bench --peers` writes these files.
+    #[arg(long)]
+    peer: Vec<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -43,6 +48,8 @@ enum Benchmark {
     Growth,
     /// The log: hashing, auditors' queries, export, verification, replay.
     Log,
+    /// Creates, reads and changes, compared with other SCIM servers.
+    Peers,
 }
 
 #[tokio::main]
@@ -58,5 +65,9 @@ async fn main() {
     }
     if options.what.contains(&Benchmark::Log) {
         log::run(&stack, options.events).await;
+    }
+    if options.what.contains(&Benchmark::Peers) {
+        let time = Duration::from_secs(options.seconds);
+        peers::run(&stack, &options.peer, &options.callers, options.rounds, time).await;
     }
 }
