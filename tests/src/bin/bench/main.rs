@@ -10,11 +10,13 @@ mod cpu;
 mod creates;
 mod growth;
 mod log;
+mod peers;
 mod report;
 mod statistics;
 
 use clap::{Parser, ValueEnum};
 use rollcall_tests::Stack;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::creates::Plan;
@@ -46,6 +48,9 @@ struct Options {
     /// Number of entries in the log that auditors query.
     #[arg(long, default_value = "1000000")]
     events: u64,
+    /// A file that describes another SCIM server, which runs. `./dev bench --peers` writes these files.
+    #[arg(long)]
+    peer: Vec<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -56,6 +61,8 @@ enum Benchmark {
     Growth,
     /// The log: hashing, auditors' queries, export, verification, replay.
     Log,
+    /// Creates, reads and changes, compared with other SCIM servers.
+    Peers,
 }
 
 #[tokio::main]
@@ -77,5 +84,8 @@ async fn main() {
     }
     if options.what.contains(&Benchmark::Log) {
         log::run(&stack, options.events).await;
+    }
+    if options.what.contains(&Benchmark::Peers) {
+        peers::run(&stack, &options.peer, &plan.callers, plan.rounds, plan.time).await;
     }
 }
