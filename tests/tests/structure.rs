@@ -71,6 +71,7 @@ const WORKER: &[&str] = &[
     "pipeline/statements.rs",
     "pipeline/trial.rs",
     "pipeline/batch_run.rs",
+    "pipeline/reader.rs",
     "pipeline/session.rs",
     "pipeline/direct.rs",
     "pipeline/hold.rs",

@@ -83,6 +83,9 @@ async fn a_commit_that_fails_changes_no_answer_although_the_next_batch_is_decide
     owner.batch_execute(FAILING_COMMITS).await.unwrap();
     lives(&organizations).await;
     owner.batch_execute("DROP TRIGGER fail_at_random ON rollcall.log_heads").await.unwrap();
+    let readers = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'rollcall-worker/%/read'";
+    let readers: i64 = owner.query_one(readers, &[]).await.unwrap().get(0);
+    assert!(readers > 0, "a second connection is only opened beside a batch that is written");
     check(&stack, &organizations).await;
 }
 
@@ -123,7 +126,7 @@ async fn another_writer_in_between_changes_no_answer() {
     check(&stack, &organizations).await;
 }
 
-/// A name is taken for free until Postgres says otherwise. It cannot say so if the request is refused anyway.
+/// A name is taken for free until Postgres says otherwise. The answers are the same as if it were looked up.
 #[tokio::test]
 async fn a_taken_name_does_not_change_which_error_is_reported() {
     let stack = Stack::shared().await;

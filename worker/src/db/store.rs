@@ -1,4 +1,5 @@
-//! The worker's connection to Postgres. Each partition has one, with every statement prepared.
+//! The worker's connections to Postgres, with every statement prepared. A partition has one that writes, and one that
+//! reads for the next batch.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -41,14 +42,20 @@ const BACKLOG: usize = 1024;
 /// The statements that begin and end a transaction.
 pub(super) const TRANSACTION: [&str; 3] = ["BEGIN", "COMMIT", "ROLLBACK"];
 
-/// The number of batches that this process has written, on all connections.
+/// The number of batches that this process has begun to write, on all connections.
 static BATCHES: AtomicU64 = AtomicU64::new(0);
+/// The number of connections that this process has opened.
+static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
 
 /// A connection that is ready to apply batches.
 pub(crate) struct Store {
+    /// Distinguishes the connections of this process.
+    id: u64,
     pub(super) client: Client,
     pub(super) statements: HashMap<&'static str, tokio_postgres::Statement>,
-    /// The number of batches when the plans were discarded last.
+    /// The number of batches when this connection was opened.
+    opened_at: u64,
+    /// The number of batches since then when the plans were discarded last.
     planned_at: AtomicU64,
     /// Whether statements run without a time limit.
     is_patient: AtomicBool,
@@ -131,11 +138,18 @@ impl Store {
             prepared.insert(sql, client.prepare(sql).await?);
         }
         Ok(Self {
+            id: CONNECTIONS.fetch_add(1, Ordering::Relaxed),
             client,
             statements: prepared,
-            planned_at: AtomicU64::new(BATCHES.load(Ordering::Relaxed)),
+            opened_at: BATCHES.load(Ordering::Relaxed),
+            planned_at: AtomicU64::new(0),
             is_patient: AtomicBool::new(false),
         })
+    }
+
+    /// The number of this connection. No other one of this process has it.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
     }
 
     /// Whether the connection is closed.
@@ -147,9 +161,9 @@ impl Store {
     ///
     /// While a table is empty, all its indexes cost the same, and a plan may then use an index that shares
     /// only the organization with the look-up. So plans are discarded whenever the number of batches that this process
-    /// has written has doubled, and no plan is from a time when they had written less than half of today's rows.
+    /// has written since it opened the connection has doubled.
     pub(crate) async fn renew_plans(&self) -> Result<(), StoreError> {
-        let batches = BATCHES.load(Ordering::Relaxed);
+        let batches = BATCHES.load(Ordering::Relaxed) - self.opened_at;
         if batches < 2 * self.planned_at.load(Ordering::Relaxed).max(1) {
             return Ok(());
         }
@@ -157,7 +171,7 @@ impl Store {
         self.command("DISCARD PLANS").await
     }
 
-    /// Counts a batch that is written.
+    /// Counts a batch that is about to be written.
     pub(crate) fn count_batch() {
         BATCHES.fetch_add(1, Ordering::Relaxed);
     }

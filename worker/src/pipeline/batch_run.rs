@@ -39,8 +39,10 @@ pub(crate) struct BatchRun {
     /// When the first message was sent, in Unix seconds.
     sent: i64,
     expected: Expected,
-    /// The whole batch, ready to be written.
-    prepared: Option<PreparedBatch>,
+    /// The whole batch, ready to be written over the connection with this id.
+    prepared: Option<(u64, PreparedBatch)>,
+    /// Whether the batch could not be prepared.
+    is_unprepared: bool,
     /// What became of the preparation.
     end: PreparationEnd,
     /// The requests, and their messages at the same index.
@@ -109,6 +111,7 @@ impl BatchRun {
             last,
             sent,
             prepared: None,
+            is_unprepared: false,
             end: PreparationEnd::Unused,
             expected: if is_redelivered { Expected::Repeats } else { Expected::New },
             spans: std::iter::once(0..requests.len()).collect(),
@@ -132,23 +135,26 @@ impl BatchRun {
         self.sent
     }
 
-    /// Prepares the whole batch, so that `resume` only has to write it. The batch begins with what the partition knows
-    /// and the state that the batch before leaves. If this fails, `resume` starts from the beginning and meets the same
-    /// fault. A batch that changes settings is not prepared: many things depend on settings.
-    pub(crate) async fn prepare(&mut self, tools: &Tools<'_>, known: &mut KnownLogs, state: State) {
+    /// Prepares the whole batch, so that `resume` only has to write it over the connection `writer`. The batch begins
+    /// with what the partition knows and the state that the batch before leaves. If this fails, `resume` starts from the
+    /// beginning and meets the same fault. A batch that changes settings is not prepared: many things depend on settings.
+    pub(crate) async fn prepare(&mut self, tools: &Tools<'_>, writer: u64, known: &mut KnownLogs, state: State) {
         let changes_settings = |request: &Request| matches!(request.body, RequestBody::SettingsRequested(_));
-        if self.prepared.is_some() || self.requests.is_empty() || self.requests.iter().any(changes_settings) {
+        let is_done = self.prepared.is_some() || self.is_unprepared;
+        if is_done || self.requests.is_empty() || self.requests.iter().any(changes_settings) {
             return;
         }
-        let span = 0..self.requests.len();
-        let batch = Batch { expected: known.expected(self.expected), ..self.batch(tools, span) };
+        known.rely_on(writer);
+        let expected = known.expect_next(self.expected);
+        let batch = Batch { expected, ..self.batch(tools, 0..self.requests.len()) };
         match prepare(tools.store, &batch, Start { known: Some(known), state }).await {
             Ok(prepared) => {
                 known.advance(prepared.heads(), &self.requests, prepared.state());
-                self.prepared = Some(prepared);
+                self.prepared = Some((writer, prepared));
             }
             Err(error) => {
                 tracing::debug!(%error, "a batch could not be prepared and is decided when its turn comes");
+                self.is_unprepared = true;
                 known.forget(false);
             }
         }
@@ -156,7 +162,7 @@ impl BatchRun {
 
     /// The state that the prepared batch leaves; `None` if the batch is not prepared.
     pub(crate) fn take_state(&mut self) -> Option<State> {
-        self.prepared.as_mut().map(PreparedBatch::take_state)
+        self.prepared.as_mut().map(|(_, prepared)| prepared.take_state())
     }
 
     /// Discards the preparation, because the batch before has not left what was expected.
@@ -271,7 +277,10 @@ impl BatchRun {
     }
 
     async fn apply(&mut self, tools: &Tools<'_>, span: Range<usize>) -> Result<BatchOutcome, StoreError> {
-        if let Some(prepared) = self.prepared.take() {
+        let is_whole = span == (0..self.requests.len());
+        let prepared = self.prepared.take().filter(|(writer, _)| is_whole && *writer == tools.store.id());
+        if let Some((_, prepared)) = prepared {
+            prepared.check(Guard::Signed(tools.signed))?;
             match prepared.write(tools.store, Ending::Commit).await {
                 Ok(outcome) => {
                     self.end = PreparationEnd::Written;

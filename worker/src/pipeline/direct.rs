@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use super::apply::apply;
 use super::known::Expected;
 use super::prepare::{Batch, BatchOutcome};
-use super::session::SCHEMA;
+use super::reader::SCHEMA;
 use super::statements;
 use crate::db::{Ending, Store, StoreError};
 use crate::log::signer::Guard;

@@ -42,6 +42,8 @@ pub(crate) struct KnownLogs {
     logs: HashMap<OrganizationId, KnownLog>,
     /// The number of batches whose names are still looked up.
     look_ups: u32,
+    /// The connection that has written what is known.
+    writer: u64,
 }
 
 #[derive(Debug)]
@@ -52,6 +54,15 @@ struct KnownLog {
 }
 
 impl KnownLogs {
+    /// Forgets all logs if another connection than this one has written them. The server behind a new connection can
+    /// have lost what the one before had, as after a failover, and give the same version to another log.
+    pub(crate) fn rely_on(&mut self, writer: u64) {
+        if self.writer != writer {
+            self.logs.clear();
+            self.writer = writer;
+        }
+    }
+
     /// The head of a log.
     pub(crate) fn head(&self, organization: OrganizationId) -> Option<&Head> {
         self.logs.get(&organization).map(|log| &log.head)
@@ -65,14 +76,13 @@ impl KnownLogs {
     /// Takes the heads that a batch leaves, and the default workspaces that it has looked up. The batch must not
     /// change settings.
     pub(crate) fn advance(&mut self, heads: BTreeMap<OrganizationId, Head>, requests: &[Request], state: &State) {
-        if self.logs.len() + heads.len() > MAX_LOGS {
+        let new = heads.keys().filter(|organization| !self.logs.contains_key(organization)).count();
+        if self.logs.len() + new > MAX_LOGS {
             self.logs.clear();
         }
         for (organization, head) in heads {
-            match self.logs.get_mut(&organization) {
-                Some(log) => log.head = head,
-                None => drop(self.logs.insert(organization, KnownLog { head, workspaces: HashMap::new() })),
-            }
+            let workspaces = self.logs.remove(&organization).map(|log| log.workspaces).unwrap_or_default();
+            self.logs.insert(organization, KnownLog { head, workspaces });
         }
         for (organization, id) in requests.iter().filter_map(default_workspace) {
             let Some(log) = self.logs.get_mut(&organization) else { continue };
@@ -93,8 +103,8 @@ impl KnownLogs {
         }
     }
 
-    /// What to expect of the next batch.
-    pub(crate) fn expected(&mut self, expected: Expected) -> Expected {
+    /// What to expect of the next batch. Counts the batches whose names are looked up.
+    pub(crate) fn expect_next(&mut self, expected: Expected) -> Expected {
         if expected != Expected::New {
             return expected;
         }
@@ -115,5 +125,57 @@ fn default_workspace(request: &Request) -> Option<(OrganizationId, WorkspaceId)>
             Some((request.organization_id, call.default_workspace))
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rollcall_events::log::CompactRange;
+    use uuid::Uuid;
+
+    fn organization(n: u128) -> OrganizationId {
+        OrganizationId(Uuid::from_u128(n))
+    }
+
+    fn heads(organizations: impl IntoIterator<Item = u128>, version: i64) -> BTreeMap<OrganizationId, Head> {
+        let head = || Head { log: CompactRange::default(), version, recorded_at: None, refused: None };
+        organizations.into_iter().map(|n| (organization(n), head())).collect()
+    }
+
+    fn version(known: &KnownLogs, n: u128) -> Option<i64> {
+        known.head(organization(n)).map(|head| head.version)
+    }
+
+    #[test]
+    fn what_another_connection_has_written_is_forgotten() {
+        let mut known = KnownLogs::default();
+        known.rely_on(7);
+        known.advance(heads([1, 2], 5), &[], &State::default());
+        known.rely_on(7);
+        assert_eq!((version(&known, 1), version(&known, 2), version(&known, 3)), (Some(5), Some(5), None));
+        known.rely_on(8);
+        assert_eq!((version(&known, 1), version(&known, 2)), (None, None));
+    }
+
+    #[test]
+    fn known_logs_are_bounded_and_known_ones_need_no_room() {
+        let mut known = KnownLogs::default();
+        let most = u128::try_from(MAX_LOGS).unwrap();
+        known.advance(heads(0..most, 1), &[], &State::default());
+        known.advance(heads(0..most, 2), &[], &State::default());
+        assert_eq!((version(&known, 0), version(&known, most - 1)), (Some(2), Some(2)));
+        known.advance(heads([most], 1), &[], &State::default());
+        assert_eq!((version(&known, 0), version(&known, most)), (None, Some(1)));
+    }
+
+    #[test]
+    fn after_a_collision_names_are_looked_up_for_some_batches() {
+        let mut known = KnownLogs::default();
+        assert_eq!(known.expect_next(Expected::New), Expected::NewNames);
+        known.forget(true);
+        assert!((0..LOOK_UPS).all(|_| known.expect_next(Expected::New) == Expected::New));
+        assert_eq!(known.expect_next(Expected::New), Expected::NewNames);
+        assert_eq!(known.expect_next(Expected::Repeats), Expected::Repeats);
     }
 }

@@ -30,6 +30,7 @@ mod overlap;
 pub(crate) mod positions;
 mod prepare;
 pub(crate) mod project;
+mod reader;
 mod receive;
 mod reply;
 mod rows;

@@ -7,20 +7,24 @@
 use futures_util::StreamExt;
 use lapin::Consumer;
 use std::pin::Pin;
+use std::time::Duration;
 
 use super::batch_run::{BatchResults, BatchRun, PreparationEnd, Tools};
 use super::dead_letter::DeadLetters;
 use super::error::RunError;
 use super::hold::Hold;
 use super::known::KnownLogs;
+use super::reader::Reader;
 use super::receive::drain;
 use super::reply::Replier;
-use super::session::{Place, Session, WorkerContext, connect_reader};
+use super::session::{Place, Session, WorkerContext};
 use super::state::State;
 use super::trial::Trial;
 use crate::db::{Remedy, Store};
 use crate::erasure::forget;
-use crate::wait::{OPEN, within};
+
+/// How long a batch that is written waits for the preparation of the next one.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Applies a batch, then sends its replies, so that no reply promises a change that can still be lost. Returns the next
 /// batch, if one has arrived meanwhile.
@@ -31,11 +35,12 @@ pub(super) async fn process(
     given_back: &mut Option<Trial>,
 ) -> Result<Option<BatchRun>, RunError> {
     let Session { store, reader, consumer, replier, dead, known, pending_acks, .. } = session;
-    batch.prepare(&tools(place, store, dead), known, State::default()).await;
+    let writer = store.id();
+    batch.prepare(&tools(place, store, dead), writer, known, State::default()).await;
     let state = batch.take_state().filter(|_| !place.stop.is_cancelled());
     let writing = Box::pin(write(place, store, dead, replier, &mut batch));
     let written = match state {
-        Some(state) => Next { place, reader, consumer, dead, known }.prepare_beside(writing, state).await,
+        Some(state) => NextBatch { place, writer, reader, consumer, dead, known }.prepare_beside(writing, state).await,
         None => writing.await.map(|()| None),
     };
     let mut next = match written {
@@ -84,15 +89,17 @@ async fn write(
 }
 
 /// What receiving and preparing the next batch needs.
-struct Next<'a> {
+struct NextBatch<'a> {
     place: &'a Place<'a>,
-    reader: &'a mut Option<Store>,
+    /// The id of the connection that writes.
+    writer: u64,
+    reader: &'a mut Reader,
     consumer: &'a mut Consumer,
     dead: &'a DeadLetters,
     known: &'a mut KnownLogs,
 }
 
-impl Next<'_> {
+impl NextBatch<'_> {
     /// Receives the next batch and prepares it on the `state` that the batch before leaves, until that batch is
     /// written. Returns nothing if no message arrives before.
     async fn prepare_beside(
@@ -100,37 +107,36 @@ impl Next<'_> {
         mut writing: Pin<Box<impl Future<Output = Result<(), RunError>>>>,
         state: State,
     ) -> Result<Option<BatchRun>, RunError> {
+        let Self { place, writer, reader, consumer, dead, known } = self;
         let delivery = tokio::select! {
             biased;
             written = &mut writing => return written.map(|()| None),
-            delivery = self.consumer.next() => delivery,
+            delivery = consumer.next() => delivery,
         };
-        let first = delivery.ok_or(RunError::ConsumerClosed).and_then(|delivery| Ok(delivery?));
-        let received =
-            first.and_then(|first| Ok(drain(first, self.consumer, self.place.shared.settings.batch_size.into())?));
-        let mut next = match received {
+        let settings = &place.shared.settings;
+        let mut next = match drain(delivery, consumer, settings.batch_size.into()) {
             Ok(batch) => BatchRun::of(batch),
             Err(error) => {
                 writing.await?;
                 return Err(error);
             }
         };
-        let preparing = Box::pin(async {
-            if let Some(reader) = open_reader(self.place, self.reader).await {
-                next.prepare(&tools(self.place, reader, self.dead), self.known, state).await;
+        let mut preparing = Box::pin(async {
+            if let Some(store) = reader.beside(writer, settings, place.name).await {
+                next.prepare(&tools(place, store, dead), writer, known, state).await;
             }
         });
-        let (written, ()) = tokio::join!(writing, preparing);
+        let (written, is_late) = tokio::select! {
+            biased;
+            written = &mut writing => (written, tokio::time::timeout(PATIENCE, &mut preparing).await.is_err()),
+            () = &mut preparing => (writing.await, false),
+        };
+        drop(preparing);
+        if is_late {
+            tracing::warn!(partition = place.partition, "the second connection to postgres is slow and is given up");
+            reader.pause();
+            known.forget(false);
+        }
         written.map(|()| Some(next))
     }
-}
-
-/// The connection that reads while the other one writes. Returns `None` if Postgres is unavailable; the batch is then
-/// decided when its turn comes.
-async fn open_reader<'a>(place: &Place<'_>, reader: &'a mut Option<Store>) -> Option<&'a Store> {
-    if reader.as_ref().is_none_or(Store::is_closed) {
-        let opened = within("a session with postgres", OPEN, connect_reader(&place.shared.settings, place.name)).await;
-        *reader = opened.ok().and_then(Result::ok);
-    }
-    reader.as_ref()
 }

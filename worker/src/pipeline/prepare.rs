@@ -191,6 +191,14 @@ impl PreparedBatch {
         self.decisions.append.advanced_heads()
     }
 
+    /// Checks that the logs may still be appended to. Time may have passed since the batch was prepared.
+    ///
+    /// # Errors
+    /// If one of the logs is refused.
+    pub(crate) fn check(&self, guard: Guard<'_>) -> Result<(), StoreError> {
+        guard.check(&self.heads())
+    }
+
     /// The state with the changes of the batch.
     pub(crate) fn state(&self) -> &State {
         &self.state

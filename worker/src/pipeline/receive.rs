@@ -8,6 +8,8 @@ use rollcall_events::request::Request;
 use rollcall_queue::envelope::{DecodeError, decode};
 use rollcall_queue::framing::{Message, unpack};
 
+use super::error::RunError;
+
 /// The messages of a batch and their requests.
 pub(super) struct MessageBatch {
     /// The number of deliveries, and the acker of the last one, which acknowledges all of them.
@@ -74,12 +76,16 @@ fn sent(delivery: &Delivery) -> i64 {
     sent.unwrap_or_else(|| Timestamp::now().as_second())
 }
 
-/// Takes the messages that are delivered already, up to `enough` requests. It never waits for more.
+/// Takes a delivery and the messages that are delivered already, up to `enough` requests. It never waits for more.
 ///
 /// # Errors
-/// If the connection to the broker fails.
-pub(super) fn drain(first: Delivery, consumer: &mut Consumer, enough: usize) -> Result<MessageBatch, lapin::Error> {
-    let mut batch = MessageBatch::of(first);
+/// If the connection to the broker fails, or the broker has ended the consumer.
+pub(super) fn drain(
+    first: Option<Result<Delivery, lapin::Error>>,
+    consumer: &mut Consumer,
+    enough: usize,
+) -> Result<MessageBatch, RunError> {
+    let mut batch = MessageBatch::of(first.ok_or(RunError::ConsumerClosed)??);
     while batch.len() < enough {
         match consumer.next().now_or_never() {
             Some(Some(delivery)) => batch.add(delivery?),

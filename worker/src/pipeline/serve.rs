@@ -102,7 +102,7 @@ async fn receive(place: &Place<'_>, session: &mut Session) -> Result<Option<Batc
                 acknowledge(place, session).await?;
                 return Err(RunError::of(error));
             }
-            delivery = session.consumer.next() => delivery.ok_or(RunError::ConsumerClosed)??,
+            delivery = session.consumer.next() => delivery,
             () = session.pending_acks.wait() => {
                 acknowledge(place, session).await?;
                 continue;

@@ -13,18 +13,16 @@ use super::dead_letter::DeadLetters;
 use super::error::RunError;
 use super::in_flight::InFlight;
 use super::known::KnownLogs;
-use super::load;
+use super::reader::Reader;
+use super::reader::SCHEMA;
 use super::reply::Replier;
 use super::statements;
 use super::suspicion::Suspicions;
 use super::trial::Trial;
-use crate::db::{Remedy, Store, StoreError};
+use crate::db::{Remedy, Store};
 use crate::log::signer::SignedLogs;
 use crate::settings::Settings;
 use crate::wait::{OPEN, within};
-
-/// The schema of the tables.
-pub(super) const SCHEMA: &str = "rollcall";
 
 /// The parts that all partitions of a worker share.
 pub(crate) struct WorkerContext {
@@ -46,8 +44,8 @@ pub(super) struct Place<'a> {
 /// The connections of a run.
 pub(super) struct Session {
     pub(super) store: Store,
-    /// Reads for the next batch while `store` writes. It is opened when it is needed first.
-    pub(super) reader: Option<Store>,
+    /// Reads for the next batch while `store` writes.
+    pub(super) reader: Reader,
     /// What the partition knows of its logs.
     pub(super) known: KnownLogs,
     pub(super) connection: Connection,
@@ -88,11 +86,6 @@ pub(super) async fn connect(settings: &Settings, name: &str) -> Result<Store, Ru
     tried.await.map_err(RunError::of)
 }
 
-/// Connects to Postgres, for reading.
-pub(super) async fn connect_reader(settings: &Settings, name: &str) -> Result<Store, StoreError> {
-    Store::connect(&settings.database_url, &format!("{name}/read"), SCHEMA, load::statements()).await
-}
-
 /// Connects to the broker and starts consuming.
 async fn consume(place: &Place<'_>, store: Store) -> Result<Session, RunError> {
     let Place { shared: WorkerContext { settings, .. }, partition, name, .. } = *place;
@@ -108,7 +101,7 @@ async fn consume(place: &Place<'_>, store: Store) -> Result<Session, RunError> {
     let (replier, dead) = (Replier::open(&connection).await?, DeadLetters::open(&connection).await?);
     Ok(Session {
         store,
-        reader: None,
+        reader: Reader::default(),
         known: KnownLogs::default(),
         connection,
         consumer,
