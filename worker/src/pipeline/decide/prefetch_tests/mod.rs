@@ -12,11 +12,13 @@ use rollcall_events::{EntitlementId, GroupId, OrganizationId, Timestamp, TokenId
 use rollcall_scim::ScimError;
 use rollcall_scim::casefold::casefold;
 use rollcall_scim::resource::text;
+use serde_json::json;
+use test_case::test_case;
 use uuid::Uuid;
 
 use super::{DecideError, State, Step, decide_batch, held_names};
 use crate::pipeline::state::Keys;
-use acts::acts;
+use acts::{Act, acts};
 use requests::requests;
 use world::{World, every_key};
 
@@ -123,6 +125,22 @@ fn presume_free(batch: &[Request], keys: &mut Keys, state: &mut State) {
         let name = (request.organization_id, casefold(text(attributes, "userName").unwrap()));
         keys.user_names.remove(&name);
         state.presume_free(name.0, name.1);
+    }
+}
+
+/// Postgres refuses a taken name only if a row is inserted with it. Here, none is.
+#[test_case(Act::Delete(1); "deleted")]
+#[test_case(Act::Replace(1, 5, None); "renamed by PUT")]
+#[test_case(Act::Patch(1, json!([{"op": "replace", "path": "userName", "value": "name5"}])); "renamed by PATCH")]
+fn a_name_that_nobody_has_after_the_batch_is_looked_up(then: Act) {
+    // After the second batch, the changes of the first one are only in the database.
+    let acts = [Act::Create(0, 0, None), Act::Create(2, 7, None), Act::Create(1, 0, None), then];
+    let requests = requests(acts.map(|act| (act, 0, 0)).into());
+    let (expected, _) = logs(&requests, &[1], || true);
+    assert_eq!(expected[2].1, EventType::RequestRejected, "the name is taken");
+    for is_late in [true, false] {
+        let (found, _) = overlapped(&requests, &[1, 1, 2], || false, Some(|| is_late));
+        assert_eq!(found, expected);
     }
 }
 
