@@ -43,7 +43,7 @@ pub(crate) struct BatchRun {
     prepared: Option<(u64, PreparedBatch)>,
     /// Whether the batch could not be prepared.
     is_unprepared: bool,
-    /// What became of the preparation.
+    /// The result of the preparation.
     end: PreparationEnd,
     /// The requests, and their messages at the same index.
     requests: Arc<[Request]>,
@@ -72,10 +72,10 @@ pub(crate) struct BatchRun {
     demand_loads: usize,
 }
 
-/// What became of the preparation of a batch.
+/// The result of preparing a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PreparationEnd {
-    /// The batch was not prepared, or was decided again. What it leaves is unknown.
+    /// The batch was not prepared, or was decided again. So the state after it is unknown.
     Unused,
     /// As `Unused`, because a request or a name was not new.
     Collided,
@@ -136,8 +136,8 @@ impl BatchRun {
     }
 
     /// Prepares the whole batch, so that `resume` only has to write it over the connection `writer`. The batch begins
-    /// with what the partition knows and the state that the batch before leaves. If this fails, `resume` starts from the
-    /// beginning and meets the same fault. A batch that changes settings is not prepared: many things depend on settings.
+    /// with the known logs and the state after the batch before. If this fails, `resume` starts from the beginning and
+    /// meets the same fault. A batch that changes settings is not prepared: many things depend on settings.
     pub(crate) async fn prepare(&mut self, tools: &Tools<'_>, writer: u64, known: &mut KnownLogs, state: State) {
         let changes_settings = |request: &Request| matches!(request.body, RequestBody::SettingsRequested(_));
         let is_done = self.prepared.is_some() || self.is_unprepared;
@@ -160,17 +160,17 @@ impl BatchRun {
         }
     }
 
-    /// The state that the prepared batch leaves; `None` if the batch is not prepared.
+    /// The state after the prepared batch; `None` if the batch is not prepared.
     pub(crate) fn take_state(&mut self) -> Option<State> {
         self.prepared.as_mut().map(|(_, prepared)| prepared.take_state())
     }
 
-    /// Discards the preparation, because the batch before has not left what was expected.
+    /// Discards the preparation, because the batch before failed or was decided again.
     pub(crate) fn discard_preparation(&mut self) {
         self.prepared = None;
     }
 
-    /// What became of the preparation.
+    /// The result of the preparation.
     pub(crate) fn preparation_end(&self) -> PreparationEnd {
         self.end
     }

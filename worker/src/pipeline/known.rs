@@ -1,7 +1,6 @@
-//! What a partition knows of its logs without reading: their heads as it wrote them last, and workspaces that it read
-//! before.
+//! A cache of the log heads that a partition wrote last, and of workspaces that it read.
 //!
-//! It can be outdated, if another worker took over in between, a replay repaired a table, or a write failed. That costs
+//! It can be stale, if another worker took over in between, a replay repaired a table, or a write failed. That costs
 //! a second decision and never makes a wrong one: everything that changes a log or its tables advances the version of
 //! its head, and a batch is only written if the head still has the version that the batch was decided on.
 
@@ -42,7 +41,7 @@ pub(crate) struct KnownLogs {
     logs: HashMap<OrganizationId, KnownLog>,
     /// The number of batches whose names are still looked up.
     look_ups: u32,
-    /// The connection that has written what is known.
+    /// The connection that wrote these heads.
     writer: u64,
 }
 
@@ -54,8 +53,8 @@ struct KnownLog {
 }
 
 impl KnownLogs {
-    /// Forgets all logs if another connection than this one has written them. The server behind a new connection can
-    /// have lost what the one before had, as after a failover, and give the same version to another log.
+    /// Forgets all logs if another connection wrote them. After a failover, the server can have lost commits, and a
+    /// log with other entries can have the same version.
     pub(crate) fn rely_on(&mut self, writer: u64) {
         if self.writer != writer {
             self.logs.clear();
@@ -73,7 +72,7 @@ impl KnownLogs {
         self.logs.get(&organization)?.workspaces.get(&id)
     }
 
-    /// Takes the heads that a batch leaves, and the default workspaces that it has looked up. The batch must not
+    /// Takes the heads after a batch, and the default workspaces that it has looked up. The batch must not
     /// change settings.
     pub(crate) fn advance(&mut self, heads: BTreeMap<OrganizationId, Head>, requests: &[Request], state: &State) {
         let new = heads.keys().filter(|organization| !self.logs.contains_key(organization)).count();
@@ -103,7 +102,7 @@ impl KnownLogs {
         }
     }
 
-    /// What to expect of the next batch. Counts the batches whose names are looked up.
+    /// Says how to load the next batch. Counts the batches whose names are looked up.
     pub(crate) fn expect_next(&mut self, expected: Expected) -> Expected {
         if expected != Expected::New {
             return expected;
@@ -148,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_connection_has_written_is_forgotten() {
+    fn heads_of_another_connection_are_forgotten() {
         let mut known = KnownLogs::default();
         known.rely_on(7);
         known.advance(heads([1, 2], 5), &[], &State::default());

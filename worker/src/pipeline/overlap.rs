@@ -1,7 +1,7 @@
 //! Writes a batch while the next one is received and prepared.
 //!
-//! The next batch is decided on the state that this one leaves, before this one is committed. It is written only after
-//! that: its replies can promise nothing that is lost. If this batch fails or has to be decided again, the preparation
+//! The next batch is decided on the state after this one, before this one is committed. It is written only after the
+//! commit, so its replies cannot promise a lost change. If this batch fails or has to be decided again, the preparation
 //! of the next one is discarded. If another writer comes in between, the version of a head refuses it.
 
 use futures_util::StreamExt;
@@ -88,7 +88,7 @@ async fn write(
     replier.answer(batch.take_replies()).await
 }
 
-/// What receiving and preparing the next batch needs.
+/// The dependencies for receiving and preparing the next batch.
 struct NextBatch<'a> {
     place: &'a Place<'a>,
     /// The id of the connection that writes.
@@ -100,7 +100,7 @@ struct NextBatch<'a> {
 }
 
 impl NextBatch<'_> {
-    /// Receives the next batch and prepares it on the `state` that the batch before leaves, until that batch is
+    /// Receives the next batch and prepares it on the `state` after the batch before, until that batch is
     /// written. Returns nothing if no message arrives before.
     async fn prepare_beside(
         self,

@@ -186,7 +186,7 @@ fn decide(
 }
 
 impl PreparedBatch {
-    /// The heads that the batch leaves. They have these versions once it is written.
+    /// The heads after the batch. They have these versions once it is written.
     pub(crate) fn heads(&self) -> BTreeMap<OrganizationId, Head> {
         self.decisions.append.advanced_heads()
     }

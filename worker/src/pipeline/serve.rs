@@ -90,7 +90,7 @@ async fn run(
     Ok(())
 }
 
-/// Waits for the next batch. Acknowledges what is committed in the meantime. Returns `None` after `stop`.
+/// Waits for the next batch, and acknowledges committed batches in the meantime. Returns `None` after `stop`.
 async fn receive(place: &Place<'_>, session: &mut Session) -> Result<Option<BatchRun>, RunError> {
     let WorkerContext { settings, in_flight, signed, .. } = place.shared;
     in_flight.empty(place.partition);

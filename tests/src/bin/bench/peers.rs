@@ -228,7 +228,7 @@ fn row([rate, p50, p99, errors, ratio]: [&str; 5]) -> String {
     format!("{rate:>9} {p50:>9} {p99:>9} {errors:>7} | {ratio:>13}")
 }
 
-/// Tries an operation once. Returns the status of a right answer, or what is wrong.
+/// Tries an operation once, and checks the answer. Returns its status, or an error message.
 async fn probe(server: &Server, operation: Operation) -> Result<u16, String> {
     if server.calls.users.is_empty() {
         return Err("has no users".to_owned());

@@ -47,7 +47,7 @@ pub(crate) async fn load(
     Ok(loaded)
 }
 
-/// Takes what the partition knows, so that it need not be read.
+/// Uses known heads and workspaces instead of reading them.
 fn take_known(known: &KnownLogs, unknown: &mut BTreeSet<OrganizationId>, keys: &mut Keys, loaded: &mut LoadedBatch) {
     unknown.retain(|organization| match known.head(*organization) {
         Some(head) => {

@@ -35,8 +35,8 @@ impl RecordedRequest {
     }
 }
 
-/// What a batch begins with: what its partition knows already, and the state that the batch before leaves, which may
-/// not be committed yet.
+/// The start of a batch: the known logs of its partition, and the state after the batch before, which may not be
+/// committed yet.
 #[derive(Debug, Default)]
 pub(crate) struct Start<'a> {
     pub(crate) known: Option<&'a KnownLogs>,

@@ -118,7 +118,7 @@ impl State {
         each_layer!(self, revert);
     }
 
-    /// Begins the next batch: keeps the changes of this one, and forgets what was loaded or presumed.
+    /// Begins the next batch: keeps the changes of this one, and drops loaded and presumed values.
     pub(crate) fn carry(&mut self) {
         each_layer!(self, carry);
         self.presumed_new.clear();

@@ -93,7 +93,7 @@ mod tests {
         layers.change(1, Some("one"));
         layers.change(2, None);
         layers.carry();
-        assert_eq!(layers.get(&3, name), Err(NotLoaded::one(name())), "what was loaded is forgotten");
+        assert_eq!(layers.get(&3, name), Err(NotLoaded::one(name())), "loaded values are dropped");
         layers.load_absences([1]);
         layers.load(2, Some("two"));
         assert_eq!((layers.get(&1, name), layers.get(&2, name)), (Ok(Some(&"one")), Ok(None)));

@@ -53,7 +53,7 @@ fn logs(requests: &[Request], sizes: &[usize], prefetch: impl FnMut() -> bool) -
     overlapped(requests, sizes, prefetch, None::<fn() -> bool>)
 }
 
-/// As [`logs`]. With `is_late`, each batch begins with the state that the batch before leaves. It says for each batch
+/// As [`logs`]. With `is_late`, each batch begins with the state after the batch before. It says for each batch
 /// whether the batch before is committed before it loads, or only after it was decided.
 fn overlapped(
     requests: &[Request],
